@@ -1,0 +1,64 @@
+"""Compares the file lists in the meson.build files with the tree; `--fix` rewrites the lists.
+
+    python3 tests/hygiene/lists.py --fix
+"""
+
+import pathlib
+import re
+import sys
+
+# variable, meson.build beside which names are relative, patterns, patterns left out
+LISTS = [
+    ("weir_headers", "include", ["weir/**/*.hpp"], []),
+    ("weir_sources", "src", ["**/*.cpp"], ["kernel/uring*.cpp"]),
+    ("weir_uring_sources", "src", ["kernel/uring*.cpp"], []),
+    ("weir_tests", "tests", ["*/*_test.cpp", "*/**/*_test.cpp"], ["support/*", "compile_fail/*", "consume/*", "hygiene/*"]),
+    ("weir_test_support", "tests", ["support/*.cpp"], []),
+    ("weir_compile_fail", "tests/compile_fail", ["*.cpp"], []),
+    ("weir_examples", "examples", ["*.cpp"], []),
+    ("weir_perf", "perf", ["*.cpp"], []),
+]
+
+
+def on_disk(folder, patterns, left_out):
+    names = {p.relative_to(folder).as_posix() for pattern in patterns for p in folder.glob(pattern)}
+    names -= {n for n in names if any(pathlib.PurePath(n).match(p) for p in left_out)}
+    return sorted(names, key=lambda n: (n.rpartition("/")[0], n))
+
+
+def main():
+    fix = "--fix" in sys.argv
+    args = [a for a in sys.argv[1:] if a != "--fix"]
+    root = pathlib.Path(args[0]) if args else pathlib.Path(__file__).resolve().parents[2]
+
+    failures = []
+    for variable, folder, patterns, left_out in LISTS:
+        build = root / folder / "meson.build"
+        text = build.read_text()
+        block = re.search(rf"^{variable} = \[\n(.*?)^\]", text, re.M | re.S)
+        if not block:
+            failures.append(f"{folder}/meson.build: no list {variable}")
+            continue
+        listed = re.findall(r"'([^']+)'", block[1])
+        wanted = on_disk(root / folder, patterns, left_out)
+        if listed == wanted:
+            continue
+        if fix:
+            lines = "".join(f"    '{name}',\n" for name in wanted)
+            build.write_text(text[: block.start(1)] + lines + text[block.end(1) :])
+            print(f"{folder}/meson.build: {variable}: {len(wanted)} files")
+            continue
+        missing = sorted(set(wanted) - set(listed))
+        gone = sorted(set(listed) - set(wanted))
+        failures += [f"{folder}/meson.build: {variable} lacks '{name}'" for name in missing]
+        failures += [f"{folder}/meson.build: {variable} has '{name}', which is not there" for name in gone]
+        if not missing and not gone:
+            failures.append(f"{folder}/meson.build: {variable} is not sorted by folder, or names a file twice")
+
+    if failures:
+        print("\n".join(failures))
+        print("\nto mend: python3 tests/hygiene/lists.py --fix")
+    return bool(failures)
+
+
+sys.exit(main())
