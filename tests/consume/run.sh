@@ -43,7 +43,7 @@ EOF
 quietly meson setup "$work/sub" "$work/app" --force-fallback-for=weir -Ddefault_library=static
 quietly meson compile -C "$work/sub"
 check 'meson subproject' "$work/sub/app"
-if [ -n "$(find "$work/sub" -name '*_test*')" ]; then
+if [ -n "$(find "$work/sub" -type f -name '*_test')" ]; then
     echo 'meson subproject: builds our tests'
     exit 1
 fi

@@ -1,0 +1,87 @@
+#!/bin/bash
+# From a bare Debian or Ubuntu machine to tested: installs what is missing, builds, runs every test on every backend.
+#     tests/run.sh                one build, assertions on
+#     CI=true tests/run.sh        compilers x sanitizers
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+. examples/setup.sh
+
+# A leak, an error or a wrong address ends the program; stacks that returned are watched.
+export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
+configurations=0 all_ok=0 all_failed=0 all_skipped=0
+results=()
+
+# count DIRECTORY LABEL...: the sum of what meson's own log says.
+count() {
+    local log=$1/meson-logs/testlog.txt sum=0 label n
+    shift
+    for label; do
+        n=$(sed -n "s/^$label: *\([0-9]*\) *$/\1/p" "$log" | tail -n 1)
+        sum=$((sum + ${n:-0}))
+    done
+    echo "$sum"
+}
+
+# configuration NAME TARGET "MESON SETUP ARGUMENTS" "MESON TEST ARGUMENTS"
+configuration() {
+    local name=$1 target=$2 directory=build/$1 began=$SECONDS log ok failed skipped note=
+    log=$directory.log
+    mkdir -p build
+    echo "== $name"
+    # shellcheck disable=SC2086
+    if ! configure "$directory" $3 > "$log" 2>&1 || ! ninja -C "$directory" $target >> "$log" 2>&1; then
+        grep -nE 'FAILED|error:|ERROR' "$log" | head -n 20 || true
+        tail -n 40 "$log"
+        ok=0 failed=1 skipped=0 note=', does not build'
+    else
+        rm -f "$directory"/meson-logs/testlog.*
+        # shellcheck disable=SC2086
+        meson test -C "$directory" --no-rebuild --print-errorlogs $4 || note=', failed'
+        ok=$(count "$directory" Ok 'Expected Fail')
+        failed=$(count "$directory" Fail 'Unexpected Pass' Timeout)
+        skipped=$(count "$directory" Skipped)
+        # A failure of meson itself, or no test at all, is not a success.
+        [ -z "$note" ] || [ "$failed" != 0 ] || failed=1
+        if [ $((ok + failed + skipped)) = 0 ]; then failed=1 note=', ran no test'; fi
+    fi
+    configurations=$((configurations + 1))
+    all_ok=$((all_ok + ok)) all_failed=$((all_failed + failed)) all_skipped=$((all_skipped + skipped))
+    results+=("$(printf '%-20s %4d ok %4d failed %4d skipped %5d s%s' \
+        "$name" "$ok" "$failed" "$skipped" $((SECONDS - began)) "$note")")
+}
+
+packages='g++ meson ninja-build pkg-config cmake python3 mawk liburing-dev librange-v3-dev doctest-dev'
+if [ "${CI:-}" != true ]; then
+    # shellcheck disable=SC2086
+    need_packages $packages
+    need_meson
+    configuration tests '' '-Dbuildtype=debugoptimized -Dwerror=true -Dperf=disabled' ''
+    [ $all_failed = 0 ]
+    exit
+fi
+
+# shellcheck disable=SC2086
+need_packages $packages clang-19 libclang-rt-19-dev clang-format-19
+need_meson
+
+release='-Dbuildtype=release -Dwerror=true'
+# What the tree looks like, and how fast it is, does not change under a sanitizer.
+sanitized='-Dbuildtype=debug -Doptimization=1 -Dhygiene=disabled -Dperf=disabled -Db_lundef=false'
+
+CXX=g++ configuration gcc-release '' "$release" ''
+CXX=g++ configuration gcc-asan-ubsan '' "$sanitized -Db_sanitize=address,undefined" '-t 3'
+CXX=clang++-19 configuration clang-release '' "$release" '--no-suite consume'
+CXX=clang++-19 configuration clang-asan-ubsan '' "$sanitized -Db_sanitize=address,undefined" '-t 3'
+if compgen -G 'tests/threads/*_test.cpp' > /dev/null; then
+    CXX=clang++-19 configuration clang-tsan tests/threads_test \
+        "$sanitized -Db_sanitize=thread -Dexamples=disabled" '-t 5 --suite threads'
+fi
+
+printf '\n'
+printf '%s\n' "${results[@]}"
+printf '%d configurations: %d ok, %d failed, %d skipped\n' $configurations $all_ok $all_failed $all_skipped
+[ $all_failed = 0 ]
