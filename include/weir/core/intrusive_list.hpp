@@ -1,0 +1,84 @@
+#pragma once
+
+#include <weir/core/assert.hpp>
+
+namespace weir::detail {
+
+/// A place in an intrusive list. It leaves the list when it is destroyed; it must not move while it is in one.
+class list_link {
+public:
+    list_link() noexcept = default;
+    list_link(list_link&& other) noexcept {
+        WEIR_ASSERT(!other.linked(), "a waiting stream or task must not be moved");
+    }
+    ~list_link() { unlink(); }
+
+    bool linked() const noexcept { return next_ != nullptr; }
+
+    void unlink() noexcept {
+        if (next_ == nullptr) return;
+        prev_->next_ = next_;
+        next_->prev_ = prev_;
+        next_ = prev_ = nullptr;
+    }
+
+private:
+    template <class>
+    friend class intrusive_list;
+
+    list_link* next_ = nullptr;
+    list_link* prev_ = nullptr;
+};
+
+/// A list of objects that derive from list_link; it owns none of them.
+template <class T>
+class intrusive_list {
+public:
+    intrusive_list() noexcept { clear(); }
+    intrusive_list(intrusive_list&& other) noexcept : intrusive_list{} { take(other); }
+    intrusive_list& operator=(intrusive_list&&) = delete;
+    ~intrusive_list() {
+        while (!empty()) pop_front();
+        clear();
+        head_.next_ = head_.prev_ = nullptr;
+    }
+
+    bool empty() const noexcept { return head_.next_ == &head_; }
+
+    T& front() noexcept { return static_cast<T&>(*head_.next_); }
+
+    void push_back(T& item) noexcept { insert(static_cast<list_link&>(item), head_); }
+    void push_front(T& item) noexcept { insert(static_cast<list_link&>(item), *head_.next_); }
+
+    T& pop_front() noexcept {
+        T& first = front();
+        static_cast<list_link&>(first).unlink();
+        return first;
+    }
+
+    /// Moves everything from another list to the end of this one.
+    void take(intrusive_list& other) noexcept {
+        if (other.empty()) return;
+        list_link* first = other.head_.next_;
+        list_link* last = other.head_.prev_;
+        first->prev_ = head_.prev_;
+        head_.prev_->next_ = first;
+        last->next_ = &head_;
+        head_.prev_ = last;
+        other.clear();
+    }
+
+private:
+    void clear() noexcept { head_.next_ = head_.prev_ = &head_; }
+
+    static void insert(list_link& item, list_link& before) noexcept {
+        item.next_ = &before;
+        item.prev_ = before.prev_;
+        before.prev_->next_ = &item;
+        before.prev_ = &item;
+    }
+
+    list_link head_;
+};
+
+} // namespace weir::detail

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/poll.hpp>
+
+namespace weir {
+
+/// A source of items that are asked for one at a time.
+///
+/// One `poll_next` is one unit of demand. It answers with an item, with `done`, or with `pending` after storing
+/// `cx.wk`, which it wakes once when another poll is worthwhile. A failure leaves as an exception. After the end or a
+/// failure it is not polled again. A stream may be moved until it is first polled, then it stays where it is.
+/// Destroying it cancels everything below it before the destructor returns.
+template <class S>
+concept stream = requires(S& s, context& cx) {
+    typename S::value_type;
+    { s.poll_next(cx) } -> std::same_as<poll<typename S::value_type>>;
+} && std::move_constructible<S>;
+
+template <class S>
+using item_t = typename S::value_type;
+
+/// An operation with one result, which may take a while: what a sink is, what a task is, what `co_await` takes.
+///
+/// `poll_result` answers with the result (once) or with `pending`, under the same rules as `poll_next`.
+template <class A>
+concept awaitable = requires(A& a, context& cx) {
+    typename A::result_type;
+    { a.poll_result(cx) } -> std::same_as<poll<typename A::result_type>>;
+} && std::move_constructible<A>;
+
+/// What awaiting gives: the result, or nothing where it is `unit`.
+template <class A>
+using await_result_t = std::conditional_t<std::is_same_v<typename A::result_type, unit>, void, typename A::result_type>;
+
+namespace detail {
+
+/// For static_assert in a branch that must not be chosen.
+template <class...>
+inline constexpr bool always_false = false;
+
+/// A function that makes an item: callable, and what it gives can be one.
+template <class F, class... Args>
+concept gives_object =
+    std::invocable<F, Args...> && std::is_object_v<std::remove_cvref_t<std::invoke_result_t<F, Args...>>>;
+
+/// Catches the move of a stream that was polled, in debug builds. Sources hold one: every pipeline has a source.
+class pin {
+public:
+#ifndef NDEBUG
+    pin() noexcept = default;
+    pin(const pin&) noexcept {}
+    pin(pin&& other) noexcept { WEIR_ASSERT(!other.polled_, "a stream was moved after its first poll"); }
+    void polled() noexcept { polled_ = true; }
+
+    /// The end or a failure was answered.
+    void ended() noexcept { ended_ = true; }
+    void check() noexcept {
+        WEIR_ASSERT(!ended_, "a stream was polled after its end");
+        polled_ = true;
+    }
+
+private:
+    bool polled_ = false;
+    bool ended_ = false;
+#else
+    void polled() noexcept {}
+    void ended() noexcept {}
+    void check() noexcept {}
+#endif
+};
+
+} // namespace detail
+
+} // namespace weir

@@ -1,0 +1,161 @@
+#pragma once
+
+#include <cstddef>
+
+#include <weir/core/assert.hpp>
+#include <weir/core/intrusive_list.hpp>
+
+namespace weir {
+
+class executor;
+class waker;
+
+/// The wakers that are to run, in order. One per executor; confined to its thread.
+class run_queue {
+public:
+    explicit run_queue(executor& owner) noexcept : owner_{owner} {}
+
+    executor& owner() noexcept { return owner_; }
+    bool empty() const noexcept { return ready_.empty() && deferred_.empty(); }
+
+    /// Runs at most `most` wakers, in the order in which they were woken, then lets the deferred ones in.
+    /// Returns how many ran.
+    inline std::size_t run(std::size_t most) noexcept;
+
+private:
+    friend class waker;
+
+    executor& owner_;
+    detail::intrusive_list<waker> ready_;
+    detail::intrusive_list<waker> deferred_;
+};
+
+class waker_slot;
+
+/// Whoever waits: a function to run, and a place in the run queue.
+///
+/// Waking puts the waker on the run queue, once, however often it is woken before it runs. It never runs inline.
+/// A waker may be moved until it is bound. When it dies it leaves the run queue and every slot that names it.
+class waker : private detail::list_link {
+public:
+    using function = void (*)(waker&) noexcept;
+
+    explicit waker(function run) noexcept : run_{run} {}
+    waker(waker&& other) noexcept : list_link{}, run_{other.run_} {
+        WEIR_ASSERT(other.queue_ == nullptr, "moved after its first poll");
+    }
+    inline ~waker();
+
+    /// Names the queue that wakes go to. Binding again to the same one does nothing.
+    void bind(run_queue& queue) noexcept {
+        WEIR_ASSERT(queue_ == nullptr || queue_ == &queue,
+                    "a stream or task stays on the executor that first polled it");
+        queue_ = &queue;
+    }
+    bool bound() const noexcept { return queue_ != nullptr; }
+    run_queue& queue() const noexcept { return *queue_; }
+
+    bool queued() const noexcept { return linked(); }
+
+    void wake() noexcept {
+        if (!linked()) queue_->ready_.push_back(*this);
+    }
+
+    /// Wakes it in the executor's next turn, so that timers and I/O get in between.
+    void defer() noexcept {
+        if (!linked()) queue_->deferred_.push_back(*this);
+    }
+
+private:
+    friend class run_queue;
+    friend class waker_slot;
+    friend class detail::intrusive_list<waker>;
+
+    function run_;
+    run_queue* queue_ = nullptr;
+    waker_slot* slots_ = nullptr;
+};
+
+/// Where a leaf keeps the waker that it must wake. Linked both ways with it: either may die first.
+///
+/// A waker may stand in many slots; a slot holds one waker, the one that polled last.
+class waker_slot {
+public:
+    waker_slot() noexcept = default;
+    waker_slot(waker_slot&& other) noexcept { WEIR_ASSERT(!other.armed(), "moved after its first poll"); }
+    ~waker_slot() { disarm(); }
+
+    bool armed() const noexcept { return waker_ != nullptr; }
+
+    void arm(waker& wk) noexcept {
+        if (waker_ == &wk) return;
+        disarm();
+        waker_ = &wk;
+        next_ = wk.slots_;
+        link_ = &wk.slots_;
+        if (next_ != nullptr) next_->link_ = &next_;
+        wk.slots_ = this;
+    }
+
+    void disarm() noexcept {
+        if (waker_ == nullptr) return;
+        *link_ = next_;
+        if (next_ != nullptr) next_->link_ = link_;
+        waker_ = nullptr;
+    }
+
+    /// Wakes whoever waits, once per arming.
+    void wake() noexcept {
+        if (waker_ == nullptr) return;
+        waker& wk = *waker_;
+        disarm();
+        wk.wake();
+    }
+
+private:
+    friend class waker;
+
+    waker* waker_ = nullptr;
+    waker_slot* next_ = nullptr;
+    waker_slot** link_ = nullptr; // what points at this slot: the waker's list head or the slot before
+};
+
+inline waker::~waker() {
+    while (slots_ != nullptr) slots_->disarm();
+}
+
+inline std::size_t run_queue::run(std::size_t most) noexcept {
+    std::size_t ran = 0;
+    for (; ran != most && !ready_.empty(); ++ran) {
+        waker& next = ready_.pop_front();
+        next.run_(next);
+    }
+    ready_.take(deferred_);
+    return ran;
+}
+
+/// A waker that calls a member function of its owner: how an operator with work of its own gets to run.
+///
+///     detail::member_waker<buffer_stream, &buffer_stream::fill> driver_;
+namespace detail {
+
+template <class Owner, void (Owner::*Run)() noexcept>
+class member_waker : public waker {
+public:
+    member_waker() noexcept : waker{&run} {}
+
+    /// Called at each poll; the owner stays where it is after the first.
+    void bind(Owner& owner, run_queue& queue) noexcept {
+        owner_ = &owner;
+        waker::bind(queue);
+    }
+
+private:
+    static void run(waker& self) noexcept { (static_cast<member_waker&>(self).owner_->*Run)(); }
+
+    Owner* owner_ = nullptr;
+};
+
+} // namespace detail
+
+} // namespace weir

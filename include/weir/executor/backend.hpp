@@ -1,0 +1,147 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include <weir/core/context.hpp>
+#include <weir/core/intrusive_list.hpp>
+#include <weir/core/waker.hpp>
+#include <weir/io/endpoint.hpp>
+
+namespace weir {
+
+class backend;
+class executor;
+
+/// The executor's clock: monotonic, nanoseconds. Under a virtual clock its epoch is the start of the test.
+using clock = std::chrono::steady_clock;
+using time_point = clock::time_point;
+using duration = clock::duration;
+
+/// What an operation asks the kernel for, with the arguments of the system call of that name.
+struct io_request {
+    enum class kind : std::uint8_t {
+        read,     ///< fd, data, size, offset (-1: the descriptor's own position)
+        write,    ///< fd, data, size, offset
+        receive,  ///< fd, data, size: from a socket
+        send,     ///< fd, data, size: to a socket; a closed peer is EPIPE, never a signal
+        accept,   ///< fd: the result is a descriptor
+        connect,  ///< fd, address
+        open,     ///< path, flags, mode: the result is a descriptor
+        sync,     ///< fd
+        readable, ///< fd: completes when a read would not block
+    };
+
+    kind what;
+    int fd = -1;
+    void* data = nullptr;
+    std::size_t size = 0;
+    std::int64_t offset = -1;
+    const endpoint* address = nullptr;
+    const char* path = nullptr;
+    int flags = 0;
+    unsigned mode = 0;
+};
+
+/// A request in the kernel's hands, with room for its answer. What the request points to must live as long.
+///
+/// Destroying it while in flight cancels it and waits for its final completion, so that the kernel touches nothing
+/// of it afterwards; a descriptor that it still produced is closed.
+class io_operation : private detail::list_link {
+public:
+    io_operation() noexcept = default;
+    io_operation(io_operation&& other) noexcept : list_link{} {
+        WEIR_ASSERT(!other.in_flight(), "moved after its first poll");
+    }
+    ~io_operation() { cancel(); }
+
+    /// Hands a request over. None may be in flight.
+    void start(executor& ex, const io_request& request);
+    bool in_flight() const noexcept { return state_ == state::in_flight; }
+    bool started() const noexcept { return state_ != state::idle; }
+
+    /// The answer, once: the system call's result, or minus the error number.
+    poll<int> poll_result(context& cx) {
+        if (state_ == state::complete) {
+            state_ = state::idle;
+            return result_;
+        }
+        WEIR_ASSERT(state_ == state::in_flight, "an I/O operation was polled before it was started");
+        waiter_.arm(cx.wk);
+        return pending;
+    }
+
+    void cancel() noexcept;
+
+    // For backends.
+    const io_request& request() const noexcept { return request_; }
+    io_request& request() noexcept { return request_; }
+    void complete(int result) noexcept {
+        result_ = result;
+        state_ = state::complete;
+        waiter_.wake();
+    }
+    int result() const noexcept { return result_; }
+    std::uint64_t backend_data = 0;
+
+private:
+    friend class detail::intrusive_list<io_operation>;
+
+    enum class state : std::uint8_t { idle, in_flight, complete };
+
+    io_request request_{};
+    backend* backend_ = nullptr;
+    waker_slot waiter_;
+    int result_ = 0;
+    state state_ = state::idle;
+};
+
+/// What an executor needs from the outside: time, and I/O. There is one over io_uring, one over epoll, and the ones for
+/// tests, which need no kernel.
+///
+/// Threads: all but `notify` are called from the executor's thread.
+class backend {
+public:
+    virtual ~backend() = default;
+
+    virtual std::string_view name() const noexcept = 0;
+    virtual time_point now() noexcept = 0;
+
+    /// Begins an operation; it is completed inside `wait`, or at once inside `start`.
+    virtual void start(io_operation& operation) = 0;
+    /// Returns when the operation is complete, with its result or with -ECANCELED.
+    virtual void cancel(io_operation& operation) noexcept = 0;
+
+    /// Submits what was started and completes what is finished; waits for that until `until` or `notify`.
+    virtual void wait(time_point until) = 0;
+    /// Ends the present or the next `wait`. From any thread and from signal handlers.
+    virtual void notify() noexcept = 0;
+    /// Operations in the kernel's hands.
+    virtual std::size_t in_flight() const noexcept = 0;
+    /// Whether a `wait` without a time limit can end. False only where nothing comes from outside the executor.
+    virtual bool may_wake() const noexcept { return true; }
+
+    // Calls that do not wait. Each answers as the system call does: >= 0, or minus the error number.
+    virtual int open_stream_socket(const endpoint& peer) = 0;
+    virtual int listen(const endpoint& local, int backlog) = 0;
+    virtual int local_endpoint(int fd, endpoint& result) = 0;
+    virtual int remote_endpoint(int fd, endpoint& result) = 0;
+    virtual int shutdown_write(int fd) = 0;
+    virtual void close(int fd) noexcept = 0;
+};
+
+/// Which backend an executor is to use.
+enum class backend_kind : std::uint8_t {
+    automatic, ///< WEIR_BACKEND if it is set (uring, epoll), else io_uring where the kernel allows it, else epoll
+    uring,
+    epoll,
+};
+
+/// @throws std::system_error when the one demanded cannot be had
+/// @throws std::invalid_argument when WEIR_BACKEND names none
+std::unique_ptr<backend> make_backend(backend_kind kind);
+
+} // namespace weir

@@ -1,0 +1,385 @@
+#pragma once
+
+#include <atomic>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <source_location>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/frame_pool.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/executor/backend.hpp>
+#include <weir/executor/inbox.hpp>
+#include <weir/executor/timer.hpp>
+#include <weir/executor/timer_wheel.hpp>
+
+namespace weir {
+
+template <awaitable A>
+class join_handle;
+
+/// `run` was ended by `executor::stop` before its operation had a result; the operation was dropped.
+class stopped : public std::runtime_error {
+public:
+    stopped() : std::runtime_error{"weir: the executor was stopped"} {}
+};
+
+/// Nothing can ever wake the operation that is run: nothing is ready, no timer is armed, no I/O is in flight, and
+/// nothing can come from outside. Only executors under virtual time can tell.
+class deadlock : public std::logic_error {
+public:
+    deadlock() : std::logic_error{"weir: deadlock: the operation waits for something that nothing will wake"} {}
+};
+
+namespace detail {
+
+/// Makes an operation the root of its own chain of polls.
+template <awaitable A>
+class root_operation : public waker {
+public:
+    root_operation(executor& ex, A operation);
+
+    bool finished() const noexcept { return finished_; }
+    const bool& finished_flag() const noexcept { return finished_; }
+    bool failed() const noexcept { return error_ != nullptr; }
+    std::exception_ptr error() const noexcept { return error_; }
+
+    /// The result, or the error, once it is finished.
+    typename A::result_type take() {
+        if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
+        return *std::move(result_);
+    }
+
+protected:
+    root_operation(executor& ex, A operation, function run);
+
+    void poll_once() noexcept {
+        if (finished_) return; // a late wake
+        try {
+            context cx{*this};
+            result_ = operation_.poll_result(cx);
+            finished_ = result_.is_item();
+        } catch (...) {
+            error_ = std::current_exception();
+            finished_ = true;
+        }
+    }
+
+private:
+    A operation_;
+    poll<typename A::result_type> result_{pending};
+    std::exception_ptr error_;
+    bool finished_ = false;
+};
+
+/// The part of a spawned operation that its executor knows.
+class spawned_entry : public list_link {
+public:
+    virtual void destroy() noexcept = 0;
+
+protected:
+    ~spawned_entry() = default;
+};
+
+template <awaitable A>
+class spawned;
+
+} // namespace detail
+
+/// Runs wakers, timers and I/O on one thread.
+///
+///     weir::executor ex;
+///     auto server = ex.spawn(serve());
+///     ex.run(client());
+///
+/// One turn: run what is ready, fire the timers that are due, submit and reap I/O in one system call, take in what
+/// other threads posted. Time is read once a turn. Destroying the executor drops everything that was spawned on it.
+///
+/// An executor sets the disposition of SIGPIPE to ignore if it was the default: writing to a closed pipe or socket is
+/// an error where the write is, not the end of the process.
+///
+/// Threads: `post`, `stop` and `notify` may be called from any thread, `stop` and `notify` from signal handlers too.
+/// Everything else belongs to one thread.
+class executor {
+public:
+    /// Called with an error that has no other place to go, and where the operation that failed was spawned.
+    using error_handler = std::function<void(std::exception_ptr, std::source_location)>;
+
+    /// A waker runs at most this often before timers and I/O are looked at again.
+    static constexpr std::size_t wakers_per_turn = 128;
+
+    /// What the executor has done so far, and what it has at hand.
+    struct statistics {
+        std::uint64_t turns = 0;
+        std::uint64_t wakers_run = 0;
+        std::uint64_t waits = 0;      ///< visits to the backend
+        std::size_t timers_armed = 0; ///< now
+        std::size_t io_in_flight = 0; ///< now
+    };
+
+    /// @throws std::system_error when the backend cannot be had
+    explicit executor(backend_kind kind = backend_kind::automatic);
+    explicit executor(std::unique_ptr<weir::backend> io);
+    executor(const executor&) = delete;
+    executor& operator=(const executor&) = delete;
+    ~executor();
+
+    /// Runs until the operation has a result and returns it, or throws its error. What was spawned runs meanwhile.
+    /// @throws stopped, and std::logic_error when an executor is already running on this thread
+    template <awaitable A>
+    await_result_t<A> run(A operation);
+
+    /// Starts an operation in the next turn. Dropping the handle drops the operation.
+    template <awaitable A>
+    [[nodiscard]] join_handle<A> spawn(A operation, std::source_location place = std::source_location::current());
+
+    /// Calls f on the executor's thread, as long as the executor runs again. From any thread. An exception that leaves
+    /// f goes to the error handler.
+    template <std::invocable F>
+    void post(F f);
+
+    /// Makes the present or the next `run` drop its operation and throw `stopped`.
+    void stop() noexcept;
+
+    /// The time that was read in this turn.
+    time_point now() const noexcept { return now_; }
+    /// The moment d from now; time_point::max() when that is beyond it.
+    time_point after(duration d) const noexcept { return d > time_point::max() - now_ ? time_point::max() : now_ + d; }
+
+    run_queue& queue() noexcept { return queue_; }
+    weir::backend& io() noexcept { return *backend_; }
+    detail::timer_wheel& timers() noexcept { return timers_; }
+    statistics stats() const noexcept;
+
+    /// By default a message on stderr and std::terminate.
+    void on_error(error_handler handler) { error_handler_ = std::move(handler); }
+    void report(std::exception_ptr error, std::source_location place) noexcept;
+
+    /// One turn. Waits when nothing is ready, but not longer than until then.
+    void turn(time_point until = time_point::max());
+    /// Nothing is ready to run.
+    bool idle() const noexcept { return queue_.empty() && !notified_.load(std::memory_order_relaxed); }
+
+private:
+    friend class remote_event;
+
+    class running_here;
+
+    template <class F>
+    class posted;
+
+    void enter(detail::inbox_entry& entry) noexcept;
+    void leave(detail::inbox_entry& entry) noexcept;
+    void drain_inbox() noexcept;
+    void run_until(const bool& finished);
+    void adopt(detail::spawned_entry& entry) noexcept { spawned_.push_back(entry); }
+
+    std::unique_ptr<weir::backend> backend_;
+    time_point now_{};
+    time_point last_wait_{};
+    run_queue queue_{*this};
+    detail::timer_wheel timers_;
+    detail::intrusive_list<detail::spawned_entry> spawned_;
+    statistics stats_;
+    error_handler error_handler_;
+
+    std::mutex inbox_mutex_;
+    detail::intrusive_list<detail::inbox_entry> inbox_; // guarded by the mutex
+    // True from the first entry until the executor takes the inbox, so that one wake serves many. The exchange in
+    // enter() is acq_rel, the one in drain_inbox() pairs with it.
+    std::atomic<bool> notified_ = false;
+    std::atomic<bool> stop_requested_ = false;
+};
+
+namespace detail {
+
+template <awaitable A>
+root_operation<A>::root_operation(executor& ex, A operation)
+    : root_operation{ex, std::move(operation),
+                     [](waker& self) noexcept { static_cast<root_operation&>(self).poll_once(); }} {}
+
+template <awaitable A>
+root_operation<A>::root_operation(executor& ex, A operation, function run)
+    : waker{run}, operation_{std::move(operation)} {
+    bind(ex.queue());
+    wake();
+}
+
+/// What `spawn` makes: owned by its executor until it is finished and nobody has a handle on it.
+template <awaitable A>
+class spawned final : public root_operation<A>, public spawned_entry, public pooled {
+public:
+    spawned(executor& ex, A operation, std::source_location place)
+        : root_operation<A>{ex, std::move(operation), &run}, place_{place} {}
+
+    void destroy() noexcept override { delete this; }
+
+    /// The handle goes away, and the operation with it: at once or, if it is running, when it has suspended.
+    void drop() noexcept {
+        handle_ = nullptr;
+        if (running_) {
+            dropped_ = true;
+        } else {
+            delete this;
+        }
+    }
+
+    void detach() noexcept {
+        handle_ = nullptr;
+        if (this->finished() && !running_) end_detached();
+    }
+
+    waker_slot joiner;
+
+private:
+    friend class join_handle<A>;
+
+    ~spawned() {
+        if (handle_ != nullptr) *handle_ = nullptr;
+    }
+
+    static void run(waker& self) noexcept {
+        auto& me = static_cast<spawned&>(self);
+        me.running_ = true;
+        me.poll_once();
+        me.running_ = false;
+        if (me.dropped_) {
+            delete &me;
+        } else if (me.finished()) {
+            me.joiner.wake();
+            if (me.handle_ == nullptr) me.end_detached();
+        }
+    }
+
+    void end_detached() noexcept {
+        if (this->failed()) this->queue().owner().report(this->error(), place_);
+        delete this;
+    }
+
+    spawned** handle_ = nullptr; // the handle's pointer here, to clear it when the executor dies first
+    std::source_location place_;
+    bool running_ = false;
+    bool dropped_ = false;
+};
+
+} // namespace detail
+
+/// A spawned operation. Awaiting it gives its result or throws its error; dropping it drops the operation.
+template <awaitable A>
+class [[nodiscard]] join_handle {
+public:
+    using result_type = typename A::result_type;
+
+    join_handle(join_handle&& other) noexcept { adopt(std::exchange(other.spawned_, nullptr)); }
+    join_handle& operator=(join_handle&& other) noexcept {
+        if (this == &other) return *this;
+        if (spawned_ != nullptr) spawned_->drop();
+        adopt(std::exchange(other.spawned_, nullptr));
+        return *this;
+    }
+    ~join_handle() {
+        if (spawned_ != nullptr) spawned_->drop();
+    }
+
+    /// Lets it run to its end without this handle. Its error then goes to the executor's handler.
+    void detach() && noexcept {
+        if (spawned_ != nullptr) std::exchange(spawned_, nullptr)->detach();
+    }
+
+    bool finished() const noexcept { return spawned_ != nullptr && spawned_->finished(); }
+
+    poll<result_type> poll_result(context& cx) {
+        if (spawned_ == nullptr) throw std::logic_error{"weir: join_handle: joined twice, or its executor is gone"};
+        if (!spawned_->finished()) {
+            spawned_->joiner.arm(cx.wk);
+            return pending;
+        }
+        auto* ended = std::exchange(spawned_, nullptr);
+        struct drop_at_exit {
+            detail::spawned<A>* ended;
+            ~drop_at_exit() { ended->drop(); }
+        } const guard{ended};
+        return ended->take();
+    }
+
+private:
+    friend class executor;
+
+    explicit join_handle(detail::spawned<A>* spawned) noexcept { adopt(spawned); }
+
+    void adopt(detail::spawned<A>* spawned) noexcept {
+        spawned_ = spawned;
+        if (spawned_ != nullptr) spawned_->handle_ = &spawned_;
+    }
+
+    detail::spawned<A>* spawned_ = nullptr;
+};
+
+template <awaitable A>
+await_result_t<A> executor::run(A operation) {
+    detail::root_operation<A> root{*this, std::move(operation)};
+    run_until(root.finished_flag());
+    if constexpr (std::is_void_v<await_result_t<A>>) {
+        root.take();
+    } else {
+        return root.take();
+    }
+}
+
+template <awaitable A>
+join_handle<A> executor::spawn(A operation, std::source_location place) {
+    auto* node = new detail::spawned<A>{*this, std::move(operation), place};
+    adopt(*node);
+    return join_handle<A>{node};
+}
+
+template <class F>
+class executor::posted final : public detail::inbox_entry {
+public:
+    posted(executor& ex, F f) : ex_{ex}, f_{std::move(f)} {}
+
+    void run() noexcept override {
+        try {
+            f_();
+        } catch (...) {
+            ex_.report(std::current_exception(), std::source_location::current());
+        }
+        delete this;
+    }
+    void discard() noexcept override { delete this; }
+
+private:
+    executor& ex_;
+    F f_;
+};
+
+template <std::invocable F>
+void executor::post(F f) {
+    enter(*new posted<F>{*this, std::move(f)});
+}
+
+/// Runs one operation (a task, or a pipeline that ends in a sink) on an executor of its own, to its result.
+///
+///     weir::run(weir::iota(1, 5) | weir::map(square) | weir::for_each(print));
+///
+/// @throws what the operation throws; std::system_error when the backend cannot be had
+template <class A>
+auto run(A operation, backend_kind kind = backend_kind::automatic) {
+    if constexpr (awaitable<A>) {
+        executor ex{kind};
+        return ex.run(std::move(operation));
+    } else {
+        static_assert(!stream<A>,
+                      "weir::run: a stream alone has no result; end the pipeline with a sink, such as | drain()");
+        static_assert(stream<A>, "weir::run: takes a task, or a pipeline that ends in a sink");
+    }
+}
+
+} // namespace weir

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+namespace detail {
+
+template <stream S>
+class next_operation {
+public:
+    using result_type = std::optional<item_t<S>>;
+
+    explicit next_operation(S& source) noexcept : source_{&source} {}
+
+    poll<result_type> poll_result(context& cx) {
+        auto item = source_->poll_next(cx);
+        if (item.is_item()) [[likely]]
+            return poll<result_type>{*std::move(item)};
+        if (item.is_done()) return poll<result_type>{std::nullopt};
+        return pending;
+    }
+
+private:
+    S* source_;
+};
+
+} // namespace detail
+
+/// `co_await next(s)`: the next item of s, or nothing at its end.
+///
+///     while (auto item = co_await weir::next(numbers)) use(*item);
+///
+/// Throws what s throws. Not to be awaited again after the end. May be abandoned at any time: an item that was on its
+/// way is the answer of the next call.
+///
+/// Lifetime: borrows s, which stays where it is.
+template <class S>
+auto next(S& source) noexcept {
+    static_assert(stream<S>, "weir::next(s): s is not a stream");
+    return detail::next_operation<S>{source};
+}
+
+} // namespace weir

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <concepts>
+#include <coroutine>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/coroutine.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+template <class T>
+class task;
+
+namespace detail {
+
+template <class T>
+class task_promise;
+
+template <class T>
+class task_result {
+public:
+    template <std::convertible_to<T> U = T>
+    void return_value(U&& value) {
+        result_ = poll<T>{T(std::forward<U>(value))};
+    }
+
+protected:
+    poll<T> take() { return std::move(result_); }
+
+private:
+    poll<T> result_{pending};
+};
+
+template <>
+class task_result<unit> {
+public:
+    void return_void() const noexcept {}
+
+protected:
+    poll<unit> take() { return unit{}; }
+};
+
+/// A coroutine's `T` as an object: unit for void.
+template <class T>
+using result_object_t = std::conditional_t<std::is_void_v<T>, unit, T>;
+
+template <class T>
+class task_promise final : public coroutine_promise, public task_result<result_object_t<T>> {
+public:
+    task_promise() noexcept : coroutine_promise{std::coroutine_handle<task_promise>::from_promise(*this)} {}
+
+    task<T> get_return_object() noexcept { return task<T>{this}; }
+
+    poll<result_object_t<T>> poll_result(context& cx) {
+        if (!this->finished()) {
+            if (!this->awaiting() && !this->resume(cx)) return pending;
+            if (!this->finished()) {
+                this->consumer_.arm(cx.wk);
+                return pending;
+            }
+        }
+        if (this->failed()) this->rethrow();
+        return this->take();
+    }
+};
+
+} // namespace detail
+
+/// A coroutine with one result, or one exception. It starts when it is first awaited, runs in place as far as it can,
+/// and is destroyed, wherever it stands, with the task.
+///
+///     weir::task<int> answer() {
+///         co_await weir::sleep_for(1s);
+///         co_return 42;
+///     }
+///
+/// Awaiting a task that completes without waiting never suspends its awaiter, so loops over ready tasks do not grow
+/// the stack. One allocation from a per-thread pool.
+template <class T = void>
+class [[nodiscard]] task {
+    static_assert(!std::is_reference_v<T>, "weir::task<T>: return a pointer or std::reference_wrapper");
+
+public:
+    using result_type = detail::result_object_t<T>;
+    using promise_type = detail::task_promise<T>;
+
+    task(task&& other) noexcept : promise_{std::exchange(other.promise_, nullptr)} {}
+    task& operator=(task&& other) noexcept {
+        if (promise_type* old = std::exchange(promise_, std::exchange(other.promise_, nullptr))) old->drop();
+        return *this;
+    }
+    ~task() {
+        if (promise_ != nullptr) promise_->drop();
+    }
+
+    poll<result_type> poll_result(context& cx) {
+        WEIR_ASSERT(promise_ != nullptr, "a task was awaited after it was moved away");
+        return promise_->poll_result(cx);
+    }
+
+private:
+    friend promise_type;
+
+    explicit task(promise_type* promise) noexcept : promise_{promise} {}
+
+    promise_type* promise_;
+};
+
+} // namespace weir

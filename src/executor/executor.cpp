@@ -1,0 +1,161 @@
+#include <weir/executor/executor.hpp>
+
+#include <csignal>
+#include <cstdio>
+
+namespace weir {
+
+namespace {
+
+thread_local executor* running = nullptr;
+
+// With I/O in flight and wakers ready, the backend is visited no more often than this: a visit is a system call.
+constexpr duration visit_interval = std::chrono::microseconds{20};
+
+void ignore_sigpipe() noexcept {
+    struct sigaction action{};
+    if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) {
+        action.sa_handler = SIG_IGN;
+        ::sigaction(SIGPIPE, &action, nullptr);
+    }
+}
+
+} // namespace
+
+class executor::running_here {
+public:
+    explicit running_here(executor& ex) {
+        if (running != nullptr) {
+            throw std::logic_error{"weir::run: an executor is already running on this thread; co_await the operation "
+                                   "or spawn it there instead"};
+        }
+        running = &ex;
+    }
+    running_here(const running_here&) = delete;
+    running_here& operator=(const running_here&) = delete;
+    ~running_here() { running = nullptr; }
+};
+
+executor::executor(backend_kind kind) : executor{make_backend(kind)} {}
+
+executor::executor(std::unique_ptr<weir::backend> io) : backend_{std::move(io)}, now_{backend_->now()} {
+    ignore_sigpipe();
+}
+
+executor::~executor() {
+    while (!spawned_.empty()) spawned_.pop_front().destroy();
+    while (!inbox_.empty()) inbox_.pop_front().discard();
+}
+
+void executor::stop() noexcept {
+    stop_requested_.store(true, std::memory_order_release); // pairs with the exchange in run_until
+    backend_->notify();
+}
+
+executor::statistics executor::stats() const noexcept {
+    statistics result = stats_;
+    result.timers_armed = timers_.size();
+    result.io_in_flight = backend_->in_flight();
+    return result;
+}
+
+void executor::report(std::exception_ptr error, std::source_location place) noexcept {
+    if (error_handler_) {
+        error_handler_(std::move(error), place);
+        return;
+    }
+    try {
+        std::rethrow_exception(std::move(error));
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "weir: an operation spawned at %s:%u failed and nobody awaits it: %s\n", place.file_name(),
+                     static_cast<unsigned>(place.line()), e.what());
+    } catch (...) {
+        std::fprintf(stderr, "weir: an operation spawned at %s:%u failed and nobody awaits it\n", place.file_name(),
+                     static_cast<unsigned>(place.line()));
+    }
+    std::terminate();
+}
+
+void executor::turn(time_point until) {
+    ++stats_.turns;
+    stats_.wakers_run += queue_.run(wakers_per_turn);
+    now_ = backend_->now();
+    timers_.expire(now_);
+
+    const bool ready = !idle();
+    if (!ready || (backend_->in_flight() != 0 && now_ - last_wait_ >= visit_interval)) {
+        ++stats_.waits;
+        backend_->wait(ready ? now_ : std::min(until, timers_.next()));
+        last_wait_ = now_ = backend_->now();
+        timers_.expire(now_);
+    }
+    if (notified_.load(std::memory_order_relaxed)) drain_inbox();
+}
+
+void executor::run_until(const bool& finished) {
+    const running_here guard{*this};
+    now_ = backend_->now();
+    while (!finished) {
+        if (stop_requested_.exchange(false, std::memory_order_acquire)) throw stopped{};
+        if (idle() && timers_.size() == 0 && backend_->in_flight() == 0 && !backend_->may_wake()) throw deadlock{};
+        turn();
+    }
+}
+
+void executor::enter(detail::inbox_entry& entry) noexcept {
+    {
+        const std::lock_guard lock{inbox_mutex_};
+        if (static_cast<detail::list_link&>(entry).linked()) return;
+        inbox_.push_back(entry);
+    }
+    if (!notified_.exchange(true, std::memory_order_acq_rel)) backend_->notify();
+}
+
+void executor::leave(detail::inbox_entry& entry) noexcept {
+    const std::lock_guard lock{inbox_mutex_};
+    static_cast<detail::list_link&>(entry).unlink();
+}
+
+void executor::drain_inbox() noexcept {
+    notified_.exchange(false, std::memory_order_acq_rel);
+    // Only what is there now: an entry that posts again waits for the next turn.
+    detail::intrusive_list<detail::inbox_entry> batch;
+    {
+        const std::lock_guard lock{inbox_mutex_};
+        batch.take(inbox_);
+    }
+    for (;;) {
+        detail::inbox_entry* entry = nullptr;
+        {
+            // An entry may leave while others run.
+            const std::lock_guard lock{inbox_mutex_};
+            if (batch.empty()) return;
+            entry = &batch.pop_front();
+        }
+        entry->run();
+    }
+}
+
+remote_event::~remote_event() { ex_.leave(*this); }
+
+void remote_event::notify() noexcept { ex_.enter(*this); }
+
+void io_operation::start(executor& ex, const io_request& request) {
+    WEIR_ASSERT(!in_flight(), "an I/O operation was started twice");
+    backend_ = &ex.io();
+    request_ = request;
+    state_ = state::in_flight;
+    backend_->start(*this);
+}
+
+void io_operation::cancel() noexcept {
+    if (state_ == state::in_flight) backend_->cancel(*this);
+    if (state_ == state::complete && result_ >= 0 &&
+        (request_.what == io_request::kind::accept || request_.what == io_request::kind::open)) {
+        backend_->close(result_);
+    }
+    state_ = state::idle;
+    waiter_.disarm();
+}
+
+} // namespace weir

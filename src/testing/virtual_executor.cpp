@@ -1,0 +1,51 @@
+#include <weir/testing/virtual_executor.hpp>
+
+#include <atomic>
+#include <cerrno>
+
+namespace weir::testing {
+
+namespace {
+
+/// Time without a kernel. Waiting for a moment makes it the present one.
+class virtual_backend final : public backend {
+public:
+    std::string_view name() const noexcept override { return "virtual"; }
+    time_point now() noexcept override { return now_; }
+
+    void start(io_operation& operation) override { operation.complete(-ENOSYS); }
+    void cancel(io_operation&) noexcept override {}
+
+    void wait(time_point until) override {
+        if (until != time_point::max() && until > now_) now_ = until;
+    }
+    void notify() noexcept override {}
+    std::size_t in_flight() const noexcept override { return 0; }
+    bool may_wake() const noexcept override { return false; }
+
+    int open_stream_socket(const endpoint&) override { return -ENOSYS; }
+    int listen(const endpoint&, int) override { return -ENOSYS; }
+    int local_endpoint(int, endpoint&) override { return -ENOSYS; }
+    int remote_endpoint(int, endpoint&) override { return -ENOSYS; }
+    int shutdown_write(int) override { return -ENOSYS; }
+    void close(int) noexcept override {}
+
+private:
+    time_point now_{};
+};
+
+} // namespace
+
+virtual_executor::virtual_executor() : executor{std::make_unique<virtual_backend>()} {}
+
+void virtual_executor::advance(duration d) {
+    const time_point target = now() + d;
+    do turn(target);
+    while (!idle() || now() < target);
+}
+
+void virtual_executor::run_until_idle() {
+    while (!idle() || timers().size() != 0) turn();
+}
+
+} // namespace weir::testing
