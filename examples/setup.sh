@@ -62,7 +62,7 @@ Neither root nor sudo here. As root:
     rm -f "$log"
 
     left=$(missing $wanted)
-    [ -z "$left" ] || stop "Could not install: $left
+    [ -z "$left" ] || stop "Could not install: ${left% }
 As root, with network:
     apt-get update && apt-get install --no-install-recommends ${left% }"
 }
