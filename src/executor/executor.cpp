@@ -77,11 +77,18 @@ void executor::report(std::exception_ptr error, std::source_location place) noex
 }
 
 void executor::turn(time_point until) {
+    run_ready();
+    visit_backend(until);
+}
+
+void executor::run_ready() noexcept {
     ++stats_.turns;
     stats_.wakers_run += queue_.run(wakers_per_turn);
     now_ = backend_->now();
     timers_.expire(now_);
+}
 
+void executor::visit_backend(time_point until) {
     const bool ready = !idle();
     if (!ready || (backend_->in_flight() != 0 && now_ - last_wait_ >= visit_interval)) {
         ++stats_.waits;
@@ -98,7 +105,9 @@ void executor::run_until(const bool& finished) {
     while (!finished) {
         if (stop_requested_.exchange(false, std::memory_order_acquire)) throw stopped{};
         if (idle() && timers_.size() == 0 && backend_->in_flight() == 0 && !backend_->may_wake()) throw deadlock{};
-        turn();
+        run_ready();
+        // Not when it is done: the visit might wait, for something that nobody is interested in.
+        if (!finished) visit_backend(time_point::max());
     }
 }
 

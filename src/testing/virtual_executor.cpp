@@ -28,7 +28,9 @@ public:
     int local_endpoint(int, endpoint&) override { return -ENOSYS; }
     int remote_endpoint(int, endpoint&) override { return -ENOSYS; }
     int shutdown_write(int) override { return -ENOSYS; }
-    void close(int) noexcept override {}
+    int open_pipe(int&, int&) override { return -ENOSYS; }
+    std::int64_t file_size(int) override { return -ENOSYS; }
+    std::shared_ptr<descriptor_closer> closer() noexcept override { return nullptr; }
 
 private:
     time_point now_{};

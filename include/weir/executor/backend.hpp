@@ -21,6 +21,26 @@ using clock = std::chrono::steady_clock;
 using time_point = clock::time_point;
 using duration = clock::duration;
 
+/// What a file is opened for.
+enum class open_mode : std::uint8_t {
+    read,   ///< of what exists
+    write,  ///< made if missing, emptied if not
+    append, ///< made if missing; every write goes to its end
+    update, ///< reads and writes of what exists
+    create, ///< reads and writes of what is made now; an error if it exists
+};
+
+/// Closes what a backend opened. It outlives the backend, since descriptors may.
+///
+/// Threads: any.
+class descriptor_closer {
+public:
+    virtual void close(int fd) noexcept = 0;
+
+protected:
+    ~descriptor_closer() = default;
+};
+
 /// What an operation asks the kernel for, with the arguments of the system call of that name.
 struct io_request {
     enum class kind : std::uint8_t {
@@ -28,9 +48,9 @@ struct io_request {
         write,    ///< fd, data, size, offset
         receive,  ///< fd, data, size: from a socket
         send,     ///< fd, data, size: to a socket; a closed peer is EPIPE, never a signal
-        accept,   ///< fd: the result is a descriptor
+        accept,   ///< fd, peer: the result is a descriptor
         connect,  ///< fd, address
-        open,     ///< path, flags, mode: the result is a descriptor
+        open,     ///< path, mode, permissions: the result is a descriptor
         sync,     ///< fd
         readable, ///< fd: completes when a read would not block
     };
@@ -41,9 +61,10 @@ struct io_request {
     std::size_t size = 0;
     std::int64_t offset = -1;
     const endpoint* address = nullptr;
+    endpoint* peer = nullptr; ///< where the address of an accepted connection goes, unless null
     const char* path = nullptr;
-    int flags = 0;
-    unsigned mode = 0;
+    open_mode mode = open_mode::read;
+    unsigned permissions = 0666; ///< of a file that is made, less the umask
 };
 
 /// A request in the kernel's hands, with room for its answer. What the request points to must live as long.
@@ -76,16 +97,15 @@ public:
 
     void cancel() noexcept;
 
-    // For backends.
+    // For backends: the request, a number for their own use, a place in one list of theirs, and the answer.
     const io_request& request() const noexcept { return request_; }
-    io_request& request() noexcept { return request_; }
+    std::uint64_t backend_data = 0;
+    void leave_list() noexcept { unlink(); }
     void complete(int result) noexcept {
         result_ = result;
         state_ = state::complete;
         waiter_.wake();
     }
-    int result() const noexcept { return result_; }
-    std::uint64_t backend_data = 0;
 
 private:
     friend class detail::intrusive_list<io_operation>;
@@ -130,7 +150,14 @@ public:
     virtual int local_endpoint(int fd, endpoint& result) = 0;
     virtual int remote_endpoint(int fd, endpoint& result) = 0;
     virtual int shutdown_write(int fd) = 0;
-    virtual void close(int fd) noexcept = 0;
+    /// A new pipe: what is written to the one is read from the other.
+    virtual int open_pipe(int& read_end, int& write_end) = 0;
+    virtual std::int64_t file_size(int fd) = 0;
+
+    /// For all descriptors that this backend opens.
+    virtual std::shared_ptr<descriptor_closer> closer() noexcept = 0;
+    /// No operation on it may be in flight.
+    void close(int fd) noexcept { closer()->close(fd); }
 };
 
 /// Which backend an executor is to use.

@@ -178,6 +178,8 @@ private:
     void enter(detail::inbox_entry& entry) noexcept;
     void leave(detail::inbox_entry& entry) noexcept;
     void drain_inbox() noexcept;
+    void run_ready() noexcept;
+    void visit_backend(time_point until);
     void run_until(const bool& finished);
     void adopt(detail::spawned_entry& entry) noexcept { spawned_.push_back(entry); }
 

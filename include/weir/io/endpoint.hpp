@@ -25,16 +25,22 @@ public:
     /// `127.0.0.1:8080`, `[::1]:8080`
     std::string to_string() const;
 
-    /// The kernel's form (a `sockaddr`).
+    /// The kernel's form (a `sockaddr`), and how much of it is in use.
     void* data() noexcept { return storage_.data(); }
     const void* data() const noexcept { return storage_.data(); }
-    std::size_t size() const noexcept { return size_; }
-    void resize(std::size_t size) noexcept { size_ = size; }
-    static constexpr std::size_t capacity = 128;
+    std::uint32_t size() const noexcept { return size_; }
+    /// For calls that fill it in: set to the capacity before, to the size after.
+    std::uint32_t* resize(std::uint32_t size) noexcept {
+        size_ = size;
+        return &size_;
+    }
+    static constexpr std::uint32_t capacity = 28;
+
+    friend bool operator==(const endpoint& a, const endpoint& b) noexcept;
 
 private:
-    alignas(8) std::array<std::byte, capacity> storage_{};
-    std::size_t size_ = 0;
+    alignas(4) std::array<std::byte, capacity> storage_{};
+    std::uint32_t size_ = 0;
 };
 
 } // namespace weir

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include <weir/executor/backend.hpp>
+
+namespace weir::kernel {
+
+/// How often the number has been given to something new. A backend that knows something about a descriptor knows by
+/// this when that is out of date, though it was closed elsewhere, on another thread even.
+std::uint32_t generation(int fd) noexcept;
+
+/// The number names something new, or soon will.
+void renew(int fd) noexcept;
+
+/// Closes and renews.
+std::shared_ptr<descriptor_closer> closer() noexcept;
+
+} // namespace weir::kernel

@@ -1,0 +1,354 @@
+#include "kernel/epoll_backend.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdint>
+#include <new>
+#include <span>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "kernel/descriptors.hpp"
+#include "kernel/kernel_backend.hpp"
+
+namespace weir::kernel {
+
+namespace {
+
+/// How to read and write without blocking the loop.
+enum class transfer_mode : std::uint8_t {
+    unknown,
+    plain,     // in non-blocking mode, or a regular file, which counts as always ready
+    socket,    // per-call flags
+    no_wait,   // in blocking mode and maybe shared with other processes: preadv2 with RWF_NOWAIT
+    ask_first, // the same where there is no RWF_NOWAIT, as on a tty: one poll(2) a call, and small writes
+};
+
+/// What is known about a descriptor, as long as the generation is right.
+struct descriptor_facts {
+    std::uint32_t generation = 0;
+    std::uint32_t watched = 0; // the events it is registered for
+    transfer_mode mode = transfer_mode::unknown;
+    bool known = false;
+    bool listener_may_block = true;
+    bool peer_closed = false;
+    bool drained = false; // nothing to receive until the next edge
+};
+
+struct descriptor_state : descriptor_facts {
+    detail::intrusive_list<io_operation> readers;
+    detail::intrusive_list<io_operation> writers;
+};
+
+bool ready_now(int fd, short events) noexcept {
+    pollfd p{fd, events, 0};
+    return ::poll(&p, 1, 0) > 0;
+}
+
+bool writes(const io_request& request) noexcept {
+    switch (request.what) {
+    case io_request::kind::write:
+    case io_request::kind::send:
+    case io_request::kind::connect:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/// I/O by readiness: a request is tried at once, and when it would block, again at the next edge of its descriptor.
+///
+/// A descriptor is registered once, edge-triggered, and stays so until it is closed: a connection in its steady state
+/// costs no epoll_ctl. Trying inside `start` bypasses the loop, but not for long: who starts operations spends a budget
+/// (see `context`), and yields to the loop when it is used up.
+class epoll_backend final : public kernel_backend {
+public:
+    epoll_backend();
+    ~epoll_backend() override { WEIR_ASSERT(in_flight_ == 0, "an I/O operation outlives its executor"); }
+
+    std::string_view name() const noexcept override { return "epoll"; }
+    void start(io_operation& operation) override;
+    void cancel(io_operation& operation) noexcept override;
+    void wait(time_point until) override;
+    std::size_t in_flight() const noexcept override { return in_flight_; }
+
+private:
+    static constexpr std::uint64_t event_tag = UINT64_MAX;
+
+    descriptor_state* state_of(int fd) noexcept;
+    void abandon(detail::intrusive_list<io_operation>& waiting) noexcept;
+    int watch(int fd, descriptor_state& state, std::uint32_t events) noexcept;
+    int attempt(const io_request& request, descriptor_state& state) noexcept;
+    int attempt_transfer(const io_request& request, descriptor_state& state) noexcept;
+    int attempt_accept(const io_request& request, descriptor_state& state) noexcept;
+    void retry(detail::intrusive_list<io_operation>& waiting, descriptor_state& state) noexcept;
+    int wait_for_events(epoll_event* events, int most, time_point until) noexcept;
+
+    owned_fd epoll_;
+    std::vector<descriptor_state> descriptors_;
+    descriptor_state none_; // of requests without a descriptor, and of bad ones
+    std::size_t in_flight_ = 0;
+    bool nanoseconds_ = true; // epoll_pwait2 is there
+};
+
+epoll_backend::epoll_backend() : kernel_backend{descriptors::non_blocking}, epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
+    epoll_event e{};
+    e.events = EPOLLIN | EPOLLET;
+    e.data.u64 = event_tag;
+    if (epoll_.get() < 0 || ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, event(), &e) < 0) {
+        throw std::system_error{errno, std::system_category(), "weir: epoll"};
+    }
+}
+
+/// Null when there is no memory for it.
+descriptor_state* epoll_backend::state_of(int fd) noexcept {
+    if (fd < 0) return &none_;
+    const auto index = static_cast<std::size_t>(fd);
+    try {
+        if (index >= descriptors_.size()) descriptors_.resize(std::max(index + 1, descriptors_.size() * 2));
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+    descriptor_state& state = descriptors_[index];
+    const std::uint32_t generation = kernel::generation(fd);
+    if (!state.known || state.generation != generation) {
+        // Nothing waits here, unless someone closed the descriptor under an operation.
+        abandon(state.readers);
+        abandon(state.writers);
+        static_cast<descriptor_facts&>(state) = {};
+        state.generation = generation;
+        state.known = true;
+    }
+    return &state;
+}
+
+void epoll_backend::abandon(detail::intrusive_list<io_operation>& waiting) noexcept {
+    while (!waiting.empty()) {
+        --in_flight_;
+        waiting.pop_front().complete(-EBADF);
+    }
+}
+
+int epoll_backend::watch(int fd, descriptor_state& state, std::uint32_t events) noexcept {
+    if ((state.watched & events) == events) return 0;
+    const std::uint32_t all = state.watched | events;
+    epoll_event e{};
+    e.events = all | EPOLLRDHUP | EPOLLET;
+    e.data.u64 = std::uint64_t{state.generation} << 32 | static_cast<std::uint32_t>(fd);
+    int r = ::epoll_ctl(epoll_.get(), state.watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e);
+    if (r < 0 && errno == EEXIST) r = ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &e);
+    if (r < 0 && errno == ENOENT) r = ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &e);
+    if (r < 0) return -errno;
+    state.watched = all;
+    return 0;
+}
+
+void epoll_backend::start(io_operation& operation) {
+    const io_request& request = operation.request();
+    descriptor_state* found = request.what == io_request::kind::open ? &none_ : state_of(request.fd);
+    if (found == nullptr) return operation.complete(-ENOMEM);
+    descriptor_state& state = *found;
+
+    int r = -EAGAIN;
+    if (request.what != io_request::kind::receive || !state.drained) r = attempt(request, state);
+    if (r == -EAGAIN) {
+        const bool writer = writes(request);
+        r = watch(request.fd, state, writer ? EPOLLOUT : EPOLLIN);
+        if (r == 0) {
+            (writer ? state.writers : state.readers).push_back(operation);
+            ++in_flight_;
+            return;
+        }
+        if (r == -EPERM) r = -EAGAIN; // it has no readiness, and says so though it would block: the caller's business
+    }
+    operation.complete(r);
+}
+
+void epoll_backend::cancel(io_operation& operation) noexcept {
+    operation.leave_list();
+    --in_flight_;
+    operation.complete(-ECANCELED);
+}
+
+int epoll_backend::attempt(const io_request& request, descriptor_state& state) noexcept {
+    for (;;) {
+        int r = 0;
+        switch (request.what) {
+        case io_request::kind::read:
+        case io_request::kind::write:
+            r = attempt_transfer(request, state);
+            break;
+        case io_request::kind::receive: {
+            const std::size_t size = at_most(request.size);
+            const ssize_t got = ::recv(request.fd, request.data, size, MSG_DONTWAIT);
+            r = got < 0 ? -errno : static_cast<int>(got);
+            // With fewer bytes than asked for, what comes later is a new edge; but a close may have come already.
+            state.drained =
+                got > 0 && static_cast<std::size_t>(got) < size && (state.watched & EPOLLIN) != 0 && !state.peer_closed;
+            break;
+        }
+        case io_request::kind::send: {
+            const ssize_t sent = ::send(request.fd, request.data, at_most(request.size), MSG_DONTWAIT | MSG_NOSIGNAL);
+            r = sent < 0 ? -errno : static_cast<int>(sent);
+            break;
+        }
+        case io_request::kind::accept:
+            r = attempt_accept(request, state);
+            break;
+        case io_request::kind::connect:
+            // Called again it tells what became of the first call.
+            r = ::connect(request.fd, static_cast<const sockaddr*>(request.address->data()), request.address->size());
+            if (r < 0) r = errno == EINPROGRESS || errno == EALREADY ? -EAGAIN : -errno;
+            break;
+        case io_request::kind::open:
+            // Regular files are what this is for: a FIFO without a peer would hold the loop.
+            r = ::open(request.path, open_flags(request.mode), request.permissions);
+            if (r < 0) r = -errno;
+            if (r >= 0) renew(r);
+            break;
+        case io_request::kind::sync:
+            r = ::fsync(request.fd) < 0 ? -errno : 0;
+            break;
+        case io_request::kind::readable:
+            r = ready_now(request.fd, POLLIN) ? 0 : -EAGAIN;
+            break;
+        }
+        if (r != -EINTR) return r;
+    }
+}
+
+int epoll_backend::attempt_accept(const io_request& request, descriptor_state& state) noexcept {
+    if (state.listener_may_block) {
+        const int flags = ::fcntl(request.fd, F_GETFL);
+        if (flags < 0) return -errno;
+        state.listener_may_block = (flags & O_NONBLOCK) == 0;
+        // One that was opened elsewhere: there is no flag for a single accept.
+        if (state.listener_may_block && !ready_now(request.fd, POLLIN)) return -EAGAIN;
+    }
+    sockaddr* address = nullptr;
+    socklen_t* size = nullptr;
+    if (request.peer != nullptr) {
+        address = static_cast<sockaddr*>(request.peer->data());
+        size = request.peer->resize(endpoint::capacity);
+    }
+    const int fd = ::accept4(request.fd, address, size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+int epoll_backend::attempt_transfer(const io_request& request, descriptor_state& state) noexcept {
+    if (state.mode == transfer_mode::unknown) {
+        struct stat status{};
+        const int flags = ::fcntl(request.fd, F_GETFL);
+        if (flags < 0 || ::fstat(request.fd, &status) < 0) return -errno;
+        if (S_ISSOCK(status.st_mode)) {
+            state.mode = transfer_mode::socket;
+        } else if ((flags & O_NONBLOCK) != 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ||
+                   S_ISBLK(status.st_mode)) {
+            state.mode = transfer_mode::plain;
+        } else {
+            state.mode = transfer_mode::no_wait;
+        }
+    }
+
+    const bool write = request.what == io_request::kind::write;
+    std::size_t size = at_most(request.size);
+    ssize_t r = 0;
+    switch (state.mode) {
+    case transfer_mode::socket:
+        r = write ? ::send(request.fd, request.data, size, MSG_DONTWAIT | MSG_NOSIGNAL)
+                  : ::recv(request.fd, request.data, size, MSG_DONTWAIT);
+        return r < 0 ? -errno : static_cast<int>(r);
+    case transfer_mode::no_wait: {
+        const iovec part{request.data, size};
+        r = write ? ::pwritev2(request.fd, &part, 1, request.offset, RWF_NOWAIT)
+                  : ::preadv2(request.fd, &part, 1, request.offset, RWF_NOWAIT);
+        if (r >= 0) return static_cast<int>(r);
+        if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) return -errno;
+        state.mode = transfer_mode::ask_first;
+        [[fallthrough]];
+    }
+    case transfer_mode::ask_first:
+        if (!ready_now(request.fd, write ? POLLOUT : POLLIN)) return -EAGAIN;
+        // Room to write is room for this much.
+        if (write) size = std::min<std::size_t>(size, PIPE_BUF);
+        [[fallthrough]];
+    case transfer_mode::plain:
+    case transfer_mode::unknown:
+        break;
+    }
+    if (request.offset < 0) {
+        r = write ? ::write(request.fd, request.data, size) : ::read(request.fd, request.data, size);
+    } else {
+        r = write ? ::pwrite(request.fd, request.data, size, request.offset)
+                  : ::pread(request.fd, request.data, size, request.offset);
+    }
+    return r < 0 ? -errno : static_cast<int>(r);
+}
+
+void epoll_backend::retry(detail::intrusive_list<io_operation>& waiting, descriptor_state& state) noexcept {
+    while (!waiting.empty()) {
+        const int r = attempt(waiting.front().request(), state);
+        if (r == -EAGAIN) return;
+        io_operation& operation = waiting.pop_front();
+        --in_flight_;
+        operation.complete(r);
+    }
+}
+
+int epoll_backend::wait_for_events(epoll_event* events, int most, time_point until) noexcept {
+    const bool forever = until == time_point::max();
+    const duration left = forever ? duration::zero() : std::max(until - now(), duration::zero());
+    if (nanoseconds_) {
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+        const timespec limit{static_cast<time_t>(seconds.count()), static_cast<long>((left - seconds).count())};
+        const int r = ::epoll_pwait2(epoll_.get(), events, most, forever ? nullptr : &limit, nullptr);
+        if (r >= 0 || (errno != ENOSYS && errno != EPERM)) return r < 0 ? -errno : r;
+        nanoseconds_ = false;
+    }
+    // Rounded up: a wait that ends before the deadline would be followed by one of no length, again and again.
+    const auto ms = std::min<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), INT_MAX);
+    const int r = ::epoll_wait(epoll_.get(), events, most, forever ? -1 : static_cast<int>(ms));
+    return r < 0 ? -errno : r;
+}
+
+void epoll_backend::wait(time_point until) {
+    std::array<epoll_event, 256> events;
+    const int count = wait_for_events(events.data(), static_cast<int>(events.size()), until);
+    if (count < 0) {
+        if (count == -EINTR) return;
+        throw std::system_error{-count, std::system_category(), "weir: epoll_wait"};
+    }
+    for (const epoll_event& e : std::span{events}.first(static_cast<std::size_t>(count))) {
+        if (e.data.u64 == event_tag) {
+            notified();
+            continue;
+        }
+        const auto fd = static_cast<std::uint32_t>(e.data.u64);
+        descriptor_state& state = descriptors_[fd];
+        // Of a descriptor that was closed here while a copy of it lives on elsewhere.
+        if (state.generation != e.data.u64 >> 32) continue;
+        if ((e.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) state.peer_closed = true;
+        if ((e.events & ~std::uint32_t{EPOLLOUT}) != 0) {
+            state.drained = false;
+            retry(state.readers, state);
+        }
+        if ((e.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) retry(state.writers, state);
+    }
+}
+
+} // namespace
+
+std::unique_ptr<backend> make_epoll_backend() { return std::make_unique<epoll_backend>(); }
+
+} // namespace weir::kernel

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <memory>
+
+#include <weir/executor/backend.hpp>
+
+namespace weir::kernel {
+
+/// @throws std::system_error
+std::unique_ptr<backend> make_epoll_backend();
+
+} // namespace weir::kernel

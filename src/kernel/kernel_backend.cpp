@@ -1,0 +1,111 @@
+#include "kernel/kernel_backend.hpp"
+
+#include <cerrno>
+#include <cstdint>
+#include <system_error>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/descriptors.hpp"
+
+namespace weir::kernel {
+
+namespace {
+
+int or_error(int result) noexcept { return result >= 0 ? result : -errno; }
+
+} // namespace
+
+owned_fd::~owned_fd() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+kernel_backend::kernel_backend(descriptors made)
+    : non_blocking_{made == descriptors::non_blocking}, event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+    if (event() < 0) throw std::system_error{errno, std::system_category(), "weir: eventfd"};
+}
+
+void kernel_backend::notify() noexcept {
+    if (pending_.exchange(true, std::memory_order_acq_rel)) return;
+    const int saved = errno; // it may be a signal handler that notifies
+    const std::uint64_t one = 1;
+    while (::write(event(), &one, sizeof one) < 0 && errno == EINTR) {}
+    errno = saved;
+}
+
+int kernel_backend::stream_socket(const endpoint& address) noexcept {
+    const int family = static_cast<const sockaddr*>(address.data())->sa_family;
+    const int fd = or_error(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | (non_blocking_ ? SOCK_NONBLOCK : 0), 0));
+    if (fd < 0) return fd;
+    // A write goes out when it is made; accepted sockets inherit this from the listening one.
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
+}
+
+int kernel_backend::open_stream_socket(const endpoint& peer) { return stream_socket(peer); }
+
+int kernel_backend::listen(const endpoint& local, int backlog) {
+    const int fd = stream_socket(local);
+    if (fd < 0) return fd;
+    const int on = 1;
+    if (::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        ::bind(fd, static_cast<const sockaddr*>(local.data()), local.size()) < 0 || ::listen(fd, backlog) < 0) {
+        const int error = errno;
+        ::close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+int kernel_backend::local_endpoint(int fd, endpoint& result) {
+    socklen_t* size = result.resize(endpoint::capacity);
+    return or_error(::getsockname(fd, static_cast<sockaddr*>(result.data()), size));
+}
+
+int kernel_backend::remote_endpoint(int fd, endpoint& result) {
+    socklen_t* size = result.resize(endpoint::capacity);
+    return or_error(::getpeername(fd, static_cast<sockaddr*>(result.data()), size));
+}
+
+int kernel_backend::shutdown_write(int fd) { return or_error(::shutdown(fd, SHUT_WR)); }
+
+int kernel_backend::open_pipe(int& read_end, int& write_end) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC | (non_blocking_ ? O_NONBLOCK : 0)) < 0) return -errno;
+    read_end = ends[0];
+    write_end = ends[1];
+    return 0;
+}
+
+std::int64_t kernel_backend::file_size(int fd) {
+    struct stat status{};
+    if (::fstat(fd, &status) < 0) return -errno;
+    return status.st_size;
+}
+
+std::shared_ptr<descriptor_closer> kernel_backend::closer() noexcept { return kernel::closer(); }
+
+int kernel_backend::open_flags(open_mode mode) noexcept {
+    switch (mode) {
+    case open_mode::read:
+        return O_CLOEXEC | O_RDONLY;
+    case open_mode::write:
+        return O_CLOEXEC | O_WRONLY | O_CREAT | O_TRUNC;
+    case open_mode::append:
+        return O_CLOEXEC | O_WRONLY | O_CREAT | O_APPEND;
+    case open_mode::update:
+        return O_CLOEXEC | O_RDWR;
+    case open_mode::create:
+        return O_CLOEXEC | O_RDWR | O_CREAT | O_EXCL;
+    }
+    return O_CLOEXEC;
+}
+
+} // namespace weir::kernel

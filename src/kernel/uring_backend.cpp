@@ -1,0 +1,334 @@
+#include "kernel/uring_backend.hpp"
+
+#include <cerrno>
+#include <cstdint>
+#include <system_error>
+
+#include <fcntl.h>
+#include <liburing.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kernel/kernel_backend.hpp"
+
+namespace weir::kernel {
+
+namespace {
+
+// What a completion's user_data says: one of these, or the address of an operation, with the last bit set when the
+// operation waits to be ready first.
+constexpr std::uint64_t nobody = 0;
+constexpr std::uint64_t notification = 2;
+constexpr std::uint64_t readiness = 1;
+
+// backend_data of an operation: the place of its last request in the order of submission, and what it is for.
+constexpr std::uint64_t in_backlog = UINT64_MAX;
+constexpr std::uint64_t awaits_readiness = std::uint64_t{1} << 63;
+
+constexpr unsigned submission_entries = 256;
+constexpr unsigned completion_entries = 4096;
+
+io_uring open_ring() {
+    // The best that the kernel takes. A ring that starts disabled belongs to the thread that enables it, which need
+    // not be the one that makes the executor.
+    constexpr unsigned choices[] = {
+        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_R_DISABLED |
+            IORING_SETUP_SUBMIT_ALL,
+        IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_R_DISABLED | IORING_SETUP_SUBMIT_ALL,
+        IORING_SETUP_R_DISABLED,
+    };
+    // EXT_ARG for the time limit of a wait, RSRC_TAGS since it came with multishot polls (5.13).
+    constexpr unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_RW_CUR_POS | IORING_FEAT_FAST_POLL |
+                                IORING_FEAT_EXT_ARG | IORING_FEAT_RSRC_TAGS;
+    int error = 0;
+    for (const unsigned flags : choices) {
+        io_uring ring{};
+        io_uring_params params{};
+        params.flags = flags | IORING_SETUP_CQSIZE;
+        params.cq_entries = completion_entries;
+        error = -io_uring_queue_init_params(submission_entries, &ring, &params);
+        if (error == EINVAL) continue;
+        if (error != 0) break;
+        if ((params.features & needed) == needed) return ring;
+        io_uring_queue_exit(&ring);
+        error = EINVAL;
+        break;
+    }
+    throw std::system_error{error, std::system_category(), "weir: io_uring_setup"};
+}
+
+class ring {
+public:
+    ring() : ring_{open_ring()} {}
+    ring(const ring&) = delete;
+    ring& operator=(const ring&) = delete;
+    ~ring() { io_uring_queue_exit(&ring_); }
+
+    io_uring* get() noexcept { return &ring_; }
+
+private:
+    io_uring ring_;
+};
+
+/// I/O by completion: a request is put on a ring shared with the kernel, its answer is taken from another. One system
+/// call a turn hands over all new requests and waits for answers.
+class uring_backend final : public kernel_backend {
+public:
+    uring_backend() : kernel_backend{descriptors::blocking} {}
+    ~uring_backend() override { WEIR_ASSERT(in_flight_ == 0, "an I/O operation outlives its executor"); }
+
+    std::string_view name() const noexcept override { return "uring"; }
+    void start(io_operation& operation) override;
+    void cancel(io_operation& operation) noexcept override;
+    void wait(time_point until) override;
+    std::size_t in_flight() const noexcept override { return in_flight_; }
+
+private:
+    void enable();
+    io_uring_sqe* entry() noexcept;
+    bool push(io_operation& operation) noexcept;
+    void push_backlog() noexcept;
+    void watch_event() noexcept;
+    bool submitted(std::uint64_t place) noexcept { return place < prepared_ - io_uring_sq_ready(ring_.get()); }
+    bool kernel_has_answers() noexcept;
+    unsigned reap() noexcept;
+    void answer(std::uint64_t data, int result, bool more) noexcept;
+    void finish(io_operation& operation, int result) noexcept {
+        --in_flight_;
+        operation.complete(result);
+    }
+
+    ring ring_;
+    // Requests that found the ring full while the kernel would not take more.
+    detail::intrusive_list<io_operation> backlog_;
+    io_operation* cancelling_ = nullptr;
+    std::uint64_t prepared_ = 0;
+    std::size_t in_flight_ = 0;
+    bool enabled_ = false;
+    bool event_watched_ = false;
+};
+
+/// Of a descriptor in non-blocking mode: what to wait for.
+short awaited_events(const io_request& request) noexcept {
+    switch (request.what) {
+    case io_request::kind::write:
+    case io_request::kind::send:
+    case io_request::kind::connect:
+        return POLLOUT;
+    default:
+        return POLLIN;
+    }
+}
+
+void uring_backend::enable() {
+    // Not by liburing: its function for this is missing from the shared libraries of 2.3.
+    if (::syscall(SYS_io_uring_register, ring_.get()->ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) < 0) {
+        throw std::system_error{errno, std::system_category(), "weir: io_uring_register"};
+    }
+    enabled_ = true;
+}
+
+/// A free place in the submission ring, or null when the kernel does not take what is there.
+io_uring_sqe* uring_backend::entry() noexcept {
+    io_uring_sqe* sqe = io_uring_get_sqe(ring_.get());
+    if (sqe == nullptr && enabled_) {
+        io_uring_submit(ring_.get());
+        sqe = io_uring_get_sqe(ring_.get());
+    }
+    if (sqe != nullptr) ++prepared_;
+    return sqe;
+}
+
+bool uring_backend::push(io_operation& operation) noexcept {
+    io_uring_sqe* sqe = entry();
+    if (sqe == nullptr) return false;
+    const io_request& request = operation.request();
+    const auto size = static_cast<unsigned>(at_most(request.size));
+    switch (request.what) {
+    case io_request::kind::read:
+        io_uring_prep_read(sqe, request.fd, request.data, size, static_cast<std::uint64_t>(request.offset));
+        break;
+    case io_request::kind::write:
+        io_uring_prep_write(sqe, request.fd, request.data, size, static_cast<std::uint64_t>(request.offset));
+        break;
+    case io_request::kind::receive:
+        io_uring_prep_recv(sqe, request.fd, request.data, size, 0);
+        break;
+    case io_request::kind::send:
+        io_uring_prep_send(sqe, request.fd, request.data, size, MSG_NOSIGNAL);
+        break;
+    case io_request::kind::accept:
+        if (request.peer != nullptr) {
+            io_uring_prep_accept(sqe, request.fd, static_cast<sockaddr*>(request.peer->data()),
+                                 request.peer->resize(endpoint::capacity), SOCK_CLOEXEC);
+        } else {
+            io_uring_prep_accept(sqe, request.fd, nullptr, nullptr, SOCK_CLOEXEC);
+        }
+        break;
+    case io_request::kind::connect:
+        io_uring_prep_connect(sqe, request.fd, static_cast<const sockaddr*>(request.address->data()),
+                              request.address->size());
+        break;
+    case io_request::kind::open:
+        io_uring_prep_openat(sqe, AT_FDCWD, request.path, open_flags(request.mode), request.permissions);
+        break;
+    case io_request::kind::sync:
+        io_uring_prep_fsync(sqe, request.fd, 0);
+        break;
+    case io_request::kind::readable:
+        io_uring_prep_poll_add(sqe, request.fd, POLLIN);
+        break;
+    }
+    io_uring_sqe_set_data(sqe, &operation);
+    operation.backend_data = prepared_ - 1;
+    return true;
+}
+
+void uring_backend::start(io_operation& operation) {
+    ++in_flight_;
+    // Not past those that wait.
+    if (backlog_.empty() && push(operation)) return;
+    operation.backend_data = in_backlog;
+    backlog_.push_back(operation);
+}
+
+void uring_backend::push_backlog() noexcept {
+    while (!backlog_.empty()) {
+        io_operation& next = backlog_.pop_front();
+        if (push(next)) continue;
+        next.backend_data = in_backlog;
+        backlog_.push_front(next);
+        return;
+    }
+}
+
+void uring_backend::watch_event() noexcept {
+    io_uring_sqe* sqe = entry();
+    if (sqe == nullptr) return; // the next wait tries again
+    io_uring_prep_poll_multishot(sqe, event(), POLLIN);
+    io_uring_sqe_set_data64(sqe, notification);
+    event_watched_ = true;
+}
+
+bool uring_backend::kernel_has_answers() noexcept {
+    return (IO_URING_READ_ONCE(*ring_.get()->sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
+void uring_backend::wait(time_point until) {
+    if (!enabled_) enable();
+    if (!event_watched_) watch_event();
+    if (!backlog_.empty()) push_backlog();
+
+    int r = 0;
+    io_uring_cqe* first = nullptr;
+    if (until == time_point::max()) {
+        r = io_uring_submit_and_wait_timeout(ring_.get(), &first, 1, nullptr, nullptr);
+    } else if (const duration left = until - now(); left > duration::zero()) {
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+        __kernel_timespec limit{seconds.count(), (left - seconds).count()};
+        r = io_uring_submit_and_wait_timeout(ring_.get(), &first, 1, &limit, nullptr);
+    } else if (io_uring_sq_ready(ring_.get()) != 0 || kernel_has_answers()) {
+        r = io_uring_submit_and_get_events(ring_.get());
+    }
+    switch (-r) {
+    case ETIME:
+    case EINTR:
+    case EAGAIN: // no memory for a request now
+    case EBUSY:  // answers must be taken first
+        r = 0;
+        break;
+    case EEXIST:
+        throw std::system_error{EEXIST, std::system_category(), "weir: an executor stays on its first thread"};
+    default:
+        break;
+    }
+    if (r < 0) throw std::system_error{-r, std::system_category(), "weir: io_uring_enter"};
+    reap();
+}
+
+unsigned uring_backend::reap() noexcept {
+    unsigned head = 0;
+    unsigned count = 0;
+    io_uring_cqe* cqe = nullptr;
+    io_uring_for_each_cqe(ring_.get(), head, cqe) {
+        answer(io_uring_cqe_get_data64(cqe), cqe->res, (cqe->flags & IORING_CQE_F_MORE) != 0);
+        ++count;
+    }
+    io_uring_cq_advance(ring_.get(), count);
+    return count;
+}
+
+void uring_backend::answer(std::uint64_t data, int result, bool more) noexcept {
+    if (data == nobody) return;
+    if (data == notification) {
+        notified();
+        if (!more) event_watched_ = false;
+        return;
+    }
+    io_operation& operation = *reinterpret_cast<io_operation*>(data & ~readiness);
+    if (&operation == cancelling_) return finish(operation, result);
+    if ((data & readiness) != 0) {
+        if (result < 0) return finish(operation, result);
+        if (!push(operation)) {
+            operation.backend_data = in_backlog;
+            backlog_.push_back(operation);
+        }
+        return;
+    }
+    // From a descriptor in non-blocking mode, which was opened elsewhere.
+    if (result == -EAGAIN) {
+        if (io_uring_sqe* sqe = entry()) {
+            io_uring_prep_poll_add(sqe, operation.request().fd,
+                                   static_cast<unsigned>(awaited_events(operation.request())));
+            io_uring_sqe_set_data64(sqe, data | readiness);
+            operation.backend_data = (prepared_ - 1) | awaits_readiness;
+        } else {
+            operation.backend_data = in_backlog;
+            backlog_.push_back(operation);
+        }
+        return;
+    }
+    if (operation.request().what == io_request::kind::readable && result > 0) result = 0;
+    finish(operation, result);
+}
+
+void uring_backend::cancel(io_operation& operation) noexcept {
+    if (operation.backend_data == in_backlog) {
+        operation.leave_list();
+        return finish(operation, -ECANCELED);
+    }
+    const std::uint64_t place = operation.backend_data & ~awaits_readiness;
+    if (!submitted(place)) {
+        const auto& sq = ring_.get()->sq;
+        io_uring_sqe* sqe = &sq.sqes[static_cast<unsigned>(place) & sq.ring_mask];
+        io_uring_prep_nop(sqe);
+        io_uring_sqe_set_data64(sqe, nobody);
+        return finish(operation, -ECANCELED);
+    }
+
+    cancelling_ = &operation;
+    reap();
+    bool asked = false;
+    while (operation.in_flight()) {
+        if (io_uring_sqe* sqe = asked ? nullptr : entry()) {
+            const auto address = reinterpret_cast<std::uintptr_t>(&operation);
+            const bool polling = (operation.backend_data & awaits_readiness) != 0;
+            io_uring_prep_cancel64(sqe, polling ? address | readiness : address, 0);
+            io_uring_sqe_set_data64(sqe, nobody);
+            asked = true;
+        }
+        // The thread that the ring belongs to may have ended; then the kernel has cancelled its requests.
+        if (io_uring_submit_and_wait(ring_.get(), 1) == -EEXIST) ::sched_yield();
+        reap();
+    }
+    cancelling_ = nullptr;
+}
+
+} // namespace
+
+std::unique_ptr<backend> make_uring_backend() { return std::make_unique<uring_backend>(); }
+
+} // namespace weir::kernel
