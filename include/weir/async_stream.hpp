@@ -100,7 +100,7 @@ private:
     };
 
     T* item_ = nullptr;
-    [[no_unique_address]] pin pin_;
+    pin pin_;
 };
 
 } // namespace detail
@@ -143,7 +143,7 @@ public:
 
     poll<T> poll_next(context& cx) {
         WEIR_ASSERT(node_ != nullptr, "a stream was polled after it was moved away");
-        pin_.polled();
+        pin_.check();
         // The common case without the virtual call.
         if (node_->is_generator()) return static_cast<promise_type*>(node_)->poll_next(cx);
         return node_->poll_boxed(cx);
@@ -155,7 +155,7 @@ private:
     explicit async_stream(detail::stream_node<T>* node) noexcept : node_{node} {}
 
     detail::stream_node<T>* node_;
-    [[no_unique_address]] detail::pin pin_;
+    detail::pin pin_;
 };
 
 template <stream S>

@@ -48,30 +48,35 @@ template <class F, class... Args>
 concept gives_object =
     std::invocable<F, Args...> && std::is_object_v<std::remove_cvref_t<std::invoke_result_t<F, Args...>>>;
 
-/// Catches the move of a stream that was polled, in debug builds. Sources hold one: every pipeline has a source.
+/// Catches the move of a stream that was polled, and polls after the end, in debug builds. Sources hold one: every
+/// pipeline has a source. Its layout is the same in all builds, so that debug and release code link.
 class pin {
 public:
-#ifndef NDEBUG
     pin() noexcept = default;
     pin(const pin&) noexcept {}
-    pin(pin&& other) noexcept { WEIR_ASSERT(!other.polled_, "a stream was moved after its first poll"); }
-    void polled() noexcept { polled_ = true; }
+    pin(pin&& other) noexcept { other.must_not_have_been_polled(); }
 
-    /// The end or a failure was answered.
-    void ended() noexcept { ended_ = true; }
+    /// At the start of each poll.
     void check() noexcept {
+#ifndef NDEBUG
         WEIR_ASSERT(!ended_, "a stream was polled after its end");
         polled_ = true;
+#endif
+    }
+    /// Where the end or a failure is answered.
+    void ended() noexcept {
+#ifndef NDEBUG
+        ended_ = true;
+#endif
     }
 
 private:
+    void must_not_have_been_polled() const noexcept {
+        WEIR_ASSERT(!polled_, "a stream was moved after its first poll");
+    }
+
     bool polled_ = false;
     bool ended_ = false;
-#else
-    void polled() noexcept {}
-    void ended() noexcept {}
-    void check() noexcept {}
-#endif
 };
 
 } // namespace detail

@@ -27,7 +27,7 @@ public:
 private:
     T next_;
     T last_;
-    [[no_unique_address]] detail::pin pin_;
+    detail::pin pin_;
 };
 
 /// iota(first, last): first, first + 1, ..., last - 1, as std::views::iota.

@@ -1,0 +1,217 @@
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <weir/core/closure.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/testing/probe.hpp>
+#include <weir/testing/virtual_executor.hpp>
+
+namespace weir::testing {
+
+/// An int that counts how often one was copied.
+class tracked {
+public:
+    tracked(int value = 0) noexcept : value_{value} {}
+    tracked(const tracked& other) noexcept : value_{other.value_} { ++copies; }
+    tracked(tracked&& other) noexcept : value_{other.value_} {}
+    tracked& operator=(const tracked& other) noexcept {
+        value_ = other.value_;
+        ++copies;
+        return *this;
+    }
+    tracked& operator=(tracked&& other) noexcept {
+        value_ = other.value_;
+        return *this;
+    }
+
+    operator int() const noexcept { return value_; }
+
+    static inline thread_local std::size_t copies = 0;
+
+private:
+    int value_;
+};
+
+/// What an operator does by design beyond the common contract.
+struct contract_options {
+    static constexpr std::size_t any_number = std::numeric_limits<std::size_t>::max();
+
+    /// Items that it takes from upstream beyond those it needs for what it was asked for.
+    std::size_t prefetch = 0;
+    /// Copies that it makes of an item.
+    std::size_t copies = 0;
+    /// An error of upstream reaches the consumer as it is.
+    bool passes_errors = true;
+    /// The end of upstream ends it.
+    bool ends_with_upstream = true;
+    /// How long its timers take, on the virtual clock, until it has come to rest.
+    duration settle = std::chrono::seconds{10};
+};
+
+namespace detail {
+
+template <class Make>
+class contract_check {
+public:
+    contract_check(Make& make, const contract_options& options) : make_{make}, options_{options} {}
+
+    std::string run() {
+        check_demand();
+        for (const arrival when : {arrival::ready, arrival::late}) {
+            for (const last how : {last::end, last::error}) {
+                const std::size_t steps = check_delivery(when, how, never);
+                for (std::size_t stop = 0; stop != steps; ++stop) check_delivery(when, how, stop);
+            }
+        }
+        return std::move(report_);
+    }
+
+private:
+    enum class last { end, error };
+    enum class arrival { ready, late };
+
+    static constexpr int item_count = 6;
+    static constexpr int turns_to_rest = 100'000;
+    static constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
+
+    void expect(bool holds, std::string_view rule) {
+        if (holds || report_.find(rule) != std::string::npos) return;
+        report_ += rule;
+        report_ += '\n';
+    }
+
+    /// Lets the operator come to rest.
+    void settle(virtual_executor& ex) {
+        const time_point target = ex.after(options_.settle);
+        for (int turns = 0; !ex.idle() || ex.now() < target; ++turns) {
+            expect(turns < turns_to_rest, "busy: it keeps waking its consumer or itself");
+            if (turns == turns_to_rest) return;
+            ex.turn(target);
+        }
+    }
+
+    void check_demand() {
+        std::size_t needed = 0; // items for the first one that comes out
+        {
+            virtual_executor ex;
+            probe<tracked> source;
+            probe_sink sink{ex, make_()(source.stream())};
+            settle(ex);
+            expect(source.polls() == 0, "early pull: upstream is polled before the first poll");
+            sink.request(1);
+            settle(ex);
+            for (int i = 0; i != item_count && sink.items().empty() && !sink.finished(); ++i) {
+                source.push(i);
+                settle(ex);
+            }
+            if (sink.items().empty()) return;
+            needed = source.taken();
+            expect(options_.prefetch != 0 || !source.waiting(), "early pull: upstream is polled without demand");
+        }
+        virtual_executor ex;
+        probe<tracked> source;
+        for (int i = 0; i != item_count; ++i) source.push(i);
+        probe_sink sink{ex, make_()(source.stream())};
+        sink.request(1);
+        settle(ex);
+        expect(options_.prefetch == contract_options::any_number || source.taken() <= needed + options_.prefetch,
+               "early pull: more is taken from upstream than was asked for");
+    }
+
+    /// Plays a script, dropping the operator after some of its steps. Returns how many it had.
+    std::size_t check_delivery(arrival when, last how, std::size_t steps_until_drop) {
+        virtual_executor ex;
+        probe<tracked> source;
+        tracked::copies = 0;
+        probe_sink sink{ex, make_()(source.stream())};
+
+        std::size_t steps = 0;
+        const auto at_rest = [&] {
+            // Dropped at a step: at one moment before anything has run, at the next after everything has.
+            if (steps++ == steps_until_drop) return false;
+            settle(ex);
+            return steps++ != steps_until_drop;
+        };
+        const auto finish = [&] {
+            if (how == last::end) {
+                source.end();
+            } else {
+                source.fail(std::make_exception_ptr(std::runtime_error{"upstream failed"}));
+            }
+        };
+        const auto script = [&] {
+            if (when == arrival::ready) {
+                for (int i = 0; i != item_count; ++i) source.push(i);
+                finish();
+                sink.request(1);
+                if (!at_rest()) return false;
+                sink.request();
+                return at_rest();
+            }
+            sink.request();
+            if (!at_rest()) return false;
+            for (int i = 0; i != item_count && !sink.finished(); ++i) {
+                source.push(i);
+                if (!at_rest()) return false;
+                expect(source.waiting() || source.dropped() || sink.finished(),
+                       "lost wake: an item was not followed by a poll for the next");
+            }
+            finish();
+            return at_rest();
+        };
+
+        if (script()) {
+            if (how == last::end && options_.ends_with_upstream) {
+                expect(sink.ended(), "lost wake: upstream ended and the consumer was not told");
+            }
+            if (how == last::error && options_.passes_errors) {
+                expect(sink.ended() || sink.error_message() == "upstream failed",
+                       "upstream failed and the consumer was not told");
+            }
+        }
+        sink.drop();
+        expect(!source.polled_after_end(), "upstream was polled after its end");
+        expect(tracked::copies <= options_.copies * item_count, "an item was copied");
+        expect(source.dropped(), "dropped, it keeps its upstream");
+        expect(!source.waiting(), "leaked waker: dropped, it still waits for upstream");
+        expect(ex.timers().size() == 0, "dropped, it keeps a timer armed");
+        const std::uint64_t before = ex.stats().wakers_run;
+        source.push(0);
+        settle(ex);
+        expect(ex.stats().wakers_run == before, "leaked waker: dropped, a part of it still runs");
+        return steps;
+    }
+
+    Make& make_;
+    const contract_options& options_;
+    std::string report_;
+};
+
+} // namespace detail
+
+/// Runs an operator through the rules that all operators keep, and says which it breaks, a line each; an empty string
+/// when it keeps them all.
+///
+///     CHECK(weir::testing::check_contract([] { return weir::map(twice); }) == "");
+///
+/// - Nothing is pulled before the first poll, and then no more than was asked for (and the prefetch).
+/// - No wake is lost: items, end and error reach a consumer that polls only when it was woken.
+/// - Upstream is not polled after its end or its error.
+/// - It comes to rest when nothing happens.
+/// - Dropped at any point, it drops its upstream and leaves neither a timer nor a waker behind.
+/// - Items are moved, not copied.
+///
+/// @param make  called for each run: gives the operator, a closure over a stream of `tracked` (convertible to int)
+template <class Make>
+std::string check_contract(Make make, contract_options options = {}) {
+    return detail::contract_check<Make>{make, options}.run();
+}
+
+} // namespace weir::testing

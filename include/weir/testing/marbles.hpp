@@ -1,0 +1,262 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <weir/core/stream.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/testing/virtual_executor.hpp>
+
+namespace weir::testing {
+
+/// What `#` stands for.
+class marble_error : public std::runtime_error {
+public:
+    marble_error() : std::runtime_error{"#"} {}
+};
+
+/// Something that happens in a tick of a diagram.
+struct marble {
+    enum class kind : unsigned char { item, end, error };
+
+    std::size_t tick;
+    kind what;
+    char name;
+};
+
+/// Reads a diagram.
+/// @throws std::invalid_argument naming the character that does not belong there
+std::vector<marble> parse_marbles(std::string_view diagram);
+
+/// A stream after a diagram: a moment for each character, on the executor's clock. An item that nobody asks for in its
+/// tick waits until someone does.
+template <class T>
+class marble_stream {
+public:
+    using value_type = T;
+    using value_of = std::function<T(char)>;
+    using error_of = std::function<std::exception_ptr(char)>;
+
+    marble_stream(std::vector<marble> script, value_of value, error_of error, duration tick,
+                  std::optional<time_point> origin)
+        : script_{std::move(script)},
+          value_{std::move(value)},
+          error_{std::move(error)},
+          tick_{tick},
+          origin_{origin} {}
+
+    poll<T> poll_next(context& cx) {
+        pin_.check();
+        if (!origin_) origin_ = cx.ex.now();
+        if (position_ == script_.size()) return pending; // never ends
+        const marble& next = script_[position_];
+        const time_point due = *origin_ + tick_ * static_cast<duration::rep>(next.tick);
+        if (due > cx.ex.now()) {
+            if (!timer_.armed() || timer_.deadline() != due) timer_.arm(cx.ex, due);
+            static_cast<void>(timer_.poll(cx));
+            return pending;
+        }
+        ++position_;
+        switch (next.what) {
+        case marble::kind::item:
+            return value_(next.name);
+        case marble::kind::end:
+            pin_.ended();
+            return done;
+        case marble::kind::error:
+            pin_.ended();
+            std::rethrow_exception(error_(next.name));
+        }
+        return done;
+    }
+
+private:
+    std::vector<marble> script_;
+    value_of value_;
+    error_of error_;
+    duration tick_;
+    std::optional<time_point> origin_;
+    std::size_t position_ = 0;
+    timer timer_;
+    weir::detail::pin pin_;
+};
+
+namespace detail {
+
+/// How an item is drawn: one character stands for itself, a list in parentheses, anything longer in angle brackets.
+template <class T>
+std::string draw(const T& item) {
+    if constexpr (std::same_as<T, char>) {
+        return std::string(1, item);
+    } else if constexpr (std::same_as<T, bool>) {
+        return item ? "T" : "F";
+    } else if constexpr (std::integral<T>) {
+        std::string text = std::to_string(item);
+        return text.size() == 1 ? text : "<" + text + ">";
+    } else if constexpr (std::convertible_to<const T&, std::string_view>) {
+        const std::string_view text = item;
+        return text.size() == 1 ? std::string{text} : "<" + std::string{text} + ">";
+    } else if constexpr (requires { item.has_value(); }) {
+        return item.has_value() ? draw(*item) : "_";
+    } else if constexpr (requires { std::tuple_size<T>::value; }) {
+        return std::apply([](const auto&... part) { return "(" + (std::string{} + ... + draw(part)) + ")"; }, item);
+    } else {
+        std::string text = "(";
+        for (const auto& part : item) text += draw(part);
+        return text + ")";
+    }
+}
+
+/// Collects what happens, tick by tick.
+class drawing {
+public:
+    void add(std::size_t tick, std::string_view what);
+    std::string finish(bool ended);
+
+private:
+    void close_tick();
+
+    std::string done_;
+    std::string here_;
+    std::size_t in_tick_ = 0;
+    std::size_t tick_ = 0;
+};
+
+} // namespace detail
+
+/// Tests as diagrams, under virtual time.
+///
+///     marbles m;
+///     CHECK(m.play(weir::merge(m.hot("a-c-|"), m.hot("-b-d|"))) == "abcd|");
+///
+/// Each character is a tick: `-` nothing, a letter or digit an item, `|` the end, `#` an error, `[ab|]` several in one
+/// tick. A diagram that does not end with `|` or `#` never ends; it is drawn with a trailing `...`.
+class marbles {
+public:
+    explicit marbles(duration tick = std::chrono::milliseconds{1}) : tick_{tick} {}
+
+    /// A stream that began with the test: its ticks are those of the drawing.
+    marble_stream<char> hot(std::string_view diagram) { return hot<char>(diagram, {}); }
+    /// The same with named values. A digit that is not named stands for its number.
+    template <class T>
+    marble_stream<T> hot(std::string_view diagram, std::map<char, T> values = {}) {
+        return {parse(diagram), value_of(std::move(values)), error_of(), tick_, executor_.now()};
+    }
+    /// A stream that begins when it is first polled: for the inner streams of concat_map and its like.
+    marble_stream<char> cold(std::string_view diagram) { return cold<char>(diagram, {}); }
+    template <class T>
+    marble_stream<T> cold(std::string_view diagram, std::map<char, T> values = {}) {
+        return {parse(diagram), value_of(std::move(values)), error_of(), tick_, std::nullopt};
+    }
+
+    /// Lets a letter stand for an error, in diagrams and in drawings. Errors are told apart by their what().
+    template <class E>
+    void error(char name, E what) {
+        errors_[name] = std::make_exception_ptr(std::move(what));
+    }
+
+    /// Draws what a consumer sees that always asks for more and polls only after it was woken.
+    /// @param ticks  how long to watch a stream that never ends
+    template <stream S>
+    std::string play(S upstream, std::size_t ticks = 1000);
+
+    virtual_executor& ex() noexcept { return executor_; }
+    duration ticks(duration::rep n) const noexcept { return tick_ * n; }
+
+private:
+    std::vector<marble> parse(std::string_view diagram) const;
+    char name_of(const std::exception_ptr& error) const;
+
+    template <class T>
+    static std::function<T(char)> value_of(std::map<char, T> values) {
+        return [values = std::move(values)](char name) -> T {
+            if (auto found = values.find(name); found != values.end()) return found->second;
+            if constexpr (std::same_as<T, char>) {
+                return name;
+            } else if constexpr (std::constructible_from<T, int>) {
+                if (name >= '0' && name <= '9') return T(name - '0');
+            }
+            throw std::invalid_argument{std::string{"marbles: there is no value named "} + name};
+        };
+    }
+    std::function<std::exception_ptr(char)> error_of() const {
+        return [errors = errors_](char name) {
+            const auto found = errors.find(name);
+            return found != errors.end() ? found->second : std::make_exception_ptr(marble_error{});
+        };
+    }
+
+    template <stream S>
+    class player;
+
+    virtual_executor executor_;
+    duration tick_;
+    std::map<char, std::exception_ptr> errors_;
+};
+
+template <stream S>
+class marbles::player {
+public:
+    player(marbles& m, S upstream) : marbles_{m}, upstream_{std::move(upstream)}, start_{m.executor_.now()} {
+        waker_.bind(*this, m.executor_.queue());
+        waker_.wake();
+    }
+    player(const player&) = delete;
+    player& operator=(const player&) = delete;
+
+    bool ended() const noexcept { return ended_; }
+    std::string finish() { return drawing_.finish(ended_); }
+
+private:
+    void run() noexcept {
+        if (ended_) return;
+        context cx{waker_};
+        const auto tick = static_cast<std::size_t>((marbles_.executor_.now() - start_) / marbles_.tick_);
+        try {
+            for (;;) {
+                auto item = upstream_.poll_next(cx);
+                if (item.is_pending()) return;
+                if (item.is_done()) {
+                    drawing_.add(tick, "|");
+                    ended_ = true;
+                    return;
+                }
+                drawing_.add(tick, detail::draw(*item));
+                if (!cx.spend()) return waker_.defer();
+            }
+        } catch (...) {
+            drawing_.add(tick, std::string(1, marbles_.name_of(std::current_exception())));
+            ended_ = true;
+        }
+    }
+
+    marbles& marbles_;
+    weir::detail::member_waker<player, &player::run> waker_;
+    S upstream_;
+    time_point start_;
+    detail::drawing drawing_;
+    bool ended_ = false;
+};
+
+template <stream S>
+std::string marbles::play(S upstream, std::size_t ticks) {
+    player<S> p{*this, std::move(upstream)};
+    const time_point limit = executor_.now() + tick_ * static_cast<duration::rep>(ticks);
+    while (!p.ended() && (!executor_.idle() || (executor_.timers().size() != 0 && executor_.now() < limit))) {
+        executor_.turn(limit);
+    }
+    return p.finish();
+}
+
+} // namespace weir::testing

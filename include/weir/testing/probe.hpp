@@ -1,0 +1,203 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <weir/core/stream.hpp>
+#include <weir/core/waker.hpp>
+#include <weir/executor/executor.hpp>
+
+namespace weir::testing {
+
+template <class T>
+class probe_stream;
+
+/// A source in the hands of the test: what it yields and when, and what was asked of it.
+///
+///     weir::testing::probe<int> source;
+///     weir::testing::probe_sink sink{ex, source.stream() | weir::map(twice)};
+///     CHECK(source.polls() == 0);
+///     sink.request(1);
+///     ex.run_ready();
+///     source.push(21);
+template <class T>
+class probe {
+public:
+    probe() : state_{std::make_shared<state>()} {}
+
+    /// The stream, once.
+    probe_stream<T> stream() { return probe_stream<T>{state_}; }
+
+    void push(T item) {
+        state_->items.push_back(std::move(item));
+        state_->waiter.wake();
+    }
+    void end() {
+        state_->ended = true;
+        state_->waiter.wake();
+    }
+    void fail(std::exception_ptr error) {
+        state_->error = std::move(error);
+        state_->waiter.wake();
+    }
+
+    /// How often it was polled, and how many items it gave.
+    std::size_t polls() const noexcept { return state_->polls; }
+    std::size_t taken() const noexcept { return state_->taken; }
+    /// Someone was told to wait and has not been woken.
+    bool waiting() const noexcept { return state_->waiter.armed(); }
+    /// The stream was destroyed.
+    bool dropped() const noexcept { return state_->dropped; }
+    /// It was polled after it had answered with the end or an error.
+    bool polled_after_end() const noexcept { return state_->polled_after_end; }
+
+private:
+    friend class probe_stream<T>;
+
+    struct state {
+        std::deque<T> items;
+        std::exception_ptr error;
+        waker_slot waiter;
+        std::size_t polls = 0;
+        std::size_t taken = 0;
+        bool ended = false;
+        bool answered_end = false;
+        bool polled_after_end = false;
+        bool dropped = false;
+    };
+
+    std::shared_ptr<state> state_;
+};
+
+template <class T>
+class probe_stream {
+public:
+    using value_type = T;
+
+    probe_stream(probe_stream&&) noexcept = default;
+    ~probe_stream() {
+        if (state_ == nullptr) return;
+        state_->dropped = true;
+        state_->waiter.disarm();
+    }
+
+    poll<T> poll_next(context& cx) {
+        auto& s = *state_;
+        ++s.polls;
+        if (s.answered_end) {
+            s.polled_after_end = true;
+            return done;
+        }
+        if (!s.items.empty()) {
+            poll<T> item{std::move(s.items.front())};
+            s.items.pop_front();
+            ++s.taken;
+            return item;
+        }
+        if (s.error != nullptr) {
+            s.answered_end = true;
+            std::rethrow_exception(s.error);
+        }
+        if (s.ended) {
+            s.answered_end = true;
+            return done;
+        }
+        s.waiter.arm(cx.wk);
+        return pending;
+    }
+
+private:
+    friend class probe<T>;
+
+    using state = typename probe<T>::state;
+
+    explicit probe_stream(std::shared_ptr<state> s) noexcept : state_{std::move(s)} {}
+
+    std::shared_ptr<state> state_;
+};
+
+/// A consumer in the hands of the test. It polls when it is asked to, and then again only when it was woken, so that a
+/// lost wake shows.
+template <stream S>
+class probe_sink {
+public:
+    static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+
+    probe_sink(executor& ex, S upstream) : upstream_{std::in_place, std::move(upstream)} {
+        waker_.emplace().bind(*this, ex.queue());
+    }
+    probe_sink(const probe_sink&) = delete;
+    probe_sink& operator=(const probe_sink&) = delete;
+
+    /// Asks for n more items. They come when the executor runs.
+    void request(std::size_t n = unlimited) {
+        const bool asking = wanted_ != 0;
+        wanted_ = n > unlimited - wanted_ ? unlimited : wanted_ + n;
+        if (!asking && waker_) waker_->wake();
+    }
+    /// Destroys the stream, wherever it stands.
+    void drop() noexcept {
+        upstream_.reset();
+        waker_.reset();
+    }
+
+    const std::vector<item_t<S>>& items() const noexcept { return items_; }
+    bool ended() const noexcept { return ended_; }
+    bool failed() const noexcept { return error_ != nullptr; }
+    std::exception_ptr error() const noexcept { return error_; }
+    /// The what() of the error; empty without one.
+    std::string error_message() const {
+        if (error_ == nullptr) return {};
+        try {
+            std::rethrow_exception(error_);
+        } catch (const std::exception& e) {
+            return e.what();
+        } catch (...) {
+            return "not a std::exception";
+        }
+    }
+    std::size_t polls() const noexcept { return polls_; }
+    bool finished() const noexcept { return ended_ || failed(); }
+
+private:
+    void run() noexcept {
+        context cx{*waker_};
+        while (wanted_ != 0 && !finished()) {
+            ++polls_;
+            try {
+                auto item = upstream_->poll_next(cx);
+                if (item.is_pending()) return;
+                if (item.is_done()) {
+                    ended_ = true;
+                    return;
+                }
+                items_.push_back(*std::move(item));
+            } catch (...) {
+                error_ = std::current_exception();
+                return;
+            }
+            if (wanted_ != unlimited) --wanted_;
+            if (!cx.spend()) {
+                waker_->defer();
+                return;
+            }
+        }
+    }
+
+    std::optional<weir::detail::member_waker<probe_sink, &probe_sink::run>> waker_;
+    std::optional<S> upstream_;
+    std::vector<item_t<S>> items_;
+    std::exception_ptr error_;
+    std::size_t wanted_ = 0;
+    std::size_t polls_ = 0;
+    bool ended_ = false;
+};
+
+} // namespace weir::testing

@@ -1,0 +1,198 @@
+#include <weir/testing/contract.hpp>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <weir/operators/filter.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/take.hpp>
+
+using weir::testing::check_contract;
+
+namespace {
+
+/// Makes a closure of a class template of streams.
+template <template <class> class Stream>
+auto planted() {
+    return [] { return weir::closure{[]<class S>(S upstream) { return Stream<S>{std::move(upstream)}; }}; };
+}
+
+/// Swallows the first item and says pending without anyone to wake it.
+template <class S>
+struct loses_a_wake {
+    using value_type = weir::item_t<S>;
+
+    weir::poll<value_type> poll_next(weir::context& cx) {
+        auto item = upstream.poll_next(cx);
+        if (!item.is_item() || std::exchange(skipped, true)) return item;
+        return weir::pending;
+    }
+
+    S upstream;
+    bool skipped = false;
+};
+
+template <class S>
+struct polls_after_the_end {
+    using value_type = weir::item_t<S>;
+
+    weir::poll<value_type> poll_next(weir::context& cx) {
+        auto item = upstream.poll_next(cx);
+        if (item.is_done()) static_cast<void>(upstream.poll_next(cx));
+        return item;
+    }
+
+    S upstream;
+};
+
+/// Always holds one item more than it was asked for.
+template <class S>
+struct pulls_early {
+    using value_type = weir::item_t<S>;
+
+    weir::poll<value_type> poll_next(weir::context& cx) {
+        while (!ended && !held) {
+            auto item = upstream.poll_next(cx);
+            if (item.is_pending()) return weir::pending;
+            ended = item.is_done();
+            if (item.is_item()) held.emplace(*std::move(item));
+        }
+        if (!held) return weir::done;
+        weir::poll<value_type> result{std::move(*held)};
+        held.reset();
+        if (!ended) {
+            auto item = upstream.poll_next(cx);
+            ended = item.is_done();
+            if (item.is_item()) held.emplace(*std::move(item));
+        }
+        return result;
+    }
+
+    S upstream;
+    std::optional<value_type> held{};
+    bool ended = false;
+};
+
+/// Leaves a waker of its own on the run queue when it dies.
+template <class S>
+struct leaks_a_waker {
+    using value_type = weir::item_t<S>;
+
+    explicit leaks_a_waker(S s) : upstream{std::move(s)} {}
+    leaks_a_waker(leaks_a_waker&& other) noexcept : upstream{std::move(other.upstream)} {}
+    ~leaks_a_waker() {
+        if (own != nullptr) own->wake();
+    }
+
+    weir::poll<value_type> poll_next(weir::context& cx) {
+        if (own == nullptr) {
+            own = std::make_shared<weir::waker>([](weir::waker&) noexcept {});
+            own->bind(cx.wk.queue());
+            kept_alive.push_back(own);
+        }
+        return upstream.poll_next(cx);
+    }
+
+    S upstream;
+    std::shared_ptr<weir::waker> own;
+    static inline std::vector<std::shared_ptr<weir::waker>> kept_alive;
+};
+
+/// Asks to be polled again at once instead of waiting.
+template <class S>
+struct spins {
+    using value_type = weir::item_t<S>;
+
+    weir::poll<value_type> poll_next(weir::context& cx) {
+        auto item = upstream.poll_next(cx);
+        if (item.is_pending()) return cx.yield();
+        return item;
+    }
+
+    S upstream;
+};
+
+template <class S>
+struct polls_at_once {
+    using value_type = weir::item_t<S>;
+
+    explicit polls_at_once(S s) : upstream{std::make_unique<S>(std::move(s))} {}
+
+    weir::poll<value_type> poll_next(weir::context& cx) { return upstream->poll_next(cx); }
+
+    std::unique_ptr<S> upstream;
+};
+
+template <class S>
+struct copies_items {
+    using value_type = weir::item_t<S>;
+
+    weir::poll<value_type> poll_next(weir::context& cx) {
+        auto item = upstream.poll_next(cx);
+        if (item.is_item()) {
+            const value_type& original = *item;
+            return value_type{original};
+        }
+        return item;
+    }
+
+    S upstream;
+};
+
+template <class S>
+struct swallows_errors {
+    using value_type = weir::item_t<S>;
+
+    weir::poll<value_type> poll_next(weir::context& cx) {
+        try {
+            return upstream.poll_next(cx);
+        } catch (...) {
+            return weir::pending;
+        }
+    }
+
+    S upstream;
+};
+
+} // namespace
+
+TEST_SUITE("testing/contract") {
+    TEST_CASE("sound operators pass") {
+        CHECK(check_contract([] { return weir::map([](int x) { return x * 2; }); }) == "");
+        CHECK(check_contract([] { return weir::filter([](int x) { return x % 2 == 0; }); }) == "");
+        CHECK(check_contract([] { return weir::take(3); }) == "");
+        CHECK(check_contract([] { return weir::take(0); }) == "");
+        CHECK(check_contract(planted<polls_at_once>()) == "");
+    }
+
+    TEST_CASE("a lost wake is found") {
+        CHECK(check_contract(planted<loses_a_wake>()).find("lost wake") != std::string::npos);
+    }
+
+    TEST_CASE("a poll after the end is found") {
+        CHECK(check_contract(planted<polls_after_the_end>()) == "upstream was polled after its end\n");
+    }
+
+    TEST_CASE("an early pull is found") {
+        CHECK(check_contract(planted<pulls_early>()).find("early pull") != std::string::npos);
+    }
+
+    TEST_CASE("an early pull is allowed as a prefetch") {
+        CHECK(check_contract(planted<pulls_early>(), {.prefetch = 1}).find("early pull") == std::string::npos);
+    }
+
+    TEST_CASE("a leaked waker is found") {
+        CHECK(check_contract(planted<leaks_a_waker>()).find("leaked waker") != std::string::npos);
+    }
+
+    TEST_CASE("spinning is found") { CHECK(check_contract(planted<spins>()).find("busy") != std::string::npos); }
+
+    TEST_CASE("copying items is found") { CHECK(check_contract(planted<copies_items>()) == "an item was copied\n"); }
+
+    TEST_CASE("swallowing an error is found") {
+        CHECK(check_contract(planted<swallows_errors>()).find("upstream failed") != std::string::npos);
+    }
+}
