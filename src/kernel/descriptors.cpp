@@ -5,6 +5,8 @@
 
 #include <unistd.h>
 
+#include <weir/io/descriptor.hpp>
+
 namespace weir::kernel {
 
 namespace {
@@ -60,3 +62,5 @@ std::shared_ptr<descriptor_closer> closer() noexcept {
 }
 
 } // namespace weir::kernel
+
+weir::detail::descriptor::descriptor(int fd) noexcept : fd_{fd} { kernel::renew(fd); }

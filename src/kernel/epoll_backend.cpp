@@ -215,7 +215,6 @@ int epoll_backend::attempt(const io_request& request, descriptor_state& state) n
             // Regular files are what this is for: a FIFO without a peer would hold the loop.
             r = ::open(request.path, open_flags(request.mode), request.permissions);
             if (r < 0) r = -errno;
-            if (r >= 0) renew(r);
             break;
         case io_request::kind::sync:
             r = ::fsync(request.fd) < 0 ? -errno : 0;

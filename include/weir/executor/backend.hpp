@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -93,6 +94,17 @@ public:
         WEIR_ASSERT(state_ == state::in_flight, "an I/O operation was polled before it was started");
         waiter_.arm(cx.wk);
         return pending;
+    }
+
+    /// Starts it at the first call; the answer as `poll_result` gives it. Goes on where a signal interrupted.
+    poll<int> run(context& cx, const io_request& request) {
+        if (!started()) start(cx.ex, request);
+        auto result = poll_result(cx);
+        while (result.is_item() && *result == -EINTR) {
+            start(cx.ex, request);
+            result = poll_result(cx);
+        }
+        return result;
     }
 
     void cancel() noexcept;

@@ -1,0 +1,229 @@
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <functional>
+#include <iosfwd>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <weir/core/assert.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// Memory that many `bytes` share, recycled through a pool of its thread.
+class byte_block {
+public:
+    /// With one owner.
+    static byte_block* make(std::size_t at_least);
+
+    byte_block(const byte_block&) = delete;
+    byte_block& operator=(const byte_block&) = delete;
+
+    char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
+    std::size_t capacity() const noexcept { return capacity_; }
+    bool shared() const noexcept { return owners_ != 1; }
+
+    void retain() noexcept {
+        check_thread();
+        ++owners_;
+    }
+    void release() noexcept {
+        check_thread();
+        if (--owners_ == 0) recycle(this);
+    }
+
+private:
+    friend class byte_pool;
+
+    explicit byte_block(std::size_t capacity) noexcept : capacity_{capacity} {}
+
+    static const void* this_thread() noexcept {
+        static thread_local constinit char mark = 0;
+        return &mark;
+    }
+    static void recycle(byte_block* block) noexcept;
+
+    void check_thread() const noexcept {
+        WEIR_ASSERT(thread_ == this_thread(), "bytes stay on their thread; take to_string() to another");
+    }
+
+    std::size_t capacity_;
+    const void* thread_ = this_thread();
+    byte_block* next_free_ = nullptr;
+    std::size_t owners_ = 1;
+};
+
+} // namespace detail
+
+/// A piece of input: characters in memory that is shared, not copied, and cannot change.
+///
+///     weir::bytes line = ...;
+///     std::string_view name = line.slice(0, 8);   // good while line, or another piece of its block, lives
+///
+/// Copying and slicing cost an increment. The count is not atomic: bytes stay on the thread that made them (asserted in
+/// debug builds); `to_string()` is for other threads.
+///
+/// Lifetime: each piece keeps its whole block (64 KiB, unless the source was told otherwise) alive. What is kept for
+/// long is better kept as `to_string()`.
+class bytes {
+public:
+    using value_type = char;
+    using iterator = const char*;
+    using const_iterator = const char*;
+    static constexpr std::size_t npos = std::string_view::npos;
+
+    bytes() noexcept = default;
+    /// A copy of some text.
+    explicit bytes(std::string_view text);
+    /// Part of a block; it becomes one more owner.
+    bytes(detail::byte_block& block, const char* data, std::size_t size) noexcept
+        : data_{data}, size_{size}, block_{&block} {
+        block.retain();
+    }
+
+    bytes(const bytes& other) noexcept : data_{other.data_}, size_{other.size_}, block_{other.block_} {
+        if (block_ != nullptr) block_->retain();
+    }
+    bytes(bytes&& other) noexcept
+        : data_{std::exchange(other.data_, nullptr)},
+          size_{std::exchange(other.size_, 0)},
+          block_{std::exchange(other.block_, nullptr)} {}
+    bytes& operator=(bytes other) noexcept {
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        std::swap(block_, other.block_);
+        return *this;
+    }
+    ~bytes() {
+        if (block_ != nullptr) block_->release();
+    }
+
+    const char* data() const noexcept { return data_; }
+    std::size_t size() const noexcept { return size_; }
+    bool empty() const noexcept { return size_ == 0; }
+    const char* begin() const noexcept { return data_; }
+    const char* end() const noexcept { return data_ + size_; }
+    char operator[](std::size_t i) const noexcept {
+        WEIR_ASSERT(i < size_, "bytes: index beyond the end");
+        return data_[i];
+    }
+
+    std::string_view view() const noexcept { return {data_, size_}; }
+    operator std::string_view() const noexcept { return view(); }
+    std::string to_string() const { return std::string{view()}; }
+    std::span<const std::byte> as_span() const noexcept { return std::as_bytes(std::span{data_, size_}); }
+
+    /// From position on, at most count of them; shorter, down to none, where these bytes end.
+    bytes slice(std::size_t position, std::size_t count = npos) const noexcept {
+        bytes part{*this};
+        part.remove_prefix(position);
+        if (count < part.size_) part.size_ = count;
+        return part;
+    }
+    void remove_prefix(std::size_t count) noexcept {
+        if (count > size_) count = size_;
+        data_ += count;
+        size_ -= count;
+    }
+    void remove_suffix(std::size_t count) noexcept { size_ -= count < size_ ? count : size_; }
+
+    friend bool operator==(const bytes& a, const bytes& b) noexcept { return a.view() == b.view(); }
+    friend bool operator==(const bytes& a, std::string_view b) noexcept { return a.view() == b; }
+    friend std::strong_ordering operator<=>(const bytes& a, const bytes& b) noexcept { return a.view() <=> b.view(); }
+    friend std::strong_ordering operator<=>(const bytes& a, std::string_view b) noexcept { return a.view() <=> b; }
+
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const bytes& b) {
+        return out << b.view();
+    }
+
+private:
+    const char* data_ = nullptr;
+    std::size_t size_ = 0;
+    detail::byte_block* block_ = nullptr;
+};
+
+namespace detail {
+
+/// A block that is being filled. What was filled is handed out as `bytes`, and does not change any more.
+class byte_filler {
+public:
+    byte_filler() noexcept = default;
+    byte_filler(byte_filler&& other) noexcept
+        : block_{std::exchange(other.block_, nullptr)}, used_{std::exchange(other.used_, 0)} {}
+    byte_filler& operator=(byte_filler&&) = delete;
+    ~byte_filler() { reset(); }
+
+    void reset() noexcept {
+        if (block_ != nullptr) std::exchange(block_, nullptr)->release();
+        used_ = 0;
+    }
+
+    /// Room for at least this much after what was handed out, in the same block while nothing else is known of it or
+    /// enough is left.
+    void make_room(std::size_t wanted, std::size_t least) {
+        if (block_ != nullptr && !block_->shared()) used_ = 0;
+        if (block_ != nullptr && block_->capacity() - used_ >= least) return;
+        reset();
+        block_ = byte_block::make(wanted);
+    }
+
+    char* room() noexcept { return block_->data() + used_; }
+    std::size_t room_size() const noexcept { return block_->capacity() - used_; }
+
+    bytes take(std::size_t size) noexcept {
+        bytes filled{*block_, room(), size};
+        used_ += size;
+        return filled;
+    }
+
+private:
+    byte_block* block_ = nullptr;
+    std::size_t used_ = 0;
+};
+
+/// Text that grows by appending and becomes `bytes`.
+class byte_builder {
+public:
+    byte_builder() noexcept = default;
+    byte_builder(byte_builder&& other) noexcept
+        : block_{std::exchange(other.block_, nullptr)}, size_{std::exchange(other.size_, 0)} {}
+    byte_builder& operator=(byte_builder&&) = delete;
+    ~byte_builder() { clear(); }
+
+    bool empty() const noexcept { return size_ == 0; }
+    std::size_t size() const noexcept { return size_; }
+    const char* data() const noexcept { return block_ == nullptr ? nullptr : block_->data(); }
+    char back() const noexcept { return block_->data()[size_ - 1]; }
+
+    void append(std::string_view text);
+    void shorten(std::size_t size) noexcept { size_ = size; }
+    void clear() noexcept {
+        if (block_ != nullptr) std::exchange(block_, nullptr)->release();
+        size_ = 0;
+    }
+    bytes take() noexcept {
+        if (block_ == nullptr) return {};
+        bytes result{*block_, block_->data(), size_};
+        clear();
+        return result;
+    }
+
+private:
+    byte_block* block_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+} // namespace detail
+
+} // namespace weir
+
+template <>
+struct std::hash<weir::bytes> {
+    std::size_t operator()(const weir::bytes& b) const noexcept { return std::hash<std::string_view>{}(b.view()); }
+};

@@ -1,0 +1,153 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <weir/executor/backend.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/io/byte_view.hpp>
+#include <weir/io/descriptor.hpp>
+#include <weir/io/error.hpp>
+#include <weir/io/transfer.hpp>
+
+namespace weir {
+
+/// An open file, or an end of a pipe, or a terminal. Closed when it is destroyed.
+///
+///     auto log = co_await weir::open("events.log", weir::open_mode::append);
+///     co_await log.write("started\n");
+///     co_await log.sync();
+///
+/// Errors are std::system_error with the path in their message: `read access.log: Is a directory`.
+///
+/// Lifetime: it outlives, and stays where it is during, operations on it; it may outlive the executor. What an operation
+/// reads to or writes from lives as long as the operation.
+class file {
+public:
+    static constexpr auto read_kind = io_request::kind::read;
+    static constexpr auto write_kind = io_request::kind::write;
+
+    file() noexcept = default;
+    file(detail::descriptor fd, std::string path) noexcept : fd_{std::move(fd)}, path_{std::move(path)} {}
+
+    /// A descriptor that was opened by others, who close it, after this object is gone. Its mode (blocking or not) is
+    /// left as it is, since it may be shared with other processes.
+    /// @param name  for messages
+    static file borrow(int fd, std::string name) { return {detail::descriptor{fd}, std::move(name)}; }
+
+    bool is_open() const noexcept { return fd_.get() >= 0; }
+    void close() noexcept { fd_.close(); }
+    int native_handle() const noexcept { return fd_.get(); }
+    const std::string& name() const noexcept { return path_; }
+
+    /// `co_await f.read(buffer)`: how many bytes were read, from the file's own position on; 0 at its end.
+    auto read(byte_span to) noexcept { return detail::read_operation<file>{*this, to, -1}; }
+    /// The same from a given offset; the file's own position stays. Any number of these may be in flight.
+    auto read_at(std::uint64_t offset, byte_span to) noexcept {
+        return detail::read_operation<file>{*this, to, static_cast<std::int64_t>(offset)};
+    }
+
+    /// `co_await f.write(data)`: all of it, from the file's own position on.
+    auto write(byte_view what) noexcept { return detail::write_operation<file>{*this, what, -1}; }
+    auto write_at(std::uint64_t offset, byte_view what) noexcept {
+        return detail::write_operation<file>{*this, what, static_cast<std::int64_t>(offset)};
+    }
+
+    /// `co_await f.sync()`: what was written is on the device.
+    auto sync() noexcept;
+
+    /// `co_await f.size()`
+    auto size() const noexcept;
+
+private:
+    detail::descriptor fd_;
+    std::string path_;
+};
+
+namespace detail {
+
+class sync_operation {
+public:
+    using result_type = unit;
+
+    explicit sync_operation(const file& f) noexcept : file_{&f} {}
+
+    poll<unit> poll_result(context& cx) {
+        const auto r = operation_.run(cx, {.what = io_request::kind::sync, .fd = file_->native_handle()});
+        if (r.is_pending()) return pending;
+        if (*r < 0) throw_io_error(*r, "sync", file_->name());
+        return unit{};
+    }
+
+private:
+    const file* file_;
+    io_operation operation_;
+};
+
+class open_operation {
+public:
+    using result_type = file;
+
+    open_operation(std::string path, open_mode mode, unsigned permissions)
+        : path_{std::move(path)}, mode_{mode}, permissions_{permissions} {}
+
+    poll<file> poll_result(context& cx) {
+        const auto fd = operation_.run(
+            cx, {.what = io_request::kind::open, .path = path_.c_str(), .mode = mode_, .permissions = permissions_});
+        if (fd.is_pending()) return pending;
+        if (*fd < 0) throw_io_error(*fd, "open", path_);
+        return file{descriptor{*fd, cx.ex.io().closer()}, std::move(path_)};
+    }
+
+private:
+    std::string path_;
+    open_mode mode_;
+    unsigned permissions_;
+    io_operation operation_;
+};
+
+} // namespace detail
+
+inline auto file::sync() noexcept { return detail::sync_operation{*this}; }
+
+inline auto file::size() const noexcept {
+    return detail::immediate_operation{[this](backend& io) {
+        const std::int64_t size = io.file_size(native_handle());
+        if (size < 0) detail::throw_io_error(static_cast<int>(size), "stat", path_);
+        return static_cast<std::uint64_t>(size);
+    }};
+}
+
+/// `co_await open(path, mode)`: the file.
+///
+/// @param permissions  of a file that is made, less the umask
+/// @throws std::system_error naming the path
+inline auto open(std::string path, open_mode mode = open_mode::read, unsigned permissions = 0666) {
+    return detail::open_operation{std::move(path), mode, permissions};
+}
+
+/// The process's own, by their usual numbers. They are not closed.
+inline file standard_input() { return file::borrow(0, "standard input"); }
+inline file standard_output() { return file::borrow(1, "standard output"); }
+inline file standard_error() { return file::borrow(2, "standard error"); }
+
+/// A pipe's two ends.
+struct pipe {
+    file read_end;
+    file write_end;
+};
+
+/// `co_await open_pipe()`: a new pipe. Its reader sees the end when the other end is closed.
+/// @throws std::system_error
+inline auto open_pipe() {
+    return detail::immediate_operation{[](backend& io) {
+        int read_end = -1;
+        int write_end = -1;
+        if (const int r = io.open_pipe(read_end, write_end); r < 0) detail::throw_io_error(r, "pipe", "");
+        return pipe{{{read_end, io.closer()}, "pipe"}, {{write_end, io.closer()}, "pipe"}};
+    }};
+}
+
+} // namespace weir

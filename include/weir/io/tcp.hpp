@@ -1,0 +1,206 @@
+#pragma once
+
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include <weir/executor/backend.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/io/byte_view.hpp>
+#include <weir/io/descriptor.hpp>
+#include <weir/io/endpoint.hpp>
+#include <weir/io/error.hpp>
+#include <weir/io/transfer.hpp>
+
+namespace weir {
+
+/// A TCP connection. Closed when it is destroyed.
+///
+///     auto server = co_await weir::tcp_connect({"127.0.0.1", 8080});
+///     co_await server.write("GET / HTTP/1.0\r\n\r\n");
+///     std::array<char, 4096> answer;
+///     const std::size_t n = co_await server.read(answer);
+///
+/// One read and one write at a time may be in flight. Errors are std::system_error with the peer's address in their
+/// message: `write 127.0.0.1:8080: Broken pipe`. Small writes go out at once (TCP_NODELAY).
+///
+/// Lifetime: it outlives, and stays where it is during, operations on it; it may outlive the executor, and be used on
+/// another when nothing is in flight.
+class tcp_stream {
+public:
+    static constexpr auto read_kind = io_request::kind::receive;
+    static constexpr auto write_kind = io_request::kind::send;
+
+    tcp_stream() noexcept = default;
+    tcp_stream(detail::descriptor fd, const endpoint& remote) noexcept : fd_{std::move(fd)}, remote_{remote} {}
+
+    bool is_open() const noexcept { return fd_.get() >= 0; }
+    void close() noexcept { fd_.close(); }
+    int native_handle() const noexcept { return fd_.get(); }
+    std::string name() const { return remote_.to_string(); }
+    const endpoint& remote_endpoint() const noexcept { return remote_; }
+
+    /// `co_await s.read(buffer)`: how many bytes were read; 0 when the peer has ended its side.
+    auto read(byte_span to) noexcept { return detail::read_operation<tcp_stream>{*this, to, -1}; }
+
+    /// `co_await s.write(data)`: all of it.
+    auto write(byte_view what) noexcept { return detail::write_operation<tcp_stream>{*this, what, -1}; }
+
+    /// `co_await s.shutdown_write()`: the peer reads to the end of what was written, and then its end.
+    auto shutdown_write() noexcept {
+        return detail::immediate_operation{[this](backend& io) {
+            if (const int r = io.shutdown_write(native_handle()); r < 0) detail::throw_io_error(r, "shut down", name());
+            return unit{};
+        }};
+    }
+
+    /// `co_await s.local_endpoint()`
+    auto local_endpoint() const noexcept {
+        return detail::immediate_operation{[this](backend& io) {
+            endpoint local;
+            if (const int r = io.local_endpoint(native_handle(), local); r < 0) {
+                detail::throw_io_error(r, "local address of the connection to", name());
+            }
+            return local;
+        }};
+    }
+
+private:
+    detail::descriptor fd_;
+    endpoint remote_;
+};
+
+class tcp_listener;
+
+namespace detail {
+
+/// The next connection, or minus an error number. Connections that failed before they were accepted are passed over.
+class accept_step {
+public:
+    poll<int> poll_next(context& cx, int fd);
+
+    endpoint peer;
+
+private:
+    io_operation operation_;
+};
+
+class accept_operation {
+public:
+    using result_type = tcp_stream;
+
+    explicit accept_operation(const tcp_listener& listener) noexcept : listener_{&listener} {}
+
+    poll<tcp_stream> poll_result(context& cx);
+
+private:
+    const tcp_listener* listener_;
+    accept_step step_;
+};
+
+} // namespace detail
+
+/// Takes connections: with `accept(listener)` as a stream, or one by one. Closed when it is destroyed.
+///
+///     auto listener = co_await weir::listen({"::1", 0});
+///     print(listener.local_endpoint());   // with the port that the kernel chose
+///     weir::tcp_stream client = co_await listener.accept();
+///
+/// Errors and lifetime as of tcp_stream.
+class tcp_listener {
+public:
+    tcp_listener() noexcept = default;
+    tcp_listener(detail::descriptor fd, const endpoint& local) noexcept : fd_{std::move(fd)}, local_{local} {}
+
+    bool is_open() const noexcept { return fd_.get() >= 0; }
+    void close() noexcept { fd_.close(); }
+    int native_handle() const noexcept { return fd_.get(); }
+    const endpoint& local_endpoint() const noexcept { return local_; }
+
+    auto accept() noexcept { return detail::accept_operation{*this}; }
+
+private:
+    detail::descriptor fd_;
+    endpoint local_;
+};
+
+namespace detail {
+
+inline poll<int> accept_step::poll_next(context& cx, int fd) {
+    for (;;) {
+        const auto r = operation_.run(cx, {.what = io_request::kind::accept, .fd = fd, .peer = &peer});
+        if (r.is_pending()) return pending;
+        switch (-*r) {
+        // As accept(2) advises: errors of the network or of that one connection, not of the listener.
+        case ECONNABORTED:
+        case ENETDOWN:
+        case EPROTO:
+        case ENOPROTOOPT:
+        case EHOSTUNREACH:
+        case ENETUNREACH:
+        case ETIMEDOUT:
+            if (!cx.spend()) return cx.yield();
+            continue;
+        default:
+            return *r;
+        }
+    }
+}
+
+inline poll<tcp_stream> accept_operation::poll_result(context& cx) {
+    const auto r = step_.poll_next(cx, listener_->native_handle());
+    if (r.is_pending()) return pending;
+    if (*r < 0) throw_io_error(*r, "accept on", listener_->local_endpoint().to_string());
+    return tcp_stream{descriptor{*r, cx.ex.io().closer()}, step_.peer};
+}
+
+class connect_operation {
+public:
+    using result_type = tcp_stream;
+
+    explicit connect_operation(const endpoint& peer) noexcept : peer_{peer} {}
+
+    poll<tcp_stream> poll_result(context& cx) {
+        if (fd_.get() < 0) {
+            const int fd = cx.ex.io().open_stream_socket(peer_);
+            if (fd < 0) throw_io_error(fd, "connect to", peer_.to_string());
+            fd_ = descriptor{fd, cx.ex.io().closer()};
+        }
+        const auto r = operation_.run(cx, {.what = io_request::kind::connect, .fd = fd_.get(), .address = &peer_});
+        if (r.is_pending()) return pending;
+        if (*r < 0) throw_io_error(*r, "connect to", peer_.to_string());
+        return tcp_stream{std::move(fd_), peer_};
+    }
+
+private:
+    endpoint peer_;
+    descriptor fd_;
+    io_operation operation_; // after the descriptor: cancelled before that is closed
+};
+
+} // namespace detail
+
+/// `co_await tcp_connect(endpoint)`: the connection, when it stands.
+/// @throws std::system_error `connect to 127.0.0.1:1: Connection refused`
+inline auto tcp_connect(const endpoint& peer) noexcept { return detail::connect_operation{peer}; }
+
+struct listen_options {
+    int backlog = 4096; ///< connections that wait to be accepted; the kernel lowers it to net.core.somaxconn
+};
+
+/// `co_await listen(endpoint)`: a listener. Port 0 lets the kernel choose one; `::` takes IPv4 too where the kernel is
+/// set so. A restarted server gets its port back at once (SO_REUSEADDR).
+/// @throws std::system_error `listen on 0.0.0.0:80: Permission denied`
+inline auto listen(const endpoint& local, listen_options options = {}) noexcept {
+    return detail::immediate_operation{[local, options](backend& io) {
+        const int fd = io.listen(local, options.backlog);
+        if (fd < 0) detail::throw_io_error(fd, "listen on", local.to_string());
+        detail::descriptor owned{fd, io.closer()};
+        endpoint bound;
+        if (const int r = io.local_endpoint(fd, bound); r < 0)
+            detail::throw_io_error(r, "listen on", local.to_string());
+        return tcp_listener{std::move(owned), bound};
+    }};
+}
+
+} // namespace weir

@@ -1,0 +1,158 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/closure.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/io/byte_view.hpp>
+#include <weir/io/transfer.hpp>
+#include <weir/source/read.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// Writes items whole and in order. Small ones are gathered while more are ready: a write is a system call.
+template <stream S, class Holder>
+class write_sink {
+public:
+    using result_type = std::uint64_t;
+
+    write_sink(S upstream, Holder holder) : upstream_{std::move(upstream)}, holder_{std::move(holder)} {}
+
+    poll<std::uint64_t> poll_result(context& outer) {
+        context cx{outer};
+        auto* device = holder_.poll_device(cx);
+        if (device == nullptr) return pending;
+        for (bool spent = false;;) {
+            if (!progress_.poll(cx, *device)) return pending;
+            total_ += std::exchange(writing_, 0);
+            if (large_) {
+                if (!large_begun_) {
+                    begin(*large_);
+                    large_begun_ = true;
+                    continue;
+                }
+                large_.reset();
+            }
+            if (ended_) {
+                if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
+                return total_;
+            }
+            if (spent) return cx.yield();
+            spent = !gather(cx);
+            if (gathered_ != 0) {
+                begin(std::string_view{memory_.get(), std::exchange(gathered_, 0)});
+            } else if (!large_ && !ended_ && !spent) {
+                return pending;
+            }
+        }
+    }
+
+private:
+    static constexpr std::size_t capacity = 64 * 1024;
+    static constexpr std::size_t largest_copy = 16 * 1024;
+
+    /// Takes what is ready, up to an item that is written from where it is. False when the budget was spent.
+    bool gather(context& cx) {
+        try {
+            for (;;) {
+                auto item = upstream_.poll_next(cx);
+                if (item.is_pending()) return true;
+                if (item.is_done()) {
+                    ended_ = true;
+                    return true;
+                }
+                const byte_view view{*item};
+                if (view.size() > largest_copy || view.size() > capacity - gathered_) {
+                    large_.emplace(*std::move(item));
+                    large_begun_ = false;
+                    return cx.spend();
+                }
+                if (!memory_) memory_ = std::make_unique_for_overwrite<char[]>(capacity);
+                if (view.size() != 0) std::memcpy(memory_.get() + gathered_, view.data(), view.size());
+                gathered_ += view.size();
+                if (!cx.spend()) return false;
+            }
+        } catch (...) {
+            // What came before it is written first.
+            error_ = std::current_exception();
+            ended_ = true;
+            return true;
+        }
+    }
+
+    void begin(byte_view what) noexcept {
+        progress_.begin(what);
+        writing_ = what.size();
+    }
+
+    S upstream_;
+    Holder holder_;
+    std::unique_ptr<char[]> memory_;
+    std::size_t gathered_ = 0;
+    std::optional<item_t<S>> large_; // written next, or being written
+    bool large_begun_ = false;
+    bool ended_ = false;
+    std::exception_ptr error_;
+    std::uint64_t total_ = 0;
+    std::uint64_t writing_ = 0;
+    write_progress progress_; // last: cancelled before its memory and its descriptor go
+};
+
+} // namespace detail
+
+class write_fn : public operator_needs_its_arguments_in_parentheses {
+    template <class Holder>
+    static auto with(Holder holder) {
+        return closure{[holder = std::move(holder)]<class S>(S upstream) mutable {
+            if constexpr (!stream<S>) {
+                static_assert(detail::always_false<S>, "weir::write(...): what is left of | is not a stream");
+            } else if constexpr (!std::is_constructible_v<byte_view, const item_t<S>&>) {
+                static_assert(detail::always_false<S>, "weir::write(...): items are text or bytes: std::string, "
+                                                       "std::string_view, weir::bytes, std::span<const std::byte>");
+            } else {
+                return detail::write_sink<S, Holder>{std::move(upstream), std::move(holder)};
+            }
+        }};
+    }
+
+public:
+    template <class Device>
+        requires detail::byte_device<std::remove_cvref_t<Device>>
+    auto operator()(Device&& device) const {
+        if constexpr (std::is_lvalue_reference_v<Device>) {
+            return with(detail::borrowed_device<std::remove_reference_t<Device>>{device});
+        } else {
+            return with(detail::owned_device<Device>{std::move(device)});
+        }
+    }
+    auto operator()(std::string path, open_mode mode = open_mode::write) const {
+        return with(detail::file_at_path{std::move(path), mode});
+    }
+};
+
+/// write(file), write(socket), write(path): writes every item whole, one after the other. The result is how many bytes
+/// that were (std::uint64_t).
+///
+///     co_await (weir::read(client) | weir::write(client));                          // echo
+///     co_await (weir::lines("in.txt") | weir::map(with_newline) | weir::write("out.txt"));
+///
+/// While a write is in flight nothing is asked of upstream. Small items that are ready at once are written together.
+/// Adds nothing between items. A path is opened at the first poll, made if it is missing and emptied if it is not,
+/// unless another mode is given. Fails with its upstream, after what came before was written; and with
+/// std::system_error, `write 10.0.0.1:80: Broken pipe`.
+///
+/// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
+inline constexpr write_fn write{};
+
+} // namespace weir

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include <weir/core/stream.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/timer.hpp>
+#include <weir/io/descriptor.hpp>
+#include <weir/io/error.hpp>
+#include <weir/io/tcp.hpp>
+
+namespace weir {
+
+/// The connections that come to a listener.
+class accept_stream {
+public:
+    using value_type = tcp_stream;
+
+    explicit accept_stream(tcp_listener listener) noexcept : owned_{std::move(listener)} {}
+    explicit accept_stream(tcp_listener* listener) noexcept : borrowed_{listener} {}
+
+    poll<tcp_stream> poll_next(context& cx) {
+        pin_.check();
+        const tcp_listener& listener = borrowed_ != nullptr ? *borrowed_ : owned_;
+        for (;;) {
+            if (pause_.armed() && !pause_.poll(cx)) return pending;
+            const auto r = step_.poll_next(cx, listener.native_handle());
+            if (r.is_pending()) return pending;
+            if (*r >= 0) {
+                pause_.cancel();
+                delay_ = shortest_pause;
+                return tcp_stream{detail::descriptor{*r, cx.ex.io().closer()}, step_.peer};
+            }
+            switch (-*r) {
+            case EMFILE:
+            case ENFILE:
+            case ENOBUFS:
+            case ENOMEM:
+                // The connection stays in the backlog, so that the next try would fail as fast.
+                pause_.arm(cx.ex, cx.ex.after(delay_));
+                delay_ = std::min(delay_ * 2, longest_pause);
+                continue;
+            default:
+                pin_.ended();
+                detail::throw_io_error(*r, "accept on", listener.local_endpoint().to_string());
+            }
+        }
+    }
+
+private:
+    static constexpr duration shortest_pause = std::chrono::milliseconds{5};
+    static constexpr duration longest_pause = std::chrono::seconds{1};
+
+    tcp_listener owned_;
+    tcp_listener* borrowed_ = nullptr;
+    duration delay_ = shortest_pause;
+    timer pause_;
+    detail::pin pin_;
+    detail::accept_step step_; // last: cancelled before its descriptor goes
+};
+
+/// accept(listener): its connections, as they come; it does not end.
+///
+///     weir::accept(listener) | weir::for_each_concurrent(1000, serve)
+///
+/// A connection is taken when it is asked for; until then it waits in the kernel's backlog. Out of descriptors or memory
+/// it tries again after 5 ms, then less and less often, down to once a second. Fails with std::system_error.
+///
+/// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
+inline accept_stream accept(tcp_listener&& listener) noexcept { return accept_stream{std::move(listener)}; }
+inline accept_stream accept(tcp_listener& listener) noexcept { return accept_stream{&listener}; }
+
+} // namespace weir

@@ -1,0 +1,167 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/closure.hpp>
+#include <weir/core/limit_exceeded.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/io/bytes.hpp>
+#include <weir/source/read.hpp>
+
+namespace weir {
+
+/// What becomes of a line beyond the limit.
+enum class long_lines : std::uint8_t {
+    fail,     ///< limit_exceeded, which names the limit and the line's number
+    truncate, ///< the first `limit` bytes are the line
+    skip,     ///< it is left out
+};
+
+struct lines_options {
+    std::size_t limit = std::size_t{1} << 20; ///< bytes in a line, without its terminator
+    long_lines on_long = long_lines::fail;
+};
+
+/// The lines of a stream of bytes.
+template <stream S>
+class lines_stream {
+public:
+    using value_type = bytes;
+
+    lines_stream(S upstream, lines_options options) : upstream_{std::move(upstream)}, options_{options} {}
+
+    poll<bytes> poll_next(context& cx) {
+        pin_.check();
+        for (;;) {
+            // `memchr` with nothing to look at must not be given the null pointer of an empty block.
+            if (!block_.empty()) {
+                const char* begin = block_.data();
+                if (const void* found = std::memchr(begin, '\n', block_.size())) {
+                    const auto size = static_cast<std::size_t>(static_cast<const char*>(found) - begin);
+                    ++number_;
+                    if (started_.empty() && size <= options_.limit) [[likely]] {
+                        bytes line = block_.slice(0, size);
+                        if (size != 0 && begin[size - 1] == '\r') line.remove_suffix(1);
+                        block_.remove_prefix(size + 1);
+                        return line;
+                    }
+                    continue_line({begin, size});
+                    block_.remove_prefix(size + 1);
+                    if (!too_long_ && !started_.empty() && started_.back() == '\r') {
+                        started_.shorten(started_.size() - 1);
+                    }
+                    if (end_line()) return started_.take();
+                } else {
+                    continue_line(block_);
+                    block_ = {};
+                }
+                continue;
+            }
+            if (ended_) {
+                pin_.ended();
+                return done;
+            }
+            if (!cx.spend()) return cx.yield();
+            auto next = upstream_.poll_next(cx);
+            if (next.is_pending()) return pending;
+            if (next.is_item()) {
+                block_ = *std::move(next);
+                continue;
+            }
+            ended_ = true;
+            if (started_.empty() && !too_long_) continue;
+            ++number_;
+            if (end_line()) return started_.take();
+        }
+    }
+
+private:
+    /// Keeps what belongs to a line that does not end here: one byte beyond the limit at most, which may be a '\r'.
+    void continue_line(std::string_view part) {
+        if (too_long_) return;
+        const std::size_t room = options_.limit + 1 - started_.size();
+        too_long_ = part.size() > room;
+        started_.append(part.substr(0, room));
+        if (started_.size() > options_.limit && started_.back() != '\r') too_long_ = true;
+        if (!too_long_) return;
+        switch (options_.on_long) {
+        case long_lines::fail:
+            fail();
+        case long_lines::truncate:
+            started_.shorten(options_.limit);
+            break;
+        case long_lines::skip:
+            started_.clear();
+            break;
+        }
+    }
+
+    /// Whether there is a line to give.
+    bool end_line() {
+        if (!too_long_ && started_.size() > options_.limit) continue_line("\r"); // that '\r' was not followed by '\n'
+        return !std::exchange(too_long_, false) || options_.on_long == long_lines::truncate;
+    }
+
+    [[noreturn]] void fail() {
+        pin_.ended();
+        throw limit_exceeded{"weir::lines: line " + std::to_string(number_) + " is longer than " +
+                             std::to_string(options_.limit) + " bytes"};
+    }
+
+    S upstream_;
+    lines_options options_;
+    bytes block_;                  // what of the last block is not looked at yet
+    detail::byte_builder started_; // a line whose end was not in its block
+    std::uint64_t number_ = 0;
+    bool too_long_ = false;
+    bool ended_ = false;
+    detail::pin pin_;
+};
+
+struct lines_fn : operator_needs_its_arguments_in_parentheses {
+    /// `stream of bytes | lines({.limit = 4096})`
+    constexpr auto operator()(lines_options options = {}) const {
+        return closure{[options]<class S>(S upstream) {
+            if constexpr (!stream<S>) {
+                static_assert(detail::always_false<S>, "weir::lines(): what is left of | is not a stream");
+            } else if constexpr (!std::is_same_v<item_t<S>, bytes>) {
+                static_assert(detail::always_false<S>,
+                              "weir::lines(): takes a stream of weir::bytes, such as read(file)");
+            } else {
+                return lines_stream<S>{std::move(upstream), options};
+            }
+        }};
+    }
+
+    /// `lines("access.log")`
+    auto operator()(std::string path, lines_options options = {}) const {
+        return lines_stream{read(std::move(path)), options};
+    }
+    auto operator()(const char* path, lines_options options = {}) const { return (*this)(std::string{path}, options); }
+
+    /// `lines(weir::standard_input())`, `lines(socket)`
+    template <class Device>
+        requires detail::byte_device<std::remove_cvref_t<Device>>
+    auto operator()(Device&& device, lines_options options = {}) const {
+        return lines_stream{read(std::forward<Device>(device)), options};
+    }
+};
+
+/// lines(path), lines(file), lines(socket), bytes | lines(): text line by line, without the terminators.
+///
+///     weir::lines("access.log") | weir::filter(is_error) | weir::for_each(print)
+///     weir::read(socket) | weir::lines({.limit = 8192})
+///
+/// A line ends with '\n' or "\r\n"; the last may end with the input. A line within a block is a piece of it, one that
+/// spans blocks is copied once. A line of more than `limit` bytes fails with limit_exceeded, or is truncated or skipped
+/// as `on_long` says; never more than the limit and a block are held. Fails with its upstream, and then leaves out what
+/// there was of the last line.
+inline constexpr lines_fn lines{};
+
+} // namespace weir

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <csignal>
+#include <initializer_list>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <weir/core/stream.hpp>
+#include <weir/executor/backend.hpp>
+
+namespace weir {
+
+namespace detail {
+
+struct signal_listener;
+
+/// From now on until it is destroyed, some signals are caught and remembered.
+class signal_subscription {
+public:
+    explicit signal_subscription(const std::vector<int>& numbers);
+    signal_subscription(signal_subscription&&) = delete;
+    ~signal_subscription();
+
+    /// Readable when there may be something to take.
+    int descriptor() const noexcept;
+    /// A signal that came, each once however often it came; 0 when there is none.
+    int take() noexcept;
+
+private:
+    signal_listener* listener_;
+};
+
+} // namespace detail
+
+/// Signals that come to the process.
+class signals_stream {
+public:
+    using value_type = int;
+
+    explicit signals_stream(std::vector<int> numbers) : numbers_{std::move(numbers)} {}
+
+    poll<int> poll_next(context& cx);
+
+private:
+    std::vector<int> numbers_;
+    std::unique_ptr<detail::signal_subscription> subscription_;
+    detail::pin pin_;
+    io_operation operation_; // last: cancelled before the descriptor goes
+};
+
+/// signals({SIGINT, SIGTERM}): the numbers of the signals that come; it does not end.
+///
+///     server | weir::take_until(weir::signals({SIGINT, SIGTERM}))
+///
+/// From its first poll on the signals no longer do what they did before; when the last stream for a signal is gone they
+/// do so again. A signal that comes again before it was asked for is one item. Each stream gets each signal, on
+/// whichever executor. Interrupted system calls of other code are restarted. Fails with std::system_error for what is
+/// no signal, or one that cannot be caught.
+inline signals_stream signals(std::initializer_list<int> numbers) { return signals_stream{numbers}; }
+
+} // namespace weir
