@@ -49,10 +49,9 @@ private:
 };
 
 template <class T>
-class generator_promise final : public coroutine_promise, public stream_node<T> {
+class generator_promise final : public resumable<generator_promise<T>>, public stream_node<T> {
 public:
-    generator_promise() noexcept
-        : coroutine_promise{std::coroutine_handle<generator_promise>::from_promise(*this)}, stream_node<T>{true} {}
+    generator_promise() noexcept : stream_node<T>{true} {}
 
     async_stream<T> get_return_object() noexcept { return async_stream<T>{this}; }
 
@@ -72,24 +71,32 @@ public:
     void return_void() const noexcept {}
 
     poll<T> poll_next(context& cx) {
-        if (item_ == nullptr && !this->finished()) {
-            if (!this->awaiting() && !this->resume(cx)) return pending;
+        if (this->phase_ == phase::resumable && !this->resume(cx)) [[unlikely]]
+            return pending;
+        switch (this->phase_) {
+        [[likely]] case phase::resumable:
+            return poll<T>{std::move(*item_)};
+        case phase::yielded:
+            this->phase_ = phase::resumable;
+            return poll<T>{std::move(*item_)};
+        case phase::awaiting:
+            this->consumer_.arm(cx.wk);
+            return pending;
+        case phase::finished:
+            break;
         }
-        if (item_ != nullptr) return poll<T>{std::move(*std::exchange(item_, nullptr))};
-        if (this->finished()) {
-            pin_.check();
-            pin_.ended();
-            if (this->failed()) this->rethrow();
-            return done;
-        }
-        this->consumer_.arm(cx.wk);
-        return pending;
+        pin_.check();
+        pin_.ended();
+        if (this->failed()) this->rethrow();
+        return done;
     }
 
     poll<T> poll_boxed(context& cx) override { return poll_next(cx); }
     void destroy() noexcept override { this->drop(); }
 
 private:
+    using phase = typename coroutine_promise::phase;
+
     struct yield_copy {
         T copy;
         T*& item;

@@ -47,23 +47,23 @@ template <class T>
 using result_object_t = std::conditional_t<std::is_void_v<T>, unit, T>;
 
 template <class T>
-class task_promise final : public coroutine_promise, public task_result<result_object_t<T>> {
+class task_promise final : public resumable<task_promise<T>>, public task_result<result_object_t<T>> {
 public:
-    task_promise() noexcept : coroutine_promise{std::coroutine_handle<task_promise>::from_promise(*this)} {}
-
     task<T> get_return_object() noexcept { return task<T>{this}; }
 
     poll<result_object_t<T>> poll_result(context& cx) {
-        if (!this->finished()) {
-            if (!this->awaiting() && !this->resume(cx)) return pending;
-            if (!this->finished()) {
-                this->consumer_.arm(cx.wk);
-                return pending;
-            }
+        if (this->phase_ == phase::resumable && !this->resume(cx)) [[unlikely]]
+            return pending;
+        if (this->phase_ != phase::finished) {
+            this->consumer_.arm(cx.wk);
+            return pending;
         }
         if (this->failed()) this->rethrow();
         return this->take();
     }
+
+private:
+    using phase = typename coroutine_promise::phase;
 };
 
 } // namespace detail

@@ -17,5 +17,5 @@ namespace weir::detail {
 #define WEIR_ASSERT(condition, what)                                                                                   \
     (static_cast<bool>(condition) ? void() : ::weir::detail::assertion_failed(what, __FILE__, __LINE__))
 #else
-#define WEIR_ASSERT(condition, what) void()
+#define WEIR_ASSERT(condition, what) static_cast<void>(sizeof(static_cast<bool>(condition)))
 #endif

@@ -32,80 +32,121 @@ public:
     coroutine_promise& operator=(const coroutine_promise&) = delete;
 
     std::suspend_always initial_suspend() const noexcept { return {}; }
-    std::suspend_always final_suspend() const noexcept { return {}; }
     void unhandled_exception() noexcept { error_ = std::current_exception(); }
 
     template <class A>
     auto await_transform(A&& operation) noexcept;
 
-    /// Destroys the frame, or, when the coroutine drops itself while it runs, leaves that to whoever resumed it.
-    void drop() noexcept {
-        if (running()) {
-            dropped_ = true;
-        } else {
-            handle_.destroy();
-        }
-    }
-
 protected:
-    explicit coroutine_promise(std::coroutine_handle<> handle) noexcept : waker{&run}, handle_{handle} {}
+    enum class phase : unsigned char {
+        resumable, // not started, or at a co_yield whose item was taken
+        awaiting,
+        yielded, // at a co_yield, reached while nobody polled
+        finished,
+    };
+
+    explicit coroutine_promise(waker::function run) noexcept : waker{run} {}
     ~coroutine_promise() = default;
-
-    bool running() const noexcept { return cx_ != nullptr; }
-    bool awaiting() const noexcept { return await_ != nullptr; }
-    bool finished() const noexcept { return handle_.done(); }
-
-    /// Runs the coroutine to its next suspension. False when it dropped itself: then nothing of it may be touched.
-    bool resume(context& cx) noexcept {
-        cx_ = &cx;
-        handle_.resume();
-        if (dropped_) [[unlikely]] {
-            handle_.destroy();
-            return false;
-        }
-        cx_ = nullptr;
-        return true;
-    }
 
     [[noreturn]] void rethrow() { std::rethrow_exception(std::exchange(error_, nullptr)); }
     bool failed() const noexcept { return error_ != nullptr; }
 
+    context* cx_ = nullptr; // while it runs
     waker_slot consumer_;
+    phase phase_ = phase::resumable;
+    bool dropped_ = false;
 
 private:
     template <class>
     friend class await_operation;
+    template <class>
+    friend class resumable;
 
-    static void run(waker& self) noexcept {
-        auto& promise = static_cast<coroutine_promise&>(self);
-        // A wake that comes late, from something the coroutine no longer waits for.
-        if (!promise.awaiting()) return;
-        context cx{promise};
-        promise.cx_ = &cx;
-        if (!promise.await_->again(*promise.await_, cx)) {
-            promise.cx_ = nullptr;
-            return;
-        }
-        promise.await_ = nullptr;
-        if (promise.resume(cx) && !promise.awaiting()) promise.consumer_.wake();
+    pending_await* await_ = nullptr; // while it awaits
+    std::exception_ptr error_;
+};
+
+/// What needs to know the promise's type, to find the coroutine from it.
+template <class Promise>
+class resumable : public coroutine_promise {
+public:
+    auto final_suspend() noexcept {
+        phase_ = phase::finished;
+        return std::suspend_always{};
     }
 
-    std::coroutine_handle<> handle_;
-    context* cx_ = nullptr; // while it runs
-    pending_await* await_ = nullptr;
-    std::exception_ptr error_;
-    bool dropped_ = false;
+    /// Destroys the frame, or, when the coroutine drops itself while it runs, leaves that to whoever resumed it.
+    void drop() noexcept {
+        if (cx_ != nullptr) {
+            dropped_ = true;
+        } else {
+            handle().destroy();
+        }
+    }
+
+protected:
+    resumable() noexcept : coroutine_promise{&run} {}
+    ~resumable() = default;
+
+    /// Runs the coroutine to its next suspension. False when it dropped itself: then nothing of it may be touched.
+    bool resume(context& cx) noexcept {
+        cx_ = &cx;
+        handle().resume();
+        cx_ = nullptr;
+        if (dropped_) [[unlikely]] {
+            handle().destroy();
+            return false;
+        }
+        return true;
+    }
+
+private:
+    std::coroutine_handle<Promise> handle() noexcept {
+        return std::coroutine_handle<Promise>::from_promise(static_cast<Promise&>(*this));
+    }
+
+    static void run(waker& self) noexcept {
+        auto& promise = static_cast<resumable&>(self);
+        // A wake may come late, from something that the coroutine no longer waits for.
+        if (promise.phase_ != phase::awaiting) return;
+        context cx{promise};
+        promise.cx_ = &cx;
+        const bool ready = promise.await_->again(*promise.await_, cx);
+        promise.cx_ = nullptr;
+        if (promise.dropped_) [[unlikely]] {
+            promise.handle().destroy();
+            return;
+        }
+        if (!ready) return;
+        promise.phase_ = phase::resumable;
+        if (!promise.resume(cx) || promise.phase_ == phase::awaiting) return;
+        if (promise.phase_ == phase::resumable) promise.phase_ = phase::yielded;
+        promise.consumer_.wake();
+    }
+};
+
+/// What a coroutine keeps of an operation's answer until it goes on. An operation specialises it where its result is
+/// better made last, from something smaller.
+template <class A>
+struct awaited {
+    using answer = poll<typename A::result_type>;
+
+    static answer ask(A& operation, context& cx) { return operation.poll_result(cx); }
+    static await_result_t<A> result(answer&& a) {
+        if constexpr (!std::is_void_v<await_result_t<A>>) return *std::move(a);
+    }
 };
 
 /// `co_await operation`: polls it in place; suspends only when it answers pending.
+///
+/// It refers to the operation, which lives at least until the end of the full expression.
 template <class A>
 class await_operation : private pending_await {
 public:
-    using operation_t = std::remove_reference_t<A>;
-    using result_type = typename operation_t::result_type;
-
-    await_operation(coroutine_promise& promise, A&& operation) noexcept
-        : pending_await{&again}, promise_{promise}, operation_{std::forward<A>(operation)} {}
+    await_operation(coroutine_promise& promise, A& operation) noexcept
+        : pending_await{&again}, promise_{promise}, operation_{operation} {}
+    await_operation(const await_operation&) = delete;
+    await_operation& operator=(const await_operation&) = delete;
 
     bool await_ready() {
         promise_.bind(promise_.cx_->wk.queue());
@@ -114,24 +155,27 @@ public:
             promise_.defer();
             return false;
         }
-        answer_ = operation_.poll_result(cx);
-        return answer_.is_item();
+        answer_ = awaited<A>::ask(operation_, cx);
+        return !answer_.is_pending();
     }
 
-    void await_suspend(std::coroutine_handle<>) noexcept { promise_.await_ = this; }
+    void await_suspend(std::coroutine_handle<>) noexcept {
+        promise_.await_ = this;
+        promise_.phase_ = coroutine_promise::phase::awaiting;
+    }
 
-    await_result_t<operation_t> await_resume() {
-        if (!answer_.is_item()) [[unlikely]]
+    await_result_t<A> await_resume() {
+        if (answer_.is_pending()) [[unlikely]]
             promise_.rethrow();
-        if constexpr (!std::is_same_v<result_type, unit>) return *std::move(answer_);
+        return awaited<A>::result(std::move(answer_));
     }
 
 private:
     static bool again(pending_await& self, context& cx) noexcept {
         auto& me = static_cast<await_operation&>(self);
         try {
-            me.answer_ = me.operation_.poll_result(cx);
-            return me.answer_.is_item();
+            me.answer_ = awaited<A>::ask(me.operation_, cx);
+            return !me.answer_.is_pending();
         } catch (...) {
             me.promise_.error_ = std::current_exception();
             return true;
@@ -139,8 +183,8 @@ private:
     }
 
     coroutine_promise& promise_;
-    A operation_;
-    poll<result_type> answer_{pending};
+    A& operation_;
+    typename awaited<A>::answer answer_{pending};
 };
 
 template <class A>
@@ -148,7 +192,7 @@ auto coroutine_promise::await_transform(A&& operation) noexcept {
     static_assert(awaitable<std::remove_cvref_t<A>>,
                   "co_await: not a weir operation; await a task, a sink at the end of a pipeline, next(stream), "
                   "sleep_for(duration), ...");
-    return await_operation<A>{*this, std::forward<A>(operation)};
+    return await_operation<std::remove_reference_t<A>>{*this, operation};
 }
 
 } // namespace weir::detail

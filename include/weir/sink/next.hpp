@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include <weir/core/coroutine.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -24,7 +25,21 @@ public:
     }
 
 private:
+    friend awaited<next_operation>;
+
     S* source_;
+};
+
+/// The coroutine keeps what the stream answered, and makes the optional when it goes on.
+template <stream S>
+struct awaited<next_operation<S>> {
+    using answer = poll<item_t<S>>;
+
+    static answer ask(next_operation<S>& operation, context& cx) { return operation.source_->poll_next(cx); }
+    static std::optional<item_t<S>> result(answer&& a) {
+        if (a.is_done()) return std::nullopt;
+        return *std::move(a);
+    }
 };
 
 } // namespace detail
