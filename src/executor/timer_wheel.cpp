@@ -7,9 +7,9 @@
 
 namespace weir {
 
-void timer::arm(executor& ex, time_point deadline) { ex.timers().arm(*this, deadline); }
+void deadline_timer::arm(executor& ex, time_point deadline) { ex.timers().arm(*this, deadline); }
 
-void timer::cancel() noexcept {
+void deadline_timer::cancel() noexcept {
     if (armed()) wheel_->cancel(*this);
     state_ = state::idle;
     waiter_.disarm();
@@ -24,27 +24,27 @@ std::uint64_t timer_wheel::tick_of(time_point t) noexcept {
     return static_cast<std::uint64_t>(ns) >> tick_bits;
 }
 
-void timer_wheel::arm(timer& t, time_point deadline) {
+void timer_wheel::arm(deadline_timer& t, time_point deadline) {
     if (t.armed()) cancel(t);
     t.wheel_ = this;
     t.deadline_ = deadline;
     t.sequence_ = armed_++;
     insert(t);
-    t.state_ = timer::state::armed;
+    t.state_ = deadline_timer::state::armed;
     ++size_;
 }
 
-void timer_wheel::cancel(timer& t) noexcept {
-    if (t.heap_index_ != timer::not_in_heap) {
+void timer_wheel::cancel(deadline_timer& t) noexcept {
+    if (t.heap_index_ != deadline_timer::not_in_heap) {
         heap_erase(t.heap_index_);
     } else {
         static_cast<list_link&>(t).unlink();
     }
-    t.state_ = timer::state::idle;
+    t.state_ = deadline_timer::state::idle;
     --size_;
 }
 
-void timer_wheel::insert(timer& t) {
+void timer_wheel::insert(deadline_timer& t) {
     const std::uint64_t tick = tick_of(t.deadline_);
     if (tick <= current_) return heap_push(t);
     const auto k = static_cast<std::size_t>(std::bit_width(tick ^ current_) - 1) / level_bits;
@@ -73,17 +73,17 @@ std::size_t timer_wheel::expire(time_point now) {
         // Every timer of the slot differs from the new current tick at a lower level only, or not at all.
         current_ = std::max(current_, p.start);
         levels_[p.level].occupied &= ~(std::uint64_t{1} << p.slot);
-        intrusive_list<timer> due{std::move(levels_[p.level].slot[p.slot])};
+        intrusive_list<deadline_timer> due{std::move(levels_[p.level].slot[p.slot])};
         while (!due.empty()) insert(due.pop_front());
     }
     current_ = std::max(current_, now_tick);
 
     std::size_t fired = 0;
     while (!heap_.empty() && heap_.front()->deadline_ <= now) {
-        timer& t = *heap_.front();
+        deadline_timer& t = *heap_.front();
         heap_erase(0);
         --size_;
-        t.state_ = timer::state::expired;
+        t.state_ = deadline_timer::state::expired;
         t.waiter_.wake();
         ++fired;
     }
@@ -98,24 +98,24 @@ time_point timer_wheel::next() const noexcept {
     return time_point{duration{static_cast<std::int64_t>(p.start << tick_bits)}};
 }
 
-bool timer_wheel::before(const timer& a, const timer& b) noexcept {
+bool timer_wheel::before(const deadline_timer& a, const deadline_timer& b) noexcept {
     return a.deadline_ != b.deadline_ ? a.deadline_ < b.deadline_ : a.sequence_ < b.sequence_;
 }
 
-void timer_wheel::heap_put(std::uint32_t index, timer& t) noexcept {
+void timer_wheel::heap_put(std::uint32_t index, deadline_timer& t) noexcept {
     heap_[index] = &t;
     t.heap_index_ = index;
 }
 
-void timer_wheel::heap_push(timer& t) {
+void timer_wheel::heap_push(deadline_timer& t) {
     heap_.push_back(&t);
     t.heap_index_ = static_cast<std::uint32_t>(heap_.size() - 1);
     heap_up(t.heap_index_);
 }
 
 void timer_wheel::heap_erase(std::uint32_t index) noexcept {
-    heap_[index]->heap_index_ = timer::not_in_heap;
-    timer& last = *heap_.back();
+    heap_[index]->heap_index_ = deadline_timer::not_in_heap;
+    deadline_timer& last = *heap_.back();
     heap_.pop_back();
     if (index == heap_.size()) return;
     heap_put(index, last);
@@ -124,7 +124,7 @@ void timer_wheel::heap_erase(std::uint32_t index) noexcept {
 }
 
 void timer_wheel::heap_up(std::uint32_t index) noexcept {
-    timer& t = *heap_[index];
+    deadline_timer& t = *heap_[index];
     while (index != 0) {
         const std::uint32_t parent = (index - 1) / 4;
         if (!before(t, *heap_[parent])) break;
@@ -135,7 +135,7 @@ void timer_wheel::heap_up(std::uint32_t index) noexcept {
 }
 
 void timer_wheel::heap_down(std::uint32_t index) noexcept {
-    timer& t = *heap_[index];
+    deadline_timer& t = *heap_[index];
     const auto size = static_cast<std::uint32_t>(heap_.size());
     for (;;) {
         const std::uint32_t first = index * 4 + 1;

@@ -21,7 +21,7 @@ public:
 
 private:
     time_point until_;
-    timer timer_;
+    deadline_timer timer_;
 };
 
 class sleep_for_operation {
@@ -39,7 +39,7 @@ public:
 
 private:
     duration d_;
-    timer timer_;
+    deadline_timer timer_;
 };
 
 class yield_operation {

@@ -18,11 +18,13 @@ class timer_wheel;
 ///
 /// It wakes whoever polled it last when its deadline has passed; it runs nothing. Arming and cancelling take constant
 /// time. Deadlines are absolute, and met in order, to the nanosecond as far as the kernel goes.
-class timer : private detail::list_link {
+class deadline_timer : private detail::list_link {
 public:
-    timer() noexcept = default;
-    timer(timer&& other) noexcept : list_link{} { WEIR_ASSERT(!other.armed(), "moved after its first poll"); }
-    ~timer() {
+    deadline_timer() noexcept = default;
+    deadline_timer(deadline_timer&& other) noexcept : list_link{} {
+        WEIR_ASSERT(!other.armed(), "moved after its first poll");
+    }
+    ~deadline_timer() {
         if (armed()) cancel();
     }
 
@@ -43,7 +45,7 @@ public:
 
 private:
     friend class detail::timer_wheel;
-    friend class detail::intrusive_list<timer>;
+    friend class detail::intrusive_list<deadline_timer>;
 
     enum class state : std::uint8_t { idle, armed, expired };
     static constexpr std::uint32_t not_in_heap = UINT32_MAX;

@@ -21,8 +21,8 @@ public:
     timer_wheel& operator=(const timer_wheel&) = delete;
     ~timer_wheel();
 
-    void arm(timer& t, time_point deadline);
-    void cancel(timer& t) noexcept;
+    void arm(deadline_timer& t, time_point deadline);
+    void cancel(deadline_timer& t) noexcept;
 
     /// Marks and wakes what is due, in order of deadline. Returns how many.
     std::size_t expire(time_point now);
@@ -40,7 +40,7 @@ private:
     static constexpr std::size_t levels = 8; // 20 + 8 * 6 > 63: every deadline has a place
 
     struct level {
-        std::array<intrusive_list<timer>, slots> slot;
+        std::array<intrusive_list<deadline_timer>, slots> slot;
         std::uint64_t occupied = 0; // a bit a slot; may be stale for a slot that was emptied by cancelling
     };
     struct place {
@@ -51,15 +51,15 @@ private:
 
     static std::uint64_t tick_of(time_point t) noexcept;
     bool first_slot(place& found) const noexcept;
-    void insert(timer& t);
-    void heap_push(timer& t);
+    void insert(deadline_timer& t);
+    void heap_push(deadline_timer& t);
     void heap_erase(std::uint32_t index) noexcept;
     void heap_up(std::uint32_t index) noexcept;
     void heap_down(std::uint32_t index) noexcept;
-    void heap_put(std::uint32_t index, timer& t) noexcept;
-    static bool before(const timer& a, const timer& b) noexcept;
+    void heap_put(std::uint32_t index, deadline_timer& t) noexcept;
+    static bool before(const deadline_timer& a, const deadline_timer& b) noexcept;
 
-    std::vector<timer*> heap_;
+    std::vector<deadline_timer*> heap_;
     std::array<level, levels> levels_;
     std::uint64_t current_ = 0; // tick; everything up to it is in the heap
     std::uint64_t armed_ = 0;   // numbers the armings

@@ -57,7 +57,7 @@ private:
     tcp_listener owned_;
     tcp_listener* borrowed_ = nullptr;
     duration delay_ = shortest_pause;
-    timer pause_;
+    deadline_timer pause_;
     detail::pin pin_;
     detail::accept_step step_; // last: cancelled before its descriptor goes
 };

@@ -88,7 +88,7 @@ private:
     duration tick_;
     std::optional<time_point> origin_;
     std::size_t position_ = 0;
-    timer timer_;
+    deadline_timer timer_;
     weir::detail::pin pin_;
 };
 
