@@ -1,0 +1,115 @@
+#include <weir/executor/backend.hpp>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+#include <doctest/doctest.h>
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+/// What f returns, in a child process.
+template <class F>
+std::string in_child(F f) {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        std::string answer;
+        try {
+            answer = f();
+        } catch (const std::exception& e) {
+            answer = e.what();
+        }
+        const ssize_t written = ::write(ends[1], answer.data(), answer.size());
+        ::_exit(written == static_cast<ssize_t>(answer.size()) ? 0 : 1);
+    }
+    ::close(ends[1]);
+    std::string answer;
+    char buffer[512];
+    for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) answer.append(buffer, static_cast<std::size_t>(n));
+    ::close(ends[0]);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    CHECK(status == 0);
+    return answer;
+}
+
+/// As the default profile of a container does.
+void refuse_io_uring(unsigned error) {
+    sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program{4, filter};
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+        throw std::system_error{errno, std::system_category(), "seccomp"};
+    }
+}
+
+} // namespace
+
+TEST_SUITE("executor/backend_choice") {
+    TEST_CASE("the environment names the backend") {
+        CHECK(in_child([] {
+                  ::setenv("WEIR_BACKEND", "epoll", 1);
+                  return std::string{weir::make_backend(weir::backend_kind::automatic)->name()};
+              }) == "epoll");
+    }
+
+    TEST_CASE("an explicit choice is stronger than the environment") {
+        CHECK(in_child([] {
+                  ::setenv("WEIR_BACKEND", "nonsense", 1);
+                  return std::string{weir::make_backend(weir::backend_kind::epoll)->name()};
+              }) == "epoll");
+    }
+
+    TEST_CASE("a name that is none is an error that shows it") {
+        CHECK(in_child([] {
+                  ::setenv("WEIR_BACKEND", "kqueue", 1);
+                  try {
+                      weir::make_backend(weir::backend_kind::automatic);
+                  } catch (const std::invalid_argument& e) {
+                      return std::string{e.what()};
+                  }
+                  return std::string{};
+              }) == "WEIR_BACKEND is neither uring nor epoll: kqueue");
+    }
+
+    TEST_CASE("where io_uring is refused the automatic choice is epoll") {
+        for (const unsigned error : {EPERM, ENOSYS, EINVAL, ENOMEM}) {
+            CHECK(in_child([error] {
+                      refuse_io_uring(error);
+                      ::unsetenv("WEIR_BACKEND");
+                      return std::string{weir::make_backend(weir::backend_kind::automatic)->name()};
+                  }) == "epoll");
+        }
+    }
+
+    TEST_CASE("where io_uring is refused a demand for it fails and says why") {
+        const std::string why = in_child([] {
+            refuse_io_uring(EPERM);
+            try {
+                weir::make_backend(weir::backend_kind::uring);
+            } catch (const std::system_error& e) {
+                return std::string{e.what()};
+            }
+            return std::string{};
+        });
+        CHECK(((why == "weir: io_uring_setup: Operation not permitted") || (why.find("built without") != std::string::npos)));
+    }
+}
