@@ -3,11 +3,11 @@
 #include <cerrno>
 #include <cstdint>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -65,12 +65,17 @@ public:
     ring() : ring_{open_ring()} {}
     ring(const ring&) = delete;
     ring& operator=(const ring&) = delete;
-    ~ring() { io_uring_queue_exit(&ring_); }
+    ~ring() { close(); }
 
     io_uring* get() noexcept { return &ring_; }
+    bool closed() const noexcept { return closed_; }
+    void close() noexcept {
+        if (!std::exchange(closed_, true)) io_uring_queue_exit(&ring_);
+    }
 
 private:
     io_uring ring_;
+    bool closed_ = false;
 };
 
 /// I/O by completion: a request is put on a ring shared with the kernel, its answer is taken from another. One system
@@ -188,6 +193,7 @@ bool uring_backend::push(io_operation& operation) noexcept {
 }
 
 void uring_backend::start(io_operation& operation) {
+    if (ring_.closed()) return operation.complete(-ECANCELED);
     ++in_flight_;
     // Not past those that wait.
     if (backlog_.empty() && push(operation)) return;
@@ -219,6 +225,7 @@ bool uring_backend::kernel_has_answers() noexcept {
 
 void uring_backend::wait(time_point until) {
     if (!enabled_) enable();
+    WEIR_ASSERT(!ring_.closed(), "an executor was used again after its thread had ended");
     if (!event_watched_) watch_event();
     if (!backlog_.empty()) push_backlog();
 
@@ -245,7 +252,10 @@ void uring_backend::wait(time_point until) {
     default:
         break;
     }
-    if (r < 0) throw std::system_error{-r, std::system_category(), "weir: io_uring_enter"};
+    if (r < 0) {
+        throw std::system_error{-r, std::system_category(),
+                                r == -EEXIST ? "weir: an executor runs on one thread only" : "weir: io_uring_enter"};
+    }
     reap();
 }
 
@@ -300,6 +310,7 @@ void uring_backend::cancel(io_operation& operation) noexcept {
         operation.leave_list();
         return finish(operation, -ECANCELED);
     }
+    if (ring_.closed()) return finish(operation, -ECANCELED);
     const std::uint64_t place = operation.backend_data & ~awaits_readiness;
     if (!submitted(place)) {
         const auto& sq = ring_.get()->sq;
@@ -320,8 +331,13 @@ void uring_backend::cancel(io_operation& operation) noexcept {
             io_uring_sqe_set_data64(sqe, nobody);
             asked = true;
         }
-        // The thread that the ring belongs to may have ended; then the kernel has cancelled its requests.
-        if (io_uring_submit_and_wait(ring_.get(), 1) == -EEXIST) ::sched_yield();
+        if (io_uring_submit_and_wait(ring_.get(), 1) == -EEXIST) {
+            // This is not the thread that the ring belongs to, which must have ended. The kernel takes no request from
+            // another; but it drops those it has with the ring, and does not touch their memory any more.
+            ring_.close();
+            finish(operation, -ECANCELED);
+            break;
+        }
         reap();
     }
     cancelling_ = nullptr;

@@ -39,7 +39,8 @@ std::string in_child(F f) {
     ::close(ends[1]);
     std::string answer;
     char buffer[512];
-    for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) answer.append(buffer, static_cast<std::size_t>(n));
+    for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+        answer.append(buffer, static_cast<std::size_t>(n));
     ::close(ends[0]);
     int status = 0;
     ::waitpid(child, &status, 0);
@@ -110,6 +111,7 @@ TEST_SUITE("executor/backend_choice") {
             }
             return std::string{};
         });
-        CHECK(((why == "weir: io_uring_setup: Operation not permitted") || (why.find("built without") != std::string::npos)));
+        CHECK(((why == "weir: io_uring_setup: Operation not permitted") ||
+               (why.find("built without") != std::string::npos)));
     }
 }

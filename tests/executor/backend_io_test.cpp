@@ -67,7 +67,8 @@ TEST_SUITE("executor/backend_io") {
         auto pair = support::connect_pair(ex);
         const int fd = pair.client.native_handle();
         std::array<char, 16> buffer{};
-        auto reading = begin(ex, raw_io{{.what = kind::receive, .fd = fd, .data = buffer.data(), .size = buffer.size()}});
+        auto reading =
+            begin(ex, raw_io{{.what = kind::receive, .fd = fd, .data = buffer.data(), .size = buffer.size()}});
         // More than the kernel takes: it waits for the peer to read.
         std::vector<char> much(32 << 20, 'x');
         auto writing = begin(ex, pair.client.write(much));
@@ -109,7 +110,8 @@ TEST_SUITE("executor/backend_io") {
         weir::executor ex;
         const raw_pipe p{ex};
         std::vector<weir::join_handle<raw_io>> waiting;
-        for (int i = 0; i != 10'000; ++i) waiting.push_back(ex.spawn(raw_io{{.what = kind::readable, .fd = p.read_end}}));
+        for (int i = 0; i != 10'000; ++i)
+            waiting.push_back(ex.spawn(raw_io{{.what = kind::readable, .fd = p.read_end}}));
         ex.run(weir::sleep_for(std::chrono::nanoseconds{1}));
         while (ex.io().in_flight() != waiting.size()) ex.turn(ex.now());
         std::string text = "x";

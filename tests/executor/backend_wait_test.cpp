@@ -114,8 +114,8 @@ TEST_SUITE("executor/backend_wait") {
 
     TEST_CASE("timers do not fire early") {
         weir::executor ex;
-        for (const weir::duration d : {weir::duration{1ns}, weir::duration{700ns}, weir::duration{30us}, weir::duration{999us},
-                                       weir::duration{1'001us}, weir::duration{2'500us}}) {
+        for (const weir::duration d : {weir::duration{1ns}, weir::duration{700ns}, weir::duration{30us},
+                                       weir::duration{999us}, weir::duration{1'001us}, weir::duration{2'500us}}) {
             const auto before = weir::clock::now();
             ex.run(weir::sleep_until(before + d));
             CHECK(weir::clock::now() >= before + d);
