@@ -7,9 +7,13 @@ namespace {
 
 thread_local std::size_t count = 0;
 
-void* counted(std::size_t size) {
+void* counted(std::size_t size) noexcept {
     ++count;
-    if (void* memory = std::malloc(size != 0 ? size : 1)) return memory;
+    return std::malloc(size != 0 ? size : 1);
+}
+
+void* counted_or_throw(std::size_t size) {
+    if (void* memory = counted(size)) return memory;
     throw std::bad_alloc{};
 }
 
@@ -17,8 +21,10 @@ void* counted(std::size_t size) {
 
 std::size_t support::allocations() noexcept { return count; }
 
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
+void* operator new(std::size_t size) { return counted_or_throw(size); }
+void* operator new[](std::size_t size) { return counted_or_throw(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }

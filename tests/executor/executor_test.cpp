@@ -1,0 +1,285 @@
+#include <weir/executor/executor.hpp>
+
+#include <doctest/doctest.h>
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <weir/async_stream.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/operators/filter.hpp>
+#include <weir/operators/take.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/sink/next.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/task.hpp>
+#include <weir/testing/virtual_executor.hpp>
+
+using namespace std::chrono_literals;
+using weir::testing::virtual_executor;
+
+namespace {
+
+weir::task<int> value_after(weir::duration d, int value) {
+    co_await weir::sleep_for(d);
+    co_return value;
+}
+
+weir::task<> failure_after(weir::duration d) {
+    co_await weir::sleep_for(d);
+    throw std::runtime_error{"failed in the background"};
+}
+
+/// Always ready; counts how often it is polled.
+struct counted_source {
+    using value_type = std::uint64_t;
+    weir::poll<std::uint64_t> poll_next(weir::context&) { return ++*polls; }
+    std::uint64_t* polls;
+};
+
+} // namespace
+
+TEST_SUITE("executor/executor") {
+    TEST_CASE("run returns the result or throws the error") {
+        weir::executor ex;
+        CHECK(ex.run(value_after(1ms, 7)) == 7);
+        CHECK_THROWS_WITH(ex.run(failure_after(1ms)), "failed in the background");
+        CHECK(ex.run(value_after(0ms, 8)) == 8);
+    }
+
+    TEST_CASE("weir::run makes an executor of its own") {
+        CHECK(weir::run(value_after(1ms, 7)) == 7);
+        int sum = 0;
+        weir::run(weir::iota(0, 5) | weir::for_each([&](int x) { sum += x; }));
+        CHECK(sum == 10);
+    }
+
+    TEST_CASE("running inside a running executor is an error that says so") {
+        weir::executor ex;
+        auto nested = [&]() -> weir::task<> {
+            ex.run(weir::yield());
+            co_return;
+        };
+        CHECK_THROWS_WITH_AS(ex.run(nested()),
+                             "weir::run: an executor is already running on this thread; co_await the operation or "
+                             "spawn it there instead",
+                             std::logic_error);
+        ex.run(weir::yield()); // and it has recovered
+    }
+
+    TEST_CASE("a spawned operation starts in the next turn and can be joined") {
+        virtual_executor ex;
+        bool started = false;
+        auto body = [&]() -> weir::task<int> {
+            started = true;
+            co_return co_await value_after(1s, 5);
+        };
+        auto handle = ex.spawn(body());
+        CHECK_FALSE(started);
+        ex.run_ready();
+        CHECK(started);
+        CHECK(ex.run(std::move(handle)) == 5);
+        CHECK(ex.elapsed() == 1s);
+    }
+
+    TEST_CASE("joining throws the operation's error, and joining twice is an error") {
+        virtual_executor ex;
+        auto handle = ex.spawn(failure_after(1s));
+        auto joins = [&]() -> weir::task<> { co_await handle; };
+        CHECK_THROWS_WITH(ex.run(joins()), "failed in the background");
+        CHECK_THROWS_AS(ex.run(joins()), std::logic_error);
+    }
+
+    TEST_CASE("dropping the handle drops the operation") {
+        virtual_executor ex;
+        auto token = std::make_shared<int>();
+        auto body = [](std::shared_ptr<int>) -> weir::task<> { co_await weir::sleep_for(1h); };
+        {
+            auto handle = ex.spawn(body(token));
+            ex.run_ready();
+            CHECK(token.use_count() == 2);
+        }
+        CHECK(token.use_count() == 1);
+        CHECK(ex.timers().size() == 0);
+    }
+
+    TEST_CASE("a handle can be assigned: the former operation is dropped") {
+        virtual_executor ex;
+        auto handle = ex.spawn(value_after(1h, 1));
+        handle = ex.spawn(value_after(1s, 2));
+        CHECK(ex.run(std::move(handle)) == 2);
+        CHECK(ex.elapsed() == 1s);
+    }
+
+    TEST_CASE("a detached operation runs to its end") {
+        virtual_executor ex;
+        int result = 0;
+        auto body = [&]() -> weir::task<> { result = co_await value_after(1s, 3); };
+        ex.spawn(body()).detach();
+        ex.run_until_idle();
+        CHECK(result == 3);
+    }
+
+    TEST_CASE("the error of a detached operation reaches the handler with its place") {
+        virtual_executor ex;
+        std::vector<std::string> reports;
+        ex.on_error([&](std::exception_ptr error, std::source_location place) {
+            try {
+                std::rethrow_exception(error);
+            } catch (const std::exception& e) {
+                reports.push_back(std::string{e.what()} + " at line " + std::to_string(place.line()));
+            }
+        });
+        ex.spawn(failure_after(1s)).detach();
+        const auto line = std::source_location::current().line() - 1;
+        ex.run_until_idle();
+        CHECK(reports == std::vector<std::string>{"failed in the background at line " + std::to_string(line)});
+        // Detached after it has failed.
+        auto handle = ex.spawn(failure_after(0s));
+        ex.run_until_idle();
+        std::move(handle).detach();
+        CHECK(reports.size() == 2);
+    }
+
+    TEST_CASE("an executor that dies drops what was spawned, whoever holds handles") {
+        auto token = std::make_shared<int>();
+        auto body = [](std::shared_ptr<int>) -> weir::task<> { co_await weir::sleep_for(1h); };
+        std::optional<weir::join_handle<weir::task<>>> handle;
+        {
+            virtual_executor ex;
+            handle.emplace(ex.spawn(body(token)));
+            ex.spawn(body(token)).detach();
+            ex.run_ready();
+            CHECK(token.use_count() == 3);
+        }
+        CHECK(token.use_count() == 1);
+        CHECK_FALSE(handle->finished());
+        handle.reset();
+    }
+
+    TEST_CASE("a task may drop another one that is ready to run") {
+        virtual_executor ex;
+        bool ran = false;
+        auto other_body = [&]() -> weir::task<> {
+            ran = true;
+            co_return;
+        };
+        std::optional<weir::join_handle<weir::task<>>> other;
+        auto dropper = [&]() -> weir::task<> {
+            other.reset();
+            co_return;
+        };
+        auto first = ex.spawn(dropper());
+        other.emplace(ex.spawn(other_body()));
+        ex.run_until_idle();
+        CHECK_FALSE(ran);
+    }
+
+    TEST_CASE("post runs functions in order, and what they throw goes to the handler") {
+        weir::executor ex;
+        std::string order;
+        int reports = 0;
+        ex.on_error([&](std::exception_ptr, std::source_location) { ++reports; });
+        auto posts = [&]() -> weir::task<> {
+            ex.post([&] { order += 'a'; });
+            ex.post([&] { throw std::runtime_error{"posted"}; });
+            ex.post([&] {
+                order += 'b';
+                ex.post([&] { order += 'c'; });
+            });
+            while (order.size() != 3) co_await weir::yield();
+        };
+        ex.run(posts());
+        CHECK(order == "abc");
+        CHECK(reports == 1);
+    }
+
+    TEST_CASE("what was posted and never run is destroyed with the executor") {
+        auto token = std::make_shared<int>();
+        {
+            weir::executor ex;
+            ex.post([token] {});
+            CHECK(token.use_count() == 2);
+        }
+        CHECK(token.use_count() == 1);
+    }
+
+    TEST_CASE("stop ends run; what it ran is dropped") {
+        weir::executor ex;
+        auto token = std::make_shared<int>();
+        auto body = [&](std::shared_ptr<int>) -> weir::task<> {
+            ex.post([&] { ex.stop(); });
+            co_await weir::sleep_for(1h);
+        };
+        CHECK_THROWS_AS(ex.run(body(token)), weir::stopped);
+        CHECK(token.use_count() == 1);
+        CHECK(ex.run(value_after(1ms, 1)) == 1);
+    }
+
+    TEST_CASE("virtual time tells a deadlock") {
+        virtual_executor ex;
+        struct silent {
+            using value_type = int;
+            weir::poll<int> poll_next(weir::context&) { return weir::pending; }
+        };
+        CHECK_THROWS_AS(ex.run(silent{} | weir::for_each([](int) {})), weir::deadlock);
+    }
+
+    TEST_CASE("a pipeline that is always ready yields the loop within its budget") {
+        virtual_executor ex;
+        std::uint64_t polls = 0;
+        auto busy = ex.spawn(counted_source{&polls} | weir::for_each([](std::uint64_t) {}));
+        for (int turn = 0; turn != 10; ++turn) {
+            const std::uint64_t before = polls;
+            ex.turn(ex.now());
+            CHECK(polls > before);
+            CHECK(polls - before <= weir::context::polls_per_run);
+        }
+    }
+
+    TEST_CASE("so does one whose items are all rejected, and a coroutine that never waits") {
+        virtual_executor ex;
+        std::uint64_t polls = 0;
+        auto rejected = ex.spawn(counted_source{&polls} | weir::filter([](std::uint64_t) { return false; }) |
+                                 weir::for_each([](int) {}));
+        std::uint64_t awaits = 0;
+        auto loops = [&]() -> weir::task<> {
+            std::uint64_t other = 0;
+            counted_source source{&other};
+            while (co_await weir::next(source)) ++awaits;
+        };
+        auto looping = ex.spawn(loops());
+        for (int turn = 0; turn != 10; ++turn) {
+            const std::uint64_t polls_before = polls;
+            const std::uint64_t awaits_before = awaits;
+            ex.turn(ex.now());
+            CHECK(polls - polls_before <= weir::context::polls_per_run);
+            CHECK(awaits - awaits_before <= weir::context::polls_per_run);
+            CHECK(awaits > awaits_before);
+        }
+    }
+
+    TEST_CASE("a hot pipeline does not keep a timer from firing") {
+        weir::executor ex;
+        std::uint64_t polls = 0;
+        auto busy = ex.spawn(counted_source{&polls} | weir::for_each([](int) {}));
+        ex.run(weir::sleep_for(1ms));
+        CHECK(polls > 0);
+    }
+
+    TEST_CASE("statistics count turns, wakers and timers") {
+        virtual_executor ex;
+        auto handle = ex.spawn(value_after(1h, 1));
+        ex.run_ready();
+        CHECK(ex.stats().timers_armed == 1);
+        CHECK(ex.stats().wakers_run == 1);
+        CHECK(ex.stats().turns > 0);
+        CHECK(ex.stats().io_in_flight == 0);
+    }
+}
