@@ -49,11 +49,11 @@ std::string in_child(F f) {
 }
 
 /// As the default profile of a container does.
-void refuse_io_uring(unsigned error) {
+void refuse_io_uring(int error) {
     sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     const sock_fprog program{4, filter};
@@ -92,7 +92,7 @@ TEST_SUITE("executor/backend_choice") {
     }
 
     TEST_CASE("where io_uring is refused the automatic choice is epoll") {
-        for (const unsigned error : {EPERM, ENOSYS, EINVAL, ENOMEM}) {
+        for (const int error : {EPERM, ENOSYS, EINVAL, ENOMEM}) {
             CHECK(in_child([error] {
                       refuse_io_uring(error);
                       ::unsetenv("WEIR_BACKEND");

@@ -44,8 +44,8 @@ public:
                 const char* begin = block_.data();
                 if (const void* found = std::memchr(begin, '\n', block_.size())) {
                     const auto size = static_cast<std::size_t>(static_cast<const char*>(found) - begin);
-                    ++number_;
-                    if (started_.empty() && size <= options_.limit) [[likely]] {
+                    if (started_.empty() && !too_long_ && size <= options_.limit) [[likely]] {
+                        ++ended_lines_;
                         bytes line = block_.slice(0, size);
                         if (size != 0 && begin[size - 1] == '\r') line.remove_suffix(1);
                         block_.remove_prefix(size + 1);
@@ -76,7 +76,6 @@ public:
             }
             ended_ = true;
             if (started_.empty() && !too_long_) continue;
-            ++number_;
             if (end_line()) return started_.take();
         }
     }
@@ -105,12 +104,13 @@ private:
     /// Whether there is a line to give.
     bool end_line() {
         if (!too_long_ && started_.size() > options_.limit) continue_line("\r"); // that '\r' was not followed by '\n'
+        ++ended_lines_;
         return !std::exchange(too_long_, false) || options_.on_long == long_lines::truncate;
     }
 
     [[noreturn]] void fail() {
         pin_.ended();
-        throw limit_exceeded{"weir::lines: line " + std::to_string(number_) + " is longer than " +
+        throw limit_exceeded{"weir::lines: line " + std::to_string(ended_lines_ + 1) + " is longer than " +
                              std::to_string(options_.limit) + " bytes"};
     }
 
@@ -118,7 +118,7 @@ private:
     lines_options options_;
     bytes block_;                  // what of the last block is not looked at yet
     detail::byte_builder started_; // a line whose end was not in its block
-    std::uint64_t number_ = 0;
+    std::uint64_t ended_lines_ = 0;
     bool too_long_ = false;
     bool ended_ = false;
     detail::pin pin_;

@@ -1,0 +1,185 @@
+#include <weir/io/file.hpp>
+
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <weir/task.hpp>
+
+#include <doctest/doctest.h>
+
+#include "raw_io.hpp"
+#include "temporary_file.hpp"
+
+TEST_SUITE("io/file") {
+    TEST_CASE("reads follow each other, to the end") {
+        const support::temporary_file t{"hello world"};
+        weir::executor ex;
+        weir::file f = ex.run(weir::open(t.path()));
+        std::array<char, 6> buffer{};
+        CHECK(ex.run(f.read(buffer)) == 6);
+        CHECK(std::string{buffer.data(), 6} == "hello ");
+        CHECK(ex.run(f.read(buffer)) == 5);
+        CHECK(ex.run(f.read(buffer)) == 0);
+        CHECK(ex.run(f.read(buffer)) == 0);
+        CHECK(ex.run(f.size()) == 11);
+    }
+
+    TEST_CASE("a coroutine reads as well") {
+        const support::temporary_file t{"hello"};
+        weir::executor ex;
+        const auto read_all = [&]() -> weir::task<std::string> {
+            weir::file f = co_await weir::open(t.path());
+            std::string text(co_await f.size(), '\0');
+            text.resize(co_await f.read(text));
+            co_return text;
+        };
+        CHECK(ex.run(read_all()) == "hello");
+    }
+
+    TEST_CASE("reads and writes at an offset leave the position alone") {
+        const support::temporary_file t{"0123456789"};
+        weir::executor ex;
+        weir::file f = ex.run(weir::open(t.path(), weir::open_mode::update));
+        std::array<char, 3> buffer{};
+        CHECK(ex.run(f.read_at(7, buffer)) == 3);
+        CHECK(std::string{buffer.data(), 3} == "789");
+        CHECK(ex.run(f.read_at(9, buffer)) == 1);
+        CHECK(ex.run(f.read_at(100, buffer)) == 0);
+        ex.run(f.write_at(4, "xyz"));
+        CHECK(ex.run(f.read(buffer)) == 3);
+        CHECK(std::string{buffer.data(), 3} == "012");
+        CHECK(t.content() == "0123xyz789");
+    }
+
+    TEST_CASE("how a file is opened") {
+        const support::temporary_file t{"old"};
+        weir::executor ex;
+        const auto write = [&](weir::open_mode mode, const char* text) {
+            weir::file f = ex.run(weir::open(t.path(), mode));
+            ex.run(f.write(text));
+            ex.run(f.sync());
+        };
+        write(weir::open_mode::append, "er");
+        CHECK(t.content() == "older");
+        write(weir::open_mode::update, "c");
+        CHECK(t.content() == "clder");
+        write(weir::open_mode::write, "new");
+        CHECK(t.content() == "new");
+        CHECK(support::system_error_of([&] { return ex.run(weir::open(t.path(), weir::open_mode::create)); }) ==
+              "open " + t.path() + ": File exists");
+        std::filesystem::remove(t.path());
+        CHECK(support::system_error_of([&] { return ex.run(weir::open(t.path(), weir::open_mode::update)); }) ==
+              "open " + t.path() + ": No such file or directory");
+        write(weir::open_mode::create, "made");
+        CHECK(t.content() == "made");
+    }
+
+    TEST_CASE("errors say what was attempted on which path") {
+        weir::executor ex;
+        const auto directory = std::filesystem::temp_directory_path().string();
+        weir::file d = ex.run(weir::open(directory));
+        std::array<char, 8> buffer{};
+        CHECK(support::system_error_of([&] { return ex.run(d.read(buffer)); }) ==
+              "read " + directory + ": Is a directory");
+
+        const support::temporary_file t{"x"};
+        weir::file f = ex.run(weir::open(t.path()));
+        CHECK(support::system_error_of([&] {
+                  ex.run(f.write("y"));
+                  return 0;
+              }) == "write " + t.path() + ": Bad file descriptor");
+        f.close();
+        CHECK(support::system_error_of([&] { return ex.run(f.read(buffer)); }) ==
+              "read " + t.path() + ": Bad file descriptor");
+        CHECK(support::system_error_of([&] { return ex.run(f.size()); }) ==
+              "stat " + t.path() + ": Bad file descriptor");
+    }
+
+    TEST_CASE("a full device is an error") {
+        weir::executor ex;
+        weir::file full = ex.run(weir::open("/dev/full", weir::open_mode::update));
+        CHECK(support::system_error_of([&] {
+                  ex.run(full.write("x"));
+                  return 0;
+              }) == "write /dev/full: No space left on device");
+    }
+
+    TEST_CASE("devices without readiness are read and written all the same") {
+        weir::executor ex;
+        weir::file null = ex.run(weir::open("/dev/null", weir::open_mode::update));
+        weir::file zero = ex.run(weir::open("/dev/zero"));
+        std::array<char, 8> buffer{1, 2, 3};
+        CHECK(ex.run(null.read(buffer)) == 0);
+        ex.run(null.write(std::string(100'000, 'x')));
+        CHECK(ex.run(zero.read(buffer)) == 8);
+        CHECK(buffer[0] == 0);
+    }
+
+    TEST_CASE("a pipe carries more than it holds") {
+        weir::executor ex;
+        auto p = ex.run(weir::open_pipe());
+        const std::string much(3'000'000, 'x');
+        auto writing = support::begin(ex, p.write_end.write(much));
+        CHECK_FALSE(writing.finished());
+        std::vector<char> buffer(100'000);
+        std::size_t got = 0;
+        while (got != much.size()) got += ex.run(p.read_end.read(buffer));
+        ex.run(std::move(writing));
+        p.write_end.close();
+        CHECK(ex.run(p.read_end.read(buffer)) == 0);
+    }
+
+    TEST_CASE("a pipe that nobody reads any more is broken") {
+        weir::executor ex;
+        auto p = ex.run(weir::open_pipe());
+        p.read_end.close();
+        CHECK(support::system_error_of([&] {
+                  ex.run(p.write_end.write("x"));
+                  return 0;
+              }) == "write pipe: Broken pipe");
+    }
+
+    TEST_CASE("a borrowed descriptor in blocking mode does not hold the loop, and stays open") {
+        weir::executor ex;
+        int ends[2];
+        REQUIRE(::pipe(ends) == 0);
+        {
+            weir::file read_end = weir::file::borrow(ends[0], "blocking");
+            weir::file write_end = weir::file::borrow(ends[1], "blocking");
+            std::array<char, 8> buffer{};
+            auto reading = support::begin(ex, read_end.read(buffer));
+            CHECK_FALSE(reading.finished());
+            ex.run(write_end.write("hello"));
+            CHECK(ex.run(std::move(reading)) == 5);
+
+            const std::string much(300'000, 'x');
+            auto writing = support::begin(ex, write_end.write(much));
+            CHECK_FALSE(writing.finished());
+            std::vector<char> room(10'000);
+            for (std::size_t got = 0; got != much.size();) got += ex.run(read_end.read(room));
+            ex.run(std::move(writing));
+        }
+        CHECK(::write(ends[1], "x", 1) == 1);
+        ::close(ends[0]);
+        ::close(ends[1]);
+    }
+
+    TEST_CASE("a borrowed number that names something new is seen as new") {
+        weir::executor ex;
+        for (int round = 0; round != 3; ++round) {
+            int ends[2];
+            REQUIRE(::pipe(ends) == 0);
+            weir::file read_end = weir::file::borrow(ends[0], "borrowed");
+            std::array<char, 8> buffer{};
+            auto reading = support::begin(ex, read_end.read(buffer));
+            REQUIRE(::write(ends[1], "ab", 2) == 2);
+            CHECK(ex.run(std::move(reading)) == 2);
+            ::close(ends[0]);
+            ::close(ends[1]);
+        }
+    }
+}

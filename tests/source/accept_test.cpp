@@ -1,0 +1,127 @@
+#include <weir/source/accept.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <weir/executor/sleep.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/sink/next.hpp>
+#include <weir/task.hpp>
+
+#include <doctest/doctest.h>
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "raw_io.hpp"
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// No descriptor beyond those that are open now.
+class no_more_descriptors {
+public:
+    no_more_descriptors() {
+        ::getrlimit(RLIMIT_NOFILE, &former_);
+        const int next = ::dup(0);
+        ::close(next);
+        rlimit limit = former_;
+        limit.rlim_cur = static_cast<rlim_t>(next);
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    no_more_descriptors(const no_more_descriptors&) = delete;
+    ~no_more_descriptors() { ::setrlimit(RLIMIT_NOFILE, &former_); }
+
+private:
+    rlimit former_{};
+};
+
+} // namespace
+
+TEST_SUITE("source/accept") {
+    TEST_CASE("connections come in the order in which they were made") {
+        weir::executor ex;
+        auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
+        auto stream = weir::accept(listener);
+        for (int i = 0; i != 10; ++i) {
+            auto client = ex.run(weir::tcp_connect(listener.local_endpoint()));
+            auto served = ex.run(weir::next(stream));
+            REQUIRE(served.has_value());
+            CHECK(served->remote_endpoint() == ex.run(client.local_endpoint()));
+        }
+    }
+
+    TEST_CASE("a connection is taken when it is asked for") {
+        weir::executor ex;
+        auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
+        auto stream = weir::accept(listener);
+        std::vector<weir::tcp_stream> clients;
+        for (int i = 0; i != 3; ++i) clients.push_back(ex.run(weir::tcp_connect(listener.local_endpoint())));
+        const std::size_t before = support::open_descriptors();
+        auto first = ex.run(weir::next(stream));
+        for (int i = 0; i != 10; ++i) ex.turn(ex.now());
+        CHECK(support::open_descriptors() == before + 1);
+    }
+
+    TEST_CASE("it may own its listener, and closes it") {
+        weir::executor ex;
+        const std::size_t before = support::open_descriptors();
+        {
+            auto stream = weir::accept(ex.run(weir::listen({"::1", 0})));
+            auto waiting = support::begin(ex, weir::next(stream));
+            CHECK(ex.io().in_flight() == 1);
+        }
+        CHECK(ex.io().in_flight() == 0);
+        CHECK(support::open_descriptors() == before);
+    }
+
+    TEST_CASE("out of descriptors it waits until there is one") {
+        weir::executor ex;
+        auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
+        auto client = ex.run(weir::tcp_connect(listener.local_endpoint()));
+        auto stream = weir::accept(listener);
+        std::optional<no_more_descriptors> none{std::in_place};
+        auto accepting = ex.spawn(weir::next(stream));
+        const auto before = ex.stats().wakers_run;
+        ex.run(weir::sleep_for(20ms));
+        CHECK_FALSE(accepting.finished());
+        CHECK(ex.stats().wakers_run - before < 20);
+        none.reset();
+        auto served = ex.run(std::move(accepting));
+        REQUIRE(served.has_value());
+        CHECK(served->remote_endpoint() == ex.run(client.local_endpoint()));
+    }
+
+    TEST_CASE("a listener that is closed is an error that names the address") {
+        weir::executor ex;
+        auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
+        const auto address = listener.local_endpoint().to_string();
+        auto stream = weir::accept(listener);
+        listener.close();
+        CHECK(support::system_error_of([&] { return ex.run(weir::next(stream)); }) ==
+              "accept on " + address + ": Bad file descriptor");
+    }
+
+    TEST_CASE("connections that are reset before they are accepted do no harm") {
+        weir::executor ex;
+        auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
+        auto stream = weir::accept(listener);
+        for (int i = 0; i != 20; ++i) {
+            auto client = ex.run(weir::tcp_connect(listener.local_endpoint()));
+            const linger now{1, 0};
+            ::setsockopt(client.native_handle(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        }
+        auto last = ex.run(weir::tcp_connect(listener.local_endpoint()));
+        const auto address = ex.run(last.local_endpoint());
+        for (;;) {
+            auto served = ex.run(weir::next(stream));
+            REQUIRE(served.has_value());
+            if (served->remote_endpoint() == address) break;
+        }
+    }
+}
