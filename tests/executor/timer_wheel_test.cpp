@@ -54,13 +54,13 @@ TEST_SUITE("executor/timer_wheel") {
         }
         ex.run_until_idle();
 
-        std::vector<std::size_t> expected(deadlines.size());
-        for (std::size_t i = 0; i != expected.size(); ++i) expected[i] = i;
-        std::ranges::stable_sort(expected, {}, [&](std::size_t i) { return deadlines[i]; });
+        std::vector<std::pair<duration, std::size_t>> expected;
+        for (std::size_t i = 0; i != deadlines.size(); ++i) expected.emplace_back(deadlines[i], i);
+        std::ranges::sort(expected);
         REQUIRE(log.size() == expected.size());
         for (std::size_t i = 0; i != expected.size(); ++i) {
-            CHECK(log[i].first == expected[i]);
-            CHECK(log[i].second.time_since_epoch() == deadlines[expected[i]]);
+            CHECK(log[i].first == expected[i].second);
+            CHECK(log[i].second.time_since_epoch() == expected[i].first);
         }
         CHECK(ex.timers().size() == 0);
     }

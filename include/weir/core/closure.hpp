@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <type_traits>
 #include <utility>
 
@@ -12,22 +13,12 @@ namespace weir {
 ///
 /// An operator returns one of these around a lambda that takes its upstream by value.
 template <class F>
-class closure {
-public:
-    explicit constexpr closure(F f) : f_{std::move(f)} {}
-
-    template <class S>
-    constexpr auto operator()(S upstream) && {
-        return std::move(f_)(std::move(upstream));
-    }
-    template <class S>
-    constexpr auto operator()(S upstream) const& {
-        return F{f_}(std::move(upstream));
-    }
-
-private:
-    F f_;
+struct closure {
+    F apply;
 };
+
+template <class F>
+closure(F) -> closure<F>;
 
 namespace detail {
 
@@ -43,22 +34,23 @@ template <class L, class F>
 constexpr auto operator|(L&& left, closure<F> right) {
     using left_t = std::remove_cvref_t<L>;
     if constexpr (detail::is_closure<left_t>) {
-        return closure{[first = left_t{std::forward<L>(left)}, second = std::move(right)]<class S>(S upstream) mutable {
-            return std::move(second)(std::move(first)(std::move(upstream)));
-        }};
+        return closure{[first = std::forward<L>(left).apply, second = std::move(right.apply)]<class S>(
+                           S upstream) mutable { return second(first(std::move(upstream))); }};
     } else if constexpr (!std::is_constructible_v<left_t, L>) {
         static_assert(detail::always_false<L>,
                       "weir: a stream is used once and cannot be copied: write std::move(stream) | ...");
     } else {
-        return std::move(right)(left_t{std::forward<L>(left)});
+        return right.apply(left_t{std::forward<L>(left)});
     }
 }
 
-/// Base of the function objects that make closures. It is there for one mistake: `stream | map`, without arguments.
+/// Base of the function objects that make closures, for one mistake: `stream | map`, without the arguments.
 struct operator_needs_its_arguments_in_parentheses {};
 
-template <class L>
-    requires(stream<std::remove_cvref_t<L>> || detail::is_closure<std::remove_cvref_t<L>>)
-void operator|(L&&, const operator_needs_its_arguments_in_parentheses&) = delete;
+template <class L, std::derived_from<operator_needs_its_arguments_in_parentheses> Operator>
+auto operator|(L&&, const Operator&) {
+    // There is no such type: both compilers say so, and of which operator, in their first line.
+    return typename Operator::needs_its_arguments_in_parentheses{};
+}
 
 } // namespace weir

@@ -189,10 +189,14 @@ private:
 
 template <class A>
 auto coroutine_promise::await_transform(A&& operation) noexcept {
-    static_assert(awaitable<std::remove_cvref_t<A>>,
-                  "co_await: not a weir operation; await a task, a sink at the end of a pipeline, next(stream), "
-                  "sleep_for(duration), ...");
-    return await_operation<std::remove_reference_t<A>>{*this, operation};
+    if constexpr (!awaitable<std::remove_cvref_t<A>>) {
+        static_assert(always_false<A>,
+                      "co_await: not a weir operation; await a task, a sink at the end of a pipeline, next(stream), "
+                      "sleep_for(duration), ...");
+        return std::suspend_never{};
+    } else {
+        return await_operation<std::remove_reference_t<A>>{*this, operation};
+    }
 }
 
 } // namespace weir::detail

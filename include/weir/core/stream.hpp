@@ -48,6 +48,12 @@ template <class F, class... Args>
 concept gives_object =
     std::invocable<F, Args...> && std::is_object_v<std::remove_cvref_t<std::invoke_result_t<F, Args...>>>;
 
+/// A function that makes a stream, or an operation.
+template <class F, class... Args>
+concept gives_stream = std::invocable<F, Args...> && stream<std::invoke_result_t<F, Args...>>;
+template <class F, class... Args>
+concept gives_awaitable = std::invocable<F, Args...> && awaitable<std::invoke_result_t<F, Args...>>;
+
 /// Catches the move of a stream that was polled, and polls after the end, in debug builds. Sources hold one: every
 /// pipeline has a source. Its layout is the same in all builds, so that debug and release code link.
 class pin {
@@ -67,6 +73,22 @@ public:
     void ended() noexcept {
 #ifndef NDEBUG
         ended_ = true;
+#endif
+    }
+    /// Answers what f answers, the part of a poll that calls a user's code: `done` and an exception are the end.
+    template <class F>
+    auto watch(F f) {
+#ifdef NDEBUG
+        return f();
+#else
+        try {
+            auto answer = f();
+            if (answer.is_done()) ended();
+            return answer;
+        } catch (...) {
+            ended();
+            throw;
+        }
 #endif
     }
 

@@ -102,7 +102,7 @@ private:
         {
             virtual_executor ex;
             probe<tracked> source;
-            probe_sink sink{ex, make_()(source.stream())};
+            probe_sink sink{ex, source.stream() | make_()};
             settle(ex);
             expect(source.polls() == 0, "early pull: upstream is polled before the first poll");
             sink.request(1);
@@ -118,7 +118,7 @@ private:
         virtual_executor ex;
         probe<tracked> source;
         for (int i = 0; i != item_count; ++i) source.push(i);
-        probe_sink sink{ex, make_()(source.stream())};
+        probe_sink sink{ex, source.stream() | make_()};
         sink.request(1);
         settle(ex);
         expect(options_.prefetch == contract_options::any_number || source.taken() <= needed + options_.prefetch,
@@ -130,7 +130,7 @@ private:
         virtual_executor ex;
         probe<tracked> source;
         tracked::copies = 0;
-        probe_sink sink{ex, make_()(source.stream())};
+        probe_sink sink{ex, source.stream() | make_()};
 
         std::size_t steps = 0;
         const auto at_rest = [&] {

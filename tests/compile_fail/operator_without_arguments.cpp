@@ -1,0 +1,12 @@
+// expect: needs_its_arguments_in_parentheses
+// expect: weir::map_fn
+
+#include <weir/operators/map.hpp>
+#include <weir/source/iota.hpp>
+
+int main() {
+    auto right = weir::iota(1, 4) | weir::map([](int x) { return x; });
+#ifdef MUST_NOT_COMPILE
+    auto wrong = weir::iota(1, 4) | weir::map;
+#endif
+}

@@ -1,0 +1,12 @@
+// expect: weir::retry
+// expect: []
+
+#include <weir/source/iota.hpp>
+#include <weir/source/retry.hpp>
+
+int main() {
+    auto right = weir::retry([] { return weir::iota(1, 4); });
+#ifdef MUST_NOT_COMPILE
+    auto wrong = weir::retry(weir::iota(1, 4));
+#endif
+}
