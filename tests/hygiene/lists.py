@@ -1,4 +1,4 @@
-"""Compares the file lists in the meson.build files with the tree; `--fix` rewrites the lists.
+"""Compares the file lists in the meson.build files, and the includes of weir.hpp, with the tree; `--fix` rewrites them.
 
     python3 tests/hygiene/lists.py --fix
 """
@@ -18,6 +18,16 @@ LISTS = [
     ("weir_examples", "examples", ["*.cpp"], []),
     ("weir_perf", "perf", ["*.cpp"], []),
 ]
+
+
+# What weir.hpp includes, in the order data travels. The testing kit is included by tests alone.
+UMBRELLA = "weir.hpp"
+UMBRELLA_FOLDERS = ["core", "", "source", "operators", "sink", "sync", "scope", "executor", "io", "interop", "resilience", "observe"]
+
+
+def umbrella(headers):
+    blocks = [[h for h in headers if h.rpartition("/")[0] == folder and h != UMBRELLA] for folder in UMBRELLA_FOLDERS]
+    return "\n".join("".join(f"#include <weir/{h}>\n" for h in block) for block in blocks if block)
 
 
 def on_disk(folder, patterns, left_out):
@@ -54,6 +64,17 @@ def main():
         failures += [f"{folder}/meson.build: {variable} has '{name}', which is not there" for name in gone]
         if not missing and not gone:
             failures.append(f"{folder}/meson.build: {variable} is not sorted by folder, or names a file twice")
+
+    header = root / "include/weir" / UMBRELLA
+    text = header.read_text()
+    block = re.search(r"^#include.*\n(?:(?:#include.*)?\n)*(?<!\n\n)", text, re.M)
+    wanted = umbrella(on_disk(root / "include/weir", ["**/*.hpp"], ["testing/*"]))
+    if not block or block[0] != wanted:
+        if fix and block:
+            header.write_text(text[: block.start()] + wanted + text[block.end() :])
+            print(f"include/weir/{UMBRELLA}: rewritten")
+        else:
+            failures.append(f"include/weir/{UMBRELLA} does not include what is there")
 
     if failures:
         print("\n".join(failures))

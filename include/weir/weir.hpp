@@ -1,0 +1,111 @@
+#pragma once
+
+// All of weir but the testing kit.
+
+#include <weir/core/arguments.hpp>
+#include <weir/core/assert.hpp>
+#include <weir/core/children.hpp>
+#include <weir/core/closure.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/coroutine.hpp>
+#include <weir/core/driven.hpp>
+#include <weir/core/frame_pool.hpp>
+#include <weir/core/held_back.hpp>
+#include <weir/core/in_flight.hpp>
+#include <weir/core/intrusive_list.hpp>
+#include <weir/core/limit_exceeded.hpp>
+#include <weir/core/liveness.hpp>
+#include <weir/core/optional.hpp>
+#include <weir/core/overflow.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/range_items.hpp>
+#include <weir/core/ring_buffer.hpp>
+#include <weir/core/sink.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/core/timed_out.hpp>
+#include <weir/core/waker.hpp>
+
+#include <weir/async_stream.hpp>
+#include <weir/task.hpp>
+
+#include <weir/source/accept.hpp>
+#include <weir/source/empty.hpp>
+#include <weir/source/fail.hpp>
+#include <weir/source/from_callback.hpp>
+#include <weir/source/from_range.hpp>
+#include <weir/source/generate.hpp>
+#include <weir/source/interval.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/source/just.hpp>
+#include <weir/source/lines.hpp>
+#include <weir/source/never.hpp>
+#include <weir/source/once.hpp>
+#include <weir/source/read.hpp>
+#include <weir/source/retry.hpp>
+#include <weir/source/signals.hpp>
+#include <weir/source/timer.hpp>
+#include <weir/source/unfold.hpp>
+
+#include <weir/operators/buffer.hpp>
+#include <weir/operators/chunk.hpp>
+#include <weir/operators/combine_latest.hpp>
+#include <weir/operators/concat.hpp>
+#include <weir/operators/concat_map.hpp>
+#include <weir/operators/debounce.hpp>
+#include <weir/operators/delay.hpp>
+#include <weir/operators/distinct_until_changed.hpp>
+#include <weir/operators/enumerate.hpp>
+#include <weir/operators/filter.hpp>
+#include <weir/operators/filter_map.hpp>
+#include <weir/operators/finally.hpp>
+#include <weir/operators/flat_map.hpp>
+#include <weir/operators/inspect.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/map_async.hpp>
+#include <weir/operators/map_async_unordered.hpp>
+#include <weir/operators/map_concat.hpp>
+#include <weir/operators/merge.hpp>
+#include <weir/operators/on_error_resume.hpp>
+#include <weir/operators/pairwise.hpp>
+#include <weir/operators/sample.hpp>
+#include <weir/operators/scan.hpp>
+#include <weir/operators/skip.hpp>
+#include <weir/operators/skip_while.hpp>
+#include <weir/operators/start_with.hpp>
+#include <weir/operators/switch_map.hpp>
+#include <weir/operators/take.hpp>
+#include <weir/operators/take_until.hpp>
+#include <weir/operators/take_while.hpp>
+#include <weir/operators/throttle.hpp>
+#include <weir/operators/timeout.hpp>
+#include <weir/operators/zip.hpp>
+
+#include <weir/sink/count.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/sink/first.hpp>
+#include <weir/sink/fold.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/sink/last.hpp>
+#include <weir/sink/next.hpp>
+#include <weir/sink/to.hpp>
+#include <weir/sink/write.hpp>
+
+#include <weir/executor/backend.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/inbox.hpp>
+#include <weir/executor/moving_deadline.hpp>
+#include <weir/executor/schedule.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/executor/timer.hpp>
+#include <weir/executor/timer_wheel.hpp>
+
+#include <weir/io/byte_view.hpp>
+#include <weir/io/bytes.hpp>
+#include <weir/io/descriptor.hpp>
+#include <weir/io/endpoint.hpp>
+#include <weir/io/error.hpp>
+#include <weir/io/file.hpp>
+#include <weir/io/tcp.hpp>
+#include <weir/io/transfer.hpp>
+
+#include <weir/resilience/retry_policy.hpp>
