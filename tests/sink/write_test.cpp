@@ -77,7 +77,7 @@ TEST_SUITE("sink/write") {
         for (char& c : text) c = static_cast<char>(random());
         const support::temporary_file from{text};
         weir::executor ex;
-        for (const std::size_t block : {1'000, 16 * 1024, 64 * 1024, 1 << 20}) {
+        for (const std::size_t block : {1'000u, 16u * 1024, 64u * 1024, 1u << 20}) {
             const support::temporary_file to;
             CHECK(ex.run(weir::read(from.path(), {.block = block}) | weir::write(to.path())) == text.size());
             CHECK((to.content() == text));
