@@ -35,7 +35,7 @@ private:
 /// An event that any thread may signal and one executor waits for.
 ///
 /// Threads: `notify` from any thread, as long as the object lives; the rest from the executor's thread.
-class remote_event : private detail::inbox_entry {
+class remote_event final : private detail::inbox_entry {
 public:
     explicit remote_event(executor& ex) noexcept : ex_{ex} {}
     ~remote_event();

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+
+namespace weir {
+
+namespace detail {
+
+/// As one writes it: 300ms, 2s.
+inline std::string to_text(std::chrono::nanoseconds d) {
+    const auto n = d.count();
+    if (n % 1'000'000'000 == 0) return std::to_string(n / 1'000'000'000) + "s";
+    if (n % 1'000'000 == 0) return std::to_string(n / 1'000'000) + "ms";
+    if (n % 1'000 == 0) return std::to_string(n / 1'000) + "us";
+    return std::to_string(n) + "ns";
+}
+
+} // namespace detail
+
+/// Something did not come within the time that it was given.
+class timed_out : public std::runtime_error {
+public:
+    /// @param what  what was waited for, such as "weir::timeout: no item"
+    timed_out(const std::string& what, std::chrono::nanoseconds limit)
+        : std::runtime_error{what + " within " + detail::to_text(limit)}, limit_{limit} {}
+
+    std::chrono::nanoseconds limit() const noexcept { return limit_; }
+
+private:
+    std::chrono::nanoseconds limit_;
+};
+
+} // namespace weir

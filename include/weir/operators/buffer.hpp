@@ -1,0 +1,134 @@
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <weir/core/arguments.hpp>
+#include <weir/core/closure.hpp>
+#include <weir/core/driven.hpp>
+#include <weir/core/overflow.hpp>
+#include <weir/core/ring_buffer.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+/// The items of an upstream, asked for ahead of the consumer.
+template <stream S, class OnDrop = detail::drop_silently>
+class buffer_stream : public detail::driven<buffer_stream<S, OnDrop>, S> {
+    using driven = detail::driven<buffer_stream, S>;
+    friend driven;
+
+public:
+    using value_type = item_t<S>;
+
+    buffer_stream(S upstream, std::size_t n, overflow policy, OnDrop on_drop)
+        : driven{std::move(upstream)}, n_{n}, policy_{policy}, on_drop_{std::move(on_drop)} {}
+
+    poll<value_type> poll_next(context& cx) {
+        if (held_.empty()) {
+            if (this->open() && !this->drive(cx)) return pending;
+            if (held_.empty()) {
+                if (this->open()) return this->wait(cx);
+                return this->finish();
+            }
+        }
+        poll<value_type> item{std::move(held_.front())};
+        held_.drop_front();
+        turn_given_ = false;
+        // In batches: a driver that ran for each item would cost more than the item.
+        if (!filling_ && held_.size() <= n_ - std::max<std::size_t>(1, n_ / 2)) {
+            filling_ = true;
+            this->resume();
+        }
+        return item;
+    }
+
+private:
+    bool wants(context& cx) noexcept {
+        if (policy_ == overflow::suspend) return filling_;
+        if (held_.size() != n_ || turn_given_) return true;
+        // A consumer that keeps up loses nothing: it gets a turn before there is too much.
+        turn_given_ = true;
+        static_cast<void>(cx.yield());
+        return false;
+    }
+
+    void take(value_type item, context&) {
+        if (held_.size() != n_) {
+            held_.push_back(std::move(item));
+            filling_ = held_.size() != n_;
+            return this->notify();
+        }
+        switch (policy_) {
+        case overflow::drop_oldest: {
+            value_type oldest{held_.pop_front()};
+            held_.push_back(std::move(item));
+            std::invoke(on_drop_, std::move(oldest));
+            return;
+        }
+        case overflow::drop_newest:
+            std::invoke(on_drop_, std::move(item));
+            return;
+        default:
+            std::invoke(on_drop_, std::move(item));
+            throw overflow_error{"weir::buffer: overflow: the consumer is behind, and " + std::to_string(n_) +
+                                 " items are held"};
+        }
+    }
+
+    detail::ring_buffer<value_type> held_;
+    std::size_t n_;
+    overflow policy_;
+    bool filling_ = true;     // since it was half empty, until it is full
+    bool turn_given_ = false; // to the consumer, since it is full
+    [[no_unique_address]] OnDrop on_drop_;
+};
+
+struct buffer_fn : operator_needs_its_arguments_in_parentheses {
+    template <std::integral N, class OnDrop = detail::drop_silently>
+    constexpr auto operator()(N given, overflow policy = overflow::suspend, OnDrop on_drop = {}) const {
+        const std::size_t n = detail::number_of_items(given, "weir::buffer(n): n must be at least 1");
+        if (n == 0) throw std::invalid_argument{"weir::buffer(n): n must be at least 1"};
+        if (policy == overflow::latest) {
+            throw std::invalid_argument{"weir::buffer(n, overflow): overflow::latest holds one item; write latest()"};
+        }
+        return closure{[n, policy, on_drop = std::move(on_drop)]<class S>(S upstream) mutable {
+            if constexpr (!stream<S>) {
+                static_assert(detail::always_false<S>, "weir::buffer(n): what is left of | is not a stream");
+            } else if constexpr (!std::invocable<OnDrop&, item_t<S>>) {
+                static_assert(detail::always_false<S>,
+                              "weir::buffer(n, overflow, on_drop): on_drop cannot be called with an item");
+            } else {
+                return buffer_stream<S, OnDrop>{std::move(upstream), n, policy, std::move(on_drop)};
+            }
+        }};
+    }
+};
+
+/// buffer(n): decouples: asks upstream for up to n items ahead, while the consumer is busy.
+///
+///     in         a-b-c-d-e|
+///     consumer   takes one item every four ticks
+///     buffer(2)  a---b---c---d---e|
+///
+/// From the first poll on it fills itself; once full it fills up again when half of it is free. Two buffers in a row hold
+/// the sum of both.
+///
+/// With a policy, upstream is asked without a pause, and what does not fit is dealt with. A consumer that only waits for
+/// items loses none.
+///
+///     buffer(n, overflow::drop_oldest)   the oldest item goes; the consumer sees the newest n
+///     buffer(n, overflow::drop_newest)   the item that does not fit goes
+///     buffer(n, overflow::error)         the stream fails with overflow_error; upstream is dropped at once
+///
+/// What goes is passed to on_drop, the third argument, if there is one.
+///
+/// The end and an error of upstream come after the items that are held. Memory for at most n items, kept once used.
+inline constexpr buffer_fn buffer{};
+
+} // namespace weir

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include <weir/core/closure.hpp>
+#include <weir/core/driven.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/executor/moving_deadline.hpp>
+#include <weir/executor/schedule.hpp>
+
+namespace weir {
+
+/// The newest item of an upstream at each tick of a clock.
+template <stream S, class OnDrop = detail::drop_silently>
+class sample_stream : public detail::driven<sample_stream<S, OnDrop>, S> {
+    using driven = detail::driven<sample_stream, S>;
+    friend driven;
+
+public:
+    using value_type = item_t<S>;
+
+    sample_stream(S upstream, duration d, OnDrop on_drop)
+        : driven{std::move(upstream)}, ticks_{d}, on_drop_{std::move(on_drop)} {}
+
+    poll<value_type> poll_next(context& cx) {
+        if (!begun_) {
+            begun_ = true;
+            ticks_.begin(cx.ex.now());
+        }
+        if (this->open() && !this->drive(cx)) return pending;
+        if (held_ && this->open()) {
+            tick_.set(ticks_.next());
+            if (!tick_.poll(cx)) return this->wait(cx);
+            ticks_.pass(cx.ex.now());
+        }
+        if (held_) {
+            poll<value_type> item{std::move(*held_)};
+            held_.reset();
+            return item;
+        }
+        if (this->open()) return this->wait(cx);
+        return this->finish();
+    }
+
+private:
+    bool wants(context&) const noexcept { return true; }
+
+    void take(value_type item, context& cx) {
+        if (!held_) {
+            // The ticks before it came are none of its own.
+            ticks_.pass(cx.ex.now() - duration{1});
+            held_.emplace(std::move(item));
+            return this->notify();
+        }
+        value_type old{std::move(*held_)};
+        held_.emplace(std::move(item));
+        std::invoke(on_drop_, std::move(old));
+    }
+
+    void upstream_ended(context&) noexcept { tick_.cancel(); }
+
+    std::optional<value_type> held_;
+    bool begun_ = false;
+    detail::schedule ticks_;
+    detail::moving_deadline tick_;
+    [[no_unique_address]] OnDrop on_drop_;
+};
+
+struct sample_fn : operator_needs_its_arguments_in_parentheses {
+    template <class OnDrop = detail::drop_silently>
+    constexpr auto operator()(duration d, OnDrop on_drop = {}) const {
+        if (d <= duration::zero()) throw std::invalid_argument{"weir::sample(d): d must be more than zero"};
+        return closure{[d, on_drop = std::move(on_drop)]<class S>(S upstream) mutable {
+            if constexpr (!stream<S>) {
+                static_assert(detail::always_false<S>, "weir::sample(d): what is left of | is not a stream");
+            } else if constexpr (!std::invocable<OnDrop&, item_t<S>>) {
+                static_assert(detail::always_false<S>,
+                              "weir::sample(d, on_drop): on_drop cannot be called with an item");
+            } else {
+                return sample_stream<S, OnDrop>{std::move(upstream), d, std::move(on_drop)};
+            }
+        }};
+    }
+};
+
+/// sample(d): at each multiple of d the newest item, if there is a new one; the others are dropped.
+///
+///     in         -ab---c-----d|
+///     sample(4)  ----b---c---d|
+///
+/// The ticks count from the first poll and do not drift. It takes items whether or not the consumer is busy, without a
+/// pause. A consumer that asks after it missed ticks gets the newest item at once, and the next at a tick again. What is
+/// dropped is passed to on_drop, the second argument, if there is one.
+///
+/// The item that is held at the end, or at an error, comes out at once before it.
+inline constexpr sample_fn sample{};
+
+} // namespace weir

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <concepts>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+#include <weir/core/assert.hpp>
+#include <weir/core/closure.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/core/waker.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/inbox.hpp>
+
+namespace weir {
+
+/// The items of an upstream until a signal comes: the first item of another stream, or the result of an operation.
+template <stream S, class Signal>
+class take_until_stream {
+public:
+    using value_type = item_t<S>;
+
+    take_until_stream(S upstream, Signal signal)
+        : upstream_{std::in_place, std::move(upstream)}, signal_{std::in_place, std::move(signal)} {}
+
+    poll<value_type> poll_next(context& cx) {
+        WEIR_ASSERT(upstream_.has_value(), "a stream was polled after its end");
+        if ((woken_ || watch_.queued()) && signalled(cx)) {
+            stop();
+            return done;
+        }
+        auto item = upstream_->poll_next(cx);
+        if (item.is_pending()) {
+            consumer_.arm(cx.wk);
+        } else if (item.is_done()) {
+            stop();
+        }
+        return item;
+    }
+
+private:
+    bool signalled(context& cx) {
+        woken_ = false;
+        if (!signal_) return false;
+        watch_.bind(*this, cx.wk.queue());
+        context inner{cx, watch_};
+        try {
+            return poll_signal(inner);
+        } catch (...) {
+            stop();
+            throw;
+        }
+    }
+
+    bool poll_signal(context& cx) {
+        if constexpr (stream<Signal>) {
+            auto item = signal_->poll_next(cx);
+            if (item.is_done()) signal_.reset(); // it will not come any more
+            return item.is_item();
+        } else {
+            return signal_->poll_result(cx).is_item();
+        }
+    }
+
+    void stop() noexcept {
+        upstream_.reset();
+        signal_.reset();
+    }
+
+    void wake() noexcept {
+        woken_ = true;
+        consumer_.wake();
+    }
+
+    std::optional<S> upstream_;
+    std::optional<Signal> signal_;
+    waker_slot consumer_;
+    bool woken_ = true; // the signal is to be polled
+    detail::member_waker<take_until_stream, &take_until_stream::wake> watch_;
+};
+
+/// The items of an upstream until a stop is requested.
+template <stream S>
+class take_until_stopped_stream {
+public:
+    using value_type = item_t<S>;
+
+    take_until_stopped_stream(S upstream, std::stop_token token)
+        : upstream_{std::in_place, std::move(upstream)}, token_{std::move(token)} {}
+    take_until_stopped_stream(take_until_stopped_stream&& other)
+        : upstream_{std::move(other.upstream_)}, token_{std::move(other.token_)} {
+        WEIR_ASSERT(!other.event_, "a stream was moved after its first poll");
+    }
+
+    poll<value_type> poll_next(context& cx) {
+        WEIR_ASSERT(upstream_.has_value(), "a stream was polled after its end");
+        if (token_.stop_requested()) {
+            upstream_.reset();
+            return done;
+        }
+        auto item = upstream_->poll_next(cx);
+        if (item.is_pending() && token_.stop_possible()) listen(cx);
+        return item;
+    }
+
+private:
+    struct notify {
+        remote_event& event;
+        void operator()() const noexcept { event.notify(); }
+    };
+
+    void listen(context& cx) {
+        if (!event_) {
+            event_.emplace(cx.ex);
+            callback_.emplace(token_, notify{*event_});
+        }
+        // It was notified while nobody waited: the token is to be asked again.
+        if (event_->poll(cx)) cx.wk.wake();
+    }
+
+    std::optional<S> upstream_;
+    std::stop_token token_;
+    std::optional<remote_event> event_;
+    std::optional<std::stop_callback<notify>> callback_; // its destructor waits for a call that is under way
+};
+
+struct take_until_fn : operator_needs_its_arguments_in_parentheses {
+    template <class Signal>
+    constexpr auto operator()(Signal signal) const {
+        return closure{[signal = std::move(signal)]<class S>(S upstream) mutable {
+            if constexpr (!stream<S>) {
+                static_assert(detail::always_false<S>, "weir::take_until(signal): what is left of | is not a stream");
+            } else if constexpr (std::same_as<Signal, std::stop_token>) {
+                return take_until_stopped_stream<S>{std::move(upstream), std::move(signal)};
+            } else if constexpr (!stream<Signal> && !awaitable<Signal>) {
+                static_assert(detail::always_false<S>,
+                              "weir::take_until(signal): the signal is a stream, a task or another operation, or a "
+                              "std::stop_token");
+            } else {
+                return take_until_stream<S, Signal>{std::move(upstream), std::move(signal)};
+            }
+        }};
+    }
+};
+
+/// take_until(signal): the items until the signal comes, then the end; upstream is dropped at once.
+///
+///     in                  a--b--c--d--|
+///     signal              -------s
+///     take_until(signal)  a--b--c|
+///
+/// The signal is a stream (its first item), a task, `sleep_for(d)` or another operation (its result), or a std::stop_token,
+/// which may be stopped from any thread. It is looked at before upstream is asked, so that none is asked for
+/// after it came.
+///
+/// Ends and fails with its upstream. An error of the signal fails the stream. When the signal ends without an item, or
+/// can no longer come, the stream runs on.
+inline constexpr take_until_fn take_until{};
+
+} // namespace weir

@@ -1,0 +1,180 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/closure.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/core/timed_out.hpp>
+#include <weir/executor/moving_deadline.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// How long a pull has been outstanding. An item that is ready costs a look at a flag.
+class pull_watch {
+public:
+    explicit pull_watch(duration d) noexcept : d_{d} {}
+
+    duration limit() const noexcept { return d_; }
+
+    void answered() noexcept {
+        if (state_ != state::idle) [[unlikely]]
+            state_ = state::idle;
+    }
+    void stop() noexcept { deadline_.cancel(); }
+
+    /// Upstream has answered pending. True when that has gone on for too long.
+    bool pending(context& cx) {
+        if (state_ == state::last_turn) return true;
+        if (state_ == state::idle) {
+            state_ = state::waiting;
+            deadline_.set(cx.ex.after(d_));
+        }
+        if (deadline_.poll(cx)) {
+            // What becomes ready in the turn in which the time runs out still gets through.
+            state_ = state::last_turn;
+            static_cast<void>(cx.yield());
+        }
+        return false;
+    }
+
+private:
+    enum class state : std::uint8_t { idle, waiting, last_turn };
+
+    duration d_;
+    state state_ = state::idle;
+    moving_deadline deadline_;
+};
+
+} // namespace detail
+
+/// The items of an upstream, as long as none keeps its consumer waiting for too long.
+template <stream S>
+class timeout_stream {
+public:
+    using value_type = item_t<S>;
+
+    timeout_stream(S upstream, duration d) : upstream_{std::in_place, std::move(upstream)}, watch_{d} {}
+
+    poll<value_type> poll_next(context& cx) {
+        auto item = upstream_->poll_next(cx);
+        if (item.is_item()) [[likely]] {
+            watch_.answered();
+            return item;
+        }
+        return without_item(item.is_done(), cx);
+    }
+
+private:
+    poll<value_type> without_item(bool ended, context& cx) {
+        if (ended) {
+            watch_.stop();
+            return done;
+        }
+        if (!watch_.pending(cx)) return pending;
+        upstream_.reset();
+        throw timed_out{"weir::timeout: no item", watch_.limit()};
+    }
+
+    std::optional<S> upstream_;
+    detail::pull_watch watch_;
+};
+
+/// The same, going on with another stream.
+template <stream S, class MakeFallback>
+class timeout_or_stream {
+public:
+    using value_type = item_t<S>;
+
+    timeout_or_stream(S upstream, duration d, MakeFallback make)
+        : upstream_{std::in_place, std::move(upstream)}, watch_{d}, make_{std::move(make)} {}
+
+    poll<value_type> poll_next(context& cx) {
+        if (upstream_) [[likely]] {
+            auto item = upstream_->poll_next(cx);
+            if (item.is_item()) [[likely]] {
+                watch_.answered();
+                return item;
+            }
+            if (item.is_pending() && !watch_.pending(cx)) return pending;
+            watch_.stop();
+            if (item.is_done()) return done;
+            upstream_.reset();
+            fallback_.emplace(std::invoke(make_));
+        }
+        return fallback_->poll_next(cx);
+    }
+
+private:
+    std::optional<S> upstream_;
+    detail::pull_watch watch_;
+    [[no_unique_address]] MakeFallback make_;
+    std::optional<std::invoke_result_t<MakeFallback&>> fallback_;
+};
+
+namespace detail {
+
+template <class MakeFallback, class T>
+concept makes_stream_of = std::invocable<MakeFallback&> && stream<std::invoke_result_t<MakeFallback&>> &&
+                          std::same_as<item_t<std::invoke_result_t<MakeFallback&>>, T>;
+
+} // namespace detail
+
+struct timeout_fn : operator_needs_its_arguments_in_parentheses {
+    constexpr auto operator()(duration d) const {
+        check(d);
+        return closure{[d]<class S>(S upstream) {
+            if constexpr (!stream<S>) {
+                static_assert(detail::always_false<S>, "weir::timeout(d): what is left of | is not a stream");
+            } else {
+                return timeout_stream<S>{std::move(upstream), d};
+            }
+        }};
+    }
+
+    template <class MakeFallback>
+    constexpr auto operator()(duration d, MakeFallback make) const {
+        check(d);
+        return closure{[d, make = std::move(make)]<class S>(S upstream) mutable {
+            if constexpr (!stream<S>) {
+                static_assert(detail::always_false<S>, "weir::timeout(d, make): what is left of | is not a stream");
+            } else if constexpr (stream<MakeFallback>) {
+                static_assert(detail::always_false<S>,
+                              "weir::timeout(d, make): takes a function that makes the other stream: "
+                              "timeout(d, [] { return ...; })");
+            } else if constexpr (!detail::makes_stream_of<MakeFallback, item_t<S>>) {
+                static_assert(detail::always_false<S>,
+                              "weir::timeout(d, make): make() does not give a stream of the same items");
+            } else {
+                return timeout_or_stream<S, MakeFallback>{std::move(upstream), d, std::move(make)};
+            }
+        }};
+    }
+
+private:
+    static constexpr void check(duration d) {
+        if (d < duration::zero()) throw std::invalid_argument{"weir::timeout(d): d is negative"};
+    }
+};
+
+/// timeout(d): fails with timed_out when the consumer has waited longer than d for an item.
+///
+///     in          a--b-----c--|
+///     timeout(4)  a--b---#
+///
+/// The time counts from when an item was asked for and was not there; while the consumer is busy it does not. An item
+/// that is ready in the turn in which the time runs out wins. Upstream is then dropped, before the error is delivered.
+///
+/// timeout(d, make): goes on with the stream that make() gives instead. That one has all the time it wants.
+///
+/// Ends and fails with its upstream. An item that is ready costs no timer and no store.
+inline constexpr timeout_fn timeout{};
+
+} // namespace weir

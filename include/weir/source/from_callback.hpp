@@ -1,0 +1,309 @@
+#pragma once
+
+#include <concepts>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/overflow.hpp>
+#include <weir/core/ring_buffer.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/inbox.hpp>
+
+namespace weir {
+
+template <class T>
+struct from_callback_options {
+    /// Items that are held at most; one with overflow::latest.
+    std::size_t capacity = 64;
+    /// What happens to an item when so many are held.
+    weir::overflow overflow = weir::overflow::suspend;
+    /// Called with each item that is dropped, on the thread that emits.
+    std::function<void(T)> on_drop = {};
+};
+
+namespace detail {
+
+/// What the emitters of a stream and the stream share. It outlives both; the mutex guards all of it but the options.
+template <class T>
+class callback_queue {
+public:
+    explicit callback_queue(from_callback_options<T> options) : options_{std::move(options)} {}
+    callback_queue(const callback_queue&) = delete;
+    callback_queue& operator=(const callback_queue&) = delete;
+
+    // For emitters, on any thread.
+
+    bool emit(T item) {
+        std::unique_lock lock{mutex_};
+        if (closed_) return false;
+        if (held_.size() != options_.capacity) return push(std::move(item));
+        switch (options_.overflow) {
+        case overflow::suspend:
+            return wait_for_room(lock) && push(std::move(item));
+        case overflow::drop_oldest:
+        case overflow::latest: {
+            T oldest{held_.pop_front()};
+            push(std::move(item));
+            drop(std::move(oldest), lock);
+            return true;
+        }
+        case overflow::error:
+            close(std::make_exception_ptr(overflow_error{"weir::from_callback: overflow: the consumer is behind, and " +
+                                                         std::to_string(options_.capacity) + " items are held"}));
+            break;
+        case overflow::drop_newest:
+            break;
+        }
+        drop(std::move(item), lock);
+        return false;
+    }
+
+    void end(std::exception_ptr error) noexcept {
+        const std::lock_guard lock{mutex_};
+        if (!closed_) close(std::move(error));
+    }
+
+    std::uint64_t dropped() const noexcept {
+        const std::lock_guard lock{mutex_};
+        return dropped_;
+    }
+    bool closed() const noexcept {
+        const std::lock_guard lock{mutex_};
+        return closed_;
+    }
+
+    // For the stream, on its executor's thread.
+
+    void open(remote_event& event) noexcept {
+        const std::lock_guard lock{mutex_};
+        event_ = &event;
+        consumer_ = std::this_thread::get_id();
+    }
+
+    /// An answer; if it is pending, the event comes when there is another.
+    poll<T> take() {
+        const std::lock_guard lock{mutex_};
+        consumer_ = std::this_thread::get_id();
+        if (!held_.empty()) {
+            poll<T> item{std::move(held_.front())};
+            held_.drop_front();
+            if (suspended_ != 0) room_.notify_one();
+            return item;
+        }
+        if (closed_) {
+            if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
+            return done;
+        }
+        waiting_ = true;
+        return pending;
+    }
+
+    /// The stream goes away, and its event with it.
+    void abandon() noexcept {
+        ring_buffer<T> unwanted; // destroyed when the mutex is free
+        const std::lock_guard lock{mutex_};
+        event_ = nullptr;
+        unwanted.swap(held_);
+        if (!closed_) close(nullptr);
+    }
+
+private:
+    bool push(T item) {
+        held_.push_back(std::move(item));
+        notify();
+        return true;
+    }
+
+    /// Frees the mutex.
+    void drop(T item, std::unique_lock<std::mutex>& lock) {
+        ++dropped_;
+        lock.unlock();
+        if (options_.on_drop) options_.on_drop(std::move(item));
+    }
+
+    bool wait_for_room(std::unique_lock<std::mutex>& lock) {
+        if (std::this_thread::get_id() == consumer_) {
+            throw std::logic_error{
+                "weir::from_callback: emit would wait for ever: " + std::to_string(options_.capacity) +
+                " items are held, and this thread is the one that consumes them"};
+        }
+        ++suspended_;
+        room_.wait(lock, [this] { return closed_ || held_.size() != options_.capacity; });
+        --suspended_;
+        return !closed_;
+    }
+
+    void close(std::exception_ptr error) noexcept {
+        closed_ = true;
+        error_ = std::move(error);
+        room_.notify_all();
+        notify();
+    }
+
+    /// With the mutex held: the event lives as long as event_ names it.
+    void notify() noexcept {
+        if (std::exchange(waiting_, false) && event_ != nullptr) event_->notify();
+    }
+
+    const from_callback_options<T> options_;
+    mutable std::mutex mutex_;
+    std::condition_variable room_;
+    ring_buffer<T> held_;
+    std::exception_ptr error_;
+    remote_event* event_ = nullptr;
+    std::thread::id consumer_; // who polled last
+    std::uint64_t dropped_ = 0;
+    std::size_t suspended_ = 0; // threads that wait for room
+    bool waiting_ = false;      // the stream waits for the event
+    bool closed_ = false;       // by an emitter, or because the stream is gone
+};
+
+/// Ends the stream when its last emitter goes.
+template <class T>
+class emitting_end {
+public:
+    explicit emitting_end(std::shared_ptr<callback_queue<T>> queue) noexcept : queue_{std::move(queue)} {}
+    emitting_end(const emitting_end&) = delete;
+    emitting_end& operator=(const emitting_end&) = delete;
+    ~emitting_end() { queue_->end(nullptr); }
+
+    callback_queue<T>& queue() noexcept { return *queue_; }
+
+private:
+    std::shared_ptr<callback_queue<T>> queue_;
+};
+
+} // namespace detail
+
+/// Where a callback puts what it was called with, for `from_callback`. May be copied; when the last copy goes the stream
+/// ends.
+///
+/// Threads: all of it may be called from any thread, at the same time. The items of one thread stay in order.
+template <class T>
+class emitter {
+public:
+    /// False when the item was not taken: dropped, or the stream has ended or is gone. With overflow::suspend the thread
+    /// waits until there is room, or the stream ends or goes.
+    /// @throws std::logic_error when it would have to wait on the thread that consumes the stream
+    bool emit(T item) const { return end_->queue().emit(std::move(item)); }
+
+    /// The stream ends after the items that are held. What comes afterwards, of whatever kind, is ignored.
+    void end() const noexcept { end_->queue().end(nullptr); }
+    /// The stream fails after the items that are held.
+    void fail(std::exception_ptr error) const noexcept { end_->queue().end(std::move(error)); }
+
+    /// Nobody takes items any more: the stream has ended or is gone.
+    bool closed() const noexcept { return end_->queue().closed(); }
+    /// Items that were dropped because there was no room.
+    std::uint64_t dropped() const noexcept { return end_->queue().dropped(); }
+
+private:
+    template <class, class>
+    friend class from_callback_stream;
+
+    explicit emitter(std::shared_ptr<detail::callback_queue<T>> queue)
+        : end_{std::make_shared<detail::emitting_end<T>>(std::move(queue))} {}
+
+    std::shared_ptr<detail::emitting_end<T>> end_;
+};
+
+/// What callbacks emit, on whatever thread.
+template <class T, class Register>
+class from_callback_stream {
+public:
+    using value_type = T;
+
+    from_callback_stream(Register connect, from_callback_options<T> options)
+        : queue_{std::make_shared<detail::callback_queue<T>>(std::move(options))}, connect_{std::move(connect)} {}
+    from_callback_stream(from_callback_stream&& other)
+        : queue_{std::move(other.queue_)}, connect_{std::move(other.connect_)}, pin_{std::move(other.pin_)} {}
+    ~from_callback_stream() {
+        if (queue_ != nullptr) leave();
+    }
+
+    poll<T> poll_next(context& cx) {
+        pin_.check();
+        try {
+            if (!event_) connect(cx);
+            for (;;) {
+                auto item = queue_->take();
+                if (item.is_done()) leave();
+                // An event that was meant for an earlier poll.
+                if (item.is_pending() && event_->poll(cx)) continue;
+                return item;
+            }
+        } catch (...) {
+            leave();
+            throw;
+        }
+    }
+
+private:
+    using connection_t = std::invoke_result_t<Register&, emitter<T>>;
+
+    void connect(context& cx) {
+        event_.emplace(cx.ex);
+        queue_->open(*event_);
+        if constexpr (std::is_void_v<connection_t>) {
+            std::invoke(connect_, emitter<T>{queue_});
+        } else {
+            connection_.emplace(std::invoke(connect_, emitter<T>{queue_}));
+        }
+    }
+
+    /// The queue first: a thread that waits in it must not be waited for.
+    void leave() noexcept {
+        queue_->abandon();
+        connection_.reset();
+        event_.reset();
+        pin_.ended();
+    }
+
+    std::shared_ptr<detail::callback_queue<T>> queue_;
+    Register connect_;
+    std::optional<remote_event> event_;
+    std::optional<std::conditional_t<std::is_void_v<connection_t>, unit, connection_t>> connection_;
+    detail::pin pin_;
+};
+
+/// from_callback<T>(connect, options): what a callback is called with, as a stream of T.
+///
+///     weir::from_callback<reading>([&](weir::emitter<reading> out) {
+///         return sensor.subscribe([out](const reading& r) { out.emit(r); });
+///     }, {.capacity = 16, .overflow = weir::overflow::drop_oldest})
+///
+/// connect is called at the first poll, on the executor's thread, with an emitter that may be used from any thread. What
+/// it returns (such as an object that unsubscribes when it is destroyed) is kept until the stream ends or is dropped. By
+/// then no emitter waits any more, and those that remain are told that nobody listens.
+///
+/// At most options.capacity items are held; what happens to the next is options.overflow. The end, and an error, come
+/// after the items that are held. An exception from connect fails the stream.
+///
+/// Threads: the stream belongs to its executor, which outlives it.
+template <class T, class Register>
+auto from_callback(Register connect, from_callback_options<T> options = {}) {
+    if constexpr (!std::invocable<Register&, emitter<T>>) {
+        static_assert(detail::always_false<T>,
+                      "weir::from_callback<T>(connect): connect cannot be called with a weir::emitter<T>");
+    } else {
+        if (options.overflow == overflow::latest) options.capacity = 1;
+        if (options.capacity == 0) {
+            throw std::invalid_argument{"weir::from_callback(connect, {.capacity}): capacity must be at least 1"};
+        }
+        return from_callback_stream<T, Register>{std::move(connect), std::move(options)};
+    }
+}
+
+} // namespace weir

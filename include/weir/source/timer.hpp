@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+
+#include <weir/core/stream.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/timer.hpp>
+
+namespace weir {
+
+/// One tick.
+class timer_stream {
+public:
+    using value_type = std::uint64_t;
+
+    explicit timer_stream(duration d) noexcept : d_{d} {}
+
+    poll<std::uint64_t> poll_next(context& cx) {
+        pin_.check();
+        if (given_) {
+            pin_.ended();
+            return done;
+        }
+        if (!timer_.armed() && !timer_.expired()) {
+            if (d_ == duration::zero()) return give();
+            timer_.arm(cx.ex, cx.ex.after(d_));
+        }
+        if (!timer_.poll(cx)) return pending;
+        return give();
+    }
+
+private:
+    std::uint64_t give() noexcept {
+        given_ = true;
+        return 0;
+    }
+
+    duration d_;
+    deadline_timer timer_;
+    bool given_ = false;
+    detail::pin pin_;
+};
+
+/// timer(d): one tick, 0, and the end: the beginning of `interval(d)`.
+///
+///     timer(3)  ---[0|]
+///
+/// The time counts from the first poll. timer(0) is ready at once. It never fails.
+inline timer_stream timer(duration d) {
+    if (d < duration::zero()) throw std::invalid_argument{"weir::timer(d): d is negative"};
+    return timer_stream{d};
+}
+
+} // namespace weir

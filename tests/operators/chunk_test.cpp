@@ -1,0 +1,157 @@
+#include <weir/operators/chunk.hpp>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <vector>
+
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/chunk.hpp>
+
+#include <allocations.hpp>
+#include <arrivals.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/testing/contract.hpp>
+#include <weir/testing/marbles.hpp>
+#include <weir/testing/probe.hpp>
+
+using namespace std::chrono_literals;
+using weir::testing::check_contract;
+using weir::testing::marbles;
+using chunks = std::vector<std::vector<int>>;
+
+TEST_SUITE("operators/chunk") {
+    TEST_CASE("so many items at a time, and the rest at the end") {
+        marbles m;
+        CHECK(m.play(m.hot("a--b--------c--d-----e--|") | weir::chunk(2)) == "---(ab)-----------(cd)--------[(e)|]");
+    }
+
+    TEST_CASE("so many items, or what has come in a while") {
+        marbles m;
+        CHECK(m.play(m.hot("a--b--------c--d-----e--|") | weir::chunk(3, 5ms)) ==
+              "-----(ab)-----------(cd)------[(e)|]");
+    }
+
+    TEST_CASE("a chunk that is full does not wait") {
+        marbles m;
+        CHECK(m.play(m.hot("[abc]---d...") | weir::chunk(2, 3ms)) == "(ab)--(c)---(d)...");
+    }
+
+    TEST_CASE("a chunk is never empty") {
+        marbles m;
+        CHECK(m.play(m.hot("|") | weir::chunk(2)) == "|");
+        marbles timed;
+        CHECK(timed.play(timed.hot("---------------a...") | weir::chunk(2, 3ms)) == "------------------(a)...");
+        marbles full;
+        CHECK(full.play(full.hot("[ab]-|") | weir::chunk(2)) == "(ab)-|");
+    }
+
+    TEST_CASE("the time of a chunk counts from its first item, not from the chunk before") {
+        marbles m;
+        CHECK(m.play(m.hot("[abc]-[def]-----|") | weir::chunk(5, 3ms)) == "--(abcde)--(f)--|");
+    }
+
+    TEST_CASE("an item that comes when the time is over belongs to the chunk") {
+        marbles m;
+        CHECK(m.play(m.hot("a--b--|") | weir::chunk(5, 3ms)) == "---(ab)--|");
+    }
+
+    TEST_CASE("what is held is delivered before an error") {
+        marbles m;
+        CHECK(m.play(m.hot("ab-c-#") | weir::chunk(2)) == "-(ab)---[(c)#]");
+        marbles timed;
+        CHECK(timed.play(timed.hot("ab-c-#") | weir::chunk(2, 1s)) == "-(ab)---[(c)#]");
+        marbles at_once;
+        CHECK(at_once.play(at_once.hot("#") | weir::chunk(2)) == "#");
+    }
+
+    TEST_CASE("with no time at all it gives what is there") {
+        marbles m;
+        CHECK(m.play(m.hot("[abc]-d--[ef|]") | weir::chunk(2, 0s)) == "[(ab)(c)]-(d)--[(ef)|]");
+    }
+
+    TEST_CASE("after a long stall without demand nothing is lost and nothing fails") {
+        weir::testing::virtual_executor ex;
+        weir::testing::probe<int> source;
+        weir::testing::probe_sink sink{ex, source.stream() | weir::chunk(3, 10ms)};
+        sink.request(1);
+        ex.run_ready();
+        source.push(1);
+        ex.advance(10ms);
+        CHECK(sink.items() == chunks{{1}});
+        for (int i = 2; i != 7; ++i) {
+            source.push(i);
+            ex.advance(1h);
+        }
+        CHECK(source.taken() == 1);
+        sink.request();
+        ex.run_ready();
+        CHECK(sink.items() == chunks{{1}, {2, 3, 4}});
+        ex.advance(10ms);
+        CHECK(sink.items() == chunks{{1}, {2, 3, 4}, {5, 6}});
+    }
+
+    TEST_CASE("a chunk that became due while nobody asked is given when it is asked for") {
+        weir::testing::virtual_executor ex;
+        weir::testing::probe<int> source;
+        auto stream = source.stream() | weir::chunk(10, 10ms);
+        weir::waker idle{[](weir::waker&) noexcept {}};
+        idle.bind(ex.queue());
+        weir::context cx{idle};
+        source.push(1);
+        CHECK(stream.poll_next(cx).is_pending());
+        ex.advance(1h);
+        source.push(2);
+        CHECK(*stream.poll_next(cx) == std::vector{1, 2});
+    }
+
+    TEST_CASE("it agrees with range-v3") {
+        std::mt19937 random{1};
+        for (int round = 0; round != 300; ++round) {
+            const auto numbers = support::random_numbers(random, 20, 0, 9);
+            const std::size_t n = 1 + static_cast<std::size_t>(round) % 5;
+            const auto expected = numbers | ranges::views::chunk(n) | ranges::to<chunks>();
+            CHECK(support::arrive_at_random(random, numbers, weir::chunk(n)) == expected);
+            CHECK(support::arrive_at_random(random, numbers, weir::chunk(n, 1h)) == expected);
+        }
+    }
+
+    TEST_CASE("a chunk costs one allocation, an item none") {
+        CHECK(support::allocations_for_more_items([](int n) {
+                  weir::testing::virtual_executor ex;
+                  ex.run(weir::iota(0, n) | weir::chunk(100) | weir::for_each([](auto) {}));
+              }) == 20);
+        CHECK(support::allocations_for_more_items([](int n) {
+                  weir::testing::virtual_executor ex;
+                  ex.run(weir::iota(0, n) | weir::chunk(100, 1s) | weir::for_each([](auto) {}));
+              }) == 20);
+    }
+
+    TEST_CASE("items that can only be moved") {
+        weir::testing::virtual_executor ex;
+        int sum = 0;
+        ex.run(weir::iota(1, 6) | weir::map([](int i) { return std::make_unique<int>(i); }) | weir::chunk(2) |
+               weir::for_each([&](auto chunk) {
+                   for (const auto& item : chunk) sum += *item;
+               }));
+        CHECK(sum == 15);
+    }
+
+    TEST_CASE("no items and times below zero are rejected") {
+        CHECK_THROWS_WITH_AS(weir::chunk(0), "weir::chunk(n): n must be at least 1", std::invalid_argument);
+        CHECK_THROWS_AS(weir::chunk(-1), std::invalid_argument);
+        CHECK_THROWS_AS(weir::chunk(0, 1s), std::invalid_argument);
+        CHECK_THROWS_WITH_AS(weir::chunk(1, -1s), "weir::chunk(n, d): d is negative", std::invalid_argument);
+    }
+
+    TEST_CASE("contract") {
+        CHECK(check_contract([] { return weir::chunk(2) | weir::map([](auto c) { return c.size(); }); }) == "");
+        // What is due is given, though it is not full: the pull for the next item stays.
+        CHECK(check_contract([] { return weir::chunk(4, 1s) | weir::map([](auto c) { return c.size(); }); },
+                             {.prefetch = 3}) == "");
+    }
+}

@@ -1,0 +1,145 @@
+#include <weir/operators/delay.hpp>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <allocations.hpp>
+#include <arrivals.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/testing/contract.hpp>
+#include <weir/testing/marbles.hpp>
+#include <weir/testing/probe.hpp>
+
+using namespace std::chrono_literals;
+using weir::testing::check_contract;
+using weir::testing::marbles;
+using weir::testing::probe;
+using weir::testing::probe_sink;
+using weir::testing::virtual_executor;
+using numbers = std::vector<int>;
+
+TEST_SUITE("operators/delay") {
+    TEST_CASE("every item comes later, and the end with them") {
+        marbles m;
+        CHECK(m.play(m.hot("a--bc-|") | weir::delay(2ms)) == "--a--bc-|");
+    }
+
+    TEST_CASE("items that came together stay together") {
+        marbles m;
+        CHECK(m.play(m.hot("[ab]-[cd|]") | weir::delay(3ms)) == "---[ab]-[cd|]");
+    }
+
+    TEST_CASE("more items are under way than come in its time") {
+        marbles m;
+        CHECK(m.play(m.hot("abcdefgh|") | weir::delay(5ms)) == "-----abcdefgh|");
+    }
+
+    TEST_CASE("a stream without items ends later too") {
+        marbles m;
+        CHECK(m.play(m.hot("-|") | weir::delay(2ms)) == "---|");
+    }
+
+    TEST_CASE("an error comes right after what is held, each item at its time") {
+        marbles m;
+        CHECK(m.play(m.hot("a-b#") | weir::delay(4ms)) == "----a-[b#]");
+        marbles alone;
+        CHECK(alone.play(alone.hot("a--#") | weir::delay(2ms)) == "--a#");
+        marbles at_once;
+        CHECK(at_once.play(at_once.hot("#") | weir::delay(2ms)) == "#");
+    }
+
+    TEST_CASE("a delay of nothing changes nothing") {
+        marbles m;
+        CHECK(m.play(m.hot("[ab]-c-|") | weir::delay(0s)) == "[ab]-c-|");
+    }
+
+    TEST_CASE("items are taken as they come while the consumer is busy") {
+        virtual_executor ex;
+        probe<int> source;
+        probe_sink sink{ex, source.stream() | weir::delay(10ms)};
+        sink.request(1);
+        for (int i = 0; i != 5; ++i) {
+            source.push(i);
+            ex.advance(4ms); // to 20 in the end
+        }
+        CHECK(source.taken() == 5);
+        CHECK(sink.items() == numbers{0});
+        sink.request();
+        ex.run_ready(); // 0, 4, 8 were 10 ago
+        CHECK(sink.items() == numbers{0, 1, 2});
+        ex.advance(2ms);
+        CHECK(sink.items() == numbers{0, 1, 2, 3});
+    }
+
+    TEST_CASE("it holds no more than it was told, and loses nothing") {
+        virtual_executor ex;
+        probe<int> source;
+        for (int i = 0; i != 10; ++i) source.push(i);
+        probe_sink sink{ex, source.stream() | weir::delay(10ms, 4)};
+        sink.request();
+        ex.run_ready();
+        CHECK(source.taken() == 4);
+        ex.advance(10ms);
+        CHECK(sink.items() == numbers{0, 1, 2, 3});
+        CHECK(source.taken() == 8);
+        source.end();
+        ex.advance(1s);
+        CHECK(sink.items() == numbers{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+        CHECK(sink.ended());
+    }
+
+    TEST_CASE("a source that is always ready is held back") {
+        virtual_executor ex;
+        int made = 0;
+        probe_sink sink{ex, weir::iota(0) | weir::map([&](int i) {
+                                ++made;
+                                return i;
+                            }) | weir::delay(1ms, 100)};
+        sink.request(1);
+        ex.advance(1ms);
+        CHECK(sink.items() == numbers{0});
+        CHECK(made <= 101);
+    }
+
+    TEST_CASE("items stay in order and none is lost") {
+        std::mt19937 random{1};
+        for (int round = 0; round != 200; ++round) {
+            const auto items = support::random_numbers(random, 30, 0, 9);
+            CHECK(support::arrive_at_random(random, items, weir::delay(0s, 1 + round % 7)) == items);
+        }
+    }
+
+    TEST_CASE("no allocation an item") {
+        CHECK(support::allocations_for_more_items([&](int n) {
+                  virtual_executor ex;
+                  ex.run(weir::iota(0, n) | weir::delay(1ms, 16) | weir::for_each([](int) {}));
+              }) == 0);
+    }
+
+    TEST_CASE("items that can only be moved") {
+        virtual_executor ex;
+        int sum = 0;
+        ex.run(weir::iota(1, 6) | weir::map([](int i) { return std::make_unique<int>(i); }) | weir::delay(1ms) |
+               weir::for_each([&](auto item) { sum += *item; }));
+        CHECK(sum == 15);
+    }
+
+    TEST_CASE("negative times and no room are rejected") {
+        CHECK_THROWS_WITH_AS(weir::delay(-1ms), "weir::delay(d): d is negative", std::invalid_argument);
+        CHECK_THROWS_WITH_AS(weir::delay(1ms, 0), "weir::delay(d, capacity): capacity must be at least 1",
+                             std::invalid_argument);
+        CHECK_THROWS_AS(weir::delay(1ms, -1), std::invalid_argument);
+    }
+
+    TEST_CASE("contract") {
+        CHECK(check_contract([] { return weir::delay(1s, 2); }, {.prefetch = 2}) == "");
+        CHECK(check_contract([] { return weir::delay(1s); }, {.prefetch = 1024}) == "");
+    }
+}

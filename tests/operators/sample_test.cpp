@@ -1,0 +1,134 @@
+#include <weir/operators/sample.hpp>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <allocations.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/take.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/source/interval.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/testing/contract.hpp>
+#include <weir/testing/marbles.hpp>
+#include <weir/testing/probe.hpp>
+
+using namespace std::chrono_literals;
+using weir::testing::check_contract;
+using weir::testing::contract_options;
+using weir::testing::marbles;
+using weir::testing::probe;
+using weir::testing::probe_sink;
+using weir::testing::virtual_executor;
+using numbers = std::vector<int>;
+
+TEST_SUITE("operators/sample") {
+    TEST_CASE("at each tick the newest item") {
+        marbles m;
+        CHECK(m.play(m.hot("-ab---c-----d|") | weir::sample(4ms)) == "----b---c---d|");
+    }
+
+    TEST_CASE("only if there is a new one") {
+        marbles m;
+        CHECK(m.play(m.hot("-a--------b----|") | weir::sample(3ms)) == "---a--------b--|");
+    }
+
+    TEST_CASE("ticks that passed without an item are not made up for") {
+        marbles m;
+        CHECK(m.play(m.hot("----------ab---|") | weir::sample(4ms)) == "------------b--|");
+    }
+
+    TEST_CASE("the last item comes out at the end and before an error") {
+        marbles m;
+        CHECK(m.play(m.hot("-ab-----c|") | weir::sample(4ms)) == "----b---c|");
+        marbles held;
+        CHECK(held.play(held.hot("ab-|") | weir::sample(9ms)) == "---[b|]");
+        marbles failing;
+        CHECK(failing.play(failing.hot("ab-#") | weir::sample(9ms)) == "---[b#]");
+        for (const char* empty : {"|", "#", "--|", "--#"}) {
+            marbles nothing;
+            CHECK(nothing.play(nothing.hot(empty) | weir::sample(1ms)) == empty);
+        }
+    }
+
+    TEST_CASE("what is replaced is passed to on_drop") {
+        marbles m;
+        std::string dropped;
+        m.play(m.hot("abcd-e---|") | weir::sample(3ms, [&](char c) { dropped += c; }));
+        CHECK(dropped == "abc");
+    }
+
+    TEST_CASE("it does not drift") {
+        virtual_executor ex;
+        std::vector<weir::duration> at;
+        ex.run(weir::interval(3ms) | weir::take(1000) | weir::sample(10ms) |
+               weir::for_each([&](auto) { at.push_back(ex.elapsed()); }));
+        REQUIRE(at.size() > 200);
+        for (std::size_t i = 0; i != 200; ++i) CHECK(at[i] == 10ms * (i + 1));
+    }
+
+    TEST_CASE("after a long stall it gives the newest item at once, and the next at its tick") {
+        virtual_executor ex;
+        probe<int> source;
+        numbers dropped;
+        probe_sink sink{ex, source.stream() | weir::sample(10ms, [&](int i) { dropped.push_back(i); })};
+        sink.request(1);
+        source.push(0);
+        ex.advance(10ms);
+        CHECK(sink.items() == numbers{0});
+        for (int i = 1; i != 6; ++i) {
+            source.push(i);
+            ex.advance(9ms); // to 55
+        }
+        CHECK(dropped == numbers{1, 2, 3, 4});
+        sink.request();
+        ex.run_ready();
+        CHECK(sink.items() == numbers{0, 5});
+        source.push(6);
+        ex.advance(4ms);
+        CHECK(sink.items() == numbers{0, 5});
+        ex.advance(1ms);
+        CHECK(sink.items() == numbers{0, 5, 6});
+    }
+
+    TEST_CASE("a stream in which nothing happens needs no timer") {
+        virtual_executor ex;
+        probe<int> source;
+        probe_sink sink{ex, source.stream() | weir::sample(10ms)};
+        sink.request();
+        ex.run_ready();
+        CHECK(ex.timers().size() == 0);
+        source.push(0);
+        ex.run_ready();
+        CHECK(ex.timers().size() == 1);
+    }
+
+    TEST_CASE("no allocation an item") {
+        CHECK(support::allocations_for_more_items([&](int n) {
+                  virtual_executor ex;
+                  ex.run(weir::interval(1ms) | weir::take(static_cast<std::size_t>(n)) | weir::sample(3ms) |
+                         weir::for_each([](auto) {}));
+              }) == 0);
+    }
+
+    TEST_CASE("items that can only be moved") {
+        virtual_executor ex;
+        int sum = 0;
+        ex.run(weir::iota(1, 6) | weir::map([](int i) { return std::make_unique<int>(i); }) | weir::sample(1ms) |
+               weir::for_each([&](auto item) { sum += *item; }));
+        CHECK(sum == 5);
+    }
+
+    TEST_CASE("a period of nothing or less is rejected") {
+        CHECK_THROWS_WITH_AS(weir::sample(0s), "weir::sample(d): d must be more than zero", std::invalid_argument);
+        CHECK_THROWS_AS(weir::sample(-1ms), std::invalid_argument);
+    }
+
+    TEST_CASE("contract") {
+        CHECK(check_contract([] { return weir::sample(1s); }, {.prefetch = contract_options::any_number}) == "");
+    }
+}

@@ -1,0 +1,182 @@
+#include <weir/operators/throttle.hpp>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <allocations.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/take.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/source/interval.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/testing/contract.hpp>
+#include <weir/testing/marbles.hpp>
+#include <weir/testing/probe.hpp>
+
+using namespace std::chrono_literals;
+using weir::edge;
+using weir::testing::check_contract;
+using weir::testing::contract_options;
+using weir::testing::marbles;
+using weir::testing::probe;
+using weir::testing::probe_sink;
+using weir::testing::virtual_executor;
+using numbers = std::vector<int>;
+
+namespace {
+
+std::string play(const char* diagram, weir::duration d, edge which, std::string* dropped = nullptr) {
+    marbles m;
+    return m.play(m.hot(diagram) | weir::throttle(d, which, [&](char c) {
+                      if (dropped != nullptr) *dropped += c;
+                  }));
+}
+
+} // namespace
+
+TEST_SUITE("operators/throttle") {
+    TEST_CASE("the first item of a while comes at once, the last when it is over") {
+        marbles m;
+        CHECK(m.play(m.hot("abcd--------|") | weir::throttle(3ms)) == "a--c--d-----|");
+    }
+
+    TEST_CASE("leading: only the first") {
+        CHECK(play("abcd--------|", 3ms, edge::leading) == "a--d--------|");
+        CHECK(play("a-b-c-d-e-f-|", 3ms, edge::leading) == "a---c---e---|");
+    }
+
+    TEST_CASE("trailing: only the last") {
+        CHECK(play("abcd--------|", 3ms, edge::trailing) == "---c--d-----|");
+        CHECK(play("a-------b-----|", 3ms, edge::trailing) == "---a-------b--|");
+    }
+
+    TEST_CASE("both: an item that is alone comes once") {
+        CHECK(play("a-----b-----|", 3ms, edge::both) == "a-----b-----|");
+    }
+
+    TEST_CASE("the last item comes out by the timer, without another to push it") {
+        CHECK(play("ab...", 3ms, edge::both) == "a--b...");
+        CHECK(play("ab...", 3ms, edge::trailing) == "---b...");
+    }
+
+    TEST_CASE("the last item comes out at the end and before an error") {
+        CHECK(play("ab|", 9ms, edge::both) == "a-[b|]");
+        CHECK(play("ab#", 9ms, edge::both) == "a-[b#]");
+        CHECK(play("ab|", 9ms, edge::trailing) == "--[b|]");
+        CHECK(play("a#", 9ms, edge::trailing) == "-[a#]");
+        CHECK(play("ab|", 9ms, edge::leading) == "a-|");
+        CHECK(play("ab#", 9ms, edge::leading) == "a-#");
+        for (const auto which : {edge::leading, edge::trailing, edge::both}) {
+            for (const char* empty : {"|", "#", "--|", "--#"}) CHECK(play(empty, 3ms, which) == empty);
+        }
+    }
+
+    TEST_CASE("after the end of a while that gave an item the next has to wait as long") {
+        CHECK(play("ab--c-------|", 3ms, edge::both) == "a--b--c-----|");
+        CHECK(play("ab----c-----|", 3ms, edge::both) == "a--b--c-----|");
+    }
+
+    TEST_CASE("it does not drift") {
+        virtual_executor ex;
+        std::vector<weir::duration> at;
+        ex.run(weir::interval(3ms) | weir::take(1000) | weir::throttle(10ms) |
+               weir::for_each([&](auto) { at.push_back(ex.elapsed()); }));
+        REQUIRE(at.size() > 200);
+        CHECK(at[0] == 3ms);
+        for (std::size_t i = 1; i != 200; ++i) CHECK(at[i] - at[i - 1] == 10ms);
+    }
+
+    TEST_CASE("with no time at all every item comes through") {
+        for (const auto which : {edge::leading, edge::trailing, edge::both}) {
+            CHECK(play("[abc]-d-[ef|]", 0ms, which) == "[abc]-d-[ef|]");
+        }
+    }
+
+    TEST_CASE("what does not come through is passed to on_drop") {
+        std::string dropped;
+        play("abcd--------|", 3ms, edge::both, &dropped);
+        CHECK(dropped == "b");
+        dropped.clear();
+        play("abcd--------|", 3ms, edge::leading, &dropped);
+        CHECK(dropped == "bc");
+        dropped.clear();
+        play("abcd--------|", 3ms, edge::trailing, &dropped);
+        CHECK(dropped == "ab");
+    }
+
+    TEST_CASE("after a long stall it does not catch up") {
+        virtual_executor ex;
+        probe<int> source;
+        probe_sink sink{ex, source.stream() | weir::throttle(10ms)};
+        sink.request(1);
+        for (int i = 0; i != 3; ++i) source.push(i);
+        ex.advance(1h); // 2 has come through and waits
+        for (int i = 3; i != 6; ++i) source.push(i);
+        sink.request();
+        ex.run_ready();
+        CHECK(sink.items() == numbers{0, 2, 3});
+        ex.advance(9ms);
+        CHECK(sink.items() == numbers{0, 2, 3});
+        ex.advance(1ms);
+        CHECK(sink.items() == numbers{0, 2, 3, 5});
+    }
+
+    TEST_CASE("what has come through is not dropped while the consumer is busy, and upstream waits with it") {
+        virtual_executor ex;
+        probe<int> source;
+        numbers dropped;
+        probe_sink sink{ex, source.stream() | weir::throttle(10ms, edge::both, [&](int i) { dropped.push_back(i); })};
+        sink.request(1);
+        for (int i = 0; i != 3; ++i) source.push(i);
+        ex.advance(10ms);
+        for (int i = 3; i != 6; ++i) source.push(i);
+        ex.advance(1h);
+        CHECK(source.taken() == 3);
+        CHECK(dropped == numbers{1});
+        CHECK(sink.items() == numbers{0});
+        sink.request(1);
+        ex.run_ready();
+        CHECK(sink.items() == numbers{0, 2});
+    }
+
+    TEST_CASE("nothing is asked for before the first poll") {
+        virtual_executor ex;
+        probe<int> source;
+        probe_sink sink{ex, source.stream() | weir::throttle(10ms)};
+        ex.advance(1s);
+        CHECK(source.polls() == 0);
+    }
+
+    TEST_CASE("no allocation an item") {
+        for (const auto d : {0ms, 1ms}) {
+            CHECK(support::allocations_for_more_items([&](int n) {
+                      virtual_executor ex;
+                      ex.run(weir::iota(0, n) | weir::throttle(d) | weir::for_each([](int) {}));
+                  }) == 0);
+        }
+    }
+
+    TEST_CASE("items that can only be moved") {
+        virtual_executor ex;
+        int sum = 0;
+        ex.run(weir::iota(1, 6) | weir::map([](int i) { return std::make_unique<int>(i); }) | weir::throttle(1ms) |
+               weir::for_each([&](auto item) { sum += *item; }));
+        CHECK(sum == 1 + 5);
+    }
+
+    TEST_CASE("negative times are rejected") {
+        CHECK_THROWS_WITH_AS(weir::throttle(-1ms), "weir::throttle(d): d is negative", std::invalid_argument);
+    }
+
+    TEST_CASE("contract") {
+        const contract_options eager{.prefetch = contract_options::any_number};
+        for (const auto which : {edge::leading, edge::trailing, edge::both}) {
+            CHECK(check_contract([&] { return weir::throttle(1s, which); }, eager) == "");
+            CHECK(check_contract([&] { return weir::throttle(0s, which); }, eager) == "");
+        }
+    }
+}

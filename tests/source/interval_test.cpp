@@ -1,0 +1,130 @@
+#include <weir/source/interval.hpp>
+
+#include <doctest/doctest.h>
+
+#include <stdexcept>
+#include <vector>
+
+#include <allocations.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/take.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/testing/marbles.hpp>
+#include <weir/testing/probe.hpp>
+
+using namespace std::chrono_literals;
+using weir::missed_ticks;
+using weir::testing::marbles;
+using numbers = std::vector<std::uint64_t>;
+
+TEST_SUITE("source/interval") {
+    TEST_CASE("the first tick comes after one period, and they are numbered from zero") {
+        marbles m;
+        CHECK(m.play(weir::interval(3ms) | weir::take(4)) == "---0--1--2--[3|]");
+    }
+
+    TEST_CASE("it starts when it is first polled") {
+        marbles m;
+        auto ticks = weir::interval(2ms);
+        m.ex().advance(7ms);
+        CHECK(m.play(std::move(ticks) | weir::take(2)) == "--0-[1|]");
+    }
+
+    TEST_CASE("after a stall one tick stands for those that were missed, and the next comes at its time") {
+        weir::testing::virtual_executor ex;
+        weir::testing::probe_sink sink{ex, weir::interval(10ms)};
+        sink.request(1);
+        ex.advance(10ms);
+        CHECK(sink.items() == numbers{0});
+        ex.advance(45ms); // 55
+        CHECK(sink.items() == numbers{0});
+        sink.request(2);
+        ex.run_ready();
+        CHECK(sink.items() == numbers{0, 4});
+        ex.advance(4ms);
+        CHECK(sink.items() == numbers{0, 4});
+        ex.advance(1ms);
+        CHECK(sink.items() == numbers{0, 4, 5});
+    }
+
+    TEST_CASE("burst gives every tick that was missed") {
+        weir::testing::virtual_executor ex;
+        weir::testing::probe_sink sink{ex, weir::interval(10ms, missed_ticks::burst)};
+        sink.request(1);
+        ex.advance(55ms);
+        sink.request();
+        ex.run_ready();
+        CHECK(sink.items() == numbers{0, 1, 2, 3, 4});
+        ex.advance(5ms);
+        CHECK(sink.items() == numbers{0, 1, 2, 3, 4, 5});
+    }
+
+    TEST_CASE("delay moves the schedule") {
+        weir::testing::virtual_executor ex;
+        weir::testing::probe_sink sink{ex, weir::interval(10ms, missed_ticks::delay)};
+        sink.request(1);
+        ex.advance(55ms);
+        sink.request();
+        ex.run_ready();
+        CHECK(sink.items() == numbers{0, 1});
+        ex.advance(9ms);
+        CHECK(sink.items() == numbers{0, 1});
+        ex.advance(1ms);
+        CHECK(sink.items() == numbers{0, 1, 2});
+    }
+
+    TEST_CASE("without demand it never fails, however long that lasts") {
+        weir::testing::virtual_executor ex;
+        weir::testing::probe_sink sink{ex, weir::interval(1ms)};
+        sink.request(1);
+        ex.advance(24h * 365);
+        sink.request(1);
+        ex.run_ready();
+        CHECK_FALSE(sink.finished());
+        CHECK(sink.items() == numbers{0, 24ull * 365 * 3'600'000 - 1});
+    }
+
+    TEST_CASE("it does not drift") {
+        weir::testing::virtual_executor ex;
+        std::vector<weir::duration> at;
+        ex.run(weir::interval(7ms) | weir::take(1000) | weir::for_each([&](auto) { at.push_back(ex.elapsed()); }));
+        CHECK(at.front() == 7ms);
+        CHECK(at.back() == 7s);
+    }
+
+    TEST_CASE("without demand no timer is armed") {
+        weir::testing::virtual_executor ex;
+        weir::testing::probe_sink sink{ex, weir::interval(1ms)};
+        sink.request(1);
+        ex.advance(1ms);
+        CHECK(ex.timers().size() == 0);
+        sink.request(1);
+        ex.run_ready();
+        CHECK(ex.timers().size() == 1);
+        sink.drop();
+        CHECK(ex.timers().size() == 0);
+    }
+
+    TEST_CASE("a period that is almost for ever") {
+        weir::testing::virtual_executor ex;
+        for (const auto missed : {missed_ticks::skip, missed_ticks::burst, missed_ticks::delay}) {
+            weir::testing::probe_sink sink{ex, weir::interval(weir::duration::max(), missed)};
+            sink.request();
+            ex.advance(24h);
+            CHECK(sink.items().empty());
+        }
+    }
+
+    TEST_CASE("a period of nothing or less is rejected") {
+        CHECK_THROWS_WITH_AS(weir::interval(0s), "weir::interval(period): period must be more than zero",
+                             std::invalid_argument);
+        CHECK_THROWS_AS(weir::interval(-1ns), std::invalid_argument);
+    }
+
+    TEST_CASE("no allocation a tick") {
+        CHECK(support::allocations_for_more_items([](int n) {
+                  weir::testing::virtual_executor ex;
+                  ex.run(weir::interval(3ms) | weir::take(static_cast<std::size_t>(n)) | weir::for_each([](auto) {}));
+              }) == 0);
+    }
+}
