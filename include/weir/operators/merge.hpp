@@ -1,0 +1,191 @@
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <ranges>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/children.hpp>
+#include <weir/core/closure.hpp>
+#include <weir/core/liveness.hpp>
+#include <weir/core/range_items.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+/// When a merge ends.
+struct merge_options {
+    /// An error waits until the other streams have ended; the first one is the one that is delivered.
+    bool delay_error = false;
+    /// The end of one stream is the end of all.
+    bool eager_complete = false;
+};
+
+/// Streams whose items come out as they arrive.
+template <class T, class Children>
+class merge_stream {
+public:
+    using value_type = T;
+
+    merge_stream(Children children, merge_options options) : children_{std::move(children)}, options_{options} {}
+
+    poll<T> poll_next(context& cx) {
+        // The path of an item is kept small, to be inlined.
+        if (!ready_.empty()) [[likely]] {
+            const detail::liveness::watch self{liveness_};
+            auto item = ask(ready_.front(), cx, self);
+            if (item.is_item()) [[likely]] {
+                ready_.to_back();
+                return item;
+            }
+            if (self.gone() || !settle(item.is_done(), cx)) return pending;
+        }
+        return look_further(cx);
+    }
+
+private:
+    poll<T> ask(detail::child& next, context& cx, const detail::liveness::watch& self) {
+        try {
+            return children_.visit(next, [&](auto& c) { return c.poll_next(cx); });
+        } catch (...) {
+            if (self.gone()) throw;
+            failed(next);
+            return pending;
+        }
+    }
+
+    /// In a catch block.
+    [[gnu::cold, gnu::noinline]] void failed(detail::child& c) {
+        if (!options_.delay_error) {
+            drop_all();
+            throw;
+        }
+        if (error_ == nullptr) error_ = std::current_exception();
+        drop(c);
+    }
+
+    /// The first child had no item. False when it is time to yield.
+    bool settle(bool ended, context& cx) noexcept {
+        detail::child& first = ready_.pop_front();
+        if (ended) {
+            drop(first);
+            if (options_.eager_complete) drop_all();
+        }
+        if (cx.spend()) return true;
+        cx.yield();
+        return false;
+    }
+
+    [[gnu::noinline]] poll<T> look_further(context& cx) {
+        if (!started_) start(cx.wk.queue());
+        const detail::liveness::watch self{liveness_};
+        while (!ready_.empty()) {
+            auto item = ask(ready_.front(), cx, self);
+            if (item.is_item()) {
+                ready_.to_back();
+                return item;
+            }
+            if (self.gone() || !settle(item.is_done(), cx)) return pending;
+        }
+        if (running_ != 0) return ready_.wait(cx);
+        if (error_ != nullptr) std::rethrow_exception(error_);
+        return done;
+    }
+
+    void start(run_queue& queue) noexcept {
+        started_ = true;
+        running_ = children_.size();
+        children_.each([&](auto& c) { ready_.adopt(c, queue); });
+    }
+
+    void drop(detail::child& one) noexcept {
+        children_.visit(one, [](auto& c) { c.drop(); });
+        --running_;
+    }
+    void drop_all() noexcept {
+        children_.each([](auto& c) { c.drop(); });
+        ready_.clear();
+        running_ = 0;
+    }
+
+    Children children_;
+    detail::ready_children ready_;
+    merge_options options_;
+    std::size_t running_ = 0;
+    std::exception_ptr error_;
+    detail::liveness liveness_;
+    bool started_ = false;
+};
+
+struct merge_fn : operator_needs_its_arguments_in_parentheses {
+    template <class First, class... Rest>
+    constexpr auto operator()(First&& first, Rest&&... rest) const {
+        return (*this)(merge_options{}, std::forward<First>(first), std::forward<Rest>(rest)...);
+    }
+    template <class First, class... Rest>
+    constexpr auto operator()(merge_options options, First&& first, Rest&&... rest) const {
+        using first_t = std::remove_cvref_t<First>;
+        if constexpr (!(std::is_constructible_v<first_t, First> && ... &&
+                        std::is_constructible_v<std::remove_cvref_t<Rest>, Rest>)) {
+            static_assert(detail::always_false<First>,
+                          "weir::merge(streams...): a stream is used once and cannot be copied: write "
+                          "merge(std::move(stream), ...)");
+        } else if constexpr (stream<first_t>) {
+            return of_pack<first_t, std::remove_cvref_t<Rest>...>(options, std::forward<First>(first),
+                                                                  std::forward<Rest>(rest)...);
+        } else if constexpr (sizeof...(Rest) == 0 && std::ranges::input_range<first_t>) {
+            return of_range(options, std::forward<First>(first));
+        } else {
+            static_assert(detail::always_false<First>, "weir::merge(streams...): an argument is not a stream");
+        }
+    }
+
+private:
+    template <class First, class... Rest>
+    static constexpr auto of_pack(merge_options options, First first, Rest... rest) {
+        if constexpr (!(stream<Rest> && ...)) {
+            static_assert(detail::always_false<First>, "weir::merge(streams...): an argument is not a stream");
+        } else if constexpr (!(std::is_same_v<item_t<First>, item_t<Rest>> && ...)) {
+            static_assert(detail::always_false<First>,
+                          "weir::merge(streams...): the streams differ in their type of item; map them to one");
+        } else {
+            using children = detail::children_of<First, Rest...>;
+            return merge_stream<item_t<First>, children>{children{std::move(first), std::move(rest)...}, options};
+        }
+    }
+
+    template <class Range>
+    static constexpr auto of_range(merge_options options, Range&& range) {
+        using source = std::ranges::range_value_t<Range>;
+        if constexpr (!stream<source>) {
+            static_assert(detail::always_false<Range>, "weir::merge(range): the range is not one of streams");
+        } else {
+            detail::children_vector<source> children;
+            if constexpr (std::ranges::sized_range<Range>) children.reserve(std::ranges::size(range));
+            for (auto&& each : range) {
+                if constexpr (detail::owned_container<Range>) {
+                    children.add(std::move(each));
+                } else {
+                    children.add(std::forward<decltype(each)>(each));
+                }
+            }
+            return merge_stream<item_t<source>, detail::children_vector<source>>{std::move(children), options};
+        }
+    }
+};
+
+/// merge(streams...), merge(range of streams): the items of all, as they arrive.
+///
+///     a            --1-----3--|
+///     b            ----2------4--|
+///     merge(a, b)  --1-2---3--4--|
+///
+/// All are asked at once, and each again when its item was taken; nothing is held. Streams that are ready take turns.
+/// The cost of an item does not grow with the number of streams.
+///
+/// Ends when all have ended. The first error drops the others; items that were ready before it come before it.
+/// merge({.delay_error = true}, ...) lets the others end first, merge({.eager_complete = true}, ...) ends with the first.
+inline constexpr merge_fn merge{};
+
+} // namespace weir

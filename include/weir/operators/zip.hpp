@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/closure.hpp>
+#include <weir/core/liveness.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+/// The first items of several streams as a tuple, then the second ones, and so on.
+template <stream... S>
+class zip_stream {
+public:
+    using value_type = std::tuple<item_t<S>...>;
+
+    explicit zip_stream(S... sources) : sides_{side<S>{std::move(sources)}...} {}
+
+    poll<value_type> poll_next(context& cx) {
+        const detail::liveness::watch self{liveness_};
+        try {
+            return std::apply([&](auto&... each) { return ask(cx, self, each...); }, sides_);
+        } catch (...) {
+            if (!self.gone()) drop();
+            throw;
+        }
+    }
+
+private:
+    template <class Source>
+    struct side {
+        explicit side(Source s) : source{std::move(s)} {}
+
+        std::optional<Source> source;
+        std::optional<item_t<Source>> held{};
+    };
+
+    /// Those that owe an item are asked, even when one has to be waited for, but none after one that has ended.
+    template <class... Side>
+    poll<value_type> ask(context& cx, const detail::liveness::watch& self, Side&... each) {
+        bool complete = true;
+        bool ended = false;
+        const auto ask_one = [&](auto& one) {
+            if (one.held) return true;
+            auto item = one.source->poll_next(cx);
+            if (self.gone()) return false;
+            if (item.is_item()) [[likely]] {
+                one.held.emplace(*std::move(item));
+                return true;
+            }
+            complete = false;
+            ended = item.is_done();
+            return !ended;
+        };
+        const bool all_asked = (ask_one(each) && ...);
+        if (all_asked && complete) [[likely]] {
+            poll<value_type> items{value_type{*std::move(each.held)...}};
+            (each.held.reset(), ...);
+            return items;
+        }
+        if (!ended) return pending;
+        drop();
+        return done;
+    }
+
+    [[gnu::cold, gnu::noinline]] void drop() noexcept {
+        std::apply([](auto&... each) { ((each.source.reset(), each.held.reset()), ...); }, sides_);
+    }
+
+    std::tuple<side<S>...> sides_;
+    detail::liveness liveness_;
+};
+
+struct zip_fn : operator_needs_its_arguments_in_parentheses {
+    template <class First, class... Rest>
+    constexpr auto operator()(First&& first, Rest&&... rest) const {
+        if constexpr (!(stream<std::remove_cvref_t<First>> && ... && stream<std::remove_cvref_t<Rest>>)) {
+            static_assert(detail::always_false<First>, "weir::zip(streams...): an argument is not a stream");
+        } else if constexpr (!(std::is_constructible_v<std::remove_cvref_t<First>, First> && ... &&
+                               std::is_constructible_v<std::remove_cvref_t<Rest>, Rest>)) {
+            static_assert(detail::always_false<First>, "weir::zip(streams...): a stream is used once and cannot be "
+                                                       "copied: write zip(std::move(stream), ...)");
+        } else {
+            return zip_stream<std::remove_cvref_t<First>, std::remove_cvref_t<Rest>...>{std::forward<First>(first),
+                                                                                        std::forward<Rest>(rest)...};
+        }
+    }
+};
+
+/// zip(streams...): the first items of all as a tuple, then the second ones, and so on.
+///
+///     a          --1--2-----3--|
+///     b          ---a----b--|
+///     zip(a, b)  ---A----B--|     (1, a), (2, b)
+///
+/// All are asked for their next item at once. An item that came early is kept until its tuple is complete.
+///
+/// Ends with the first stream that ends: the others are dropped at once, and items without a partner with them. Those
+/// after it are not asked for an item that can have no partner. Fails with the first stream that fails.
+inline constexpr zip_fn zip{};
+
+} // namespace weir

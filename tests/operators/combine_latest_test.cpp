@@ -1,0 +1,248 @@
+#include <weir/operators/combine_latest.hpp>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <allocations.hpp>
+#include <weir/async_stream.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/source/empty.hpp>
+#include <weir/source/fail.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/source/just.hpp>
+#include <weir/source/never.hpp>
+#include <weir/task.hpp>
+#include <weir/testing/contract.hpp>
+#include <weir/testing/marbles.hpp>
+#include <weir/testing/probe.hpp>
+
+using weir::combine_latest;
+using weir::testing::check_contract;
+using weir::testing::marbles;
+using weir::testing::probe;
+using weir::testing::probe_sink;
+using weir::testing::tracked;
+using weir::testing::virtual_executor;
+using pairs = std::vector<std::tuple<int, int>>;
+
+namespace {
+
+std::exception_ptr failure() { return std::make_exception_ptr(std::runtime_error{"failed"}); }
+
+} // namespace
+
+TEST_SUITE("operators/combine_latest") {
+    TEST_CASE("each item comes out with the latest of the others") {
+        marbles m;
+        CHECK(m.play(combine_latest(m.hot("--1-----2------3--|"), m.hot("----a------b-----------|"))) ==
+              "----(1a)---(2a)--(2b)---(3b)-------|");
+    }
+
+    TEST_CASE("several streams of different types are combined") {
+        marbles m;
+        CHECK(m.play(combine_latest(m.hot<int>("1----2|"), m.hot("-a-b|"), m.hot<int>("--7|"))) ==
+              "--(1a7)(1b7)-(2b7)|");
+        CHECK(m.play(combine_latest(m.hot("a-b|"))) == "(a)-(b)|");
+    }
+
+    TEST_CASE("every item is seen at least once: a stream that was early is not asked for more until the others have "
+              "given an item") {
+        marbles m;
+        CHECK(m.play(combine_latest(m.hot("abc|"), m.hot("----x|"))) == "----[(ax)(bx)(cx)]|");
+
+        virtual_executor ex;
+        probe<int> early;
+        probe<int> late;
+        probe_sink sink{ex, combine_latest(early.stream(), late.stream())};
+        sink.request();
+        for (int i = 0; i != 3; ++i) early.push(i);
+        ex.run_ready();
+        CHECK(early.taken() == 1);
+        CHECK_FALSE(early.waiting());
+        late.push(9);
+        ex.run_ready();
+        CHECK(sink.items() == pairs{{0, 9}, {1, 9}, {2, 9}});
+    }
+
+    TEST_CASE("streams that are ready take turns") {
+        virtual_executor ex;
+        probe_sink sink{ex, combine_latest(weir::iota(0, 3), weir::iota(10, 13))};
+        sink.request();
+        ex.run_ready();
+        CHECK(sink.items() == pairs{{0, 10}, {1, 10}, {1, 11}, {2, 11}, {2, 12}});
+        CHECK(sink.ended());
+    }
+
+    TEST_CASE("it ends when all have ended, or one without an item") {
+        marbles m;
+        CHECK(m.play(combine_latest(m.hot("a|"), m.hot("-b---c|"))) == "-(ab)---(ac)|");
+        CHECK(m.play(combine_latest(m.hot("a-b-c"), m.hot("--|"))) == "--|");
+        CHECK(m.play(combine_latest(m.hot("|"), m.hot("a-b"))) == "|");
+        CHECK(m.play(combine_latest(m.hot("a|"), m.hot("..."), m.hot("---|"))) == "---|");
+
+        virtual_executor ex;
+        probe<int> a;
+        probe<int> b;
+        probe_sink sink{ex, combine_latest(a.stream(), b.stream())};
+        sink.request();
+        a.push(1);
+        ex.run_ready();
+        b.end();
+        ex.run_ready();
+        CHECK(sink.ended());
+        CHECK(a.dropped());
+        CHECK(b.dropped());
+    }
+
+    TEST_CASE("the first error drops the others") {
+        marbles m;
+        CHECK(m.play(combine_latest(m.hot("a--#"), m.hot("-b---c|"))) == "-(ab)-#");
+        CHECK(m.play(combine_latest(m.hot("a|"), m.hot("--#"))) == "--#");
+
+        virtual_executor ex;
+        probe<int> a;
+        probe<int> b;
+        probe_sink sink{ex, combine_latest(a.stream(), b.stream())};
+        sink.request();
+        ex.run_ready();
+        b.fail(failure());
+        ex.run_ready();
+        CHECK(sink.failed());
+        CHECK(a.dropped());
+        CHECK(b.dropped());
+    }
+
+    TEST_CASE("an item that was ready before an error comes before it") {
+        virtual_executor ex;
+        probe<int> a;
+        probe<int> b;
+        probe_sink sink{ex, combine_latest(a.stream(), b.stream())};
+        sink.request(1);
+        a.push(1);
+        b.push(2);
+        ex.run_ready();
+        sink.request(1);
+        ex.run_ready();
+        a.push(3);
+        ex.run_ready();
+        REQUIRE(sink.items() == pairs{{1, 2}, {3, 2}});
+        b.push(4);
+        ex.run_ready();
+        a.fail(failure());
+        sink.request();
+        ex.run_ready();
+        CHECK(sink.items() == pairs{{1, 2}, {3, 2}, {3, 4}});
+        CHECK(sink.failed());
+    }
+
+    TEST_CASE("only what woke is polled") {
+        virtual_executor ex;
+        probe<int> a;
+        probe<int> b;
+        probe<int> c;
+        probe_sink sink{ex, combine_latest(a.stream(), b.stream(), c.stream())};
+        sink.request();
+        a.push(1);
+        b.push(1);
+        c.push(1);
+        ex.run_ready();
+        const std::size_t before = a.polls();
+        for (int i = 0; i != 10; ++i) {
+            b.push(i);
+            ex.run_ready();
+        }
+        CHECK(a.polls() == before);
+        CHECK(sink.items().size() == 11);
+    }
+
+    TEST_CASE("it may be dropped by one of its streams while that is polled") {
+        virtual_executor ex;
+        std::optional<weir::join_handle<weir::task<>>> handle;
+        const auto suicidal = [&]() -> weir::async_stream<int> {
+            co_yield 1;
+            handle.reset();
+            co_await weir::yield();
+        };
+        int seen = 0;
+        const auto body = [&]() -> weir::task<> {
+            co_await (combine_latest(suicidal(), weir::just(1)) | weir::for_each([&](auto) { ++seen; }));
+        };
+        handle.emplace(ex.spawn(body()));
+        ex.run_ready();
+        CHECK(seen == 1);
+        CHECK_FALSE(handle);
+    }
+
+    TEST_CASE("it keeps the contract") {
+        using weir::closure;
+        CHECK(check_contract([] { return closure{[](auto s) { return combine_latest(std::move(s)); }}; },
+                             {.copies = 1}) == "");
+        CHECK(check_contract([] { return closure{[](auto s) { return combine_latest(weir::just(1), std::move(s)); }}; },
+                             {.copies = 1}) == "");
+        CHECK(check_contract([] { return closure{[](auto s) { return combine_latest(std::move(s), weir::just(1)); }}; },
+                             {.copies = 1}) == "");
+        CHECK(check_contract(
+                  [] { return closure{[](auto s) { return combine_latest(std::move(s), weir::empty<int>()); }}; },
+                  {.copies = 1}) == "");
+    }
+
+    TEST_CASE("it allocates nothing an item") {
+        const auto run = [](int n) {
+            virtual_executor ex;
+            const auto late = [](int last) -> weir::async_stream<int> {
+                for (int i = 0; i != last; ++i) {
+                    co_await weir::yield();
+                    co_yield i;
+                }
+            };
+            int sum = 0;
+            ex.run(combine_latest(late(n), weir::iota(0, n)) |
+                   weir::for_each([&](std::tuple<int, int> both) { sum += std::get<0>(both); }));
+        };
+        CHECK(support::allocations_for_more_items(run) == 0);
+    }
+
+    TEST_CASE("whatever the order of arrival, each item is in a tuple, and one item is new from tuple to tuple") {
+        std::mt19937 random{20240603};
+        for (int round = 0; round != 400; ++round) {
+            virtual_executor ex;
+            probe<int> sources[2];
+            probe_sink sink{ex, combine_latest(sources[0].stream(), sources[1].stream())};
+            int pushed[2] = {1, 1};
+            sources[0].push(1);
+            sources[1].push(1);
+            for (int step = 0; step != 20; ++step) {
+                const std::size_t i = random() % 2;
+                sources[i].push(++pushed[i]);
+                if (random() % 2 == 0) sink.request(random() % 3);
+                if (random() % 2 == 0) ex.run_ready();
+            }
+            sources[0].end();
+            sources[1].end();
+            sink.request();
+            ex.run_ready();
+            CHECK(sink.ended());
+            REQUIRE(sink.items().size() == 21);
+            int x = 1;
+            int y = 1;
+            CHECK(sink.items()[0] == std::tuple{1, 1});
+            for (std::size_t i = 1; i != 21; ++i) {
+                const auto [new_x, new_y] = sink.items()[i];
+                CHECK(new_x + new_y == x + y + 1);
+                x = new_x;
+                y = new_y;
+            }
+            CHECK(x == pushed[0]);
+            CHECK(y == pushed[1]);
+        }
+    }
+}

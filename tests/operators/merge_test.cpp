@@ -1,0 +1,406 @@
+#include <weir/operators/merge.hpp>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <allocations.hpp>
+#include <arrivals.hpp>
+#include <weir/async_stream.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/take.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/source/empty.hpp>
+#include <weir/source/fail.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/source/never.hpp>
+#include <weir/task.hpp>
+#include <weir/testing/contract.hpp>
+#include <weir/testing/marbles.hpp>
+#include <weir/testing/probe.hpp>
+
+using weir::merge;
+using weir::testing::check_contract;
+using weir::testing::marbles;
+using weir::testing::probe;
+using weir::testing::probe_sink;
+using weir::testing::tracked;
+using weir::testing::virtual_executor;
+using numbers = std::vector<int>;
+
+namespace {
+
+std::exception_ptr failure(const char* what = "failed") { return std::make_exception_ptr(std::runtime_error{what}); }
+
+template <weir::stream S>
+numbers all_of(S stream) {
+    virtual_executor ex;
+    probe_sink sink{ex, std::move(stream)};
+    sink.request();
+    ex.run_ready();
+    CHECK(sink.ended());
+    return sink.items();
+}
+
+/// Probes, and the stream that merges them.
+struct many_probes {
+    explicit many_probes(std::size_t n) : sources(n) {}
+
+    auto merged(weir::merge_options options = {}) {
+        std::vector<weir::testing::probe_stream<int>> streams;
+        for (auto& source : sources) streams.push_back(source.stream());
+        return merge(options, std::move(streams));
+    }
+
+    std::vector<probe<int>> sources;
+};
+
+} // namespace
+
+TEST_SUITE("operators/merge") {
+    TEST_CASE("items come out in order of arrival") {
+        marbles m;
+        CHECK(m.play(merge(m.hot("a-c-e-g-|"), m.hot("-b-d-f-h|"))) == "abcdefgh|");
+    }
+
+    TEST_CASE("streams of several types are merged") {
+        marbles m;
+        const auto same = weir::map([](char c) { return c; });
+        CHECK(m.play(merge(m.hot("a--d--|"), m.hot("-b--e|") | same, m.hot("--c-----f|") | same | same,
+                           weir::empty<char>())) == "abcde---f|");
+    }
+
+    TEST_CASE("a range of streams is merged") {
+        marbles m;
+        std::vector<weir::testing::marble_stream<char>> streams;
+        for (const char* diagram : {"a---e|", "-b-d|", "--c--f|"}) streams.push_back(m.hot(diagram));
+        CHECK(m.play(merge(std::move(streams))) == "abcdef|");
+
+        const std::vector copyable(3, weir::iota(0, 2));
+        CHECK(all_of(merge(copyable)) == numbers{0, 0, 0, 1, 1, 1});
+    }
+
+    TEST_CASE("an empty range of streams ends at once") {
+        CHECK(all_of(merge(std::vector<weir::async_stream<int>>{})).empty());
+    }
+
+    TEST_CASE("one stream stays as it is") {
+        for (const char* diagram : {"|", "#", "a-b-c|", "a-[bc]-#", "a-b..."}) {
+            marbles m;
+            CHECK(m.play(merge(m.hot(diagram))) == diagram);
+        }
+    }
+
+    TEST_CASE("streams that are ready take turns") {
+        CHECK(all_of(merge(weir::iota(0, 4), weir::iota(10, 12), weir::iota(20, 23))) ==
+              numbers{0, 10, 20, 1, 11, 21, 2, 22, 3});
+    }
+
+    TEST_CASE("it ends when the last stream ends, and drops each when it ends") {
+        virtual_executor ex;
+        probe<int> a;
+        probe<int> b;
+        probe_sink sink{ex, merge(a.stream(), b.stream())};
+        sink.request();
+        ex.run_ready();
+        a.end();
+        ex.run_ready();
+        CHECK(a.dropped());
+        CHECK_FALSE(sink.finished());
+        b.push(1);
+        b.end();
+        ex.run_ready();
+        CHECK(sink.items() == numbers{1});
+        CHECK(sink.ended());
+    }
+
+    TEST_CASE("the first error stops the others") {
+        marbles m;
+        CHECK(m.play(merge(m.hot("a--#"), m.hot("-b---c|"))) == "ab-#");
+
+        virtual_executor ex;
+        many_probes many{5};
+        probe_sink sink{ex, many.merged()};
+        sink.request();
+        ex.run_ready();
+        many.sources[3].fail(failure());
+        ex.run_ready();
+        CHECK(sink.error_message() == "failed");
+        for (const auto& source : many.sources) CHECK(source.dropped());
+    }
+
+    TEST_CASE("items that were ready before an error come before it") {
+        virtual_executor ex;
+        many_probes many{4};
+        probe_sink sink{ex, many.merged()};
+        sink.request(1);
+        ex.run_ready();
+        many.sources[0].push(0);
+        ex.run_ready();
+        REQUIRE(sink.items() == numbers{0});
+        // The consumer is busy.
+        many.sources[2].push(2);
+        many.sources[1].push(1);
+        ex.run_ready();
+        many.sources[3].fail(failure());
+        ex.run_ready();
+        CHECK(sink.items() == numbers{0});
+        sink.request();
+        ex.run_ready();
+        CHECK(sink.items() == numbers{0, 2, 1});
+        CHECK(sink.error_message() == "failed");
+    }
+
+    TEST_CASE("a stream that is known to have an item goes before one that may have ended or failed since its last") {
+        virtual_executor ex;
+        probe<int> a;
+        probe<int> b;
+        probe_sink sink{ex, merge(a.stream(), b.stream())};
+        sink.request(1);
+        a.push(1);
+        ex.run_ready();
+        sink.request(1);
+        ex.run_ready();
+        a.push(2);
+        ex.run_ready();
+        REQUIRE(sink.items() == numbers{1, 2});
+        b.push(3);
+        ex.run_ready();
+        a.fail(failure());
+        sink.request();
+        ex.run_ready();
+        CHECK(sink.items() == numbers{1, 2, 3});
+        CHECK(sink.failed());
+    }
+
+    TEST_CASE("no stream waits for ever while others wake again and again") {
+        virtual_executor ex;
+        many_probes many{5};
+        probe_sink sink{ex, many.merged()};
+        for (int turn = 0; turn != 100; ++turn) {
+            for (std::size_t i = 0; i != 5; ++i) many.sources[i].push(static_cast<int>(i));
+            sink.request(1);
+            ex.run_ready();
+        }
+        REQUIRE(sink.items().size() == 100);
+        for (auto& source : many.sources) {
+            CHECK(source.taken() >= 18);
+            CHECK(source.taken() <= 22);
+        }
+    }
+
+    TEST_CASE("an error may wait until the others have ended") {
+        marbles m;
+        m.error('X', std::runtime_error{"first"});
+        m.error('Y', std::runtime_error{"second"});
+        CHECK(m.play(merge({.delay_error = true}, m.hot("a-X"), m.hot("-b--Y"), m.hot("---d-e|"))) == "ab-d-eX");
+        CHECK(m.play(merge({.delay_error = true}, weir::fail<char>(std::runtime_error{"first"}), m.hot("a|"))) == "aX");
+    }
+
+    TEST_CASE("the end of one may be the end of all") {
+        marbles m;
+        CHECK(m.play(merge({.eager_complete = true}, m.hot("a--c|"), m.hot("-b---d-e"))) == "ab-c|");
+        CHECK(m.play(merge({.eager_complete = true}, m.hot("a--c---d|"), m.hot("-b-#"))) == "ab-[c#]");
+        CHECK(m.play(merge({.delay_error = true, .eager_complete = true}, m.hot("-#"), m.hot("a--b|"), m.hot("..."))) ==
+              "a--b#");
+    }
+
+    TEST_CASE("the slower side is resumed as often as it needs, and once to learn of its end, when the side that is "
+              "always ready has ended") {
+        virtual_executor ex;
+        probe<int> slow;
+        probe_sink sink{ex, merge(weir::iota(0, 3), slow.stream())};
+        sink.request();
+        ex.run_ready();
+        CHECK(sink.items() == numbers{0, 1, 2});
+        CHECK(slow.polls() == 1);
+        for (int i = 0; i != 3; ++i) {
+            slow.push(10 + i);
+            ex.run_ready();
+        }
+        CHECK(slow.polls() == 1 + 2 * 3); // an item and a pending each
+        CHECK_FALSE(sink.finished());
+        slow.end();
+        ex.run_ready();
+        CHECK(slow.polls() == 1 + 2 * 3 + 1);
+        CHECK(sink.ended());
+    }
+
+    TEST_CASE("ten or more pending children that were not woken are not resumed, however many there are") {
+        virtual_executor ex;
+        many_probes many{50};
+        probe_sink sink{ex, many.merged()};
+        sink.request();
+        ex.run_ready();
+        for (int i = 0; i != 10; ++i) {
+            many.sources[7].push(i);
+            ex.run_ready();
+        }
+        CHECK(sink.items().size() == 10);
+        for (std::size_t i = 0; i != many.sources.size(); ++i) CHECK(many.sources[i].polls() == (i == 7 ? 21 : 1));
+    }
+
+    TEST_CASE("with the consumer busy nothing is taken, and generators run on to their next item") {
+        virtual_executor ex;
+        int made = 0;
+        const auto generator = [&made](int first) -> weir::async_stream<int> {
+            for (int i = 0;; ++i) {
+                co_await weir::sleep_for(std::chrono::milliseconds{1});
+                ++made;
+                co_yield first + i;
+            }
+        };
+        probe_sink sink{ex, merge(generator(0), generator(100))};
+        sink.request(1);
+        ex.advance(std::chrono::milliseconds{10});
+        CHECK(sink.items() == numbers{0});
+        CHECK(made == 2);
+        probe<int> a;
+        probe<int> b;
+        probe_sink both{ex, merge(a.stream(), b.stream())};
+        both.request(1);
+        ex.run_ready();
+        a.push(1);
+        ex.run_ready();
+        a.push(2);
+        b.push(3);
+        ex.run_ready();
+        CHECK(a.taken() == 1);
+        CHECK(b.taken() == 0);
+    }
+
+    TEST_CASE("each child is destroyed when it is dropped half-way, with a wake-up still queued too") {
+        virtual_executor ex;
+        many_probes many{10};
+        probe_sink sink{ex, many.merged()};
+        sink.request();
+        ex.run_ready();
+        many.sources[1].push(1); // the child's waker is queued
+        sink.drop();
+        for (const auto& source : many.sources) CHECK(source.dropped());
+        const auto before = ex.stats().wakers_run;
+        ex.run_ready();
+        CHECK(ex.stats().wakers_run == before);
+    }
+
+    TEST_CASE("an error of a child at its first poll comes through") {
+        marbles m;
+        CHECK(m.play(merge(weir::fail<char>(weir::testing::marble_error{}), m.hot("a|"))) == "#");
+        CHECK(m.play(merge(m.hot("a|"), weir::fail<char>(weir::testing::marble_error{}))) == "[a#]");
+    }
+
+    TEST_CASE("it may be dropped by one of its children while that is polled") {
+        virtual_executor ex;
+        std::optional<weir::join_handle<weir::task<>>> handle;
+        const auto suicidal = [&]() -> weir::async_stream<int> {
+            co_await weir::yield();
+            co_yield 1;
+            handle.reset();
+            co_await weir::yield();
+            co_yield 2;
+        };
+        std::size_t seen = 0;
+        const auto body = [&]() -> weir::task<> {
+            auto both = merge(suicidal() | weir::map([](int x) { return x; }), weir::never<int>());
+            co_await (merge(std::move(both), weir::never<int>()) | weir::for_each([&](int) { ++seen; }));
+        };
+        handle.emplace(ex.spawn(body()));
+        ex.run_ready();
+        CHECK(seen == 1);
+        CHECK_FALSE(handle);
+    }
+
+    TEST_CASE("it keeps the contract") {
+        using weir::closure;
+        CHECK(check_contract(
+                  [] { return closure{[](auto s) { return merge(std::move(s), weir::empty<tracked>()); }}; }) == "");
+        CHECK(check_contract([] { return closure{[](auto s) { return merge(std::move(s)); }}; }) == "");
+        CHECK(check_contract([] {
+                  return closure{[]<class S>(S s) {
+                      std::vector<S> one;
+                      one.push_back(std::move(s));
+                      return merge(std::move(one));
+                  }};
+              }) == "");
+        CHECK(check_contract([] { return closure{[](auto s) { return merge(weir::never<tracked>(), std::move(s)); }}; },
+                             {.ends_with_upstream = false}) == "");
+        CHECK(check_contract([] {
+                  return closure{
+                      [](auto s) { return merge({.delay_error = true}, weir::empty<tracked>(), std::move(s)); }};
+              }) == "");
+    }
+
+    TEST_CASE("it moves its items") {
+        const auto boxed = weir::map([](int x) { return std::make_unique<int>(x); });
+        virtual_executor ex;
+        probe_sink sink{ex, merge(weir::iota(0, 2) | boxed, weir::iota(5, 6) | boxed)};
+        sink.request();
+        ex.run_ready();
+        REQUIRE(sink.items().size() == 3);
+        CHECK(*sink.items()[1] == 5);
+    }
+
+    TEST_CASE("it allocates nothing an item") {
+        const auto run = [](int n) {
+            virtual_executor ex;
+            int sum = 0;
+            std::vector<weir::async_stream<int>> streams;
+            for (int i = 0; i != 4; ++i) {
+                streams.push_back([](int last) -> weir::async_stream<int> {
+                    for (int k = 0; k != last; ++k) {
+                        if (k % 3 == 0) co_await weir::yield();
+                        co_yield k;
+                    }
+                }(n));
+            }
+            ex.run(merge(merge(std::move(streams)), weir::iota(0, n)) | weir::for_each([&](int x) { sum += x; }));
+        };
+        CHECK(support::allocations_for_more_items(run) == 0);
+    }
+
+    TEST_CASE("a range that is ready runs without growing the stack, and yields to others") {
+        virtual_executor ex;
+        std::size_t seen = 0;
+        std::vector<weir::empty_stream<int>> streams(100'000);
+        auto handle = ex.spawn(merge(std::move(streams)) | weir::for_each([&](int) { ++seen; }));
+        ex.turn(ex.now());
+        CHECK_FALSE(handle.finished());
+        ex.run_ready();
+        CHECK(handle.finished());
+        ex.run(merge(weir::iota(0, 1'000'000), weir::iota(0, 1'000'000)) | weir::for_each([&](int) { ++seen; }));
+        CHECK(seen == 2'000'000);
+    }
+
+    TEST_CASE("whatever the order of arrival, all items come out once, those of a stream in their order") {
+        std::mt19937 random{20240601};
+        for (int round = 0; round != 300; ++round) {
+            many_probes many{1 + random() % 6};
+            virtual_executor ex;
+            probe_sink sink{ex, many.merged()};
+            std::vector<int> pushed(many.sources.size());
+            for (int step = 0; step != 60; ++step) {
+                const std::size_t i = random() % many.sources.size();
+                many.sources[i].push(static_cast<int>(i) * 1000 + pushed[i]++);
+                if (random() % 3 == 0) sink.request(random() % 4);
+                if (random() % 3 == 0) ex.run_ready();
+            }
+            for (auto& source : many.sources) source.end();
+            sink.request();
+            ex.run_ready();
+            CHECK(sink.ended());
+            std::vector<int> seen(many.sources.size());
+            for (const int item : sink.items()) {
+                CHECK(item % 1000 == seen[static_cast<std::size_t>(item / 1000)]++);
+            }
+            CHECK(seen == pushed);
+            for (const auto& source : many.sources) CHECK_FALSE(source.polled_after_end());
+        }
+    }
+}

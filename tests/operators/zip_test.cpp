@@ -1,0 +1,248 @@
+#include <weir/operators/zip.hpp>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <optional>
+#include <random>
+#include <range/v3/view/zip.hpp>
+#include <stdexcept>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <allocations.hpp>
+#include <arrivals.hpp>
+#include <weir/async_stream.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/source/empty.hpp>
+#include <weir/source/fail.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/source/never.hpp>
+#include <weir/task.hpp>
+#include <weir/testing/contract.hpp>
+#include <weir/testing/marbles.hpp>
+#include <weir/testing/probe.hpp>
+
+using weir::zip;
+using weir::testing::check_contract;
+using weir::testing::marbles;
+using weir::testing::probe;
+using weir::testing::probe_sink;
+using weir::testing::virtual_executor;
+using pairs = std::vector<std::tuple<int, int>>;
+
+namespace {
+
+std::exception_ptr failure() { return std::make_exception_ptr(std::runtime_error{"failed"}); }
+
+/// 1, 2, and then nothing, until it is dropped.
+weir::async_stream<int> two_and_hang(bool& went_on, int& asked) {
+    for (int i = 1; i != 3; ++i) {
+        ++asked;
+        co_yield i;
+    }
+    ++asked;
+    co_await (weir::never<int>() | weir::for_each([](int) {}));
+    went_on = true;
+    co_yield 3;
+}
+
+} // namespace
+
+TEST_SUITE("operators/zip") {
+    TEST_CASE("items come out in pairs, when both are there") {
+        marbles m;
+        CHECK(m.play(zip(m.hot("--1--2-----3--|"), m.hot("---a----b--|"))) == "---(1a)----(2b)--|");
+        CHECK(m.play(zip(m.hot("[123]|"), m.hot("a-b-c|"))) == "(1a)-(2b)-[(3c)|]");
+    }
+
+    TEST_CASE("several streams of different types are zipped") {
+        marbles m;
+        CHECK(m.play(zip(m.hot<int>("1-2-|"), m.hot("-a--b|"), m.hot<int>("--7-8|"))) == "--(1a7)-[(2b8)|]");
+        CHECK(m.play(zip(m.hot("a-b|"))) == "(a)-(b)|");
+    }
+
+    TEST_CASE("it ends with the first that ends") {
+        marbles m;
+        CHECK(m.play(zip(m.hot("a-b-|"), m.hot("cd..."))) == "(ac)-(bd)-|");
+        CHECK(m.play(zip(m.hot("cd..."), m.hot("a-b-|"))) == "(ca)-(db)-|");
+        CHECK(m.play(zip(m.hot("|"), m.hot("..."))) == "|");
+        CHECK(m.play(zip(m.hot("..."), m.hot("--|"))) == "--|");
+    }
+
+    TEST_CASE("it fails with the first that fails") {
+        marbles m;
+        CHECK(m.play(zip(m.hot("a-b-#"), m.hot("cd..."))) == "(ac)-(bd)-#");
+        CHECK(m.play(zip(m.hot("abc"), m.hot("d-#"))) == "(ad)-#");
+        CHECK(m.play(zip(weir::fail<char>(weir::testing::marble_error{}), m.hot("a|"))) == "#");
+    }
+
+    TEST_CASE("all are asked at once, and an item that came early is kept") {
+        virtual_executor ex;
+        probe<int> a;
+        probe<int> b;
+        probe_sink sink{ex, zip(a.stream(), b.stream())};
+        sink.request(1);
+        ex.run_ready();
+        CHECK(a.waiting());
+        CHECK(b.waiting());
+        b.push(1);
+        b.push(2);
+        ex.run_ready();
+        CHECK(b.taken() == 1);
+        a.push(10);
+        a.push(20);
+        ex.run_ready();
+        CHECK(sink.items() == pairs{{10, 1}});
+        CHECK(a.taken() == 1);
+        sink.request(1);
+        ex.run_ready();
+        CHECK(sink.items() == pairs{{10, 1}, {20, 2}});
+    }
+
+    TEST_CASE("when the shorter side has ended, the longer side is cancelled while it hangs and is never asked for the "
+              "element without a partner") {
+        bool went_on = false;
+        for (const bool shorter_first : {true, false}) {
+            CAPTURE(shorter_first);
+            virtual_executor ex;
+            int asked = 0;
+            if (shorter_first) {
+                probe_sink sink{ex, zip(weir::iota(1, 3), two_and_hang(went_on, asked))};
+                sink.request();
+                ex.run_ready();
+                CHECK(sink.items() == pairs{{1, 1}, {2, 2}});
+                CHECK(sink.ended());
+                CHECK(asked == 2); // not for the third
+            } else {
+                probe_sink sink{ex, zip(two_and_hang(went_on, asked), weir::iota(1, 3))};
+                sink.request();
+                ex.run_ready();
+                CHECK(sink.items() == pairs{{1, 1}, {2, 2}});
+                CHECK(sink.ended());
+            }
+        }
+        CHECK_FALSE(went_on);
+    }
+
+    TEST_CASE("the others are dropped at once when one ends or fails, and what was kept of them") {
+        for (const bool fails : {false, true}) {
+            virtual_executor ex;
+            probe<std::shared_ptr<int>> a;
+            probe<int> b;
+            probe<int> c;
+            probe_sink sink{ex, zip(a.stream(), b.stream(), c.stream())};
+            sink.request();
+            auto item = std::make_shared<int>(1);
+            const std::weak_ptr<int> kept{item};
+            a.push(std::move(item));
+            ex.run_ready();
+            CHECK(a.taken() == 1);
+            CHECK_FALSE(kept.expired());
+            if (fails) {
+                b.fail(failure());
+            } else {
+                b.end();
+            }
+            ex.run_ready();
+            CHECK(sink.finished());
+            CHECK(sink.failed() == fails);
+            CHECK(a.dropped());
+            CHECK(b.dropped());
+            CHECK(c.dropped());
+            CHECK(kept.expired());
+        }
+    }
+
+    TEST_CASE("it may be dropped by one of its sides while that is polled") {
+        virtual_executor ex;
+        std::optional<weir::join_handle<weir::task<>>> handle;
+        const auto suicidal = [&]() -> weir::async_stream<int> {
+            co_yield 1;
+            handle.reset();
+            co_await weir::yield();
+        };
+        int seen = 0;
+        const auto body = [&]() -> weir::task<> {
+            co_await (zip(suicidal(), weir::iota(0, 9)) | weir::for_each([&](auto) { ++seen; }));
+        };
+        handle.emplace(ex.spawn(body()));
+        ex.run_ready();
+        CHECK(seen == 1);
+        CHECK_FALSE(handle);
+    }
+
+    TEST_CASE("it keeps the contract") {
+        using weir::closure;
+        CHECK(check_contract([] { return closure{[](auto s) { return zip(std::move(s)); }}; }) == "");
+        CHECK(check_contract([] { return closure{[](auto s) { return zip(std::move(s), weir::iota(0, 1000)); }}; }) ==
+              "");
+        CHECK(check_contract([] { return closure{[](auto s) { return zip(weir::iota(0, 1000), std::move(s)); }}; }) ==
+              "");
+        CHECK(check_contract([] { return closure{[](auto s) { return zip(std::move(s), weir::iota(0, 2)); }}; },
+                             {.prefetch = 0}) == "");
+    }
+
+    TEST_CASE("it moves its items") {
+        const auto boxed = weir::map([](int x) { return std::make_unique<int>(x); });
+        virtual_executor ex;
+        probe<std::unique_ptr<int>> late;
+        probe_sink sink{ex, zip(weir::iota(0, 2) | boxed, late.stream())};
+        sink.request();
+        ex.run_ready();
+        late.push(std::make_unique<int>(7));
+        ex.run_ready();
+        REQUIRE(sink.items().size() == 1);
+        CHECK(*std::get<1>(sink.items()[0]) == 7);
+    }
+
+    TEST_CASE("it allocates nothing an item") {
+        const auto run = [](int n) {
+            virtual_executor ex;
+            const auto late = [](int last) -> weir::async_stream<int> {
+                for (int i = 0; i != last; ++i) {
+                    co_await weir::yield();
+                    co_yield i;
+                }
+            };
+            int sum = 0;
+            ex.run(zip(late(n), weir::iota(0, n)) |
+                   weir::for_each([&](std::tuple<int, int> both) { sum += std::get<0>(both); }));
+        };
+        CHECK(support::allocations_for_more_items(run) == 0);
+    }
+
+    TEST_CASE("whatever the order of arrival, it does what zip does to ranges") {
+        std::mt19937 random{20240602};
+        for (int round = 0; round != 400; ++round) {
+            const auto left = support::random_numbers(random, 12, 0, 99);
+            const auto right = support::random_numbers(random, 12, 0, 99);
+            virtual_executor ex;
+            probe<int> a;
+            probe<int> b;
+            probe_sink sink{ex, zip(a.stream(), b.stream())};
+            std::size_t i = 0;
+            std::size_t j = 0;
+            while (i != left.size() || j != right.size()) {
+                if (i != left.size() && random() % 2 == 0) a.push(left[i++]);
+                if (j != right.size() && random() % 2 == 0) b.push(right[j++]);
+                if (random() % 2 == 0) sink.request(random() % 3);
+                if (random() % 2 == 0) ex.run_ready();
+            }
+            a.end();
+            if (random() % 2 == 0) ex.run_ready();
+            b.end();
+            sink.request();
+            ex.run_ready();
+            CHECK(sink.ended());
+            pairs expected;
+            for (const auto& [x, y] : ranges::views::zip(left, right)) expected.emplace_back(x, y);
+            CHECK(sink.items() == expected);
+            CHECK_FALSE(a.polled_after_end());
+            CHECK_FALSE(b.polled_after_end());
+        }
+    }
+}
