@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstddef>
+#include <iterator>
+#include <utility>
+
+#include <weir/core/closure.hpp>
+#include <weir/core/sink.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// How a container takes an item, the cheapest way first.
+template <class Container, class T>
+concept takes_at_back = requires(Container& c, T&& item) { c.emplace_back(std::move(item)); };
+template <class Container, class T>
+concept takes_pushed_back = requires(Container& c, T&& item) { c.push_back(std::move(item)); };
+template <class Container, class T>
+concept takes_inserted = requires(Container& c, T&& item) { c.insert(std::move(item)); };
+template <class Container, class T>
+concept takes_pushed = requires(Container& c, T&& item) { c.push(std::move(item)); };
+
+template <class Container, class T>
+concept fillable = takes_at_back<Container, T> || takes_pushed_back<Container, T> || takes_inserted<Container, T> ||
+                   takes_pushed<Container, T>;
+
+template <class T, class Container>
+class fill_container {
+public:
+    using result_type = Container;
+
+    bool add(T&& item) {
+        if constexpr (takes_at_back<Container, T>) {
+            container_.emplace_back(std::move(item));
+        } else if constexpr (takes_pushed_back<Container, T>) {
+            container_.push_back(std::move(item));
+        } else if constexpr (takes_inserted<Container, T>) {
+            container_.insert(std::move(item));
+        } else {
+            container_.push(std::move(item));
+        }
+        return true;
+    }
+    Container finish() { return std::move(container_); }
+
+private:
+    Container container_{};
+};
+
+/// Stands for the iterators that a container would be made from, for its deduction guides.
+template <class T>
+struct item_iterator {
+    using iterator_category = std::input_iterator_tag;
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using pointer = T*;
+    using reference = T&&;
+
+    reference operator*() const;
+    item_iterator& operator++();
+    item_iterator operator++(int);
+    bool operator==(const item_iterator&) const;
+};
+
+template <template <class...> class Container, class T>
+using container_of = decltype(Container(std::declval<item_iterator<T>>(), std::declval<item_iterator<T>>()));
+
+template <class Container, class S>
+auto collect_into(S upstream) {
+    if constexpr (!fillable<Container, item_t<S>>) {
+        static_assert(always_false<S>, "weir::to<Container>(): an item cannot be put into the container");
+    } else {
+        using accumulator = fill_container<item_t<S>, Container>;
+        return accumulating_sink<S, accumulator>{std::move(upstream), accumulator{}};
+    }
+}
+
+} // namespace detail
+
+/// to<Container>(): all items, in a container. The container is named whole or without its item type.
+///
+///     std::vector<int> numbers = co_await (source() | weir::to<std::vector>());
+///     auto by_name = co_await (pairs() | weir::to<std::map<std::string, int>>());
+///
+/// Of items with equal keys a map or a set keeps the first. Fails with its upstream.
+template <class Container>
+constexpr auto to() {
+    return closure{[]<class S>(S upstream) {
+        if constexpr (!stream<S>) {
+            static_assert(detail::always_false<S>, "weir::to<Container>(): what is left of | is not a stream");
+        } else {
+            return detail::collect_into<Container>(std::move(upstream));
+        }
+    }};
+}
+
+template <template <class...> class Container>
+constexpr auto to() {
+    return closure{[]<class S>(S upstream) {
+        if constexpr (!stream<S>) {
+            static_assert(detail::always_false<S>, "weir::to<Container>(): what is left of | is not a stream");
+        } else if constexpr (!requires { typename detail::container_of<Container, item_t<S>>; }) {
+            static_assert(detail::always_false<S>,
+                          "weir::to<Container>(): the container's item type cannot be deduced; write it out");
+        } else {
+            return detail::collect_into<detail::container_of<Container, item_t<S>>>(std::move(upstream));
+        }
+    }};
+}
+
+} // namespace weir
