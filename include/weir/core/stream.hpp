@@ -97,8 +97,8 @@ private:
         WEIR_ASSERT(!polled_, "a stream was moved after its first poll");
     }
 
-    bool polled_ = false;
-    bool ended_ = false;
+    [[maybe_unused]] bool polled_ = false; // read in debug builds only
+    [[maybe_unused]] bool ended_ = false;
 };
 
 } // namespace detail

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <concepts>
+#include <iterator>
 #include <limits>
+#include <stdexcept>
+#include <utility>
 
 #include <weir/core/stream.hpp>
 
@@ -13,7 +16,11 @@ class iota_stream {
 public:
     using value_type = T;
 
-    iota_stream(T first, T last) : next_{std::move(first)}, last_{std::move(last)} {}
+    iota_stream(T from, T to) : next_{std::move(from)}, last_{std::move(to)} {
+        if constexpr (std::totally_ordered<T>) {
+            if (last_ < next_) throw std::invalid_argument{"weir::iota(first, last): last is before first"};
+        }
+    }
 
     poll<T> poll_next(context&) {
         pin_.check();
@@ -34,9 +41,10 @@ private:
 ///
 ///     iota(1, 4)  123|
 ///
-/// @param last  not before first; where it is left out the stream goes on to the largest value of the type
-inline constexpr auto iota = []<class T>(T first, T last = std::numeric_limits<T>::max()) {
-    return iota_stream<T>{first, last};
+/// @param last  where it is left out the stream goes on to the largest value of the type
+/// @throws std::invalid_argument when last is before first
+inline constexpr auto iota = []<class T>(T from, T to = std::numeric_limits<T>::max()) {
+    return iota_stream<T>{std::move(from), std::move(to)};
 };
 
 } // namespace weir

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+template <class T>
+class empty_stream {
+public:
+    using value_type = T;
+
+    poll<T> poll_next(context&) noexcept {
+        pin_.check();
+        pin_.ended();
+        return done;
+    }
+
+private:
+    detail::pin pin_;
+};
+
+/// empty<T>(): the end, at once.
+///
+///     empty<int>()  |
+template <class T>
+constexpr empty_stream<T> empty() noexcept {
+    return {};
+}
+
+} // namespace weir

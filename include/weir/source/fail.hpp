@@ -1,0 +1,46 @@
+#pragma once
+
+#include <exception>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+template <class T>
+class fail_stream {
+public:
+    using value_type = T;
+
+    explicit fail_stream(std::exception_ptr error) noexcept : error_{std::move(error)} {}
+
+    poll<T> poll_next(context&) {
+        pin_.check();
+        pin_.ended();
+        std::rethrow_exception(error_);
+    }
+
+private:
+    std::exception_ptr error_;
+    detail::pin pin_;
+};
+
+/// fail<T>(error): the error, at once.
+///
+///     fail<int>(std::runtime_error{"no"})  #
+///
+/// @param error  what to throw, or a std::exception_ptr to it
+/// @throws std::invalid_argument for a null std::exception_ptr
+template <class T, class E>
+fail_stream<T> fail(E error) {
+    if constexpr (std::is_same_v<E, std::exception_ptr>) {
+        if (error == nullptr) throw std::invalid_argument{"weir::fail(error): error is null"};
+        return fail_stream<T>{std::move(error)};
+    } else {
+        return fail_stream<T>{std::make_exception_ptr(std::move(error))};
+    }
+}
+
+} // namespace weir

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <ranges>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/range_items.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+/// The items of a range.
+template <detail::readable_range R>
+class from_range_stream {
+public:
+    using value_type = std::ranges::range_value_t<R>;
+
+    explicit from_range_stream(R&& range) : items_{std::forward<R>(range)} {}
+
+    poll<value_type> poll_next(context&) {
+        pin_.check();
+        return pin_.watch([this] { return items_.next(); });
+    }
+
+private:
+    detail::range_items<R> items_;
+    detail::pin pin_;
+};
+
+struct from_range_fn {
+    template <class R>
+    constexpr auto operator()(R&& range) const {
+        if constexpr (!std::ranges::input_range<R>) {
+            static_assert(detail::always_false<R>, "weir::from_range(range): range is not a range that can be read");
+        } else if constexpr (!std::ranges::viewable_range<R>) {
+            static_assert(detail::always_false<R>,
+                          "weir::from_range(range): range can be neither borrowed nor moved; write just(1, 2, 3) for "
+                          "items in braces");
+        } else if constexpr (!detail::readable_range<R>) {
+            static_assert(detail::always_false<R>,
+                          "weir::from_range(range): the items of a range that is borrowed are copied, and these cannot "
+                          "be; write from_range(std::move(range))");
+        } else {
+            return from_range_stream<R>{std::forward<R>(range)};
+        }
+    }
+};
+
+/// from_range(range): the items of a range, in order. An item is looked for when it is asked for, not before.
+///
+///     from_range(std::vector{1, 2, 3})  123|
+///
+/// An error is what the range's iterators throw.
+///
+/// Lifetime: an lvalue is borrowed and its items are copied; a container that is moved in is kept and its items are
+/// moved out of it. A view is kept, and borrows what it always borrows.
+inline constexpr from_range_fn from_range{};
+
+} // namespace weir

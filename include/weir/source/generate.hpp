@@ -1,0 +1,69 @@
+#pragma once
+
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/optional.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+/// What a function gives, call after call.
+template <class F>
+class generate_stream {
+    using result_t = std::remove_cvref_t<std::invoke_result_t<F&>>;
+
+    template <class T>
+    struct item_of {
+        using type = T;
+    };
+    template <class T>
+        requires detail::is_optional<T>
+    struct item_of<T> {
+        using type = typename T::value_type;
+    };
+
+public:
+    using value_type = typename item_of<result_t>::type;
+
+    explicit generate_stream(F f) : f_{std::move(f)} {}
+
+    poll<value_type> poll_next(context&) {
+        pin_.check();
+        return pin_.watch([this]() -> poll<value_type> {
+            if constexpr (detail::is_optional<result_t>) {
+                if (auto&& made = std::invoke(f_)) return poll<value_type>{*std::forward<decltype(made)>(made)};
+                return done;
+            } else {
+                return poll<value_type>{std::invoke(f_)};
+            }
+        });
+    }
+
+private:
+    [[no_unique_address]] F f_;
+    detail::pin pin_;
+};
+
+struct generate_fn {
+    template <class F>
+    constexpr auto operator()(F f) const {
+        if constexpr (!detail::gives_object<F&>) {
+            static_assert(detail::always_false<F>,
+                          "weir::generate(f): f cannot be called without arguments, or gives nothing");
+        } else {
+            return generate_stream<F>{std::move(f)};
+        }
+    }
+};
+
+/// generate(f): what f gives, called anew for each item that is asked for. Where f gives a std::optional, std::nullopt
+/// is the end.
+///
+///     generate(roll_dice)  3164...
+///
+/// An exception from f ends the stream.
+inline constexpr generate_fn generate{};
+
+} // namespace weir

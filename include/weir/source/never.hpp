@@ -1,0 +1,29 @@
+#pragma once
+
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+template <class T>
+class never_stream {
+public:
+    using value_type = T;
+
+    poll<T> poll_next(context&) noexcept {
+        pin_.check();
+        return pending;
+    }
+
+private:
+    detail::pin pin_;
+};
+
+/// never<T>(): nothing, and no end. Whoever awaits it is only ever dropped.
+///
+///     never<int>()  ...
+template <class T>
+constexpr never_stream<T> never() noexcept {
+    return {};
+}
+
+} // namespace weir

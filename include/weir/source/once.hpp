@@ -1,0 +1,54 @@
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+/// The result of an operation.
+template <awaitable A>
+class once_stream {
+public:
+    using value_type = typename A::result_type;
+
+    explicit once_stream(A operation) : operation_{std::in_place, std::move(operation)} {}
+
+    poll<value_type> poll_next(context& cx) {
+        pin_.check();
+        return pin_.watch([&]() -> poll<value_type> {
+            if (!operation_) return done;
+            auto result = operation_->poll_result(cx);
+            if (result.is_item()) operation_.reset();
+            return result;
+        });
+    }
+
+private:
+    std::optional<A> operation_;
+    detail::pin pin_;
+};
+
+struct once_fn {
+    template <class A>
+    constexpr auto operator()(A operation) const {
+        if constexpr (!awaitable<A>) {
+            static_assert(detail::always_false<A>,
+                          "weir::once(operation): takes a task, or a pipeline that ends in a sink; write just(value) "
+                          "for a value");
+        } else {
+            return once_stream<A>{std::move(operation)};
+        }
+    }
+};
+
+/// once(operation): the result of a task, or of a pipeline that ends in a sink, as a stream of one item. An operation
+/// without a result gives a `unit`.
+///
+///     once(answer())  -----a|
+///
+/// The operation starts at the first poll and is dropped as soon as it has its result. Its error is the stream's.
+inline constexpr once_fn once{};
+
+} // namespace weir

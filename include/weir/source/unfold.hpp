@@ -1,0 +1,52 @@
+#pragma once
+
+#include <functional>
+#include <utility>
+
+#include <weir/core/optional.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+/// What a function makes of a state that it changes.
+template <class State, class F>
+class unfold_stream {
+public:
+    using value_type = detail::optional_item_t<F&, State&>;
+
+    unfold_stream(State seed, F f) : state_{std::move(seed)}, f_{std::move(f)} {}
+
+    poll<value_type> poll_next(context&) {
+        pin_.check();
+        return pin_.watch([this]() -> poll<value_type> {
+            if (auto&& made = std::invoke(f_, state_)) return poll<value_type>{*std::forward<decltype(made)>(made)};
+            return done;
+        });
+    }
+
+private:
+    State state_;
+    [[no_unique_address]] F f_;
+    detail::pin pin_;
+};
+
+struct unfold_fn {
+    template <class State, class F>
+    constexpr auto operator()(State seed, F f) const {
+        if constexpr (!detail::gives_optional<F&, State&>) {
+            static_assert(detail::always_false<F>,
+                          "weir::unfold(seed, f): f cannot be called with a State&, or does not give a std::optional");
+        } else {
+            return unfold_stream<State, F>{std::move(seed), std::move(f)};
+        }
+    }
+};
+
+/// unfold(seed, f): what f makes of a state, which begins as seed and which f may change; std::nullopt is the end.
+///
+///     unfold(3, [](int& n) { return n == 0 ? std::nullopt : std::optional{n--}; })  321|
+///
+/// An exception from f ends the stream.
+inline constexpr unfold_fn unfold{};
+
+} // namespace weir

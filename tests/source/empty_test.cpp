@@ -1,0 +1,12 @@
+#include <weir/source/empty.hpp>
+
+#include <doctest/doctest.h>
+
+#include <weir/testing/marbles.hpp>
+
+TEST_SUITE("source/empty") {
+    TEST_CASE("it ends at once") {
+        weir::testing::marbles m;
+        CHECK(m.play(weir::empty<int>()) == "|");
+    }
+}

@@ -1,0 +1,127 @@
+#include <weir/source/from_range.hpp>
+
+#include <doctest/doctest.h>
+
+#include <list>
+#include <map>
+#include <memory>
+#include <ranges>
+#include <span>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <allocations.hpp>
+#include <range/v3/view/filter.hpp>
+#include <range/v3/view/iota.hpp>
+#include <range/v3/view/transform.hpp>
+
+#include <weir/operators/take.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/sink/next.hpp>
+#include <weir/sink/to.hpp>
+#include <weir/testing/contract.hpp>
+#include <weir/testing/marbles.hpp>
+
+using weir::testing::virtual_executor;
+
+namespace {
+
+template <class S>
+auto collect(S source) {
+    virtual_executor ex;
+    return ex.run(std::move(source) | weir::to<std::vector>());
+}
+
+} // namespace
+
+TEST_SUITE("source/from_range") {
+    TEST_CASE("the items come in order, then the end") {
+        weir::testing::marbles m;
+        CHECK(m.play(weir::from_range(std::vector{1, 2, 3})) == "[123|]");
+        CHECK(m.play(weir::from_range(std::vector<int>{})) == "|");
+        CHECK(m.play(weir::from_range(std::list{'a', 'b'})) == "[ab|]");
+        CHECK(m.play(weir::from_range(std::string{"short strings keep their text inside"})).size() > 30);
+        CHECK(m.play(weir::from_range(std::string{"sso"})) == "[sso|]");
+    }
+
+    TEST_CASE("an lvalue is borrowed: what it holds at the first poll comes out, and it keeps its items") {
+        std::vector<std::string> words{"a"};
+        auto stream = weir::from_range(words);
+        words.push_back("b");
+        CHECK(collect(std::move(stream)) == std::vector<std::string>{"a", "b"});
+        CHECK(words == std::vector<std::string>{"a", "b"});
+        const auto& constant = words;
+        CHECK(collect(weir::from_range(constant)) == words);
+    }
+
+    TEST_CASE("an rvalue container is kept, and its items are moved out, not copied") {
+        std::vector<weir::testing::tracked> items{1, 2, 3};
+        weir::testing::tracked::copies = 0;
+        CHECK(collect(weir::from_range(std::move(items))).size() == 3);
+        CHECK(weir::testing::tracked::copies == 0);
+
+        std::vector<std::unique_ptr<int>> pointers;
+        pointers.push_back(std::make_unique<int>(7));
+        CHECK(*collect(weir::from_range(std::move(pointers))).front() == 7);
+    }
+
+    TEST_CASE("a view of what someone else owns leaves the items there") {
+        std::vector<std::string> words{"long enough to live on the heap, really", "b"};
+        const auto copy = words;
+        const auto all = [](const std::string&) { return true; };
+        CHECK(collect(weir::from_range(words | std::views::filter(all))) == copy);
+        CHECK(collect(weir::from_range(std::span{words})) == copy);
+        CHECK(collect(weir::from_range(words | ranges::views::filter(all))) == copy);
+        auto named = words | std::views::filter(all);
+        CHECK(collect(weir::from_range(named)) == copy);
+        CHECK(words == copy);
+    }
+
+    TEST_CASE("ranges of all kinds are read") {
+        CHECK(collect(weir::from_range(std::map<int, char>{{1, 'a'}})) ==
+              std::vector<std::pair<const int, char>>{{1, 'a'}});
+        CHECK(collect(weir::from_range(std::vector<bool>{true, false})) == std::vector<bool>{true, false});
+        std::istringstream text{"4 5 6"};
+        CHECK(collect(weir::from_range(std::views::istream<int>(text))) == std::vector{4, 5, 6});
+        CHECK(collect(weir::from_range(std::views::iota(0) | std::views::take(3))) == std::vector{0, 1, 2});
+        CHECK(collect(weir::from_range(ranges::views::iota(0, 3) |
+                                       ranges::views::transform([](int x) { return x * x; }))) == std::vector{0, 1, 4});
+        int array[] = {1, 2};
+        CHECK(collect(weir::from_range(array)) == std::vector{1, 2});
+    }
+
+    TEST_CASE("an item is looked for when it is asked for, not before") {
+        std::istringstream text{"1 2 3 4"};
+        virtual_executor ex;
+        const auto two =
+            ex.run(weir::from_range(std::views::istream<int>(text)) | weir::take(2) | weir::to<std::vector>());
+        CHECK(two == std::vector{1, 2});
+        int next = 0;
+        text >> next;
+        CHECK(next == 3);
+    }
+
+    TEST_CASE("it may be moved until it is polled") {
+        auto stream = std::make_unique<weir::from_range_stream<std::string>>(weir::from_range(std::string{"in place"}));
+        auto moved = std::move(*stream);
+        stream.reset();
+        CHECK(collect(std::move(moved)) == std::vector<char>{'i', 'n', ' ', 'p', 'l', 'a', 'c', 'e'});
+    }
+
+    TEST_CASE("an exception from an iterator ends the stream") {
+        const auto fails_at_two = [](int x) {
+            if (x == 2) throw std::runtime_error{"two"};
+            return x;
+        };
+        weir::testing::marbles m;
+        CHECK(m.play(weir::from_range(std::vector{1, 2, 3} | std::views::transform(fails_at_two))) == "[1#]");
+    }
+
+    TEST_CASE("no allocation an item") {
+        CHECK(support::allocations_for_more_items([](int n) {
+                  virtual_executor ex;
+                  ex.run(weir::from_range(std::views::iota(0, n)) | weir::drain());
+              }) == 0);
+    }
+}
