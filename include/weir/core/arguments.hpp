@@ -1,0 +1,20 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <stdexcept>
+
+namespace weir::detail {
+
+/// A number of items, as it was written by a user.
+/// @param what  operator and argument, for the message
+/// @throws std::invalid_argument when it is negative
+template <std::integral N>
+constexpr std::size_t number_of_items(N n, const char* what) {
+    if constexpr (std::signed_integral<N>) {
+        if (n < 0) throw std::invalid_argument{what};
+    }
+    return static_cast<std::size_t>(n);
+}
+
+} // namespace weir::detail

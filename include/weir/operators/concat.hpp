@@ -1,0 +1,118 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <ranges>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/range_items.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+/// The items of several streams, stream after stream.
+template <stream First, stream... Rest>
+class concat_stream {
+public:
+    using value_type = item_t<First>;
+
+    explicit concat_stream(First head, Rest... rest) : streams_{std::move(head), std::move(rest)...} {}
+
+    poll<value_type> poll_next(context& cx) { return poll_from<0>(cx); }
+
+private:
+    template <std::size_t I>
+    poll<value_type> poll_from(context& cx) {
+        auto& current = std::get<I>(streams_);
+        if constexpr (I == sizeof...(Rest)) {
+            return current->poll_next(cx);
+        } else {
+            if (current) {
+                auto item = current->poll_next(cx);
+                if (!item.is_done()) return item;
+                current.reset();
+                if (!cx.spend()) return cx.yield();
+            }
+            return poll_from<I + 1>(cx);
+        }
+    }
+
+    std::tuple<std::optional<First>, std::optional<Rest>...> streams_;
+};
+
+/// The items of the streams of a range, stream after stream.
+template <detail::readable_range R>
+class concat_range_stream {
+    using stream_t = std::ranges::range_value_t<R>;
+
+public:
+    using value_type = item_t<stream_t>;
+
+    explicit concat_range_stream(R&& streams) : streams_{std::forward<R>(streams)} {}
+
+    poll<value_type> poll_next(context& cx) {
+        for (;;) {
+            if (!current_) {
+                auto next = streams_.next();
+                if (next.is_done()) return done;
+                current_.emplace(*std::move(next));
+            }
+            auto item = current_->poll_next(cx);
+            if (!item.is_done()) return item;
+            current_.reset();
+            if (!cx.spend()) return cx.yield();
+        }
+    }
+
+private:
+    detail::range_items<R> streams_;
+    std::optional<stream_t> current_;
+};
+
+struct concat_fn {
+    template <class First, class... Rest>
+    constexpr auto operator()(First&& head, Rest&&... rest) const {
+        if constexpr (sizeof...(Rest) == 0 && std::ranges::input_range<First>) {
+            if constexpr (!stream<std::ranges::range_value_t<First>>) {
+                static_assert(detail::always_false<First>, "weir::concat(range): the range's items are not streams");
+            } else if constexpr (!detail::readable_range<First>) {
+                static_assert(detail::always_false<First>,
+                              "weir::concat(range): a stream is used once and cannot be copied out of the range: write "
+                              "concat(std::move(range))");
+            } else {
+                return concat_range_stream<First>{std::forward<First>(head)};
+            }
+        } else if constexpr (!(stream<std::remove_cvref_t<First>> && ... && stream<std::remove_cvref_t<Rest>>)) {
+            static_assert(detail::always_false<First>,
+                          "weir::concat(streams...): takes streams, or one range of streams");
+        } else if constexpr (!(std::same_as<item_t<std::remove_cvref_t<First>>, item_t<std::remove_cvref_t<Rest>>> &&
+                               ...)) {
+            static_assert(detail::always_false<First>,
+                          "weir::concat(streams...): the streams have different item types; map them to one");
+        } else if constexpr (!(std::constructible_from<std::remove_cvref_t<First>, First> && ... &&
+                               std::constructible_from<std::remove_cvref_t<Rest>, Rest>)) {
+            static_assert(detail::always_false<First>,
+                          "weir::concat(streams...): a stream is used once and cannot be copied: write "
+                          "concat(std::move(stream), ...)");
+        } else {
+            return concat_stream<std::remove_cvref_t<First>, std::remove_cvref_t<Rest>...>{std::forward<First>(head),
+                                                                                           std::forward<Rest>(rest)...};
+        }
+    }
+};
+
+/// concat(streams...), concat(range of streams): all items of the first, then all of the second, and so on. A stream
+/// is not asked before those before it have ended, and is dropped when it has ended. Of a range that makes its streams
+/// as it goes, each is made when its turn has come.
+///
+///     a             --1--2|
+///     b             -3-4|
+///     concat(a, b)  --1--2-3-4|
+///
+/// Ends with the last stream; fails with the stream that is its turn. The item types are the same.
+inline constexpr concat_fn concat{};
+
+} // namespace weir

@@ -1,0 +1,91 @@
+#include <weir/operators/filter.hpp>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <vector>
+
+#include <allocations.hpp>
+#include <arrivals.hpp>
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/filter.hpp>
+
+#include <weir/sink/count.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/sink/to.hpp>
+#include <weir/source/empty.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/source/just.hpp>
+#include <weir/testing/contract.hpp>
+#include <weir/testing/marbles.hpp>
+
+using weir::testing::virtual_executor;
+
+namespace {
+
+constexpr auto odd = [](int x) { return x % 2 != 0; };
+
+} // namespace
+
+TEST_SUITE("operators/filter") {
+    TEST_CASE("the items for which the predicate holds stay, in their moments") {
+        weir::testing::marbles m;
+        CHECK(m.play(m.hot<int>("-1-[234]-4|") | weir::filter(odd)) == "-1-3--|");
+        CHECK(m.play(m.cold<int>("-2-4|") | weir::filter(odd)) == "----|");
+        CHECK(m.play(weir::empty<int>() | weir::filter(odd)) == "|");
+    }
+
+    TEST_CASE("an error passes, and one from the predicate ends the stream") {
+        weir::testing::marbles m;
+        CHECK(m.play(m.hot<int>("1-2-#") | weir::filter(odd)) == "1---#");
+        CHECK(m.play(m.cold<int>("1-2-3|") | weir::filter([](int x) {
+                         if (x == 2) throw std::runtime_error{"two"};
+                         return true;
+                     })) == "1-#");
+    }
+
+    TEST_CASE("it keeps the common contract") {
+        CHECK(weir::testing::check_contract([] { return weir::filter(odd); }) == "");
+        CHECK(weir::testing::check_contract([] { return weir::filter([](int) { return false; }); }) == "");
+    }
+
+    TEST_CASE("a long run of items that are left out does not keep others from running") {
+        virtual_executor ex;
+        bool ran = false;
+        ex.post([&] { ran = true; });
+        bool ran_before_the_end = false;
+        CHECK(ex.run(weir::iota(0, 100'000) | weir::filter([&](int) {
+                         ran_before_the_end |= ran;
+                         return false;
+                     }) |
+                     weir::count()) == 0);
+        CHECK(ran_before_the_end);
+    }
+
+    TEST_CASE("items may be such as can only be moved") {
+        virtual_executor ex;
+        const auto kept =
+            ex.run(weir::just(std::make_unique<int>(1), std::make_unique<int>(2)) |
+                   weir::filter([](const std::unique_ptr<int>& p) { return *p == 2; }) | weir::to<std::vector>());
+        REQUIRE(kept.size() == 1);
+        CHECK(*kept[0] == 2);
+    }
+
+    TEST_CASE("it agrees with views::filter, however items arrive") {
+        std::mt19937 random{1};
+        for (int i = 0; i != 200; ++i) {
+            const auto numbers = support::random_numbers(random, 20, -9, 9);
+            CHECK(support::arrive_at_random(random, numbers, weir::filter(odd)) ==
+                  (numbers | ranges::views::filter(odd) | ranges::to<std::vector>()));
+        }
+    }
+
+    TEST_CASE("no allocation an item") {
+        CHECK(support::allocations_for_more_items([](int n) {
+                  virtual_executor ex;
+                  ex.run(weir::iota(0, n) | weir::filter(odd) | weir::drain());
+              }) == 0);
+    }
+}

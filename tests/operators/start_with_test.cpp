@@ -1,0 +1,94 @@
+#include <weir/operators/start_with.hpp>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <allocations.hpp>
+#include <arrivals.hpp>
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/concat.hpp>
+
+#include <weir/sink/drain.hpp>
+#include <weir/sink/to.hpp>
+#include <weir/source/empty.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/source/just.hpp>
+#include <weir/testing/contract.hpp>
+#include <weir/testing/marbles.hpp>
+
+using weir::testing::virtual_executor;
+
+TEST_SUITE("operators/start_with") {
+    TEST_CASE("the values come first, then the items") {
+        weir::testing::marbles m;
+        CHECK(m.play(m.hot("-a-b|") | weir::start_with('x', 'y')) == "[xy]a-b|");
+        CHECK(m.play(weir::empty<char>() | weir::start_with('x')) == "[x|]");
+    }
+
+    TEST_CASE("an error comes after the values") {
+        weir::testing::marbles m;
+        CHECK(m.play(m.cold("#") | weir::start_with('x')) == "[x#]");
+        CHECK(m.play(m.cold("-a-#") | weir::start_with('x')) == "xa-#");
+    }
+
+    TEST_CASE("it keeps the common contract") {
+        CHECK(weir::testing::check_contract([] { return weir::start_with(7); }) == "");
+    }
+
+    TEST_CASE("upstream is not asked before the values have gone") {
+        virtual_executor ex;
+        weir::testing::probe<int> source;
+        weir::testing::probe_sink sink{ex, source.stream() | weir::start_with(1, 2)};
+        sink.request(2);
+        ex.run_ready();
+        CHECK(sink.items() == std::vector{1, 2});
+        CHECK(source.polls() == 0);
+        sink.request(1);
+        ex.run_ready();
+        CHECK(source.polls() == 1);
+    }
+
+    TEST_CASE("values take the item type of the stream") {
+        virtual_executor ex;
+        CHECK(ex.run(weir::just<std::string>("c") | weir::start_with("a", std::string{"b"}) |
+                     weir::to<std::vector>()) == std::vector<std::string>{"a", "b", "c"});
+    }
+
+    TEST_CASE("values may be such as can only be moved") {
+        virtual_executor ex;
+        const auto all = ex.run(weir::just(std::make_unique<int>(2)) | weir::start_with(std::make_unique<int>(1)) |
+                                weir::to<std::vector>());
+        REQUIRE(all.size() == 2);
+        CHECK(*all[0] == 1);
+    }
+
+    TEST_CASE("one operator can serve several streams") {
+        virtual_executor ex;
+        const auto header = weir::start_with(std::string{"head, too long to be kept in place by any string"});
+        for (int i = 0; i != 2; ++i) {
+            CHECK(ex.run(weir::just<std::string>("a") | header | weir::to<std::vector>()).front().substr(0, 5) ==
+                  "head,");
+        }
+    }
+
+    TEST_CASE("it agrees with a concatenation, however items arrive") {
+        std::mt19937 random{1};
+        const std::vector first{7, 8};
+        for (int i = 0; i != 200; ++i) {
+            const auto numbers = support::random_numbers(random, 20, -9, 9);
+            CHECK(support::arrive_at_random(random, numbers, weir::start_with(7, 8)) ==
+                  (ranges::views::concat(first, numbers) | ranges::to<std::vector>()));
+        }
+    }
+
+    TEST_CASE("no allocation an item") {
+        CHECK(support::allocations_for_more_items([](int n) {
+                  virtual_executor ex;
+                  ex.run(weir::iota(0, n) | weir::start_with(1) | weir::drain());
+              }) == 0);
+    }
+}
