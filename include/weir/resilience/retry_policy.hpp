@@ -1,0 +1,127 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <limits>
+#include <random>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include <weir/executor/backend.hpp>
+
+namespace weir {
+
+/// What is random in a wait between two attempts, so that many clients that failed together do not return together.
+enum class jitter {
+    full, ///< anything from nothing to the whole wait
+    none, ///< nothing
+};
+
+/// Random numbers from 0 to 1: a standard generator, such as std::mt19937{seed}, or a function that gives a double.
+class random_numbers {
+public:
+    random_numbers() noexcept = default;
+
+    template <class G>
+        requires(!std::same_as<G, random_numbers> && std::copy_constructible<G> &&
+                 (std::uniform_random_bit_generator<G> || std::is_invocable_r_v<double, G&>))
+    random_numbers(G generator) {
+        if constexpr (std::uniform_random_bit_generator<G>) {
+            draw_ = [generator = std::move(generator)]() mutable { return from_bits(generator); };
+        } else {
+            draw_ = std::move(generator);
+        }
+    }
+
+    /// The next one. Without a generator: of one that this thread has, differently seeded in each process.
+    double operator()() {
+        if (draw_) return draw_();
+        static thread_local std::mt19937_64 generator{std::random_device{}()};
+        return from_bits(generator);
+    }
+
+private:
+    template <class G>
+    static double from_bits(G& generator) {
+        return std::uniform_real_distribution<double>{}(generator);
+    }
+
+    std::function<double()> draw_;
+};
+
+/// How often to try, and how long to wait before the next attempt.
+///
+///     {.attempts = 5, .delay = 200ms}   // waits of at most 200, 400, 800 and 1600 ms
+///
+/// The waits grow from `delay` by `factor` up to `max_delay`; then jitter shortens each.
+struct retry_policy {
+    static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+
+    /// Attempts in a row that may fail, the first one included.
+    std::size_t attempts = 3;
+    duration delay = std::chrono::milliseconds{100};
+    double factor = 2;
+    duration max_delay = std::chrono::seconds{30};
+    weir::jitter jitter = weir::jitter::full;
+    random_numbers random = {};
+    /// Which errors are worth another attempt; all where it is empty.
+    std::function<bool(std::exception_ptr)> when = {};
+};
+
+namespace detail {
+
+/// Counts failures in a row and says what is to be done after each.
+class backoff {
+public:
+    /// @throws std::invalid_argument when the policy makes no sense
+    explicit backoff(retry_policy policy) : policy_{std::move(policy)}, wait_{policy_.delay} {
+        if (policy_.attempts == 0) throw std::invalid_argument{"weir::retry: policy.attempts is 0"};
+        if (policy_.delay < duration::zero()) throw std::invalid_argument{"weir::retry: policy.delay is negative"};
+        if (!(policy_.factor >= 1)) throw std::invalid_argument{"weir::retry: policy.factor is less than 1"};
+        if (policy_.max_delay < policy_.delay) {
+            throw std::invalid_argument{"weir::retry: policy.max_delay is less than policy.delay"};
+        }
+    }
+
+    /// After a failure: whether to try again.
+    bool again(const std::exception_ptr& error) {
+        if (failures_ != retry_policy::unlimited) ++failures_;
+        if (failures_ >= policy_.attempts && policy_.attempts != retry_policy::unlimited) return false;
+        return !policy_.when || policy_.when(error);
+    }
+
+    /// How long to wait before that.
+    duration wait() {
+        const duration longest = wait_;
+        wait_ = scaled(longest, policy_.factor, policy_.max_delay);
+        if (policy_.jitter == jitter::none) return longest;
+        return scaled(longest, policy_.random(), longest);
+    }
+
+    void succeeded() noexcept {
+        if (failures_ == 0) [[likely]]
+            return;
+        failures_ = 0;
+        wait_ = policy_.delay;
+    }
+
+private:
+    static duration scaled(duration d, double by, duration most) noexcept {
+        const double ticks = static_cast<double>(d.count()) * by;
+        if (!(ticks < static_cast<double>(most.count()))) return most;
+        return duration{static_cast<duration::rep>(std::max(ticks, 0.0))};
+    }
+
+    retry_policy policy_;
+    duration wait_;
+    std::size_t failures_ = 0;
+};
+
+} // namespace detail
+
+} // namespace weir

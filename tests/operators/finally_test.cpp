@@ -1,0 +1,183 @@
+#include <weir/operators/finally.hpp>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <source_location>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <allocations.hpp>
+
+#include <weir/operators/take.hpp>
+#include <weir/sink/count.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/source/fail.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/source/just.hpp>
+#include <weir/source/never.hpp>
+#include <weir/testing/contract.hpp>
+#include <weir/testing/marbles.hpp>
+
+using weir::testing::virtual_executor;
+
+namespace {
+
+/// What the executor was told, and where it came from.
+struct reports {
+    explicit reports(weir::executor& ex) {
+        ex.on_error([this](std::exception_ptr error, std::source_location place) {
+            try {
+                std::rethrow_exception(error);
+            } catch (const std::exception& e) {
+                messages.emplace_back(e.what());
+            }
+            lines.push_back(place.line());
+        });
+    }
+
+    std::vector<std::string> messages;
+    std::vector<unsigned> lines;
+};
+
+} // namespace
+
+TEST_SUITE("operators/finally") {
+    TEST_CASE("items, end and errors pass") {
+        weir::testing::marbles m;
+        CHECK(m.play(m.hot("-a-[bc]-|") | weir::finally([] {})) == "-a-[bc]-|");
+        CHECK(m.play(m.cold("a-#") | weir::finally([] {})) == "a-#");
+        CHECK(m.play(m.cold("#") | weir::finally([] {})) == "#");
+    }
+
+    TEST_CASE("the function is called once, when the stream has ended") {
+        virtual_executor ex;
+        int calls = 0;
+        weir::testing::probe<int> source;
+        weir::testing::probe_sink sink{ex, source.stream() | weir::finally([&] {
+                                               ++calls;
+                                               CHECK(source.dropped());
+                                           })};
+        sink.request();
+        source.push(1);
+        ex.run_ready();
+        CHECK(calls == 0);
+        source.end();
+        ex.run_ready();
+        CHECK(sink.ended());
+        CHECK(calls == 1);
+        sink.drop();
+        CHECK(calls == 1);
+    }
+
+    TEST_CASE("the function is called once, when the stream has failed") {
+        virtual_executor ex;
+        int calls = 0;
+        weir::testing::probe<int> source;
+        weir::testing::probe_sink sink{ex, source.stream() | weir::finally([&] {
+                                               ++calls;
+                                               CHECK(source.dropped());
+                                           })};
+        sink.request();
+        source.fail(std::make_exception_ptr(std::runtime_error{"up"}));
+        ex.run_ready();
+        CHECK(sink.error_message() == "up");
+        CHECK(calls == 1);
+        sink.drop();
+        CHECK(calls == 1);
+    }
+
+    TEST_CASE("the function is called once, when the stream is dropped, while it waits or not") {
+        virtual_executor ex;
+        int calls = 0;
+        weir::testing::probe<int> source;
+        weir::testing::probe_sink sink{ex, source.stream() | weir::finally([&] {
+                                               ++calls;
+                                               CHECK(source.dropped());
+                                           })};
+        sink.request();
+        ex.run_ready();
+        CHECK(calls == 0);
+        sink.drop();
+        CHECK(calls == 1);
+        ex.run(weir::iota(0, 9) | weir::finally([&] { ++calls; }) | weir::take(2) | weir::drain());
+        CHECK(calls == 2);
+    }
+
+    TEST_CASE("the function is called once, when the stream is dropped before its first poll, wherever it was moved") {
+        int calls = 0;
+        {
+            auto stream = weir::just(1) | weir::finally([&] { ++calls; });
+            auto moved = std::make_unique<decltype(stream)>(std::move(stream));
+            auto pipeline = std::move(*moved) | weir::take(1) | weir::count();
+            moved.reset();
+            CHECK(calls == 0);
+        }
+        CHECK(calls == 1);
+    }
+
+    TEST_CASE("an operator that never met a stream calls nothing") {
+        int calls = 0;
+        static_cast<void>(weir::finally([&] { ++calls; }));
+        CHECK(calls == 0);
+    }
+
+    TEST_CASE("an exception from the function at the end is the stream's error") {
+        virtual_executor ex;
+        const reports told{ex};
+        CHECK_THROWS_WITH(
+            ex.run(weir::just(1) | weir::finally([] { throw std::runtime_error{"cleanup"}; }) | weir::drain()),
+            "cleanup");
+        CHECK(told.messages.empty());
+    }
+
+    TEST_CASE("if the function throws while another error is on its way, the first error is delivered and the second "
+              "goes to the executor's handler") {
+        virtual_executor ex;
+        const reports told{ex};
+        const unsigned here = std::source_location::current().line();
+        CHECK_THROWS_WITH(ex.run(weir::fail<int>(std::runtime_error{"first"}) |
+                                 weir::finally([] { throw std::runtime_error{"second"}; }) | weir::drain()),
+                          "first");
+        CHECK(told.messages == std::vector<std::string>{"second"});
+        REQUIRE(told.lines.size() == 1);
+        CHECK(told.lines[0] > here);
+        CHECK(told.lines[0] < here + 6);
+    }
+
+    TEST_CASE("if the function throws while the stream is dropped, the executor's handler is told") {
+        virtual_executor ex;
+        const reports told{ex};
+        weir::testing::probe_sink sink{ex,
+                                       weir::never<int>() | weir::finally([] { throw std::runtime_error{"late"}; })};
+        sink.request();
+        ex.run_ready();
+        sink.drop();
+        CHECK(told.messages == std::vector<std::string>{"late"});
+    }
+
+    TEST_CASE("several are called from the inside out") {
+        virtual_executor ex;
+        std::string order;
+        ex.run(weir::just(1) | weir::finally([&] { order += 'a'; }) | weir::finally([&] { order += 'b'; }) |
+               weir::drain());
+        CHECK(order == "ab");
+        order.clear();
+        ex.run(weir::iota(0) | weir::finally([&] { order += 'a'; }) | weir::finally([&] { order += 'b'; }) |
+               weir::take(1) | weir::drain());
+        CHECK(order == "ab");
+    }
+
+    TEST_CASE("it keeps the common contract") {
+        CHECK(weir::testing::check_contract([] { return weir::finally([] {}); }) == "");
+    }
+
+    TEST_CASE("no allocation an item") {
+        CHECK(support::allocations_for_more_items([](int n) {
+                  virtual_executor ex;
+                  ex.run(weir::iota(0, n) | weir::finally([] {}) | weir::drain());
+              }) == 0);
+    }
+}

@@ -1,0 +1,322 @@
+#include <weir/source/retry.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <allocations.hpp>
+
+#include <weir/async_stream.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/operators/concat.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/take.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/sink/to.hpp>
+#include <weir/source/fail.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/source/just.hpp>
+#include <weir/testing/marbles.hpp>
+#include <weir/testing/probe.hpp>
+
+using namespace std::chrono_literals;
+using weir::testing::virtual_executor;
+
+namespace {
+
+/// Makes a cold stream of the next diagram at each call.
+auto in_turn(weir::testing::marbles& m, std::vector<std::string> diagrams) {
+    return
+        [&m, diagrams = std::move(diagrams), next = std::size_t{0}]() mutable { return m.cold(diagrams.at(next++)); };
+}
+
+weir::async_stream<int> fails_for_ever() {
+    throw std::runtime_error{"again"};
+    co_return;
+}
+
+} // namespace
+
+TEST_SUITE("source/retry") {
+    TEST_CASE("when a stream fails, the next one comes after the delay") {
+        weir::testing::marbles m;
+        const weir::retry_policy policy{.delay = m.ticks(2), .jitter = weir::jitter::none};
+        CHECK(m.play(weir::retry(in_turn(m, {"a-#", "b-c|"}), policy)) == "a---b-c|");
+        CHECK(m.play(weir::retry(in_turn(m, {"#", "b|"}), policy)) == "--b|");
+        CHECK(m.play(weir::retry(in_turn(m, {"a-b|", "c|"}), policy)) == "a-b|");
+        CHECK(m.play(weir::retry(in_turn(m, {"|"}), policy)) == "|");
+    }
+
+    TEST_CASE("the delays grow by the factor, up to the longest") {
+        weir::testing::marbles m;
+        const weir::retry_policy policy{
+            .attempts = 6, .delay = m.ticks(1), .factor = 2, .max_delay = m.ticks(4), .jitter = weir::jitter::none};
+        //                                                                       1 2   4     4     4
+        CHECK(m.play(weir::retry(in_turn(m, {"#", "#", "#", "#", "#", "a|"}), policy)) == "---------------a|");
+        virtual_executor ex;
+        std::vector<weir::duration> when;
+        const auto note = [&] {
+            when.push_back(ex.elapsed());
+            return weir::fail<int>(std::runtime_error{"no"});
+        };
+        CHECK_THROWS_WITH(ex.run(weir::retry(note, policy) | weir::drain()), "no");
+        CHECK(when == std::vector<weir::duration>{0ms, 1ms, 3ms, 7ms, 11ms, 15ms});
+    }
+
+    TEST_CASE("the error of the last attempt passes as it is") {
+        weir::testing::marbles m;
+        m.error('X', std::runtime_error{"first"});
+        m.error('Y', std::out_of_range{"second"});
+        const weir::retry_policy policy{.attempts = 2, .delay = m.ticks(1), .jitter = weir::jitter::none};
+        CHECK(m.play(weir::retry(in_turn(m, {"X", "Y"}), policy)) == "-Y");
+        CHECK(m.play(weir::retry(in_turn(m, {"X"}), {.attempts = 1})) == "X");
+    }
+
+    TEST_CASE("attempts and delays begin anew after an item was delivered") {
+        weir::testing::marbles m;
+        const weir::retry_policy policy{.attempts = 3, .delay = m.ticks(1), .jitter = weir::jitter::none};
+        CHECK(m.play(weir::retry(in_turn(m, {"#", "#", "a#", "#", "b|"}), policy)) == "---a---b|");
+        CHECK(m.play(weir::retry(in_turn(m, {"#", "#", "a#", "#", "#"}), policy)) == "---a---#");
+    }
+
+    TEST_CASE("attempts may be unlimited") {
+        virtual_executor ex;
+        int calls = 0;
+        const auto succeed_at_last = [&]() -> weir::async_stream<int> {
+            if (++calls < 10'000) throw std::runtime_error{"again"};
+            return weir::just(calls);
+        };
+        CHECK(ex.run(weir::retry(succeed_at_last,
+                                 {.attempts = weir::retry_policy::unlimited, .delay = 0ms, .max_delay = 0ms}) |
+                     weir::to<std::vector>()) == std::vector{10'000});
+        CHECK(ex.elapsed() == 0ms);
+        CHECK(ex.stats().turns >= 10'000);
+    }
+
+    TEST_CASE("delays that grow for ever stay at the longest") {
+        virtual_executor ex;
+        int calls = 0;
+        const auto fail_a_lot = [&]() -> weir::async_stream<int> {
+            if (++calls <= 1000) throw std::runtime_error{"again"};
+            return weir::just(1);
+        };
+        ex.run(weir::retry(fail_a_lot, {.attempts = weir::retry_policy::unlimited,
+                                        .delay = 1ns,
+                                        .factor = 1e9,
+                                        .max_delay = 1h,
+                                        .jitter = weir::jitter::none}) |
+               weir::drain());
+        CHECK(ex.elapsed() == 1ns + 1s + 998 * 1h);
+    }
+
+    TEST_CASE("full jitter draws each wait from nothing to the whole delay") {
+        const auto waits = [](weir::random_numbers random) {
+            virtual_executor ex;
+            std::vector<weir::duration> when;
+            const auto note = [&] {
+                when.push_back(ex.elapsed());
+                return weir::fail<int>(1);
+            };
+            CHECK_THROWS(ex.run(weir::retry(note, {.attempts = 4, .delay = 100ms, .random = random}) | weir::drain()));
+            return when;
+        };
+        CHECK(waits([] { return 0.0; }) == std::vector<weir::duration>{0ms, 0ms, 0ms, 0ms});
+        CHECK(waits([] { return 0.5; }) == std::vector<weir::duration>{0ms, 50ms, 150ms, 350ms});
+        CHECK(waits([] { return 1.0; }) == std::vector<weir::duration>{0ms, 100ms, 300ms, 700ms});
+        CHECK(waits([] { return 7.0; }) == std::vector<weir::duration>{0ms, 100ms, 300ms, 700ms});
+
+        const auto drawn = waits(std::mt19937{1});
+        CHECK(drawn == waits(std::mt19937{1}));
+        CHECK(drawn != waits(std::mt19937{2}));
+        weir::duration most = 100ms;
+        for (std::size_t i = 1; i != drawn.size(); ++i, most *= 2) {
+            CHECK(drawn[i] - drawn[i - 1] >= 0ms);
+            CHECK(drawn[i] - drawn[i - 1] <= most);
+        }
+        const auto unseeded = waits({});
+        CHECK(unseeded.back() > 0ms);
+        CHECK(unseeded.back() <= 700ms);
+    }
+
+    TEST_CASE("a generator of 32 bits reaches the whole of the range") {
+        weir::random_numbers random{std::mt19937{3}};
+        double most = 0;
+        for (int i = 0; i != 1000; ++i) most = std::max(most, random());
+        CHECK(most > 0.9);
+        CHECK(most <= 1);
+    }
+
+    TEST_CASE("an error that the predicate does not want passes at once") {
+        virtual_executor ex;
+        int calls = 0;
+        const auto refused = [&] {
+            ++calls;
+            return weir::fail<int>(std::system_error{13, std::generic_category()});
+        };
+        const auto is_runtime_error_of_code = [](int code) {
+            return [code](std::exception_ptr error) {
+                try {
+                    std::rethrow_exception(error);
+                } catch (const std::system_error& e) {
+                    return e.code().value() == code;
+                }
+            };
+        };
+        CHECK_THROWS_AS(ex.run(weir::retry(refused, {.when = is_runtime_error_of_code(12)}) | weir::drain()),
+                        std::system_error);
+        CHECK(calls == 1);
+        CHECK_THROWS_AS(
+            ex.run(weir::retry(refused, {.attempts = 4, .when = is_runtime_error_of_code(13)}) | weir::drain()),
+            std::system_error);
+        CHECK(calls == 5);
+    }
+
+    TEST_CASE("an exception from the predicate ends the stream") {
+        virtual_executor ex;
+        CHECK_THROWS_WITH(
+            ex.run(weir::retry([] { return weir::fail<int>(1); },
+                               {.when = [](std::exception_ptr) -> bool { throw std::runtime_error{"when"}; }}) |
+                   weir::drain()),
+            "when");
+    }
+
+    TEST_CASE("an exception from the factory is a failed attempt") {
+        virtual_executor ex;
+        int calls = 0;
+        const auto make = [&] {
+            if (++calls < 3) throw std::runtime_error{"not yet"};
+            return weir::just(calls);
+        };
+        CHECK(ex.run(weir::retry(make, {.attempts = 3}) | weir::to<std::vector>()) == std::vector{3});
+        calls = -10;
+        CHECK_THROWS_WITH(ex.run(weir::retry(make, {.attempts = 3}) | weir::drain()), "not yet");
+    }
+
+    TEST_CASE("what failed is dropped before the wait, and the wait is over when the stream is dropped") {
+        virtual_executor ex;
+        weir::testing::probe<int> source;
+        source.fail(std::make_exception_ptr(std::runtime_error{"no"}));
+        int calls = 0;
+        weir::testing::probe_sink sink{ex, weir::retry(
+                                               [&] {
+                                                   ++calls;
+                                                   return source.stream();
+                                               },
+                                               {.delay = 1h, .max_delay = 1h, .jitter = weir::jitter::none})};
+        sink.request();
+        ex.run_ready();
+        CHECK(calls == 1);
+        CHECK(source.dropped());
+        CHECK(ex.timers().size() == 1);
+        sink.drop();
+        CHECK(ex.timers().size() == 0);
+    }
+
+    TEST_CASE("dropping it drops the stream that runs") {
+        virtual_executor ex;
+        weir::testing::probe<int> source;
+        weir::testing::probe_sink sink{ex, weir::retry([&] { return source.stream(); })};
+        sink.request();
+        ex.run_ready();
+        CHECK(source.waiting());
+        sink.drop();
+        CHECK(source.dropped());
+        CHECK_FALSE(source.waiting());
+    }
+
+    TEST_CASE("nothing is made before the first poll, and a spurious poll while it waits does no harm") {
+        virtual_executor ex;
+        int calls = 0;
+        const auto make = [&] {
+            ++calls;
+            return weir::fail<int>(1);
+        };
+        weir::testing::probe_sink sink{ex,
+                                       weir::retry(make, {.attempts = 2, .delay = 1s, .jitter = weir::jitter::none})};
+        ex.run_ready();
+        CHECK(calls == 0);
+        sink.request(1);
+        ex.run_ready();
+        CHECK(calls == 1);
+        ex.advance(999ms);
+        CHECK(calls == 1);
+        ex.advance(1ms);
+        CHECK(calls == 2);
+        CHECK(sink.failed());
+    }
+
+    TEST_CASE("retry above a failing downstream map does not make the source again: the exception belongs to "
+              "downstream") {
+        virtual_executor ex;
+        int calls = 0;
+        CHECK_THROWS_WITH(ex.run(weir::retry([&] {
+                                     ++calls;
+                                     return weir::iota(0, 3);
+                                 }) |
+                                 weir::map([](int) -> int { throw std::runtime_error{"downstream"}; }) | weir::drain()),
+                          "downstream");
+        CHECK(calls == 1);
+    }
+
+    TEST_CASE("take(2) satisfied inside a retried source ends normally: the predicate is never called and the source "
+              "does not get beyond its second item") {
+        virtual_executor ex;
+        int emitted = 0;
+        int asked = 0;
+        const auto source = [](int& count) -> weir::async_stream<int> {
+            for (;;) {
+                ++count;
+                co_yield int{count};
+                if (count == 2) throw std::runtime_error{"beyond"};
+            }
+        };
+        const auto items =
+            ex.run(weir::retry([&] { return source(emitted) | weir::take(2); }, {.when =
+                                                                                     [&](std::exception_ptr) {
+                                                                                         ++asked;
+                                                                                         return true;
+                                                                                     }}) |
+                   weir::to<std::vector>());
+        CHECK(items == std::vector{1, 2});
+        CHECK(emitted == 2);
+        CHECK(asked == 0);
+    }
+
+    TEST_CASE("the captures of a coroutine lambda live as long as the streams that it makes") {
+        virtual_executor ex;
+        const auto words = ex.run(weir::retry([text = std::string(40, 'x')]() -> weir::async_stream<std::string> {
+                                      co_await weir::sleep_for(1ms);
+                                      co_yield std::string{text};
+                                  }) |
+                                  weir::to<std::vector>());
+        CHECK(words == std::vector{std::string(40, 'x')});
+    }
+
+    TEST_CASE("a policy that makes no sense is rejected when the pipeline is built") {
+        const auto build = [](weir::retry_policy policy) {
+            return [policy] { static_cast<void>(weir::retry(&fails_for_ever, policy)); };
+        };
+        CHECK_THROWS_WITH_AS(build({.attempts = 0})(), "weir::retry: policy.attempts is 0", std::invalid_argument);
+        CHECK_THROWS_WITH_AS(build({.delay = -1ms})(), "weir::retry: policy.delay is negative", std::invalid_argument);
+        CHECK_THROWS_WITH_AS(build({.factor = 0.5})(), "weir::retry: policy.factor is less than 1",
+                             std::invalid_argument);
+        CHECK_THROWS_WITH_AS(build({.delay = 1min})(), "weir::retry: policy.max_delay is less than policy.delay",
+                             std::invalid_argument);
+        CHECK_NOTHROW(build({})());
+    }
+
+    TEST_CASE("no allocation an item") {
+        CHECK(support::allocations_for_more_items([](int n) {
+                  virtual_executor ex;
+                  ex.run(weir::retry([n] { return weir::iota(0, n); }) | weir::drain());
+              }) == 0);
+    }
+}
