@@ -31,6 +31,7 @@
 #include <weir/source/accept.hpp>
 #include <weir/source/empty.hpp>
 #include <weir/source/fail.hpp>
+#include <weir/source/follow.hpp>
 #include <weir/source/from_callback.hpp>
 #include <weir/source/from_range.hpp>
 #include <weir/source/generate.hpp>
