@@ -1,0 +1,119 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/closure.hpp>
+#include <weir/core/liveness.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/core/waker.hpp>
+
+namespace weir {
+
+/// The items of the stream that a function made of the newest item of an upstream.
+template <stream S, class F>
+class switch_map_stream {
+    using inner_t = std::invoke_result_t<F&, item_t<S>>;
+
+public:
+    using value_type = item_t<inner_t>;
+
+    switch_map_stream(S upstream, F f) : f_{std::move(f)}, upstream_{std::move(upstream)} {}
+
+    poll<value_type> poll_next(context& cx) {
+        const detail::liveness::watch self{liveness_};
+        try {
+            for (;;) {
+                if (upstream_ready_ && upstream_) {
+                    turn_to_newest(cx, self);
+                    if (self.gone()) return pending;
+                }
+                if (inner_) {
+                    // Polled before upstream is asked again: an upstream that is always ready must not keep every
+                    // inner stream from saying anything.
+                    auto item = inner_->poll_next(cx);
+                    if (item.is_item() || self.gone()) return item;
+                    if (item.is_done()) drop_inner();
+                }
+                if (!upstream_ready_ || !upstream_) break;
+                if (!cx.spend()) return cx.yield();
+            }
+        } catch (...) {
+            if (!self.gone()) drop();
+            throw;
+        }
+        if (!inner_ && !upstream_) return done;
+        consumer_.arm(cx.wk);
+        return pending;
+    }
+
+private:
+    void turn_to_newest(context& cx, const detail::liveness::watch& self) {
+        upstream_waker_.bind(*this, cx.wk.queue());
+        context own{cx, upstream_waker_};
+        auto newest = upstream_->poll_next(own);
+        if (self.gone()) return;
+        upstream_ready_ = newest.is_item();
+        if (newest.is_done()) upstream_.reset();
+        if (!newest.is_item()) return;
+        drop_inner();
+        item_.emplace(*std::move(newest));
+        auto made = std::invoke(f_, *std::move(item_));
+        if (!self.gone()) inner_.emplace(std::move(made));
+    }
+
+    void upstream_woken() noexcept {
+        upstream_ready_ = true;
+        consumer_.wake();
+    }
+
+    void drop_inner() noexcept {
+        inner_.reset();
+        item_.reset();
+    }
+    void drop() noexcept {
+        drop_inner();
+        upstream_.reset();
+    }
+
+    [[no_unique_address]] F f_;
+    std::optional<S> upstream_;
+    std::optional<item_t<S>> item_; // as long as the inner stream, which may refer to it
+    std::optional<inner_t> inner_;
+    waker_slot consumer_;
+    detail::member_waker<switch_map_stream, &switch_map_stream::upstream_woken> upstream_waker_;
+    detail::liveness liveness_;
+    bool upstream_ready_ = true;
+};
+
+struct switch_map_fn : operator_needs_its_arguments_in_parentheses {
+    template <class F>
+    constexpr auto operator()(F f) const {
+        return closure{[f = std::move(f)]<class S>(S upstream) mutable {
+            if constexpr (!stream<S>) {
+                static_assert(detail::always_false<S>, "weir::switch_map(f): what is left of | is not a stream");
+            } else if constexpr (!detail::gives_stream<F&, item_t<S>>) {
+                static_assert(detail::always_false<S>,
+                              "weir::switch_map(f): f cannot be called with an item, or does not give a stream");
+            } else {
+                return switch_map_stream<S, F>{std::move(upstream), std::move(f)};
+            }
+        }};
+    }
+};
+
+/// switch_map(f): the items of the stream f(a), until b comes, then those of f(b), and so on.
+///
+///     in             --a----b--------|
+///     switch_map(f)  ---1-2--1-2-3-4-|     where f makes -1-2-3-4|
+///
+/// Upstream is asked at once for the item after the one whose stream runs. When it comes, the old inner stream is
+/// dropped before f makes the new one; what it had not yet given is lost by design.
+///
+/// Ends when upstream and the last inner stream have. Fails at once with upstream, with an inner stream and with f: the
+/// newest of upstream replaces what was there, and so does its error.
+inline constexpr switch_map_fn switch_map{};
+
+} // namespace weir
