@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -217,6 +218,26 @@ TEST_SUITE("operators/buffer") {
         ex.run_ready();
         CHECK(sink.items() == numbers{0, 1});
         CHECK(sink.error_message() == "on_drop");
+    }
+
+    TEST_CASE("upstream may drop the pipeline that it belongs to") {
+        virtual_executor ex;
+        probe<int> source;
+        std::function<void()> drop;
+        std::optional work{ex.spawn(source.stream() | weir::map([&drop](int i) {
+                                        if (i == 2) drop(); // and this function with it
+                                        return i;
+                                    }) |
+                                    weir::buffer(4) | weir::for_each([](int) {}))};
+        drop = [&work] { work.reset(); };
+        ex.run_ready();
+        for (int i = 0; i != 3; ++i) {
+            CHECK_FALSE(source.dropped());
+            source.push(i);
+            ex.run_ready();
+        }
+        CHECK(source.dropped());
+        CHECK(ex.idle());
     }
 
     TEST_CASE("it overlaps the work of its source with that of its consumer") {

@@ -12,6 +12,7 @@
 
 #include <allocations.hpp>
 #include <arrivals.hpp>
+#include <manual_clock.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/source/iota.hpp>
@@ -22,6 +23,7 @@
 using namespace std::chrono_literals;
 using weir::testing::check_contract;
 using weir::testing::marbles;
+using weir::testing::probe_sink;
 using chunks = std::vector<std::vector<int>>;
 
 TEST_SUITE("operators/chunk") {
@@ -77,7 +79,7 @@ TEST_SUITE("operators/chunk") {
     TEST_CASE("after a long stall without demand nothing is lost and nothing fails") {
         weir::testing::virtual_executor ex;
         weir::testing::probe<int> source;
-        weir::testing::probe_sink sink{ex, source.stream() | weir::chunk(3, 10ms)};
+        probe_sink sink{ex, source.stream() | weir::chunk(3, 10ms)};
         sink.request(1);
         ex.run_ready();
         source.push(1);
@@ -107,6 +109,20 @@ TEST_SUITE("operators/chunk") {
         ex.advance(1h);
         source.push(2);
         CHECK(*stream.poll_next(cx) == std::vector{1, 2});
+    }
+
+    TEST_CASE("a source that is slow but always ready does not hold a chunk back for ever") {
+        support::manual_executor ex;
+        probe_sink sink{ex, weir::iota(0) | weir::map([&](int i) {
+                                ex.stall(1ms);
+                                return i;
+                            }) | weir::chunk(1'000'000, 10s)};
+        sink.request(1);
+        while (sink.items().empty() && ex.now().time_since_epoch() < 100s) ex.turn();
+        REQUIRE(sink.items().size() == 1);
+        CHECK(sink.items()[0].size() >= 10'000);
+        CHECK(sink.items()[0].size() < 13'000);
+        sink.drop();
     }
 
     TEST_CASE("it agrees with range-v3") {

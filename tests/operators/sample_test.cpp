@@ -107,6 +107,17 @@ TEST_SUITE("operators/sample") {
         CHECK(ex.timers().size() == 1);
     }
 
+    TEST_CASE("a source that is always ready is asked without a pause, and starves nobody") {
+        virtual_executor ex;
+        probe_sink endless{ex, weir::iota(0) | weir::sample(1s)};
+        endless.request();
+        for (int turns = 0; turns != 5; ++turns) ex.turn(ex.now());
+        endless.drop();
+        numbers seen;
+        ex.run(weir::iota(0, 5000) | weir::sample(1s) | weir::for_each([&](int i) { seen.push_back(i); }));
+        CHECK(seen == numbers{4999});
+    }
+
     TEST_CASE("no allocation an item") {
         CHECK(support::allocations_for_more_items([&](int n) {
                   virtual_executor ex;

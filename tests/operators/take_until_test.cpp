@@ -116,6 +116,15 @@ TEST_SUITE("operators/take_until") {
     TEST_CASE("if the stop signal is withdrawn before it comes, the stream runs on to its natural end") {
         marbles m;
         CHECK(m.play(m.hot("a--b--c--d--|") | weir::take_until(m.hot("----|"))) == "a--b--c--d--|");
+        virtual_executor ex;
+        probe<int> source;
+        probe<int> signal;
+        probe_sink sink{ex, source.stream() | weir::take_until(signal.stream())};
+        sink.request();
+        signal.end();
+        ex.run_ready();
+        CHECK(signal.dropped());
+        CHECK_FALSE(sink.finished());
         marbles token;
         std::optional<std::stop_source> stop{std::in_place};
         auto stream = token.hot("a--b--|") | weir::take_until(stop->get_token());

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <allocations.hpp>
+#include <manual_clock.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/sink/for_each.hpp>
@@ -88,6 +89,33 @@ TEST_SUITE("operators/throttle") {
         REQUIRE(at.size() > 200);
         CHECK(at[0] == 3ms);
         for (std::size_t i = 1; i != 200; ++i) CHECK(at[i] - at[i - 1] == 10ms);
+    }
+
+    TEST_CASE("turns that come late do not make it drift, and long stalls are not made up for") {
+        support::manual_executor ex;
+        probe<int> source;
+        probe_sink sink{ex, source.stream() | weir::throttle(10ms)};
+        sink.request();
+        source.push(0);
+        source.push(1);
+        ex.run_ready();
+        CHECK(sink.items() == numbers{0});
+        ex.run_after(13ms); // 1 was due at 10
+        CHECK(sink.items() == numbers{0, 1});
+        source.push(2);
+        ex.run_after(6ms); // 19
+        CHECK(sink.items() == numbers{0, 1});
+        ex.run_after(1ms);
+        CHECK(sink.items() == numbers{0, 1, 2});
+        source.push(3);
+        ex.run_ready();
+        ex.run_after(105ms); // 125: 3 was due at 30
+        CHECK(sink.items() == numbers{0, 1, 2, 3});
+        source.push(4);
+        ex.run_after(9ms);
+        CHECK(sink.items() == numbers{0, 1, 2, 3});
+        ex.run_after(1ms);
+        CHECK(sink.items() == numbers{0, 1, 2, 3, 4});
     }
 
     TEST_CASE("with no time at all every item comes through") {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <allocations.hpp>
+#include <manual_clock.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/sink/for_each.hpp>
@@ -90,6 +91,23 @@ TEST_SUITE("source/interval") {
         ex.run(weir::interval(7ms) | weir::take(1000) | weir::for_each([&](auto) { at.push_back(ex.elapsed()); }));
         CHECK(at.front() == 7ms);
         CHECK(at.back() == 7s);
+    }
+
+    TEST_CASE("turns that come late do not make it drift") {
+        support::manual_executor ex;
+        weir::testing::probe_sink sink{ex, weir::interval(10ms)};
+        sink.request();
+        ex.run_ready();
+        ex.run_after(13ms);
+        CHECK(sink.items() == numbers{0});
+        ex.run_after(6ms);
+        CHECK(sink.items() == numbers{0});
+        ex.run_after(1ms);
+        CHECK(sink.items() == numbers{0, 1});
+        ex.run_after(35ms); // 55
+        CHECK(sink.items() == numbers{0, 1, 4});
+        ex.run_after(5ms);
+        CHECK(sink.items() == numbers{0, 1, 4, 5});
     }
 
     TEST_CASE("without demand no timer is armed") {
