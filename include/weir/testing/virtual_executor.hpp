@@ -8,7 +8,7 @@ namespace weir::testing {
 /// timers pass in no time, and always in the same order. It has no I/O.
 ///
 ///     weir::testing::virtual_executor ex;
-///     ex.run(weir::interval(1h) | weir::take(24) | weir::drain());   // returns at once; ex.elapsed() == 23h
+///     ex.run(weir::interval(1h) | weir::take(24) | weir::drain());   // returns at once; ex.elapsed() == 24h
 class virtual_executor : public executor {
 public:
     virtual_executor();
