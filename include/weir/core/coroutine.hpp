@@ -149,6 +149,9 @@ public:
     await_operation& operator=(const await_operation&) = delete;
 
     bool await_ready() {
+        // A coroutine that dropped itself ends here; what polled it may be gone.
+        if (promise_.dropped_) [[unlikely]]
+            return false;
         promise_.bind(promise_.cx_->wk.queue());
         context cx{*promise_.cx_, promise_};
         if (!cx.spend()) [[unlikely]] {

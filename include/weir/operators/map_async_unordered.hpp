@@ -1,0 +1,63 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <utility>
+
+#include <weir/core/closure.hpp>
+#include <weir/core/in_flight.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+/// The results of the operations that a function makes of the items of an upstream, as they complete.
+template <stream S, class F>
+class map_async_unordered_stream
+    : public detail::in_flight_stream<S, F, detail::operations, detail::delivery::as_ready> {
+public:
+    using map_async_unordered_stream::in_flight_stream::in_flight_stream;
+};
+
+struct map_async_unordered_fn : operator_needs_its_arguments_in_parentheses {
+    /// @throws std::invalid_argument when n is less than 1
+    template <std::integral N, class F>
+    constexpr auto operator()(N n, F f) const {
+        const std::size_t limit = detail::at_least_one(n, "weir::map_async_unordered(n, f): n must be at least 1");
+        return closure{[limit, f = std::move(f)]<class S>(S upstream) mutable {
+            if constexpr (!stream<S>) {
+                static_assert(detail::always_false<S>,
+                              "weir::map_async_unordered(n, f): what is left of | is not a stream");
+            } else if constexpr (!detail::gives_awaitable<F&, item_t<S>>) {
+                static_assert(detail::always_false<S>,
+                              "weir::map_async_unordered(n, f): f cannot be called with an item, or "
+                              "does not give a task or another awaitable");
+            } else {
+                return map_async_unordered_stream<S, F>{std::move(upstream), limit, std::move(f)};
+            }
+        }};
+    }
+    template <class F>
+    constexpr auto operator()(F) const {
+        static_assert(detail::always_false<F>,
+                      "weir::map_async_unordered(n, f): say how many operations may be in flight at once");
+    }
+};
+
+/// map_async_unordered(n, f): a -> co_await f(a), at most n of them in flight, as they complete.
+///
+///     in                         --4-1---5-----|
+///     map_async_unordered(2, f)  -----14------5|     where f(x) takes x ticks
+///
+/// From the first poll on, operations are started as long as fewer than n are in flight or wait for delivery, and run
+/// to their end, whether or not the consumer is busy.
+///
+/// f and what it captures stay where they are as long as an operation may use them; so does the item of an operation.
+///
+/// Ends with its upstream, after the last result. An error of upstream comes after the results of what was in flight. A
+/// failure of an operation or of f drops upstream and the other operations at once; results that were complete come
+/// before it.
+///
+/// @param n  operations at a time, > 0
+inline constexpr map_async_unordered_fn map_async_unordered{};
+
+} // namespace weir
