@@ -15,7 +15,7 @@ LISTS = [
     ("weir_tests", "tests", ["*/*_test.cpp", "*/**/*_test.cpp"], ["support/*", "compile_fail/*", "consume/*", "hygiene/*"]),
     ("weir_test_support", "tests", ["support/*.cpp"], []),
     ("weir_compile_fail", "tests/compile_fail", ["*.cpp"], []),
-    ("weir_examples", "examples", ["*.cpp"], []),
+    ("weir_examples", "examples", ["*.cpp", "*/main.cpp"], []),
     ("weir_perf", "perf", ["*.cpp"], []),
 ]
 

@@ -1,0 +1,203 @@
+// Reads several logs, pipes and standard input at once and reports on all of them: one pipeline from bytes to a summary.
+//
+//     log_report [--follow] [--json] [--idle-timeout SECONDS] PATH... | -
+//
+// The logs are access logs of web servers (parse.hpp says what counts as an entry). Memory does not grow with their
+// length (tally.hpp says what becomes of very many different paths). SIGINT and SIGTERM end it with the report on what
+// was read by then.
+//
+// Exit status: 0; 1 when an input cannot be read, after the report on the others; 2 for wrong arguments.
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <unistd.h>
+
+#include <weir/weir.hpp>
+
+#include "parse.hpp"
+#include "report.hpp"
+#include "tally.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+struct options {
+    bool follow = false;
+    bool json = false;
+    std::string idle_seconds;
+    weir::duration idle_timeout = weir::duration::max();
+    std::vector<std::string> paths;
+};
+
+/// Notes and progress on stderr.
+class console {
+public:
+    void note(std::string_view text) {
+        clear_progress();
+        std::cerr << "log_report: " << text << '\n';
+    }
+
+    void malformed(std::string_view file, std::uint64_t number, std::string_view line) {
+        if (++malformed_ > 3) return;
+        note(printable(file, 200) + ':' + std::to_string(number) + ": malformed: " + printable(line));
+    }
+
+    void progress(const tally& so_far) const {
+        std::cerr << '\r' << so_far.lines << " lines, " << so_far.malformed << " malformed" << std::flush;
+    }
+    void clear_progress() const {
+        if (on_terminal) std::cerr << "\r\033[K";
+    }
+
+    const bool on_terminal = ::isatty(STDERR_FILENO) == 1;
+
+private:
+    int malformed_ = 0;
+};
+
+/// What the parts of the pipeline share. All of it runs on one thread.
+struct session {
+    options wanted;
+    console err;
+    tally counts;
+    bool failed = false;
+};
+
+/// A line, and what it says, which refers to it.
+struct entry {
+    weir::bytes line;
+    std::optional<hit> content;
+};
+
+/// One input. If it fails it ends with a message, and the others go on.
+template <weir::stream Bytes>
+weir::async_stream<entry> entries(Bytes bytes, std::string name, session& s) {
+    auto read_entry = [&s, name = std::move(name), number = std::uint64_t{0}](weir::bytes line) mutable {
+        ++number;
+        auto content = parse(line);
+        if (!content) s.err.malformed(name, number, line);
+        return entry{std::move(line), content};
+    };
+    auto give_up = [&s](const std::system_error& e) {
+        s.failed = true;
+        s.err.note(e.what());
+        return weir::empty<entry>();
+    };
+    // One byte more than a line may have tells one that is too long.
+    auto all = std::move(bytes) | weir::lines({.limit = longest_line + 1, .on_long = weir::long_lines::truncate});
+    return std::move(all) | weir::map(std::move(read_entry)) | weir::on_error_resume<std::system_error>(give_up);
+}
+
+weir::async_stream<entry> open(const std::string& path, session& s) {
+    if (path == "-") return entries(weir::read(weir::standard_input()), "standard input", s);
+    if (s.wanted.follow) return entries(weir::follow(path), path, s);
+    return entries(weir::read(path), path, s);
+}
+
+weir::task<> report(session& s) {
+    auto open_input = [&s](const std::string& path) { return open(path, s); };
+    auto count = [&s](const entry& e) {
+        s.counts.add(e.content);
+        return weir::unit{};
+    };
+    auto interrupted = weir::signals({SIGINT, SIGTERM}) | weir::inspect([&s](int) { s.err.note("interrupted"); });
+    // Not all of very many files at once, except those that do not end.
+    const std::size_t at_once = s.wanted.follow ? s.wanted.paths.size() : 32;
+
+    auto counted = weir::from_range(s.wanted.paths) |         // the inputs,
+                   weir::flat_map(at_once, open_input) |      // their entries as they come,
+                   weir::timeout(s.wanted.idle_timeout) |     // while they come,
+                   weir::take_until(std::move(interrupted)) | // until somebody has seen enough,
+                   weir::map(count);                          // counted.
+    try {
+        if (s.err.on_terminal) {
+            auto show = [&s](weir::unit) { s.err.progress(s.counts); };
+            co_await (std::move(counted) | weir::throttle(100ms) | weir::for_each(show));
+        } else {
+            co_await (std::move(counted) | weir::drain());
+        }
+    } catch (const weir::timed_out&) {
+        s.err.note("no input for " + s.wanted.idle_seconds + " s");
+    }
+
+    s.err.clear_progress();
+    for (const auto& [names, what] : {std::pair{&s.counts.paths, "paths"}, std::pair{&s.counts.clients, "clients"}}) {
+        if (names->error() == 0) continue;
+        s.err.note("top " + std::string{what} +
+                   " are approximate: there were too many to count each, and counts may be " +
+                   std::to_string(names->error()) + " too low");
+    }
+    std::string text = s.wanted.json ? json_report(s.counts) : text_report(s.counts);
+    co_await (weir::just(std::move(text)) | weir::write(weir::standard_output()));
+}
+
+struct wrong_usage : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+weir::duration seconds(const std::string& text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || !(value > 0 && value < 1e9)) {
+        throw wrong_usage{"--idle-timeout: not a number of seconds: " + text};
+    }
+    return std::chrono::ceil<weir::duration>(std::chrono::duration<double>{value});
+}
+
+options parse_arguments(const std::vector<std::string>& arguments) {
+    options o;
+    bool only_paths = false;
+    for (auto a = arguments.begin(); a != arguments.end(); ++a) {
+        if (only_paths || !a->starts_with('-') || *a == "-") {
+            o.paths.push_back(*a);
+        } else if (*a == "--") {
+            only_paths = true;
+        } else if (*a == "--follow") {
+            o.follow = true;
+        } else if (*a == "--json") {
+            o.json = true;
+        } else if (*a == "--idle-timeout") {
+            if (++a == arguments.end()) throw wrong_usage{"--idle-timeout: how many seconds?"};
+            o.idle_seconds = *a;
+            o.idle_timeout = seconds(*a);
+        } else {
+            throw wrong_usage{"no such option: " + *a};
+        }
+    }
+    if (o.paths.empty() && ::isatty(STDIN_FILENO) == 0) o.paths.emplace_back("-");
+    if (o.paths.empty()) throw wrong_usage{"no PATH"};
+    if (std::ranges::count(o.paths, "-") > 1) throw wrong_usage{"standard input can be read once"};
+    return o;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    session s;
+    try {
+        s.wanted = parse_arguments({argv + 1, argv + argc});
+        weir::run(report(s));
+    } catch (const wrong_usage& e) {
+        s.err.note(e.what());
+        std::cerr << "usage: log_report [--follow] [--json] [--idle-timeout SECONDS] PATH... | -\n";
+        return 2;
+    } catch (const std::exception& e) {
+        s.err.note(e.what());
+        return 1;
+    }
+    return s.failed ? 1 : 0;
+}

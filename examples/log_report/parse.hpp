@@ -1,0 +1,134 @@
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+/// What one line of an access log says. The views are into the line.
+struct hit {
+    std::string_view client;
+    std::string_view path;
+    std::uint64_t size;
+    std::uint16_t status;
+};
+
+/// No server writes longer ones: their buffers for a request's headers are 8 to 32 KiB.
+inline constexpr std::size_t longest_line = 64 * 1024;
+
+/// Reads a line from left to right; every step fails when what comes next is something else.
+class line_parser {
+public:
+    explicit line_parser(std::string_view line) noexcept : at_{line.data()}, end_{line.data() + line.size()} {}
+
+    bool at_end() const noexcept { return at_ == end_; }
+    bool skip(char c) noexcept {
+        if (at_end() || *at_ != c) return false;
+        ++at_;
+        return true;
+    }
+
+    /// What stands before the next c, at least one character; goes behind the c.
+    bool until(char c, std::string_view& text) noexcept {
+        const char* found = find(at_, c);
+        if (found == nullptr || found == at_) return false;
+        text = {at_, found};
+        at_ = found + 1;
+        return true;
+    }
+
+    /// What stands before the next c, and does not go behind it.
+    bool before(char c, std::string_view& text) noexcept {
+        const char* found = find(at_, c);
+        if (found == nullptr) return false;
+        text = {at_, found};
+        at_ = found;
+        return true;
+    }
+    std::string_view rest() const noexcept { return {at_, end_}; }
+
+    /// What stands in quotes. A backslash takes the next character along.
+    bool quoted(std::string_view& text) noexcept {
+        if (!skip('"')) return false;
+        for (const char* quote = find(at_, '"'); quote != nullptr; quote = find(quote + 1, '"')) {
+            const char* backslashes = quote;
+            while (backslashes != at_ && backslashes[-1] == '\\') --backslashes;
+            if ((quote - backslashes) % 2 == 0) {
+                text = {at_, quote};
+                at_ = quote + 1;
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// A number of at least `least` and at most `most` digits.
+    template <class T>
+    bool number(std::ptrdiff_t least, std::ptrdiff_t most, T& value) noexcept {
+        value = 0;
+        const char* begin = at_;
+        for (; !at_end() && *at_ >= '0' && *at_ <= '9'; ++at_) {
+            if (at_ - begin == most) return false;
+            value = static_cast<T>(value * 10 + static_cast<T>(*at_ - '0'));
+        }
+        return at_ - begin >= least;
+    }
+
+private:
+    const char* find(const char* from, char c) const noexcept {
+        return static_cast<const char*>(std::memchr(from, c, static_cast<std::size_t>(end_ - from)));
+    }
+
+    const char* at_;
+    const char* end_;
+};
+
+/// The second word of `GET /index.html?page=2 HTTP/1.1`, without the query. What is sent to a server need not be a
+/// request at all: if it is one word, that is the path.
+inline std::string_view path_of(std::string_view request) noexcept {
+    if (const std::size_t blank = request.find(' '); blank != request.npos) {
+        request.remove_prefix(blank + 1);
+        request = request.substr(0, request.find(' '));
+    }
+    return request.substr(0, request.find('?'));
+}
+
+/// An entry in Common or Combined Log Format, nothing if the line is none.
+///
+///     client ident user [date] "request" status size
+///     client ident user [date] "request" status size "referer" "agent"
+///
+/// After the agent and a blank anything may stand, since that is where people add fields. The size is `-` or has up to
+/// 15 digits. Carriage returns at the end of the line do not count.
+inline std::optional<hit> parse(std::string_view line) noexcept {
+    while (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.size() > longest_line) return std::nullopt;
+
+    hit h;
+    std::string_view front, request, referer, agent;
+    line_parser in{line};
+    if (!in.before('"', front) || !in.quoted(request)) return std::nullopt;
+
+    std::string_view ident, user;
+    line_parser names{front};
+    // The user's name may have blanks in it. In what is left the `[` is gone.
+    if (!names.until(' ', h.client) || !names.until(' ', ident) || !names.until('[', user) || user.size() < 2 ||
+        !user.ends_with(' ') || names.rest().size() < 3 || !names.rest().ends_with("] ")) {
+        return std::nullopt;
+    }
+    if (!in.skip(' ') || !in.number(3, 3, h.status) || !in.skip(' ')) return std::nullopt;
+    if (in.skip('-')) {
+        h.size = 0;
+    } else if (!in.number(1, 15, h.size)) {
+        return std::nullopt;
+    }
+    if (!in.at_end() &&
+        !(in.skip(' ') && in.quoted(referer) && in.skip(' ') && in.quoted(agent) && (in.at_end() || in.skip(' ')))) {
+        return std::nullopt;
+    }
+    h.path = path_of(request);
+    return h;
+}
