@@ -13,44 +13,21 @@
 
 namespace weir {
 
-/// An upstream with a function to call when it is over.
-template <stream S, class F>
-class finally_stream {
+namespace detail {
+
+/// A function that is called once, at the latest when this is destroyed.
+template <class F>
+class owed_call {
 public:
-    using value_type = item_t<S>;
+    owed_call(F f, std::source_location place) : f_{std::move(f)}, place_{place} {}
+    owed_call(owed_call&& other)
+        : f_{std::move(other.f_)}, place_{other.place_}, owed_{std::exchange(other.owed_, false)} {}
+    owed_call& operator=(owed_call&&) = delete;
+    ~owed_call() { call_and_report(); }
 
-    finally_stream(S upstream, F f, std::source_location place)
-        : f_{std::move(f)}, upstream_{std::in_place, std::move(upstream)}, place_{place} {}
-    finally_stream(finally_stream&& other)
-        : f_{std::move(other.f_)},
-          upstream_{std::move(other.upstream_)},
-          place_{other.place_},
-          owed_{std::exchange(other.owed_, false)} {}
-    finally_stream& operator=(finally_stream&&) = delete;
-    ~finally_stream() {
-        upstream_.reset();
-        call_and_report();
-    }
+    /// Who is told of what goes wrong when nobody else is.
+    void report_to(executor& ex) noexcept { executor_ = &ex; }
 
-    poll<value_type> poll_next(context& cx) {
-        executor_ = &cx.ex;
-        std::exception_ptr error;
-        try {
-            auto item = upstream_->poll_next(cx);
-            if (!item.is_done()) return item;
-        } catch (...) {
-            error = std::current_exception();
-        }
-        upstream_.reset();
-        if (error != nullptr) {
-            call_and_report();
-            std::rethrow_exception(std::move(error));
-        }
-        call();
-        return done;
-    }
-
-private:
     void call() {
         if (std::exchange(owed_, false)) static_cast<void>(std::invoke(f_));
     }
@@ -64,11 +41,45 @@ private:
         }
     }
 
+private:
     F f_;
-    std::optional<S> upstream_;
     std::source_location place_;
     executor* executor_ = nullptr;
     bool owed_ = true;
+};
+
+} // namespace detail
+
+/// An upstream with a function to call when it is over.
+template <stream S, class F>
+class finally_stream {
+public:
+    using value_type = item_t<S>;
+
+    finally_stream(S upstream, F f, std::source_location place)
+        : cleanup_{std::move(f), place}, upstream_{std::in_place, std::move(upstream)} {}
+
+    poll<value_type> poll_next(context& cx) {
+        cleanup_.report_to(cx.ex);
+        std::exception_ptr error;
+        try {
+            auto item = upstream_->poll_next(cx);
+            if (!item.is_done()) return item;
+        } catch (...) {
+            error = std::current_exception();
+        }
+        upstream_.reset();
+        if (error != nullptr) {
+            cleanup_.call_and_report();
+            std::rethrow_exception(std::move(error));
+        }
+        cleanup_.call();
+        return done;
+    }
+
+private:
+    detail::owed_call<F> cleanup_; // before upstream: called when that is gone
+    std::optional<S> upstream_;
 };
 
 struct finally_fn : operator_needs_its_arguments_in_parentheses {
