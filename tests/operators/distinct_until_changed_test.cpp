@@ -97,6 +97,14 @@ TEST_SUITE("operators/distinct_until_changed") {
         CHECK(*kept[1] == 2);
     }
 
+    TEST_CASE("what a projection refers to keeps its value") {
+        std::string key = "a key that is too long to be kept in place";
+        virtual_executor ex;
+        CHECK(ex.run(weir::iota(0, 3) | weir::distinct_until_changed([&](int) -> std::string& { return key; }) |
+                     weir::count()) == 1);
+        CHECK(key == "a key that is too long to be kept in place");
+    }
+
     TEST_CASE("it agrees with views::unique, however items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {

@@ -159,6 +159,24 @@ TEST_SUITE("operators/on_error_resume") {
         CHECK(words == std::vector{std::string(40, 'x')});
     }
 
+    TEST_CASE("dropped while it runs, such a coroutine can still read its captures as it goes") {
+        std::string said;
+        const auto fallback = [&said, text = std::string(40, 'x')](std::exception_ptr) -> weir::async_stream<int> {
+            struct says_goodbye {
+                const std::string& text;
+                std::string& said;
+                ~says_goodbye() { said = text; }
+            } const local{text, said};
+            co_await weir::sleep_for(1h);
+        };
+        virtual_executor ex;
+        weir::testing::probe_sink sink{ex, weir::fail<int>(1) | weir::on_error_resume(fallback)};
+        sink.request();
+        ex.run_ready();
+        sink.drop();
+        CHECK(said == std::string(40, 'x'));
+    }
+
     TEST_CASE("it keeps the common contract, but for the errors") {
         CHECK(weir::testing::check_contract([] {
                   return weir::on_error_resume(

@@ -300,6 +300,24 @@ TEST_SUITE("source/retry") {
         CHECK(words == std::vector{std::string(40, 'x')});
     }
 
+    TEST_CASE("dropped while it runs, such a coroutine can still read its captures as it goes") {
+        std::string said;
+        const auto factory = [&said, text = std::string(40, 'x')]() -> weir::async_stream<int> {
+            struct says_goodbye {
+                const std::string& text;
+                std::string& said;
+                ~says_goodbye() { said = text; }
+            } const local{text, said};
+            co_await weir::sleep_for(1h);
+        };
+        virtual_executor ex;
+        weir::testing::probe_sink sink{ex, weir::retry(factory)};
+        sink.request();
+        ex.run_ready();
+        sink.drop();
+        CHECK(said == std::string(40, 'x'));
+    }
+
     TEST_CASE("a policy that makes no sense is rejected when the pipeline is built") {
         const auto build = [](weir::retry_policy policy) {
             return [policy] { static_cast<void>(weir::retry(&fails_for_ever, policy)); };

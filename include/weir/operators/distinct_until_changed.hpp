@@ -89,7 +89,21 @@ struct distinct_until_changed_fn : operator_needs_its_arguments_in_parentheses {
         }};
     }
 
-    constexpr auto operator()() const { return (*this)(std::identity{}, std::equal_to{}); }
+    constexpr auto operator()() const {
+        return closure{[]<class S>(S upstream) {
+            if constexpr (!stream<S>) {
+                static_assert(detail::always_false<S>,
+                              "weir::distinct_until_changed(): what is left of | is not a stream");
+            } else if constexpr (!detail::tells_changes<std::identity, std::equal_to<>, item_t<S>>) {
+                static_assert(
+                    detail::always_false<S>,
+                    "weir::distinct_until_changed(): the items cannot be compared with ==, or cannot be copied "
+                    "to be kept; write distinct_until_changed(project)");
+            } else {
+                return distinct_until_changed_stream<S, std::identity, std::equal_to<>>{std::move(upstream), {}, {}};
+            }
+        }};
+    }
 };
 
 /// distinct_until_changed(): leaves out an item that equals the last one that came out.

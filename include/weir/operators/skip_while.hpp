@@ -10,18 +10,18 @@
 namespace weir {
 
 /// The items of an upstream from the first for which a predicate does not hold.
-template <stream S, class Skip>
+template <stream S, class Drop>
 class skip_while_stream {
 public:
     using value_type = item_t<S>;
 
-    skip_while_stream(S upstream, Skip skip) : upstream_{std::move(upstream)}, skip_{std::move(skip)} {}
+    skip_while_stream(S upstream, Drop drop) : upstream_{std::move(upstream)}, drop_{std::move(drop)} {}
 
     poll<value_type> poll_next(context& cx) {
         for (;;) {
             auto item = upstream_.poll_next(cx);
             if (!skipping_ || !item.is_item()) return item;
-            if (!std::invoke(skip_, std::as_const(*item))) {
+            if (!std::invoke(drop_, std::as_const(*item))) {
                 skipping_ = false;
                 return item;
             }
@@ -31,32 +31,32 @@ public:
 
 private:
     S upstream_;
-    [[no_unique_address]] Skip skip_;
+    [[no_unique_address]] Drop drop_;
     bool skipping_ = true;
 };
 
 struct skip_while_fn : operator_needs_its_arguments_in_parentheses {
-    template <class Skip>
-    constexpr auto operator()(Skip skip) const {
-        return closure{[skip = std::move(skip)]<class S>(S upstream) mutable {
+    template <class Drop>
+    constexpr auto operator()(Drop drop) const {
+        return closure{[drop = std::move(drop)]<class S>(S upstream) mutable {
             if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::skip_while(skip): what is left of | is not a stream");
-            } else if constexpr (!std::predicate<Skip&, const item_t<S>&>) {
+                static_assert(detail::always_false<S>, "weir::skip_while(drop): what is left of | is not a stream");
+            } else if constexpr (!std::predicate<Drop&, const item_t<S>&>) {
                 static_assert(detail::always_false<S>,
-                              "weir::skip_while(skip): skip cannot be called with an item, or does not give a bool");
+                              "weir::skip_while(drop): drop cannot be called with an item, or does not give a bool");
             } else {
-                return skip_while_stream<S, Skip>{std::move(upstream), std::move(skip)};
+                return skip_while_stream<S, Drop>{std::move(upstream), std::move(drop)};
             }
         }};
     }
 };
 
-/// skip_while(skip): all items from the first for which skip does not hold; skip is not called after that.
+/// skip_while(drop): all items from the first for which drop does not hold; drop is not called after that.
 ///
 ///     in               --1--2--3--1--|
 ///     skip_while(x<3)  --------3--1--|
 ///
-/// Ends and fails with its upstream. An exception from skip ends the stream.
+/// Ends and fails with its upstream. An exception from drop ends the stream.
 inline constexpr skip_while_fn skip_while{};
 
 } // namespace weir

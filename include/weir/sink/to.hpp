@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <iterator>
 #include <utility>
@@ -23,8 +24,13 @@ template <class Container, class T>
 concept takes_pushed = requires(Container& c, T&& item) { c.push(std::move(item)); };
 
 template <class Container, class T>
-concept fillable = takes_at_back<Container, T> || takes_pushed_back<Container, T> || takes_inserted<Container, T> ||
-                   takes_pushed<Container, T>;
+concept holds_other_items =
+    requires { typename Container::value_type; } && !std::convertible_to<T, typename Container::value_type>;
+
+template <class Container, class T>
+concept fillable =
+    !holds_other_items<Container, T> && (takes_at_back<Container, T> || takes_pushed_back<Container, T> ||
+                                         takes_inserted<Container, T> || takes_pushed<Container, T>);
 
 template <class T, class Container>
 class fill_container {
@@ -70,7 +76,9 @@ using container_of = decltype(Container(std::declval<item_iterator<T>>(), std::d
 template <class Container, class S>
 auto collect_into(S upstream) {
     if constexpr (!fillable<Container, item_t<S>>) {
-        static_assert(always_false<S>, "weir::to<Container>(): an item cannot be put into the container");
+        static_assert(
+            always_false<S>,
+            "weir::to<Container>(): an item cannot be put into the container, or does not convert to what it holds");
     } else {
         using accumulator = fill_container<item_t<S>, Container>;
         return accumulating_sink<S, accumulator>{std::move(upstream), accumulator{}};
