@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <functional>
+#include <type_traits>
 #include <utility>
 
 #include <weir/core/closure.hpp>
@@ -36,6 +37,9 @@ struct inspect_fn : operator_needs_its_arguments_in_parentheses {
                 static_assert(detail::always_false<S>, "weir::inspect(f): what is left of | is not a stream");
             } else if constexpr (!std::invocable<F&, const item_t<S>&>) {
                 static_assert(detail::always_false<S>, "weir::inspect(f): f cannot be called with a const item");
+            } else if constexpr (awaitable<std::remove_cvref_t<std::invoke_result_t<F&, const item_t<S>&>>>) {
+                static_assert(detail::always_false<S>, "weir::inspect(f): f gives an operation, and nobody would await "
+                                                       "it; map_async(n, f) and for_each(f) do");
             } else {
                 return inspect_stream<S, F>{std::move(upstream), std::move(f)};
             }

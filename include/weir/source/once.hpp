@@ -1,6 +1,8 @@
 #pragma once
 
+#include <concepts>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include <weir/core/stream.hpp>
@@ -32,13 +34,18 @@ private:
 
 struct once_fn {
     template <class A>
-    constexpr auto operator()(A operation) const {
-        if constexpr (!awaitable<A>) {
+    constexpr auto operator()(A&& operation) const {
+        using operation_t = std::remove_cvref_t<A>;
+        if constexpr (!awaitable<operation_t>) {
             static_assert(detail::always_false<A>,
                           "weir::once(operation): takes a task, or a pipeline that ends in a sink; write just(value) "
                           "for a value");
+        } else if constexpr (!std::constructible_from<operation_t, A>) {
+            static_assert(detail::always_false<A>,
+                          "weir::once(operation): an operation runs once and cannot be copied: write "
+                          "once(std::move(operation))");
         } else {
-            return once_stream<A>{std::move(operation)};
+            return once_stream<operation_t>{std::forward<A>(operation)};
         }
     }
 };
