@@ -70,7 +70,7 @@ need_meson
 
 release='-Dbuildtype=release -Dwerror=true'
 # What the tree looks like, and how fast it is, does not change under a sanitizer.
-sanitized='-Dbuildtype=debug -Doptimization=1 -Dhygiene=disabled -Dperf=disabled -Db_lundef=false'
+sanitized='-Dbuildtype=debug -Doptimization=0 -Ddebug=false -Dcpp_args=-g1 -Dhygiene=disabled -Dperf=disabled -Db_lundef=false'
 
 CXX=g++ configuration gcc-release '' "$release" ''
 CXX=g++ configuration gcc-asan-ubsan '' "$sanitized -Db_sanitize=address,undefined" '-t 3'
