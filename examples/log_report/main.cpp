@@ -77,55 +77,48 @@ struct session {
     bool failed = false;
 };
 
-/// A line, and what it says, which refers to it.
-struct entry {
-    weir::bytes line;
-    std::optional<hit> content;
-};
+/// The lines of an input are counted where they are read. What travels on is only that there was one.
+using line_counted = weir::unit;
 
 /// One input. If it fails it ends with a message, and the others go on.
 template <weir::stream Bytes>
-weir::async_stream<entry> entries(Bytes bytes, std::string name, session& s) {
-    auto read_entry = [&s, name = std::move(name), number = std::uint64_t{0}](weir::bytes line) mutable {
+weir::async_stream<line_counted> count_lines(Bytes input, std::string name, session& s) {
+    auto count = [&s, name = std::move(name), number = std::uint64_t{0}](const weir::bytes& line) mutable {
         ++number;
-        auto content = parse(line);
+        const std::optional<hit> content = parse(line);
         if (!content) s.err.malformed(name, number, line);
-        return entry{std::move(line), content};
+        s.counts.add(content);
+        return line_counted{};
     };
     auto give_up = [&s](const std::system_error& e) {
         s.failed = true;
         s.err.note(e.what());
-        return weir::empty<entry>();
+        return weir::empty<line_counted>();
     };
     // One byte more than a line may have tells one that is too long.
-    auto all = std::move(bytes) | weir::lines({.limit = longest_line + 1, .on_long = weir::long_lines::truncate});
-    return std::move(all) | weir::map(std::move(read_entry)) | weir::on_error_resume<std::system_error>(give_up);
+    auto lines = std::move(input) | weir::lines({.limit = longest_line + 1, .on_long = weir::long_lines::truncate});
+    return std::move(lines) | weir::map(std::move(count)) | weir::on_error_resume<std::system_error>(give_up);
 }
 
-weir::async_stream<entry> open(const std::string& path, session& s) {
-    if (path == "-") return entries(weir::read(weir::standard_input()), "standard input", s);
-    if (s.wanted.follow) return entries(weir::follow(path), path, s);
-    return entries(weir::read(path), path, s);
+weir::async_stream<line_counted> open(const std::string& path, session& s) {
+    if (path == "-") return count_lines(weir::read(weir::standard_input()), "standard input", s);
+    if (s.wanted.follow) return count_lines(weir::follow(path), path, s);
+    return count_lines(weir::read(path), path, s);
 }
 
 weir::task<> report(session& s) {
     auto open_input = [&s](const std::string& path) { return open(path, s); };
-    auto count = [&s](const entry& e) {
-        s.counts.add(e.content);
-        return weir::unit{};
-    };
     auto interrupted = weir::signals({SIGINT, SIGTERM}) | weir::inspect([&s](int) { s.err.note("interrupted"); });
     // Not all of very many files at once, except those that do not end.
     const std::size_t at_once = s.wanted.follow ? s.wanted.paths.size() : 32;
 
-    auto counted = weir::from_range(s.wanted.paths) |         // the inputs,
-                   weir::flat_map(at_once, open_input) |      // their entries as they come,
-                   weir::timeout(s.wanted.idle_timeout) |     // while they come,
-                   weir::take_until(std::move(interrupted)) | // until somebody has seen enough,
-                   weir::map(count);                          // counted.
+    auto counted = weir::from_range(s.wanted.paths) |        // the inputs,
+                   weir::flat_map(at_once, open_input) |     // their lines as they come,
+                   weir::timeout(s.wanted.idle_timeout) |    // while they come,
+                   weir::take_until(std::move(interrupted)); // until somebody has seen enough.
     try {
         if (s.err.on_terminal) {
-            auto show = [&s](weir::unit) { s.err.progress(s.counts); };
+            auto show = [&s](line_counted) { s.err.progress(s.counts); };
             co_await (std::move(counted) | weir::throttle(100ms) | weir::for_each(show));
         } else {
             co_await (std::move(counted) | weir::drain());

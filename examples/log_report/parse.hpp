@@ -40,19 +40,8 @@ public:
         return true;
     }
 
-    /// What stands before the next c, and does not go behind it.
-    bool before(char c, std::string_view& text) noexcept {
-        const char* found = find(at_, c);
-        if (found == nullptr) return false;
-        text = {at_, found};
-        at_ = found;
-        return true;
-    }
-    std::string_view rest() const noexcept { return {at_, end_}; }
-
-    /// What stands in quotes. A backslash takes the next character along.
-    bool quoted(std::string_view& text) noexcept {
-        if (!skip('"')) return false;
+    /// What stands before the closing quote. A backslash takes the next character along.
+    bool until_quote(std::string_view& text) noexcept {
         for (const char* quote = find(at_, '"'); quote != nullptr; quote = find(quote + 1, '"')) {
             const char* backslashes = quote;
             while (backslashes != at_ && backslashes[-1] == '\\') --backslashes;
@@ -108,15 +97,12 @@ inline std::optional<hit> parse(std::string_view line) noexcept {
     if (line.size() > longest_line) return std::nullopt;
 
     hit h;
-    std::string_view front, request, referer, agent;
+    std::string_view ident, user, date, request, referer, agent;
     line_parser in{line};
-    if (!in.before('"', front) || !in.quoted(request)) return std::nullopt;
-
-    std::string_view ident, user;
-    line_parser names{front};
-    // The user's name may have blanks in it. In what is left the `[` is gone.
-    if (!names.until(' ', h.client) || !names.until(' ', ident) || !names.until('[', user) || user.size() < 2 ||
-        !user.ends_with(' ') || names.rest().size() < 3 || !names.rest().ends_with("] ")) {
+    // The user's name may have blanks in it.
+    if (!in.until(' ', h.client) || !in.until(' ', ident) || !in.until('[', user) || user.size() < 2 ||
+        !user.ends_with(' ') || !in.until('"', date) || date.size() < 3 || !date.ends_with("] ") ||
+        !in.until_quote(request)) {
         return std::nullopt;
     }
     if (!in.skip(' ') || !in.number(3, 3, h.status) || !in.skip(' ')) return std::nullopt;
@@ -125,8 +111,8 @@ inline std::optional<hit> parse(std::string_view line) noexcept {
     } else if (!in.number(1, 15, h.size)) {
         return std::nullopt;
     }
-    if (!in.at_end() &&
-        !(in.skip(' ') && in.quoted(referer) && in.skip(' ') && in.quoted(agent) && (in.at_end() || in.skip(' ')))) {
+    if (!in.at_end() && !(in.skip(' ') && in.skip('"') && in.until_quote(referer) && in.skip(' ') && in.skip('"') &&
+                          in.until_quote(agent) && (in.at_end() || in.skip(' ')))) {
         return std::nullopt;
     }
     h.path = path_of(request);
