@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -68,6 +66,7 @@ public:
 
 private:
     const char* find(const char* from, char c) const noexcept {
+        if (from == end_) return nullptr;
         return static_cast<const char*>(std::memchr(from, c, static_cast<std::size_t>(end_ - from)));
     }
 
