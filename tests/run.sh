@@ -68,7 +68,7 @@ fi
 need_packages $packages clang-19 libclang-rt-19-dev clang-format-19
 need_meson
 
-release='-Dbuildtype=release -Dwerror=true'
+release='-Dbuildtype=release -Doptimization=2 -Dwerror=true'
 # What the tree looks like, and how fast it is, does not change under a sanitizer.
 sanitized='-Dbuildtype=debug -Doptimization=0 -Ddebug=false -Dcpp_args=-g1 -Dhygiene=disabled -Dperf=disabled -Db_lundef=false'
 

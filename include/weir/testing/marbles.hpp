@@ -94,7 +94,15 @@ private:
 
 namespace detail {
 
-/// How an item is drawn: one character stands for itself, a list in parentheses, anything longer in angle brackets.
+/// One character stands for itself, more in angle brackets.
+inline std::string draw_text(std::string text) {
+    if (text.size() == 1) return text;
+    text.insert(0, 1, '<');
+    text.push_back('>');
+    return text;
+}
+
+/// How an item is drawn: text and numbers as above, a list or tuple in parentheses.
 template <class T>
 std::string draw(const T& item) {
     if constexpr (std::same_as<T, char>) {
@@ -102,19 +110,20 @@ std::string draw(const T& item) {
     } else if constexpr (std::same_as<T, bool>) {
         return item ? "T" : "F";
     } else if constexpr (std::integral<T>) {
-        std::string text = std::to_string(item);
-        return text.size() == 1 ? text : "<" + text + ">";
+        return draw_text(std::to_string(item));
     } else if constexpr (std::convertible_to<const T&, std::string_view>) {
-        const std::string_view text = item;
-        return text.size() == 1 ? std::string{text} : "<" + std::string{text} + ">";
+        return draw_text(std::string{std::string_view{item}});
     } else if constexpr (requires { item.has_value(); }) {
         return item.has_value() ? draw(*item) : "_";
-    } else if constexpr (requires { std::tuple_size<T>::value; }) {
-        return std::apply([](const auto&... part) { return "(" + (std::string{} + ... + draw(part)) + ")"; }, item);
     } else {
-        std::string text = "(";
-        for (const auto& part : item) text += draw(part);
-        return text + ")";
+        std::string text(1, '(');
+        if constexpr (requires { std::tuple_size<T>::value; }) {
+            std::apply([&](const auto&... part) { (text.append(draw(part)), ...); }, item);
+        } else {
+            for (const auto& part : item) text.append(draw(part));
+        }
+        text.push_back(')');
+        return text;
     }
 }
 
