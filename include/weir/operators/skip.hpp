@@ -21,7 +21,7 @@ public:
     poll<value_type> poll_next(context& cx) {
         for (;;) {
             auto item = upstream_.poll_next(cx);
-            if (left_ == 0 || !item.is_item()) return item;
+            if (!item.is_item() || left_ == 0) return item;
             --left_;
             if (!cx.spend()) return cx.yield();
         }

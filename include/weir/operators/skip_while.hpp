@@ -20,7 +20,7 @@ public:
     poll<value_type> poll_next(context& cx) {
         for (;;) {
             auto item = upstream_.poll_next(cx);
-            if (!skipping_ || !item.is_item()) return item;
+            if (!item.is_item() || !skipping_) return item;
             if (!std::invoke(drop_, std::as_const(*item))) {
                 skipping_ = false;
                 return item;
