@@ -4,7 +4,6 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -14,6 +13,7 @@
 #include <allocations.hpp>
 #include <arrivals.hpp>
 #include <manual.hpp>
+#include <self_drop.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
@@ -23,7 +23,6 @@
 #include <weir/source/iota.hpp>
 #include <weir/source/just.hpp>
 #include <weir/source/never.hpp>
-#include <weir/task.hpp>
 #include <weir/testing/contract.hpp>
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
@@ -227,22 +226,12 @@ TEST_SUITE("operators/switch_map") {
         CHECK(ex.stats().wakers_run == before);
     }
 
-    TEST_CASE("it may be dropped by the inner stream while that is polled") {
-        virtual_executor ex;
-        std::optional<weir::join_handle<weir::task<>>> handle;
-        const auto suicidal = [&](int x) -> weir::async_stream<int> {
-            co_yield x;
-            handle.reset();
-            co_await weir::yield();
-        };
-        int seen = 0;
-        const auto body = [&]() -> weir::task<> {
-            co_await (weir::just(1) | switch_map(suicidal) | weir::for_each([&](int) { ++seen; }));
-        };
-        handle.emplace(ex.spawn(body()));
-        ex.run_ready();
-        CHECK(seen == 1);
-        CHECK_FALSE(handle);
+    TEST_CASE("it may be dropped by the inner stream and by upstream while that is polled") {
+        support::drop_from_within([](auto s) {
+            return weir::just(1) | switch_map([s = std::move(s)](int) mutable { return std::move(s); });
+        });
+        support::drop_from_within(
+            [](auto s) { return std::move(s) | switch_map([](int x) { return weir::just(x); }); });
     }
 
     TEST_CASE("what a coroutine lambda captures, and the item it refers to, live as long as its stream") {

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <memory>
-#include <optional>
 #include <random>
 #include <range/v3/view/zip.hpp>
 #include <stdexcept>
@@ -13,6 +12,7 @@
 
 #include <allocations.hpp>
 #include <arrivals.hpp>
+#include <self_drop.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
@@ -21,7 +21,6 @@
 #include <weir/source/fail.hpp>
 #include <weir/source/iota.hpp>
 #include <weir/source/never.hpp>
-#include <weir/task.hpp>
 #include <weir/testing/contract.hpp>
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
@@ -158,21 +157,8 @@ TEST_SUITE("operators/zip") {
     }
 
     TEST_CASE("it may be dropped by one of its sides while that is polled") {
-        virtual_executor ex;
-        std::optional<weir::join_handle<weir::task<>>> handle;
-        const auto suicidal = [&]() -> weir::async_stream<int> {
-            co_yield 1;
-            handle.reset();
-            co_await weir::yield();
-        };
-        int seen = 0;
-        const auto body = [&]() -> weir::task<> {
-            co_await (zip(suicidal(), weir::iota(0, 9)) | weir::for_each([&](auto) { ++seen; }));
-        };
-        handle.emplace(ex.spawn(body()));
-        ex.run_ready();
-        CHECK(seen == 1);
-        CHECK_FALSE(handle);
+        support::drop_from_within([](auto s) { return zip(std::move(s), weir::iota(0)); });
+        support::drop_from_within([](auto s) { return zip(weir::iota(0), std::move(s)); });
     }
 
     TEST_CASE("it keeps the contract") {

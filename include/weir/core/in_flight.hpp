@@ -88,7 +88,8 @@ public:
             node* next = next_to_ask(cx, self);
             if (self.gone()) return pending;
             if (next == nullptr) continue;
-            auto item = ask(*next, cx, self);
+            context own{cx, *next};
+            auto item = ask(*next, own, self);
             if (self.gone()) return pending;
             if (!item.is_item()) continue;
             if constexpr (Order == delivery::as_ready) {
@@ -163,10 +164,11 @@ private:
     bool may_pull() const noexcept { return !pulling_ && active_ < limit_ && upstream_; }
     bool may_work() const noexcept { return !hungry_.empty() || may_pull(); }
 
-    /// A child whose item was taken or, when there is none, one for the next item of upstream, if that has one.
+    /// A child for the next item of upstream, if that has one, or else one whose item was taken: when children are
+    /// ready they take turns, all that may be there.
     node* next_to_ask(context& cx, const liveness::watch& self) {
         if constexpr (!Kind::one_item) {
-            if (!hungry_.empty()) return &hungry_.pop_front();
+            if (!may_pull()) return &hungry_.pop_front();
         }
         return pull(cx, self);
     }
@@ -200,9 +202,8 @@ private:
     }
 
     /// An item, or pending for anything else, which is seen to.
-    poll<value_type> ask(node& n, context& cx, const liveness::watch& self) {
+    poll<value_type> ask(node& n, context& own, const liveness::watch& self) {
         try {
-            context own{cx, n};
             auto item = Kind::ask(*n.child, own);
             if (item.is_item() || self.gone()) return item;
             n.awaited = item.is_pending();
@@ -255,8 +256,8 @@ private:
         if (!n.awaited) return; // a late wake
         n.awaited = false;
         const liveness::watch self{liveness_};
-        context cx{n};
-        keep_item_of(n, cx, self);
+        context own{n};
+        keep_item_of(n, own, self);
         if (self.gone()) return;
         tell();
         if (may_work()) driver_.wake();
@@ -276,16 +277,19 @@ private:
                 break;
             }
             node* next = next_to_ask(cx, self);
-            if (!self.gone() && next != nullptr) keep_item_of(*next, cx, self);
+            if (!self.gone() && next != nullptr) {
+                context own{cx, *next};
+                keep_item_of(*next, own, self);
+            }
             if (self.gone()) return;
         }
         tell();
     }
 
     /// In a function that is noexcept, but an item may throw when it is moved.
-    void keep_item_of(node& n, context& cx, const liveness::watch& self) noexcept {
+    void keep_item_of(node& n, context& own, const liveness::watch& self) noexcept {
         try {
-            auto item = ask(n, cx, self);
+            auto item = ask(n, own, self);
             if (item.is_item() && !self.gone()) hold(n, std::move(item));
         } catch (...) {
             fail(n);

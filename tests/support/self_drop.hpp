@@ -1,0 +1,44 @@
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include <doctest/doctest.h>
+
+#include <weir/async_stream.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/operators/flat_map.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/merge.hpp>
+#include <weir/source/just.hpp>
+#include <weir/testing/probe.hpp>
+#include <weir/testing/virtual_executor.hpp>
+
+namespace support {
+
+/// Builds a pipeline around a stream that destroys the pipeline while it is polled, by a driver: with nothing above
+/// that could put the destruction off. Sanitizers tell when something of it is touched later.
+/// @param make  from the stream to the one that is tested
+template <class Make>
+void drop_from_within(Make make) {
+    for (const bool at_first_poll : {false, true}) {
+        CAPTURE(at_first_poll);
+        weir::testing::virtual_executor ex;
+        std::optional<weir::testing::probe_sink<weir::async_stream<int>>> sink;
+        const auto culprit = [&]() -> weir::async_stream<int> {
+            if (!at_first_poll) co_yield 1;
+            sink.reset();
+            co_await weir::yield();
+            FAIL("it went on after it was dropped");
+        };
+        const auto one = [](auto) { return 1; };
+        auto pipeline = weir::merge(weir::just(1), make(culprit()) | weir::map(one)) |
+                        weir::flat_map(4, [](int) { return weir::just(1); });
+        sink.emplace(ex, weir::async_stream<int>{std::move(pipeline)});
+        sink->request(1);
+        ex.run_ready();
+        CHECK_FALSE(sink);
+    }
+}
+
+} // namespace support
