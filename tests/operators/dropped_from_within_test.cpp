@@ -1,0 +1,80 @@
+// Operators that poll their upstream in place may be gone when it answers: dropped by what they polled. Then they touch
+// nothing of themselves.
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <exception>
+#include <functional>
+#include <optional>
+
+#include <self_drop.hpp>
+#include <weir/async_stream.hpp>
+#include <weir/operators/concat.hpp>
+#include <weir/operators/distinct_until_changed.hpp>
+#include <weir/operators/enumerate.hpp>
+#include <weir/operators/filter.hpp>
+#include <weir/operators/filter_map.hpp>
+#include <weir/operators/finally.hpp>
+#include <weir/operators/inspect.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/map_concat.hpp>
+#include <weir/operators/on_error_resume.hpp>
+#include <weir/operators/pairwise.hpp>
+#include <weir/operators/scan.hpp>
+#include <weir/operators/skip.hpp>
+#include <weir/operators/skip_while.hpp>
+#include <weir/operators/start_with.hpp>
+#include <weir/operators/take.hpp>
+#include <weir/operators/take_while.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/source/empty.hpp>
+#include <weir/source/just.hpp>
+#include <weir/source/once.hpp>
+#include <weir/source/retry.hpp>
+
+using support::drop_from_within;
+
+TEST_SUITE("operators/dropped_from_within") {
+    TEST_CASE("an operator may be dropped by the upstream that it polls") {
+        drop_from_within([](auto s) { return std::move(s) | weir::map([](int x) { return x; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::filter([](int) { return true; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::filter([](int) { return false; }); });
+        drop_from_within(
+            [](auto s) { return std::move(s) | weir::filter_map([](int x) { return std::optional{x}; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::map_concat([](int x) { return std::array{x}; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::scan(0, std::plus{}); });
+        drop_from_within([](auto s) { return std::move(s) | weir::enumerate(); });
+        drop_from_within([](auto s) { return std::move(s) | weir::pairwise(); });
+        drop_from_within([](auto s) { return std::move(s) | weir::inspect([](int) {}); });
+        drop_from_within([](auto s) { return std::move(s) | weir::take(5); });
+        drop_from_within([](auto s) { return std::move(s) | weir::take_while([](int) { return true; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::skip(0); });
+        drop_from_within([](auto s) { return std::move(s) | weir::skip(5); });
+        drop_from_within([](auto s) { return std::move(s) | weir::skip_while([](int) { return true; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::skip_while([](int) { return false; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::distinct_until_changed(); });
+        drop_from_within([](auto s) { return std::move(s) | weir::start_with(7); });
+        drop_from_within([](auto s) {
+            return std::move(s) | weir::on_error_resume([](std::exception_ptr) { return weir::empty<int>(); });
+        });
+        drop_from_within([](auto s) { return std::move(s) | weir::finally([] {}); });
+    }
+
+    TEST_CASE("so may a stream of streams") {
+        drop_from_within([](auto s) { return weir::concat(std::move(s), weir::just(1)); });
+        drop_from_within([](auto s) { return weir::concat(weir::just(1), std::move(s)); });
+        drop_from_within([](auto s) { return weir::concat(std::array{weir::async_stream<int>{std::move(s)}}); });
+        drop_from_within([](auto s) { return weir::retry([s = std::move(s)]() mutable { return std::move(s); }); });
+        drop_from_within([](auto s) {
+            return weir::just(1) | weir::map([](int) -> int { throw 1; }) |
+                   weir::on_error_resume([s = std::move(s)](std::exception_ptr) mutable { return std::move(s); });
+        });
+    }
+
+    TEST_CASE("so may an operation that is a stream") {
+        drop_from_within([](auto s) { return weir::once(std::move(s) | weir::drain()); });
+        drop_from_within([](auto s) { return weir::once(std::move(s) | weir::for_each([](int) {})); });
+    }
+}
