@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
+#include <weir/core/slot.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -34,7 +35,7 @@ public:
                 auto outer = upstream_->poll_next(cx);
                 if (!outer.is_item()) return outer.template no_item<value_type>();
                 item_.emplace(*std::move(outer));
-                inner_.emplace(std::invoke(f_, *std::move(item_)));
+                inner_.fill([&] { return std::invoke(f_, *std::move(item_)); });
             }
         } catch (...) {
             drop();
@@ -51,7 +52,7 @@ private:
     [[no_unique_address]] F f_;
     std::optional<S> upstream_;
     std::optional<item_t<S>> item_; // as long as the inner stream, which may refer to it
-    std::optional<inner_t> inner_;
+    detail::slot<inner_t> inner_;
 };
 
 struct concat_map_fn : operator_needs_its_arguments_in_parentheses {
