@@ -21,6 +21,7 @@
 #include <weir/core/range_items.hpp>
 #include <weir/core/ring_buffer.hpp>
 #include <weir/core/sink.hpp>
+#include <weir/core/slot.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/timed_out.hpp>
 #include <weir/core/waker.hpp>
