@@ -247,8 +247,6 @@ void uring_backend::wait(time_point until) {
     case EBUSY:  // answers must be taken first
         r = 0;
         break;
-    case EEXIST:
-        throw std::system_error{EEXIST, std::system_category(), "weir: an executor stays on its first thread"};
     default:
         break;
     }
