@@ -76,9 +76,9 @@ public:
             driver_.bind(*this, cx.wk.queue());
             puller_.bind(*this, cx.wk.queue());
         }
+        if (deliverable()) return deliver();
         const liveness::watch self{liveness_};
         for (;;) {
-            if (deliverable()) return deliver();
             if (!may_work()) {
                 if (finished()) return finish();
                 consumer_.arm(cx.wk);
@@ -87,17 +87,20 @@ public:
             if (!cx.spend()) return cx.yield();
             node* next = next_to_ask(cx, self);
             if (self.gone()) return pending;
-            if (next == nullptr) continue;
-            context own{cx, *next};
-            auto item = ask(*next, own, self);
-            if (self.gone()) return pending;
-            if (!item.is_item()) continue;
-            if constexpr (Order == delivery::as_ready) {
-                // Out without being held.
-                delivered(*next);
-                return item;
-            } else {
-                hold(*next, std::move(item));
+            if (next != nullptr) {
+                context own{cx, *next};
+                auto item = ask(*next, own, self);
+                if (self.gone()) return pending;
+                if (item.is_item()) {
+                    if constexpr (Order == delivery::as_ready) {
+                        // Out without being held.
+                        delivered(*next);
+                        return item;
+                    } else {
+                        hold(*next, std::move(item));
+                        if (deliverable()) return deliver();
+                    }
+                }
             }
         }
     }
@@ -122,6 +125,7 @@ private:
         std::optional<item_t<S>> item; // here as long as the child, which may refer to it
         std::optional<child_t> child;
         poll<value_type> held{pending};
+        node* next_free = nullptr;
         bool awaited = false; // it answered pending and was not polled since
     };
 
@@ -230,23 +234,28 @@ private:
         } else {
             linked_queue<node> before;
             while (&out_.front() != &failed) before.push_back(out_.pop_front());
-            while (!out_.empty()) release(out_.pop_front());
+            while (!out_.empty()) {
+                out_.front().held = pending;
+                release(out_.pop_front());
+            }
             while (!before.empty()) out_.push_back(before.pop_front());
         }
     }
 
     /// A child for an item that was taken from upstream.
     node& acquire() {
-        if (free_.empty()) free_.push_back(nodes_.emplace_front(*this));
-        node& n = free_.pop_front();
-        n.bind(driver_.queue());
+        if (free_ == nullptr) [[unlikely]] {
+            free_ = &nodes_.emplace_front(*this);
+            free_->bind(driver_.queue());
+        }
+        node& n = *std::exchange(free_, free_->next_free);
         ++active_;
         if constexpr (Order == delivery::as_started) out_.push_back(n);
         return n;
     }
     void release(node& n) noexcept {
         n.drop();
-        free_.push_front(n);
+        n.next_free = std::exchange(free_, &n);
         --active_;
     }
 
@@ -304,7 +313,7 @@ private:
     [[no_unique_address]] F f_;
     std::optional<S> upstream_;
     std::forward_list<node> nodes_;
-    linked_queue<node> free_;
+    node* free_ = nullptr;
     linked_queue<node> hungry_; // their item was taken: to be polled for the next
     linked_queue<node> out_;    // those that hold an item; as_started, all that were started
     std::size_t active_ = 0;

@@ -37,6 +37,7 @@ struct flat_map_fn : operator_needs_its_arguments_in_parentheses {
     constexpr auto operator()(F) const {
         static_assert(detail::always_false<F>,
                       "weir::flat_map(n, f): say how many inner streams may be there at once, or use concat_map(f)");
+        return closure{[]<class S>(S upstream) { return upstream; }}; // so that nothing else is said
     }
 };
 

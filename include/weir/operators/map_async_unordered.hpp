@@ -40,6 +40,7 @@ struct map_async_unordered_fn : operator_needs_its_arguments_in_parentheses {
     constexpr auto operator()(F) const {
         static_assert(detail::always_false<F>,
                       "weir::map_async_unordered(n, f): say how many operations may be in flight at once");
+        return closure{[]<class S>(S upstream) { return upstream; }}; // so that nothing else is said
     }
 };
 

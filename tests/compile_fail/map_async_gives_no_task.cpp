@@ -1,0 +1,13 @@
+// expect: weir::map_async(n, f)
+// expect: does not give a task
+
+#include <weir/executor/sleep.hpp>
+#include <weir/operators/map_async.hpp>
+#include <weir/source/iota.hpp>
+
+int main() {
+    auto right = weir::iota(1, 4) | weir::map_async(2, [](int) { return weir::yield(); });
+#ifdef MUST_NOT_COMPILE
+    auto wrong = weir::iota(1, 4) | weir::map_async(2, [](int x) { return x; });
+#endif
+}

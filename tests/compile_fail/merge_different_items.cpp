@@ -1,0 +1,12 @@
+// expect: weir::merge(streams...)
+// expect: type of item
+
+#include <weir/operators/merge.hpp>
+#include <weir/source/iota.hpp>
+
+int main() {
+    auto right = weir::merge(weir::iota(1, 4), weir::iota(5, 7));
+#ifdef MUST_NOT_COMPILE
+    auto wrong = weir::merge(weir::iota(1, 4), weir::iota(5L, 7L));
+#endif
+}
