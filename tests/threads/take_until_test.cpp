@@ -21,6 +21,7 @@ TEST_SUITE("threads/take_until") {
             weir::executor ex;
             ex.post([&] { other = std::thread{[&] { stop.request_stop(); }}; });
             ex.run(weir::timer(1h) | weir::take_until(stop.get_token()) | weir::for_each([](auto) {}));
+            CHECK(stop.stop_requested());
             other.join();
         }
     }
@@ -32,6 +33,7 @@ TEST_SUITE("threads/take_until") {
             weir::run(weir::iota(0) | weir::take_until(stop.get_token()) | weir::for_each([&](int i) {
                           if (i == 10) other = std::thread{[&] { stop.request_stop(); }};
                       }));
+            CHECK(stop.stop_requested());
             other.join();
         }
     }
