@@ -285,7 +285,10 @@ TEST_SUITE("operators/buffer") {
         CHECK_THROWS_WITH_AS(weir::buffer(0), "weir::buffer(n): n must be at least 1", std::invalid_argument);
         CHECK_THROWS_AS(weir::buffer(-1), std::invalid_argument);
         CHECK_THROWS_AS(weir::buffer(0, overflow::drop_oldest), std::invalid_argument);
-        CHECK_THROWS_AS(weir::buffer(2, overflow::latest), std::invalid_argument);
+        CHECK_THROWS_WITH_AS(weir::buffer(2, overflow::latest),
+                             "weir::buffer(n, overflow): overflow::latest is for from_callback; write buffer(1, "
+                             "overflow::drop_oldest)",
+                             std::invalid_argument);
     }
 
     TEST_CASE("contract") {

@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstddef>
 #include <stdexcept>
+#include <utility>
 
 namespace weir::detail {
 
@@ -14,6 +15,15 @@ constexpr std::size_t number_of_items(N n, const char* what) {
     if constexpr (std::signed_integral<N>) {
         if (n < 0) throw std::invalid_argument{what};
     }
+    return static_cast<std::size_t>(n);
+}
+
+/// The limit as the user wrote it.
+/// @param what  operator and argument, for the message
+/// @throws std::invalid_argument when it is less than 1
+template <std::integral N>
+constexpr std::size_t at_least_one(N n, const char* what) {
+    if (std::cmp_less(n, 1)) throw std::invalid_argument{what};
     return static_cast<std::size_t>(n);
 }
 

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <weir/core/arguments.hpp>
 #include <weir/core/children.hpp>
 #include <weir/core/context.hpp>
 #include <weir/core/liveness.hpp>
@@ -324,14 +325,5 @@ private:
     member_waker<in_flight_stream, &in_flight_stream::upstream_woken> puller_;
     liveness liveness_;
 };
-
-/// The limit as the user wrote it.
-/// @param what  operator and argument, for the message
-/// @throws std::invalid_argument when it is less than 1
-template <std::integral N>
-constexpr std::size_t at_least_one(N n, const char* what) {
-    if (std::cmp_less(n, 1)) throw std::invalid_argument{what};
-    return static_cast<std::size_t>(n);
-}
 
 } // namespace weir::detail

@@ -92,10 +92,10 @@ private:
 struct buffer_fn : operator_needs_its_arguments_in_parentheses {
     template <std::integral N, class OnDrop = detail::drop_silently>
     constexpr auto operator()(N given, overflow policy = overflow::suspend, OnDrop on_drop = {}) const {
-        const std::size_t n = detail::number_of_items(given, "weir::buffer(n): n must be at least 1");
-        if (n == 0) throw std::invalid_argument{"weir::buffer(n): n must be at least 1"};
+        const std::size_t n = detail::at_least_one(given, "weir::buffer(n): n must be at least 1");
         if (policy == overflow::latest) {
-            throw std::invalid_argument{"weir::buffer(n, overflow): overflow::latest holds one item; write latest()"};
+            throw std::invalid_argument{"weir::buffer(n, overflow): overflow::latest is for from_callback; write "
+                                        "buffer(1, overflow::drop_oldest)"};
         }
         return closure{[n, policy, on_drop = std::move(on_drop)]<class S>(S upstream) mutable {
             if constexpr (!stream<S>) {

@@ -119,8 +119,7 @@ struct chunk_fn : operator_needs_its_arguments_in_parentheses {
 private:
     template <std::integral N, class MakePatience>
     static constexpr auto make(N given, MakePatience patience) {
-        const std::size_t n = detail::number_of_items(given, "weir::chunk(n): n must be at least 1");
-        if (n == 0) throw std::invalid_argument{"weir::chunk(n): n must be at least 1"};
+        const std::size_t n = detail::at_least_one(given, "weir::chunk(n): n must be at least 1");
         return closure{[n, patience]<class S>(S upstream) {
             if constexpr (!stream<S>) {
                 static_assert(detail::always_false<S>, "weir::chunk(n): what is left of | is not a stream");

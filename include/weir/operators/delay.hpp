@@ -72,8 +72,7 @@ struct delay_fn : operator_needs_its_arguments_in_parentheses {
     template <std::integral N = std::size_t>
     constexpr auto operator()(duration d, N most = default_capacity) const {
         const std::size_t capacity =
-            detail::number_of_items(most, "weir::delay(d, capacity): capacity must be at least 1");
-        if (capacity == 0) throw std::invalid_argument{"weir::delay(d, capacity): capacity must be at least 1"};
+            detail::at_least_one(most, "weir::delay(d, capacity): capacity must be at least 1");
         if (d < duration::zero()) throw std::invalid_argument{"weir::delay(d): d is negative"};
         return closure{[d, capacity]<class S>(S upstream) {
             if constexpr (!stream<S>) {
