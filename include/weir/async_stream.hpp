@@ -80,8 +80,7 @@ public:
             this->phase_ = phase::resumable;
             return poll<T>{std::move(*item_)};
         case phase::awaiting:
-            this->consumer_.arm(cx.wk);
-            return pending;
+            return this->wait(cx);
         case phase::finished:
             break;
         }

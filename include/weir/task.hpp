@@ -54,10 +54,7 @@ public:
     poll<result_object_t<T>> poll_result(context& cx) {
         if (this->phase_ == phase::resumable && !this->resume(cx)) [[unlikely]]
             return pending;
-        if (this->phase_ != phase::finished) {
-            this->consumer_.arm(cx.wk);
-            return pending;
-        }
+        if (this->phase_ != phase::finished) return this->wait(cx);
         if (this->failed()) this->rethrow();
         return this->take();
     }

@@ -23,6 +23,7 @@
 #include <weir/core/sink.hpp>
 #include <weir/core/slot.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/core/time.hpp>
 #include <weir/core/timed_out.hpp>
 #include <weir/core/waker.hpp>
 

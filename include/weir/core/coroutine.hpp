@@ -51,6 +51,13 @@ protected:
     [[noreturn]] void rethrow() { std::rethrow_exception(std::exchange(error_, nullptr)); }
     bool failed() const noexcept { return error_ != nullptr; }
 
+    /// For a poll that finds the coroutine waiting.
+    pending_t wait(context& cx) noexcept {
+        set_deadline(cx.deadline);
+        consumer_.arm(cx.wk);
+        return pending;
+    }
+
     context* cx_ = nullptr; // while it runs
     waker_slot consumer_;
     phase phase_ = phase::resumable;

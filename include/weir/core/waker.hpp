@@ -4,6 +4,7 @@
 
 #include <weir/core/assert.hpp>
 #include <weir/core/intrusive_list.hpp>
+#include <weir/core/time.hpp>
 
 namespace weir {
 
@@ -66,6 +67,10 @@ public:
         if (!linked()) queue_->deferred_.push_back(*this);
     }
 
+    /// By when whoever waits wants its answer: that of the last poll that was made with this waker.
+    time_point deadline() const noexcept { return deadline_; }
+    void set_deadline(time_point deadline) noexcept { deadline_ = deadline; }
+
 private:
     friend class run_queue;
     friend class waker_slot;
@@ -73,6 +78,7 @@ private:
 
     function run_;
     run_queue* queue_ = nullptr;
+    time_point deadline_ = time_point::max();
     waker_slot* slots_ = nullptr;
 };
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,6 +8,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/intrusive_list.hpp>
+#include <weir/core/time.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/io/endpoint.hpp>
 
@@ -16,11 +16,6 @@ namespace weir {
 
 class backend;
 class executor;
-
-/// The executor's clock: monotonic, nanoseconds. Under a virtual clock its epoch is the start of the test.
-using clock = std::chrono::steady_clock;
-using time_point = clock::time_point;
-using duration = clock::duration;
 
 /// What a file is opened for.
 enum class open_mode : std::uint8_t {

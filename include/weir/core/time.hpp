@@ -1,0 +1,12 @@
+#pragma once
+
+#include <chrono>
+
+namespace weir {
+
+/// The executor's clock: monotonic, nanoseconds. Under a virtual clock its epoch is the start of the test.
+using clock = std::chrono::steady_clock;
+using time_point = clock::time_point;
+using duration = clock::duration;
+
+} // namespace weir
