@@ -80,6 +80,7 @@ public:
             this->phase_ = phase::resumable;
             return poll<T>{std::move(*item_)};
         case phase::awaiting:
+        case phase::queued: // tasks only
             return this->wait(cx);
         case phase::finished:
             break;

@@ -15,6 +15,9 @@ class task;
 
 namespace detail {
 
+template <class A>
+class spawned;
+
 template <class T>
 class task_promise;
 
@@ -51,11 +54,28 @@ class task_promise final : public resumable<task_promise<T>>, public task_result
 public:
     task<T> get_return_object() noexcept { return task<T>{this}; }
 
-    poll<result_object_t<T>> poll_result(context& cx) {
+    /// Runs it as far as it can; an item when it is finished.
+    poll<unit> poll_finished(context& cx) noexcept {
         if (this->phase_ == phase::resumable && !this->resume(cx)) [[unlikely]]
             return pending;
         if (this->phase_ != phase::finished) return this->wait(cx);
-        if (this->failed()) this->rethrow();
+        return unit{};
+    }
+
+    /// Lets the run queue start it.
+    void start(run_queue& queue) noexcept {
+        this->bind(queue);
+        if (this->phase_ != phase::resumable) return;
+        this->phase_ = phase::queued;
+        this->wake();
+    }
+
+    bool finished() const noexcept { return this->phase_ == phase::finished; }
+
+    /// The result, or the error, of one that is finished.
+    poll<result_object_t<T>> result() {
+        if (this->failed()) [[unlikely]]
+            this->rethrow();
         return this->take();
     }
 
@@ -94,15 +114,33 @@ public:
 
     poll<result_type> poll_result(context& cx) {
         WEIR_ASSERT(promise_ != nullptr, "a task was awaited after it was moved away");
-        return promise_->poll_result(cx);
+        if (promise_->poll_finished(cx).is_pending()) return pending;
+        return promise_->result();
     }
 
 private:
     friend promise_type;
+    friend detail::awaited<task>;
+    friend detail::spawned<task>;
 
     explicit task(promise_type* promise) noexcept : promise_{promise} {}
 
     promise_type* promise_;
+};
+
+/// The result stays in the task until the coroutine that awaits it goes on.
+template <class T>
+struct detail::awaited<task<T>> {
+    using answer = poll<unit>;
+
+    static answer ask(task<T>& operation, context& cx) noexcept {
+        WEIR_ASSERT(operation.promise_ != nullptr, "a task was awaited after it was moved away");
+        return operation.promise_->poll_finished(cx);
+    }
+    static T result(task<T>& operation, answer&&) {
+        auto result = operation.promise_->result();
+        if constexpr (!std::is_void_v<T>) return *std::move(result);
+    }
 };
 
 } // namespace weir

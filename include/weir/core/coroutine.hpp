@@ -40,6 +40,7 @@ public:
 protected:
     enum class phase : unsigned char {
         resumable, // not started, or at a co_yield whose item was taken
+        queued,    // not started, and to be by the run queue
         awaiting,
         yielded, // at a co_yield, reached while nobody polled
         finished,
@@ -114,17 +115,19 @@ private:
 
     static void run(waker& self) noexcept {
         auto& promise = static_cast<resumable&>(self);
-        // A wake may come late, from something that the coroutine no longer waits for.
-        if (promise.phase_ != phase::awaiting) return;
         context cx{promise};
-        promise.cx_ = &cx;
-        const bool ready = promise.await_->again(*promise.await_, cx);
-        promise.cx_ = nullptr;
-        if (promise.dropped_) [[unlikely]] {
-            promise.handle().destroy();
-            return;
+        if (promise.phase_ == phase::awaiting) {
+            promise.cx_ = &cx;
+            const bool ready = promise.await_->again(*promise.await_, cx);
+            promise.cx_ = nullptr;
+            if (promise.dropped_) [[unlikely]] {
+                promise.handle().destroy();
+                return;
+            }
+            if (!ready) return;
+        } else if (promise.phase_ != phase::queued) {
+            return; // a late wake, from something that the coroutine no longer waits for
         }
-        if (!ready) return;
         promise.phase_ = phase::resumable;
         if (!promise.resume(cx) || promise.phase_ == phase::awaiting) return;
         if (promise.phase_ == phase::resumable) promise.phase_ = phase::yielded;
@@ -132,14 +135,14 @@ private:
     }
 };
 
-/// What a coroutine keeps of an operation's answer until it goes on. An operation specialises it where its result is
-/// better made last, from something smaller.
+/// How a coroutine awaits an operation: what it asks and keeps until it goes on, and what that becomes. An operation
+/// specialises it where its result is better made last, from something smaller.
 template <class A>
 struct awaited {
     using answer = poll<typename A::result_type>;
 
     static answer ask(A& operation, context& cx) { return operation.poll_result(cx); }
-    static await_result_t<A> result(answer&& a) {
+    static await_result_t<A> result(A&, answer&& a) {
         if constexpr (!std::is_void_v<await_result_t<A>>) return *std::move(a);
     }
 };
@@ -177,7 +180,7 @@ public:
     await_result_t<A> await_resume() {
         if (answer_.is_pending()) [[unlikely]]
             promise_.rethrow();
-        return awaited<A>::result(std::move(answer_));
+        return awaited<A>::result(operation_, std::move(answer_));
     }
 
 private:

@@ -24,11 +24,11 @@ public:
     static void* allocate(std::size_t size) {
 #if WEIR_POOL_FRAMES
         if (const std::size_t index = class_of(size); index < classes) {
-            bin& b = local.bins[index];
+            bin& b = local[index];
             if (b.head != nullptr) {
                 free_block* block = b.head;
                 b.head = block->next;
-                --b.kept;
+                ++b.room;
                 return block;
             }
             return ::operator new((index + 1) * granule);
@@ -40,10 +40,10 @@ public:
     static void deallocate(void* memory, std::size_t size) noexcept {
 #if WEIR_POOL_FRAMES
         if (const std::size_t index = class_of(size); index < classes) {
-            bin& b = local.bins[index];
-            if (b.kept < max_kept / (index + 1) && open()) {
+            bin& b = local[index];
+            if (b.room != 0 || open(index)) {
                 b.head = ::new (memory) free_block{b.head};
-                ++b.kept;
+                --b.room;
                 return;
             }
         }
@@ -53,50 +53,47 @@ public:
     }
 
 private:
-    static constexpr std::size_t granule = 64;
-    static constexpr std::size_t classes = 32;
-    static constexpr std::size_t max_kept = 65536; // blocks of one granule; fewer of the larger ones
+    static constexpr std::size_t granule = 16;
+    static constexpr std::size_t classes = 64;
+    static constexpr std::size_t max_kept = std::size_t{4} << 20; // bytes of one size
 
     struct free_block {
         free_block* next;
     };
     struct bin {
         free_block* head;
-        std::size_t kept;
-    };
-    enum class phase : unsigned char { untouched, open, closed };
-    struct bins_of_thread {
-        std::array<bin, classes> bins;
-        phase state;
+        std::size_t room; // how many more may be kept: none before the first
+        bool opened;
     };
 
     /// Gives the blocks back when the thread ends. Separate from the bins so that they need no dynamic initialisation.
     struct reaper {
         ~reaper() {
-            local.state = phase::closed;
-            for (bin& b : local.bins) {
+            for (bin& b : local) {
                 while (b.head != nullptr) {
                     free_block* block = b.head;
                     b.head = block->next;
                     ::operator delete(block);
                 }
-                b.kept = 0;
+                b = {nullptr, 0, true};
             }
         }
     };
 
     static constexpr std::size_t class_of(std::size_t size) noexcept { return (size - 1) / granule; }
 
-    static bool open() noexcept {
-        if (local.state == phase::open) return true;
-        if (local.state == phase::closed) return false;
+    /// At the first block of a size. Not again when it is full, or when the thread is at its end.
+    static bool open(std::size_t index) noexcept {
+        bin& b = local[index];
+        if (b.opened) return false;
         static thread_local reaper at_thread_end;
         static_cast<void>(at_thread_end);
-        local.state = phase::open;
+        b.opened = true;
+        b.room = max_kept / ((index + 1) * granule);
         return true;
     }
 
-    static inline constinit thread_local bins_of_thread local{};
+    static inline constinit thread_local std::array<bin, classes> local{};
 };
 
 /// Base of what is allocated from the pool.

@@ -19,6 +19,7 @@
 #include <weir/executor/inbox.hpp>
 #include <weir/executor/timer.hpp>
 #include <weir/executor/timer_wheel.hpp>
+#include <weir/task.hpp>
 
 namespace weir {
 
@@ -88,7 +89,7 @@ protected:
     ~spawned_entry() = default;
 };
 
-template <awaitable A>
+template <class A>
 class spawned;
 
 } // namespace detail
@@ -169,6 +170,8 @@ public:
 
 private:
     friend class remote_event;
+    template <class A>
+    friend class detail::spawned;
 
     class running_here;
 
@@ -215,7 +218,7 @@ root_operation<A>::root_operation(executor& ex, A operation, function run)
 }
 
 /// What `spawn` makes: owned by its executor until it is finished and nobody has a handle on it.
-template <awaitable A>
+template <class A>
 class spawned final : public root_operation<A>, public spawned_entry, public pooled {
 public:
     spawned(executor& ex, A operation, std::source_location place)
@@ -238,11 +241,16 @@ public:
         if (this->finished() && !running_) end_detached();
     }
 
-    waker_slot joiner;
+    /// The handle's pointer here, to be cleared when the executor dies first.
+    void known_at(spawned** handle) noexcept { handle_ = handle; }
+
+    /// For whoever joins it.
+    bool wait(context& cx) noexcept {
+        if (!this->finished()) joiner_.arm(cx.wk);
+        return this->finished();
+    }
 
 private:
-    friend class join_handle<A>;
-
     ~spawned() {
         if (handle_ != nullptr) *handle_ = nullptr;
     }
@@ -255,7 +263,7 @@ private:
         if (me.dropped_) {
             delete &me;
         } else if (me.finished()) {
-            me.joiner.wake();
+            me.joiner_.wake();
             if (me.handle_ == nullptr) me.end_detached();
         }
     }
@@ -265,10 +273,52 @@ private:
         delete this;
     }
 
-    spawned** handle_ = nullptr; // the handle's pointer here, to clear it when the executor dies first
+    waker_slot joiner_;
+    spawned** handle_ = nullptr;
     std::source_location place_;
     bool running_ = false;
     bool dropped_ = false;
+};
+
+/// A task needs no more than a place in its executor's list: it is its own waker, and keeps its result.
+template <class T>
+class spawned<task<T>> final : public spawned_entry, public pooled {
+public:
+    spawned(executor& ex, task<T> operation, std::source_location place)
+        : operation_{std::move(operation)}, place_{place} {
+        WEIR_ASSERT(operation_.promise_ != nullptr, "a task was spawned after it was moved away");
+        operation_.promise_->start(ex.queue());
+    }
+
+    void destroy() noexcept override { delete this; }
+    void drop() noexcept {
+        handle_ = nullptr;
+        delete this;
+    }
+    void detach();
+    void known_at(spawned** handle) noexcept { handle_ = handle; }
+
+    bool finished() const noexcept { return operation_.promise_->finished(); }
+    bool wait(context& cx) noexcept { return operation_.promise_->poll_finished(cx).is_item(); }
+    typename task<T>::result_type take() { return *operation_.promise_->result(); }
+
+private:
+    /// What becomes of it when nobody is left to join it.
+    struct detached {
+        using result_type = typename task<T>::result_type;
+
+        poll<result_type> poll_result(context& cx) { return operation.poll_result(cx); }
+
+        task<T> operation;
+    };
+
+    ~spawned() {
+        if (handle_ != nullptr) *handle_ = nullptr;
+    }
+
+    task<T> operation_;
+    spawned** handle_ = nullptr;
+    std::source_location place_;
 };
 
 } // namespace detail
@@ -291,18 +341,17 @@ public:
     }
 
     /// Lets it run to its end without this handle. Its error then goes to the executor's handler.
-    void detach() && noexcept {
-        if (spawned_ != nullptr) std::exchange(spawned_, nullptr)->detach();
+    void detach() && {
+        if (spawned_ == nullptr) return;
+        spawned_->detach();
+        spawned_ = nullptr;
     }
 
     bool finished() const noexcept { return spawned_ != nullptr && spawned_->finished(); }
 
     poll<result_type> poll_result(context& cx) {
         if (spawned_ == nullptr) throw std::logic_error{"weir: join_handle: joined twice, or its executor is gone"};
-        if (!spawned_->finished()) {
-            spawned_->joiner.arm(cx.wk);
-            return pending;
-        }
+        if (!spawned_->wait(cx)) return pending;
         auto* ended = std::exchange(spawned_, nullptr);
         struct drop_at_exit {
             detail::spawned<A>* ended;
@@ -318,7 +367,7 @@ private:
 
     void adopt(detail::spawned<A>* spawned) noexcept {
         spawned_ = spawned;
-        if (spawned_ != nullptr) spawned_->handle_ = &spawned_;
+        if (spawned_ != nullptr) spawned_->known_at(&spawned_);
     }
 
     detail::spawned<A>* spawned_ = nullptr;
@@ -340,6 +389,21 @@ join_handle<A> executor::spawn(A operation, std::source_location place) {
     auto* node = new detail::spawned<A>{*this, std::move(operation), place};
     adopt(*node);
     return join_handle<A>{node};
+}
+
+template <class T>
+void detail::spawned<task<T>>::detach() {
+    executor& ex = operation_.promise_->queue().owner();
+    if (finished()) {
+        try {
+            static_cast<void>(take());
+        } catch (...) {
+            ex.report(std::current_exception(), place_);
+        }
+        return drop();
+    }
+    ex.adopt(*new spawned<detached>{ex, detached{std::move(operation_)}, place_});
+    drop();
 }
 
 template <class F>
