@@ -45,9 +45,9 @@ protected:
     poll<unit> take() { return unit{}; }
 };
 
-/// A coroutine's `T` as an object: unit for void.
+/// A coroutine's `T` as an object.
 template <class T>
-using result_object_t = std::conditional_t<std::is_void_v<T>, unit, T>;
+using result_object_t = typename as_result<T>::type;
 
 template <class T>
 class task_promise final : public resumable<task_promise<T>>, public task_result<result_object_t<T>> {
@@ -94,10 +94,10 @@ private:
 ///     }
 ///
 /// Awaiting a task that completes without waiting never suspends its awaiter, so loops over ready tasks do not grow
-/// the stack. One allocation from a per-thread pool.
+/// the stack. T may be void, or an lvalue reference. One allocation from a per-thread pool.
 template <class T = void>
 class [[nodiscard]] task {
-    static_assert(!std::is_reference_v<T>, "weir::task<T>: return a pointer or std::reference_wrapper");
+    static_assert(!std::is_rvalue_reference_v<T>, "weir::task<T>: return the object itself");
 
 public:
     using result_type = detail::result_object_t<T>;

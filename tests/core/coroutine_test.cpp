@@ -257,6 +257,29 @@ TEST_SUITE("core/coroutine") {
         CHECK(*ex.run(move_only()) == 5);
     }
 
+    TEST_CASE("references pass through tasks") {
+        std::vector<int> numbers{1, 2, 3};
+        const auto second = [&]() -> weir::task<int&> { co_return numbers[1]; };
+        const auto later = [&]() -> weir::task<const int&> {
+            co_await weir::sleep_for(1s);
+            int& n = co_await second();
+            n = 20;
+            co_return n;
+        };
+        virtual_executor ex;
+        const auto all = [&]() -> weir::task<int> {
+            auto handle = ex.spawn(second());
+            int& n = co_await handle;
+            ++n;
+            co_return co_await later();
+        };
+        static_assert(std::is_same_v<decltype(ex.run(second())), int&>);
+        static_assert(std::is_same_v<decltype(ex.run(later())), const int&>);
+        CHECK(&ex.run(second()) == &numbers[1]);
+        CHECK(ex.run(all()) == 20);
+        CHECK(numbers == std::vector{1, 20, 3});
+    }
+
     TEST_CASE("an exception ends a generator after the items before it") {
         virtual_executor ex;
         auto make = []() -> weir::async_stream<int> {

@@ -33,9 +33,39 @@ concept awaitable = requires(A& a, context& cx) {
     { a.poll_result(cx) } -> std::same_as<poll<typename A::result_type>>;
 } && std::move_constructible<A>;
 
-/// What awaiting gives: the result, or nothing where it is `unit`.
+namespace detail {
+
+/// A reference as a result: results are objects.
+template <class T>
+class reference_result {
+public:
+    constexpr reference_result(T& object) noexcept : object_{&object} {}
+    constexpr operator T&() const noexcept { return *object_; }
+
+private:
+    T* object_;
+};
+
+/// What coroutines return, as an object, and back.
+template <class T>
+struct as_result : std::type_identity<T> {};
+template <>
+struct as_result<void> : std::type_identity<unit> {};
+template <class T>
+struct as_result<T&> : std::type_identity<reference_result<T>> {};
+
+template <class R>
+struct from_result : std::type_identity<R> {};
+template <>
+struct from_result<unit> : std::type_identity<void> {};
+template <class T>
+struct from_result<reference_result<T>> : std::type_identity<T&> {};
+
+} // namespace detail
+
+/// What awaiting gives: the result; nothing where it is `unit`, and a reference where it was one.
 template <class A>
-using await_result_t = std::conditional_t<std::is_same_v<typename A::result_type, unit>, void, typename A::result_type>;
+using await_result_t = typename detail::from_result<typename A::result_type>::type;
 
 namespace detail {
 
