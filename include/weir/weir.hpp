@@ -44,7 +44,6 @@
 #include <weir/source/never.hpp>
 #include <weir/source/once.hpp>
 #include <weir/source/read.hpp>
-#include <weir/source/retry.hpp>
 #include <weir/source/signals.hpp>
 #include <weir/source/timer.hpp>
 #include <weir/source/unfold.hpp>
@@ -111,4 +110,5 @@
 #include <weir/io/tcp.hpp>
 #include <weir/io/transfer.hpp>
 
+#include <weir/resilience/retry.hpp>
 #include <weir/resilience/retry_policy.hpp>

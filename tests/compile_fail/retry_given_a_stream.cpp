@@ -1,8 +1,8 @@
 // expect: weir::retry
 // expect: []
 
+#include <weir/resilience/retry.hpp>
 #include <weir/source/iota.hpp>
-#include <weir/source/retry.hpp>
 
 int main() {
     auto right = weir::retry([] { return weir::iota(1, 4); });

@@ -27,12 +27,12 @@
 #include <weir/operators/start_with.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/operators/take_while.hpp>
+#include <weir/resilience/retry.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/source/empty.hpp>
 #include <weir/source/just.hpp>
 #include <weir/source/once.hpp>
-#include <weir/source/retry.hpp>
 
 using support::drop_from_within;
 

@@ -69,6 +69,11 @@ struct retry_policy {
     duration max_delay = std::chrono::seconds{30};
     weir::jitter jitter = weir::jitter::full;
     random_numbers random = {};
+    /// How long an attempt may take to its result, or to its first item: then it is dropped and has failed with timed_out.
+    duration attempt_timeout = duration::max();
+    /// How long attempts and waits may take together. An attempt is cut off then, and a wait that would not be over by
+    /// then is not begun.
+    duration total_timeout = duration::max();
     /// Which errors are worth another attempt; all where it is empty.
     std::function<bool(std::exception_ptr)> when = {};
 };
@@ -86,7 +91,15 @@ public:
         if (policy_.max_delay < policy_.delay) {
             throw std::invalid_argument{"weir::retry: policy.max_delay is less than policy.delay"};
         }
+        if (policy_.attempt_timeout <= duration::zero()) {
+            throw std::invalid_argument{"weir::retry: policy.attempt_timeout is not positive"};
+        }
+        if (policy_.total_timeout <= duration::zero()) {
+            throw std::invalid_argument{"weir::retry: policy.total_timeout is not positive"};
+        }
     }
+
+    const retry_policy& policy() const noexcept { return policy_; }
 
     /// After a failure: whether to try again.
     bool again(const std::exception_ptr& error) {

@@ -1,10 +1,11 @@
-#include <weir/source/retry.hpp>
+#include <weir/resilience/retry.hpp>
 
 #include <doctest/doctest.h>
 
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -13,13 +14,16 @@
 #include <vector>
 
 #include <allocations.hpp>
+#include <manual.hpp>
 
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/map.hpp>
+#include <weir/operators/map_async.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/sink/drain.hpp>
+#include <weir/sink/for_each.hpp>
 #include <weir/sink/to.hpp>
 #include <weir/source/fail.hpp>
 #include <weir/source/iota.hpp>
@@ -45,7 +49,7 @@ weir::async_stream<int> fails_for_ever() {
 
 } // namespace
 
-TEST_SUITE("source/retry") {
+TEST_SUITE("resilience/retry") {
     TEST_CASE("when a stream fails, the next one comes after the delay") {
         weir::testing::marbles m;
         const weir::retry_policy policy{.delay = m.ticks(2), .jitter = weir::jitter::none};
@@ -328,7 +332,239 @@ TEST_SUITE("source/retry") {
                              std::invalid_argument);
         CHECK_THROWS_WITH_AS(build({.delay = 1min})(), "weir::retry: policy.max_delay is less than policy.delay",
                              std::invalid_argument);
+        CHECK_THROWS_WITH_AS(build({.attempt_timeout = 0ms})(), "weir::retry: policy.attempt_timeout is not positive",
+                             std::invalid_argument);
+        CHECK_THROWS_WITH_AS(build({.total_timeout = -1s})(), "weir::retry: policy.total_timeout is not positive",
+                             std::invalid_argument);
         CHECK_NOTHROW(build({})());
+    }
+
+    TEST_CASE("an operation is made anew after each wait, until one has a result") {
+        virtual_executor ex;
+        std::vector<weir::duration> when;
+        const auto attempt = [&]() -> weir::task<std::unique_ptr<int>> {
+            when.push_back(ex.elapsed());
+            co_await weir::sleep_for(5ms);
+            if (when.size() < 4) throw std::runtime_error{"not yet"};
+            co_return std::make_unique<int>(7);
+        };
+        const auto seven = ex.run(weir::retry(
+            attempt, {.attempts = 4, .delay = 10ms, .factor = 3, .max_delay = 50ms, .jitter = weir::jitter::none}));
+        CHECK(*seven == 7);
+        CHECK(when == std::vector<weir::duration>{0ms, 15ms, 50ms, 105ms});
+        CHECK(ex.elapsed() == 110ms);
+        CHECK(ex.timers().size() == 0);
+    }
+
+    TEST_CASE("of an operation too, the error of the last attempt passes, and one that the predicate does not want") {
+        virtual_executor ex;
+        int calls = 0;
+        const auto attempt = [&]() -> weir::task<> {
+            co_await weir::yield();
+            throw std::runtime_error{"attempt " + std::to_string(++calls)};
+        };
+        CHECK_THROWS_WITH(ex.run(weir::retry(attempt, {.attempts = 3})), "attempt 3");
+        CHECK_THROWS_WITH(ex.run(weir::retry(attempt, {.attempts = 1})), "attempt 4");
+        CHECK_THROWS_WITH(ex.run(weir::retry(attempt, {.when = [](std::exception_ptr) { return false; }})),
+                          "attempt 5");
+    }
+
+    TEST_CASE("a coroutine awaits it, and its result may be a reference or nothing") {
+        virtual_executor ex;
+        int answer = 42;
+        int left = 2;
+        const auto attempt = [&]() -> weir::task<int&> {
+            if (left-- != 0) throw std::runtime_error{"not yet"};
+            co_return answer;
+        };
+        const auto wait = [&] { return weir::sleep_for(1ms); };
+        const auto body = [&]() -> weir::task<int*> {
+            int& result = co_await weir::retry(attempt);
+            co_await weir::retry(wait);
+            co_return &result;
+        };
+        CHECK(ex.run(body()) == &answer);
+    }
+
+    TEST_CASE("an attempt that takes too long is dropped, and has failed") {
+        virtual_executor ex;
+        std::vector<weir::duration> when;
+        const auto attempt = [&]() -> weir::task<int> {
+            when.push_back(ex.elapsed());
+            co_await weir::sleep_for(when.size() == 3 ? 20ms : 21ms);
+            co_return 1;
+        };
+        const weir::retry_policy policy{.delay = 10ms, .jitter = weir::jitter::none, .attempt_timeout = 20ms};
+        // Ready in the turn in which the time runs out is in time.
+        CHECK(ex.run(weir::retry(attempt, policy)) == 1);
+        CHECK(when == std::vector<weir::duration>{0ms, 30ms, 70ms});
+        CHECK(ex.elapsed() == 90ms);
+
+        CHECK_THROWS_WITH_AS(ex.run(weir::retry(attempt, policy)), "weir::retry: an attempt was not done within 20ms",
+                             weir::timed_out);
+        CHECK(when.size() == 6);
+    }
+
+    TEST_CASE("the predicate is asked about attempts that took too long, too") {
+        virtual_executor ex;
+        int calls = 0;
+        const auto attempt = [&] {
+            ++calls;
+            return weir::sleep_for(1h);
+        };
+        const auto no_timeouts = [](std::exception_ptr error) {
+            try {
+                std::rethrow_exception(error);
+            } catch (const weir::timed_out&) {
+                return false;
+            }
+        };
+        CHECK_THROWS_AS(ex.run(weir::retry(attempt, {.attempt_timeout = 1s, .when = no_timeouts})), weir::timed_out);
+        CHECK(calls == 1);
+        CHECK(ex.elapsed() == 1s);
+    }
+
+    TEST_CASE("the total time cuts an attempt off") {
+        virtual_executor ex;
+        int calls = 0;
+        const auto attempt = [&]() -> weir::task<> {
+            ++calls;
+            co_await weir::sleep_for(40ms);
+            throw std::runtime_error{"no"};
+        };
+        const weir::retry_policy policy{
+            .attempts = 10, .delay = 10ms, .factor = 1, .jitter = weir::jitter::none, .total_timeout = 120ms};
+        CHECK_THROWS_WITH_AS(ex.run(weir::retry(attempt, policy)), "weir::retry: no success within 120ms",
+                             weir::timed_out);
+        CHECK(calls == 3); // at 0, 50 and 100
+        CHECK(ex.elapsed() == 120ms);
+    }
+
+    TEST_CASE("a wait that would last as long as the total time is not begun: the error passes at once") {
+        const auto elapsed = [](weir::duration total) {
+            virtual_executor ex;
+            const auto attempt = [] { return weir::sleep_for(5ms); };
+            const auto fails = [&]() -> weir::task<> {
+                co_await attempt();
+                throw std::runtime_error{"no"};
+            };
+            CHECK_THROWS_WITH(ex.run(weir::retry(fails, {.attempts = weir::retry_policy::unlimited,
+                                                         .delay = 10ms,
+                                                         .factor = 1,
+                                                         .jitter = weir::jitter::none,
+                                                         .total_timeout = total})),
+                              "no");
+            return ex.elapsed();
+        };
+        CHECK(elapsed(15ms) == 5ms);
+        CHECK(elapsed(21ms) == 20ms);
+        CHECK(elapsed(30ms) == 20ms);
+    }
+
+    TEST_CASE("nor is one beyond the deadline of the request, and attempts know what time is left to them") {
+        virtual_executor ex;
+        std::vector<weir::duration> left;
+        struct failing {
+            using result_type = weir::unit;
+            weir::poll<weir::unit> poll_result(weir::context& cx) {
+                left.push_back(cx.deadline - cx.ex.now());
+                throw std::runtime_error{"no"};
+            }
+            std::vector<weir::duration>& left;
+        };
+        auto retried = weir::retry(
+            [&] { return failing{left}; },
+            {.attempts = 10, .delay = 30ms, .factor = 1, .jitter = weir::jitter::none, .attempt_timeout = 50ms});
+        struct within_100ms {
+            using result_type = weir::unit;
+            weir::poll<weir::unit> poll_result(weir::context& cx) {
+                weir::context own{cx, weir::time_point{100ms}};
+                return operation.poll_result(own);
+            }
+            decltype(retried) operation;
+        };
+        CHECK_THROWS_WITH(ex.run(within_100ms{std::move(retried)}), "no");
+        CHECK(left == std::vector<weir::duration>{50ms, 50ms, 40ms, 10ms});
+        CHECK(ex.elapsed() == 90ms);
+    }
+
+    TEST_CASE("the time of an attempt at a stream is over when it has given an item") {
+        weir::testing::marbles m;
+        const weir::retry_policy policy{.attempts = 2,
+                                        .delay = m.ticks(1),
+                                        .jitter = weir::jitter::none,
+                                        .attempt_timeout = m.ticks(3),
+                                        .total_timeout = m.ticks(20)};
+        //                                                    too late, again
+        CHECK(m.play(weir::retry(in_turn(m, {"--a------------------b|"}), policy)) == "--a------------------b|");
+        CHECK(m.play(weir::retry(in_turn(m, {"----a|", "---b|"}), policy)) == "-------b|");
+        m.error('X', weir::timed_out{"weir::retry: an attempt was not done", m.ticks(3)});
+        CHECK(m.play(weir::retry(in_turn(m, {"----a|", "----b|"}), policy)) == "-------X");
+    }
+
+    TEST_CASE("the total time of a row of failed streams begins with the first failure after an item") {
+        weir::testing::marbles m;
+        m.error('X', weir::timed_out{"weir::retry: no success", m.ticks(5)});
+        const weir::retry_policy policy{.attempts = 10,
+                                        .delay = m.ticks(2),
+                                        .factor = 1,
+                                        .jitter = weir::jitter::none,
+                                        .total_timeout = m.ticks(5)};
+        CHECK(m.play(weir::retry(in_turn(m, {"-a---------#", "#", "--"}), policy)) == "-a--------------X");
+    }
+
+    TEST_CASE("an operation may be dropped while it runs and while it waits") {
+        for (const auto after : {0ms, 5ms, 15ms}) {
+            virtual_executor ex;
+            support::manual<int> work;
+            int calls = 0;
+            const auto attempt = [&] {
+                ++calls;
+                return work.operation();
+            };
+            std::optional handle{ex.spawn(weir::retry(
+                attempt, {.delay = 10ms, .jitter = weir::jitter::none, .attempt_timeout = 10ms, .total_timeout = 1s}))};
+            ex.advance(after);
+            handle.reset();
+            CHECK(work.dropped() == (calls != 0));
+            CHECK(ex.timers().size() == 0);
+            ex.advance(1h);
+            CHECK(calls <= 1);
+        }
+    }
+
+    TEST_CASE("it may be dropped by its attempt, or its factory, as that runs") {
+        for (const bool by_factory : {false, true}) {
+            virtual_executor ex;
+            std::optional<weir::testing::probe_sink<weir::async_stream<int>>> sink;
+            const auto drop = [&]() -> weir::task<int> {
+                sink.reset();
+                co_await weir::yield();
+                co_return 1;
+            };
+            const auto factory = [&]() -> weir::task<int> {
+                auto& make = drop; // the captures go with the pipeline
+                if (by_factory) sink.reset();
+                return make();
+            };
+            auto source =
+                weir::just(1) | weir::map_async(1, [&](int) { return weir::retry(factory, {.attempt_timeout = 1s}); });
+            sink.emplace(ex, weir::async_stream<int>{std::move(source)});
+            sink->request();
+            ex.run_ready();
+            CHECK_FALSE(sink);
+            CHECK(ex.timers().size() == 0);
+        }
+    }
+
+    TEST_CASE("attempts that are ready cost no allocation and no timer") {
+        CHECK(support::allocations_for_more_items([](int n) {
+                  virtual_executor ex;
+                  const auto attempt = [](int x) { return support::one_turn{x}; };
+                  ex.run(weir::iota(0, n) | weir::for_each([&](int x) {
+                             return weir::retry([&attempt, x] { return attempt(x); }, {.attempt_timeout = 1s});
+                         }));
+              }) == 0);
     }
 
     TEST_CASE("no allocation an item") {

@@ -1,0 +1,203 @@
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/liveness.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/core/timed_out.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/moving_deadline.hpp>
+#include <weir/resilience/retry_policy.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// What a factory makes, made anew when it has failed: an operation until it has a result, a stream item by item.
+template <class Factory>
+class retried {
+    using attempt_t = std::invoke_result_t<Factory&>;
+
+    template <awaitable A>
+    static poll<typename A::result_type> ask(A& operation, context& cx) {
+        return operation.poll_result(cx);
+    }
+    template <stream S>
+    static poll<item_t<S>> ask(S& source, context& cx) {
+        return source.poll_next(cx);
+    }
+
+protected:
+    retried(Factory factory, retry_policy policy) : factory_{std::move(factory)}, backoff_{std::move(policy)} {}
+
+    auto run(context& cx) -> decltype(ask(std::declval<attempt_t&>(), cx)) {
+        const liveness::watch self{liveness_};
+        for (;;) {
+            if (waiting_ && !until_.poll(cx)) return pending;
+            waiting_ = false;
+            std::exception_ptr error;
+            try {
+                if (!attempt_) {
+                    begin(cx);
+                    auto made = std::invoke(factory_);
+                    if (self.gone()) return pending;
+                    attempt_.emplace(std::move(made));
+                }
+                context own{cx, in_row_ ? std::min(cx.deadline, until_.deadline()) : cx.deadline};
+                auto answer = ask(*attempt_, own);
+                if (self.gone()) return answer;
+                if (!answer.is_pending()) {
+                    if (in_row_) succeeded();
+                    return answer;
+                }
+            } catch (...) {
+                if (self.gone()) throw;
+                error = std::current_exception();
+            }
+            if (error == nullptr) {
+                if (!overdue(cx)) return pending;
+                error = std::make_exception_ptr(too_late(cx));
+            }
+            attempt_.reset();
+            fail_or_wait(std::move(error), cx);
+            if (until_.passed(cx)) return cx.yield();
+        }
+    }
+
+private:
+    void begin(context& cx) {
+        begin_row(cx);
+        until_.set(std::min(row_ends_, cx.ex.after(backoff_.policy().attempt_timeout)));
+        last_turn_ = false;
+    }
+    void begin_row(context& cx) {
+        if (in_row_) return;
+        in_row_ = true;
+        row_ends_ = cx.ex.after(backoff_.policy().total_timeout);
+    }
+    void succeeded() noexcept {
+        in_row_ = false;
+        until_.cancel();
+        backoff_.succeeded();
+    }
+
+    /// The attempt has answered pending. What becomes ready in the turn in which the time runs out still counts.
+    bool overdue(context& cx) {
+        if (!in_row_ || until_.deadline() == time_point::max()) return false;
+        if (last_turn_) return true;
+        if (until_.poll(cx)) {
+            last_turn_ = true;
+            static_cast<void>(cx.yield());
+        }
+        return false;
+    }
+    timed_out too_late(context& cx) const {
+        const retry_policy& policy = backoff_.policy();
+        if (row_ends_ <= cx.ex.now()) return {"weir::retry: no success", policy.total_timeout};
+        return {"weir::retry: an attempt was not done", policy.attempt_timeout};
+    }
+
+    void fail_or_wait(std::exception_ptr error, context& cx) {
+        begin_row(cx);
+        if (row_ends_ <= cx.ex.now() || !backoff_.again(error)) std::rethrow_exception(std::move(error));
+        const time_point next = cx.ex.after(backoff_.wait());
+        // An attempt at that time would have no time left.
+        if (next >= std::min(row_ends_, cx.deadline)) std::rethrow_exception(std::move(error));
+        until_.set(next);
+        waiting_ = true;
+    }
+
+    Factory factory_; // outlives the coroutines that it makes
+    backoff backoff_;
+    std::optional<attempt_t> attempt_;
+    moving_deadline until_; // when the wait is over, or the attempt must be
+    time_point row_ends_{};
+    bool in_row_ = false; // from the first attempt, or from a failure, to a success
+    bool waiting_ = false;
+    bool last_turn_ = false;
+    liveness liveness_;
+};
+
+} // namespace detail
+
+/// The items of a stream that is made anew when it has failed.
+template <class Factory>
+class retry_stream : private detail::retried<Factory> {
+public:
+    using value_type = item_t<std::invoke_result_t<Factory&>>;
+
+    retry_stream(Factory factory, retry_policy policy)
+        : detail::retried<Factory>{std::move(factory), std::move(policy)} {}
+
+    poll<value_type> poll_next(context& cx) { return this->run(cx); }
+};
+
+/// The result of an operation that is made anew when it has failed.
+template <class Factory>
+class retry_operation : private detail::retried<Factory> {
+public:
+    using result_type = typename std::invoke_result_t<Factory&>::result_type;
+
+    retry_operation(Factory factory, retry_policy policy)
+        : detail::retried<Factory>{std::move(factory), std::move(policy)} {}
+
+    poll<result_type> poll_result(context& cx) { return this->run(cx); }
+};
+
+struct retry_fn {
+    template <class Factory>
+    auto operator()(Factory&& factory, retry_policy policy = {}) const {
+        using factory_t = std::remove_cvref_t<Factory>;
+        if constexpr (stream<factory_t>) {
+            static_assert(detail::always_false<Factory>,
+                          "weir::retry(factory): a stream is used once and cannot be tried again; wrap what makes it: "
+                          "retry([]{ return ...; })");
+        } else if constexpr (awaitable<factory_t>) {
+            static_assert(detail::always_false<Factory>,
+                          "weir::retry(factory): an operation runs once and cannot be tried again; wrap what makes it: "
+                          "retry([]{ return ...; })");
+        } else if constexpr (!std::invocable<factory_t&>) {
+            static_assert(detail::always_false<Factory>,
+                          "weir::retry(factory): factory cannot be called without arguments");
+        } else if constexpr (detail::gives_stream<factory_t&>) {
+            return retry_stream<factory_t>{std::forward<Factory>(factory), std::move(policy)};
+        } else if constexpr (detail::gives_awaitable<factory_t&>) {
+            return retry_operation<factory_t>{std::forward<Factory>(factory), std::move(policy)};
+        } else {
+            static_assert(detail::always_false<Factory>,
+                          "weir::retry(factory): factory gives neither a task or another awaitable, nor a stream");
+        }
+    }
+};
+
+/// retry(factory, policy): the operation, or the stream, that factory makes; when it fails it is dropped, and after a
+/// wait that grows from failure to failure factory makes the next.
+///
+///     factory()       1--2--#   3--|
+///     retry(factory)  1--2------3--|
+///
+///     auto page = co_await weir::retry([&] { return fetch(url); }, {.attempts = 5, .attempt_timeout = 2s});
+///     weir::retry([] { return follow_feed("wss://example.org"); }, {.attempts = 10, .delay = 1s, .max_delay = 1min})
+///
+/// An item that comes out of a stream ends a row of failures: attempts, waits and the total time begin anew. What has
+/// come out is not taken back: a new attempt begins where factory lets it begin. Ends with the stream of its turn.
+///
+/// The error of the last attempt, and one that `policy.when` does not hold for, passes as it is. So does one after which
+/// there is no time for another attempt, at once: when the wait would go on to the end of `policy.total_timeout`, or to
+/// the deadline of the request that this is part of. An attempt that is cut off fails with timed_out. An exception from
+/// factory is a failed attempt; one from `policy.when` or `policy.random` passes. Errors further down a pipeline are none
+/// of its business.
+///
+/// Dropping it ends the attempt, or the wait.
+///
+/// @throws std::invalid_argument for no attempts, a negative delay, a factor below 1, a max_delay below delay, or a
+///         timeout that is not positive
+inline constexpr retry_fn retry{};
+
+} // namespace weir
