@@ -126,9 +126,9 @@ public:
     ready_children(ready_children&&) noexcept = default;
 
     /// Adds a child that was never polled.
-    void adopt(child& c, run_queue& queue) noexcept {
+    void adopt(child& c, const waker& consumer) noexcept {
         c.parent_ = this;
-        c.bind(queue);
+        c.bind(consumer);
         queue_.push_back(c);
     }
 

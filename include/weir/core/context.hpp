@@ -28,9 +28,7 @@ public:
 
     /// For a poll made on behalf of another: spends the parent's budget. As a local object it lets the compiler keep
     /// the budget in a register.
-    context(context& parent, waker& self) noexcept : context{parent, self, parent.deadline} {
-        self.set_deadline(deadline);
-    }
+    context(context& parent, waker& self) noexcept : context{parent, self, parent.deadline} { lend_to(self); }
     explicit context(context& parent) noexcept : context{parent, parent.wk, parent.deadline} {}
     /// With another deadline, for what is polled through it.
     context(context& parent, time_point earlier) noexcept : context{parent, parent.wk, earlier} {}
@@ -40,6 +38,9 @@ public:
     ~context() {
         if (parent_ != nullptr) parent_->budget_ = budget_;
     }
+
+    /// What a waker runs by itself from now on is for the same request.
+    void lend_to(waker& self) const noexcept { self.set_deadline(deadline); }
 
     /// Takes one unit. False when none was left: then return `yield()`.
     bool spend() noexcept { return --budget_ > 0; }

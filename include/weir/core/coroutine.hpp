@@ -54,15 +54,15 @@ protected:
 
     /// For a poll that finds the coroutine waiting.
     pending_t wait(context& cx) noexcept {
-        set_deadline(cx.deadline);
+        cx.lend_to(*this);
         consumer_.arm(cx.wk);
         return pending;
     }
 
-    context* cx_ = nullptr; // while it runs
-    waker_slot consumer_;
     phase phase_ = phase::resumable;
     bool dropped_ = false;
+    context* cx_ = nullptr; // while it runs
+    waker_slot consumer_;
 
 private:
     template <class>
@@ -162,7 +162,7 @@ public:
         // A coroutine that dropped itself ends here; what polled it may be gone.
         if (promise_.dropped_) [[unlikely]]
             return false;
-        promise_.bind(promise_.cx_->wk.queue());
+        promise_.bind(promise_.cx_->wk);
         context cx{*promise_.cx_, promise_};
         if (!cx.spend()) [[unlikely]] {
             promise_.defer();

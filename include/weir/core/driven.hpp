@@ -33,8 +33,9 @@ protected:
     /// that was called dropped the operator: then nothing of it may be touched.
     [[nodiscard]] bool drive(context& consumer) {
         if (!driver_.bound()) {
-            driver_.bind(*this, consumer.wk.queue());
+            driver_.bind(*this, consumer.wk);
         } else if (!driver_.queued()) {
+            consumer.lend_to(driver_);
             return true; // nothing has happened upstream
         }
         const liveness::watch watch{liveness_};

@@ -74,9 +74,10 @@ public:
 
     poll<value_type> poll_next(context& cx) {
         if (!driver_.bound()) [[unlikely]] {
-            driver_.bind(*this, cx.wk.queue());
-            puller_.bind(*this, cx.wk.queue());
+            driver_.bind(*this, cx.wk);
+            puller_.bind(*this, cx.wk);
         }
+        cx.lend_to(driver_);
         if (deliverable()) return deliver();
         const liveness::watch self{liveness_};
         for (;;) {
@@ -247,7 +248,7 @@ private:
     node& acquire() {
         if (free_ == nullptr) [[unlikely]] {
             free_ = &nodes_.emplace_front(*this);
-            free_->bind(driver_.queue());
+            free_->bind(driver_);
         }
         node& n = *std::exchange(free_, free_->next_free);
         ++active_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include <weir/core/assert.hpp>
 #include <weir/core/intrusive_list.hpp>
@@ -53,6 +54,15 @@ public:
                     "a stream or task stays on the executor that first polled it");
         queue_ = &queue;
     }
+    /// The queue and the task group of whoever polled first.
+    void bind(const waker& parent) noexcept {
+        if (bound()) {
+            WEIR_ASSERT(queue_ == parent.queue_, "a stream or task stays on the executor that first polled it");
+            return;
+        }
+        queue_ = parent.queue_;
+        group_ = parent.group_;
+    }
     bool bound() const noexcept { return queue_ != nullptr; }
     run_queue& queue() const noexcept { return *queue_; }
 
@@ -71,6 +81,10 @@ public:
     time_point deadline() const noexcept { return deadline_; }
     void set_deadline(time_point deadline) noexcept { deadline_ = deadline; }
 
+    /// The innermost task group that it is in, as the executor numbers them; 0 for none.
+    std::uint32_t group() const noexcept { return group_; }
+    void set_group(std::uint32_t group) noexcept { group_ = group; }
+
 private:
     friend class run_queue;
     friend class waker_slot;
@@ -80,6 +94,7 @@ private:
     run_queue* queue_ = nullptr;
     time_point deadline_ = time_point::max();
     waker_slot* slots_ = nullptr;
+    std::uint32_t group_ = 0; // last: what derives from a waker may use the space behind it
 };
 
 /// Where a leaf keeps the waker that it must wake. Linked both ways with it: either may die first.
@@ -150,7 +165,11 @@ class member_waker : public waker {
 public:
     member_waker() noexcept : waker{&run} {}
 
-    /// Called at each poll; the owner stays where it is after the first.
+    /// Called at each poll, with the waker of the poll; the owner stays where it is after the first.
+    void bind(Owner& owner, const waker& parent) noexcept {
+        owner_ = &owner;
+        waker::bind(parent);
+    }
     void bind(Owner& owner, run_queue& queue) noexcept {
         owner_ = &owner;
         waker::bind(queue);

@@ -24,7 +24,7 @@ public:
 
     poll<value_type> poll_next(context& cx) {
         if (!started_) [[unlikely]]
-            start(cx.wk.queue());
+            start(cx.wk);
         const detail::liveness::watch self{liveness_};
         while (!ready_.empty()) {
             const answer what = ask(ready_.front(), cx, self);
@@ -44,10 +44,10 @@ public:
 private:
     enum class answer : unsigned char { tuple, item, nothing, end };
 
-    void start(run_queue& queue) noexcept {
+    void start(const waker& consumer) noexcept {
         started_ = true;
         running_ = sizeof...(S);
-        children_.each([&](auto& c) { ready_.adopt(c, queue); });
+        children_.each([&](auto& c) { ready_.adopt(c, consumer); });
     }
 
     answer ask(detail::child& next, context& cx, const detail::liveness::watch& self) {

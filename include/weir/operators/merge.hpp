@@ -78,7 +78,7 @@ private:
     }
 
     [[gnu::noinline]] poll<T> look_further(context& cx) {
-        if (!started_) start(cx.wk.queue());
+        if (!started_) start(cx.wk);
         const detail::liveness::watch self{liveness_};
         while (!ready_.empty()) {
             auto item = ask(ready_.front(), cx, self);
@@ -93,10 +93,10 @@ private:
         return done;
     }
 
-    void start(run_queue& queue) noexcept {
+    void start(const waker& consumer) noexcept {
         started_ = true;
         running_ = children_.size();
-        children_.each([&](auto& c) { ready_.adopt(c, queue); });
+        children_.each([&](auto& c) { ready_.adopt(c, consumer); });
     }
 
     void drop(detail::child& one) noexcept {

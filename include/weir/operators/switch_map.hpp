@@ -51,7 +51,7 @@ public:
 
 private:
     void turn_to_newest(context& cx, const detail::liveness::watch& self) {
-        upstream_waker_.bind(*this, cx.wk.queue());
+        upstream_waker_.bind(*this, cx.wk);
         context own{cx, upstream_waker_};
         auto newest = upstream_->poll_next(own);
         if (self.gone()) return;

@@ -42,7 +42,7 @@ private:
     bool signalled(context& cx) {
         woken_ = false;
         if (!signal_) return false;
-        watch_.bind(*this, cx.wk.queue());
+        watch_.bind(*this, cx.wk);
         context inner{cx, watch_};
         try {
             return poll_signal(inner);
