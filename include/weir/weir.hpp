@@ -47,6 +47,7 @@
 #include <weir/source/signals.hpp>
 #include <weir/source/timer.hpp>
 #include <weir/source/unfold.hpp>
+#include <weir/source/walk.hpp>
 
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/chunk.hpp>
@@ -68,6 +69,7 @@
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/on_error_resume.hpp>
+#include <weir/operators/pace.hpp>
 #include <weir/operators/pairwise.hpp>
 #include <weir/operators/sample.hpp>
 #include <weir/operators/scan.hpp>
@@ -93,11 +95,14 @@
 #include <weir/sink/write.hpp>
 
 #include <weir/executor/backend.hpp>
+#include <weir/executor/cleanup.hpp>
 #include <weir/executor/executor.hpp>
+#include <weir/executor/file_system.hpp>
 #include <weir/executor/inbox.hpp>
 #include <weir/executor/moving_deadline.hpp>
 #include <weir/executor/schedule.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/executor/time_limit.hpp>
 #include <weir/executor/timer.hpp>
 #include <weir/executor/timer_wheel.hpp>
 
@@ -110,5 +115,9 @@
 #include <weir/io/tcp.hpp>
 #include <weir/io/transfer.hpp>
 
+#include <weir/resilience/deferred.hpp>
+#include <weir/resilience/overloaded.hpp>
+#include <weir/resilience/rate_limiter.hpp>
 #include <weir/resilience/retry.hpp>
 #include <weir/resilience/retry_policy.hpp>
+#include <weir/resilience/waiting_line.hpp>

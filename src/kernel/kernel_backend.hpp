@@ -5,6 +5,8 @@
 
 #include <weir/executor/backend.hpp>
 
+#include "kernel/file_system.hpp"
+
 namespace weir::kernel {
 
 /// A descriptor of the backend's own.
@@ -34,6 +36,7 @@ public:
     int shutdown_write(int fd) final;
     int open_pipe(int& read_end, int& write_end) final;
     std::int64_t file_size(int fd) final;
+    file_system& files() noexcept final { return kernel_files(); }
     std::shared_ptr<descriptor_closer> closer() noexcept final;
 
 protected:

@@ -10,6 +10,7 @@
 #include <weir/core/intrusive_list.hpp>
 #include <weir/core/time.hpp>
 #include <weir/core/waker.hpp>
+#include <weir/executor/file_system.hpp>
 #include <weir/io/endpoint.hpp>
 
 namespace weir {
@@ -160,6 +161,9 @@ public:
     /// A new pipe: what is written to the one is read from the other.
     virtual int open_pipe(int& read_end, int& write_end) = 0;
     virtual std::int64_t file_size(int fd) = 0;
+
+    /// Names of files and directories, and what happens to them.
+    virtual file_system& files() noexcept { return detail::no_files(); }
 
     /// For all descriptors that this backend opens.
     virtual std::shared_ptr<descriptor_closer> closer() noexcept = 0;

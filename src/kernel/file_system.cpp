@@ -1,0 +1,167 @@
+#include "kernel/file_system.hpp"
+
+#include <array>
+#include <cstdint>
+#include <utility>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+namespace weir::kernel {
+
+namespace {
+
+int or_error(int result) noexcept { return result >= 0 ? result : -errno; }
+
+file_type type_of_mode(mode_t mode) noexcept {
+    switch (mode & S_IFMT) {
+    case S_IFREG:
+        return file_type::regular;
+    case S_IFDIR:
+        return file_type::directory;
+    case S_IFLNK:
+        return file_type::symlink;
+    case S_IFIFO:
+        return file_type::pipe;
+    case S_IFSOCK:
+        return file_type::socket;
+    case S_IFCHR:
+    case S_IFBLK:
+        return file_type::device;
+    default:
+        return file_type::unknown;
+    }
+}
+
+int convert(int answer, const struct stat& from, file_status& result) noexcept {
+    if (answer < 0) return -errno;
+    result = {from.st_dev, from.st_ino, static_cast<std::uint64_t>(from.st_size), type_of_mode(from.st_mode)};
+    return 0;
+}
+
+/// As getdents64(2) gives it; the C library has no name for it that comes without its own buffering.
+struct directory_record {
+    std::uint64_t inode;
+    std::int64_t next;
+    std::uint16_t size;
+    std::uint8_t type;
+    char name[1];
+};
+
+constexpr std::pair<change, std::uint32_t> masks[] = {
+    {change::created, IN_CREATE},      {change::modified, IN_MODIFY},      {change::written, IN_CLOSE_WRITE},
+    {change::attributes, IN_ATTRIB},   {change::removed, IN_DELETE},       {change::moved_away, IN_MOVED_FROM},
+    {change::moved_here, IN_MOVED_TO}, {change::vanished, IN_DELETE_SELF}, {change::vanished, IN_MOVE_SELF},
+    {change::vanished, IN_UNMOUNT},    {change::lost, IN_Q_OVERFLOW},
+};
+
+class kernel_file_system final : public file_system {
+public:
+    int status(int fd, file_status& result) override {
+        struct stat status{};
+        return convert(::fstat(fd, &status), status, result);
+    }
+
+    int status(int directory, const char* path, symlinks how, file_status& result) override {
+        struct stat status{};
+        return convert(::fstatat(directory == working_directory ? AT_FDCWD : directory, path, &status,
+                                 how == symlinks::stay ? AT_SYMLINK_NOFOLLOW : 0),
+                       status, result);
+    }
+
+    int open_directory(const char* path, symlinks how) override {
+        return or_error(::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (how == symlinks::stay ? O_NOFOLLOW : 0)));
+    }
+
+    int read_directory(int fd, detail::directory_listing& result) override {
+        alignas(directory_record) std::array<char, 32 * 1024> buffer;
+        for (;;) {
+            const auto size = ::syscall(SYS_getdents64, fd, buffer.data(), buffer.size());
+            if (size < 0) return -errno;
+            if (size == 0) return 0;
+            int count = 0;
+            for (auto* at = buffer.data(); at != buffer.data() + size;) {
+                const auto* record = reinterpret_cast<const directory_record*>(at);
+                at += record->size;
+                const std::string_view name{record->name};
+                if (name == "." || name == "..") continue;
+                result.add(name, type_of_mode(DTTOIF(record->type)));
+                ++count;
+            }
+            if (count != 0) return count;
+        }
+    }
+
+    int open_watcher() override { return or_error(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)); }
+
+    int add_watch(int watcher, const char* path, change what, symlinks how) override {
+        std::uint32_t mask = how == symlinks::stay ? IN_DONT_FOLLOW : 0;
+        for (const auto& [c, bit] : masks) {
+            if (has(what | change::vanished, c)) mask |= bit;
+        }
+        return or_error(::inotify_add_watch(watcher, path, mask));
+    }
+
+    int add_watch(int watcher, int fd, change what) override {
+        return add_watch(watcher, ("/proc/self/fd/" + std::to_string(fd)).c_str(), what, symlinks::follow);
+    }
+
+    int remove_watch(int watcher, int number) override { return or_error(::inotify_rm_watch(watcher, number)); }
+
+    int read_changes(int watcher, std::vector<detail::change_record>& result) override {
+        alignas(inotify_event) std::array<char, 16 * 1024> buffer;
+        const auto size = ::read(watcher, buffer.data(), buffer.size());
+        if (size < 0) return -errno;
+        int count = 0;
+        for (auto* at = buffer.data(); at < buffer.data() + size; ++count) {
+            const auto* event = reinterpret_cast<const inotify_event*>(at);
+            at += sizeof *event + event->len;
+            detail::change_record record;
+            record.watch = event->wd;
+            record.is_directory = (event->mask & IN_ISDIR) != 0;
+            record.watch_ended = (event->mask & IN_IGNORED) != 0;
+            record.move_id = event->cookie;
+            if (event->len != 0) record.name = event->name;
+            for (const auto& [c, bit] : masks) {
+                if ((event->mask & bit) != 0) record.what = c;
+            }
+            result.push_back(std::move(record));
+        }
+        return count;
+    }
+
+    bool is_local(int fd) override {
+        struct statfs status{};
+        if (::fstatfs(fd, &status) < 0) return false;
+        switch (static_cast<unsigned long>(status.f_type)) {
+        case AFS_SUPER_MAGIC:
+        case CODA_SUPER_MAGIC:
+        case NCP_SUPER_MAGIC:
+        case NFS_SUPER_MAGIC:
+        case SMB_SUPER_MAGIC:
+        case V9FS_MAGIC:
+        case 0x00C36400: // Ceph
+        case 0x65735546: // FUSE
+        case 0xFE534D42: // SMB2
+        case 0xFF534D42: // CIFS
+            return false;
+        default:
+            return true;
+        }
+    }
+};
+
+} // namespace
+
+file_system& kernel_files() noexcept {
+    static kernel_file_system the_files;
+    return the_files;
+}
+
+} // namespace weir::kernel

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <weir/executor/file_system.hpp>
+
+namespace weir::kernel {
+
+/// The same for all backends over a kernel.
+file_system& kernel_files() noexcept;
+
+} // namespace weir::kernel

@@ -1,0 +1,158 @@
+#include <weir/source/walk.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+
+#include <weir/executor/executor.hpp>
+#include <weir/io/error.hpp>
+
+namespace weir {
+
+namespace {
+
+/// For system calls that are more than a step of a loop. False as context::spend().
+bool spend(context& cx, int units) noexcept {
+    bool left = true;
+    for (; units != 0; --units) left = cx.spend();
+    return left;
+}
+
+constexpr int cost_of_directory = 16;
+constexpr int cost_of_batch = 64;
+constexpr int cost_of_status = 4;
+
+} // namespace
+
+poll<walk_entry> walk_stream::poll_next(context& cx) {
+    pin_.check();
+    const detail::liveness::watch self{liveness_};
+    try {
+        auto entry = next(cx, self);
+        if (entry.is_done()) pin_.ended();
+        return entry;
+    } catch (...) {
+        if (!self.gone()) {
+            open_.close();
+            pin_.ended();
+        }
+        throw;
+    }
+}
+
+poll<walk_entry> walk_stream::next(context& cx, const detail::liveness::watch& self) {
+    for (;;) {
+        if (self.gone()) return pending;
+        if (!cx.spend()) return cx.yield();
+        if (listed_ && !listing_.empty()) {
+            walk_entry entry;
+            if (!describe(cx, listing_.take(), entry) || self.gone()) continue;
+            if (entry.type == file_type::directory && entry.depth < options_.max_depth) {
+                const bool wanted = !options_.descend || options_.descend(entry);
+                if (self.gone()) continue;
+                if (wanted) to_read_.push_back({entry.path, entry.depth + 1});
+            }
+            return entry;
+        }
+        if (open_.get() >= 0) {
+            read_more(cx);
+            if (!self.gone() && !spend(cx, cost_of_batch)) return cx.yield();
+        } else if (!to_read_.empty()) {
+            open_next(cx);
+            if (!self.gone() && !spend(cx, cost_of_directory)) return cx.yield();
+        } else {
+            return done;
+        }
+    }
+}
+
+void walk_stream::open_next(context& cx) {
+    file_system& files = cx.ex.io().files();
+    current_ = std::move(to_read_.back());
+    to_read_.pop_back();
+    found_ = to_read_.size();
+    const bool given = current_.depth == 0;
+    const int fd = files.open_directory(current_.path.c_str(), given ? symlinks::follow : options_.links);
+    if (fd < 0) {
+        // It was there when it was found: removed, or something else has its name now.
+        if (!given && (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)) return;
+        return left_out(fd, "open", current_.path);
+    }
+    open_ = detail::descriptor{fd, cx.ex.io().closer()};
+    if (options_.links == symlinks::stay) return;
+
+    file_status status;
+    if (const int r = files.status(fd, status); r < 0) {
+        open_.close();
+        return left_out(r, "stat", current_.path);
+    }
+    ancestors_.resize(current_.depth);
+    const auto same = [&](const file_status& above) { return above.same_file(status); };
+    if (std::any_of(ancestors_.begin(), ancestors_.end(), same)) {
+        open_.close();
+    } else {
+        ancestors_.push_back(status);
+    }
+}
+
+void walk_stream::read_more(context& cx) {
+    const bool by_name = options_.order == walk_order::by_name;
+    if (by_name && listed_) return close();
+    if (!by_name) listing_.clear();
+    const int r = cx.ex.io().files().read_directory(open_.get(), listing_);
+    listed_ = !by_name || r == 0;
+    if (r < 0) {
+        close();
+        left_out(r, "read", current_.path);
+    } else if (r == 0) {
+        if (!by_name) return close();
+        listing_.sort();
+    }
+}
+
+/// False of what is left out.
+bool walk_stream::describe(context& cx, const detail::directory_listing::entry& found, walk_entry& entry) {
+    file_system& files = cx.ex.io().files();
+    entry.depth = current_.depth;
+    entry.type = found.type;
+    entry.path.reserve(current_.path.size() + 32);
+    entry.path = current_.path;
+    if (!entry.path.ends_with('/')) entry.path += '/';
+    entry.path += found.name;
+
+    const auto look = [&](symlinks how, file_status& status) {
+        for (int i = 0; i != cost_of_status; ++i) static_cast<void>(cx.spend());
+        return files.status(open_.get(), found.name, how, status);
+    };
+    file_status status;
+    int r = 0;
+    if (entry.type == file_type::symlink && options_.links == symlinks::follow) {
+        if (look(symlinks::follow, status) >= 0) entry.type = status.type;
+    } else if (entry.type == file_type::unknown || (entry.type == file_type::regular && options_.sizes)) {
+        r = look(options_.links, status);
+        if (r == -ENOENT && options_.links == symlinks::follow) r = look(symlinks::stay, status);
+        if (r >= 0) entry.type = status.type;
+    }
+    if (r < 0) {
+        if (r != -ENOENT) left_out(r, "stat", entry.path);
+        return false;
+    }
+    if (options_.sizes && entry.type == file_type::regular) entry.size = status.size;
+    return true;
+}
+
+/// What was found in the directory is next, beginning with the first.
+void walk_stream::close() {
+    open_.close();
+    listing_.clear();
+    listed_ = false;
+    std::reverse(std::next(to_read_.begin(), static_cast<std::ptrdiff_t>(found_)), to_read_.end());
+}
+
+void walk_stream::left_out(int result, const char* attempted, const std::string& path) {
+    if (!options_.on_error) detail::throw_io_error(result, attempted, path);
+    const std::string kept = path; // on_error may drop the stream
+    options_.on_error(kept, std::error_code{-result, std::system_category()});
+}
+
+} // namespace weir

@@ -1,0 +1,260 @@
+#include <weir/source/walk.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <weir/executor/executor.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/operators/filter.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/sink/count.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/sink/next.hpp>
+#include <weir/sink/to.hpp>
+#include <weir/task.hpp>
+
+#include <doctest/doctest.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "raw_io.hpp"
+#include "temporary_directory.hpp"
+
+namespace {
+
+using weir::file_type;
+using weir::walk_entry;
+using names = std::vector<std::string>;
+
+std::vector<walk_entry> entries(const std::string& path, weir::walk_options options = {}) {
+    options.order = weir::walk_order::by_name;
+    return weir::run(weir::walk(path, std::move(options)) | weir::to<std::vector>());
+}
+
+/// Paths below the one that was given.
+names found(const support::temporary_directory& in, weir::walk_options options = {}) {
+    names result;
+    for (const auto& e : entries(in.path(), std::move(options))) {
+        REQUIRE(e.path.starts_with(in.path() + '/'));
+        result.push_back(e.path.substr(in.path().size() + 1));
+    }
+    return result;
+}
+
+struct small_tree : support::temporary_directory {
+    small_tree() {
+        file("b/2/deep.txt", "12345");
+        file("b/1/x", "1");
+        file("a.txt", "123");
+        directory("c");
+        link("b", "link");
+    }
+};
+
+} // namespace
+
+TEST_SUITE("source/walk") {
+    TEST_CASE("a directory comes before what is in it, and its entries together") {
+        const small_tree d;
+        CHECK(found(d) == names{"a.txt", "b", "c", "link", "b/1", "b/2", "b/1/x", "b/2/deep.txt"});
+    }
+
+    TEST_CASE("an entry knows its type, its depth and its name, and its size when that is asked for") {
+        const small_tree d;
+        const auto all = entries(d.path(), {.sizes = true});
+        REQUIRE(all.size() == 8);
+        CHECK(all[0].type == file_type::regular);
+        CHECK(all[0].size == 3);
+        CHECK(all[0].depth == 0);
+        CHECK(all[1].type == file_type::directory);
+        CHECK(all[1].size == 0);
+        CHECK(all[3].type == file_type::symlink);
+        CHECK(all[7].name() == "deep.txt");
+        CHECK(all[7].depth == 2);
+        CHECK(all[7].size == 5);
+        CHECK(entries(d.path())[7].size == 0);
+    }
+
+    TEST_CASE("pipes and sockets are what they are") {
+        const support::temporary_directory d;
+        REQUIRE(::mkfifo((d / "pipe").c_str(), 0600) == 0);
+        const auto all = entries(d.path());
+        REQUIRE(all.size() == 1);
+        CHECK(all[0].type == file_type::pipe);
+    }
+
+    TEST_CASE("as the file system has them, all of many entries come") {
+        const support::temporary_directory d;
+        names wanted;
+        for (int i = 0; i != 3000; ++i) wanted.push_back(d.file("some-name-that-is-not-short-" + std::to_string(i)));
+        auto got =
+            weir::run(weir::walk(d.path()) | weir::map([](walk_entry e) { return e.path; }) | weir::to<std::vector>());
+        std::sort(got.begin(), got.end());
+        std::sort(wanted.begin(), wanted.end());
+        CHECK(got == wanted);
+        CHECK(found(d).size() == 3000);
+    }
+
+    TEST_CASE("nothing is read before it is asked for, and one directory is open at a time") {
+        const small_tree d;
+        weir::executor ex;
+        const std::size_t before = support::open_descriptors();
+        auto walk = weir::walk(d.path());
+        CHECK(support::open_descriptors() == before);
+        while (ex.run(weir::next(walk))) CHECK(support::open_descriptors() <= before + 1);
+        CHECK(support::open_descriptors() == before);
+    }
+
+    TEST_CASE("dropped in the middle it closes what it has open") {
+        const small_tree d;
+        weir::executor ex;
+        const std::size_t before = support::open_descriptors();
+        for (int taken = 0; taken != 8; ++taken) {
+            std::optional walk{weir::walk(d.path())};
+            for (int i = 0; i <= taken; ++i) CHECK(ex.run(weir::next(*walk)));
+            walk.reset();
+            CHECK(support::open_descriptors() == before);
+        }
+    }
+
+    TEST_CASE("it goes no deeper than it is told") {
+        const small_tree d;
+        CHECK(found(d, {.max_depth = 0}) == names{"a.txt", "b", "c", "link"});
+        CHECK(found(d, {.max_depth = 1}) == names{"a.txt", "b", "c", "link", "b/1", "b/2"});
+    }
+
+    TEST_CASE("it looks only into directories that are wanted") {
+        const small_tree d;
+        CHECK(found(d, {.descend = [](const walk_entry& e) { return e.name() != "2"; }}) ==
+              names{"a.txt", "b", "c", "link", "b/1", "b/2", "b/1/x"});
+    }
+
+    TEST_CASE("links are followed when that is asked for") {
+        const small_tree d;
+        d.link("nowhere", "dangling");
+        d.link("a.txt", "to_file");
+        CHECK(found(d, {.max_depth = 1, .links = weir::symlinks::follow}) ==
+              names{"a.txt", "b", "c", "dangling", "link", "to_file", "b/1", "b/2", "link/1", "link/2"});
+        const auto all = entries(d.path(), {.max_depth = 0, .links = weir::symlinks::follow, .sizes = true});
+        CHECK(all[3].type == file_type::symlink);
+        CHECK(all[4].type == file_type::directory);
+        CHECK(all[5].type == file_type::regular);
+        CHECK(all[5].size == 3);
+    }
+
+    TEST_CASE("a link that leads back up is not followed again") {
+        const support::temporary_directory d;
+        d.file("a/b/x");
+        d.link("..", "a/b/up");
+        d.link("../..", "a/b/top");
+        CHECK(found(d, {.links = weir::symlinks::follow}) == names{"a", "a/b", "a/b/top", "a/b/up", "a/b/x"});
+    }
+
+    TEST_CASE("a link may be what is given, and a slash at its end is no matter") {
+        const small_tree d;
+        CHECK(entries(d / "link").size() == 4);
+        CHECK(entries(d / "b/")[0].path == d / "b/1");
+    }
+
+    TEST_CASE("what is no directory, or is not there, fails with its path") {
+        const small_tree d;
+        CHECK(support::system_error_of([&] { return entries(d / "a.txt"); }) ==
+              "open " + (d / "a.txt") + ": Not a directory");
+        CHECK(support::system_error_of([&] { return entries("/no/such"); }) ==
+              "open /no/such: No such file or directory");
+    }
+
+    TEST_CASE("a directory that cannot be read fails the stream, or goes to on_error and is left out") {
+        if (::geteuid() == 0) {
+            // Root may read everything: a path that is too long stands in for it.
+            const support::temporary_directory d;
+            std::filesystem::current_path(d.path());
+            const std::string name(200, 'n');
+            for (int i = 0; i != 25; ++i) {
+                REQUIRE(::mkdir(name.c_str(), 0700) == 0);
+                REQUIRE(::chdir(name.c_str()) == 0);
+            }
+            std::filesystem::current_path("/");
+            CHECK(support::system_error_of([&] { return entries(d.path()); }).ends_with(": File name too long"));
+            std::vector<std::error_code> errors;
+            const auto all =
+                entries(d.path(), {.on_error = [&](const std::string&, std::error_code e) { errors.push_back(e); }});
+            CHECK(all.size() > 10);
+            CHECK(errors == std::vector<std::error_code>{{ENAMETOOLONG, std::system_category()}});
+        } else {
+            const small_tree d;
+            std::filesystem::permissions(d / "b/1", std::filesystem::perms::none);
+            CHECK(support::system_error_of([&] { return entries(d.path()); }) ==
+                  "open " + (d / "b/1") + ": Permission denied");
+            names left_out;
+            const auto all =
+                found(d, {.on_error = [&](const std::string& p, std::error_code) { left_out.push_back(p); }});
+            CHECK(all == names{"a.txt", "b", "c", "link", "b/1", "b/2", "b/2/deep.txt"});
+            CHECK(left_out == names{d / "b/1"});
+            std::filesystem::permissions(d / "b/1", std::filesystem::perms::all);
+        }
+    }
+
+    TEST_CASE("what is removed while it is walked is left out") {
+        const small_tree d;
+        weir::executor ex;
+        auto walk = weir::walk(d.path(), {.order = weir::walk_order::by_name, .sizes = true});
+        CHECK(ex.run(weir::next(walk))->path == d / "a.txt");
+        CHECK(ex.run(weir::next(walk))->path == d / "b");
+        std::filesystem::remove_all(d / "b");
+        std::filesystem::remove_all(d / "c");
+        CHECK(ex.run(weir::next(walk))->path == d / "c");
+        CHECK(ex.run(weir::next(walk))->path == d / "link");
+        CHECK_FALSE(ex.run(weir::next(walk)));
+    }
+
+    TEST_CASE("an exception of a callable ends the stream") {
+        const small_tree d;
+        const std::size_t before = support::open_descriptors();
+        CHECK_THROWS_AS(entries(d.path(), {.descend = [](const walk_entry&) -> bool { throw 1; }}), int);
+        CHECK(support::open_descriptors() == before);
+    }
+
+    TEST_CASE("a callable may drop the stream") {
+        const small_tree d;
+        weir::executor ex;
+        std::optional<weir::join_handle<weir::task<>>> walking;
+        const auto drop = [&](const walk_entry&) {
+            walking.reset();
+            return true;
+        };
+        const auto walk = [&]() -> weir::task<> {
+            auto entries = weir::walk(d.path(), {.descend = drop});
+            while (co_await weir::next(entries)) {}
+        };
+        walking.emplace(ex.spawn(walk()));
+        for (int i = 0; i != 5; ++i) ex.turn(ex.now());
+        CHECK_FALSE(walking);
+    }
+
+    TEST_CASE("others have their turn meanwhile") {
+        const support::temporary_directory d;
+        for (int i = 0; i != 300; ++i) d.directory("d" + std::to_string(i));
+        weir::executor ex;
+        int turns = 0;
+        const auto count_turns = [&]() -> weir::task<> {
+            for (;;) {
+                ++turns;
+                co_await weir::yield();
+            }
+        };
+        const auto counting = ex.spawn(count_turns());
+        // Nothing but empty directories, of which none is an item of interest.
+        CHECK(ex.run(weir::walk(d.path()) | weir::filter([](const walk_entry& e) { return e.depth > 0; }) |
+                     weir::count()) == 0);
+        CHECK(turns > 4);
+    }
+}
