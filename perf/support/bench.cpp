@@ -5,13 +5,27 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <stdexcept>
 #include <utility>
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace bench {
 
 namespace {
 
 constexpr int rounds = 11;
+
+void print_quoted(const std::string& text) {
+    std::putchar('"');
+    for (const char c : text) {
+        if (c == '"' || c == '\\') std::putchar('\\');
+        std::putchar(c);
+    }
+    std::putchar('"');
+}
 
 } // namespace
 
@@ -29,18 +43,103 @@ double spread(const std::vector<double>& values) {
     return median(std::move(distances));
 }
 
+/// A program that is asked through its standard input and answers on its standard output.
+class question::process {
+public:
+    explicit process(std::string command) : command_{std::move(command)} {
+        int to[2];
+        int from[2];
+        if (::pipe2(to, O_CLOEXEC) != 0 || ::pipe2(from, O_CLOEXEC) != 0) throw std::runtime_error{"no pipe"};
+        child_ = ::fork();
+        if (child_ < 0) throw std::runtime_error{"no process"};
+        if (child_ == 0) {
+            ::dup2(to[0], 0);
+            ::dup2(from[1], 1);
+            ::execl("/bin/sh", "sh", "-c", ("exec " + command_).c_str(), nullptr);
+            ::_exit(127);
+        }
+        ::close(to[0]);
+        ::close(from[1]);
+        ask_ = ::fdopen(to[1], "w");
+        answer_ = ::fdopen(from[0], "r");
+    }
+    process(const process&) = delete;
+    process& operator=(const process&) = delete;
+    ~process() {
+        std::fclose(ask_);
+        std::fclose(answer_);
+        ::waitpid(child_, nullptr, 0);
+    }
+
+    /// Nanoseconds and checksum.
+    std::pair<double, std::int64_t> measure(std::uint64_t items) {
+        double took = 0;
+        long long checksum = 0;
+        std::fprintf(ask_, "%llu\n", static_cast<unsigned long long>(items));
+        std::fflush(ask_);
+        if (std::fscanf(answer_, "%lf %lld", &took, &checksum) != 2) {
+            throw std::runtime_error{"no answer from: " + command_};
+        }
+        return {took, checksum};
+    }
+
+private:
+    std::string command_;
+    pid_t child_ = -1;
+    std::FILE* ask_ = nullptr;
+    std::FILE* answer_ = nullptr;
+};
+
 question::question(int argc, char** argv, std::string text, std::string unit, std::uint64_t items)
     : text_{std::move(text)}, unit_{std::move(unit)}, items_{items}, arguments_(argv + 1, argv + argc) {}
 
+question::~question() = default;
+
+void question::add(std::string name, std::string kind, work run, bar most) {
+    measured c;
+    c.name = std::move(name);
+    c.kind = std::move(kind);
+    c.run = std::move(run);
+    c.most = std::move(most);
+    cases_.push_back(std::move(c));
+}
+
+/// Peers stand between the floor and what is measured against them.
+void question::add_processes() {
+    auto place = std::ranges::find(cases_, "weir", &measured::kind);
+    for (std::size_t i = 0; i < arguments_.size(); ++i) {
+        if (arguments_[i] == "--missing" && i + 1 < arguments_.size()) missing_.push_back(arguments_[++i]);
+        if (arguments_[i] != "--peer" || i + 3 >= arguments_.size()) continue;
+        measured c;
+        c.name = arguments_[i + 1];
+        c.kind = "peer";
+        c.scale = std::max(1ULL, std::strtoull(arguments_[i + 2].c_str(), nullptr, 10));
+        c.elsewhere = std::make_shared<process>(arguments_[i + 3]);
+        i += 3;
+        place = std::next(cases_.insert(place, std::move(c)));
+    }
+}
+
 void question::measure(measured& c) {
+    const std::uint64_t items = std::max<std::uint64_t>(items_ / c.scale, 1);
+    if (c.elsewhere != nullptr) {
+        const auto [took, checksum] = c.elsewhere->measure(items);
+        c.checksum = checksum;
+        c.rounds.push_back(took / static_cast<double>(items));
+        return;
+    }
     const auto start = std::chrono::steady_clock::now();
-    c.checksum = c.run(items_);
+    c.checksum = c.run(items);
     const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
-    c.rounds.push_back(took.count() / static_cast<double>(items_));
+    c.rounds.push_back(took.count() / static_cast<double>(items));
 }
 
 int question::run() {
     const auto has = [&](const char* option) { return std::ranges::find(arguments_, option) != arguments_.end(); };
+    if (has("--list")) {
+        for (const measured& c : cases_) std::printf("%s\t%s\n", c.kind.c_str(), c.name.c_str());
+        return 0;
+    }
     if (arguments_.size() == 3 && arguments_[0] == "--once") {
         for (measured& c : cases_) {
             if (c.name != arguments_[1]) continue;
@@ -53,11 +152,17 @@ int question::run() {
 
     const bool quick = has("--quick");
     if (quick) items_ = std::max<std::uint64_t>(items_ / 1000, 100);
-    for (int round = quick ? 0 : -1; round != (quick ? 1 : rounds); ++round) {
-        for (measured& c : cases_) {
-            measure(c);
-            if (round < 0) c.rounds.clear(); // the first warms up
+    try {
+        add_processes();
+        for (int round = quick ? 0 : -1; round != (quick ? 1 : rounds); ++round) {
+            for (measured& c : cases_) {
+                measure(c);
+                if (round < 0) c.rounds.clear(); // the first warms up
+            }
         }
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "%s: %s\n", text_.c_str(), e.what());
+        return 1;
     }
 
     if (has("--json")) {
@@ -66,35 +171,74 @@ int question::run() {
         print_table();
     }
     for (const measured& c : cases_) {
-        if (c.checksum == cases_.front().checksum) continue;
+        const std::uint64_t items = std::max<std::uint64_t>(items_ / c.scale, 1);
+        const std::int64_t expected = c.scale == 1 ? cases_.front().checksum : cases_.front().run(items);
+        if (c.checksum == expected) continue;
         std::fprintf(stderr, "checksums differ: %s has %lld, %s has %lld\n", c.name.c_str(),
-                     static_cast<long long>(c.checksum), cases_.front().name.c_str(),
-                     static_cast<long long>(cases_.front().checksum));
+                     static_cast<long long>(c.checksum), cases_.front().name.c_str(), static_cast<long long>(expected));
         return 1;
     }
     return 0;
 }
 
+double question::cost(const std::string& name) const {
+    const auto found = std::ranges::find(cases_, name, &measured::name);
+    return found == cases_.end() ? 0 : median(found->rounds);
+}
+
+/// In units; 0 for none.
+double question::limit(const measured& c) const {
+    if (c.most.times_floor_ > 0) return c.most.times_floor_ * median(cases_.front().rounds);
+    if (!c.most.over_.empty()) return cost(c.most.over_) + c.most.at_most_;
+    return c.most.at_most_;
+}
+
 void question::print_table() const {
-    std::printf("%s\n\n%-34s %8s %8s %8s  %s   (%s)\n", text_.c_str(), "", "median", "MAD", "min", "of floor",
-                unit_.c_str());
+    double best_peer = 0;
+    for (const measured& c : cases_) {
+        if (c.kind != "peer") continue;
+        const double centre = median(c.rounds);
+        if (best_peer == 0 || centre < best_peer) best_peer = centre;
+    }
+    std::printf("%s\n\n%-40s %9s %8s %9s %9s %9s %9s   (%s)\n", text_.c_str(), "", "median", "MAD", "min", "of floor",
+                "of peer", "bar", unit_.c_str());
     const double floor = median(cases_.front().rounds);
     for (const measured& c : cases_) {
         const double centre = median(c.rounds);
-        std::printf("%-34s %8.2f %8.2f %8.2f  %7.2fx", c.name.c_str(), centre, spread(c.rounds),
+        std::printf("%-40s %9.2f %8.2f %9.2f %8.2fx", c.name.c_str(), centre, spread(c.rounds),
                     *std::ranges::min_element(c.rounds), centre / floor);
-        if (c.bar > 0) std::printf("  %s (bar %.2fx)", centre <= c.bar * floor ? "met" : "missed", c.bar);
+        if (best_peer > 0 && c.kind == "weir") {
+            std::printf(" %8.2fx", centre / best_peer);
+        } else {
+            std::printf(" %9s", "");
+        }
+        if (const double most = limit(c); most > 0) std::printf(" %9.2f  %s", most, centre <= most ? "met" : "missed");
         std::printf("\n");
     }
+    for (const std::string& name : missing_) std::printf("%-40s   missing\n", name.c_str());
     std::printf("\n");
 }
 
 void question::print_json() const {
     for (const measured& c : cases_) {
-        std::printf("{\"question\":\"%s\",\"case\":\"%s\",\"kind\":\"%s\",\"unit\":\"%s\",\"median\":%.4f,\"mad\":%.4f,"
-                    "\"min\":%.4f,\"rounds\":%zu,\"checksum\":%lld}\n",
-                    text_.c_str(), c.name.c_str(), c.kind.c_str(), unit_.c_str(), median(c.rounds), spread(c.rounds),
-                    *std::ranges::min_element(c.rounds), c.rounds.size(), static_cast<long long>(c.checksum));
+        std::printf("{\"question\":");
+        print_quoted(text_);
+        std::printf(",\"case\":");
+        print_quoted(c.name);
+        std::printf(",\"kind\":\"%s\",\"unit\":", c.kind.c_str());
+        print_quoted(unit_);
+        std::printf(",\"median\":%.4f,\"mad\":%.4f,\"min\":%.4f,\"rounds\":%zu,\"checksum\":%lld", median(c.rounds),
+                    spread(c.rounds), *std::ranges::min_element(c.rounds), c.rounds.size(),
+                    static_cast<long long>(c.checksum));
+        if (const double most = limit(c); most > 0) std::printf(",\"bar\":%.4f", most);
+        std::printf("}\n");
+    }
+    for (const std::string& name : missing_) {
+        std::printf("{\"question\":");
+        print_quoted(text_);
+        std::printf(",\"case\":");
+        print_quoted(name);
+        std::printf(",\"kind\":\"missing\"}\n");
     }
 }
 

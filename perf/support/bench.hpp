@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bench {
@@ -13,6 +15,34 @@ inline void opaque(T& value) {
     asm volatile("" : "+r,m"(value) : : "memory");
 }
 
+/// What a case may cost at most.
+class bar {
+public:
+    bar() noexcept = default;
+    /// A multiple of the floor.
+    bar(double times_floor) noexcept : times_floor_{times_floor} {}
+    /// In the question's unit.
+    static bar at_most(double units) noexcept {
+        bar b;
+        b.at_most_ = units;
+        return b;
+    }
+    /// That much more than another case.
+    static bar over(std::string other, double units) {
+        bar b;
+        b.over_ = std::move(other);
+        b.at_most_ = units;
+        return b;
+    }
+
+private:
+    friend class question;
+
+    double times_floor_ = 0;
+    double at_most_ = 0;
+    std::string over_;
+};
+
 /// One question and the cases that answer it, measured in turn (A B C, A B C, ...) so that a change of the machine's
 /// speed meets all of them.
 ///
@@ -21,36 +51,49 @@ inline void opaque(T& value) {
 ///     q.weir("iota | map", ...);
 ///     return q.run();
 ///
-/// A case does its work n times and returns a checksum; all cases must return the same, or the run fails. Options:
-/// `--quick` for a smoke run, `--json` for JSON lines, `--once CASE N` to run one case for a profiler.
+/// A case does its work n times and returns a checksum; all cases must return the same, or the run fails.
+///
+/// Options: `--quick` for a smoke run, `--json` for JSON lines, `--once CASE N` to run one case for a profiler,
+/// `--list` for the names of the cases; `--peer NAME SCALE COMMAND` for a case in a process of its own, which answers
+/// each line `N` on its standard input with a line `NANOSECONDS CHECKSUM`, and is asked for a SCALEth of the items;
+/// `--missing NAME` for one that cannot be had here.
 class question {
 public:
     /// Work for a number of items; returns its checksum.
     using work = std::function<std::int64_t(std::uint64_t items)>;
 
     question(int argc, char** argv, std::string text, std::string unit, std::uint64_t items);
+    question(const question&) = delete;
+    question& operator=(const question&) = delete;
+    ~question();
 
-    void floor(std::string name, work run) { cases_.push_back({std::move(name), "floor", std::move(run), 0, {}, 0}); }
-    void peer(std::string name, work run) { cases_.push_back({std::move(name), "peer", std::move(run), 0, {}, 0}); }
-    /// @param bar  what it may cost at most, as a multiple of the floor; 0 for none
-    void weir(std::string name, work run, double bar = 0) {
-        cases_.push_back({std::move(name), "weir", std::move(run), bar, {}, 0});
+    void floor(std::string name, work run) { add(std::move(name), "floor", std::move(run), {}); }
+    void peer(std::string name, work run) { add(std::move(name), "peer", std::move(run), {}); }
+    void weir(std::string name, work run, bar most = {}) {
+        add(std::move(name), "weir", std::move(run), std::move(most));
     }
 
     /// Measures, prints, and gives the exit status of the program.
     int run();
 
 private:
+    class process;
     struct measured {
         std::string name;
         std::string kind;
         work run;
-        double bar;
+        bar most;
+        std::uint64_t scale = 1;
+        std::shared_ptr<process> elsewhere; ///< instead of `run`
         std::vector<double> rounds;
-        std::int64_t checksum;
+        std::int64_t checksum = 0;
     };
 
+    void add(std::string name, std::string kind, work run, bar most);
+    void add_processes();
     void measure(measured& c);
+    double cost(const std::string& name) const;
+    double limit(const measured& c) const;
     void print_table() const;
     void print_json() const;
 
@@ -58,6 +101,7 @@ private:
     std::string unit_;
     std::uint64_t items_;
     std::vector<measured> cases_;
+    std::vector<std::string> missing_;
     std::vector<std::string> arguments_;
 };
 
