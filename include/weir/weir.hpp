@@ -48,6 +48,7 @@
 #include <weir/source/timer.hpp>
 #include <weir/source/unfold.hpp>
 #include <weir/source/walk.hpp>
+#include <weir/source/watch.hpp>
 
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/chunk.hpp>
@@ -94,6 +95,11 @@
 #include <weir/sink/to.hpp>
 #include <weir/sink/write.hpp>
 
+#include <weir/scope/async_finally.hpp>
+#include <weir/scope/group_error.hpp>
+#include <weir/scope/task_group.hpp>
+#include <weir/scope/with_group.hpp>
+
 #include <weir/executor/backend.hpp>
 #include <weir/executor/cleanup.hpp>
 #include <weir/executor/executor.hpp>
@@ -115,6 +121,9 @@
 #include <weir/io/tcp.hpp>
 #include <weir/io/transfer.hpp>
 
+#include <weir/resilience/adaptive_limit.hpp>
+#include <weir/resilience/bulkhead.hpp>
+#include <weir/resilience/concurrency_limit.hpp>
 #include <weir/resilience/deferred.hpp>
 #include <weir/resilience/overloaded.hpp>
 #include <weir/resilience/rate_limiter.hpp>

@@ -10,15 +10,18 @@
 #include <utility>
 #include <vector>
 
+#include <weir/async_stream.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/filter.hpp>
+#include <weir/operators/flat_map.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/sink/count.hpp>
-#include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/sink/to.hpp>
+#include <weir/source/just.hpp>
 #include <weir/task.hpp>
+#include <weir/testing/probe.hpp>
 
 #include <doctest/doctest.h>
 
@@ -225,19 +228,27 @@ TEST_SUITE("source/walk") {
 
     TEST_CASE("a callable may drop the stream") {
         const small_tree d;
-        weir::executor ex;
-        std::optional<weir::join_handle<weir::task<>>> walking;
-        const auto drop = [&](const walk_entry&) {
-            walking.reset();
-            return true;
+        const auto check = [&](const std::string& path, auto set) {
+            weir::executor ex;
+            std::optional<weir::testing::probe_sink<weir::async_stream<int>>> sink;
+            weir::walk_options options;
+            set(options, [&] { sink.reset(); });
+            // Polled by a driver, with nothing above that could put the destruction off.
+            auto ones = weir::walk(path, std::move(options)) | weir::flat_map(1, [](auto) { return weir::just(1); });
+            sink.emplace(ex, weir::async_stream<int>{std::move(ones)});
+            sink->request(9);
+            for (int i = 0; i != 20; ++i) ex.turn(ex.now());
+            CHECK_FALSE(sink);
         };
-        const auto walk = [&]() -> weir::task<> {
-            auto entries = weir::walk(d.path(), {.descend = drop});
-            while (co_await weir::next(entries)) {}
-        };
-        walking.emplace(ex.spawn(walk()));
-        for (int i = 0; i != 5; ++i) ex.turn(ex.now());
-        CHECK_FALSE(walking);
+        check(d.path(), [](weir::walk_options& o, auto drop) {
+            o.descend = [drop](const walk_entry&) {
+                drop();
+                return true;
+            };
+        });
+        check("/no/such", [](weir::walk_options& o, auto drop) {
+            o.on_error = [drop](const std::string&, std::error_code) { drop(); };
+        });
     }
 
     TEST_CASE("others have their turn meanwhile") {
@@ -255,6 +266,6 @@ TEST_SUITE("source/walk") {
         // Nothing but empty directories, of which none is an item of interest.
         CHECK(ex.run(weir::walk(d.path()) | weir::filter([](const walk_entry& e) { return e.depth > 0; }) |
                      weir::count()) == 0);
-        CHECK(turns > 4);
+        CHECK(turns > 20);
     }
 }
