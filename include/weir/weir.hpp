@@ -106,8 +106,10 @@
 #include <weir/executor/file_system.hpp>
 #include <weir/executor/inbox.hpp>
 #include <weir/executor/moving_deadline.hpp>
+#include <weir/executor/process_system.hpp>
 #include <weir/executor/schedule.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/executor/socket_system.hpp>
 #include <weir/executor/time_limit.hpp>
 #include <weir/executor/timer.hpp>
 #include <weir/executor/timer_wheel.hpp>
@@ -120,6 +122,7 @@
 #include <weir/io/file.hpp>
 #include <weir/io/tcp.hpp>
 #include <weir/io/transfer.hpp>
+#include <weir/io/unix_address.hpp>
 
 #include <weir/resilience/adaptive_limit.hpp>
 #include <weir/resilience/bulkhead.hpp>

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <utility>
 
 namespace weir {
 
@@ -22,19 +23,20 @@ void ignore_sigpipe() noexcept {
 
 } // namespace
 
-class executor::running_here {
-public:
-    explicit running_here(executor& ex) {
-        if (running != nullptr) {
-            throw std::logic_error{"weir::run: an executor is already running on this thread; co_await the operation "
-                                   "or spawn it there instead"};
-        }
-        running = &ex;
+executor* executor::current() noexcept { return running; }
+
+executor::session::session(executor& ex) : ex_{ex} {
+    if (running != nullptr) {
+        throw std::logic_error{"weir::run: an executor is already running on this thread; co_await the operation "
+                               "or spawn it there instead"};
     }
-    running_here(const running_here&) = delete;
-    running_here& operator=(const running_here&) = delete;
-    ~running_here() { running = nullptr; }
-};
+    running = &ex;
+}
+
+executor::session::~session() {
+    ex_.finish_cleanups();
+    running = nullptr;
+}
 
 executor::executor(backend_kind kind) : executor{make_backend(kind)} {}
 
@@ -43,8 +45,18 @@ executor::executor(std::unique_ptr<weir::backend> io) : backend_{std::move(io)},
 }
 
 executor::~executor() {
-    while (!spawned_.empty()) spawned_.pop_front().destroy();
+    executor* const outer = std::exchange(running, this);
+    do {
+        while (!spawned_.empty()) spawned_.pop_front().destroy();
+        finish_cleanups();
+    } while (!spawned_.empty() || !cleanups_.empty());
+    while (!guards_.empty()) {
+        const detail::cleanup& late = guards_.pop_front();
+        report(std::make_exception_ptr(std::logic_error{"weir::async_finally: the executor died before the scope did"}),
+               late.place());
+    }
     while (!inbox_.empty()) inbox_.pop_front().discard();
+    running = outer;
 }
 
 void executor::stop() noexcept {
@@ -77,6 +89,12 @@ void executor::report(std::exception_ptr error, std::source_location place) noex
 }
 
 void executor::turn(time_point until) {
+    if (running != nullptr)
+        throw std::logic_error{"weir::executor::turn: an executor is already running on this thread"};
+    running = this;
+    const struct leave {
+        ~leave() { running = nullptr; }
+    } at_exit;
     run_ready();
     visit_backend(until);
 }
@@ -100,7 +118,6 @@ void executor::visit_backend(time_point until) {
 }
 
 void executor::run_until(const bool& finished) {
-    const running_here guard{*this};
     now_ = backend_->now();
     while (!finished) {
         if (stop_requested_.exchange(false, std::memory_order_acquire)) throw stopped{};
@@ -109,6 +126,31 @@ void executor::run_until(const bool& finished) {
         // Not when it is done: the visit might wait, for something that nobody is interested in.
         if (!finished) visit_backend(time_point::max());
     }
+}
+
+void executor::finish_cleanups() noexcept {
+    if (cleanups_.empty()) return;
+    const std::uint64_t last = cleanups_.mark();
+    try {
+        now_ = backend_->now();
+        while (!cleanups_.done(last)) {
+            run_ready();
+            if (!cleanups_.done(last)) visit_backend(time_point::max());
+        }
+    } catch (...) { // the backend's: nothing can be done any more
+        cleanups_.drop();
+        report(std::current_exception(), std::source_location::current());
+    }
+}
+
+detail::cleanups& executor::cleanups_of(std::uint32_t group) noexcept {
+    detail::cleanups* const found = groups_.find(group);
+    return found != nullptr ? *found : cleanups_;
+}
+
+void executor::begin(detail::cleanup& one, std::uint32_t group) noexcept {
+    static_cast<detail::list_link&>(one).unlink();
+    one.begin(cleanups_of(group), queue_, group);
 }
 
 void executor::enter(detail::inbox_entry& entry) noexcept {

@@ -19,6 +19,8 @@ public:
 
     executor& owner() noexcept { return owner_; }
     bool empty() const noexcept { return ready_.empty() && deferred_.empty(); }
+    /// The task group of the waker that runs.
+    std::uint32_t group() const noexcept { return group_; }
 
     /// Runs at most `most` wakers, in the order in which they were woken, then lets the deferred ones in.
     /// Returns how many ran.
@@ -30,6 +32,7 @@ private:
     executor& owner_;
     detail::intrusive_list<waker> ready_;
     detail::intrusive_list<waker> deferred_;
+    std::uint32_t group_ = 0;
 };
 
 class waker_slot;
@@ -149,8 +152,10 @@ inline std::size_t run_queue::run(std::size_t most) noexcept {
     std::size_t ran = 0;
     for (; ran != most && !ready_.empty(); ++ran) {
         waker& next = ready_.pop_front();
+        group_ = next.group_;
         next.run_(next);
     }
+    group_ = 0;
     ready_.take(deferred_);
     return ran;
 }

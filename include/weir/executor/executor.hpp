@@ -16,6 +16,7 @@
 #include <weir/core/frame_pool.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/backend.hpp>
+#include <weir/executor/cleanup.hpp>
 #include <weir/executor/inbox.hpp>
 #include <weir/executor/timer.hpp>
 #include <weir/executor/timer_wheel.hpp>
@@ -26,10 +27,11 @@ namespace weir {
 template <awaitable A>
 class join_handle;
 
-/// `run` was ended by `executor::stop` before its operation had a result; the operation was dropped.
+/// `run` was ended, by `executor::stop` or by a std::stop_token, before its operation had a result; the operation was
+/// dropped.
 class stopped : public std::runtime_error {
 public:
-    stopped() : std::runtime_error{"weir: the executor was stopped"} {}
+    stopped() : std::runtime_error{"weir: stopped before there was a result"} {}
 };
 
 /// Nothing can ever wake the operation that is run: nothing is ready, no timer is armed, no I/O is in flight, and
@@ -101,7 +103,8 @@ class spawned;
 ///     ex.run(client());
 ///
 /// One turn: run what is ready, fire the timers that are due, submit and reap I/O in one system call, take in what
-/// other threads posted. Time is read once a turn. Destroying the executor drops everything that was spawned on it.
+/// other threads posted. Time is read once a turn. Destroying the executor drops everything that was spawned on it, and
+/// runs what async_finally guards leave to be done.
 ///
 /// An executor sets the disposition of SIGPIPE to ignore if it was the default: writing to a closed pipe or socket is
 /// an error where the write is, not the end of the process.
@@ -132,7 +135,11 @@ public:
     executor& operator=(const executor&) = delete;
     ~executor();
 
-    /// Runs until the operation has a result and returns it, or throws its error. What was spawned runs meanwhile.
+    /// The executor that runs on this thread; null when there is none.
+    static executor* current() noexcept;
+
+    /// Runs until the operation has a result, and what async_finally guards have begun is done, and returns the result, or
+    /// throws its error. What was spawned runs meanwhile.
     /// @throws stopped, and std::logic_error when an executor is already running on this thread
     template <awaitable A>
     await_result_t<A> run(A operation);
@@ -157,13 +164,22 @@ public:
     run_queue& queue() noexcept { return queue_; }
     weir::backend& io() noexcept { return *backend_; }
     detail::timer_wheel& timers() noexcept { return timers_; }
+    detail::group_table& groups() noexcept { return groups_; }
     statistics stats() const noexcept;
 
     /// By default a message on stderr and std::terminate.
     void on_error(error_handler handler) { error_handler_ = std::move(handler); }
     void report(std::exception_ptr error, std::source_location place) noexcept;
 
+    /// The scope that it is for has begun.
+    void guard(detail::cleanup& one) noexcept { guards_.push_back(one); }
+    /// It has died: it is now for the group with that number, or else for the executor, to run it.
+    void begin(detail::cleanup& one, std::uint32_t group) noexcept;
+    /// Where they go when their group dies.
+    void adopt(detail::cleanups& left, std::uint32_t group) noexcept { left.move_to(cleanups_of(group), group); }
+
     /// One turn. Waits when nothing is ready, but not longer than until then.
+    /// @throws std::logic_error when an executor is already running on this thread
     void turn(time_point until = time_point::max());
     /// Nothing is ready to run.
     bool idle() const noexcept { return queue_.empty() && !notified_.load(std::memory_order_relaxed); }
@@ -173,7 +189,7 @@ private:
     template <class A>
     friend class detail::spawned;
 
-    class running_here;
+    class session;
 
     template <class F>
     class posted;
@@ -184,6 +200,8 @@ private:
     void run_ready() noexcept;
     void visit_backend(time_point until);
     void run_until(const bool& finished);
+    void finish_cleanups() noexcept;
+    detail::cleanups& cleanups_of(std::uint32_t group) noexcept;
     void adopt(detail::spawned_entry& entry) noexcept { spawned_.push_back(entry); }
 
     std::unique_ptr<weir::backend> backend_;
@@ -192,6 +210,9 @@ private:
     run_queue queue_{*this};
     detail::timer_wheel timers_;
     detail::intrusive_list<detail::spawned_entry> spawned_;
+    detail::intrusive_list<detail::cleanup> guards_; // of scopes that live
+    detail::cleanups cleanups_;
+    detail::group_table groups_;
     statistics stats_;
     error_handler error_handler_;
 
@@ -201,6 +222,18 @@ private:
     // enter() is acq_rel, the one in drain_inbox() pairs with it.
     std::atomic<bool> notified_ = false;
     std::atomic<bool> stop_requested_ = false;
+};
+
+/// While `run` runs. What scopes have left to be done by its end is done before it is over.
+class executor::session {
+public:
+    explicit session(executor& ex);
+    session(const session&) = delete;
+    session& operator=(const session&) = delete;
+    ~session();
+
+private:
+    executor& ex_;
 };
 
 namespace detail {
@@ -375,6 +408,7 @@ private:
 
 template <awaitable A>
 await_result_t<A> executor::run(A operation) {
+    const session running{*this};
     detail::root_operation<A> root{*this, std::move(operation)};
     run_until(root.finished_flag());
     if constexpr (std::is_void_v<await_result_t<A>>) {

@@ -1,0 +1,152 @@
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <source_location>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/slot.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/core/time.hpp>
+#include <weir/executor/cleanup.hpp>
+#include <weir/executor/executor.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// What a guard without a resource holds.
+struct no_resource {};
+
+template <class F, class Resource>
+concept cleans_up = gives_awaitable<F&, Resource&> || (std::same_as<Resource, no_resource> && gives_awaitable<F&>);
+
+template <class F, class Resource>
+auto make_cleanup(F& f, Resource& resource) {
+    if constexpr (std::same_as<Resource, no_resource>) {
+        return std::invoke(f);
+    } else {
+        return std::invoke(f, resource);
+    }
+}
+
+/// A resource, and the operation that a function makes of it in the end. They stay where they are.
+template <class F, class Resource>
+class cleanup_with final : public cleanup {
+public:
+    cleanup_with(duration within, std::source_location place, Resource resource, F f)
+        : cleanup{within, place}, resource_{std::move(resource)}, f_{std::move(f)} {}
+
+    Resource& resource() noexcept { return resource_; }
+
+private:
+    poll<unit> poll_cleanup(context& cx) override {
+        if (!operation_) operation_.fill([this] { return make_cleanup(f_, resource_); });
+        if (operation_->poll_result(cx).is_pending()) return pending;
+        return unit{};
+    }
+
+    [[no_unique_address]] Resource resource_;
+    [[no_unique_address]] F f_;
+    slot<decltype(make_cleanup(std::declval<F&>(), std::declval<Resource&>()))> operation_;
+};
+
+} // namespace detail
+
+/// Runs an operation when the scope that it stands in dies: by return, by an exception, or because it is dropped where
+/// it waits.
+///
+///     weir::task<> talk(weir::tcp_stream socket) {
+///         weir::async_finally peer{1s, std::move(socket), [](auto& s) { return say_goodbye(s); }};
+///         while (auto request = co_await weir::next(*peer)) ...
+///     }
+///
+/// async_finally{within, resource, f}: holds the resource, which `*guard` and `guard->` give, until the operation that
+/// f(resource) makes is done. async_finally{within, f}: without one. The scope is gone when f is called: f may use what
+/// it was given and what it has captured by value, not what lived in the scope.
+///
+/// The operation begins in the turn after the scope has died. The innermost task group in which the scope ran does not
+/// finish before it; where there is none, neither does executor::run, nor the executor's destructor. After `within` it is
+/// dropped and reported, as is its error, to the executor's handler.
+///
+/// Allocates when it is made, and not when the scope dies.
+///
+/// @param within  how long the operation may take, >= 0
+/// @throws std::logic_error when no executor runs on this thread
+/// Lifetime: the scope dies before its executor; one that does not is reported, and not cleaned up.
+template <class F, class Resource = detail::no_resource>
+class [[nodiscard]] async_finally {
+    static_assert(detail::cleans_up<F, Resource>,
+                  "weir::async_finally{within, resource, f}: f cannot be called with the resource, or does not give a "
+                  "task or another awaitable");
+
+public:
+    explicit async_finally(duration within, F f, std::source_location place = std::source_location::current())
+        requires std::same_as<Resource, detail::no_resource>
+        : async_finally{within, place, detail::no_resource{}, std::move(f)} {}
+    async_finally(duration within, Resource resource, F f, std::source_location place = std::source_location::current())
+        requires(!std::same_as<Resource, detail::no_resource>)
+        : async_finally{within, place, std::move(resource), std::move(f)} {}
+
+    async_finally(async_finally&& other) noexcept
+        : executor_{other.executor_}, group_{other.group_}, node_{std::exchange(other.node_, nullptr)} {}
+    async_finally& operator=(async_finally&&) = delete;
+    ~async_finally() {
+        if (node_ == nullptr) return;
+        if (static_cast<detail::list_link&>(*node_).linked()) {
+            executor_->begin(*node_, group_);
+        } else {
+            delete node_; // the executor is gone, and has said so
+        }
+    }
+
+    Resource& operator*() noexcept
+        requires(!std::same_as<Resource, detail::no_resource>)
+    {
+        return node_->resource();
+    }
+    Resource* operator->() noexcept
+        requires(!std::same_as<Resource, detail::no_resource>)
+    {
+        return &node_->resource();
+    }
+
+    /// There is nothing to be done any more. `std::move(guard).dismiss()` gives the resource back.
+    void dismiss() noexcept
+        requires std::same_as<Resource, detail::no_resource>
+    {
+        delete std::exchange(node_, nullptr);
+    }
+Resource dismiss() &&
+    requires(!std::same_as<Resource, detail::no_resource>) {
+        Resource resource{std::move(node_->resource())};
+        delete std::exchange(node_, nullptr);
+        return resource;
+    }
+
+    private : using node = detail::cleanup_with<F, Resource>;
+
+    async_finally(duration within, std::source_location place, Resource resource, F f)
+        : executor_{executor::current()} {
+        if (executor_ == nullptr) throw std::logic_error{"weir::async_finally: no executor runs on this thread"};
+        if (within < duration::zero()) throw std::invalid_argument{"weir::async_finally: within is negative"};
+        group_ = executor_->queue().group();
+        node_ = new node{within, place, std::move(resource), std::move(f)};
+        executor_->guard(*node_);
+    }
+
+    executor* executor_;
+    std::uint32_t group_ = 0;
+    node* node_ = nullptr;
+};
+
+template <class F>
+async_finally(duration, F) -> async_finally<F>;
+template <class Resource, class F>
+async_finally(duration, Resource, F) -> async_finally<F, Resource>;
+
+} // namespace weir

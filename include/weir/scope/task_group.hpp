@@ -1,0 +1,249 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <weir/core/context.hpp>
+#include <weir/core/frame_pool.hpp>
+#include <weir/core/intrusive_list.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/slot.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/core/time.hpp>
+#include <weir/core/waker.hpp>
+#include <weir/executor/cleanup.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/scope/group_error.hpp>
+
+namespace weir {
+
+class task_group;
+
+/// What the failure of one operation does to the others of its group.
+enum class group_errors {
+    fail_fast, ///< they are dropped, and `join` throws that error
+    collect,   ///< they run on, and `join` throws a group_error with all errors
+};
+
+struct task_group_options {
+    /// At most so many run at a time, > 0; the others wait for their turn.
+    std::size_t max_concurrent = std::numeric_limits<std::size_t>::max();
+    group_errors errors = group_errors::fail_fast;
+    /// What `deadline()` gives inside; it is not enforced. with_group takes that of its caller where that is nearer.
+    time_point deadline = time_point::max();
+};
+
+namespace detail {
+
+/// @throws std::invalid_argument when they make no sense
+void check(const task_group_options& options);
+
+/// An operation of a task group.
+class group_member : public list_link {
+public:
+    virtual void start(run_queue& queue, std::uint32_t group, time_point deadline) noexcept = 0;
+    virtual void destroy() noexcept = 0;
+
+protected:
+    ~group_member() = default;
+};
+
+template <awaitable A>
+class group_task;
+
+} // namespace detail
+
+/// Runs operations beside each other that belong together: none outlives the group.
+///
+///     weir::task<> serve(weir::tcp_listener& listener) {
+///         weir::task_group group{{.max_concurrent = 100}};
+///         auto connections = weir::accept(listener);
+///         while (auto socket = co_await weir::next(connections)) {
+///             co_await group.room();
+///             group.spawn(talk(*std::move(socket)));
+///         }
+///         co_await group.join();
+///     }
+///
+/// Destroying the group drops what runs in it, at once. What async_finally guards then have to do goes to the group or
+/// executor around it; to wait for it, let the scope be a with_group. An error that nobody has joined to see goes to the
+/// executor's handler.
+///
+/// A group stays where it is. It may be used again after a `join`, whatever that gave.
+class task_group {
+public:
+    /// On the executor, and inside the group, that runs here.
+    /// @throws std::logic_error when no executor runs on this thread
+    explicit task_group(task_group_options options = {});
+    explicit task_group(executor& ex, task_group_options options = {});
+    task_group(const task_group&) = delete;
+    task_group& operator=(const task_group&) = delete;
+    ~task_group();
+
+    /// Starts an operation in the next turn, or when it is its turn. After a failure that was not joined yet it is dropped.
+    template <awaitable A>
+    void spawn(A operation, std::source_location place = std::source_location::current());
+
+    /// Drops what runs, and what waits for its turn. What guards have to do goes on.
+    void cancel() noexcept;
+
+    /// How many run, and how many wait for their turn.
+    std::size_t running() const noexcept { return running_; }
+    std::size_t waiting() const noexcept { return waiting_; }
+
+    class join_operation;
+    class room_operation;
+
+    /// `co_await group.join()`: waits until all are finished, and all that guards had to do; throws what has failed.
+    join_operation join() noexcept;
+
+    /// `co_await group.room()`: waits until one that is spawned now starts at once.
+    room_operation room() noexcept;
+
+private:
+    template <awaitable A>
+    friend class detail::group_task;
+    template <class F>
+    friend class with_group_operation;
+
+    struct failure {
+        std::exception_ptr error;
+        std::source_location place;
+    };
+
+    task_group(executor& ex, std::uint32_t outer, task_group_options options);
+
+    void add(detail::group_member& one) noexcept;
+    void start(detail::group_member& one) noexcept;
+    void start_more() noexcept;
+    /// The body of a with_group, beside the others. When it fails, all of them are dropped.
+    void add_body(detail::group_member& body) noexcept;
+    /// One has ended; it is destroyed here.
+    void ended(detail::group_member& one, std::exception_ptr error, std::source_location place) noexcept;
+
+    bool fails_fast() const noexcept { return options_.errors == group_errors::fail_fast; }
+    bool quiet() const noexcept { return running_ == 0 && waiting_ == 0 && cleanups_.empty(); }
+    void rethrow();
+
+    executor& executor_;
+    std::uint32_t outer_;
+    std::uint32_t number_ = 0;
+    task_group_options options_;
+    detail::group_member* body_ = nullptr;
+    detail::intrusive_list<detail::group_member> started_;
+    detail::intrusive_list<detail::group_member> queued_;
+    std::size_t running_ = 0;
+    std::size_t waiting_ = 0;
+    std::vector<failure> failures_;
+    detail::cleanups cleanups_; // and those who wait for the group
+};
+
+namespace detail {
+
+template <awaitable A>
+class group_task final : public waker, public group_member, public pooled {
+public:
+    group_task(task_group& group, A operation, std::source_location place)
+        : waker{&run}, group_{group}, operation_{std::move(operation)}, place_{place} {}
+
+    void start(run_queue& queue, std::uint32_t group, time_point deadline) noexcept override {
+        bind(queue);
+        set_group(group);
+        set_deadline(deadline);
+        wake();
+    }
+
+    /// At once or, if it is running, when it has suspended.
+    void destroy() noexcept override {
+        if (running_) {
+            dropped_ = true;
+        } else {
+            delete this;
+        }
+    }
+
+private:
+    static void run(waker& self) noexcept {
+        auto& me = static_cast<group_task&>(self);
+        bool finished = true;
+        std::exception_ptr error;
+        me.running_ = true;
+        try {
+            context cx{me};
+            finished = !me.operation_.poll_result(cx).is_pending();
+        } catch (...) {
+            error = std::current_exception();
+        }
+        me.running_ = false;
+        if (me.dropped_) {
+            delete &me;
+        } else if (finished) {
+            me.group_.ended(me, std::move(error), me.place_);
+        }
+    }
+
+    task_group& group_;
+    A operation_;
+    std::source_location place_;
+    bool running_ = false;
+    bool dropped_ = false;
+};
+
+} // namespace detail
+
+class task_group::join_operation {
+public:
+    using result_type = unit;
+
+    explicit join_operation(task_group& group) noexcept : group_{&group} {}
+
+    poll<unit> poll_result(context& cx) {
+        if (!group_->quiet()) {
+            group_->cleanups_.wait(waiter_, cx);
+            return pending;
+        }
+        group_->rethrow();
+        return unit{};
+    }
+
+private:
+    task_group* group_;
+    detail::cleanups::waiter waiter_;
+};
+
+class task_group::room_operation {
+public:
+    using result_type = unit;
+
+    explicit room_operation(task_group& group) noexcept : group_{&group} {}
+
+    poll<unit> poll_result(context& cx) noexcept {
+        if (group_->running_ < group_->options_.max_concurrent) return unit{};
+        group_->cleanups_.wait(waiter_, cx);
+        return pending;
+    }
+
+private:
+    task_group* group_;
+    detail::cleanups::waiter waiter_;
+};
+
+inline task_group::join_operation task_group::join() noexcept { return join_operation{*this}; }
+inline task_group::room_operation task_group::room() noexcept { return room_operation{*this}; }
+
+template <awaitable A>
+void task_group::spawn(A operation, std::source_location place) {
+    if (fails_fast() && !failures_.empty()) return;
+    add(*new detail::group_task<A>{*this, std::move(operation), place});
+}
+
+} // namespace weir

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <functional>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/liveness.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/slot.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/scope/task_group.hpp>
+
+namespace weir {
+
+template <class F>
+class with_group_operation {
+    using body_type = std::invoke_result_t<F&, task_group&>;
+
+public:
+    using result_type = typename body_type::result_type;
+
+    with_group_operation(task_group_options options, F f, std::source_location place)
+        : options_{options}, f_{std::move(f)}, place_{place} {}
+
+    poll<result_type> poll_result(context& cx) {
+        if (!group_) begin(cx);
+        if (group_->body_ != nullptr || !group_->quiet()) {
+            group_->cleanups_.wait(waiter_, cx);
+            return pending;
+        }
+        if (body_error_ != nullptr && group_->failures_.size() == 1) {
+            group_->failures_.clear();
+            std::rethrow_exception(std::move(body_error_));
+        }
+        group_->rethrow();
+        return std::move(result_);
+    }
+
+private:
+    /// The body, as a member of the group.
+    class body {
+    public:
+        using result_type = unit;
+
+        explicit body(with_group_operation& owner) noexcept : owner_{&owner} {}
+
+        poll<unit> poll_result(context& cx) {
+            const detail::liveness::watch scope{owner_->liveness_};
+            try {
+                if (!operation_) operation_.fill([this] { return std::invoke(owner_->f_, *owner_->group_); });
+                if (scope.gone()) return pending;
+                auto result = operation_->poll_result(cx);
+                if (scope.gone() || result.is_pending()) return pending;
+                owner_->result_ = std::move(result);
+                return unit{};
+            } catch (...) {
+                if (!scope.gone()) owner_->body_error_ = std::current_exception();
+                throw;
+            }
+        }
+
+    private:
+        with_group_operation* owner_;
+        detail::slot<body_type> operation_;
+    };
+
+    void begin(context& cx) {
+        options_.deadline = std::min(options_.deadline, cx.deadline);
+        group_.fill([&] { return task_group(cx.ex, cx.wk.group(), options_); });
+        group_->add_body(*new detail::group_task<body>{*group_, body{*this}, place_});
+    }
+
+    task_group_options options_;
+    F f_;
+    std::source_location place_;
+    poll<result_type> result_{pending};
+    std::exception_ptr body_error_;
+    detail::slot<task_group> group_;
+    detail::cleanups::waiter waiter_;
+    detail::liveness liveness_;
+};
+
+/// `co_await with_group(f)`: runs the task that f(group) makes, in a task group that does not outlive it.
+///
+///     co_await weir::with_group([&](weir::task_group& group) -> weir::task<> {
+///         for (const auto& url : urls) group.spawn(fetch(url));
+///         co_await weir::sleep_for(1s);
+///     });
+///
+/// The result is that of the task. All paths out of it wait: when the task returns, for all that it has spawned; when it
+/// throws, or one of the group fails, everything is dropped, the task too, and what guards then have to do is waited
+/// for before the error is thrown. When with_group itself is dropped, everything is, and the guards' work goes to the
+/// group or executor around it.
+///
+/// with_group(options, f): {.errors = group_errors::collect} lets the others run on when one fails and throws a
+/// group_error in the end.
+///
+/// f and what it captures live as long as the task.
+///
+/// @throws std::invalid_argument when options.max_concurrent is 0
+template <class F>
+auto with_group(task_group_options options, F f, std::source_location place = std::source_location::current()) {
+    if constexpr (!detail::gives_awaitable<F&, task_group&>) {
+        static_assert(detail::always_false<F>,
+                      "weir::with_group(f): f cannot be called with a task_group&, or does not "
+                      "give a task or another awaitable");
+    } else {
+        detail::check(options);
+        return with_group_operation<F>{options, std::move(f), place};
+    }
+}
+template <class F>
+auto with_group(F f, std::source_location place = std::source_location::current()) {
+    return with_group(task_group_options{}, std::move(f), place);
+}
+
+} // namespace weir

@@ -1,0 +1,108 @@
+#include <weir/scope/task_group.hpp>
+
+#include <stdexcept>
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+executor& executor_here() {
+    executor* const here = executor::current();
+    if (here == nullptr) throw std::logic_error{"weir::task_group: no executor runs on this thread"};
+    return *here;
+}
+
+} // namespace
+
+task_group::task_group(task_group_options options) : task_group{executor_here(), options} {}
+
+task_group::task_group(executor& ex, task_group_options options) : task_group{ex, ex.queue().group(), options} {}
+
+task_group::task_group(executor& ex, std::uint32_t outer, task_group_options options)
+    : executor_{ex}, outer_{outer}, options_{options} {
+    detail::check(options_);
+    number_ = executor_.groups().add(cleanups_);
+}
+
+task_group::~task_group() {
+    if (body_ != nullptr) std::exchange(body_, nullptr)->destroy();
+    cancel();
+    executor_.groups().remove(number_);
+    executor_.adopt(cleanups_, outer_);
+    for (failure& f : failures_) executor_.report(std::move(f.error), f.place);
+}
+
+void detail::check(const task_group_options& options) {
+    if (options.max_concurrent == 0) {
+        throw std::invalid_argument{"weir::task_group: max_concurrent must be at least 1"};
+    }
+}
+
+void task_group::cancel() noexcept {
+    // Each may do anything when it is destroyed, even to the group.
+    detail::intrusive_list<detail::group_member> gone;
+    gone.take(started_);
+    gone.take(queued_);
+    running_ = waiting_ = 0;
+    cleanups_.wake();
+    while (!gone.empty()) gone.pop_front().destroy();
+}
+
+void task_group::add(detail::group_member& one) noexcept {
+    queued_.push_back(one);
+    ++waiting_;
+    start_more();
+}
+
+void task_group::add_body(detail::group_member& body) noexcept {
+    body_ = &body;
+    start(body);
+}
+
+void task_group::start(detail::group_member& one) noexcept { one.start(executor_.queue(), number_, options_.deadline); }
+
+void task_group::start_more() noexcept {
+    while (!queued_.empty() && running_ < options_.max_concurrent) {
+        detail::group_member& next = queued_.pop_front();
+        --waiting_;
+        ++running_;
+        started_.push_back(next);
+        start(next);
+    }
+}
+
+void task_group::ended(detail::group_member& one, std::exception_ptr error, std::source_location place) noexcept {
+    detail::intrusive_list<detail::group_member> gone;
+    const bool is_body = &one == body_;
+    if (is_body) {
+        body_ = nullptr;
+    } else {
+        static_cast<detail::list_link&>(one).unlink();
+        --running_;
+    }
+    gone.push_back(one);
+    if (error != nullptr) {
+        failures_.push_back({std::move(error), place});
+        if (is_body || fails_fast()) {
+            if (body_ != nullptr) gone.push_back(*std::exchange(body_, nullptr));
+            gone.take(started_);
+            gone.take(queued_);
+            running_ = waiting_ = 0;
+        }
+    }
+    start_more();
+    cleanups_.wake();
+    while (!gone.empty()) gone.pop_front().destroy();
+}
+
+void task_group::rethrow() {
+    if (failures_.empty()) return;
+    const std::vector<failure> failures = std::exchange(failures_, {});
+    if (fails_fast()) std::rethrow_exception(failures.front().error);
+    std::vector<std::exception_ptr> errors;
+    for (const failure& f : failures) errors.push_back(f.error);
+    throw group_error{std::move(errors)};
+}
+
+} // namespace weir
