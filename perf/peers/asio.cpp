@@ -1,0 +1,121 @@
+// The same questions, answered by asio: `peer_asio QUESTION CASE` answers each line `N` on its standard input with a
+// line `NANOSECONDS CHECKSUM`; `peer_asio --list` names the cases, with how many times fewer items they get.
+
+#include <chrono>
+#include <cstdint>
+#include <iostream>
+#include <string>
+#include <utility>
+
+#include <asio/awaitable.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/experimental/channel.hpp>
+#include <asio/experimental/concurrent_channel.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/use_awaitable.hpp>
+
+namespace {
+
+using std::int64_t;
+
+/// Runs a coroutine to its result on a loop of its own.
+int64_t run(asio::awaitable<int64_t> work) {
+    asio::io_context loop{1};
+    int64_t result = 0;
+    asio::co_spawn(loop, std::move(work), [&](std::exception_ptr, int64_t value) { result = value; });
+    loop.run();
+    return result;
+}
+
+asio::awaitable<int64_t> same(int64_t x) { co_return x; }
+
+int64_t task(int64_t n) {
+    return run([](int64_t count) -> asio::awaitable<int64_t> {
+        int64_t sum = 0;
+        for (int64_t i = 0; i != count; ++i) sum += co_await same(i);
+        co_return sum;
+    }(n));
+}
+
+int64_t spawn(int64_t n) {
+    return run([](int64_t count) -> asio::awaitable<int64_t> {
+        const auto ex = co_await asio::this_coro::executor;
+        int64_t sum = 0;
+        for (int64_t i = 0; i != count; ++i) sum += co_await asio::co_spawn(ex, same(i), asio::use_awaitable);
+        co_return sum;
+    }(n));
+}
+
+int64_t yield(int64_t n) {
+    return run([](int64_t count) -> asio::awaitable<int64_t> {
+        const auto ex = co_await asio::this_coro::executor;
+        int64_t sum = 0;
+        for (int64_t i = 0; i != count; ++i) {
+            co_await asio::post(ex, asio::use_awaitable);
+            sum += i;
+        }
+        co_return sum;
+    }(n));
+}
+
+template <class Channel>
+asio::awaitable<void> send_all(Channel& to, int64_t count) {
+    for (int64_t i = 0; i != count; ++i) co_await to.async_send(std::error_code{}, i, asio::use_awaitable);
+}
+
+template <class Channel>
+asio::awaitable<int64_t> receive_all(Channel& from, int64_t count) {
+    int64_t sum = 0;
+    for (int64_t i = 0; i != count; ++i) sum += co_await from.async_receive(asio::use_awaitable);
+    co_return sum;
+}
+
+template <class Channel>
+int64_t channel(int64_t n) {
+    asio::io_context loop{1};
+    Channel between{loop, 64};
+    int64_t result = 0;
+    asio::co_spawn(loop, send_all(between, n), asio::detached);
+    asio::co_spawn(loop, receive_all(between, n), [&](std::exception_ptr, int64_t value) { result = value; });
+    loop.run();
+    return result;
+}
+
+struct answer {
+    const char* question;
+    const char* name;
+    int scale;
+    int64_t (*run)(int64_t);
+};
+
+constexpr answer cases[] = {
+    {"task", "asio awaitable", 1, task},
+    {"spawn", "asio co_spawn", 10, spawn},
+    {"yield", "asio post", 10, yield},
+    {"channel", "asio channel", 10, channel<asio::experimental::channel<void(std::error_code, int64_t)>>},
+    {"channel", "asio concurrent_channel", 10,
+     channel<asio::experimental::concurrent_channel<void(std::error_code, int64_t)>>},
+};
+
+} // namespace
+
+int main(int argc, char** argv) {
+    if (argc == 2 && std::string{argv[1]} == "--list") {
+        for (const answer& c : cases) std::cout << c.question << '\t' << c.name << '\t' << c.scale << '\n';
+        return 0;
+    }
+    for (const answer& c : cases) {
+        if (argc != 3 || std::string{argv[1]} != c.question || std::string{argv[2]} != c.name) continue;
+        for (int64_t n = 0; std::cin >> n;) {
+            const auto began = std::chrono::steady_clock::now();
+            const int64_t checksum = c.run(n);
+            const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - began;
+            std::cout << took.count() << ' ' << checksum << std::endl;
+        }
+        return 0;
+    }
+    std::cerr << "usage: peer_asio QUESTION CASE, or --list\n";
+    return 2;
+}

@@ -1,0 +1,167 @@
+// The same questions, answered by goroutines and channels: `peers QUESTION CASE` answers each line `N` on its standard
+// input with a line `NANOSECONDS CHECKSUM`; `peers --list` names the cases, with how many times fewer items they get.
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// With one processor all goroutines share a thread, as the streams that they are compared with do.
+func oneThread(work func(int64) int64) func(int64) int64 {
+	return func(n int64) int64 {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+		return work(n)
+	}
+}
+
+func source(from, to int64) chan int64 {
+	out := make(chan int64, 64)
+	go func() {
+		for i := from; i < to; i++ {
+			out <- i
+		}
+		close(out)
+	}()
+	return out
+}
+
+func stage(in chan int64, each func(int64) (int64, bool)) chan int64 {
+	out := make(chan int64, 64)
+	go func() {
+		for x := range in {
+			if y, keep := each(x); keep {
+				out <- y
+			}
+		}
+		close(out)
+	}()
+	return out
+}
+
+func sum(in chan int64) int64 {
+	total := int64(0)
+	for x := range in {
+		total += x
+	}
+	return total
+}
+
+func fused(n int64) int64 {
+	tripled := stage(source(0, n), func(x int64) (int64, bool) { return 3 * x, true })
+	odd := stage(tripled, func(x int64) (int64, bool) { return x, x&1 != 0 })
+	return sum(stage(odd, func(x int64) (int64, bool) { return x + 1, true }))
+}
+
+func same(x int64) (int64, bool) { return x, true }
+
+func stages(n int64) int64 {
+	return sum(stage(stage(stage(source(0, n), same), same), same))
+}
+
+func merge(n int64) int64 {
+	out := make(chan int64, 64)
+	var running sync.WaitGroup
+	for which := int64(0); which < 8; which++ {
+		running.Add(1)
+		go func(from, to int64) {
+			for i := from; i < to; i++ {
+				out <- i
+			}
+			running.Done()
+		}(which*(n/8), (which+1)*(n/8))
+	}
+	go func() {
+		running.Wait()
+		close(out)
+	}()
+	return sum(out)
+}
+
+func mapAsync(n int64) int64 {
+	out := make(chan int64, 64)
+	slots := make(chan struct{}, 64)
+	go func() {
+		var running sync.WaitGroup
+		for i := int64(0); i < n; i++ {
+			slots <- struct{}{}
+			running.Add(1)
+			go func(x int64) {
+				runtime.Gosched()
+				out <- x
+				<-slots
+				running.Done()
+			}(i)
+		}
+		running.Wait()
+		close(out)
+	}()
+	return sum(out)
+}
+
+func spawn(n int64) int64 {
+	total := int64(0)
+	for i := int64(0); i < n; i++ {
+		done := make(chan int64)
+		go func(x int64) { done <- x }(i)
+		total += <-done
+	}
+	return total
+}
+
+func yield(n int64) int64 {
+	total := int64(0)
+	for i := int64(0); i < n; i++ {
+		runtime.Gosched()
+		total += i
+	}
+	return total
+}
+
+func channel(n int64) int64 { return sum(source(0, n)) }
+
+type answer struct {
+	question, name string
+	scale          int
+	run            func(int64) int64
+}
+
+var cases = []answer{
+	{"fused", "Go channels", 100, oneThread(fused)},
+	{"generator", "Go channel", 10, oneThread(channel)},
+	{"stages", "Go channels", 10, oneThread(stages)},
+	{"merge", "Go channel", 10, oneThread(merge)},
+	{"map_async", "Go goroutines", 10, oneThread(mapAsync)},
+	{"spawn", "Go", 10, oneThread(spawn)},
+	{"yield", "Go", 10, oneThread(yield)},
+	{"channel", "Go", 10, oneThread(channel)},
+	{"channel_threads", "Go", 10, channel},
+}
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == "--list" {
+		for _, c := range cases {
+			fmt.Printf("%s\t%s\t%d\n", c.question, c.name, c.scale)
+		}
+		return
+	}
+	for _, c := range cases {
+		if len(os.Args) != 3 || c.question != os.Args[1] || c.name != os.Args[2] {
+			continue
+		}
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			n, _ := strconv.ParseInt(lines.Text(), 10, 64)
+			began := time.Now()
+			checksum := c.run(n)
+			fmt.Println(time.Since(began).Nanoseconds(), checksum)
+		}
+		return
+	}
+	fmt.Fprintln(os.Stderr, "usage: peers QUESTION CASE, or --list")
+	os.Exit(2)
+}

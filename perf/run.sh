@@ -1,0 +1,77 @@
+#!/bin/bash
+# Measures weir beside floors and peers, on this machine: installs what is missing, builds, asks each question.
+#     perf/run.sh [--quick] [--no-peers] [QUESTION...]
+#
+#     --quick      a smoke run: a thousandth of the items, one round
+#     --no-peers   only the floors and weir: needs no more than weir does
+#
+# Tables on standard output; JSON lines and pictures in build/perf/results. Peers that cannot be had are said to be
+# missing.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+. examples/setup.sh
+
+peers=yes
+arguments=()
+for argument; do
+    case $argument in
+    --no-peers) peers=no ;;
+    -h | --help)
+        sed -n '2,9s/^# \{0,1\}//p' "$0"
+        exit
+        ;;
+    *) arguments+=("$argument") ;;
+    esac
+done
+
+need_packages g++ meson ninja-build pkg-config python3 liburing-dev
+need_meson
+if [ $peers = yes ]; then
+    # One by one: each may be refused, and then its peers are missing.
+    for package in gnuplot-nox libasio-dev librange-v3-dev golang-go nodejs npm rustc cargo librust-futures-dev \
+        librust-tokio-dev librust-tokio-stream-dev librust-async-stream-dev; do
+        (need_packages $package) > /dev/null 2>&1 || say "not to be had here: $package"
+    done
+fi
+
+build=build/perf
+mkdir -p $build
+quietly() {
+    "$@" > $build/build.log 2>&1 || {
+        tail -n 30 $build/build.log >&2
+        return 1
+    }
+}
+quietly configure $build --buildtype=release -Doptimization=2 -Dtests=disabled -Dhygiene=disabled -Dexamples=disabled \
+    -Dperf=enabled
+quietly ninja -C $build
+
+# Each peer is a command that takes a question and a case; see perf/peers.
+commands=()
+if [ $peers = yes ]; then
+    here=$PWD/$build/peers
+    mkdir -p "$here"
+    if [ -x $build/perf/peer_asio ]; then commands+=("asio.cpp=$PWD/$build/perf/peer_asio"); fi
+    if [ -x /usr/bin/cargo ]; then
+        cp -r perf/peers/rust "$here"
+        mkdir -p "$here/rust/.cargo"
+        # Debian's packages are a directory of crates: nothing is downloaded.
+        printf '[source.crates-io]\nreplace-with = "debian"\n[source.debian]\ndirectory = "/usr/share/cargo/registry"\n' \
+            > "$here/rust/.cargo/config.toml"
+        if (cd "$here/rust" && PATH=/usr/bin:$PATH cargo build --release --offline) > "$here/rust.log" 2>&1; then
+            commands+=("rust/src/main.rs=$here/rust/target/release/peers")
+        fi
+    fi
+    if command -v go > /dev/null && (cd perf/peers/go && go build -o "$here/go" .) > "$here/go.log" 2>&1; then
+        commands+=("go/main.go=$here/go")
+    fi
+    if command -v npm > /dev/null; then
+        cp -r perf/peers/node "$here"
+        if (cd "$here/node" && npm install --no-audit --no-fund) > "$here/node.log" 2>&1; then
+            commands+=("node/main.js=node $here/node/main.js")
+        fi
+    fi
+fi
+
+exec python3 perf/measure.py $build "${commands[@]/#/--peers=}" ${arguments[@]+"${arguments[@]}"}
