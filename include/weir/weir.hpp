@@ -20,6 +20,7 @@
 #include <weir/core/poll.hpp>
 #include <weir/core/range_items.hpp>
 #include <weir/core/ring_buffer.hpp>
+#include <weir/core/side_by_side.hpp>
 #include <weir/core/sink.hpp>
 #include <weir/core/slot.hpp>
 #include <weir/core/stream.hpp>
@@ -92,13 +93,25 @@
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/last.hpp>
 #include <weir/sink/next.hpp>
+#include <weir/sink/send.hpp>
 #include <weir/sink/to.hpp>
 #include <weir/sink/write.hpp>
 
+#include <weir/sync/channel.hpp>
+#include <weir/sync/closed.hpp>
+#include <weir/sync/line.hpp>
+#include <weir/sync/shared.hpp>
+
 #include <weir/scope/async_finally.hpp>
+#include <weir/scope/deadline.hpp>
 #include <weir/scope/group_error.hpp>
+#include <weir/scope/outcome.hpp>
 #include <weir/scope/task_group.hpp>
+#include <weir/scope/when_all.hpp>
+#include <weir/scope/when_all_settled.hpp>
+#include <weir/scope/when_any.hpp>
 #include <weir/scope/with_group.hpp>
+#include <weir/scope/with_timeout.hpp>
 
 #include <weir/executor/backend.hpp>
 #include <weir/executor/cleanup.hpp>

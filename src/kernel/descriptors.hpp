@@ -7,6 +7,9 @@
 
 namespace weir::kernel {
 
+/// How a backend wants what it opens.
+enum class descriptors { blocking, non_blocking };
+
 /// How often the number has been given to something new. A backend that knows something about a descriptor knows by
 /// this when that is out of date, though it was closed elsewhere, on another thread even.
 std::uint32_t generation(int fd) noexcept;

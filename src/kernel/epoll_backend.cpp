@@ -21,6 +21,7 @@
 
 #include "kernel/descriptors.hpp"
 #include "kernel/kernel_backend.hpp"
+#include "kernel/message.hpp"
 
 namespace weir::kernel {
 
@@ -60,11 +61,24 @@ bool writes(const io_request& request) noexcept {
     switch (request.what) {
     case io_request::kind::write:
     case io_request::kind::send:
+    case io_request::kind::send_message:
     case io_request::kind::connect:
         return true;
     default:
         return false;
     }
+}
+
+int attempt_send(int fd, io_message& message) noexcept {
+    const ssize_t sent = ::sendmsg(fd, to_send(message), MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent < 0 ? -errno : static_cast<int>(sent);
+}
+
+int attempt_receive(int fd, io_message& message) noexcept {
+    const ssize_t got = ::recvmsg(fd, to_receive(message), MSG_DONTWAIT | receive_flags(message));
+    if (got < 0) return -errno;
+    received(message);
+    return static_cast<int>(got);
 }
 
 /// I/O by readiness: a request is tried at once, and when it would block, again at the next edge of its descriptor.
@@ -221,6 +235,12 @@ int epoll_backend::attempt(const io_request& request, descriptor_state& state) n
             break;
         case io_request::kind::readable:
             r = ready_now(request.fd, POLLIN) ? 0 : -EAGAIN;
+            break;
+        case io_request::kind::send_message:
+            r = attempt_send(request.fd, *static_cast<io_message*>(request.data));
+            break;
+        case io_request::kind::receive_message:
+            r = attempt_receive(request.fd, *static_cast<io_message*>(request.data));
             break;
         }
         if (r != -EINTR) return r;

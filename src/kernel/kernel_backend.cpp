@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "kernel/descriptors.hpp"
+#include "kernel/processes.hpp"
+#include "kernel/sockets.hpp"
 
 namespace weir::kernel {
 
@@ -26,8 +28,7 @@ owned_fd::~owned_fd() {
     if (fd_ >= 0) ::close(fd_);
 }
 
-kernel_backend::kernel_backend(descriptors made)
-    : non_blocking_{made == descriptors::non_blocking}, event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+kernel_backend::kernel_backend(descriptors made) : made_{made}, event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
     if (event() < 0) throw std::system_error{errno, std::system_category(), "weir: eventfd"};
 }
 
@@ -41,7 +42,8 @@ void kernel_backend::notify() noexcept {
 
 int kernel_backend::stream_socket(const endpoint& address) noexcept {
     const int family = static_cast<const sockaddr*>(address.data())->sa_family;
-    const int fd = or_error(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | (non_blocking_ ? SOCK_NONBLOCK : 0), 0));
+    const int fd = or_error(
+        ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | (made_ == descriptors::non_blocking ? SOCK_NONBLOCK : 0), 0));
     if (fd < 0) return fd;
     // A write goes out when it is made; accepted sockets inherit this from the listening one.
     const int on = 1;
@@ -54,14 +56,9 @@ int kernel_backend::open_stream_socket(const endpoint& peer) { return stream_soc
 int kernel_backend::listen(const endpoint& local, int backlog) {
     const int fd = stream_socket(local);
     if (fd < 0) return fd;
-    const int on = 1;
-    if (::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-        ::bind(fd, static_cast<const sockaddr*>(local.data()), local.size()) < 0 || ::listen(fd, backlog) < 0) {
-        const int error = errno;
-        ::close(fd);
-        return -error;
-    }
-    return fd;
+    const int r = sockets().listen(fd, local, backlog);
+    if (r < 0) ::close(fd);
+    return r < 0 ? r : fd;
 }
 
 int kernel_backend::local_endpoint(int fd, endpoint& result) {
@@ -78,7 +75,7 @@ int kernel_backend::shutdown_write(int fd) { return or_error(::shutdown(fd, SHUT
 
 int kernel_backend::open_pipe(int& read_end, int& write_end) {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC | (non_blocking_ ? O_NONBLOCK : 0)) < 0) return -errno;
+    if (::pipe2(ends, O_CLOEXEC | (made_ == descriptors::non_blocking ? O_NONBLOCK : 0)) < 0) return -errno;
     read_end = ends[0];
     write_end = ends[1];
     return 0;
@@ -89,6 +86,10 @@ std::int64_t kernel_backend::file_size(int fd) {
     if (::fstat(fd, &status) < 0) return -errno;
     return status.st_size;
 }
+
+socket_system& kernel_backend::sockets() noexcept { return kernel_sockets(made_); }
+
+std::shared_ptr<process_system> kernel_backend::processes() noexcept { return kernel_processes(made_); }
 
 std::shared_ptr<descriptor_closer> kernel_backend::closer() noexcept { return kernel::closer(); }
 

@@ -5,6 +5,7 @@
 
 #include <weir/executor/backend.hpp>
 
+#include "kernel/descriptors.hpp"
 #include "kernel/file_system.hpp"
 
 namespace weir::kernel {
@@ -37,11 +38,11 @@ public:
     int open_pipe(int& read_end, int& write_end) final;
     std::int64_t file_size(int fd) final;
     file_system& files() noexcept final { return kernel_files(); }
+    socket_system& sockets() noexcept final;
+    std::shared_ptr<process_system> processes() noexcept final;
     std::shared_ptr<descriptor_closer> closer() noexcept final;
 
 protected:
-    enum class descriptors { blocking, non_blocking };
-
     /// @param made  how sockets and pipes are opened
     explicit kernel_backend(descriptors made);
     ~kernel_backend() override = default;
@@ -60,7 +61,7 @@ private:
 
     int stream_socket(const endpoint& address) noexcept;
 
-    const bool non_blocking_;
+    const descriptors made_;
     owned_fd event_;
     // True from the first notification until it is seen, so that one write serves many. The exchange in notify() is
     // acq_rel and pairs with the one in notified().

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "kernel/kernel_backend.hpp"
+#include "kernel/message.hpp"
 
 namespace weir::kernel {
 
@@ -103,6 +104,9 @@ private:
     void answer(std::uint64_t data, int result, bool more) noexcept;
     void finish(io_operation& operation, int result) noexcept {
         --in_flight_;
+        if (operation.request().what == io_request::kind::receive_message && result >= 0) {
+            received(*static_cast<io_message*>(operation.request().data));
+        }
         operation.complete(result);
     }
 
@@ -121,6 +125,7 @@ short awaited_events(const io_request& request) noexcept {
     switch (request.what) {
     case io_request::kind::write:
     case io_request::kind::send:
+    case io_request::kind::send_message:
     case io_request::kind::connect:
         return POLLOUT;
     default:
@@ -186,6 +191,14 @@ bool uring_backend::push(io_operation& operation) noexcept {
     case io_request::kind::readable:
         io_uring_prep_poll_add(sqe, request.fd, POLLIN);
         break;
+    case io_request::kind::send_message:
+        io_uring_prep_sendmsg(sqe, request.fd, to_send(*static_cast<io_message*>(request.data)), MSG_NOSIGNAL);
+        break;
+    case io_request::kind::receive_message: {
+        io_message& message = *static_cast<io_message*>(request.data);
+        io_uring_prep_recvmsg(sqe, request.fd, to_receive(message), static_cast<unsigned>(receive_flags(message)));
+        break;
+    }
     }
     io_uring_sqe_set_data(sqe, &operation);
     operation.backend_data = prepared_ - 1;

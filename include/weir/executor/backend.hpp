@@ -11,6 +11,8 @@
 #include <weir/core/time.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/file_system.hpp>
+#include <weir/executor/process_system.hpp>
+#include <weir/executor/socket_system.hpp>
 #include <weir/io/endpoint.hpp>
 
 namespace weir {
@@ -41,15 +43,17 @@ protected:
 /// What an operation asks the kernel for, with the arguments of the system call of that name.
 struct io_request {
     enum class kind : std::uint8_t {
-        read,     ///< fd, data, size, offset (-1: the descriptor's own position)
-        write,    ///< fd, data, size, offset
-        receive,  ///< fd, data, size: from a socket
-        send,     ///< fd, data, size: to a socket; a closed peer is EPIPE, never a signal
-        accept,   ///< fd, peer: the result is a descriptor
-        connect,  ///< fd, address
-        open,     ///< path, mode, permissions: the result is a descriptor
-        sync,     ///< fd
-        readable, ///< fd: completes when a read would not block
+        read,            ///< fd, data, size, offset (-1: the descriptor's own position)
+        write,           ///< fd, data, size, offset
+        receive,         ///< fd, data, size: from a socket
+        send,            ///< fd, data, size: to a socket; a closed peer is EPIPE, never a signal
+        accept,          ///< fd, peer: the result is a descriptor
+        connect,         ///< fd, address
+        open,            ///< path, mode, permissions: the result is a descriptor
+        sync,            ///< fd
+        readable,        ///< fd: completes when a read would not block
+        send_message,    ///< fd, data: an io_message; a closed peer is EPIPE
+        receive_message, ///< fd, data: an io_message; the result is a datagram's length, even where that is beyond size
     };
 
     kind what;
@@ -164,6 +168,9 @@ public:
 
     /// Names of files and directories, and what happens to them.
     virtual file_system& files() noexcept { return detail::no_files(); }
+    /// Datagrams, Unix sockets, and what is set on sockets.
+    virtual socket_system& sockets() noexcept { return detail::no_sockets(); }
+    virtual std::shared_ptr<process_system> processes() noexcept { return detail::no_processes(); }
 
     /// For all descriptors that this backend opens.
     virtual std::shared_ptr<descriptor_closer> closer() noexcept = 0;

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <memory>
+
+#include <weir/executor/process_system.hpp>
+
+#include "kernel/descriptors.hpp"
+
+namespace weir::kernel {
+
+/// @param made  how the ends of pipes are opened
+std::shared_ptr<process_system> kernel_processes(descriptors made) noexcept;
+
+} // namespace weir::kernel

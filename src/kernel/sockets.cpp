@@ -1,0 +1,183 @@
+#include "kernel/sockets.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace weir::kernel {
+
+namespace {
+
+int or_error(int result) noexcept { return result >= 0 ? result : -errno; }
+
+struct option_place {
+    int level;
+    int name;
+};
+
+option_place place_of(socket_option option) noexcept {
+    switch (option) {
+    case socket_option::no_delay:
+        return {IPPROTO_TCP, TCP_NODELAY};
+    case socket_option::keep_alive:
+        return {SOL_SOCKET, SO_KEEPALIVE};
+    case socket_option::keep_alive_idle:
+        return {IPPROTO_TCP, TCP_KEEPIDLE};
+    case socket_option::keep_alive_interval:
+        return {IPPROTO_TCP, TCP_KEEPINTVL};
+    case socket_option::keep_alive_probes:
+        return {IPPROTO_TCP, TCP_KEEPCNT};
+    case socket_option::reuse_port:
+        return {SOL_SOCKET, SO_REUSEPORT};
+    case socket_option::broadcast:
+        return {SOL_SOCKET, SO_BROADCAST};
+    case socket_option::receive_buffer:
+        return {SOL_SOCKET, SO_RCVBUF};
+    case socket_option::send_buffer:
+        return {SOL_SOCKET, SO_SNDBUF};
+    }
+    return {-1, -1};
+}
+
+/// Which file is at a path.
+struct file_identity {
+    dev_t device = 0;
+    ino_t inode = 0;
+
+    bool find(const char* path) noexcept {
+        struct stat status{};
+        if (::lstat(path, &status) < 0) return false;
+        device = status.st_dev;
+        inode = status.st_ino;
+        return true;
+    }
+    friend bool operator==(const file_identity&, const file_identity&) = default;
+};
+
+/// Removes a listening socket's file with it, unless there is another one by then.
+class socket_file final : public descriptor_closer {
+public:
+    explicit socket_file(std::string path) : path_{std::move(path)} { found_ = file_.find(path_.c_str()); }
+
+    void close(int fd) noexcept override {
+        if (file_identity now; found_ && now.find(path_.c_str()) && now == file_) ::unlink(path_.c_str());
+        kernel::closer()->close(fd);
+    }
+
+private:
+    std::string path_;
+    file_identity file_;
+    bool found_;
+};
+
+class sockets final : public socket_system {
+public:
+    explicit sockets(descriptors made) noexcept : made_{made} {}
+
+    int set_option(int fd, socket_option option, int value) override {
+        const option_place place = place_of(option);
+        if (::setsockopt(fd, place.level, place.name, &value, sizeof value) < 0) return -errno;
+        if (option != socket_option::receive_buffer && option != socket_option::send_buffer) return 0;
+        // Cut to a limit without a word, and doubled for the kernel's own use.
+        int got = 0;
+        socklen_t size = sizeof got;
+        if (::getsockopt(fd, place.level, place.name, &got, &size) < 0) return -errno;
+        return got / 2 < value ? -ENOBUFS : 0;
+    }
+
+    int listen(int fd, const endpoint& local, int backlog) override {
+        const int on = 1;
+        if (::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) return -errno;
+        if (::bind(fd, static_cast<const sockaddr*>(local.data()), local.size()) < 0) return -errno;
+        return or_error(::listen(fd, backlog));
+    }
+
+    int open_datagram_socket(const endpoint& like) override {
+        return open(static_cast<const sockaddr*>(like.data())->sa_family, SOCK_DGRAM);
+    }
+    int bind(int fd, const endpoint& local) override {
+        return or_error(::bind(fd, static_cast<const sockaddr*>(local.data()), local.size()));
+    }
+    int connect(int fd, const endpoint& peer) override {
+        return or_error(::connect(fd, static_cast<const sockaddr*>(peer.data()), peer.size()));
+    }
+
+    int listen_unix(const unix_address& local, int backlog, unsigned permissions,
+                    std::shared_ptr<descriptor_closer>& closer) override {
+        const int fd = open(AF_UNIX, SOCK_STREAM);
+        if (fd < 0) return fd;
+        // Before it has a file, which then begins with these.
+        if (::fchmod(fd, permissions) < 0 || ::bind(fd, static_cast<const sockaddr*>(local.data()), local.size()) < 0) {
+            return give_up(fd);
+        }
+        closer = kernel::closer();
+        try {
+            if (std::string path = local.path(); !path.empty()) closer = std::make_shared<socket_file>(std::move(path));
+        } catch (...) {
+            closer->close(fd);
+            throw;
+        }
+        if (::listen(fd, backlog) < 0) {
+            const int error = errno;
+            closer->close(fd);
+            return -error;
+        }
+        return fd;
+    }
+
+    int remove_socket(const unix_address& at) override {
+        const std::string path = at.path();
+        struct stat status{};
+        if (::lstat(path.c_str(), &status) < 0) return -errno;
+        if (!S_ISSOCK(status.st_mode)) return -ENOTSOCK;
+        return or_error(::unlink(path.c_str()));
+    }
+
+    int connect_unix(const unix_address& peer) override {
+        // Else it would wait for room in the backlog, of which there is no other way to hear.
+        const int fd = or_error(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        if (fd < 0) return fd;
+        if (::connect(fd, static_cast<const sockaddr*>(peer.data()), peer.size()) < 0) return give_up(fd);
+        if (made_ == descriptors::blocking && ::fcntl(fd, F_SETFL, O_RDWR) < 0) return give_up(fd);
+        return fd;
+    }
+
+    int unix_pair(int& one, int& other) override {
+        int ends[2];
+        if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | mode(), 0, ends) < 0) return -errno;
+        one = ends[0];
+        other = ends[1];
+        return 0;
+    }
+
+private:
+    int mode() const noexcept { return made_ == descriptors::non_blocking ? SOCK_NONBLOCK : 0; }
+    int open(int family, int type) const noexcept {
+        return or_error(::socket(family, type | SOCK_CLOEXEC | mode(), 0));
+    }
+
+    static int give_up(int fd) noexcept {
+        const int error = errno;
+        ::close(fd);
+        return -error;
+    }
+
+    const descriptors made_;
+};
+
+sockets of_blocking{descriptors::blocking};
+sockets of_non_blocking{descriptors::non_blocking};
+
+} // namespace
+
+socket_system& kernel_sockets(descriptors made) noexcept {
+    return made == descriptors::blocking ? of_blocking : of_non_blocking;
+}
+
+} // namespace weir::kernel

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <weir/executor/socket_system.hpp>
+
+#include "kernel/descriptors.hpp"
+
+namespace weir::kernel {
+
+/// @param made  how sockets are opened
+socket_system& kernel_sockets(descriptors made) noexcept;
+
+} // namespace weir::kernel
