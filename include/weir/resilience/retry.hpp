@@ -12,7 +12,8 @@
 #include <weir/core/stream.hpp>
 #include <weir/core/timed_out.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/moving_deadline.hpp>
+#include <weir/executor/time_limit.hpp>
+#include <weir/executor/timer.hpp>
 #include <weir/resilience/retry_policy.hpp>
 
 namespace weir {
@@ -39,7 +40,7 @@ protected:
     auto run(context& cx) -> decltype(ask(std::declval<attempt_t&>(), cx)) {
         const liveness::watch self{liveness_};
         for (;;) {
-            if (waiting_ && !until_.poll(cx)) return pending;
+            if (waiting_ && !wait_.poll(cx)) return pending;
             waiting_ = false;
             std::exception_ptr error;
             try {
@@ -49,7 +50,7 @@ protected:
                     if (self.gone()) return pending;
                     attempt_.emplace(std::move(made));
                 }
-                context own{cx, in_row_ ? std::min(cx.deadline, until_.deadline()) : cx.deadline};
+                context own{cx, in_row_ ? std::min(cx.deadline, attempt_ends_) : cx.deadline};
                 auto answer = ask(*attempt_, own);
                 if (self.gone()) return answer;
                 if (!answer.is_pending()) {
@@ -61,20 +62,20 @@ protected:
                 error = std::current_exception();
             }
             if (error == nullptr) {
-                if (!overdue(cx)) return pending;
+                if (!limit_ || !limit_->over(cx)) return pending;
                 error = std::make_exception_ptr(too_late(cx));
             }
             attempt_.reset();
+            limit_.reset();
             fail_or_wait(std::move(error), cx);
-            if (until_.passed(cx)) return cx.yield();
         }
     }
 
 private:
     void begin(context& cx) {
         begin_row(cx);
-        until_.set(std::min(row_ends_, cx.ex.after(backoff_.policy().attempt_timeout)));
-        last_turn_ = false;
+        attempt_ends_ = std::min(row_ends_, cx.ex.after(backoff_.policy().attempt_timeout));
+        if (attempt_ends_ != time_point::max()) limit_.emplace().set(cx.ex, attempt_ends_);
     }
     void begin_row(context& cx) {
         if (in_row_) return;
@@ -83,20 +84,10 @@ private:
     }
     void succeeded() noexcept {
         in_row_ = false;
-        until_.cancel();
+        limit_.reset();
         backoff_.succeeded();
     }
 
-    /// The attempt has answered pending. What becomes ready in the turn in which the time runs out still counts.
-    bool overdue(context& cx) {
-        if (!in_row_ || until_.deadline() == time_point::max()) return false;
-        if (last_turn_) return true;
-        if (until_.poll(cx)) {
-            last_turn_ = true;
-            static_cast<void>(cx.yield());
-        }
-        return false;
-    }
     timed_out too_late(context& cx) const {
         const retry_policy& policy = backoff_.policy();
         if (row_ends_ <= cx.ex.now()) return {"weir::retry: no success", policy.total_timeout};
@@ -109,18 +100,19 @@ private:
         const time_point next = cx.ex.after(backoff_.wait());
         // An attempt at that time would have no time left.
         if (next >= std::min(row_ends_, cx.deadline)) std::rethrow_exception(std::move(error));
-        until_.set(next);
+        wait_.arm(cx.ex, next);
         waiting_ = true;
     }
 
     Factory factory_; // outlives the coroutines that it makes
     backoff backoff_;
     std::optional<attempt_t> attempt_;
-    moving_deadline until_; // when the wait is over, or the attempt must be
+    std::optional<time_limit> limit_; // for the attempt
+    time_point attempt_ends_{};
+    deadline_timer wait_;
     time_point row_ends_{};
     bool in_row_ = false; // from the first attempt, or from a failure, to a success
     bool waiting_ = false;
-    bool last_turn_ = false;
     liveness liveness_;
 };
 
