@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <stdexcept>
 #include <utility>
 
@@ -71,8 +72,7 @@ public:
         ::waitpid(child_, nullptr, 0);
     }
 
-    /// Nanoseconds and checksum.
-    std::pair<double, std::int64_t> measure(std::uint64_t items) {
+    measurement measure(std::uint64_t items) {
         double took = 0;
         long long checksum = 0;
         std::fprintf(ask_, "%llu\n", static_cast<unsigned long long>(items));
@@ -90,18 +90,22 @@ private:
     std::FILE* answer_ = nullptr;
 };
 
+work::function work::timed(std::function<std::int64_t(std::uint64_t items)> f) {
+    return [f = std::move(f)](std::uint64_t items) {
+        const auto start = std::chrono::steady_clock::now();
+        const std::int64_t checksum = f(items);
+        const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
+        return measurement{took.count(), checksum};
+    };
+}
+
 question::question(int argc, char** argv, std::string text, std::string unit, std::uint64_t items)
     : text_{std::move(text)}, unit_{std::move(unit)}, items_{items}, arguments_(argv + 1, argv + argc) {}
 
 question::~question() = default;
 
 void question::add(std::string name, std::string kind, work run, bar most) {
-    measured c;
-    c.name = std::move(name);
-    c.kind = std::move(kind);
-    c.run = std::move(run);
-    c.most = std::move(most);
-    cases_.push_back(std::move(c));
+    cases_.push_back({std::move(name), std::move(kind), std::move(run), std::move(most)});
 }
 
 /// Peers stand between the floor and what is measured against them.
@@ -110,11 +114,9 @@ void question::add_processes() {
     for (std::size_t i = 0; i < arguments_.size(); ++i) {
         if (arguments_[i] == "--missing" && i + 1 < arguments_.size()) missing_.push_back(arguments_[++i]);
         if (arguments_[i] != "--peer" || i + 3 >= arguments_.size()) continue;
-        measured c;
-        c.name = arguments_[i + 1];
-        c.kind = "peer";
+        auto peer = std::make_shared<process>(arguments_[i + 3]);
+        measured c{arguments_[i + 1], "peer", [peer](std::uint64_t items) { return peer->measure(items); }, {}};
         c.scale = std::max(1ULL, std::strtoull(arguments_[i + 2].c_str(), nullptr, 10));
-        c.elsewhere = std::make_shared<process>(arguments_[i + 3]);
         i += 3;
         place = std::next(cases_.insert(place, std::move(c)));
     }
@@ -122,16 +124,9 @@ void question::add_processes() {
 
 void question::measure(measured& c) {
     const std::uint64_t items = std::max<std::uint64_t>(items_ / c.scale, 1);
-    if (c.elsewhere != nullptr) {
-        const auto [took, checksum] = c.elsewhere->measure(items);
-        c.checksum = checksum;
-        c.rounds.push_back(took / static_cast<double>(items));
-        return;
-    }
-    const auto start = std::chrono::steady_clock::now();
-    c.checksum = c.run(items);
-    const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
-    c.rounds.push_back(took.count() / static_cast<double>(items));
+    const measurement m = c.run(items);
+    c.checksum = m.checksum;
+    c.rounds.push_back(m.cost / static_cast<double>(items));
 }
 
 int question::run() {
@@ -143,7 +138,8 @@ int question::run() {
     if (arguments_.size() == 3 && arguments_[0] == "--once") {
         for (measured& c : cases_) {
             if (c.name != arguments_[1]) continue;
-            std::printf("%lld\n", static_cast<long long>(c.run(std::strtoull(arguments_[2].c_str(), nullptr, 10))));
+            std::printf("%lld\n",
+                        static_cast<long long>(c.run(std::strtoull(arguments_[2].c_str(), nullptr, 10)).checksum));
             return 0;
         }
         std::fprintf(stderr, "there is no case named %s\n", arguments_[1].c_str());
@@ -172,7 +168,7 @@ int question::run() {
     }
     for (const measured& c : cases_) {
         const std::uint64_t items = std::max<std::uint64_t>(items_ / c.scale, 1);
-        const std::int64_t expected = c.scale == 1 ? cases_.front().checksum : cases_.front().run(items);
+        const std::int64_t expected = c.scale == 1 ? cases_.front().checksum : cases_.front().run(items).checksum;
         if (c.checksum == expected) continue;
         std::fprintf(stderr, "checksums differ: %s has %lld, %s has %lld\n", c.name.c_str(),
                      static_cast<long long>(c.checksum), cases_.front().name.c_str(), static_cast<long long>(expected));

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +43,37 @@ private:
     std::string over_;
 };
 
+/// What some items cost together, in the question's unit, and a checksum of what was done.
+struct measurement {
+    double cost;
+    std::int64_t checksum;
+};
+
+/// A case's work for a number of items. What returns only a checksum is timed; what is better measured in another way
+/// (the processor time of another process, say) returns a measurement.
+class work {
+public:
+    template <std::invocable<std::uint64_t> F>
+    work(F f) : run_{measured(std::move(f))} {}
+
+    measurement operator()(std::uint64_t items) const { return run_(items); }
+
+private:
+    using function = std::function<measurement(std::uint64_t items)>;
+
+    template <class F>
+    static function measured(F f) {
+        if constexpr (std::convertible_to<std::invoke_result_t<F&, std::uint64_t>, measurement>) {
+            return f;
+        } else {
+            return timed(std::move(f));
+        }
+    }
+    static function timed(std::function<std::int64_t(std::uint64_t items)> f);
+
+    function run_;
+};
+
 /// One question and the cases that answer it, measured in turn (A B C, A B C, ...) so that a change of the machine's
 /// speed meets all of them.
 ///
@@ -59,9 +90,6 @@ private:
 /// `--missing NAME` for one that cannot be had here.
 class question {
 public:
-    /// Work for a number of items; returns its checksum.
-    using work = std::function<std::int64_t(std::uint64_t items)>;
-
     question(int argc, char** argv, std::string text, std::string unit, std::uint64_t items);
     question(const question&) = delete;
     question& operator=(const question&) = delete;
@@ -72,6 +100,9 @@ public:
     void weir(std::string name, work run, bar most = {}) {
         add(std::move(name), "weir", std::move(run), std::move(most));
     }
+
+    /// One that cannot be had here.
+    void missing(std::string name) { missing_.push_back(std::move(name)); }
 
     /// Measures, prints, and gives the exit status of the program.
     int run();
@@ -84,8 +115,7 @@ private:
         work run;
         bar most;
         std::uint64_t scale = 1;
-        std::shared_ptr<process> elsewhere; ///< instead of `run`
-        std::vector<double> rounds;
+        std::vector<double> rounds{};
         std::int64_t checksum = 0;
     };
 
