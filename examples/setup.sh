@@ -16,7 +16,14 @@ has() {
     liburing-dev) header liburing.h ;;
     librange-v3-dev) header range/v3/all.hpp ;;
     doctest-dev) header doctest/doctest.h ;;
+    libhttp-parser-dev) header http_parser.h ;;
+    libsqlite3-dev) header sqlite3.h ;;
     clang-19) command -v clang++-19 ;;
+    golang-go) command -v go ;;
+    nodejs) command -v node ;;
+    gnuplot-nox) command -v gnuplot ;;
+    rustc | cargo) [ -x "/usr/bin/$1" ] ;; # the one that knows Debian's crates
+    libasio-dev | librust-*) installed "$1" ;;
     libclang-rt-19-dev) installed "$1" || ls /usr/lib/*/clang/19/lib/*/libclang_rt.asan* /usr/lib/clang/19/lib/*/libclang_rt.asan* ;;
     *) command -v "$1" ;;
     esac > /dev/null 2>&1

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -125,6 +126,25 @@ func yield(n int64) int64 {
 
 func channel(n int64) int64 { return sum(source(0, n)) }
 
+// Bytes instead of nanoseconds, in a process that has done nothing else.
+func residentBytes() int64 {
+	statm, _ := os.ReadFile("/proc/self/statm")
+	pages, _ := strconv.ParseInt(strings.Fields(string(statm))[1], 10, 64)
+	return pages * int64(os.Getpagesize())
+}
+
+func waiting(n int64) int64 {
+	before := residentBytes()
+	never := make(chan int64)
+	for i := int64(0); i < n; i++ {
+		go func() { <-never }()
+	}
+	runtime.Gosched()
+	fmt.Println(residentBytes()-before, n)
+	os.Exit(0)
+	return 0
+}
+
 type answer struct {
 	question, name string
 	scale          int
@@ -139,6 +159,7 @@ var cases = []answer{
 	{"map_async", "Go goroutines", 10, oneThread(mapAsync)},
 	{"spawn", "Go", 10, oneThread(spawn)},
 	{"yield", "Go", 10, oneThread(yield)},
+	{"memory", "Go goroutine", 1, waiting},
 	{"channel", "Go", 10, oneThread(channel)},
 	{"channel_threads", "Go", 10, channel},
 }

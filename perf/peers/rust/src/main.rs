@@ -260,6 +260,27 @@ fn timeout_tokio(n: u64) -> i64 {
     })
 }
 
+// memory: bytes instead of nanoseconds, in a process that has done nothing else
+
+fn resident_bytes() -> u128 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u128>().unwrap() * 4096
+}
+
+fn tokio_waiting(n: u64) -> i64 {
+    let runtime = one_thread();
+    let before = resident_bytes();
+    runtime.block_on(async move {
+        let mut tasks = Vec::with_capacity(n as usize);
+        for _ in 0..n {
+            tasks.push(tokio::spawn(future::pending::<()>()));
+        }
+        tokio::task::yield_now().await;
+        println!("{} {}", resident_bytes() - before, n);
+        std::process::exit(0)
+    })
+}
+
 const CASES: &[Case] = &[
     ("fused", "futures-rs", 1, fused),
     ("fused", "futures-rs, boxed at every stage", 10, fused_boxed),
@@ -280,6 +301,7 @@ const CASES: &[Case] = &[
     ("channel", "futures-rs mpsc", 10, channel_futures),
     ("channel", "tokio mpsc", 10, channel_tokio),
     ("channel_threads", "tokio mpsc", 10, channel_threads_tokio),
+    ("memory", "tokio", 1, tokio_waiting),
     ("timed", "tokio-stream timeout(1s)", 10, timeout_tokio),
 ];
 
