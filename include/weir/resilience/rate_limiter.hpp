@@ -1,0 +1,274 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include <weir/core/arguments.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/core/waker.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/timer.hpp>
+#include <weir/resilience/overloaded.hpp>
+#include <weir/resilience/waiting_line.hpp>
+
+namespace weir {
+
+/// So many in each period: `rate{100}` is a hundred a second, `rate{6, 1min}` one every ten seconds.
+struct rate {
+    std::int64_t amount;
+    duration period = std::chrono::seconds{1};
+};
+
+namespace detail {
+
+/// How many tokens there are at a moment. Exact: a token is a fraction of time, and nothing is ever rounded but the
+/// moment that is asked for.
+class token_bucket {
+public:
+    /// @throws std::invalid_argument when they make no sense
+    token_bucket(rate r, std::int64_t burst) : burst_{burst} {
+        if (r.amount < 1) throw std::invalid_argument{"weir::rate: amount must be at least 1"};
+        if (r.period <= duration::zero()) throw std::invalid_argument{"weir::rate: period is not positive"};
+        const auto common = std::gcd(r.amount, r.period.count());
+        amount_ = r.amount / common;
+        period_ = r.period.count() / common;
+        if (amount_ > most / 2 / period_) throw std::invalid_argument{"weir::rate: too fine: give a shorter period"};
+    }
+
+    /// When n tokens will be there, if nobody takes any before; in the past when they are.
+    time_point due(std::int64_t n) const noexcept { return at(plus(taken_ - burst_, n)); }
+
+    /// Takes n tokens for someone who comes now, if they are there.
+    bool take(std::int64_t n, time_point now) noexcept {
+        settle(now);
+        if (due(n) > now) return false;
+        took(plus(taken_, n));
+        return true;
+    }
+    /// For someone who comes now and will wait: a bucket that is full begins to count here.
+    void settle(time_point now) noexcept {
+        if (at(taken_) > now) return;
+        origin_ = now;
+        taken_ = 0;
+    }
+
+    /// Takes n tokens for someone who has waited until they were due. Being late does not put off what comes next: that
+    /// stays where it would have been. What was missed meanwhile is made up for only as far as the bucket holds it.
+    void take_due(std::int64_t n, time_point now) noexcept {
+        const std::int64_t ticks = ticks_until(now);
+        const std::int64_t left = std::min(std::max(burst_, n), plus(burst_ - taken_, ticks)) - n;
+        took(plus(burst_ - left, ticks));
+    }
+
+    void give_back(std::int64_t n) noexcept { taken_ = std::max<std::int64_t>(taken_ - n, 0); }
+
+private:
+    static constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+
+    static std::int64_t plus(std::int64_t a, std::int64_t b) noexcept { return b > 0 && a > most - b ? most : a + b; }
+    static std::int64_t times(std::int64_t a, std::int64_t b) noexcept { return a > most / b ? most : a * b; }
+
+    /// When the k-th token after the origin is there.
+    time_point at(std::int64_t k) const noexcept {
+        if (k <= 0) return origin_;
+        const std::int64_t part = (k % amount_ * period_ + amount_ - 1) / amount_;
+        const std::int64_t since = plus(times(k / amount_, period_), part);
+        return time_point{duration{plus(origin_.time_since_epoch().count(), since)}};
+    }
+    std::int64_t ticks_until(time_point now) const noexcept {
+        const std::int64_t since = (now - origin_).count();
+        return plus(times(since / period_, amount_), since % period_ * amount_ / period_);
+    }
+
+    void took(std::int64_t taken) noexcept {
+        taken_ = taken;
+        if (taken_ < amount_ || taken_ - amount_ < burst_) return;
+        // By whole periods, which are whole nanoseconds. The origin stays in the past.
+        const std::int64_t periods = (taken_ - burst_) / amount_;
+        origin_ = time_point{duration{plus(origin_.time_since_epoch().count(), times(periods, period_))}};
+        taken_ -= periods * amount_;
+    }
+
+    // One token comes every period_ / amount_ nanoseconds. The bucket is full at origin_ plus taken_ times that.
+    std::int64_t amount_ = 1;
+    std::int64_t period_ = 1;
+    std::int64_t burst_;
+    time_point origin_{};
+    std::int64_t taken_ = 0;
+};
+
+} // namespace detail
+
+/// Lets through so many in a period: a token bucket.
+///
+///     weir::rate_limiter limiter{weir::rate{100}, 10};   // 100 a second, and 10 at once after a pause
+///     co_await limiter.acquire();
+///     co_await limiter.acquire(request.size());          // one that costs more
+///
+/// The bucket holds `burst` tokens, is full at the start, and is filled evenly. Whoever acquires takes as many tokens as
+/// it costs, and waits until they are there: in the order in which they came, so that someone who needs many is not
+/// overtaken by all who need few. What costs more than the bucket holds waits until it would be there if the bucket were
+/// large enough (as Pekko's throttle does in its shaping mode).
+///
+/// The schedule is absolute: a late wake-up does not put off those behind it, and what was missed in a long pause is made
+/// up for only as far as the bucket holds it.
+///
+/// Lifetime: stays where it is once it is used, and as long as anyone waits.
+class rate_limiter {
+public:
+    class acquire_operation;
+    class try_acquire_operation;
+
+    /// @param burst  tokens that the bucket holds, > 0
+    /// @throws std::invalid_argument when the rate, the burst or max_wait makes no sense
+    template <std::integral N = int>
+    explicit rate_limiter(rate r, N burst = 1, queue_limits waiting = {})
+        : bucket_{r, whole(detail::at_least_one(burst, "weir::rate_limiter: burst must be at least 1"))},
+          line_{waiting, "weir::rate_limiter"} {}
+    rate_limiter(rate_limiter&&) noexcept = default; // until it is first used
+
+    /// `co_await limiter.acquire()`: goes on when it has its tokens.
+    ///
+    /// Dropped before that it takes none.
+    /// @throws std::invalid_argument when cost is negative; awaiting it, overloaded
+    template <std::integral N = int>
+    acquire_operation acquire(N cost = 1);
+
+    /// `co_await limiter.try_acquire()`: true when the tokens are there and nobody waits. It never waits itself.
+    /// @throws std::invalid_argument when cost is negative
+    template <std::integral N = int>
+    try_acquire_operation try_acquire(N cost = 1);
+
+    /// How many wait.
+    std::size_t queued() const noexcept { return line_.size(); }
+
+private:
+    template <std::integral N>
+    static std::int64_t whole(N n) noexcept {
+        return std::cmp_greater(n, std::numeric_limits<std::int64_t>::max()) ? std::numeric_limits<std::int64_t>::max()
+                                                                             : static_cast<std::int64_t>(n);
+    }
+
+    bool take_now(std::int64_t cost, time_point now) noexcept { return line_.empty() && bucket_.take(cost, now); }
+    inline void enter(acquire_operation& operation, context& cx);
+    inline void leave(acquire_operation& operation) noexcept;
+    inline void serve() noexcept;
+
+    /// There as long as somebody waits.
+    struct driver {
+        detail::member_waker<rate_limiter, &rate_limiter::serve> waker;
+        deadline_timer timer;
+    };
+
+    detail::token_bucket bucket_;
+    detail::waiting_line line_;
+    std::optional<driver> driver_;
+};
+
+/// See rate_limiter::acquire.
+class rate_limiter::acquire_operation : private detail::waiter {
+public:
+    using result_type = unit;
+
+    acquire_operation(acquire_operation&&) noexcept = default;
+    ~acquire_operation() {
+        if (where() == detail::turn::waiting) limiter_->leave(*this);
+        if (where() == detail::turn::granted) {
+            limiter_->bucket_.give_back(cost_);
+            limiter_->serve();
+        }
+    }
+
+    poll<unit> poll_result(context& cx) {
+        if (where() == detail::turn::fresh) {
+            if (limiter_->take_now(cost_, cx.ex.now())) {
+                become(detail::turn::over);
+                return unit{};
+            }
+            limiter_->enter(*this, cx);
+        }
+        if (where() == detail::turn::granted) {
+            become(detail::turn::over);
+            return unit{};
+        }
+        if (limiter_->line_.keep_waiting(*this, cx)) return pending;
+        limiter_->leave(*this);
+        throw limiter_->line_.waited_too_long();
+    }
+
+private:
+    friend class rate_limiter;
+
+    acquire_operation(rate_limiter& limiter, std::int64_t cost) noexcept : limiter_{&limiter}, cost_{cost} {}
+
+    rate_limiter* limiter_;
+    std::int64_t cost_;
+};
+
+/// See rate_limiter::try_acquire.
+class rate_limiter::try_acquire_operation {
+public:
+    using result_type = bool;
+
+    poll<bool> poll_result(context& cx) noexcept { return limiter_->take_now(cost_, cx.ex.now()); }
+
+private:
+    friend class rate_limiter;
+
+    try_acquire_operation(rate_limiter& limiter, std::int64_t cost) noexcept : limiter_{&limiter}, cost_{cost} {}
+
+    rate_limiter* limiter_;
+    std::int64_t cost_;
+};
+
+template <std::integral N>
+rate_limiter::acquire_operation rate_limiter::acquire(N cost) {
+    return {*this, whole(detail::number_of_items(cost, "weir::rate_limiter::acquire(cost): cost is negative"))};
+}
+
+template <std::integral N>
+rate_limiter::try_acquire_operation rate_limiter::try_acquire(N cost) {
+    return {*this, whole(detail::number_of_items(cost, "weir::rate_limiter::try_acquire(cost): cost is negative"))};
+}
+
+inline void rate_limiter::enter(acquire_operation& operation, context& cx) {
+    line_.enter(operation, cx);
+    if (line_.size() != 1) return;
+    bucket_.settle(cx.ex.now());
+    driver_.emplace().waker.bind(*this, cx.wk.queue());
+    serve();
+}
+
+inline void rate_limiter::leave(acquire_operation& operation) noexcept {
+    const bool first = &line_.front() == &operation;
+    line_.leave(operation);
+    if (first) serve();
+}
+
+/// Hands out what is due, and comes again for the rest.
+inline void rate_limiter::serve() noexcept {
+    while (!line_.empty()) {
+        executor& ex = driver_->waker.queue().owner();
+        const std::int64_t cost = static_cast<acquire_operation&>(line_.front()).cost_;
+        const time_point due = bucket_.due(cost);
+        if (due > ex.now()) {
+            driver_->timer.arm(ex, due);
+            context cx{driver_->waker};
+            static_cast<void>(driver_->timer.poll(cx));
+            return;
+        }
+        bucket_.take_due(cost, ex.now());
+        line_.grant_front();
+    }
+    driver_.reset();
+}
+
+} // namespace weir
