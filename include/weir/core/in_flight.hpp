@@ -52,6 +52,15 @@ enum class delivery {
     as_started, // only for children that give one item
 };
 
+/// What may stand for a number of operations: a concurrency_limit. It has a `bound()`, which has a `value()` that may
+/// change, and a `follow(waker)` to be woken when that grows; and `guard(f)` makes of a function one whose operations keep
+/// to it.
+template <class L>
+concept operation_limit = requires(L& limit, waker& operator_waker) {
+    { limit.bound().value() } -> std::same_as<std::size_t>;
+    limit.bound().follow(operator_waker);
+};
+
 /// Items of an upstream, each made into a child, of which at most `limit` are there at a time: in flight, or holding an
 /// item that is yet to be delivered.
 ///
@@ -61,7 +70,8 @@ enum class delivery {
 /// The end and an error of upstream wait until all children have ended. A child that fails, or whose making fails,
 /// ends the stream: as_ready, the others are dropped at once, and the error comes after the items that they held;
 /// as_started, those that were started after it are dropped, and the error comes in its place.
-template <stream S, class F, class Kind, delivery Order>
+/// @tparam Limit  a number, or the bound of an operation_limit
+template <stream S, class F, class Kind, delivery Order, class Limit = std::size_t>
 class in_flight_stream {
     using child_t = std::invoke_result_t<F&, item_t<S>>;
     static_assert(Kind::one_item || Order == delivery::as_ready);
@@ -69,13 +79,14 @@ class in_flight_stream {
 public:
     using value_type = typename Kind::template item<child_t>;
 
-    in_flight_stream(S upstream, std::size_t limit, F f)
-        : limit_{limit}, f_{std::move(f)}, upstream_{std::move(upstream)} {}
+    in_flight_stream(S upstream, Limit limit, F f)
+        : limit_{std::move(limit)}, f_{std::move(f)}, upstream_{std::move(upstream)} {}
 
     poll<value_type> poll_next(context& cx) {
         if (!driver_.bound()) [[unlikely]] {
             driver_.bind(*this, cx.wk);
             puller_.bind(*this, cx.wk);
+            if constexpr (!std::is_same_v<Limit, std::size_t>) limit_.follow(driver_);
         }
         cx.lend_to(driver_);
         if (deliverable()) return deliver();
@@ -161,13 +172,21 @@ private:
         if constexpr (Order == delivery::as_ready) out_.push_back(n);
     }
 
+    std::size_t limit() const noexcept {
+        if constexpr (std::is_same_v<Limit, std::size_t>) {
+            return limit_;
+        } else {
+            return limit_.value();
+        }
+    }
+
     bool finished() const noexcept { return active_ == 0 && !upstream_; }
     poll<value_type> finish() {
         if (error_ != nullptr) std::rethrow_exception(error_);
         return done;
     }
 
-    bool may_pull() const noexcept { return !pulling_ && active_ < limit_ && upstream_; }
+    bool may_pull() const noexcept { return !pulling_ && active_ < limit() && upstream_; }
     bool may_work() const noexcept { return !hungry_.empty() || may_pull(); }
 
     /// A child for the next item of upstream, if that has one, or else one whose item was taken: when children are
@@ -311,7 +330,7 @@ private:
         if (deliverable() || finished()) consumer_.wake();
     }
 
-    const std::size_t limit_;
+    Limit limit_;
     [[no_unique_address]] F f_;
     std::optional<S> upstream_;
     std::forward_list<node> nodes_;

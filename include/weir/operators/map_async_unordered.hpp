@@ -11,9 +11,9 @@
 namespace weir {
 
 /// The results of the operations that a function makes of the items of an upstream, as they complete.
-template <stream S, class F>
+template <stream S, class F, class Limit = std::size_t>
 class map_async_unordered_stream
-    : public detail::in_flight_stream<S, F, detail::operations, detail::delivery::as_ready> {
+    : public detail::in_flight_stream<S, F, detail::operations, detail::delivery::as_ready, Limit> {
 public:
     using map_async_unordered_stream::in_flight_stream::in_flight_stream;
 };
@@ -22,8 +22,23 @@ struct map_async_unordered_fn : operator_needs_its_arguments_in_parentheses {
     /// @throws std::invalid_argument when n is less than 1
     template <std::integral N, class F>
     constexpr auto operator()(N n, F f) const {
-        const std::size_t limit = detail::at_least_one(n, "weir::map_async_unordered(n, f): n must be at least 1");
-        return closure{[limit, f = std::move(f)]<class S>(S upstream) mutable {
+        return make<F>(detail::at_least_one(n, "weir::map_async_unordered(n, f): n must be at least 1"), std::move(f));
+    }
+    template <detail::operation_limit L, class F>
+    constexpr auto operator()(L& limit, F f) const {
+        return make<F>(limit.bound(), limit.guard(std::move(f)));
+    }
+    template <class F>
+    constexpr auto operator()(F) const {
+        static_assert(detail::always_false<F>,
+                      "weir::map_async_unordered(n, f): say how many operations may be in flight at once");
+        return closure{[]<class S>(S upstream) { return upstream; }}; // so that nothing else is said
+    }
+
+private:
+    template <class F, class Limit, class Run>
+    static constexpr auto make(Limit limit, Run run) {
+        return closure{[limit = std::move(limit), run = std::move(run)]<class S>(S upstream) mutable {
             if constexpr (!stream<S>) {
                 static_assert(detail::always_false<S>,
                               "weir::map_async_unordered(n, f): what is left of | is not a stream");
@@ -32,15 +47,9 @@ struct map_async_unordered_fn : operator_needs_its_arguments_in_parentheses {
                               "weir::map_async_unordered(n, f): f cannot be called with an item, or "
                               "does not give a task or another awaitable");
             } else {
-                return map_async_unordered_stream<S, F>{std::move(upstream), limit, std::move(f)};
+                return map_async_unordered_stream<S, Run, Limit>{std::move(upstream), std::move(limit), std::move(run)};
             }
         }};
-    }
-    template <class F>
-    constexpr auto operator()(F) const {
-        static_assert(detail::always_false<F>,
-                      "weir::map_async_unordered(n, f): say how many operations may be in flight at once");
-        return closure{[]<class S>(S upstream) { return upstream; }}; // so that nothing else is said
     }
 };
 
@@ -57,6 +66,10 @@ struct map_async_unordered_fn : operator_needs_its_arguments_in_parentheses {
 /// Ends with its upstream, after the last result. An error of upstream comes after the results of what was in flight. A
 /// failure of an operation or of f drops upstream and the other operations at once; results that were complete come
 /// before it.
+///
+/// map_async_unordered(limit, f): the same with a concurrency_limit, which may change meanwhile and may be shared: an operation is
+/// made when it has a permit. As many items as the limit allows may wait for one, for as long as it takes: the queue
+/// limits are for others. Refers to the limit.
 ///
 /// @param n  operations at a time, > 0
 inline constexpr map_async_unordered_fn map_async_unordered{};

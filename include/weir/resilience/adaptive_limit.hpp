@@ -1,0 +1,180 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <stdexcept>
+#include <utility>
+
+#include <weir/core/timed_out.hpp>
+#include <weir/resilience/concurrency_limit.hpp>
+
+namespace weir {
+
+/// What an adaptive_limit adapts itself by: a number to begin with, and what becomes of it with each sample.
+template <class A>
+concept limit_algorithm = std::move_constructible<A> && requires(A& a, const limit_sample& sample) {
+    { a.initial() } -> std::convertible_to<std::size_t>;
+    { a.update(sample) } noexcept -> std::convertible_to<std::size_t>;
+};
+
+struct aimd_options {
+    std::size_t initial = 10;
+    std::size_t min = 1;
+    std::size_t max = 200;
+    double backoff = 0.9;                        ///< what is left of the limit after an overload, in (0, 1)
+    duration too_long = std::chrono::seconds{5}; ///< what takes longer counts as an overload
+};
+
+/// Adds one for a success, and takes a part away for an overload: additive increase, multiplicative decrease. The limit
+/// does not grow while less than half of it is used, since that says nothing about more (as AIMDLimit of Netflix'
+/// concurrency-limits). What began before the last decrease tells nothing new: the limit is decreased once for all that
+/// were in flight together (as TCP does; Netflix' decreases for each).
+class aimd {
+public:
+    /// @throws std::invalid_argument when the options make no sense
+    explicit aimd(aimd_options options = {}) : options_{options} {
+        const auto& o = options_;
+        if (o.min < 1 || o.min > o.initial || o.initial > o.max) {
+            throw std::invalid_argument{"weir::aimd: needs 1 <= min <= initial <= max"};
+        }
+        if (!(o.backoff > 0 && o.backoff < 1)) throw std::invalid_argument{"weir::aimd: needs 0 < backoff < 1"};
+        if (o.too_long <= duration::zero()) throw std::invalid_argument{"weir::aimd: too_long is not positive"};
+    }
+
+    std::size_t initial() const noexcept { return options_.initial; }
+
+    std::size_t update(const limit_sample& sample) noexcept {
+        if (sample.began < decreased_) return sample.limit;
+        if (sample.verdict == verdict::overload || sample.took() > options_.too_long) {
+            decreased_ = sample.ended;
+            const auto part = static_cast<std::size_t>(static_cast<double>(sample.limit) * options_.backoff);
+            return std::max(options_.min, std::min(part, sample.limit - 1));
+        }
+        if (2 * sample.in_flight < sample.limit) return sample.limit;
+        return std::min(options_.max, sample.limit + 1);
+    }
+
+private:
+    aimd_options options_;
+    time_point decreased_{}; // the last time
+};
+
+struct gradient_options {
+    std::size_t initial = 20;
+    std::size_t min = 1;
+    std::size_t max = 200;
+    std::size_t queue = 4; ///< how many may queue at the other side: what it grows by, at most, while nothing is slower
+    double smoothing = 0.2;   ///< how much of a new estimate is taken over, in (0, 1]
+    std::size_t window = 600; ///< samples, about, that the long-term average is made of
+    double tolerance = 1.0;   ///< how much longer than that average is still as usual, >= 1
+};
+
+/// Follows how long things take: while that is as usual the limit grows, and when it becomes longer than the long-term
+/// average the limit shrinks in proportion, by half at most, before anything fails (as Gradient2Limit of Netflix'
+/// concurrency-limits). An overload counts as the steepest gradient, whatever time it took.
+class gradient {
+public:
+    /// @throws std::invalid_argument when the options make no sense
+    explicit gradient(gradient_options options = {})
+        : options_{options}, estimate_{static_cast<double>(options.initial)} {
+        const auto& o = options_;
+        if (o.min < 1 || o.min > o.initial || o.initial > o.max) {
+            throw std::invalid_argument{"weir::gradient: needs 1 <= min <= initial <= max"};
+        }
+        if (!(o.smoothing > 0 && o.smoothing <= 1)) {
+            throw std::invalid_argument{"weir::gradient: needs 0 < smoothing <= 1"};
+        }
+        if (o.window < 1) throw std::invalid_argument{"weir::gradient: window must be at least 1"};
+        if (!(o.tolerance >= 1)) throw std::invalid_argument{"weir::gradient: tolerance is less than 1"};
+    }
+
+    std::size_t initial() const noexcept { return options_.initial; }
+
+    std::size_t update(const limit_sample& sample) noexcept {
+        double next = estimate_ * steepest;
+        if (sample.verdict == verdict::success) {
+            const double took = std::max(1.0, static_cast<double>(sample.took().count()));
+            average(took);
+            const double slope = std::clamp(options_.tolerance * usual_ / took, steepest, 1.0);
+            // It has become faster for good: do not take long to see that.
+            if (usual_ > 2 * took) usual_ *= 0.9;
+            if (static_cast<double>(sample.in_flight) < estimate_ / 2) return whole();
+            next = estimate_ * slope + static_cast<double>(options_.queue);
+        }
+        estimate_ = std::clamp(estimate_ + (next - estimate_) * options_.smoothing, static_cast<double>(options_.min),
+                               static_cast<double>(options_.max));
+        return whole();
+    }
+
+private:
+    static constexpr double steepest = 0.5;
+    static constexpr std::size_t warm_up = 10;
+
+    /// Exponentially weighted, and plain at the beginning.
+    void average(double took) noexcept {
+        if (samples_ < warm_up) ++samples_;
+        const double weight =
+            samples_ < warm_up ? 1 / static_cast<double>(samples_) : 2 / (static_cast<double>(options_.window) + 1);
+        usual_ += (took - usual_) * weight;
+    }
+    std::size_t whole() const noexcept { return static_cast<std::size_t>(estimate_); }
+
+    gradient_options options_;
+    double estimate_;
+    double usual_ = 0; // how long things take, in nanoseconds
+    std::size_t samples_ = 0;
+};
+
+/// A concurrency_limit that finds its number by itself, from how long things take and from what is turned away.
+///
+///     weir::adaptive_limit limit{weir::aimd{{.initial = 10, .max = 100}}};
+///     urls | weir::map_async(limit, fetch) | ...
+///
+///     weir::adaptive_limit admission{weir::gradient{}, {.max_queued = 0}};       // sheds load
+///     auto answer = co_await admission.run(handle(request));                     // or throws overloaded
+///
+/// The errors timed_out and overloaded say that there is too much to do; others, and what is dropped, say nothing. A
+/// predicate as the third argument decides that otherwise, for instance by a status code. An algorithm of one's own is a
+/// class with `initial()` and a noexcept `update(sample)`.
+template <limit_algorithm Algorithm>
+class adaptive_limit : public concurrency_limit {
+public:
+    /// @throws std::invalid_argument when waiting.max_wait is negative, or the algorithm begins with 0
+    explicit adaptive_limit(Algorithm algorithm, queue_limits waiting = {},
+                            std::function<bool(std::exception_ptr)> is_overload = {})
+        : concurrency_limit{detail::at_least_one(static_cast<std::size_t>(algorithm.initial()),
+                                                 "weir::adaptive_limit: the limit must be at least 1"),
+                            waiting, "weir::adaptive_limit"},
+          algorithm_{std::move(algorithm)},
+          is_overload_{std::move(is_overload)} {}
+
+private:
+    void learn(const limit_sample& sample) noexcept override {
+        change_limit(std::max<std::size_t>(1, algorithm_.update(sample)));
+    }
+
+    verdict judge(const std::exception_ptr& error) override {
+        const bool overload = is_overload_ ? is_overload_(error) : says_overload(error);
+        return overload ? verdict::overload : verdict::ignored;
+    }
+    static bool says_overload(const std::exception_ptr& error) noexcept {
+        try {
+            std::rethrow_exception(error);
+        } catch (const overloaded&) {
+            return true;
+        } catch (const timed_out&) {
+            return true;
+        } catch (...) {
+            return false;
+        }
+    }
+
+    Algorithm algorithm_;
+    std::function<bool(std::exception_ptr)> is_overload_;
+};
+
+} // namespace weir

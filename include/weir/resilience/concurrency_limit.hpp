@@ -1,0 +1,402 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include <weir/core/arguments.hpp>
+#include <weir/core/assert.hpp>
+#include <weir/core/intrusive_list.hpp>
+#include <weir/core/liveness.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/core/waker.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/resilience/deferred.hpp>
+#include <weir/resilience/overloaded.hpp>
+#include <weir/resilience/waiting_line.hpp>
+
+namespace weir {
+
+namespace detail {
+
+class shared_limit;
+template <class F>
+class under_limit;
+
+} // namespace detail
+
+/// How something ended, for a limit that adapts itself.
+enum class verdict : std::uint8_t {
+    success,  ///< how long it took tells something
+    overload, ///< there was too much to do
+    ignored,  ///< it tells nothing
+};
+
+/// What a limit learns from something that ran under it.
+struct limit_sample {
+    std::size_t limit;     ///< now
+    std::size_t in_flight; ///< when it began, itself included
+    time_point began;
+    time_point ended;
+    weir::verdict verdict; ///< success or overload
+
+    duration took() const noexcept { return ended - began; }
+};
+
+/// A number of things that may be in flight at once, which may change while it is used.
+///
+///     weir::concurrency_limit limit{20};
+///     auto page = co_await limit.run(fetch(url));              // at most 20 at a time
+///
+///     auto permit = co_await limit.acquire();                  // the same by hand
+///     if (auto p = co_await limit.try_acquire()) serve(...);   // or turn it away
+///
+///     urls | weir::map_async(limit, fetch)                     // and a pipeline, at most as wide as the limit is now
+///
+/// Permits are given out in the order in which they were asked for. When the limit shrinks, what is in flight goes on;
+/// nothing new begins until it fits. See bulkhead for one with a short queue, adaptive_limit for one that finds its
+/// number by itself.
+///
+/// Lifetime: stays where it is, longer than its permits and whoever waits for one.
+class concurrency_limit {
+public:
+    class permit;
+    class acquire_operation;
+    class try_acquire_operation;
+    template <detail::runnable A>
+    class run_operation;
+
+    /// @param most  how many at once, > 0
+    /// @throws std::invalid_argument when that is less than 1, or waiting.max_wait is negative
+    template <std::integral N>
+    explicit concurrency_limit(N most, queue_limits waiting = {})
+        : concurrency_limit{detail::at_least_one(most, "weir::concurrency_limit: the limit must be at least 1"),
+                            waiting, "weir::concurrency_limit"} {}
+    concurrency_limit(const concurrency_limit&) = delete;
+    concurrency_limit& operator=(const concurrency_limit&) = delete;
+    virtual inline ~concurrency_limit();
+
+    std::size_t limit() const noexcept { return limit_; }
+    std::size_t in_flight() const noexcept { return in_flight_; }
+    /// How many wait for a permit.
+    std::size_t queued() const noexcept { return line_.size(); }
+
+    /// @throws std::invalid_argument when it is less than 1
+    template <std::integral N>
+    void set_limit(N most) {
+        change_limit(detail::at_least_one(most, "weir::concurrency_limit::set_limit: the limit must be at least 1"));
+    }
+
+    /// `co_await limit.acquire()`: a permit, when it is its turn. Dropped before that it leaves the queue.
+    /// @throws overloaded when awaited, as the queue limits say
+    acquire_operation acquire() noexcept;
+
+    /// `co_await limit.try_acquire()`: a permit, or std::nullopt where one would have to wait.
+    try_acquire_operation try_acquire() noexcept;
+
+    /// `co_await limit.run(operation)`: its result, when it has had a permit for as long as it ran. It may also be given
+    /// as a function that makes it, which is called when there is a permit.
+    /// @throws overloaded when awaited, as the queue limits say; what the operation throws
+    template <class A>
+    auto run(A operation);
+
+    // What map_async asks for.
+    detail::shared_limit bound() noexcept;
+    template <class F>
+    detail::under_limit<F> guard(F f);
+
+protected:
+    concurrency_limit(std::size_t most, queue_limits waiting, const char* name) : limit_{most}, line_{waiting, name} {}
+
+    void change_limit(std::size_t most) noexcept;
+
+    /// Something has ended under a permit, with success or overload.
+    virtual void learn(const limit_sample&) noexcept {}
+    /// What the error of an operation tells.
+    virtual verdict judge(const std::exception_ptr&) { return verdict::ignored; }
+
+private:
+    friend class permit;
+    friend class detail::shared_limit;
+    template <class F>
+    friend class detail::under_limit;
+
+    class follower;
+
+    bool take_now() noexcept {
+        if (!line_.empty() || in_flight_ >= limit_) return false;
+        ++in_flight_;
+        return true;
+    }
+    void give_back() noexcept {
+        --in_flight_;
+        admit();
+    }
+    void admit() noexcept {
+        while (!line_.empty() && in_flight_ < limit_) {
+            ++in_flight_;
+            line_.grant_front();
+        }
+    }
+
+    std::size_t limit_;
+    std::size_t in_flight_ = 0;
+    detail::waiting_line line_;
+    detail::intrusive_list<follower> followers_;
+};
+
+/// The right to be in flight, until it is released or destroyed.
+class [[nodiscard]] concurrency_limit::permit {
+public:
+    permit(permit&& other) noexcept
+        : limit_{std::exchange(other.limit_, nullptr)},
+          executor_{other.executor_},
+          began_{other.began_},
+          in_flight_{other.in_flight_} {}
+    permit& operator=(permit&& other) noexcept {
+        if (this == &other) return *this;
+        release(verdict::ignored);
+        limit_ = std::exchange(other.limit_, nullptr);
+        executor_ = other.executor_;
+        began_ = other.began_;
+        in_flight_ = other.in_flight_;
+        return *this;
+    }
+    ~permit() { release(verdict::ignored); }
+
+    /// Gives it back, and says what became of it: a limit that adapts itself learns from that.
+    void release(verdict how) noexcept {
+        concurrency_limit* limit = std::exchange(limit_, nullptr);
+        if (limit == nullptr) return;
+        if (how != verdict::ignored) {
+            limit->learn({limit->limit_, in_flight_, began_, executor_->now(), how});
+        }
+        limit->give_back();
+    }
+
+private:
+    friend class concurrency_limit;
+
+    permit(concurrency_limit& limit, context& cx) noexcept
+        : limit_{&limit}, executor_{&cx.ex}, began_{cx.ex.now()}, in_flight_{limit.in_flight_} {}
+
+    concurrency_limit* limit_;
+    executor* executor_;
+    time_point began_;
+    std::size_t in_flight_;
+};
+
+/// See concurrency_limit::acquire.
+class concurrency_limit::acquire_operation : private detail::waiter {
+public:
+    using result_type = permit;
+
+    acquire_operation(acquire_operation&&) noexcept = default;
+    ~acquire_operation() {
+        if (where() == detail::turn::waiting) limit_->line_.leave(*this);
+        if (where() == detail::turn::granted) limit_->give_back();
+    }
+
+    poll<permit> poll_result(context& cx) {
+        if (where() == detail::turn::fresh) {
+            if (limit_->take_now()) return take(cx);
+            if (limited_ == limited::yes) {
+                limit_->line_.enter(*this, cx);
+            } else {
+                limit_->line_.enter_any(*this);
+            }
+        }
+        if (where() == detail::turn::granted) return take(cx);
+        if (limit_->line_.keep_waiting(*this, cx)) return pending;
+        limit_->line_.leave(*this);
+        throw limit_->line_.waited_too_long();
+    }
+
+private:
+    friend class concurrency_limit;
+    template <class F>
+    friend class detail::under_limit;
+
+    /// Whether the queue limits are for it.
+    enum class limited : std::uint8_t { no, yes };
+
+    acquire_operation(concurrency_limit& limit, limited l) noexcept : limit_{&limit}, limited_{l} {}
+
+    permit take(context& cx) noexcept {
+        become(detail::turn::over);
+        return {*limit_, cx};
+    }
+
+    concurrency_limit* limit_;
+    limited limited_;
+};
+
+/// See concurrency_limit::try_acquire.
+class concurrency_limit::try_acquire_operation {
+public:
+    using result_type = std::optional<permit>;
+
+    poll<result_type> poll_result(context& cx) noexcept {
+        if (!limit_->take_now()) return poll<result_type>{std::nullopt};
+        return poll<result_type>{permit{*limit_, cx}};
+    }
+
+private:
+    friend class concurrency_limit;
+
+    explicit try_acquire_operation(concurrency_limit& limit) noexcept : limit_{&limit} {}
+
+    concurrency_limit* limit_;
+};
+
+/// See concurrency_limit::run.
+template <detail::runnable A>
+class concurrency_limit::run_operation {
+public:
+    using result_type = typename detail::deferred<A>::result_type;
+
+    poll<result_type> poll_result(context& cx) {
+        if (!permit_) {
+            auto granted = acquire_.poll_result(cx);
+            if (granted.is_pending()) return pending;
+            permit_.emplace(*std::move(granted));
+        }
+        const detail::liveness::watch self{liveness_};
+        try {
+            auto result = operation_.ask(cx, self);
+            if (self.gone() || result.is_pending()) return pending;
+            end(verdict::success);
+            return result;
+        } catch (...) {
+            if (self.gone()) throw;
+            const verdict how = limit_->judge(std::current_exception());
+            if (!self.gone()) end(how);
+            throw;
+        }
+    }
+
+private:
+    friend class concurrency_limit;
+    template <class F>
+    friend class detail::under_limit;
+
+    run_operation(concurrency_limit& limit, A operation, acquire_operation acquire)
+        : limit_{&limit}, acquire_{std::move(acquire)}, operation_{std::move(operation)} {}
+
+    void end(verdict how) noexcept {
+        operation_.reset();
+        permit_->release(how);
+    }
+
+    concurrency_limit* limit_;
+    acquire_operation acquire_;
+    std::optional<permit> permit_;
+    detail::deferred<A> operation_; // goes before its permit does
+    detail::liveness liveness_;
+};
+
+/// Wakes an operator when the limit has grown.
+class concurrency_limit::follower : public detail::list_link {
+public:
+    void follow(concurrency_limit& limit, waker& operator_waker) noexcept {
+        waker_ = &operator_waker;
+        slot_.arm(operator_waker);
+        limit.followers_.push_back(*this);
+    }
+
+    void wake() noexcept {
+        if (!slot_.armed()) return; // the operator is being destroyed
+        slot_.wake();
+        slot_.arm(*waker_);
+    }
+
+private:
+    waker* waker_ = nullptr;
+    waker_slot slot_;
+};
+
+inline concurrency_limit::~concurrency_limit() {
+    WEIR_ASSERT(in_flight_ == 0, "a concurrency_limit was destroyed while something ran under it");
+}
+
+inline concurrency_limit::acquire_operation concurrency_limit::acquire() noexcept {
+    return {*this, acquire_operation::limited::yes};
+}
+
+inline concurrency_limit::try_acquire_operation concurrency_limit::try_acquire() noexcept {
+    return try_acquire_operation{*this};
+}
+
+template <class A>
+auto concurrency_limit::run(A operation) {
+    if constexpr (detail::runnable<A>) {
+        return run_operation<A>{*this, std::move(operation), acquire()};
+    } else {
+        static_assert(detail::always_false<A>, "weir::concurrency_limit::run(operation): takes a task or another "
+                                               "awaitable, or a function that makes one");
+    }
+}
+
+inline void concurrency_limit::change_limit(std::size_t most) noexcept {
+    const bool grows = most > limit_;
+    limit_ = most;
+    if (!grows) return;
+    admit();
+    detail::intrusive_list<follower> all;
+    all.take(followers_);
+    while (!all.empty()) {
+        follower& f = all.pop_front();
+        followers_.push_back(f);
+        f.wake();
+    }
+}
+
+namespace detail {
+
+/// The limit of an operator over children, taken from a concurrency_limit.
+class shared_limit {
+public:
+    explicit shared_limit(concurrency_limit& limit) noexcept : limit_{&limit} {}
+
+    std::size_t value() const noexcept { return limit_->limit(); }
+    void follow(waker& operator_waker) noexcept { follower_.follow(*limit_, operator_waker); }
+
+private:
+    concurrency_limit* limit_;
+    concurrency_limit::follower follower_;
+};
+
+/// A function that makes an operation of an item, made into one whose operations first wait for a permit, without the
+/// queue limits: the operator is bounded itself. The function and the item stay where they are meanwhile.
+template <class F>
+class under_limit {
+public:
+    under_limit(concurrency_limit& limit, F f) : limit_{&limit}, f_{std::move(f)} {}
+
+    template <class T>
+    auto operator()(T&& item) {
+        auto make = [this, &item]() -> decltype(auto) { return std::invoke(f_, std::move(item)); };
+        using acquire = concurrency_limit::acquire_operation;
+        return concurrency_limit::run_operation<decltype(make)>{*limit_, std::move(make),
+                                                                acquire{*limit_, acquire::limited::no}};
+    }
+
+private:
+    concurrency_limit* limit_;
+    F f_;
+};
+
+} // namespace detail
+
+inline detail::shared_limit concurrency_limit::bound() noexcept { return detail::shared_limit{*this}; }
+
+template <class F>
+detail::under_limit<F> concurrency_limit::guard(F f) {
+    return {*this, std::move(f)};
+}
+
+} // namespace weir
