@@ -1,0 +1,174 @@
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/children.hpp>
+#include <weir/core/frame_pool.hpp>
+#include <weir/core/liveness.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/time_limit.hpp>
+
+namespace weir {
+
+struct hedge_options {
+    /// Attempts at most, the first one included.
+    std::size_t max = 2;
+    /// Which errors are worth another attempt; all where it is empty. Another one is the answer at once.
+    std::function<bool(std::exception_ptr)> when = {};
+};
+
+/// The result of the first of several attempts to have one.
+template <class Factory>
+class hedge_operation {
+    using attempt_t = std::invoke_result_t<Factory&>;
+
+public:
+    using result_type = typename attempt_t::result_type;
+
+    hedge_operation(Factory factory, duration delay, hedge_options options)
+        : factory_{std::move(factory)}, delay_{delay}, options_{std::move(options)} {}
+
+    poll<result_type> poll_result(context& cx) {
+        const detail::liveness::watch self{liveness_};
+        for (;;) {
+            while (!ready_.empty()) {
+                if (!cx.spend()) return cx.yield();
+                auto answer = ask(static_cast<attempt&>(ready_.pop_front()), cx, self);
+                if (self.gone() || answer.is_item()) return answer;
+            }
+            if (begun_ == options_.max) {
+                if (running_ == 0) std::rethrow_exception(std::exchange(error_, nullptr));
+                break;
+            }
+            if (!due_ && !(delay_over_ && delay_over_->over(cx))) break;
+            begin(cx, self);
+            if (self.gone()) return pending;
+        }
+        return ready_.wait(cx);
+    }
+
+private:
+    struct attempt : detail::child, detail::pooled {
+        explicit attempt(attempt_t made) : operation{std::move(made)} {}
+
+        std::optional<attempt_t> operation;
+        std::unique_ptr<attempt> before;
+    };
+
+    void begin(context& cx, const detail::liveness::watch& self) {
+        ++begun_;
+        due_ = false;
+        delay_over_.reset();
+        try {
+            auto made = std::invoke(factory_);
+            if (self.gone()) return;
+            auto fresh = std::make_unique<attempt>(std::move(made));
+            fresh->before = std::move(attempts_);
+            attempts_ = std::move(fresh);
+            ready_.adopt(*attempts_, cx.wk);
+            ++running_;
+        } catch (...) {
+            if (!self.gone()) failed(self);
+            return;
+        }
+        if (begun_ != options_.max && delay_ != duration::max()) delay_over_.emplace().set(cx.ex, cx.ex.after(delay_));
+    }
+
+    /// A result, or pending for anything else, which is seen to.
+    poll<result_type> ask(attempt& one, context& cx, const detail::liveness::watch& self) {
+        try {
+            context own{cx, one};
+            auto result = one.operation->poll_result(own);
+            if (self.gone() || result.is_pending()) return pending;
+            drop_all();
+            return result;
+        } catch (...) {
+            if (self.gone()) return pending;
+            one.retire();
+            one.operation.reset();
+            --running_;
+            failed(self);
+        }
+        return pending;
+    }
+
+    /// In a catch block.
+    void failed(const detail::liveness::watch& self) {
+        error_ = std::current_exception();
+        if (options_.when && !options_.when(error_)) {
+            if (!self.gone()) drop_all();
+            throw;
+        }
+        if (!self.gone()) due_ = true;
+    }
+
+    void drop_all() noexcept {
+        ready_.clear();
+        while (attempts_ != nullptr) attempts_ = std::move(attempts_->before);
+        delay_over_.reset();
+    }
+
+    Factory factory_; // outlives the coroutines that it makes
+    duration delay_;
+    hedge_options options_;
+    std::unique_ptr<attempt> attempts_; // the last one first
+    detail::ready_children ready_;
+    std::optional<detail::time_limit> delay_over_; // as long as there may be another attempt
+    std::size_t begun_ = 0;
+    std::size_t running_ = 0;
+    bool due_ = true; // another attempt, now
+    std::exception_ptr error_;
+    detail::liveness liveness_;
+};
+
+struct hedge_fn {
+    template <class Factory>
+    auto operator()(Factory&& factory, duration delay, hedge_options options = {}) const {
+        using factory_t = std::remove_cvref_t<Factory>;
+        if constexpr (awaitable<factory_t>) {
+            static_assert(detail::always_false<Factory>,
+                          "weir::hedge(factory, delay): an operation runs once; wrap what makes it: "
+                          "hedge([]{ return ...; }, delay)");
+        } else if constexpr (!detail::gives_awaitable<factory_t&>) {
+            static_assert(detail::always_false<Factory>,
+                          "weir::hedge(factory, delay): factory cannot be called without arguments, or does not give a "
+                          "task or another awaitable");
+        } else {
+            if (delay < duration::zero()) throw std::invalid_argument{"weir::hedge(factory, delay): delay is negative"};
+            if (options.max == 0) throw std::invalid_argument{"weir::hedge(factory, delay, options): max is 0"};
+            return hedge_operation<factory_t>{std::forward<Factory>(factory), delay, std::move(options)};
+        }
+    }
+};
+
+/// hedge(factory, delay, {.max, .when}): the result of the operation that factory makes; when there is none within delay
+/// another is made, to run beside it, and the first to have a result gives the answer. The others are dropped before that.
+///
+///     first attempt   ----------------|
+///     second          ------=====|          delay 6
+///     hedge           -----------a
+///
+///     auto page = co_await weir::hedge([&] { return fetch(any_replica()); }, 50ms);
+///     auto page = co_await weir::hedge(fetch_one, 50ms, {.max = 3});
+///
+/// For what is safe to do twice, and is now and then slow: with a delay that most are faster than it costs little (Dean
+/// and Barroso, The Tail at Scale).
+///
+/// An attempt that fails is no answer as long as others run or may begin: the next one begins at once, and the delay is
+/// counted from there. When all have failed the error of the last to fail passes. An error that `when` does not hold for
+/// is the answer, at once. All as gRPC's hedging has it. A delay of zero begins all at once, duration::max() only after
+/// failures.
+///
+/// @param delay  >= 0
+/// @throws std::invalid_argument when delay is negative or max is 0
+inline constexpr hedge_fn hedge{};
+
+} // namespace weir
