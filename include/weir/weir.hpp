@@ -32,6 +32,7 @@
 #include <weir/task.hpp>
 
 #include <weir/source/accept.hpp>
+#include <weir/source/datagrams.hpp>
 #include <weir/source/empty.hpp>
 #include <weir/source/fail.hpp>
 #include <weir/source/follow.hpp>
@@ -127,20 +128,26 @@
 #include <weir/executor/timer.hpp>
 #include <weir/executor/timer_wheel.hpp>
 
+#include <weir/io/byte_stream.hpp>
 #include <weir/io/byte_view.hpp>
 #include <weir/io/bytes.hpp>
 #include <weir/io/descriptor.hpp>
 #include <weir/io/endpoint.hpp>
 #include <weir/io/error.hpp>
 #include <weir/io/file.hpp>
+#include <weir/io/socket_options.hpp>
 #include <weir/io/tcp.hpp>
 #include <weir/io/transfer.hpp>
+#include <weir/io/udp.hpp>
+#include <weir/io/unix.hpp>
 #include <weir/io/unix_address.hpp>
 
 #include <weir/resilience/adaptive_limit.hpp>
 #include <weir/resilience/bulkhead.hpp>
+#include <weir/resilience/circuit_breaker.hpp>
 #include <weir/resilience/concurrency_limit.hpp>
 #include <weir/resilience/deferred.hpp>
+#include <weir/resilience/hedge.hpp>
 #include <weir/resilience/overloaded.hpp>
 #include <weir/resilience/rate_limiter.hpp>
 #include <weir/resilience/retry.hpp>
