@@ -45,6 +45,7 @@
 #include <weir/source/lines.hpp>
 #include <weir/source/never.hpp>
 #include <weir/source/once.hpp>
+#include <weir/source/process_output.hpp>
 #include <weir/source/read.hpp>
 #include <weir/source/signals.hpp>
 #include <weir/source/timer.hpp>
@@ -135,6 +136,7 @@
 #include <weir/io/endpoint.hpp>
 #include <weir/io/error.hpp>
 #include <weir/io/file.hpp>
+#include <weir/io/process.hpp>
 #include <weir/io/socket_options.hpp>
 #include <weir/io/tcp.hpp>
 #include <weir/io/transfer.hpp>

@@ -392,8 +392,8 @@ TEST_SUITE("scope/async_finally") {
     }
 
     TEST_CASE("outside of an executor there is nobody to run it") {
-        CHECK_THROWS_WITH_AS((async_finally{1s, [] { return weir::yield(); }}),
-                             "weir::async_finally: no executor runs on this thread", std::logic_error);
+        const auto outside = [] { const async_finally guard{1s, [] { return weir::yield(); }}; };
+        CHECK_THROWS_WITH_AS(outside(), "weir::async_finally: no executor runs on this thread", std::logic_error);
         virtual_executor ex;
         auto body = []() -> weir::task<> {
             async_finally guard{-1s, [] { return weir::yield(); }};

@@ -49,10 +49,10 @@ public:
     }
 
     constexpr poll& operator=(const poll&)
-        requires std::is_trivially_copyable_v<T>
+        requires(std::is_trivially_copyable_v<T> && std::is_copy_assignable_v<T>)
     = default;
     constexpr poll& operator=(poll&&)
-        requires std::is_trivially_copyable_v<T>
+        requires(std::is_trivially_copyable_v<T> && std::is_move_assignable_v<T>)
     = default;
     constexpr poll& operator=(poll&& other) noexcept(std::is_nothrow_move_constructible_v<T>) {
         if (this == &other) return *this;

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <algorithm>
+
+#include <weir/core/context.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/time.hpp>
+#include <weir/executor/executor.hpp>
+
+namespace weir {
+
+namespace detail {
+
+class deadline_operation {
+public:
+    using result_type = time_point;
+
+    poll<time_point> poll_result(context& cx) const noexcept { return cx.deadline; }
+};
+
+class remaining_operation {
+public:
+    using result_type = duration;
+
+    poll<duration> poll_result(context& cx) const noexcept {
+        if (cx.deadline == time_point::max()) return duration::max();
+        return std::max(cx.deadline - cx.ex.now(), duration::zero());
+    }
+};
+
+} // namespace detail
+
+/// `co_await deadline()`: by when whoever awaits this wants its answer; time_point::max() where nobody has said so.
+///
+/// with_deadline, with_timeout and task groups set it for all that is begun inside them: tasks, generators, the
+/// operations of map_async and when_all. What was begun for one request and is kept for another, such as a pull that a
+/// stream keeps, goes on with the deadline that it began with.
+inline detail::deadline_operation deadline() noexcept { return {}; }
+
+/// `co_await remaining()`: how long there is until then; zero when it has passed, duration::max() where there is no
+/// deadline.
+///
+///     if (co_await weir::remaining() < 50ms) co_return cached;     // there is no time to ask again
+inline detail::remaining_operation remaining() noexcept { return {}; }
+
+} // namespace weir

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <ranges>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <weir/core/context.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/side_by_side.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// Throws the error that has ended it.
+template <class Operations>
+void rethrow_decisive(side_by_side<Operations, ends_with::first_error>& all) {
+    if (all.decisive() == all.none) return;
+    all.sides().each(all.decisive(), [](auto& one) -> bool { std::rethrow_exception(one.error); });
+}
+
+} // namespace detail
+
+/// Operations of any types, and all their results.
+template <awaitable... A>
+class when_all_operation {
+    static constexpr bool without_result = (std::is_void_v<await_result_t<A>> && ...);
+
+public:
+    using result_type = std::conditional_t<without_result, unit, std::tuple<detail::kept_t<A>...>>;
+
+    explicit when_all_operation(A... operations) : all_{std::in_place, std::move(operations)...} {}
+
+    poll<result_type> poll_result(context& cx) {
+        if (all_.poll_all(cx).is_pending()) return pending;
+        detail::rethrow_decisive(all_);
+        if constexpr (without_result) {
+            return unit{};
+        } else {
+            return all_.sides().apply([](auto&... one) {
+                return poll<result_type>{result_type{static_cast<detail::kept_t<A>&&>(*std::move(one.result))...}};
+            });
+        }
+    }
+
+private:
+    detail::side_by_side<detail::pack_of_operations<A...>, detail::ends_with::first_error> all_;
+};
+
+/// Operations of one type, and all their results.
+template <awaitable A>
+class when_all_of_range_operation {
+    static constexpr bool without_result = std::is_void_v<await_result_t<A>>;
+
+public:
+    using result_type = std::conditional_t<without_result, unit, std::vector<detail::kept_object_t<detail::kept_t<A>>>>;
+
+    template <class Range>
+    explicit when_all_of_range_operation(std::in_place_t, Range&& operations)
+        : all_{std::in_place, std::forward<Range>(operations)} {}
+
+    poll<result_type> poll_result(context& cx) {
+        if (all_.poll_all(cx).is_pending()) return pending;
+        detail::rethrow_decisive(all_);
+        if constexpr (without_result) {
+            return unit{};
+        } else {
+            result_type results;
+            results.reserve(all_.sides().size());
+            for (auto& one : all_.sides()) {
+                results.push_back(static_cast<detail::kept_t<A>&&>(*std::move(one.result)));
+            }
+            return poll<result_type>{std::move(results)};
+        }
+    }
+
+private:
+    detail::side_by_side<detail::range_of_operations<A>, detail::ends_with::first_error> all_;
+};
+
+/// `co_await when_all(operations...)`: runs them side by side, and gives all results, as a std::tuple.
+///
+///     auto [user, orders] = co_await weir::when_all(load_user(id), load_orders(id));
+///
+/// when_all(range of operations): as a std::vector, in their order. Where an operation has no result there is weir::unit
+/// in its place; where none has one there is none. References are references in a tuple, and std::reference_wrapper in
+/// a vector.
+///
+/// When one fails, the others are dropped at once, and its error is thrown.
+inline constexpr detail::side_by_side_fn<when_all_operation, when_all_of_range_operation> when_all{};
+
+} // namespace weir

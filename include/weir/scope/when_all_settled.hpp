@@ -1,0 +1,75 @@
+#pragma once
+
+#include <ranges>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <weir/core/context.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/side_by_side.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/scope/outcome.hpp>
+
+namespace weir {
+
+namespace detail {
+
+template <class Side>
+auto outcome_of(Side& one) {
+    using result = outcome<typename from_result<typename Side::result_type>::type>;
+    return one.error != nullptr ? result::failed(std::move(one.error)) : result{*std::move(one.result)};
+}
+
+} // namespace detail
+
+/// Operations of any types, and how each has ended.
+template <awaitable... A>
+class when_all_settled_operation {
+public:
+    using result_type = std::tuple<outcome<await_result_t<A>>...>;
+
+    explicit when_all_settled_operation(A... operations) : all_{std::in_place, std::move(operations)...} {}
+
+    poll<result_type> poll_result(context& cx) {
+        if (all_.poll_all(cx).is_pending()) return pending;
+        return all_.sides().apply(
+            [](auto&... one) { return poll<result_type>{result_type{detail::outcome_of(one)...}}; });
+    }
+
+private:
+    detail::side_by_side<detail::pack_of_operations<A...>, detail::ends_with::all> all_;
+};
+
+/// Operations of one type, and how each has ended.
+template <awaitable A>
+class when_all_settled_of_range_operation {
+public:
+    using result_type = std::vector<outcome<await_result_t<A>>>;
+
+    template <class Range>
+    explicit when_all_settled_of_range_operation(std::in_place_t, Range&& operations)
+        : all_{std::in_place, std::forward<Range>(operations)} {}
+
+    poll<result_type> poll_result(context& cx) {
+        if (all_.poll_all(cx).is_pending()) return pending;
+        result_type results;
+        results.reserve(all_.sides().size());
+        for (auto& one : all_.sides()) results.push_back(detail::outcome_of(one));
+        return poll<result_type>{std::move(results)};
+    }
+
+private:
+    detail::side_by_side<detail::range_of_operations<A>, detail::ends_with::all> all_;
+};
+
+/// `co_await when_all_settled(operations...)`: runs them side by side, each to its end, and gives how each has ended, as a
+/// std::tuple of `outcome`; of a range of operations, as a std::vector. It does not fail.
+///
+///     for (auto& reply : co_await weir::when_all_settled(std::move(requests)))
+///         if (!reply) log(reply.error());
+inline constexpr detail::side_by_side_fn<when_all_settled_operation, when_all_settled_of_range_operation>
+    when_all_settled{};
+
+} // namespace weir

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <ranges>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <weir/core/context.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/side_by_side.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+/// The first of several operations to end, by its position among them, and its result.
+template <class T>
+struct winner {
+    std::size_t index;
+    T value;
+};
+template <>
+struct winner<void> {
+    std::size_t index;
+};
+
+namespace detail {
+
+/// The result of the one that has won, or its error.
+template <class Winner, class Side>
+poll<Winner> result_of(Side& one) {
+    if (one.error != nullptr) std::rethrow_exception(std::move(one.error));
+    if constexpr (std::same_as<Winner, winner<void>>) {
+        return Winner{one.index};
+    } else {
+        using kept = decltype(Winner::value);
+        return Winner{one.index, static_cast<kept&&>(*std::move(one.result))};
+    }
+}
+
+template <class... T>
+struct common_result
+    : std::type_identity<std::variant<kept_object_t<std::conditional_t<std::is_void_v<T>, unit, T>>...>> {};
+template <class T, std::same_as<T>... Same>
+struct common_result<T, Same...> : std::type_identity<T> {};
+
+} // namespace detail
+
+/// Operations of any types, and the result of the first to end.
+template <awaitable... A>
+class when_any_operation {
+    using common = typename detail::common_result<await_result_t<A>...>::type;
+
+public:
+    using result_type = winner<common>;
+
+    explicit when_any_operation(A... operations) : all_{std::in_place, std::move(operations)...} {}
+
+    poll<result_type> poll_result(context& cx) {
+        if (all_.poll_all(cx).is_pending()) return pending;
+        return all_.sides().apply([this](auto&... one) { return this->template result<0>(one...); });
+    }
+
+private:
+    template <std::size_t I, class First, class... Rest>
+    poll<result_type> result(First& first, Rest&... rest) {
+        if constexpr (sizeof...(Rest) != 0) {
+            if (all_.decisive() != I) return result<I + 1>(rest...);
+        }
+        if constexpr ((std::same_as<await_result_t<A>, common> && ...)) {
+            return detail::result_of<result_type>(first);
+        } else {
+            if (first.error != nullptr) std::rethrow_exception(std::move(first.error));
+            return result_type{I, common{std::in_place_index<I>, *std::move(first.result)}};
+        }
+    }
+
+    detail::side_by_side<detail::pack_of_operations<A...>, detail::ends_with::first> all_;
+};
+
+/// Operations of one type, and the result of the first to end.
+template <awaitable A>
+class when_any_of_range_operation {
+public:
+    using result_type = winner<await_result_t<A>>;
+
+    template <class Range>
+    explicit when_any_of_range_operation(std::in_place_t, Range&& operations)
+        : all_{std::in_place, std::forward<Range>(operations)} {
+        if (all_.sides().size() == 0) throw std::invalid_argument{"weir::when_any(range): the range is empty"};
+    }
+
+    poll<result_type> poll_result(context& cx) {
+        if (all_.poll_all(cx).is_pending()) return pending;
+        return detail::result_of<result_type>(all_.sides()[all_.decisive()]);
+    }
+
+private:
+    detail::side_by_side<detail::range_of_operations<A>, detail::ends_with::first> all_;
+};
+
+/// `co_await when_any(operations...)`: runs them side by side until the first has ended, and gives its position and its
+/// result; or throws its error. The others are dropped before that.
+///
+///     auto [index, reply] = co_await weir::when_any(ask(primary), ask(replica));
+///
+/// The value is the result where all have the same type, nothing where none has a result, and a std::variant with an
+/// alternative for each operation otherwise; there weir::unit stands for no result, and std::reference_wrapper for a
+/// reference. Of those that are ready at once the first one wins; those behind it are not begun.
+///
+/// when_any(range of operations) likewise.
+/// @throws std::invalid_argument when the range is empty
+inline constexpr detail::side_by_side_fn<when_any_operation, when_any_of_range_operation> when_any{};
+
+} // namespace weir

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/liveness.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/core/time.hpp>
+#include <weir/core/timed_out.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/time_limit.hpp>
+
+namespace weir {
+
+/// An operation that has until a moment, or some time from when it begins.
+template <awaitable A>
+class timed_operation {
+public:
+    using result_type = typename A::result_type;
+
+    timed_operation(const char* name, time_point until, A operation)
+        : name_{name}, operation_{std::in_place, std::move(operation)}, until_{until} {}
+    timed_operation(const char* name, duration limit, A operation)
+        : name_{name}, operation_{std::in_place, std::move(operation)}, limit_{limit} {}
+
+    poll<result_type> poll_result(context& cx) {
+        if (!begun_) begin(cx.ex);
+        const detail::liveness::watch self{liveness_};
+        {
+            context inner{cx, std::min(cx.deadline, until_)};
+            auto result = operation_->poll_result(inner);
+            if (result.is_item() || self.gone()) return result;
+        }
+        if (!time_.over(cx)) return pending;
+        operation_.reset();
+        throw timed_out{name_, limit_};
+    }
+
+private:
+    void begin(executor& ex) {
+        begun_ = true;
+        if (until_ == time_point::max()) {
+            until_ = ex.after(limit_);
+        } else {
+            limit_ = std::max(until_ - ex.now(), duration::zero());
+        }
+        if (until_ != time_point::max()) time_.set(ex, until_);
+    }
+
+    const char* name_;
+    std::optional<A> operation_;
+    time_point until_ = time_point::max(); // or limit_, until it has begun
+    duration limit_ = duration::max();
+    detail::time_limit time_;
+    detail::liveness liveness_;
+    bool begun_ = false;
+};
+
+/// `co_await with_timeout(d, operation)`: its result, when there is one within d of when it was first awaited; else it is
+/// dropped, and then timed_out thrown.
+///
+///     const auto reply = co_await weir::with_timeout(2s, ask(server));
+///
+/// A result that is ready in the turn in which the time runs out counts. Of timeouts in each other the nearest is the one
+/// that is thrown, and the one that `deadline()` gives inside.
+///
+/// @param d  >= 0
+/// @throws std::invalid_argument when d is negative
+template <class A>
+auto with_timeout(duration d, A operation) {
+    if constexpr (stream<A>) {
+        static_assert(detail::always_false<A>, "weir::with_timeout(d, operation): takes an operation; end the pipeline "
+                                               "with a sink, or put timeout(d) into it");
+    } else if constexpr (!awaitable<A>) {
+        static_assert(
+            detail::always_false<A>,
+            "weir::with_timeout(d, operation): takes a task, a pipeline that ends in a sink, or another awaitable");
+    } else {
+        if (d < duration::zero()) throw std::invalid_argument{"weir::with_timeout(d, operation): d is negative"};
+        return timed_operation<A>{"weir::with_timeout: no result", d, std::move(operation)};
+    }
+}
+
+/// `co_await with_deadline(t, operation)`: the same, until the moment t. After t only what is ready at once is a result.
+///
+///     const auto by = (co_await weir::this_executor())->after(5s);
+///     for (const auto& part : parts) co_await weir::with_deadline(by, send(part));
+template <class A>
+auto with_deadline(time_point t, A operation) {
+    if constexpr (stream<A>) {
+        static_assert(detail::always_false<A>,
+                      "weir::with_deadline(t, operation): takes an operation; end the pipeline with a sink");
+    } else if constexpr (!awaitable<A>) {
+        static_assert(detail::always_false<A>,
+                      "weir::with_deadline(t, operation): takes a task, a pipeline that ends in a sink, or another "
+                      "awaitable");
+    } else {
+        return timed_operation<A>{"weir::with_deadline: no result", t, std::move(operation)};
+    }
+}
+
+} // namespace weir
