@@ -98,6 +98,13 @@ public:
         return or_error(::listen(fd, backlog));
     }
 
+    int check_tcp(int fd) override {
+        int protocol = 0;
+        socklen_t size = sizeof protocol;
+        if (::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0) return -errno;
+        return protocol == IPPROTO_TCP ? 0 : -EPROTOTYPE;
+    }
+
     int open_datagram_socket(const endpoint& like) override {
         return open(static_cast<const sockaddr*>(like.data())->sa_family, SOCK_DGRAM);
     }

@@ -59,6 +59,9 @@ public:
     /// What `backend::listen` does with a socket of its own, on one that has its options.
     virtual int listen(int /*fd*/, const endpoint& /*local*/, int /*backlog*/) { return -ENOSYS; }
 
+    /// Of a descriptor that came from elsewhere: -ENOTSOCK or -EPROTOTYPE when it is no TCP socket.
+    virtual int check_tcp(int /*fd*/) { return -ENOSYS; }
+
     /// A descriptor for datagrams to and from addresses like this one.
     virtual int open_datagram_socket(const endpoint& /*like*/) { return -ENOSYS; }
     virtual int bind(int /*fd*/, const endpoint& /*local*/) { return -ENOSYS; }

@@ -55,6 +55,10 @@ public:
         return detail::write_operation<file>{*this, what, static_cast<std::int64_t>(offset)};
     }
 
+    /// `co_await f.shutdown_write()`: closes it, so that who reads from the other end of a pipe comes to the end of what was
+    /// written. (A file has one descriptor for both directions.)
+    auto shutdown_write() noexcept;
+
     /// `co_await f.sync()`: what was written is on the device.
     auto sync() noexcept;
 
@@ -111,6 +115,13 @@ private:
 } // namespace detail
 
 inline auto file::sync() noexcept { return detail::sync_operation{*this}; }
+
+inline auto file::shutdown_write() noexcept {
+    return detail::immediate_operation{[this](backend&) {
+        close();
+        return unit{};
+    }};
+}
 
 inline auto file::size() const noexcept {
     return detail::immediate_operation{[this](backend& io) {

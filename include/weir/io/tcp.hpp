@@ -10,6 +10,7 @@
 #include <weir/io/descriptor.hpp>
 #include <weir/io/endpoint.hpp>
 #include <weir/io/error.hpp>
+#include <weir/io/socket_options.hpp>
 #include <weir/io/transfer.hpp>
 
 namespace weir {
@@ -70,8 +71,6 @@ private:
     endpoint remote_;
 };
 
-class tcp_listener;
-
 namespace detail {
 
 /// The next connection, or minus an error number. Connections that failed before they were accepted are passed over.
@@ -85,16 +84,22 @@ private:
     io_operation operation_;
 };
 
+template <class Listener>
 class accept_operation {
 public:
-    using result_type = tcp_stream;
+    using result_type = typename Listener::connection_type;
 
-    explicit accept_operation(const tcp_listener& listener) noexcept : listener_{&listener} {}
+    explicit accept_operation(const Listener& listener) noexcept : listener_{&listener} {}
 
-    poll<tcp_stream> poll_result(context& cx);
+    poll<result_type> poll_result(context& cx) {
+        const auto r = step_.poll_next(cx, listener_->native_handle());
+        if (r.is_pending()) return pending;
+        if (*r < 0) throw_io_error(*r, "accept on", listener_->name());
+        return listener_->connection({*r, cx.ex.io().closer()}, step_.peer);
+    }
 
 private:
-    const tcp_listener* listener_;
+    const Listener* listener_;
     accept_step step_;
 };
 
@@ -109,15 +114,21 @@ private:
 /// Errors and lifetime as of tcp_stream.
 class tcp_listener {
 public:
+    using connection_type = tcp_stream;
+
     tcp_listener() noexcept = default;
     tcp_listener(detail::descriptor fd, const endpoint& local) noexcept : fd_{std::move(fd)}, local_{local} {}
 
     bool is_open() const noexcept { return fd_.get() >= 0; }
     void close() noexcept { fd_.close(); }
     int native_handle() const noexcept { return fd_.get(); }
+    std::string name() const { return local_.to_string(); }
     const endpoint& local_endpoint() const noexcept { return local_; }
 
     auto accept() noexcept { return detail::accept_operation{*this}; }
+
+    /// What a descriptor is that accept(2) gave.
+    tcp_stream connection(detail::descriptor fd, const endpoint& peer) const noexcept { return {std::move(fd), peer}; }
 
 private:
     detail::descriptor fd_;
@@ -147,24 +158,20 @@ inline poll<int> accept_step::poll_next(context& cx, int fd) {
     }
 }
 
-inline poll<tcp_stream> accept_operation::poll_result(context& cx) {
-    const auto r = step_.poll_next(cx, listener_->native_handle());
-    if (r.is_pending()) return pending;
-    if (*r < 0) throw_io_error(*r, "accept on", listener_->local_endpoint().to_string());
-    return tcp_stream{descriptor{*r, cx.ex.io().closer()}, step_.peer};
-}
-
 class connect_operation {
 public:
     using result_type = tcp_stream;
 
-    explicit connect_operation(const endpoint& peer) noexcept : peer_{peer} {}
+    connect_operation(const endpoint& peer, const tcp_options& options) : peer_{peer}, options_{options} {
+        check(options, "tcp_connect");
+    }
 
     poll<tcp_stream> poll_result(context& cx) {
         if (fd_.get() < 0) {
             const int fd = cx.ex.io().open_stream_socket(peer_);
             if (fd < 0) throw_io_error(fd, "connect to", peer_.to_string());
             fd_ = descriptor{fd, cx.ex.io().closer()};
+            set_options(cx.ex.io(), fd, options_, peer_);
         }
         const auto r = operation_.run(cx, {.what = io_request::kind::connect, .fd = fd_.get(), .address = &peer_});
         if (r.is_pending()) return pending;
@@ -174,6 +181,7 @@ public:
 
 private:
     endpoint peer_;
+    tcp_options options_;
     descriptor fd_;
     io_operation operation_; // after the descriptor: cancelled before that is closed
 };
@@ -182,23 +190,39 @@ private:
 
 /// `co_await tcp_connect(endpoint)`: the connection, when it stands.
 /// @throws std::system_error `connect to 127.0.0.1:1: Connection refused`
-inline auto tcp_connect(const endpoint& peer) noexcept { return detail::connect_operation{peer}; }
+/// @throws std::invalid_argument for options that make no sense
+inline auto tcp_connect(const endpoint& peer, const tcp_options& options = {}) {
+    return detail::connect_operation{peer, options};
+}
 
 struct listen_options {
-    int backlog = 4096; ///< connections that wait to be accepted; the kernel lowers it to net.core.somaxconn
+    int backlog = 4096;           ///< connections that wait to be accepted; the kernel lowers it to net.core.somaxconn
+    bool reuse_port = false;      ///< several listeners on one port share what comes: one a thread, or a process
+    tcp_options connections = {}; ///< of those that are accepted
 };
 
 /// `co_await listen(endpoint)`: a listener. Port 0 lets the kernel choose one; `::` takes IPv4 too where the kernel is
 /// set so. A restarted server gets its port back at once (SO_REUSEADDR).
 /// @throws std::system_error `listen on 0.0.0.0:80: Permission denied`
-inline auto listen(const endpoint& local, listen_options options = {}) noexcept {
+/// @throws std::invalid_argument for options that make no sense
+inline auto listen(const endpoint& local, const listen_options& options = {}) {
+    detail::check(options.connections, "listen");
     return detail::immediate_operation{[local, options](backend& io) {
-        const int fd = io.listen(local, options.backlog);
-        if (fd < 0) detail::throw_io_error(fd, "listen on", local.to_string());
-        detail::descriptor owned{fd, io.closer()};
+        const auto check = [&](int r) {
+            if (r < 0) detail::throw_io_error(r, "listen on", local.to_string());
+            return r;
+        };
+        detail::descriptor owned;
+        if (options.reuse_port || options.connections != tcp_options{}) {
+            owned = {check(io.open_stream_socket(local)), io.closer()};
+            if (options.reuse_port) detail::set_reuse_port(io, owned.get(), local);
+            detail::set_options(io, owned.get(), options.connections, local);
+            check(io.sockets().listen(owned.get(), local, options.backlog));
+        } else {
+            owned = {check(io.listen(local, options.backlog)), io.closer()};
+        }
         endpoint bound;
-        if (const int r = io.local_endpoint(fd, bound); r < 0)
-            detail::throw_io_error(r, "listen on", local.to_string());
+        check(io.local_endpoint(owned.get(), bound));
         return tcp_listener{std::move(owned), bound};
     }};
 }

@@ -1,11 +1,16 @@
 #pragma once
 
 #include <cerrno>
+#include <concepts>
 #include <cstddef>
+#include <optional>
+#include <span>
+#include <type_traits>
 #include <utility>
 
 #include <weir/core/stream.hpp>
 #include <weir/executor/executor.hpp>
+#include <weir/io/byte_stream.hpp>
 #include <weir/io/byte_view.hpp>
 #include <weir/io/error.hpp>
 
@@ -102,6 +107,76 @@ public:
 private:
     Device* device_;
     write_progress progress_;
+};
+
+/// What `read` and `lines` take, and what `write` takes.
+template <class T>
+concept input_device = byte_device<T> || byte_reader<T>;
+template <class T>
+concept output_device = byte_device<T> || byte_writer<T>;
+
+/// One read after the other, each kept from poll to poll until it has its result. From a device without anything between
+/// it and the kernel.
+template <input_device Device>
+class reads {
+public:
+    bool started() const noexcept { return operation_.started(); }
+
+    poll<std::size_t> poll_next(context& cx, Device& device, std::span<char> to) {
+        const auto n = operation_.run(
+            cx, {.what = Device::read_kind, .fd = device.native_handle(), .data = to.data(), .size = to.size()});
+        if (n.is_pending()) return pending;
+        if (*n < 0) throw_io_error(*n, "read", device.name());
+        return static_cast<std::size_t>(*n);
+    }
+
+private:
+    io_operation operation_;
+};
+
+template <byte_reader Reader>
+    requires(!byte_device<Reader>)
+class reads<Reader> {
+public:
+    bool started() const noexcept { return operation_.has_value(); }
+
+    poll<std::size_t> poll_next(context& cx, Reader& reader, std::span<char> to) {
+        if (!operation_) operation_.emplace(reader.read(byte_span{to}));
+        const auto n = operation_->poll_result(cx);
+        if (n.is_pending()) return pending;
+        operation_.reset();
+        WEIR_ASSERT(*n <= to.size(), "a byte_reader read more than there was room for");
+        return *n;
+    }
+
+private:
+    std::optional<decltype(std::declval<Reader&>().read(std::declval<byte_span>()))> operation_;
+};
+
+/// The same for writes: as write_progress has them for devices.
+template <output_device Device>
+class writes : public write_progress {};
+
+template <byte_writer Writer>
+    requires(!byte_device<Writer>)
+class writes<Writer> {
+public:
+    void begin(byte_view what) noexcept { next_.emplace(what); }
+
+    bool poll(context& cx, Writer& writer) {
+        if (next_) {
+            operation_.emplace(writer.write(*next_));
+            next_.reset();
+        }
+        if (!operation_) return true;
+        if (operation_->poll_result(cx).is_pending()) return false;
+        operation_.reset();
+        return true;
+    }
+
+private:
+    std::optional<byte_view> next_;
+    std::optional<decltype(std::declval<Writer&>().write(std::declval<byte_view>()))> operation_;
 };
 
 /// An operation that has its result at once, and needs only to know where it runs.

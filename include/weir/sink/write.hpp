@@ -106,7 +106,7 @@ private:
     std::exception_ptr error_;
     std::uint64_t total_ = 0;
     std::uint64_t writing_ = 0;
-    write_progress progress_; // last: cancelled before its memory and its descriptor go
+    writes<typename Holder::device_type> progress_; // last: cancelled before its memory and its device go
 };
 
 } // namespace detail
@@ -128,7 +128,7 @@ class write_fn : public operator_needs_its_arguments_in_parentheses {
 
 public:
     template <class Device>
-        requires detail::byte_device<std::remove_cvref_t<Device>>
+        requires detail::output_device<std::remove_cvref_t<Device>>
     auto operator()(Device&& device) const {
         if constexpr (std::is_lvalue_reference_v<Device>) {
             return with(detail::borrowed_device<std::remove_reference_t<Device>>{device});
@@ -150,7 +150,7 @@ public:
 /// While a write is in flight nothing is asked of upstream. Small items that are ready at once are written together.
 /// Adds nothing between items. A path is opened at the first poll, made if it is missing and emptied if it is not,
 /// unless another mode is given. Fails with its upstream, after what came before was written; and with
-/// std::system_error, `write 10.0.0.1:80: Broken pipe`.
+/// std::system_error, `write 10.0.0.1:80: Broken pipe`. Takes any byte_writer.
 ///
 /// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
 inline constexpr write_fn write{};

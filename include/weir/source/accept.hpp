@@ -11,20 +11,22 @@
 #include <weir/io/descriptor.hpp>
 #include <weir/io/error.hpp>
 #include <weir/io/tcp.hpp>
+#include <weir/io/unix.hpp>
 
 namespace weir {
 
 /// The connections that come to a listener.
+template <class Listener>
 class accept_stream {
 public:
-    using value_type = tcp_stream;
+    using value_type = typename Listener::connection_type;
 
-    explicit accept_stream(tcp_listener listener) noexcept : owned_{std::move(listener)} {}
-    explicit accept_stream(tcp_listener* listener) noexcept : borrowed_{listener} {}
+    explicit accept_stream(Listener listener) noexcept : owned_{std::move(listener)} {}
+    explicit accept_stream(Listener* listener) noexcept : borrowed_{listener} {}
 
-    poll<tcp_stream> poll_next(context& cx) {
+    poll<value_type> poll_next(context& cx) {
         pin_.check();
-        const tcp_listener& listener = borrowed_ != nullptr ? *borrowed_ : owned_;
+        const Listener& listener = borrowed_ != nullptr ? *borrowed_ : owned_;
         for (;;) {
             if (pause_.armed() && !pause_.poll(cx)) return pending;
             const auto r = step_.poll_next(cx, listener.native_handle());
@@ -32,7 +34,7 @@ public:
             if (*r >= 0) {
                 pause_.cancel();
                 delay_ = shortest_pause;
-                return tcp_stream{detail::descriptor{*r, cx.ex.io().closer()}, step_.peer};
+                return listener.connection({*r, cx.ex.io().closer()}, step_.peer);
             }
             switch (-*r) {
             case EMFILE:
@@ -45,7 +47,7 @@ public:
                 continue;
             default:
                 pin_.ended();
-                detail::throw_io_error(*r, "accept on", listener.local_endpoint().to_string());
+                detail::throw_io_error(*r, "accept on", listener.name());
             }
         }
     }
@@ -54,8 +56,8 @@ private:
     static constexpr duration shortest_pause = std::chrono::milliseconds{5};
     static constexpr duration longest_pause = std::chrono::seconds{1};
 
-    tcp_listener owned_;
-    tcp_listener* borrowed_ = nullptr;
+    Listener owned_;
+    Listener* borrowed_ = nullptr;
     duration delay_ = shortest_pause;
     deadline_timer pause_;
     detail::pin pin_;
@@ -70,7 +72,17 @@ private:
 /// it tries again after 5 ms, then less and less often, down to once a second. Fails with std::system_error.
 ///
 /// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
-inline accept_stream accept(tcp_listener&& listener) noexcept { return accept_stream{std::move(listener)}; }
-inline accept_stream accept(tcp_listener& listener) noexcept { return accept_stream{&listener}; }
+inline accept_stream<tcp_listener> accept(tcp_listener&& listener) noexcept {
+    return accept_stream<tcp_listener>{std::move(listener)};
+}
+inline accept_stream<tcp_listener> accept(tcp_listener& listener) noexcept {
+    return accept_stream<tcp_listener>{&listener};
+}
+inline accept_stream<unix_listener> accept(unix_listener&& listener) noexcept {
+    return accept_stream<unix_listener>{std::move(listener)};
+}
+inline accept_stream<unix_listener> accept(unix_listener& listener) noexcept {
+    return accept_stream<unix_listener>{&listener};
+}
 
 } // namespace weir

@@ -147,7 +147,7 @@ struct lines_fn : operator_needs_its_arguments_in_parentheses {
 
     /// `lines(weir::standard_input())`, `lines(socket)`
     template <class Device>
-        requires detail::byte_device<std::remove_cvref_t<Device>>
+        requires detail::input_device<std::remove_cvref_t<Device>>
     auto operator()(Device&& device, lines_options options = {}) const {
         return lines_stream{read(std::forward<Device>(device)), options};
     }

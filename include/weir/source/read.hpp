@@ -23,7 +23,7 @@ struct read_options {
 namespace detail {
 
 /// A device that a stream was given for good.
-template <byte_device Device>
+template <class Device>
 class owned_device {
 public:
     using device_type = Device;
@@ -36,7 +36,7 @@ private:
 };
 
 /// A device that its owner keeps where it is.
-template <byte_device Device>
+template <class Device>
 class borrowed_device {
 public:
     using device_type = Device;
@@ -75,6 +75,8 @@ private:
 /// What a device holds, block by block.
 template <class Holder>
 class read_stream {
+    using device_type = typename Holder::device_type;
+
 public:
     using value_type = bytes;
 
@@ -82,22 +84,19 @@ public:
         : holder_{std::move(holder)}, block_{std::max<std::size_t>(options.block, 1)} {}
 
     poll<bytes> poll_next(context& cx) {
-        using device_type = typename Holder::device_type;
         pin_.check();
-        device_type* device = holder_.poll_device(cx);
-        if (device == nullptr) return pending;
-        // What is left of a block after a short read serves the next, unless it has become too little to be worth a call.
-        if (!operation_.started()) filler_.make_room(block_, std::max<std::size_t>(block_ / 4, 1));
-        const auto n = operation_.run(cx, {.what = device_type::read_kind,
-                                           .fd = device->native_handle(),
-                                           .data = filler_.room(),
-                                           .size = std::min(filler_.room_size(), block_)});
-        if (n.is_pending()) return pending;
-        if (*n > 0) return filler_.take(static_cast<std::size_t>(*n));
-        pin_.ended();
-        filler_.reset();
-        if (*n < 0) detail::throw_io_error(*n, "read", device->name());
-        return done;
+        return pin_.watch([&]() -> poll<bytes> {
+            device_type* device = holder_.poll_device(cx);
+            if (device == nullptr) return pending;
+            // What is left of a block after a short read serves the next, unless it has become too little to be worth a
+            // call.
+            if (!reads_.started()) filler_.make_room(block_, std::max<std::size_t>(block_ / 4, 1));
+            const auto n = reads_.poll_next(cx, *device, {filler_.room(), std::min(filler_.room_size(), block_)});
+            if (n.is_pending()) return pending;
+            if (*n != 0) return filler_.take(*n);
+            filler_.reset();
+            return done;
+        });
     }
 
 private:
@@ -105,7 +104,7 @@ private:
     std::size_t block_;
     detail::byte_filler filler_;
     detail::pin pin_;
-    io_operation operation_; // last: cancelled before its memory and its descriptor go
+    detail::reads<device_type> reads_; // last: cancelled before its memory and its device go
 };
 
 /// read(file), read(socket): what comes from it, as it comes, until its end.
@@ -114,17 +113,17 @@ private:
 ///
 /// One read is in flight, only when it was asked for; each asks for `block` bytes, and gives a piece of a block that is
 /// shared, not copied. Fails with std::system_error, `read 10.0.0.1:80: Connection reset by peer`. A steady state
-/// allocates nothing.
+/// allocates nothing. Takes any byte_reader.
 ///
 /// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
-template <detail::byte_device Device>
+template <detail::input_device Device>
 auto read(Device&& device, read_options options = {})
     requires(!std::is_lvalue_reference_v<Device>)
 {
     using holder = detail::owned_device<Device>;
     return read_stream<holder>{holder{std::move(device)}, options};
 }
-template <detail::byte_device Device>
+template <detail::input_device Device>
 auto read(Device& device, read_options options = {}) {
     using holder = detail::borrowed_device<Device>;
     return read_stream<holder>{holder{device}, options};

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include <weir/core/stream.hpp>
+#include <weir/io/byte_view.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// An operation whose result is R.
+template <class A, class R>
+concept operation_of = awaitable<A> && std::same_as<typename A::result_type, R>;
+
+} // namespace detail
+
+/// What bytes are read from: `co_await r.read(buffer)` gives how many there were (std::size_t), at most as many as fit, at
+/// least one, and 0 at the end; `r.name()` is what errors call it.
+template <class R>
+concept byte_reader = requires(R& r, byte_span to) {
+    { r.read(to) } -> detail::operation_of<std::size_t>;
+    { r.name() } -> std::convertible_to<std::string>;
+};
+
+/// What bytes are written to: `co_await w.write(data)` writes all of it.
+template <class W>
+concept byte_writer = requires(W& w, byte_view what) {
+    { w.write(what) } -> detail::operation_of<unit>;
+    { w.name() } -> std::convertible_to<std::string>;
+};
+
+/// Both, with an end to what is written: after `co_await s.shutdown_write()` the peer reads what was written, and then the
+/// end. Connections, pipes, and whatever is wrapped around one, such as encryption: anything with these four functions can
+/// be given to `read`, `write` and `lines`.
+///
+///     template <weir::byte_stream Inner>
+///     class encrypted {
+///     public:
+///         weir::task<std::size_t> read(weir::byte_span to);
+///         weir::task<> write(weir::byte_view what);
+///         weir::task<> shutdown_write();
+///         std::string name() const { return inner_.name(); }
+///         ...
+///     };
+///     static_assert(weir::byte_stream<encrypted<weir::tcp_stream>>);
+///
+/// One read and one write at a time are in flight. Dropping the operation cancels it; that may lose what it was about, so
+/// that `read(s)`, the stream, keeps its own from poll to poll.
+template <class S>
+concept byte_stream = byte_reader<S> && byte_writer<S> && requires(S& s) {
+    { s.shutdown_write() } -> detail::operation_of<unit>;
+};
+
+} // namespace weir

@@ -1,0 +1,95 @@
+#include <weir/io/process.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <stdexcept>
+
+extern char** environ;
+
+namespace weir {
+
+namespace {
+
+std::string_view name_of(std::string_view variable) { return variable.substr(0, variable.find('=')); }
+
+std::vector<const char*> pointers_to(const std::vector<std::string>& strings) {
+    std::vector<const char*> pointers;
+    pointers.reserve(strings.size() + 1);
+    for (const std::string& s : strings) pointers.push_back(s.c_str());
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+bool has_zero(const std::string& s) { return s.find('\0') != s.npos; }
+
+} // namespace
+
+child_process::child_process(std::shared_ptr<process_system> processes, const process_descriptors& made,
+                             std::string name, const std::shared_ptr<descriptor_closer>& closer)
+    : processes_{std::move(processes)}, process_{made.process}, id_{made.id}, name_{std::move(name)} {
+    const auto own = [&](int fd, const char* what) {
+        return fd < 0 ? file{} : file{detail::descriptor{fd, closer}, what + name_};
+    };
+    in_ = own(made.in, "standard input of ");
+    out_ = own(made.out, "standard output of ");
+    err_ = own(made.err, "standard error of ");
+}
+
+void child_process::signal(int number) {
+    if (ended()) return;
+    const int r = processes_->send_signal(process_, number);
+    if (r < 0 && r != -ESRCH) detail::throw_io_error(r, "signal " + std::to_string(number) + " to", name_);
+}
+
+void child_process::terminate() { signal(SIGTERM); }
+void child_process::kill() { signal(SIGKILL); }
+
+namespace detail {
+
+process_recipe::process_recipe(std::vector<std::string> arguments, process_options options, std::string_view function)
+    : arguments_{std::move(arguments)}, options_{std::move(options)} {
+    const auto require = [&](bool holds, const char* problem) {
+        if (!holds) throw std::invalid_argument{"weir::" + std::string{function} + ": " + problem};
+    };
+    require(!arguments_.empty() && !arguments_.front().empty(), "there is no program");
+    require(std::none_of(arguments_.begin(), arguments_.end(), has_zero), "there is a zero in an argument");
+    require(!has_zero(options_.directory), "there is a zero in the directory");
+    for (const std::string& variable : options_.environment) {
+        require(!has_zero(variable), "there is a zero in the environment");
+        require(!name_of(variable).empty(), "there is a variable without a name in the environment");
+    }
+    require(options_.in != stdio::output && options_.out != stdio::output, "stdio::output is for err");
+}
+
+std::vector<std::string> process_recipe::environment() const {
+    std::vector<std::string> all;
+    for (char** own = environ; options_.inherit_environment && own != nullptr && *own != nullptr; ++own)
+        all.emplace_back(*own);
+    for (const std::string& variable : options_.environment) {
+        std::erase_if(all, [&](const std::string& other) { return name_of(other) == name_of(variable); });
+        if (variable.find('=') != variable.npos) all.push_back(variable);
+    }
+    return all;
+}
+
+child_process process_recipe::spawn(backend& io) const {
+    const bool other_environment = !options_.inherit_environment || !options_.environment.empty();
+    const auto variables = other_environment ? environment() : std::vector<std::string>{};
+    const auto arguments = pointers_to(arguments_);
+    const auto environment = pointers_to(variables);
+    const auto processes = io.processes();
+    process_descriptors made;
+    const int r = processes->spawn({.arguments = arguments.data(),
+                                    .environment = other_environment ? environment.data() : nullptr,
+                                    .directory = options_.directory.empty() ? nullptr : options_.directory.c_str(),
+                                    .in = options_.in,
+                                    .out = options_.out,
+                                    .err = options_.err},
+                                   made);
+    if (r < 0) throw_io_error(r, "spawn", made.failed == nullptr ? program() : program() + " in " + made.failed);
+    return {processes, made, program(), io.closer()};
+}
+
+} // namespace detail
+
+} // namespace weir
