@@ -32,10 +32,12 @@ public:
         return block_[first_];
     }
 
-    void push_back(T item) {
+    /// When there is no memory for it, the item stays where it is.
+    template <class U>
+    void push_back(U&& item) {
         if (size_ == room_) [[unlikely]]
             grow();
-        std::construct_at(block_ + at(size_), std::move(item));
+        std::construct_at(block_ + at(size_), std::forward<U>(item));
         ++size_;
     }
 
@@ -67,7 +69,7 @@ private:
     // The room is a power of two.
     std::size_t at(std::size_t i) const noexcept { return (first_ + i) & (room_ - 1); }
 
-    void grow() {
+    [[gnu::noinline]] void grow() { // so that push_back is inlined
         const std::size_t room = room_ == 0 ? smallest : 2 * room_;
         ring_buffer larger;
         larger.block_ = std::allocator<T>{}.allocate(room);
