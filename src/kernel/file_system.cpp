@@ -136,9 +136,9 @@ public:
         return count;
     }
 
-    bool is_local(int fd) override {
+    bool is_local(const char* path) override {
         struct statfs status{};
-        if (::fstatfs(fd, &status) < 0) return false;
+        if (::statfs(path, &status) < 0) return false;
         switch (static_cast<unsigned long>(status.f_type)) {
         case AFS_SUPER_MAGIC:
         case CODA_SUPER_MAGIC:

@@ -1,24 +1,131 @@
 #include <weir/source/follow.hpp>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <deque>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include <weir/executor/executor.hpp>
+#include <weir/executor/file_system.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/executor/timer.hpp>
+#include <weir/io/descriptor.hpp>
+#include <weir/io/error.hpp>
 #include <weir/io/file.hpp>
 #include <weir/task.hpp>
-
-#include "kernel/file_status.hpp"
 
 namespace weir {
 
 namespace {
 
-using kernel::file_status;
-using kernel::status_of;
+/// How often a file is looked at though the kernel tells: a directory on the way to it may have been replaced.
+constexpr duration rarely = std::chrono::seconds{5};
+
+/// What the kernel tells of a path and of the file that is read, as far as it does.
+class news {
+public:
+    news(executor& ex, const std::string& path) : ex_{ex}, path_{path} {
+        const std::filesystem::path whole{path};
+        directory_ = whole.has_parent_path() ? whole.parent_path().string() : ".";
+        name_ = whole.filename().string();
+        if (const int fd = files().open_watcher(); fd >= 0) watcher_ = detail::descriptor{fd, ex.io().closer()};
+        renew();
+    }
+
+    /// Before each look: what is watched may have changed, and what the kernel told until now will be seen.
+    void renew() {
+        if (!open() || directory_number_ >= 0) return;
+        directory_number_ = files().add_watch(watcher_.get(), directory_.c_str(), change::created | change::moved_here,
+                                              symlinks::follow);
+        local_ = files().is_local(directory_.c_str());
+    }
+
+    void read_from(const file& f) {
+        if (!open()) return;
+        const int former =
+            std::exchange(file_number_, files().add_watch(watcher_.get(), f.native_handle(), change::modified));
+        if (former >= 0 && former != file_number_) files().remove_watch(watcher_.get(), former);
+        file_status status;
+        linked_ = files().status(file_system::working_directory, path_.c_str(), symlinks::stay, status) < 0 ||
+                  status.type == file_type::symlink;
+    }
+
+    bool open() const noexcept { return watcher_.get() >= 0; }
+    void close() noexcept { watcher_.close(); }
+    int descriptor() const noexcept { return watcher_.get(); }
+    /// Nothing of interest happens without being told.
+    bool complete(bool reading) const noexcept {
+        return open() && directory_number_ >= 0 && local_ && (!reading || (file_number_ >= 0 && !linked_));
+    }
+
+    /// True when something of interest was told.
+    bool take() {
+        bool worth_a_look = false;
+        for (;;) {
+            told_.clear();
+            const int r = files().read_changes(watcher_.get(), told_);
+            if (r == -EINTR) continue;
+            if (r == -EAGAIN) return worth_a_look;
+            if (r < 0) {
+                close();
+                return true;
+            }
+            for (const detail::change_record& record : told_) {
+                const bool of_directory = record.watch == directory_number_;
+                if (of_directory && (record.what == change::vanished || record.watch_ended)) directory_number_ = -1;
+                worth_a_look |= !of_directory || record.name.empty() || record.name == name_;
+            }
+        }
+    }
+
+private:
+    file_system& files() const noexcept { return ex_.io().files(); }
+
+    executor& ex_;
+    const std::string& path_;
+    std::string directory_;
+    std::string name_;
+    detail::descriptor watcher_;
+    int directory_number_ = -1;
+    int file_number_ = -1;
+    bool local_ = false;
+    bool linked_ = false;
+    std::vector<detail::change_record> told_;
+};
+
+/// Until something is told, or until a moment.
+class news_or_time {
+public:
+    using result_type = unit;
+
+    news_or_time(news& of, time_point until) noexcept : news_{of}, until_{until} {}
+
+    poll<unit> poll_result(context& cx) {
+        if (!timer_.armed() && !timer_.expired()) timer_.arm(cx.ex, until_);
+        if (timer_.poll(cx)) return unit{};
+        while (news_.open()) {
+            if (!told_.started() && news_.take()) return unit{};
+            const auto r = told_.run(cx, {.what = io_request::kind::readable, .fd = news_.descriptor()});
+            if (r.is_pending()) return pending;
+            if (*r < 0) news_.close();
+            if (!cx.spend()) return cx.yield();
+        }
+        return pending;
+    }
+
+private:
+    news& news_;
+    time_point until_;
+    deadline_timer timer_;
+    io_operation told_;
+};
 
 /// Nothing when the file went away again.
 task<std::optional<file>> open_if_there(const std::string& path) {
@@ -32,51 +139,97 @@ task<std::optional<file>> open_if_there(const std::string& path) {
 
 async_stream<bytes> read_for_good(std::string path, follow_options options) {
     const std::size_t block = std::max<std::size_t>(options.block, 1);
-    file current = co_await open(path);
+    executor& ex = *co_await this_executor();
+    file_system& files = ex.io().files();
+    news told{ex, path};
+    const auto next_look = [&](bool reading) {
+        return ex.after(told.complete(reading) ? std::max(rarely, options.interval) : options.interval);
+    };
+
+    bool waited = false;
+    std::optional<file> first;
+    if (options.missing == follow_missing::fail) {
+        first = co_await open(path);
+    } else {
+        for (;;) {
+            first = co_await open_if_there(path);
+            if (first) break;
+            waited = true;
+            news_or_time change{told, next_look(false)};
+            co_await change;
+            told.renew();
+        }
+    }
+    file current = *std::move(first);
     file_status status;
-    status_of(current.native_handle(), status);
-    std::uint64_t offset = status.regular && options.from == follow_from::end ? status.size : 0;
+    files.status(current.native_handle(), status);
+    const bool regular = status.type == file_type::regular;
+    if (regular) {
+        told.read_from(current);
+    } else {
+        told.close();
+    }
+    std::uint64_t offset = regular && options.from == follow_from::end && !waited ? status.size : 0;
+    std::deque<file> later; // what was put at the path since, in that order
+    file_status newest = status;
+    std::optional<time_point> quiet_until; // then the next of them is read
     bool in_line = false;
-    bool replaced = false; // at the last look, and nothing was read since
     detail::byte_filler filler;
 
     for (;;) {
         filler.make_room(block, std::max<std::size_t>(block / 4, 1));
         const std::span room{filler.room(), std::min(filler.room_size(), block)};
         std::size_t size = 0;
-        if (status.regular) {
+        if (regular) {
             size = co_await current.read_at(offset, room);
         } else {
             size = co_await current.read(room);
         }
         if (size != 0) {
             offset += size;
-            replaced = false;
+            quiet_until.reset();
             bytes piece = filler.take(size);
             in_line = piece[size - 1] != '\n';
             co_yield std::move(piece);
             continue;
         }
-        if (!status.regular) co_return;
+        if (!regular) co_return;
         filler.reset(); // many may wait that have nothing to read
 
-        file_status now;
-        if (status_of(current.native_handle(), now) && now.size < offset) {
+        told.renew();
+        if (files.status(current.native_handle(), status) >= 0 && status.size < offset) {
             offset = 0;
         } else {
-            const bool another = status_of(path.c_str(), now) && !now.same_file(status);
-            std::optional<file> next;
-            // Once more after it was seen: who writes may have gone on in the old one.
-            if (another && replaced) next = co_await open_if_there(path);
-            replaced = another;
-            if (!next) {
-                co_await sleep_for(options.interval);
+            int unreadable = 0;
+            const int found = files.status(file_system::working_directory, path.c_str(), symlinks::follow, status);
+            if (found >= 0 && !status.same_file(newest)) {
+                if (status.type == file_type::regular) {
+                    std::optional<file> next = co_await open_if_there(path);
+                    if (next && files.status(next->native_handle(), status) >= 0) {
+                        newest = status;
+                        later.push_back(*std::move(next));
+                    }
+                } else {
+                    unreadable = status.type == file_type::directory ? EISDIR : EOPNOTSUPP;
+                }
+            }
+            const bool replaced = !later.empty() || unreadable != 0;
+            if (!replaced) {
+                quiet_until.reset();
+            } else if (!quiet_until) {
+                quiet_until = ex.after(options.interval);
+            }
+            if (!replaced || ex.now() < *quiet_until) {
+                news_or_time change{told, replaced ? *quiet_until : next_look(true)};
+                co_await change;
                 continue;
             }
-            current = *std::move(next);
-            status_of(current.native_handle(), status);
+            if (later.empty()) detail::throw_io_error(-unreadable, "follow", path);
+            current = std::move(later.front());
+            later.pop_front();
+            told.read_from(current);
             offset = 0;
-            replaced = false;
+            quiet_until.reset();
         }
         if (std::exchange(in_line, false)) {
             bytes end_of_line{"\n"};

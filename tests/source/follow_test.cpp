@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@
 
 #include <doctest/doctest.h>
 
+#include "raw_io.hpp"
+#include "temporary_directory.hpp"
 #include "temporary_file.hpp"
 
 namespace {
@@ -34,18 +37,40 @@ void append(const std::string& path, std::string_view text) {
 
 void truncate(const std::string& path) { std::ofstream{path, std::ios::binary | std::ios::trunc}; }
 
-/// The kernel's I/O, and a clock that goes on to the next timer when there is nothing else to do, unless it is held.
+/// Whether the kernel tells of changes.
+enum class changes { told, looked_for };
+
+/// The kernel's files, without what it tells of them.
+class silent_files final : public weir::file_system {
+public:
+    explicit silent_files(weir::file_system& files) : files_{files} {}
+
+    int status(int fd, weir::file_status& result) override { return files_.status(fd, result); }
+    int status(int directory, const char* path, weir::symlinks how, weir::file_status& result) override {
+        return files_.status(directory, path, how, result);
+    }
+
+private:
+    weir::file_system& files_;
+};
+
+/// The kernel's I/O, and a clock that goes on to the next timer when there is nothing else to do, unless that is far away
+/// or the clock is held.
 class clock_of_its_own final : public weir::backend {
 public:
+    explicit clock_of_its_own(changes how) : how_{how} {}
+
     bool held = false;
     void advance(weir::duration d) { now_ += d; }
 
     weir::time_point now() noexcept override { return now_; }
     void wait(weir::time_point until) override {
-        const bool endless = until == weir::time_point::max();
-        io_->wait(endless ? until : io_->now());
-        if (!endless && !held && io_->in_flight() == 0) now_ = std::max(now_, until);
+        const bool soon = until - now_ <= weir::follow_options{}.interval;
+        const std::size_t before = io_->in_flight();
+        io_->wait(soon || held || until <= now_ ? io_->now() : weir::time_point::max());
+        if (soon && !held && io_->in_flight() == before) now_ = std::max(now_, until);
     }
+    weir::file_system& files() noexcept override { return how_ == changes::told ? io_->files() : silent_; }
 
     std::string_view name() const noexcept override { return io_->name(); }
     void start(weir::io_operation& operation) override { io_->start(operation); }
@@ -63,18 +88,28 @@ public:
 
 private:
     std::unique_ptr<weir::backend> io_ = weir::make_backend(weir::backend_kind::automatic);
+    silent_files silent_{io_->files()};
     weir::time_point now_{};
+    changes how_;
 };
 
 /// A file that is followed line by line.
 struct followed {
-    support::temporary_file file;
-    clock_of_its_own* clock = new clock_of_its_own; // the executor's
-    weir::executor ex{std::unique_ptr<weir::backend>{clock}};
+    support::temporary_directory directory;
+    std::string path;
+    std::string old = directory / "log.1";
+    clock_of_its_own* clock; // the executor's
+    weir::executor ex;
     decltype(weir::follow("") | weir::lines()) lines;
 
-    explicit followed(std::string_view content, weir::follow_options options = {})
-        : file{content}, lines{weir::follow(file.path(), options) | weir::lines()} {}
+    explicit followed(changes how, std::optional<std::string_view> content, weir::follow_options options = {},
+                      std::string_view name = "log")
+        : path{directory / name},
+          clock{new clock_of_its_own{how}},
+          ex{std::unique_ptr<weir::backend>{clock}},
+          lines{weir::follow(path, options) | weir::lines()} {
+        if (content) append(path, *content);
+    }
 
     std::string next() { return ex.run(weir::next(lines)).value().to_string(); }
 
@@ -96,97 +131,326 @@ struct followed {
         while (ex.stats().timers_armed != 0) ex.turn();
         while (ex.stats().timers_armed == 0) ex.turn();
     }
+    /// What the kernel tells is taken in.
+    void turn() {
+        for (int i = 0; i != 10; ++i) ex.turn(ex.now());
+    }
+    void see_what_changed(changes how) {
+        if (how == changes::told) {
+            turn();
+        } else {
+            look_again();
+        }
+    }
 
-    void rotate(const std::string& to) { std::filesystem::rename(file.path(), to); }
+    void rotate() { std::filesystem::rename(path, old); }
 };
+
+template <class F>
+void either_way(F f) {
+    SUBCASE("told by the kernel") { f(changes::told); }
+    SUBCASE("looked for") { f(changes::looked_for); }
+}
 
 } // namespace
 
 TEST_SUITE("source/follow") {
     TEST_CASE("what is there comes first, then what is written") {
-        followed f{"one\ntwo\n"};
+        either_way([](changes how) {
+            followed f{how, "one\ntwo\n"};
+            CHECK(f.next() == "one");
+            CHECK(f.next() == "two");
+            append(f.path, "three\nfo");
+            CHECK(f.next() == "three");
+            append(f.path, "ur\n");
+            CHECK(f.next() == "four");
+        });
+    }
+
+    TEST_CASE("what the kernel tells of comes without any time passing") {
+        followed f{changes::told, "one\n"};
         CHECK(f.next() == "one");
+        auto second = f.next_when_there_is_one();
+        append(f.path, "two\n");
+        CHECK(f.ex.run(std::move(second))->view() == "two");
+        CHECK(f.ex.now() == weir::time_point{});
+        // Nor is it looked at meanwhile: the file is written by nobody, and it sleeps.
+        auto third = f.next_when_there_is_one();
+        f.turn();
+        const auto before = f.ex.stats().wakers_run;
+        f.clock->advance(4s);
+        f.turn();
+        CHECK(f.ex.stats().wakers_run == before);
+        CHECK(f.ex.stats().io_in_flight == 1);
+    }
+
+    TEST_CASE("it is told of the file that took the place of another, too") {
+        followed f{changes::told, "one\n"};
+        CHECK(f.next() == "one");
+        f.rotate();
+        append(f.path, "two\n");
         CHECK(f.next() == "two");
-        append(f.file.path(), "three\nfo");
-        CHECK(f.next() == "three");
-        append(f.file.path(), "ur\n");
-        CHECK(f.next() == "four");
+        auto third = f.next_when_there_is_one();
+        f.turn();
+        append(f.path, "three\n");
+        CHECK(f.ex.run(std::move(third))->view() == "three");
+    }
+
+    TEST_CASE("a file that was replaced is left when it was quiet for an interval") {
+        followed f{changes::told, "one\n"};
+        CHECK(f.next() == "one");
+        f.rotate();
+        append(f.path, "new\n");
+        f.clock->held = true;
+        for (const auto* line : {"two", "three", "four"}) {
+            auto asked = f.ex.spawn(weir::next(f.lines));
+            f.turn();
+            f.clock->advance(60ms);
+            f.turn();
+            append(f.old, std::string{line} + '\n');
+            CHECK(f.ex.run(std::move(asked))->view() == line);
+        }
+        auto last = f.ex.spawn(weir::next(f.lines));
+        f.turn();
+        f.clock->advance(99ms);
+        f.turn();
+        CHECK(!last.finished());
+        f.clock->advance(1ms);
+        CHECK(f.ex.run(std::move(last))->view() == "new");
     }
 
     TEST_CASE("from the end, what was there is left out") {
-        followed f{"one\ntwo\nha", {.from = weir::follow_from::end}};
-        auto first = f.next_when_there_is_one();
-        append(f.file.path(), "lf\nthree\n");
-        CHECK(f.result(std::move(first)) == "lf");
-        CHECK(f.next() == "three");
+        either_way([](changes how) {
+            followed f{how, "one\ntwo\nha", {.from = weir::follow_from::end}};
+            auto first = f.next_when_there_is_one();
+            append(f.path, "lf\nthree\n");
+            CHECK(f.result(std::move(first)) == "lf");
+            CHECK(f.next() == "three");
+        });
     }
 
     TEST_CASE("a file that was truncated is read from its beginning") {
-        followed f{"a long first line\n"};
-        CHECK(f.next() == "a long first line");
-        truncate(f.file.path());
-        append(f.file.path(), "new\n");
-        CHECK(f.next() == "new");
+        either_way([](changes how) {
+            followed f{how, "a long first line\n"};
+            CHECK(f.next() == "a long first line");
+            truncate(f.path);
+            append(f.path, "new\n");
+            CHECK(f.next() == "new");
+        });
+    }
+
+    TEST_CASE("a file that is copied away and truncated loses nothing that was there before") {
+        either_way([](changes how) {
+            followed f{how, ""};
+            for (int i = 0; i != 5; ++i) {
+                const auto n = std::to_string(i);
+                append(f.path, "first " + n + "\n");
+                CHECK(f.next() == "first " + n);
+                auto second = f.next_when_there_is_one();
+                append(f.path, "second " + n + "\n");
+                CHECK(f.result(std::move(second)) == "second " + n);
+                auto third = f.next_when_there_is_one();
+                std::filesystem::copy_file(f.path, f.old, std::filesystem::copy_options::overwrite_existing);
+                truncate(f.path);
+                f.see_what_changed(how);
+                append(f.path, "third " + n + "\n");
+                CHECK(f.result(std::move(third)) == "third " + n);
+            }
+        });
     }
 
     TEST_CASE("a line that was not ended does not run into what follows a truncation") {
-        followed f{"whole\nhalf a line"};
-        CHECK(f.next() == "whole");
-        truncate(f.file.path());
-        CHECK(f.next() == "half a line");
-        append(f.file.path(), "new\n");
-        CHECK(f.next() == "new");
+        either_way([](changes how) {
+            followed f{how, "whole\nhalf a line"};
+            CHECK(f.next() == "whole");
+            truncate(f.path);
+            CHECK(f.next() == "half a line");
+            append(f.path, "new\n");
+            CHECK(f.next() == "new");
+        });
     }
 
     TEST_CASE("a file that was renamed is followed until there is another") {
-        followed f{"one\n"};
-        const std::string old = f.file.path() + ".1";
-        CHECK(f.next() == "one");
-        f.rotate(old);
-        append(old, "two\n");
-        CHECK(f.next() == "two");
-        append(f.file.path(), "four\n");
-        append(old, "three\n");
-        CHECK(f.next() == "three");
-        CHECK(f.next() == "four");
-        append(f.file.path(), "five\n");
-        CHECK(f.next() == "five");
-        std::filesystem::remove(old);
+        either_way([](changes how) {
+            followed f{how, "one\n"};
+            CHECK(f.next() == "one");
+            f.rotate();
+            append(f.old, "two\n");
+            CHECK(f.next() == "two");
+            append(f.path, "four\n");
+            append(f.old, "three\n");
+            CHECK(f.next() == "three");
+            CHECK(f.next() == "four");
+            append(f.path, "five\n");
+            CHECK(f.next() == "five");
+        });
     }
 
     TEST_CASE("what is still written to a file after it was replaced is not lost") {
-        followed f{"one\n"};
-        const std::string old = f.file.path() + ".1";
+        either_way([](changes how) {
+            followed f{how, "one\n"};
+            CHECK(f.next() == "one");
+            auto second = f.next_when_there_is_one();
+            f.rotate();
+            append(f.path, "new\n");
+            f.see_what_changed(how);
+            append(f.old, "late\n");
+            CHECK(f.result(std::move(second)) == "late");
+            append(f.old, "later\n");
+            CHECK(f.next() == "later");
+            CHECK(f.next() == "new");
+        });
+    }
+
+    TEST_CASE("over many rotations nothing is lost and nothing comes twice") {
+        either_way([](changes how) {
+            followed f{how, ""};
+            int written = 0;
+            int read = 0;
+            const auto write = [&](const std::string& to) { append(to, std::to_string(written++) + '\n'); };
+            const auto read_all = [&] {
+                while (read != written) CHECK(f.next() == std::to_string(read++));
+            };
+            for (int round = 0; round != 20; ++round) {
+                write(f.path);
+                if (round % 2 == 0) read_all();
+                f.rotate();
+                write(f.old);
+                if (round % 3 == 0) read_all();
+                write(f.old);
+                if (read == written) {
+                    const auto given_up = f.next_when_there_is_one();
+                    f.clock->held = false;
+                }
+                write(f.path);
+                read_all();
+            }
+        });
+    }
+
+    TEST_CASE("files that replace each other while the first still gets lines are all read") {
+        followed f{changes::told, "one\n"};
         CHECK(f.next() == "one");
         auto second = f.next_when_there_is_one();
-        f.rotate(old);
-        append(f.file.path(), "new\n");
-        f.look_again();
-        append(old, "late\n");
-        CHECK(f.result(std::move(second)) == "late");
-        CHECK(f.next() == "new");
-        std::filesystem::remove(old);
+        f.rotate();
+        append(f.path, "three\n");
+        f.turn();
+        std::filesystem::rename(f.path, f.directory / "log.2");
+        append(f.path, "four\n");
+        f.turn();
+        append(f.old, "two\n");
+        CHECK(f.result(std::move(second)) == "two");
+        CHECK(f.next() == "three");
+        CHECK(f.next() == "four");
     }
 
     TEST_CASE("the last line of a file that was replaced is ended") {
-        followed f{"half a line"};
-        const std::string old = f.file.path() + ".1";
-        auto first = f.next_when_there_is_one();
-        f.rotate(old);
-        append(f.file.path(), "new\n");
-        CHECK(f.result(std::move(first)) == "half a line");
-        CHECK(f.next() == "new");
-        std::filesystem::remove(old);
+        either_way([](changes how) {
+            followed f{how, "half a line"};
+            auto first = f.next_when_there_is_one();
+            f.rotate();
+            append(f.path, "new\n");
+            CHECK(f.result(std::move(first)) == "half a line");
+            CHECK(f.next() == "new");
+        });
     }
 
     TEST_CASE("a file that was deleted may come back") {
-        followed f{"one\n"};
+        either_way([](changes how) {
+            followed f{how, "one\n"};
+            CHECK(f.next() == "one");
+            std::filesystem::remove(f.path);
+            auto second = f.next_when_there_is_one();
+            if (how == changes::told) {
+                f.turn();
+            } else {
+                for (int i = 0; i != 3; ++i) f.look_again();
+            }
+            CHECK(!second.finished());
+            append(f.path, "two\n");
+            CHECK(f.result(std::move(second)) == "two");
+        });
+    }
+
+    TEST_CASE("a file that is missing at first is waited for, when that is asked for") {
+        either_way([](changes how) {
+            followed f{how, std::nullopt, {.from = weir::follow_from::end, .missing = weir::follow_missing::wait}};
+            auto first = f.next_when_there_is_one();
+            f.turn();
+            CHECK(!first.finished());
+            append(f.path, "one\n");
+            CHECK(f.result(std::move(first)) == "one");
+            append(f.path, "two\n");
+            CHECK(f.next() == "two");
+        });
+    }
+
+    TEST_CASE("so is one whose directory is missing") {
+        either_way([](changes how) {
+            followed f{how, std::nullopt, {.missing = weir::follow_missing::wait}, "sub/log"};
+            auto first = f.next_when_there_is_one();
+            f.directory.file("sub/log", "one\n");
+            CHECK(f.result(std::move(first)) == "one");
+            append(f.directory / "sub/log", "two\n");
+            CHECK(f.next() == "two");
+            // And another directory may take its place.
+            std::filesystem::rename(f.directory / "sub", f.directory / "former");
+            f.directory.file("sub/log", "three\n");
+            CHECK(f.next() == "three");
+        });
+    }
+
+    TEST_CASE("a file whose place a directory takes is an error, after all that it held") {
+        either_way([](changes how) {
+            followed f{how, "one\n"};
+            CHECK(f.next() == "one");
+            auto second = f.next_when_there_is_one();
+            f.rotate();
+            std::filesystem::create_directory(f.path);
+            f.turn();
+            append(f.old, "two\n");
+            CHECK(f.result(std::move(second)) == "two");
+            CHECK(support::system_error_of([&] { return f.next(); }) == "follow " + f.path + ": Is a directory");
+        });
+    }
+
+    TEST_CASE("a directory that goes again is no matter") {
+        followed f{changes::told, "one\n"};
         CHECK(f.next() == "one");
-        std::filesystem::remove(f.file.path());
         auto second = f.next_when_there_is_one();
-        for (int i = 0; i != 3; ++i) f.look_again();
-        CHECK(!second.finished());
-        append(f.file.path(), "two\n");
+        f.rotate();
+        std::filesystem::create_directory(f.path);
+        f.turn();
+        std::filesystem::remove(f.path);
+        append(f.path, "two\n");
+        CHECK(f.result(std::move(second)) == "two");
+    }
+
+    TEST_CASE("a link is looked at, and what it leads to may change") {
+        followed f{changes::told, std::nullopt};
+        f.directory.file("a", "one\n");
+        f.directory.link("a", "log");
+        CHECK(f.next() == "one");
+        append(f.directory / "a", "two\n");
+        CHECK(f.next() == "two");
+        f.directory.file("b", "three\n");
+        auto third = f.next_when_there_is_one();
+        f.turn();
+        std::filesystem::rename(f.directory / "b", f.directory / "a");
+        CHECK(f.result(std::move(third)) == "three");
+    }
+
+    TEST_CASE("what happens to other files in the directory does not wake it for long") {
+        followed f{changes::told, "one\n"};
+        CHECK(f.next() == "one");
+        auto second = f.next_when_there_is_one();
+        f.turn();
+        for (int i = 0; i != 10; ++i) {
+            f.directory.file("other" + std::to_string(i), "x");
+            f.turn();
+            CHECK(!second.finished());
+        }
+        append(f.path, "two\n");
         CHECK(f.result(std::move(second)) == "two");
     }
 
@@ -220,14 +484,20 @@ TEST_SUITE("source/follow") {
     }
 
     TEST_CASE("it may be dropped while it waits") {
-        followed f{"one\n"};
-        CHECK(f.next() == "one");
+        const support::temporary_directory d;
+        const auto path = d.file("log", "one\n");
+        const std::size_t before = support::open_descriptors();
         for (int turns = 0; turns != 8; ++turns) {
             weir::executor ex;
-            auto waiting = ex.spawn(weir::follow(f.file.path()) |
-                                    weir::for_each([](const weir::bytes& b) { CHECK(b == "one\n"); }));
-            for (int i = 0; i != turns; ++i) ex.turn(ex.now());
+            const std::size_t own = support::open_descriptors();
+            {
+                auto waiting =
+                    ex.spawn(weir::follow(path) | weir::for_each([](const weir::bytes& b) { CHECK(b == "one\n"); }));
+                for (int i = 0; i != turns; ++i) ex.turn(ex.now());
+            }
+            CHECK(support::open_descriptors() == own);
         }
+        CHECK(support::open_descriptors() == before);
     }
 
     TEST_CASE("an interval that is not positive is refused when it is made") {

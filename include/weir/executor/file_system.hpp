@@ -129,8 +129,8 @@ public:
     virtual int remove_watch(int /*watcher*/, int /*number*/) { return -ENOSYS; }
     /// Adds some changes; -EAGAIN when there are none.
     virtual int read_changes(int /*watcher*/, std::vector<detail::change_record>&) { return -ENOSYS; }
-    /// Whether all changes to what is open come from this machine, so that a watcher sees them.
-    virtual bool is_local(int /*fd*/) { return false; }
+    /// Whether all changes there come from this machine, so that a watcher sees them.
+    virtual bool is_local(const char* /*path*/) { return false; }
 
 protected:
     ~file_system() = default;
