@@ -14,11 +14,11 @@
 
 namespace weir {
 
-/// What an adaptive_limit adapts itself by: a number to begin with, and what becomes of it with each sample.
+/// What an adaptive_limit adapts itself by: a number to begin with, and what becomes of it with each seen.
 template <class A>
-concept limit_algorithm = std::move_constructible<A> && requires(A& a, const limit_sample& sample) {
+concept limit_algorithm = std::move_constructible<A> && requires(A& a, const limit_sample& seen) {
     { a.initial() } -> std::convertible_to<std::size_t>;
-    { a.update(sample) } noexcept -> std::convertible_to<std::size_t>;
+    { a.update(seen) } noexcept -> std::convertible_to<std::size_t>;
 };
 
 struct aimd_options {
@@ -47,15 +47,15 @@ public:
 
     std::size_t initial() const noexcept { return options_.initial; }
 
-    std::size_t update(const limit_sample& sample) noexcept {
-        if (sample.began < decreased_) return sample.limit;
-        if (sample.verdict == verdict::overload || sample.took() > options_.too_long) {
-            decreased_ = sample.ended;
-            const auto part = static_cast<std::size_t>(static_cast<double>(sample.limit) * options_.backoff);
-            return std::max(options_.min, std::min(part, sample.limit - 1));
+    std::size_t update(const limit_sample& seen) noexcept {
+        if (seen.began < decreased_) return seen.limit;
+        if (seen.verdict == verdict::overload || seen.took() > options_.too_long) {
+            decreased_ = seen.ended;
+            const auto part = static_cast<std::size_t>(static_cast<double>(seen.limit) * options_.backoff);
+            return std::max(options_.min, std::min(part, seen.limit - 1));
         }
-        if (2 * sample.in_flight < sample.limit) return sample.limit;
-        return std::min(options_.max, sample.limit + 1);
+        if (2 * seen.in_flight < seen.limit) return seen.limit;
+        return std::min(options_.max, seen.limit + 1);
     }
 
 private:
@@ -94,15 +94,15 @@ public:
 
     std::size_t initial() const noexcept { return options_.initial; }
 
-    std::size_t update(const limit_sample& sample) noexcept {
+    std::size_t update(const limit_sample& seen) noexcept {
         double next = estimate_ * steepest;
-        if (sample.verdict == verdict::success) {
-            const double took = std::max(1.0, static_cast<double>(sample.took().count()));
+        if (seen.verdict == verdict::success) {
+            const double took = std::max(1.0, static_cast<double>(seen.took().count()));
             average(took);
             const double slope = std::clamp(options_.tolerance * usual_ / took, steepest, 1.0);
             // It has become faster for good: do not take long to see that.
             if (usual_ > 2 * took) usual_ *= 0.9;
-            if (static_cast<double>(sample.in_flight) < estimate_ / 2) return whole();
+            if (static_cast<double>(seen.in_flight) < estimate_ / 2) return whole();
             next = estimate_ * slope + static_cast<double>(options_.queue);
         }
         estimate_ = std::clamp(estimate_ + (next - estimate_) * options_.smoothing, static_cast<double>(options_.min),
@@ -153,8 +153,8 @@ public:
           is_overload_{std::move(is_overload)} {}
 
 private:
-    void learn(const limit_sample& sample) noexcept override {
-        change_limit(std::max<std::size_t>(1, algorithm_.update(sample)));
+    void learn(const limit_sample& seen) noexcept override {
+        change_limit(std::max<std::size_t>(1, algorithm_.update(seen)));
     }
 
     verdict judge(const std::exception_ptr& error) override {

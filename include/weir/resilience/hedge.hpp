@@ -33,8 +33,8 @@ class hedge_operation {
 public:
     using result_type = typename attempt_t::result_type;
 
-    hedge_operation(Factory factory, duration delay, hedge_options options)
-        : factory_{std::move(factory)}, delay_{delay}, options_{std::move(options)} {}
+    hedge_operation(Factory factory, duration after, hedge_options options)
+        : factory_{std::move(factory)}, delay_{after}, options_{std::move(options)} {}
 
     poll<result_type> poll_result(context& cx) {
         const detail::liveness::watch self{liveness_};
@@ -131,7 +131,7 @@ private:
 
 struct hedge_fn {
     template <class Factory>
-    auto operator()(Factory&& factory, duration delay, hedge_options options = {}) const {
+    auto operator()(Factory&& factory, duration after, hedge_options options = {}) const {
         using factory_t = std::remove_cvref_t<Factory>;
         if constexpr (awaitable<factory_t>) {
             static_assert(detail::always_false<Factory>,
@@ -142,9 +142,9 @@ struct hedge_fn {
                           "weir::hedge(factory, delay): factory cannot be called without arguments, or does not give a "
                           "task or another awaitable");
         } else {
-            if (delay < duration::zero()) throw std::invalid_argument{"weir::hedge(factory, delay): delay is negative"};
+            if (after < duration::zero()) throw std::invalid_argument{"weir::hedge(factory, delay): delay is negative"};
             if (options.max == 0) throw std::invalid_argument{"weir::hedge(factory, delay, options): max is 0"};
-            return hedge_operation<factory_t>{std::forward<Factory>(factory), delay, std::move(options)};
+            return hedge_operation<factory_t>{std::forward<Factory>(factory), after, std::move(options)};
         }
     }
 };

@@ -71,7 +71,8 @@ public:
     /// The first has its turn.
     void grant_front() noexcept {
         --size_;
-        line_.release_front(turn::granted).limit_.reset();
+        line_.front().limit_.reset();
+        line_.release_front(turn::granted);
     }
 
 private:
