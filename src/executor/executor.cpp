@@ -40,7 +40,8 @@ executor::session::~session() {
 
 executor::executor(backend_kind kind) : executor{make_backend(kind)} {}
 
-executor::executor(std::unique_ptr<weir::backend> io) : backend_{std::move(io)}, now_{backend_->now()} {
+executor::executor(std::unique_ptr<weir::backend> io)
+    : backend_{std::move(io)}, now_{backend_->now()}, inbox_{std::make_shared<detail::inbox>(*backend_)} {
     ignore_sigpipe();
 }
 
@@ -55,7 +56,7 @@ executor::~executor() {
         report(std::make_exception_ptr(std::logic_error{"weir::async_finally: the executor died before the scope did"}),
                late.place());
     }
-    while (!inbox_.empty()) inbox_.pop_front().discard();
+    inbox_->close();
     running = outer;
 }
 
@@ -114,7 +115,7 @@ void executor::visit_backend(time_point until) {
         last_wait_ = now_ = backend_->now();
         timers_.expire(now_);
     }
-    if (notified_.load(std::memory_order_relaxed)) drain_inbox();
+    if (inbox_->notified()) inbox_->run();
 }
 
 void executor::run_until(const bool& finished) {
@@ -152,44 +153,6 @@ void executor::begin(detail::cleanup& one, std::uint32_t group) noexcept {
     static_cast<detail::list_link&>(one).unlink();
     one.begin(cleanups_of(group), queue_, group);
 }
-
-void executor::enter(detail::inbox_entry& entry) noexcept {
-    {
-        const std::lock_guard lock{inbox_mutex_};
-        if (static_cast<detail::list_link&>(entry).linked()) return;
-        inbox_.push_back(entry);
-    }
-    if (!notified_.exchange(true, std::memory_order_acq_rel)) backend_->notify();
-}
-
-void executor::leave(detail::inbox_entry& entry) noexcept {
-    const std::lock_guard lock{inbox_mutex_};
-    static_cast<detail::list_link&>(entry).unlink();
-}
-
-void executor::drain_inbox() noexcept {
-    notified_.exchange(false, std::memory_order_acq_rel);
-    // Only what is there now: an entry that posts again waits for the next turn.
-    detail::intrusive_list<detail::inbox_entry> batch;
-    {
-        const std::lock_guard lock{inbox_mutex_};
-        batch.take(inbox_);
-    }
-    for (;;) {
-        detail::inbox_entry* entry = nullptr;
-        {
-            // An entry may leave while others run.
-            const std::lock_guard lock{inbox_mutex_};
-            if (batch.empty()) return;
-            entry = &batch.pop_front();
-        }
-        entry->run();
-    }
-}
-
-remote_event::~remote_event() { ex_.leave(*this); }
-
-void remote_event::notify() noexcept { ex_.enter(*this); }
 
 void io_operation::start(executor& ex, const io_request& request) {
     WEIR_ASSERT(!in_flight(), "an I/O operation was started twice");

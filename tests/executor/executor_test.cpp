@@ -200,6 +200,16 @@ TEST_SUITE("executor/executor") {
         CHECK(reports == 1);
     }
 
+    TEST_CASE("an event may outlive its executor") {
+        std::optional<weir::remote_event> event;
+        {
+            virtual_executor ex;
+            event.emplace(ex);
+            event->notify();
+        }
+        event->notify();
+    }
+
     TEST_CASE("what was posted and never run is destroyed with the executor") {
         auto token = std::make_shared<int>();
         {

@@ -7,7 +7,6 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <source_location>
 #include <stdexcept>
 #include <type_traits>
@@ -162,6 +161,8 @@ public:
     time_point after(duration d) const noexcept { return d > time_point::max() - now_ ? time_point::max() : now_ + d; }
 
     run_queue& queue() noexcept { return queue_; }
+    /// For other threads, which may keep it for longer than the executor lives.
+    const std::shared_ptr<detail::inbox>& inbox() const noexcept { return inbox_; }
     weir::backend& io() noexcept { return *backend_; }
     detail::timer_wheel& timers() noexcept { return timers_; }
     detail::group_table& groups() noexcept { return groups_; }
@@ -182,10 +183,9 @@ public:
     /// @throws std::logic_error when an executor is already running on this thread
     void turn(time_point until = time_point::max());
     /// Nothing is ready to run.
-    bool idle() const noexcept { return queue_.empty() && !notified_.load(std::memory_order_relaxed); }
+    bool idle() const noexcept { return queue_.empty() && !inbox_->notified(); }
 
 private:
-    friend class remote_event;
     template <class A>
     friend class detail::spawned;
 
@@ -194,9 +194,6 @@ private:
     template <class F>
     class posted;
 
-    void enter(detail::inbox_entry& entry) noexcept;
-    void leave(detail::inbox_entry& entry) noexcept;
-    void drain_inbox() noexcept;
     void run_ready() noexcept;
     void visit_backend(time_point until);
     void run_until(const bool& finished);
@@ -216,11 +213,7 @@ private:
     statistics stats_;
     error_handler error_handler_;
 
-    std::mutex inbox_mutex_;
-    detail::intrusive_list<detail::inbox_entry> inbox_; // guarded by the mutex
-    // True from the first entry until the executor takes the inbox, so that one wake serves many. The exchange in
-    // enter() is acq_rel, the one in drain_inbox() pairs with it.
-    std::atomic<bool> notified_ = false;
+    const std::shared_ptr<detail::inbox> inbox_;
     std::atomic<bool> stop_requested_ = false;
 };
 
@@ -462,7 +455,8 @@ private:
 
 template <std::invocable F>
 void executor::post(F f) {
-    enter(*new posted<F>{*this, std::move(f)});
+    auto& entry = *new posted<F>{*this, std::move(f)};
+    if (!inbox_->enter(entry)) entry.discard();
 }
 
 /// Runs one operation (a task, or a pipeline that ends in a sink) on an executor of its own, to its result.

@@ -1,17 +1,23 @@
 #pragma once
 
+#include <atomic>
+#include <memory>
+#include <mutex>
+
 #include <weir/core/context.hpp>
 #include <weir/core/intrusive_list.hpp>
 #include <weir/core/waker.hpp>
 
 namespace weir {
 
-class executor;
+class backend;
 
 namespace detail {
 
-/// Something that another thread wants an executor to do. The executor's inbox is guarded by a mutex; entries are
-/// created anywhere, and run and destroyed on the executor's thread.
+class inbox;
+
+/// Something that another thread wants an executor to do. Entries are created anywhere, and run and destroyed on the
+/// executor's thread.
 class inbox_entry : private list_link {
 public:
     inbox_entry() noexcept = default;
@@ -26,21 +32,53 @@ protected:
     ~inbox_entry() = default;
 
 private:
-    friend class weir::executor;
+    friend class inbox;
     friend class intrusive_list<inbox_entry>;
+};
+
+/// Where an executor gets what other threads want it to do. Whoever holds it may outlive the executor.
+///
+/// Threads: `enter` and `leave` from any thread, the rest from the executor's.
+class inbox {
+public:
+    explicit inbox(backend& io) noexcept : io_{&io} {}
+    inbox(const inbox&) = delete;
+    inbox& operator=(const inbox&) = delete;
+
+    /// Does nothing when the entry is in it already. False when the executor is gone: the entry will not run.
+    bool enter(inbox_entry& entry) noexcept;
+    void leave(inbox_entry& entry) noexcept;
+
+    /// Something has entered since the last `run`.
+    bool notified() const noexcept { return notified_.load(std::memory_order_relaxed); }
+    /// Runs what is there now: an entry that enters again waits for the next turn.
+    void run() noexcept;
+    /// The executor goes away. Discards what is there.
+    void close() noexcept;
+
+private:
+    std::mutex mutex_;
+    intrusive_list<inbox_entry> entries_; // guarded by mutex_
+    bool open_ = true;                    // guarded by mutex_
+    std::mutex io_mutex_;
+    backend* io_; // guarded by io_mutex_
+    // True from the first entry until the executor takes the entries, so that one wake serves many. The exchange in
+    // enter() is acq_rel, the one in run() pairs with it.
+    std::atomic<bool> notified_ = false;
 };
 
 } // namespace detail
 
 /// An event that any thread may signal and one executor waits for.
 ///
-/// Threads: `notify` from any thread, as long as the object lives; the rest from the executor's thread.
+/// Threads: `notify` from any thread, as long as the object lives; the rest from the executor's thread. It may outlive
+/// the executor.
 class remote_event final : private detail::inbox_entry {
 public:
-    explicit remote_event(executor& ex) noexcept : ex_{ex} {}
-    ~remote_event();
+    explicit remote_event(executor& ex) noexcept;
+    ~remote_event() { inbox_->leave(*this); }
 
-    void notify() noexcept;
+    void notify() noexcept { inbox_->enter(*this); }
 
     /// True once for all notifications since the last time; else the context's waker is woken at the next.
     bool poll(context& cx) noexcept {
@@ -59,7 +97,7 @@ private:
     }
     void discard() noexcept override {}
 
-    executor& ex_;
+    const std::shared_ptr<detail::inbox> inbox_;
     waker_slot waiter_;
     bool notified_ = false;
 };
