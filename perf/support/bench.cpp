@@ -185,7 +185,7 @@ double question::cost(const std::string& name) const {
 /// In units; 0 for none.
 double question::limit(const measured& c) const {
     if (c.most.times_floor_ > 0) return c.most.times_floor_ * median(cases_.front().rounds);
-    if (!c.most.over_.empty()) return cost(c.most.over_) + c.most.at_most_;
+    if (!c.most.other_.empty()) return c.most.factor_ * cost(c.most.other_) + c.most.at_most_;
     return c.most.at_most_;
 }
 

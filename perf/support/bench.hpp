@@ -21,6 +21,13 @@ public:
     bar() noexcept = default;
     /// A multiple of the floor.
     bar(double times_floor) noexcept : times_floor_{times_floor} {}
+    /// A multiple of another case.
+    static bar times(std::string other, double factor) {
+        bar b;
+        b.other_ = std::move(other);
+        b.factor_ = factor;
+        return b;
+    }
     /// In the question's unit.
     static bar at_most(double units) noexcept {
         bar b;
@@ -29,8 +36,7 @@ public:
     }
     /// That much more than another case.
     static bar over(std::string other, double units) {
-        bar b;
-        b.over_ = std::move(other);
+        bar b = times(std::move(other), 1);
         b.at_most_ = units;
         return b;
     }
@@ -40,7 +46,8 @@ private:
 
     double times_floor_ = 0;
     double at_most_ = 0;
-    std::string over_;
+    double factor_ = 0;
+    std::string other_;
 };
 
 /// What some items cost together, in the question's unit, and a checksum of what was done.

@@ -1,0 +1,8 @@
+// What does a round trip cost a server that has only one connection, and so nothing to do in between?
+
+#include "support/echo.hpp"
+
+int main(int argc, char** argv) {
+    return bench::ask_echo(argc, argv, "What does a round trip cost a server: 1 connection, 64 bytes?",
+                           {.connections = 1, .message = 64}, 50'000);
+}
