@@ -70,6 +70,7 @@
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_async_unordered.hpp>
+#include <weir/operators/map_blocking.hpp>
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/on_error_resume.hpp>
@@ -121,10 +122,12 @@
 #include <weir/executor/file_system.hpp>
 #include <weir/executor/inbox.hpp>
 #include <weir/executor/moving_deadline.hpp>
+#include <weir/executor/offload.hpp>
 #include <weir/executor/process_system.hpp>
 #include <weir/executor/schedule.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/executor/socket_system.hpp>
+#include <weir/executor/thread_pool.hpp>
 #include <weir/executor/time_limit.hpp>
 #include <weir/executor/timer.hpp>
 #include <weir/executor/timer_wheel.hpp>
@@ -143,6 +146,7 @@
 #include <weir/io/udp.hpp>
 #include <weir/io/unix.hpp>
 #include <weir/io/unix_address.hpp>
+
 
 #include <weir/resilience/adaptive_limit.hpp>
 #include <weir/resilience/bulkhead.hpp>
