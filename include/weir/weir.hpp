@@ -118,15 +118,18 @@
 
 #include <weir/executor/backend.hpp>
 #include <weir/executor/cleanup.hpp>
+#include <weir/executor/doorbell.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/file_system.hpp>
 #include <weir/executor/inbox.hpp>
 #include <weir/executor/moving_deadline.hpp>
 #include <weir/executor/offload.hpp>
 #include <weir/executor/process_system.hpp>
+#include <weir/executor/runtime.hpp>
 #include <weir/executor/schedule.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/executor/socket_system.hpp>
+#include <weir/executor/spawn_on.hpp>
 #include <weir/executor/thread_pool.hpp>
 #include <weir/executor/time_limit.hpp>
 #include <weir/executor/timer.hpp>

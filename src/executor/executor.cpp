@@ -45,7 +45,7 @@ executor::executor(std::unique_ptr<weir::backend> io)
     ignore_sigpipe();
 }
 
-executor::~executor() {
+void executor::shut_down() noexcept {
     executor* const outer = std::exchange(running, this);
     do {
         while (!spawned_.empty()) spawned_.pop_front().destroy();

@@ -132,7 +132,10 @@ public:
     explicit executor(std::unique_ptr<weir::backend> io);
     executor(const executor&) = delete;
     executor& operator=(const executor&) = delete;
-    ~executor();
+    ~executor() { shut_down(); }
+
+    /// What destroying it does first: drops everything that was spawned on it, and takes nothing more.
+    void shut_down() noexcept;
 
     /// The executor that runs on this thread; null when there is none.
     static executor* current() noexcept;
