@@ -130,6 +130,7 @@
 #include <weir/executor/sleep.hpp>
 #include <weir/executor/socket_system.hpp>
 #include <weir/executor/spawn_on.hpp>
+#include <weir/executor/stop_watch.hpp>
 #include <weir/executor/thread_pool.hpp>
 #include <weir/executor/time_limit.hpp>
 #include <weir/executor/timer.hpp>
@@ -150,6 +151,10 @@
 #include <weir/io/unix.hpp>
 #include <weir/io/unix_address.hpp>
 
+#include <weir/interop/as_range.hpp>
+#include <weir/interop/stop_scope.hpp>
+#include <weir/interop/to_future.hpp>
+#include <weir/interop/with_stop.hpp>
 
 #include <weir/resilience/adaptive_limit.hpp>
 #include <weir/resilience/bulkhead.hpp>

@@ -16,6 +16,7 @@
 
 #include <allocations.hpp>
 #include <manual.hpp>
+#include <self_drop.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/source/iota.hpp>
@@ -186,18 +187,8 @@ TEST_SUITE("scope/when_all") {
     }
 
     TEST_CASE("one of them may drop it all, at once or later") {
-        for (const bool later : {false, true}) {
-            virtual_executor ex;
-            using operation = decltype(when_all(nothing_after(1h), nothing_after(1h), nothing_after(1h)));
-            std::optional<weir::join_handle<operation>> handle;
-            auto culprit = [&]() -> weir::task<> {
-                if (later) co_await weir::sleep_for(1ms);
-                handle.reset();
-            };
-            handle.emplace(ex.spawn(when_all(nothing_after(1h), culprit(), nothing_after(1h))));
-            ex.advance(2ms);
-            CHECK(ex.timers().size() == 0);
-        }
+        support::operation_drops_itself(
+            [](weir::task<> culprit) { return when_all(nothing_after(1h), std::move(culprit), nothing_after(1h)); });
     }
 
     TEST_CASE("a long range gives others their turn while it begins") {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <manual.hpp>
+#include <self_drop.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/next.hpp>
@@ -163,18 +164,7 @@ TEST_SUITE("scope/with_timeout") {
     }
 
     TEST_CASE("the operation may drop it, at once or later") {
-        for (const bool later : {false, true}) {
-            virtual_executor ex;
-            std::optional<weir::join_handle<weir::timed_operation<weir::task<>>>> handle;
-            auto culprit = [&]() -> weir::task<> {
-                if (later) co_await weir::sleep_for(1ms);
-                handle.reset();
-                co_await weir::yield();
-            };
-            handle.emplace(ex.spawn(with_timeout(1s, culprit())));
-            ex.advance(2ms);
-            CHECK(ex.timers().size() == 0);
-        }
+        support::operation_drops_itself([](weir::task<> culprit) { return with_timeout(1s, std::move(culprit)); });
     }
 
     TEST_CASE("a negative time is an error") {

@@ -3,7 +3,6 @@
 #include <concepts>
 #include <cstddef>
 #include <exception>
-#include <functional>
 #include <optional>
 #include <ranges>
 #include <tuple>
@@ -241,13 +240,5 @@ private:
         }
     }
 };
-
-/// What is kept of an operation's result among others: `unit` where there is none.
-template <class A>
-using kept_t = std::conditional_t<std::is_void_v<await_result_t<A>>, unit, await_result_t<A>>;
-
-/// The same as an object.
-template <class T>
-using kept_object_t = std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>;
 
 } // namespace weir::detail

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -68,6 +69,14 @@ template <class A>
 using await_result_t = typename detail::from_result<typename A::result_type>::type;
 
 namespace detail {
+
+/// What is kept of an operation's result among others: `unit` where there is none.
+template <class A>
+using kept_t = std::conditional_t<std::is_void_v<await_result_t<A>>, unit, await_result_t<A>>;
+
+/// The same as an object.
+template <class T>
+using kept_object_t = std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>;
 
 /// For static_assert in a branch that must not be chosen.
 template <class...>

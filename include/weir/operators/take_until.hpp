@@ -9,8 +9,7 @@
 #include <weir/core/closure.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
-#include <weir/executor/executor.hpp>
-#include <weir/executor/inbox.hpp>
+#include <weir/executor/stop_watch.hpp>
 
 namespace weir {
 
@@ -86,42 +85,22 @@ public:
     using value_type = item_t<S>;
 
     take_until_stopped_stream(S upstream, std::stop_token token)
-        : upstream_{std::in_place, std::move(upstream)}, token_{std::move(token)} {}
-    take_until_stopped_stream(take_until_stopped_stream&& other)
-        : upstream_{std::move(other.upstream_)}, token_{std::move(other.token_)} {
-        WEIR_ASSERT(!other.event_, "a stream was moved after its first poll");
-    }
+        : upstream_{std::in_place, std::move(upstream)}, stop_{std::move(token)} {}
 
     poll<value_type> poll_next(context& cx) {
         WEIR_ASSERT(upstream_.has_value(), "a stream was polled after its end");
-        if (token_.stop_requested()) {
+        if (stop_.stop_requested()) {
             upstream_.reset();
             return done;
         }
         auto item = upstream_->poll_next(cx);
-        if (item.is_pending() && token_.stop_possible()) listen(cx);
+        if (item.is_pending()) stop_.wait(cx);
         return item;
     }
 
 private:
-    struct notify {
-        remote_event& event;
-        void operator()() const noexcept { event.notify(); }
-    };
-
-    void listen(context& cx) {
-        if (!event_) {
-            event_.emplace(cx.ex);
-            callback_.emplace(token_, notify{*event_});
-        }
-        // It was notified while nobody waited: the token is to be asked again.
-        if (event_->poll(cx)) cx.wk.wake();
-    }
-
     std::optional<S> upstream_;
-    std::stop_token token_;
-    std::optional<remote_event> event_;
-    std::optional<std::stop_callback<notify>> callback_; // its destructor waits for a call that is under way
+    detail::stop_watch stop_;
 };
 
 struct take_until_fn : operator_needs_its_arguments_in_parentheses {

@@ -66,16 +66,16 @@ public:
     }
 
 private:
-    template <std::size_t I, class First, class... Rest>
-    poll<result_type> result(First& first, Rest&... rest) {
+    template <std::size_t I, class One, class... Rest>
+    poll<result_type> result(One& one, Rest&... rest) {
         if constexpr (sizeof...(Rest) != 0) {
             if (all_.decisive() != I) return result<I + 1>(rest...);
         }
         if constexpr ((std::same_as<await_result_t<A>, common> && ...)) {
-            return detail::result_of<result_type>(first);
+            return detail::result_of<result_type>(one);
         } else {
-            if (first.error != nullptr) std::rethrow_exception(std::move(first.error));
-            return result_type{I, common{std::in_place_index<I>, *std::move(first.result)}};
+            if (one.error != nullptr) std::rethrow_exception(std::move(one.error));
+            return result_type{I, common{std::in_place_index<I>, *std::move(one.result)}};
         }
     }
 

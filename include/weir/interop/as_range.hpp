@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstddef>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/closure.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/sink/next.hpp>
+
+namespace weir {
+
+/// The items of a stream for code that blocks. Copies share the stream.
+template <stream S>
+class blocking_range : public std::ranges::view_interface<blocking_range<S>> {
+    struct state {
+        state(executor& on, S s) : ex{on}, upstream{std::in_place, std::move(s)} {}
+
+        void advance() {
+            item.reset();
+            if (!upstream) return;
+            try {
+                if (auto next_item = ex.run(next(*upstream))) {
+                    item.emplace(*std::move(next_item));
+                } else {
+                    upstream.reset();
+                }
+            } catch (...) {
+                upstream.reset();
+                throw;
+            }
+        }
+
+        executor& ex;
+        std::optional<S> upstream;
+        std::optional<item_t<S>> item;
+        bool begun = false;
+    };
+
+public:
+    class iterator {
+    public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = item_t<S>;
+        using difference_type = std::ptrdiff_t;
+        using pointer = value_type*;
+        using reference = value_type&;
+
+        iterator() noexcept = default;
+
+        value_type& operator*() const noexcept { return *state_->item; }
+        value_type* operator->() const noexcept { return &**this; }
+        iterator& operator++() {
+            state_->advance();
+            return *this;
+        }
+        void operator++(int) { state_->advance(); }
+
+        friend bool operator==(const iterator& it, std::default_sentinel_t) noexcept { return !it.state_->item; }
+
+    private:
+        friend blocking_range;
+
+        explicit iterator(state& s) noexcept : state_{&s} {}
+
+        state* state_ = nullptr;
+    };
+
+    blocking_range() = default;
+    blocking_range(executor& ex, S upstream) : state_{std::make_shared<state>(ex, std::move(upstream))} {}
+
+    /// Waits for the first item, if it was not asked for yet.
+    iterator begin() {
+        if (!std::exchange(state_->begun, true)) state_->advance();
+        return iterator{*state_};
+    }
+    std::default_sentinel_t end() const noexcept { return {}; }
+
+private:
+    std::shared_ptr<state> state_;
+};
+
+struct as_range_fn : operator_needs_its_arguments_in_parentheses {
+    template <class S>
+    auto operator()(executor& ex, S upstream) const {
+        if constexpr (!stream<S>) {
+            static_assert(detail::always_false<S>,
+                          "weir::as_range(executor, stream): the second argument is not a stream");
+        } else {
+            return blocking_range<S>{ex, std::move(upstream)};
+        }
+    }
+    auto operator()(executor& ex) const {
+        return closure{[this, &ex]<class S>(S upstream) { return (*this)(ex, std::move(upstream)); }};
+    }
+};
+
+/// as_range(executor, stream), stream | as_range(executor): the items as an input range for code that blocks, a loop or a
+/// pipeline of std::ranges or range-v3. The executor runs whenever an item is asked for, and only then.
+///
+///     weir::executor ex;
+///     for (const std::string& line : weir::as_range(ex, weir::lines("access.log"))) std::cout << line;
+///
+/// The stream is dropped at its end, and with the last copy of the range. Its error is thrown where the item was asked for.
+///
+/// @throws std::logic_error from begin() and ++ when an executor is already running on this thread: there await next(s)
+/// Lifetime: the executor outlives the range.
+inline constexpr as_range_fn as_range{};
+
+} // namespace weir
+
+/// A view for range-v3 too.
+namespace ranges::ext {
+template <class T>
+struct enable_view;
+template <weir::stream S>
+struct enable_view<weir::blocking_range<S>> : std::true_type {};
+} // namespace ranges::ext

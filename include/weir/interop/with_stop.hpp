@@ -1,0 +1,82 @@
+#pragma once
+
+#include <concepts>
+#include <optional>
+#include <stop_token>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/liveness.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/stop_watch.hpp>
+
+namespace weir {
+
+/// An operation that a std::stop_token may end.
+template <awaitable A>
+class stoppable_operation {
+    static constexpr bool without_result = std::is_void_v<await_result_t<A>>;
+
+public:
+    using result_type =
+        std::conditional_t<without_result, bool, std::optional<detail::kept_object_t<detail::kept_t<A>>>>;
+
+    stoppable_operation(std::stop_token token, A operation)
+        : stop_{std::move(token)}, operation_{std::in_place, std::move(operation)} {}
+
+    poll<result_type> poll_result(context& cx) {
+        if (stop_.stop_requested()) {
+            operation_.reset();
+            return result_type{};
+        }
+        const detail::liveness::watch self{liveness_};
+        auto result = operation_->poll_result(cx);
+        if (self.gone()) return pending;
+        if (result.is_pending()) {
+            stop_.wait(cx);
+            return pending;
+        }
+        if constexpr (without_result) {
+            return true;
+        } else {
+            return result_type{static_cast<detail::kept_t<A>&&>(*std::move(result))};
+        }
+    }
+
+private:
+    detail::stop_watch stop_;
+    std::optional<A> operation_;
+    detail::liveness liveness_;
+};
+
+/// `co_await with_stop(token, operation)`: its result, as a std::optional; nothing when a stop was requested before it had
+/// one: then it has been dropped. Of an operation without result, whether it ran to its end.
+///
+///     if (!co_await weir::with_stop(token, copy(from, to))) discard(to);
+///
+/// A stop is no error: nothing inside the operation sees one. It may be requested from any thread.
+template <class A>
+auto with_stop(std::stop_token token, A operation) {
+    if constexpr (!awaitable<A>) {
+        static_assert(detail::always_false<A>,
+                      "weir::with_stop(token, operation): takes a task, a pipeline that ends in a "
+                      "sink, or another awaitable; into a stream put take_until(token)");
+    } else {
+        return stoppable_operation<A>{std::move(token), std::move(operation)};
+    }
+}
+
+/// Runs an operation on an executor of its own, until it has a result or a stop is requested.
+/// @throws stopped, and what `run(operation)` throws
+template <awaitable A>
+await_result_t<A> run(A operation, std::stop_token token, backend_kind kind = backend_kind::automatic) {
+    executor ex{kind};
+    auto result = ex.run(with_stop(std::move(token), std::move(operation)));
+    if (!result) throw stopped{};
+    if constexpr (!std::is_void_v<await_result_t<A>>) return static_cast<await_result_t<A>&&>(*std::move(result));
+}
+
+} // namespace weir

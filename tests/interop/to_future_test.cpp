@@ -1,0 +1,86 @@
+#include <weir/interop/to_future.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <concepts>
+#include <future>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+
+#include <weir/executor/sleep.hpp>
+#include <weir/task.hpp>
+#include <weir/testing/virtual_executor.hpp>
+
+using namespace std::chrono_literals;
+using weir::to_future;
+using weir::testing::virtual_executor;
+
+namespace {
+
+template <class T>
+weir::task<T> value_after(weir::duration d, T value) {
+    co_await weir::sleep_for(d);
+    co_return value;
+}
+
+} // namespace
+
+TEST_SUITE("interop/to_future") {
+    TEST_CASE("the future has what the operation gives") {
+        virtual_executor ex;
+        auto number = to_future(ex, value_after(1s, 5));
+        auto pointer = to_future(ex, value_after(1s, std::make_unique<int>(6)));
+        auto nothing = to_future(ex, weir::sleep_for(1s));
+        int x = 0;
+        auto reference_to_x = [&]() -> weir::task<int&> { co_return x; };
+        std::future<int&> reference = to_future(ex, reference_to_x());
+        CHECK(number.wait_for(0s) == std::future_status::timeout);
+        ex.advance(1s);
+        CHECK(number.get() == 5);
+        CHECK(*pointer.get() == 6);
+        nothing.get();
+        CHECK(&reference.get() == &x);
+    }
+
+    TEST_CASE("and its error") {
+        virtual_executor ex;
+        auto fails = []() -> weir::task<> {
+            co_await weir::sleep_for(1ms);
+            throw std::runtime_error{"operation"};
+        };
+        auto future = to_future(ex, fails());
+        ex.advance(1s);
+        CHECK_THROWS_WITH(future.get(), "operation");
+    }
+
+    TEST_CASE("an executor that dies first tells the future, whether or not it has begun") {
+        for (const bool begun : {false, true}) {
+            std::future<int> future;
+            auto token = std::make_shared<int>();
+            auto body = [](std::shared_ptr<int>) -> weir::task<int> { co_return co_await value_after(1h, 1); };
+            {
+                virtual_executor ex;
+                future = to_future(ex, body(token));
+                if (begun) ex.run_ready();
+                CHECK(token.use_count() == 2);
+            }
+            CHECK(token.use_count() == 1);
+            CHECK_THROWS_AS(future.get(), weir::stopped);
+        }
+    }
+
+    TEST_CASE("on the thread that runs the executor it is an error that says so") {
+        virtual_executor ex;
+        auto body = [&]() -> weir::task<> {
+            to_future(ex, value_after(1s, 1)).get();
+            co_return;
+        };
+        CHECK_THROWS_WITH_AS(
+            ex.run(body()),
+            "weir::to_future: the executor runs on this thread, which must not wait for it; co_await the "
+            "operation or spawn it instead",
+            std::logic_error);
+    }
+}
