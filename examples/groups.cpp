@@ -1,0 +1,89 @@
+// Operations that belong together: a race, a time limit, a group that grows as it runs and one that fails, and a goodbye
+// that is said on every way out. On a virtual clock: it takes no time, and is always the same.
+
+#include <chrono>
+#include <exception>
+#include <iomanip>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+
+#include <weir/testing/virtual_executor.hpp>
+#include <weir/weir.hpp>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+void say(const std::string& what) {
+    const auto now = weir::executor::current()->now().time_since_epoch();
+    std::cout << std::setw(4) << now / 1ms << " ms  " << what << '\n';
+}
+
+weir::task<> goodbye(std::string server) {
+    co_await weir::sleep_for(5ms);
+    say("    goodbye, " + server);
+}
+
+/// A conversation. However it ends, the server is told.
+weir::task<std::string> ask(std::string server, weir::duration time) {
+    const weir::async_finally guard{1s, [server] { return goodbye(server); }};
+    co_await weir::sleep_for(time);
+    if (server == "broken") throw std::runtime_error{"no answer from broken"};
+    co_return "answer from " + server;
+}
+
+weir::task<> race() {
+    const auto first = co_await weir::when_any(ask("near", 20ms), ask("far", 90ms));
+    say(first.value);
+}
+
+weir::task<> patience() {
+    try {
+        co_await weir::with_timeout(50ms, ask("slow", 1h));
+    } catch (const weir::timed_out& e) {
+        say(e.what());
+    }
+}
+
+weir::task<> visit(weir::task_group& group, std::string page) {
+    co_await weir::sleep_for(10ms);
+    say("visited " + page);
+    if (page.size() > 7) co_return;
+    for (const char* link : {"left/", "right/"}) group.spawn(visit(group, page + link));
+}
+
+/// Two pages at a time, until there is no link left.
+weir::task<> crawl() {
+    co_await weir::with_group({.max_concurrent = 2}, [](weir::task_group& group) -> weir::task<> {
+        group.spawn(visit(group, "/"));
+        co_return;
+    });
+    say("visited all");
+}
+
+/// The first to fail ends the others, and none is left behind.
+weir::task<> together() {
+    try {
+        co_await weir::with_group([](weir::task_group& group) -> weir::task<> {
+            for (const char* server : {"one", "two"}) group.spawn(ask(server, 1h));
+            co_await ask("broken", 30ms);
+        });
+    } catch (const std::exception& e) {
+        say(e.what());
+    }
+}
+
+weir::task<> all() {
+    co_await race();
+    co_await patience();
+    co_await crawl();
+    co_await together();
+}
+
+} // namespace
+
+int main() {
+    weir::testing::virtual_executor ex;
+    ex.run(all());
+}
