@@ -76,11 +76,13 @@
 #include <weir/operators/on_error_resume.hpp>
 #include <weir/operators/pace.hpp>
 #include <weir/operators/pairwise.hpp>
+#include <weir/operators/publish_on.hpp>
 #include <weir/operators/sample.hpp>
 #include <weir/operators/scan.hpp>
 #include <weir/operators/skip.hpp>
 #include <weir/operators/skip_while.hpp>
 #include <weir/operators/start_with.hpp>
+#include <weir/operators/subscribe_on.hpp>
 #include <weir/operators/switch_map.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/operators/take_until.hpp>
@@ -121,6 +123,7 @@
 #include <weir/executor/doorbell.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/file_system.hpp>
+#include <weir/executor/hop.hpp>
 #include <weir/executor/inbox.hpp>
 #include <weir/executor/moving_deadline.hpp>
 #include <weir/executor/offload.hpp>

@@ -35,7 +35,7 @@ constexpr auto operator|(L&& left, closure<F> right) {
     using left_t = std::remove_cvref_t<L>;
     if constexpr (detail::is_closure<left_t>) {
         return closure{[first = std::forward<L>(left).apply, second = std::move(right.apply)]<class S>(
-                           S upstream) mutable { return second(first(std::move(upstream))); }};
+                           S upstream) mutable { return first(std::move(upstream)) | closure<F>{std::move(second)}; }};
     } else if constexpr (!std::is_constructible_v<left_t, L>) {
         static_assert(detail::always_false<L>,
                       "weir: a stream is used once and cannot be copied: write std::move(stream) | ...");

@@ -1,0 +1,147 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/arguments.hpp>
+#include <weir/core/closure.hpp>
+#include <weir/core/liveness.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/hop.hpp>
+#include <weir/executor/inbox.hpp>
+#include <weir/executor/spawn_on.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// A pipeline whose right end runs on another executor.
+template <stream S, awaitable Far>
+class published_operation {
+public:
+    using result_type = typename Far::result_type;
+
+    published_operation(executor& ex, hop<item_t<S>>& queue, hop_sender<S> near, Far far)
+        : ex_{&ex}, inbox_{ex.inbox()}, queue_{&queue}, near_{std::in_place, std::move(near)}, far_{std::move(far)} {}
+
+    poll<result_type> poll_result(context& cx) {
+        if (!handle_) [[unlikely]]
+            start(cx);
+        if (near_) {
+            const liveness::watch self{liveness_};
+            const auto sent = near_->poll_result(cx);
+            if (self.gone()) return pending;
+            if (sent.is_item()) near_.reset();
+        }
+        return handle_->poll_result(cx);
+    }
+
+private:
+    /// Gives what is to run there, once.
+    struct give {
+        Far operator()() { return std::move(far); }
+
+        Far far;
+    };
+
+    void start(context& cx) {
+        queue_->bind_sender(cx.ex.inbox());
+        handle_.emplace(spawn_at(inbox_, *ex_, give{std::move(far_)}, std::source_location::current()));
+    }
+
+    executor* ex_; // which may be gone, when its inbox is not
+    std::shared_ptr<inbox> inbox_;
+    hop<item_t<S>>* queue_; // as long as near_
+    std::optional<hop_sender<S>> near_;
+    Far far_; // until the first poll
+    std::optional<far_handle<result_type>> handle_;
+    liveness liveness_;
+};
+
+} // namespace detail
+
+/// A pipeline that goes on on another executor, and is not at its end yet: what follows to the right of the next | runs
+/// there, up to the sink.
+template <stream S, class Far>
+class published {
+public:
+    published(executor& ex, detail::hop<item_t<S>>& queue, detail::hop_sender<S> near, Far far)
+        : ex_{&ex}, queue_{&queue}, near_{std::move(near)}, far_{std::move(far)} {}
+
+    template <class F>
+    auto then(closure<F> next) && {
+        using longer = decltype(std::move(far_) | std::move(next));
+        if constexpr (awaitable<longer>) {
+            return detail::published_operation<S, longer>{*ex_, *queue_, std::move(near_),
+                                                          std::move(far_) | std::move(next)};
+        } else {
+            return published<S, longer>{*ex_, *queue_, std::move(near_), std::move(far_) | std::move(next)};
+        }
+    }
+
+private:
+    executor* ex_;
+    detail::hop<item_t<S>>* queue_;
+    detail::hop_sender<S> near_;
+    Far far_;
+};
+
+template <class S, class Far, class F>
+auto operator|(published<S, Far>&& left, closure<F> right) {
+    return std::move(left).then(std::move(right));
+}
+
+struct publish_on_fn : operator_needs_its_arguments_in_parentheses {
+    /// @throws std::invalid_argument when n is less than 1
+    template <std::integral N>
+    auto operator()(executor& ex, N given) const {
+        const std::size_t n = detail::at_least_one(given, "weir::publish_on(executor, n): n must be at least 1");
+        return closure{[&ex, n]<class S>(S upstream) {
+            if constexpr (!stream<S>) {
+                static_assert(detail::always_false<S>,
+                              "weir::publish_on(executor, n): what is left of | is not a stream");
+            } else {
+                using item = item_t<S>;
+                auto* const queue = new detail::hop<item>{n, detail::demand::ahead};
+                detail::hop_receiver<item> far{*queue};
+                return published<S, detail::hop_receiver<item>>{
+                    ex, *queue, detail::hop_sender<S>{std::move(upstream), *queue}, std::move(far)};
+            }
+        }};
+    }
+    template <std::derived_from<executor> Executor>
+    auto operator()(Executor&) const {
+        static_assert(detail::always_false<Executor>,
+                      "weir::publish_on(executor, n): say how many items may wait for the other executor");
+        return closure{[]<class S>(S upstream) { return upstream; }}; // so that nothing else is said
+    }
+};
+
+/// publish_on(ex, n): what stands right of it, with the sink, runs on another executor; the result of the sink comes back.
+///
+///     ex.run(lines("log") | publish_on(rt[1], 256) | map(parse) | for_each(store)); // read on ex, parsed on rt[1]
+///
+///     ex                --1-2-3--|
+///     rt[1]             ---1-2-3--|
+///
+/// As Reactor's publishOn. Up to n items wait for the other executor; upstream is asked for more when three quarters of
+/// them were taken. There may be several in a pipeline: one hands on to the next. To have a part left of the | run
+/// elsewhere, and to go on here, see subscribe_on.
+///
+/// What stands right of it goes to the other executor at the first poll, and is destroyed on its thread, before the result
+/// comes back; upstream stays on the executor that polls. The end and an error of upstream come after the items. When the
+/// sink wants no more, or fails, upstream is dropped. Dropping the whole drops upstream at once, and what runs on the
+/// other executor soon: nobody waits for that. When the other executor dies first, the result is `stopped`.
+///
+/// Threads: items and the result cross, and so do the operators and the sink, with all that the functions in them refer
+/// to. Items that nobody takes are destroyed on either thread. The other executor must live until the pipeline is built.
+/// @param n  items, > 0
+inline constexpr publish_on_fn publish_on{};
+
+} // namespace weir
