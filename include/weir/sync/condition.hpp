@@ -1,0 +1,148 @@
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/sync/closed.hpp>
+#include <weir/sync/line.hpp>
+#include <weir/sync/mutex.hpp>
+#include <weir/sync/permits.hpp>
+#include <weir/sync/shared.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// One that waits for a condition and then, from the same place, for its mutex.
+class condition_request : public permits::request {
+public:
+    enum class notified : std::uint8_t { no, alone, with_all };
+
+    condition_request() noexcept : request{1} {}
+
+    void begin(permits& lock) noexcept { lock_ = &lock; }
+    notified how() const noexcept { return how_; }
+
+private:
+    friend class condition_core;
+
+    permits* lock_ = nullptr;
+    notified how_ = notified::no;
+};
+
+class condition_core : public shared {
+public:
+    void enter(condition_request& r) noexcept { line_.enter(r); }
+
+    void notify_one() noexcept {
+        if (!line_.empty()) notify_front(condition_request::notified::alone);
+    }
+    void notify_all() noexcept {
+        while (!line_.empty()) notify_front(condition_request::notified::with_all);
+    }
+
+    bool open() const noexcept { return open_; }
+    void givers_left() noexcept {
+        open_ = false;
+        line_.release_all(turn::refused);
+    }
+
+private:
+    void notify_front(condition_request::notified how) noexcept {
+        condition_request& first = line_.take_front();
+        first.how_ = how;
+        first.lock_->enter(first);
+    }
+
+    line<condition_request> line_;
+    bool open_ = true;
+};
+
+template <class T>
+class [[nodiscard]] condition_wait_operation {
+    using mutex_user = handle<mutex_core<T>, role::other>;
+
+public:
+    using result_type = unit;
+
+    condition_wait_operation(handle<condition_core, role::other> condition, mutex_user& guarded) noexcept
+        : condition_{std::move(condition)}, guarded_{&guarded} {}
+    condition_wait_operation(condition_wait_operation&&) noexcept = default;
+    ~condition_wait_operation() {
+        if (!mutex_) return;
+        if (request_.how() == condition_request::notified::no) {
+            request_.unlink();
+            return;
+        }
+        mutex_->lock.leave(request_);
+        if (request_.how() == condition_request::notified::alone) condition_->notify_one();
+    }
+
+    poll<unit> poll_result(context& cx) {
+        if (!mutex_) begin();
+        if (request_.how() == condition_request::notified::no) {
+            if (request_.where() == turn::refused) throw closed{"weir::condition"};
+            return request_.wait(cx);
+        }
+        if (mutex_->lock.take(request_, cx).is_pending()) return pending;
+        *guarded_ = std::move(mutex_);
+        return unit{};
+    }
+
+private:
+    void begin() {
+        if (!*guarded_) throw std::logic_error{"weir::condition::wait(guard): the guard does not hold its mutex"};
+        if (!condition_->open()) throw closed{"weir::condition"};
+        mutex_ = std::move(*guarded_);
+        request_.begin(mutex_->lock);
+        condition_->enter(request_);
+        mutex_->lock.give_back(1);
+    }
+
+    handle<condition_core, role::other> condition_;
+    mutex_user* guarded_; // the guard's
+    mutex_user mutex_;    // from when the guard has let go of it until it has it back
+    condition_request request_;
+};
+
+} // namespace detail
+
+/// Lets tasks on one executor wait until something that a mutex guards has changed.
+///
+///     auto jobs = co_await queue.lock();                    // weir::mutex<std::deque<job>> queue
+///     while (jobs->empty()) co_await changed.wait(jobs);    // weir::condition changed
+///     run(jobs->front());
+///
+/// Whoever has changed it calls `notify_one` or `notify_all`. One that was notified goes on when it has the mutex, for
+/// which it waits in the line of all others; nobody goes on without having been notified. When the condition dies, those
+/// who wait get the exception `closed`; also those who are notified when the mutex has died. One allocation for the
+/// condition, none for a wait.
+class condition {
+public:
+    condition() : core_{*new detail::condition_core} {}
+    condition(condition&&) noexcept = default;
+    condition& operator=(condition&&) noexcept = default;
+
+    /// `co_await c.wait(guard)`: lets go of the mutex, waits until it is notified, and takes the mutex again.
+    ///
+    /// If it fails, or is dropped before it is done, the guard holds nothing; a notification that it had is passed on.
+    /// Lifetime: borrows the guard, which holds its mutex when this is awaited.
+    /// @throws when awaited: closed; std::logic_error when the guard does not hold its mutex
+    template <class T>
+    detail::condition_wait_operation<T> wait(mutex_guard<T>& guard) const noexcept {
+        return {detail::handle<detail::condition_core, detail::role::other>{core_}, guard.core_};
+    }
+
+    /// The one that has waited longest goes on.
+    void notify_one() const noexcept { core_->notify_one(); }
+    /// All go on that wait now.
+    void notify_all() const noexcept { core_->notify_all(); }
+
+private:
+    detail::handle<detail::condition_core, detail::role::giver> core_;
+};
+
+} // namespace weir

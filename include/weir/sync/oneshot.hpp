@@ -1,0 +1,189 @@
+#pragma once
+
+#include <concepts>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/waker.hpp>
+#include <weir/sync/closed.hpp>
+#include <weir/sync/line.hpp>
+#include <weir/sync/sending.hpp>
+#include <weir/sync/shared.hpp>
+
+namespace weir {
+
+template <class T>
+struct oneshot_options {
+    /// Called with the value that was sent if the receiver dies without having received it. It must not throw.
+    std::function<void(T)> on_drop = {};
+};
+
+namespace detail {
+
+template <class T>
+class oneshot_core : public shared {
+public:
+    explicit oneshot_core(std::function<void(T)> on_drop) : on_drop_{std::move(on_drop)} {}
+
+    /// The value is wanted.
+    bool open() const noexcept { return takers() != 0; }
+
+    bool send(T& value) {
+        if (!open()) return false;
+        value_.emplace(std::move(value));
+        receiver_.wake();
+        return true;
+    }
+    void fail(std::exception_ptr error) noexcept {
+        error_ = std::move(error);
+        receiver_.wake();
+    }
+
+    poll<T> receive(context& cx) {
+        if (value_) {
+            poll<T> value{*std::move(value_)};
+            value_.reset();
+            return value;
+        }
+        if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
+        if (givers() == 0) throw closed{"weir::oneshot"};
+        receiver_.arm(cx.wk);
+        return pending;
+    }
+
+    void givers_left() noexcept { receiver_.wake(); }
+    void takers_left() noexcept {
+        closing_.release_all(turn::granted);
+        if (!value_) return;
+        if (on_drop_) on_drop_(std::move(*value_));
+        value_.reset();
+    }
+
+    line<in_line>& closing() noexcept { return closing_; }
+
+private:
+    std::optional<T> value_;
+    std::exception_ptr error_;
+    waker_slot receiver_;
+    line<in_line> closing_;
+    std::function<void(T)> on_drop_;
+};
+
+} // namespace detail
+
+template <class T>
+struct oneshot_ends;
+template <class T>
+oneshot_ends<T> oneshot(oneshot_options<T> options = {});
+
+/// The end of a oneshot that sends.
+template <class T>
+class [[nodiscard]] oneshot_sender {
+    using core = detail::oneshot_core<T>;
+
+public:
+    oneshot_sender(oneshot_sender&&) noexcept = default;
+    oneshot_sender& operator=(oneshot_sender&&) noexcept = default;
+
+    /// Sends, without waiting, and is used up. False, and value is not moved from, when the receiver is gone.
+    bool send(T&& value) && {
+        const giver used = std::move(giver_);
+        return used->send(value);
+    }
+    bool send(const T& value) &&
+        requires std::copy_constructible<T>
+    {
+        T copy{value};
+        return std::move(*this).send(std::move(copy));
+    }
+    /// Lets the receiver fail with an error.
+    void fail(std::exception_ptr error) && noexcept {
+        const giver used = std::move(giver_);
+        used->fail(std::move(error));
+    }
+
+    /// The receiver is gone.
+    bool closed() const noexcept { return !giver_->open(); }
+
+    /// `co_await tx.closing()`: waits until it is.
+    detail::closing_operation<core> closing() const noexcept {
+        return detail::closing_operation<core>{detail::handle<core, detail::role::other>{giver_}};
+    }
+
+private:
+    template <class U>
+    friend oneshot_ends<U> oneshot(oneshot_options<U>);
+
+    using giver = detail::handle<core, detail::role::giver>;
+
+    explicit oneshot_sender(core& c) noexcept : giver_{c} {}
+
+    giver giver_;
+};
+
+/// The end of a oneshot that receives: `co_await rx` gives the value, once. It may be moved at any time; to give up
+/// waiting without giving up the value, await `rx.receive()`.
+template <class T>
+class [[nodiscard]] oneshot_receiver {
+public:
+    using result_type = T;
+
+    oneshot_receiver(oneshot_receiver&&) noexcept = default;
+    oneshot_receiver& operator=(oneshot_receiver&&) noexcept = default;
+
+    poll<T> poll_result(context& cx) { return taker_->receive(cx); }
+
+    /// `co_await rx.receive()`: the same, as an operation that may be dropped and begun again.
+    /// Lifetime: borrows the receiver, which stays where it is.
+    auto receive() noexcept { return receive_operation{*this}; }
+
+private:
+    template <class U>
+    friend oneshot_ends<U> oneshot(oneshot_options<U>);
+
+    class [[nodiscard]] receive_operation {
+    public:
+        using result_type = T;
+
+        explicit receive_operation(oneshot_receiver& from) noexcept : from_{&from} {}
+
+        poll<T> poll_result(context& cx) { return from_->poll_result(cx); }
+
+    private:
+        oneshot_receiver* from_;
+    };
+
+    explicit oneshot_receiver(detail::oneshot_core<T>& core) noexcept : taker_{core} {}
+
+    detail::handle<detail::oneshot_core<T>, detail::role::taker> taker_;
+};
+
+/// What `oneshot` gives.
+template <class T>
+struct oneshot_ends {
+    oneshot_sender<T> sender;
+    oneshot_receiver<T> receiver;
+};
+
+/// oneshot<T>(): one value from one task to another, on one executor.
+///
+///     auto [answer, question] = weir::oneshot<int>();
+///     requests.try_send({"6 * 7", std::move(answer)});          // there: std::move(request.answer).send(42)
+///     const int n = co_await question;
+///
+/// A sender that dies without having sent lets the receiver fail with `closed`. A value that is not delivered stays with its
+/// sender; one that was sent and is not received, because the receiver dies, goes to options.on_drop. The ends may die in
+/// any order. One allocation.
+///
+/// Threads: both ends belong to one executor.
+template <class T>
+oneshot_ends<T> oneshot(oneshot_options<T> options) {
+    auto* core = new detail::oneshot_core<T>{std::move(options.on_drop)};
+    return {oneshot_sender<T>{*core}, oneshot_receiver<T>{*core}};
+}
+
+} // namespace weir
