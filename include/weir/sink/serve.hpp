@@ -1,0 +1,392 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/arguments.hpp>
+#include <weir/core/assert.hpp>
+#include <weir/core/closure.hpp>
+#include <weir/core/limit_exceeded.hpp>
+#include <weir/core/liveness.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/core/waker.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/stop_watch.hpp>
+#include <weir/executor/timer.hpp>
+#include <weir/operators/map_async_unordered.hpp>
+
+namespace weir {
+
+/// What becomes of a connection beyond the most that there may be.
+enum class when_full : std::uint8_t {
+    wait,   ///< it is not taken: it waits in the kernel's backlog until another ends
+    refuse, ///< it is taken and closed at once; on_error gets a limit_exceeded
+};
+
+struct serve_options {
+    std::size_t max_connections = 10'000; ///< that are served at a time, > 0
+    when_full on_full = when_full::wait;
+    /// How long connections may go on when the stop has come; then they are dropped. Zero drops them at once.
+    duration drain = std::chrono::seconds{10};
+    /// Called with the failure of a connection's handler. Without it that is the end: the others are dropped.
+    std::function<void(std::exception_ptr)> on_error = nullptr;
+};
+
+/// What became of all connections.
+struct serve_result {
+    std::uint64_t served = 0;  ///< to their end
+    std::uint64_t failed = 0;  ///< their failures went to on_error
+    std::uint64_t refused = 0; ///< because there were too many
+    std::uint64_t dropped = 0; ///< because they went on for too long after the stop
+
+    friend bool operator==(const serve_result&, const serve_result&) = default;
+};
+
+namespace detail {
+
+/// No stop but that the connections end.
+struct never_stop {};
+
+/// What may stop a server: the first item of a stream, and its second, the result of an operation, or a token.
+template <class Signal>
+class stop_signal {
+public:
+    explicit stop_signal(Signal signal) : signal_{std::in_place, std::move(signal)} {}
+
+    /// True when it came; then it may come again.
+    bool poll(context& cx) {
+        if (!signal_) return false;
+        if constexpr (stream<Signal>) {
+            auto item = signal_->poll_next(cx);
+            if (item.is_done()) signal_.reset();
+            return item.is_item();
+        } else if constexpr (awaitable<Signal>) {
+            if (signal_->poll_result(cx).is_pending()) return false;
+            signal_.reset();
+            return true;
+        } else {
+            return false;
+        }
+    }
+
+private:
+    std::optional<Signal> signal_;
+};
+
+template <>
+class stop_signal<std::stop_token> {
+public:
+    explicit stop_signal(std::stop_token token) noexcept : watch_{std::move(token)} {}
+
+    bool poll(context& cx) {
+        if (came_) return false;
+        came_ = watch_.stop_requested();
+        if (!came_) watch_.wait(cx);
+        return came_;
+    }
+
+private:
+    stop_watch watch_;
+    bool came_ = false;
+};
+
+/// What a server's parts share.
+template <stream S>
+struct serve_state {
+    serve_state(S upstream, serve_options o) : connections{std::move(upstream)}, options{std::move(o)} {}
+
+    /// At once: with the listener that the connections may own.
+    void stop() noexcept {
+        connections.reset();
+        stopping = true;
+        taker.wake();
+        consumer.wake();
+    }
+
+    /// Last: on_error may drop the server.
+    void tell(std::exception_ptr why) const {
+        const auto on_error = options.on_error; // and itself with it
+        if (on_error) on_error(std::move(why));
+    }
+
+    std::optional<S> connections; // until the stop
+    waker_slot taker;             // who waits for the next of them
+    waker_slot consumer;          // who waits for the end
+    serve_options options;
+    serve_result result;
+    std::size_t active = 0;
+    std::exception_ptr error; // of connections
+    bool stopping = false;    // the others have until the deadline
+    liveness alive;
+};
+
+/// The connections that are to be served, until the stop.
+template <stream S>
+class served_connections {
+public:
+    using value_type = item_t<S>;
+
+    explicit served_connections(serve_state<S>& server) noexcept : server_{server} {}
+
+    poll<value_type> poll_next(context& cx) {
+        const liveness::watch self{server_.alive};
+        for (;;) {
+            if (!server_.connections) return done;
+            auto next = take(cx, self);
+            if (!next.is_item() || self.gone() || server_.active < server_.options.max_connections) return next;
+            ++server_.result.refused;
+            server_.tell(std::make_exception_ptr(limit_exceeded{message(*next)}));
+            if (self.gone()) return pending;
+            if (!cx.spend()) return cx.yield();
+        }
+    }
+
+private:
+    poll<value_type> take(context& cx, const liveness::watch& self) {
+        try {
+            auto next = server_.connections->poll_next(cx);
+            if (self.gone()) return pending;
+            if (next.is_pending()) server_.taker.arm(cx.wk);
+            if (next.is_done()) server_.connections.reset();
+            return next;
+        } catch (...) {
+            if (self.gone()) return pending;
+            server_.error = std::current_exception();
+            server_.stop();
+            return done;
+        }
+    }
+    std::string message(const value_type& refused) const {
+        std::string text = "weir::serve: there are " + std::to_string(server_.options.max_connections) + " connections";
+        if constexpr (requires { std::string{refused.name()}; }) text += "; refused " + std::string{refused.name()};
+        return text;
+    }
+
+    serve_state<S>& server_;
+};
+
+/// A connection's handler at work.
+template <stream S, awaitable A>
+class served_connection {
+public:
+    using result_type = unit;
+
+    served_connection(serve_state<S>& server, A handler) : server_{&server}, handler_{std::move(handler)} {
+        ++server.active;
+    }
+    served_connection(served_connection&& other)
+        : server_{std::exchange(other.server_, nullptr)}, handler_{std::move(other.handler_)} {}
+    ~served_connection() {
+        if (server_ != nullptr) --server_->active;
+    }
+
+    poll<unit> poll_result(context& cx) {
+        try {
+            if (handler_.poll_result(cx).is_pending()) return pending;
+            ++server_->result.served;
+        } catch (...) {
+            if (!server_->options.on_error) throw;
+            ++server_->result.failed;
+            server_->tell(std::current_exception());
+        }
+        return unit{};
+    }
+
+private:
+    serve_state<S>* server_;
+    A handler_;
+};
+
+/// Makes them.
+template <stream S, class Handler>
+class serve_each {
+public:
+    serve_each(serve_state<S>& server, Handler& handler) noexcept : server_{&server}, handler_{&handler} {}
+
+    auto operator()(item_t<S>&& connection) {
+        using handled = std::invoke_result_t<Handler&, item_t<S>>;
+        return served_connection<S, handled>{*server_, std::invoke(*handler_, std::move(connection))};
+    }
+
+private:
+    serve_state<S>* server_;
+    Handler* handler_;
+};
+
+} // namespace detail
+
+/// A server at work.
+template <stream S, class Handler, class Stop>
+class serve_sink {
+public:
+    using result_type = serve_result;
+
+    serve_sink(S connections, Handler handler, Stop stop, serve_options options)
+        : server_{std::move(connections), std::move(options)}, handler_{std::move(handler)}, stop_{std::move(stop)} {}
+    serve_sink(serve_sink&& other)
+        : server_{std::move(*other.server_.connections), std::move(other.server_.options)},
+          handler_{std::move(other.handler_)},
+          stop_{std::move(other.stop_)} {
+        WEIR_ASSERT(!other.handled_, "an operation was moved after its first poll");
+    }
+
+    poll<serve_result> poll_result(context& outer) {
+        context cx{outer};
+        if (!handled_) begin(cx);
+        const detail::liveness::watch self{liveness_};
+        if ((stop_woken_ || stop_waker_.queued()) && !look_at_stop(cx, self)) return pending;
+        for (;;) {
+            auto ended = handled_->poll_next(cx);
+            if (self.gone()) return pending;
+            if (ended.is_done()) return finish();
+            if (ended.is_pending()) {
+                if (server_.stopping && late(cx)) {
+                    if (last_call_) return drop_the_rest();
+                    // What ends in the same turn has ended in time.
+                    last_call_ = true;
+                    return cx.yield();
+                }
+                server_.consumer.arm(cx.wk);
+                return pending;
+            }
+            if (!cx.spend()) return cx.yield();
+        }
+    }
+
+private:
+    using connections = detail::served_connections<S>;
+    using each = detail::serve_each<S, Handler>;
+
+    void begin(context& cx) {
+        constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+        std::size_t limit = server_.options.max_connections;
+        // With one more at a time there is always somebody to refuse connections.
+        if (server_.options.on_full == when_full::refuse && limit != most) ++limit;
+        handled_.emplace(connections{server_}, limit, each{server_, handler_});
+        stop_waker_.bind(*this, cx.wk);
+    }
+
+    /// False when something that was called dropped the server.
+    bool look_at_stop(context& outer, const detail::liveness::watch& self) {
+        stop_woken_ = false;
+        context cx{outer, stop_waker_};
+        for (;;) {
+            const bool came = stop_.poll(cx);
+            if (self.gone()) return false;
+            if (!came) return true;
+            if (server_.stopping) server_.options.drain = duration::zero();
+            server_.stop();
+        }
+    }
+
+    bool late(context& cx) {
+        const duration allowed = server_.options.drain;
+        if (allowed <= duration::zero()) return true;
+        if (allowed == duration::max()) return false;
+        if (!deadline_.armed() && !deadline_.expired()) deadline_.arm(cx.ex, cx.ex.after(allowed));
+        return deadline_.poll(cx);
+    }
+
+    serve_result drop_the_rest() {
+        server_.result.dropped = server_.active;
+        handled_.reset();
+        return finish();
+    }
+    serve_result finish() {
+        if (server_.error != nullptr) std::rethrow_exception(std::exchange(server_.error, nullptr));
+        return server_.result;
+    }
+
+    void stop_woken() noexcept {
+        stop_woken_ = true;
+        server_.consumer.wake();
+    }
+
+    detail::serve_state<S> server_;
+    Handler handler_;
+    detail::stop_signal<Stop> stop_;
+    bool stop_woken_ = true; // it is to be polled
+    detail::member_waker<serve_sink, &serve_sink::stop_woken> stop_waker_;
+    deadline_timer deadline_; // since the stop
+    bool last_call_ = false;
+    std::optional<map_async_unordered_stream<connections, each>> handled_;
+    detail::liveness liveness_;
+};
+
+class serve_fn : public operator_needs_its_arguments_in_parentheses {
+public:
+    template <class Handler>
+    auto operator()(Handler handler, serve_options options = {}) const {
+        return make(std::move(handler), detail::never_stop{}, std::move(options));
+    }
+    template <class Handler, class Stop>
+        requires(!std::same_as<Stop, serve_options>)
+    auto operator()(Handler handler, Stop stop, serve_options options = {}) const {
+        return make(std::move(handler), std::move(stop), std::move(options));
+    }
+
+private:
+    template <class Handler, class Stop>
+    static auto make(Handler handler, Stop stop, serve_options options) {
+        detail::at_least_one(options.max_connections,
+                             "weir::serve(handler, stop, options): max_connections must be at least 1");
+        if (options.drain < duration::zero()) {
+            throw std::invalid_argument{"weir::serve(handler, stop, options): drain must not be negative"};
+        }
+        return closure{[handler = std::move(handler), stop = std::move(stop),
+                        options = std::move(options)]<class S>(S upstream) mutable {
+            if constexpr (!stream<S>) {
+                static_assert(detail::always_false<S>,
+                              "weir::serve(handler, stop): what is left of | is not a stream; accept(listener) is one");
+            } else if constexpr (!detail::gives_awaitable<Handler&, item_t<S>>) {
+                static_assert(detail::always_false<S>,
+                              "weir::serve(handler, stop): the handler cannot be called with a "
+                              "connection, or does not give a task or another awaitable");
+            } else if constexpr (!stream<Stop> && !awaitable<Stop> && !std::same_as<Stop, std::stop_token> &&
+                                 !std::same_as<Stop, detail::never_stop>) {
+                static_assert(detail::always_false<S>, "weir::serve(handler, stop): the stop is a stream, a task or "
+                                                       "another operation, or a std::stop_token");
+            } else {
+                return serve_sink<S, Handler, Stop>{std::move(upstream), std::move(handler), std::move(stop),
+                                                    std::move(options)};
+            }
+        }};
+    }
+};
+
+/// serve(handler, stop, options): a server: handles connections until the stop comes, lets those that are being handled
+/// finish, and drops those that have not when the time for that is over. The result tells what became of them.
+///
+///     weir::task<> echo(weir::tcp_stream client);
+///
+///     auto listener = co_await weir::listen({"::", 7});
+///     co_await (weir::accept(std::move(listener)) |
+///               weir::serve(echo, weir::signals({SIGINT, SIGTERM}), {.max_connections = 1000, .drain = 5s}));
+///
+/// At the stop the stream of connections is dropped at once. An accept(listener) that owns its listener closes it: new
+/// connects are refused, and those that wait in the kernel's backlog are reset. One that borrows it leaves them waiting,
+/// for whoever accepts next.
+///
+/// The stop is a stream (its first item; a second one ends the waiting, too), an operation (its result), or a
+/// std::stop_token. Without a stop it ends when there are no more connections and the last was handled, as it does when
+/// there are none before the stop. Dropping the server drops everything.
+///
+/// A failure of the connections is a stop, and comes after it; one of the stop is the end at once, and so is one of a
+/// handler, unless there is `on_error`.
+///
+/// @throws std::invalid_argument for no connections, and for a negative drain
+inline constexpr serve_fn serve{};
+
+} // namespace weir
