@@ -91,7 +91,7 @@ public:
                 at += record->size;
                 const std::string_view name{record->name};
                 if (name == "." || name == "..") continue;
-                result.add(name, type_of_mode(DTTOIF(record->type)));
+                result.add(name, type_of_mode(DTTOIF(mode_t{record->type})));
                 ++count;
             }
             if (count != 0) return count;

@@ -1,0 +1,437 @@
+#include <weir/io/unix.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <weir/operators/take.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/sink/write.hpp>
+#include <weir/source/accept.hpp>
+#include <weir/source/read.hpp>
+#include <weir/task.hpp>
+
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "raw_io.hpp"
+#include "temporary_directory.hpp"
+
+namespace {
+
+/// The file of a socket whose server was killed.
+void leave_stale(const std::string& path) {
+    const weir::unix_address address{path};
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    REQUIRE(::bind(fd, static_cast<const sockaddr*>(address.data()), address.size()) == 0);
+    REQUIRE(::listen(fd, 1) == 0);
+    ::close(fd);
+}
+
+struct unix_connection {
+    weir::unix_stream client;
+    weir::unix_stream server;
+};
+
+unix_connection pair(weir::executor& ex) {
+    auto both = ex.run(weir::unix_pair());
+    return {std::move(both.first), std::move(both.second)};
+}
+
+/// No number is left for another descriptor.
+class no_more_descriptors {
+public:
+    no_more_descriptors() {
+        ::getrlimit(RLIMIT_NOFILE, &former_);
+        // The lowest that is free: those above it are beyond the limit.
+        const int next = ::dup(0);
+        ::close(next);
+        const rlimit now{static_cast<rlim_t>(next), former_.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &now);
+    }
+    no_more_descriptors(const no_more_descriptors&) = delete;
+    ~no_more_descriptors() { ::setrlimit(RLIMIT_NOFILE, &former_); }
+
+private:
+    rlimit former_{};
+};
+
+} // namespace
+
+TEST_SUITE("io/unix") {
+    TEST_CASE("a server and its clients, at a path and under an abstract name") {
+        const support::temporary_directory d;
+        const std::array addresses{
+            weir::unix_address{d / "socket"},
+            weir::unix_address::abstract("weir-test-" + std::to_string(::getpid()) + d.path()),
+        };
+        for (const auto& address : addresses) {
+            CAPTURE(address.to_string());
+            weir::executor ex;
+            auto listener = ex.run(weir::unix_listen(address));
+            CHECK(listener.local_address() == address);
+            const auto serve = [](weir::unix_stream s) -> weir::task<> { co_await (weir::read(s) | weir::write(s)); };
+            const auto server = [&]() -> weir::task<> {
+                co_await (weir::accept(listener) | weir::take(20) | weir::for_each(serve));
+            };
+            auto serving = ex.spawn(server());
+            const auto client = [&](int i) -> weir::task<std::string> {
+                auto s = co_await weir::unix_connect(address);
+                const std::string text(static_cast<std::size_t>(i) * 1000, 'x');
+                co_await s.write(text + "\nend\n");
+                co_await s.shutdown_write();
+                std::string got;
+                const auto append = [&](const weir::bytes& b) { got += b.view(); };
+                co_await (weir::read(s) | weir::for_each(append));
+                if (got != text + "\nend\n") throw std::runtime_error{"wrong echo"};
+                co_return s.name();
+            };
+            for (int i = 0; i != 20; ++i) CHECK(ex.run(client(i)) == address.to_string());
+            ex.run(std::move(serving));
+        }
+    }
+
+    TEST_CASE("accept waits for a connection, and names what it accepted by its listener") {
+        const support::temporary_directory d;
+        weir::executor ex;
+        auto listener = ex.run(weir::unix_listen(d / "s"));
+        auto accepting = support::begin(ex, listener.accept());
+        CHECK_FALSE(accepting.finished());
+        const auto client = ex.run(weir::unix_connect(d / "s"));
+        CHECK(ex.run(std::move(accepting)).name() == d / "s");
+    }
+
+    TEST_CASE("with the listener its file is gone, but not another one") {
+        const support::temporary_directory d;
+        weir::executor ex;
+        auto listener = ex.run(weir::unix_listen(d / "s"));
+        CHECK(std::filesystem::is_socket(d / "s"));
+        listener.close();
+        CHECK_FALSE(std::filesystem::exists(d / "s"));
+
+        auto former = ex.run(weir::unix_listen(d / "s"));
+        std::filesystem::remove(d / "s");
+        auto latter = ex.run(weir::unix_listen(d / "s"));
+        former.close();
+        CHECK(std::filesystem::is_socket(d / "s"));
+        auto accepting = support::begin(ex, latter.accept());
+        ex.run(weir::unix_connect(d / "s"));
+        ex.run(std::move(accepting));
+    }
+
+    TEST_CASE("a listener may outlive its executor") {
+        const support::temporary_directory d;
+        std::optional<weir::unix_listener> listener;
+        {
+            weir::executor ex;
+            listener = ex.run(weir::unix_listen(d / "s"));
+        }
+        listener.reset();
+        CHECK_FALSE(std::filesystem::exists(d / "s"));
+    }
+
+    TEST_CASE("permissions are those of the file from the beginning") {
+        const support::temporary_directory d;
+        weir::executor ex;
+        const auto listener = ex.run(weir::unix_listen(d / "s", {.permissions = 0600}));
+        struct stat status{};
+        REQUIRE(::stat((d / "s").c_str(), &status) == 0);
+        CHECK((status.st_mode & 0777) == 0600);
+    }
+
+    TEST_CASE("an address that somebody listens on is taken") {
+        const support::temporary_directory d;
+        weir::executor ex;
+        const auto abstract = weir::unix_address::abstract(d.path());
+        const auto at_path = ex.run(weir::unix_listen(d / "s"));
+        const auto by_name = ex.run(weir::unix_listen(abstract));
+        for (const auto stale : {weir::stale_socket::fail, weir::stale_socket::replace}) {
+            CHECK(support::system_error_of([&] { return ex.run(weir::unix_listen(d / "s", {.stale = stale})); }) ==
+                  "listen on " + d / "s" + ": Address already in use");
+            CHECK(support::system_error_of([&] { return ex.run(weir::unix_listen(abstract, {.stale = stale})); }) ==
+                  "listen on @" + d.path() + ": Address already in use");
+        }
+        CHECK(std::filesystem::is_socket(d / "s"));
+    }
+
+    TEST_CASE("a file that a server left behind is an error that says so, or is replaced") {
+        const support::temporary_directory d;
+        weir::executor ex;
+        leave_stale(d / "s");
+        CHECK(support::system_error_of([&] { return ex.run(weir::unix_connect(d / "s")); }) ==
+              "connect to " + d / "s" + ": Connection refused");
+        CHECK(support::system_error_of([&] { return ex.run(weir::unix_listen(d / "s")); }) ==
+              "listen on " + d / "s" + ", a stale socket file that nobody listens on: Address already in use");
+        auto listener = ex.run(weir::unix_listen(d / "s", {.stale = weir::stale_socket::replace}));
+        auto accepting = support::begin(ex, listener.accept());
+        ex.run(weir::unix_connect(d / "s"));
+        ex.run(std::move(accepting));
+    }
+
+    TEST_CASE("a file that is no socket is left alone") {
+        const support::temporary_directory d;
+        weir::executor ex;
+        const std::string path = d.file("precious", "data");
+        CHECK(support::system_error_of([&] {
+                  return ex.run(weir::unix_listen(path, {.stale = weir::stale_socket::replace}));
+              }) == "listen on " + path + ": Address already in use");
+        CHECK(std::filesystem::file_size(path) == 4);
+    }
+
+    TEST_CASE("where nobody can listen, and nobody does") {
+        const support::temporary_directory d;
+        weir::executor ex;
+        CHECK(support::system_error_of([&] { return ex.run(weir::unix_listen(d / "none/s")); }) ==
+              "listen on " + d / "none/s" + ": No such file or directory");
+        CHECK(support::system_error_of([&] { return ex.run(weir::unix_connect(d / "s")); }) ==
+              "connect to " + d / "s" + ": No such file or directory");
+        CHECK(support::system_error_of([&] {
+                  return ex.run(weir::unix_connect(weir::unix_address::abstract(d.path())));
+              }) == "connect to @" + d.path() + ": Connection refused");
+    }
+
+    TEST_CASE("connecting waits for room in the backlog, and may be dropped while it does") {
+        const support::temporary_directory d;
+        weir::executor ex;
+        auto listener = ex.run(weir::unix_listen(d / "s", {.backlog = 1}));
+        std::vector<weir::unix_stream> connected;
+        // The kernel lets in one more than it was told.
+        for (int i = 0; i != 2; ++i) connected.push_back(ex.run(weir::unix_connect(d / "s")));
+        auto waiting = support::begin(ex, weir::unix_connect(d / "s"));
+        std::optional dropped{support::begin(ex, weir::unix_connect(d / "s"))};
+        for (int i = 0; i != 20; ++i) ex.turn(ex.after(std::chrono::milliseconds{1}));
+        CHECK_FALSE(waiting.finished());
+        dropped.reset();
+        for (int i = 0; i != 3; ++i) {
+            ex.run(listener.accept());
+            if (i == 0) connected.push_back(ex.run(std::move(waiting)));
+        }
+        CHECK(connected.size() == 3);
+    }
+
+    TEST_CASE("much goes both ways at the same time") {
+        weir::executor ex;
+        auto p = pair(ex);
+        const std::string there(3'000'000, 'a');
+        const std::string back(2'000'000, 'b');
+        const auto send = [](weir::unix_stream& s, const std::string& what) -> weir::task<> {
+            co_await s.write(what);
+            co_await s.shutdown_write();
+        };
+        const auto receive = [](weir::unix_stream& s) -> weir::task<std::string> {
+            std::string all;
+            const auto append = [&](const weir::bytes& b) { all += b.view(); };
+            co_await (weir::read(s) | weir::for_each(append));
+            co_return all;
+        };
+        auto a = ex.spawn(send(p.client, there));
+        auto b = ex.spawn(send(p.server, back));
+        auto c = ex.spawn(receive(p.server));
+        CHECK((ex.run(receive(p.client)) == back));
+        CHECK((ex.run(std::move(c)) == there));
+    }
+
+    TEST_CASE("a peer that is gone is an end, and a broken pipe") {
+        weir::executor ex;
+        auto p = pair(ex);
+        p.server.close();
+        std::array<char, 4> buffer{};
+        CHECK(ex.run(p.client.read(buffer)) == 0);
+        CHECK(support::system_error_of([&] {
+                  ex.run(p.client.write("x"));
+                  return 0;
+              }) == "write unix pair: Broken pipe");
+        CHECK(support::system_error_of([&] {
+                  ex.run(p.client.write_with("x", p.client));
+                  return 0;
+              }) == "write descriptors to unix pair: Broken pipe");
+    }
+
+    TEST_CASE("descriptors go with data") {
+        const support::temporary_directory d;
+        weir::executor ex;
+        auto p = pair(ex);
+        auto log = ex.run(weir::open(d / "log", weir::open_mode::create));
+        auto tcp = support::connect_pair(ex);
+        auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
+        auto inner = pair(ex);
+        ex.run(p.client.write_with("take these", log, tcp.client, listener, inner.client));
+        log.close();
+        tcp.client.close();
+        const auto address = listener.local_endpoint();
+        listener.close();
+        inner.client.close();
+
+        std::array<char, 64> buffer{};
+        auto got = ex.run(p.server.read_with(buffer));
+        CHECK(std::string{buffer.data(), got.size} == "take these");
+        REQUIRE(got.descriptors.size() == 4);
+        for (const auto& descriptor : got.descriptors)
+            CHECK((::fcntl(descriptor.native_handle(), F_GETFD) & FD_CLOEXEC) != 0);
+
+        auto log_here = std::move(got.descriptors[0]).to_file("the log");
+        ex.run(log_here.write("written"));
+        CHECK(std::filesystem::file_size(d / "log") == 7);
+
+        auto tcp_here = ex.run(std::move(got.descriptors[1]).to_tcp_stream());
+        CHECK(tcp_here.remote_endpoint() == ex.run(tcp.server.local_endpoint()));
+        ex.run(tcp_here.write("hello"));
+        CHECK(ex.run(tcp.server.read(buffer)) == 5);
+
+        auto listener_here = ex.run(std::move(got.descriptors[2]).to_tcp_listener());
+        CHECK(listener_here.local_endpoint() == address);
+        auto accepting = support::begin(ex, listener_here.accept());
+        const auto client = ex.run(weir::tcp_connect(address));
+        CHECK(ex.run(std::move(accepting)).is_open());
+
+        auto inner_here = std::move(got.descriptors[3]).to_unix_stream("inner");
+        ex.run(inner_here.write("deep"));
+        CHECK(ex.run(inner.server.read(buffer)) == 4);
+    }
+
+    TEST_CASE("a descriptor that is something else is an error, and is closed") {
+        weir::executor ex;
+        auto p = pair(ex);
+        auto pipe = ex.run(weir::open_pipe());
+        std::array<char, 8> buffer{};
+        ex.run(p.client.write_with("x", pipe.read_end, p.client));
+        const std::size_t before = support::open_descriptors();
+        auto got = ex.run(p.server.read_with(buffer));
+        CHECK(support::system_error_of([&] { return ex.run(std::move(got.descriptors[0]).to_tcp_stream()); }) ==
+              "make a TCP connection of a received descriptor: Socket operation on non-socket");
+        CHECK(support::system_error_of([&] { return ex.run(std::move(got.descriptors[1]).to_tcp_listener()); }) ==
+              "make a TCP listener of a received descriptor: Protocol wrong type for socket");
+        CHECK(support::open_descriptors() == before);
+    }
+
+    TEST_CASE("descriptors stay with their bytes") {
+        weir::executor ex;
+        auto p = pair(ex);
+        auto pipe = ex.run(weir::open_pipe());
+        ex.run(p.client.write("plain"));
+        ex.run(p.client.write_with("first", pipe.read_end));
+        ex.run(p.client.write_with("second", pipe.read_end, pipe.write_end));
+        ex.run(p.client.write("rest"));
+        p.client.close();
+        std::array<char, 64> buffer{};
+        std::string all;
+        std::vector<std::size_t> counts;
+        for (;;) {
+            const auto got = ex.run(p.server.read_with(buffer));
+            if (got.size == 0) break;
+            all.append(buffer.data(), got.size);
+            counts.push_back(got.descriptors.size());
+        }
+        CHECK(all == "plainfirstsecondrest");
+        std::erase(counts, 0u);
+        CHECK(counts == std::vector<std::size_t>{1, 2});
+    }
+
+    TEST_CASE("as many as a message holds, and not one more") {
+        weir::executor ex;
+        auto p = pair(ex);
+        const std::vector<int> many(weir::unix_stream::max_descriptors, p.client.native_handle());
+        ex.run(p.client.write_with("x", many));
+        std::array<char, 8> buffer{};
+        CHECK(ex.run(p.server.read_with(buffer)).descriptors.size() == many.size());
+        const std::vector<int> more(many.size() + 1, p.client.native_handle());
+        CHECK_THROWS_WITH_AS(p.client.write_with("x", more), "weir::unix_stream::write_with: more than 253 descriptors",
+                             std::invalid_argument);
+        CHECK_THROWS_WITH_AS(p.client.write_with("", p.client),
+                             "weir::unix_stream::write_with: descriptors go with data, of which there is none",
+                             std::invalid_argument);
+        CHECK(support::system_error_of([&] {
+                  ex.run(p.client.write_with("x", std::array{-1}));
+                  return 0;
+              }) == "write descriptors to unix pair: Bad file descriptor");
+    }
+
+    TEST_CASE("much data goes with descriptors, and they come once") {
+        weir::executor ex;
+        auto p = pair(ex);
+        const std::string much(2'000'000, 'x');
+        auto writing = support::begin(ex, p.client.write_with(much, p.client));
+        CHECK_FALSE(writing.finished());
+        std::vector<char> buffer(100'000);
+        std::size_t size = 0;
+        std::size_t descriptors = 0;
+        while (size != much.size()) {
+            const auto got = ex.run(p.server.read_with(buffer));
+            size += got.size;
+            descriptors += got.descriptors.size();
+        }
+        ex.run(std::move(writing));
+        CHECK(descriptors == 1);
+    }
+
+    TEST_CASE("too many open files to take a descriptor is an error, and nothing stays open") {
+        weir::executor ex;
+        auto p = pair(ex);
+        ex.run(p.client.write_with("x", p.client, p.client, p.client));
+        std::array<char, 8> buffer{};
+        const std::size_t before = support::open_descriptors();
+        {
+            const no_more_descriptors here;
+            CHECK(support::system_error_of([&] { return ex.run(p.server.read_with(buffer)); }) ==
+                  "read descriptors from unix pair: Too many open files");
+        }
+        CHECK(support::open_descriptors() == before);
+    }
+
+    TEST_CASE("a plain read closes the descriptors that come with what it reads") {
+        weir::executor ex;
+        auto p = pair(ex);
+        ex.run(p.client.write_with("x", p.client));
+        std::array<char, 8> buffer{};
+        const std::size_t before = support::open_descriptors();
+        CHECK(ex.run(p.server.read(buffer)) == 1);
+        CHECK(support::open_descriptors() == before);
+    }
+
+    TEST_CASE("operations may be dropped where they stand, and what came with them is closed") {
+        const support::temporary_directory d;
+        std::mt19937 random{3};
+        weir::executor ex;
+        const std::size_t before = support::open_descriptors();
+        for (int round = 0; round != 200; ++round) {
+            auto listener = ex.run(weir::unix_listen(d / "s"));
+            auto p = pair(ex);
+            std::array<char, 8> buffer{};
+            const std::string much(500'000, 'x');
+            std::optional accepting{support::begin(ex, listener.accept())};
+            std::optional reading{support::begin(ex, p.server.read_with(buffer))};
+            std::optional connecting{ex.spawn(weir::unix_connect(d / "s"))};
+            std::optional writing{ex.spawn(p.client.write_with(much, p.client, p.server))};
+            const auto turns = std::uniform_int_distribution{0, 4}(random);
+            for (int i = 0; i != turns; ++i) ex.turn(ex.now());
+            switch (round % 4) {
+            case 0:
+                accepting.reset();
+                break;
+            case 1:
+                reading.reset();
+                break;
+            case 2:
+                connecting.reset();
+                break;
+            default:
+                writing.reset();
+                break;
+            }
+        }
+        CHECK(ex.io().in_flight() == 0);
+        CHECK(support::open_descriptors() == before);
+    }
+}
