@@ -54,7 +54,8 @@ configuration() {
         "$name" "$ok" "$failed" "$skipped" $((SECONDS - began)) "$note")")
 }
 
-packages='g++ meson ninja-build pkg-config cmake python3 mawk liburing-dev librange-v3-dev doctest-dev'
+packages='g++ meson ninja-build pkg-config cmake python3 mawk liburing-dev librange-v3-dev doctest-dev
+    libhttp-parser-dev libsqlite3-dev'
 if [ "${CI:-}" != true ]; then
     # shellcheck disable=SC2086
     need_packages $packages

@@ -1,0 +1,254 @@
+// Extract, transform, load: pages of measurements are fetched over HTTP, parsed, and stored in SQLite, with bounded
+// queues between the stages. The database blocks, so it has a thread of its own; the loop goes on meanwhile.
+//
+//     etl [--db FILE] [--pages N] [--rows N] [--delay MS] [--from URL]
+//
+//     --db FILE     where the measurements go (etl.sqlite)
+//     --pages N     how many pages there are (100)
+//     --from URL    the server: page k is URL/page/k, with one `id,station,seconds,value` a line. Without it a server
+//                   inside the program makes them up:
+//     --rows N      rows on each of its pages (200)
+//     --delay MS    and how long it takes for a page (20)
+//
+// A page is stored whole or not at all, and remembered: a second run fetches only what is missing, and nothing is there
+// twice. SIGINT and SIGTERM end it after what is in flight has been stored; a second one ends it at once, which loses
+// no more than what the next run fetches again.
+//
+// Exit status: 0; 1 when something failed or is missing; 2 for wrong arguments.
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include <weir/weir.hpp>
+
+#include "../fetch/http.hpp"
+#include "../fetch/url.hpp"
+#include "database.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+struct options {
+    std::string db = "etl.sqlite";
+    int pages = 100;
+    int rows = 200;
+    int delay = 20;
+    std::string from;
+};
+
+/// What came in for a page, not yet parsed.
+struct text {
+    std::string name;
+    std::string content;
+};
+
+// The server that makes up measurements.
+
+weir::task<> answer(weir::tcp_stream client, const options& wanted) {
+    try {
+        const message request = co_await read_message(client, HTTP_REQUEST, {.longest = 0});
+        std::int64_t number = -1;
+        const std::string_view target = request.target;
+        if (target.starts_with("/page/")) std::from_chars(target.data() + 6, target.data() + target.size(), number);
+        co_await weir::sleep_for(std::chrono::milliseconds{wanted.delay});
+        std::string rows;
+        for (std::int64_t i = 0; i != wanted.rows && number >= 0; ++i) {
+            const std::int64_t id = number * wanted.rows + i;
+            rows += std::to_string(id) + ",station-" + std::to_string(id % 17) + ',' +
+                    std::to_string(1'700'000'000 + id) + ',' + std::to_string(id % 400) + ".5\n";
+        }
+        const std::string whole = response(number < 0 ? 404 : 200, {}, rows);
+        co_await client.write(whole);
+    } catch (const http_error&) {
+        // Not a client of ours.
+    } catch (const std::system_error&) {
+        // It has gone away.
+    }
+}
+
+weir::task<> serve(weir::tcp_listener& listener, const options& wanted) {
+    auto answer_one = [&wanted](weir::tcp_stream client) { return answer(std::move(client), wanted); };
+    co_await (weir::accept(listener) | weir::map_async_unordered(100, answer_one) | weir::drain());
+}
+
+// Extract.
+
+weir::task<text> fetch_page(std::string base, std::string name) {
+    const url from = parse_url(base + name);
+    const auto attempt = [&]() -> weir::task<message> {
+        message answer = co_await get(from, {.longest = 16 << 20, .what = body_options::keep});
+        if (answer.status != 200) throw http_error{"status " + std::to_string(answer.status)};
+        co_return answer;
+    };
+    try {
+        message answer = co_await weir::retry(attempt, {.attempts = 4, .delay = 100ms, .attempt_timeout = 10s});
+        co_return text{std::move(name), std::move(answer.body)};
+    } catch (const std::exception& e) {
+        throw std::runtime_error{from.to_string() + ": " + e.what()};
+    }
+}
+
+// Transform.
+
+template <class T>
+bool take_number(std::string_view& rest, T& number) {
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+    return error == std::errc{};
+}
+
+bool take_comma(std::string_view& rest) {
+    if (!rest.starts_with(',')) return false;
+    rest.remove_prefix(1);
+    return true;
+}
+
+std::optional<measurement> parse_row(std::string_view rest) {
+    measurement m;
+    if (!take_number(rest, m.id) || !take_comma(rest)) return std::nullopt;
+    m.station = rest.substr(0, rest.find(','));
+    rest.remove_prefix(m.station.size());
+    const bool whole =
+        take_comma(rest) && take_number(rest, m.seconds) && take_comma(rest) && take_number(rest, m.value);
+    if (!whole || !rest.empty() || m.station.empty()) return std::nullopt;
+    return m;
+}
+
+page parse(text from) {
+    page result{.name = std::move(from.name), .rows = {}};
+    for (std::string_view rest = from.content; !rest.empty();) {
+        const std::string_view line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        if (auto row = parse_row(line)) {
+            result.rows.push_back(*std::move(row));
+        } else {
+            ++result.malformed;
+        }
+    }
+    return result;
+}
+
+// Load.
+
+weir::task<int> load(const options& wanted) {
+    weir::executor& ex = *co_await weir::this_executor();
+    database db{wanted.db};
+    weir::thread_pool disk{1}; // ends, and waits for what it does, before the database is closed
+
+    std::optional<weir::tcp_listener> listener;
+    std::optional<weir::join_handle<weir::task<>>> server;
+    std::string base = wanted.from;
+    if (base.empty()) {
+        listener.emplace(co_await weir::listen({"127.0.0.1", 0}));
+        server.emplace(ex.spawn(serve(*listener, wanted)));
+        base = "http://" + listener->local_endpoint().to_string();
+    }
+
+    std::vector<std::string> names;
+    const std::vector<std::string> stored = db.stored_pages();
+    const std::unordered_set<std::string> known{stored.begin(), stored.end()};
+    for (int k = 0; k != wanted.pages; ++k) {
+        std::string name = "/page/" + std::to_string(k);
+        if (!known.contains(name)) names.push_back(std::move(name));
+    }
+    const std::size_t missing = names.size();
+
+    std::size_t pages = 0;
+    std::size_t rows = 0;
+    std::size_t malformed = 0;
+    std::stop_source interrupted;
+    auto fetch_one = [&base](std::string name) { return fetch_page(base, std::move(name)); };
+    auto store = [&](std::vector<page> batch) -> weir::task<> {
+        const std::size_t count = batch.size();
+        std::size_t more = 0;
+        for (const page& p : batch) more += p.rows.size();
+        // The job has the batch: it runs to its end even if nobody waits for it any more.
+        auto work = [&db, batch = std::move(batch)] { db.store(batch); };
+        co_await weir::offload(disk, std::move(work));
+        pages += count;
+        rows += more;
+    };
+    // Once: a second signal is the system's business.
+    auto watch = ex.spawn(weir::signals({SIGINT, SIGTERM}) | weir::take(1) | weir::for_each([&](int) {
+                              std::cerr << "etl: storing what is in flight\n";
+                              interrupted.request_stop();
+                          }));
+
+    co_await (weir::from_range(std::move(names)) |        // what is missing,
+              weir::take_until(interrupted.get_token()) | // until somebody stops it: what was begun goes on;
+              weir::map_async_unordered(8, fetch_one) |   // fetched, eight at a time,
+              weir::buffer(16) |                          // at most so many pages ahead of
+              weir::map(parse) |                          // the parser,
+              weir::inspect([&](const page& p) { malformed += p.malformed; }) |
+              weir::buffer(16) |       // and so many ahead of
+              weir::chunk(10, 200ms) | // the database, which
+              weir::for_each(store));  // gets them in batches.
+
+    std::cout << pages << " pages stored, " << rows << " rows, " << malformed << " malformed; " << db.count()
+              << " rows in " << wanted.db << '\n';
+    if (interrupted.stop_requested()) std::cerr << "etl: interrupted; " << missing - pages << " pages are missing\n";
+    co_return pages == missing ? 0 : 1;
+}
+
+[[noreturn]] void usage() {
+    std::cerr << "usage: etl [--db FILE] [--pages N] [--rows N] [--delay MS] [--from URL]\n";
+    std::exit(2);
+}
+
+options parse_arguments(int argc, char** argv) {
+    options wanted;
+    if (argc % 2 == 0) usage();
+    for (int i = 1; i < argc; i += 2) {
+        const std::string_view name = argv[i];
+        const std::string_view value = argv[i + 1];
+        const auto number = [&] {
+            int n = -1;
+            const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), n);
+            if (error != std::errc{} || end != value.data() + value.size() || n < 0 || n > 1'000'000) usage();
+            return n;
+        };
+        if (name == "--db") {
+            wanted.db = value;
+        } else if (name == "--from") {
+            wanted.from = value;
+        } else if (name == "--pages") {
+            wanted.pages = number();
+        } else if (name == "--rows") {
+            wanted.rows = number();
+        } else if (name == "--delay") {
+            wanted.delay = number();
+        } else {
+            usage();
+        }
+    }
+    return wanted;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const options wanted = parse_arguments(argc, argv);
+    try {
+        return weir::run(load(wanted));
+    } catch (const std::exception& e) {
+        std::cerr << "etl: " << e.what() << '\n';
+        return 1;
+    }
+}

@@ -1,0 +1,269 @@
+// Fetches many URLs at once: bounded concurrency, timeouts, retries, and one line for each, in the order asked for.
+//
+//     fetch [-n CONCURRENCY] [--timeout S] [--total-timeout S] [--retries N] [--limit BYTES] [--serve-demo] URL...
+//
+//     -n CONCURRENCY       how many are fetched at the same time (16)
+//     --timeout S          seconds for one attempt, its redirects included (10)
+//     --total-timeout S    seconds for everything (no limit)
+//     --retries N          further attempts after a 5xx, a timeout or a broken connection (3)
+//     --limit BYTES        the longest body that is accepted (67108864)
+//     --serve-demo         starts the server of demo_server.hpp inside; URLs may then be its paths alone, and without
+//                          any there is a tour of it
+//
+// Exit status: 0; 1 when a URL failed or was not reached in time; 2 for wrong arguments.
+
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <iomanip>
+#include <iostream>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <unistd.h>
+
+#include <weir/weir.hpp>
+
+#include "demo_server.hpp"
+#include "http.hpp"
+#include "url.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int most_redirects = 10;
+
+struct options {
+    std::size_t concurrency = 16;
+    weir::duration timeout = 10s;
+    weir::duration total_timeout = weir::duration::max();
+    std::size_t retries = 3;
+    body_options body;
+    bool serve_demo = false;
+    std::vector<std::string> urls;
+};
+
+/// The server had trouble of its own: another attempt may do.
+class server_error : public std::runtime_error {
+public:
+    explicit server_error(unsigned status) : std::runtime_error{"status " + std::to_string(status)} {}
+};
+
+/// What became of one URL.
+struct outcome {
+    std::size_t index = 0;
+    message answer;
+    std::string error; ///< empty when there is an answer
+    int attempts = 0;
+    weir::duration took{};
+
+    bool failed() const { return !error.empty() || answer.status >= 400; }
+};
+
+weir::task<message> get_following(url from, body_options body) {
+    for (int redirects = 0;; ++redirects) {
+        message answer = co_await get(from, body);
+        if (answer.status >= 500) throw server_error{answer.status};
+        const bool redirected = answer.status / 100 == 3 && !answer.location.empty();
+        if (!redirected) co_return answer;
+        if (redirects == most_redirects) throw http_error{"more than " + std::to_string(most_redirects) + " redirects"};
+        from = follow(from, answer.location);
+    }
+}
+
+/// What another attempt may mend.
+bool worth_another(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const server_error&) {
+        return true;
+    } catch (const weir::timed_out&) {
+        return true;
+    } catch (const connection_lost&) {
+        return true;
+    } catch (const std::system_error& e) {
+        return e.code() == std::errc::connection_reset || e.code() == std::errc::broken_pipe ||
+               e.code() == std::errc::connection_refused || e.code() == std::errc::timed_out;
+    } catch (...) {
+        return false;
+    }
+}
+
+/// Never fails: an error is an outcome.
+weir::task<outcome> fetch(std::size_t index, const options& wanted) {
+    const weir::executor& ex = *co_await weir::this_executor();
+    const auto began = ex.now();
+    outcome result;
+    result.index = index;
+    try {
+        const url from = parse_url(wanted.urls[index]);
+        const auto attempt = [&] {
+            ++result.attempts;
+            return get_following(from, wanted.body);
+        };
+        result.answer = co_await weir::retry(attempt, {.attempts = wanted.retries + 1,
+                                                       .delay = 100ms,
+                                                       .max_delay = 5s,
+                                                       .attempt_timeout = wanted.timeout,
+                                                       .when = worth_another});
+    } catch (const std::exception& e) {
+        result.error = e.what();
+    }
+    result.took = ex.now() - began;
+    co_return result;
+}
+
+/// Prints outcomes in the order of the URLs, each as soon as all before it are known.
+class report {
+public:
+    explicit report(const options& wanted) : wanted_{wanted}, outcomes_(wanted.urls.size()) {}
+
+    void add(outcome one) {
+        ++known_;
+        if (one.failed()) ++failed_;
+        outcomes_[one.index] = std::move(one);
+        clear_progress();
+        for (; printed_ != outcomes_.size() && outcomes_[printed_]; ++printed_) print(*outcomes_[printed_]);
+        if (on_terminal_)
+            std::cerr << known_ << '/' << outcomes_.size() << " done, " << failed_ << " failed" << std::flush;
+    }
+
+    /// What has no outcome by now has none. How many URLs failed.
+    std::size_t finish(std::string_view why) {
+        for (std::size_t i = printed_; i != outcomes_.size(); ++i) {
+            if (outcomes_[i]) continue;
+            outcome none;
+            none.index = i;
+            none.error = why;
+            add(std::move(none));
+        }
+        clear_progress();
+        return failed_;
+    }
+
+private:
+    void clear_progress() const {
+        if (on_terminal_) std::cerr << "\r\033[K";
+    }
+
+    void print(const outcome& one) const {
+        std::cout << (one.failed() ? "FAIL  " : "ok    ");
+        if (one.error.empty()) {
+            std::cout << one.answer.status << std::setw(11) << one.answer.size << " B";
+        } else {
+            std::cout << "  -" << std::setw(13) << ' ';
+        }
+        std::cout << std::fixed << std::setprecision(3) << std::setw(9)
+                  << std::chrono::duration<double>{one.took}.count() << " s  " << one.attempts << "x  "
+                  << wanted_.urls[one.index];
+        if (!one.error.empty()) std::cout << "  " << one.error;
+        std::cout << std::endl;
+    }
+
+    const options& wanted_;
+    std::vector<std::optional<outcome>> outcomes_;
+    std::size_t printed_ = 0;
+    std::size_t known_ = 0;
+    std::size_t failed_ = 0;
+    const bool on_terminal_ = ::isatty(STDERR_FILENO) == 1;
+};
+
+weir::task<int> fetch_all(options& wanted) {
+    weir::executor& ex = *co_await weir::this_executor();
+    std::optional<demo_server> server;
+    std::optional<weir::join_handle<weir::task<>>> serving;
+    if (wanted.serve_demo) {
+        server.emplace(co_await weir::listen({"127.0.0.1", 0}));
+        serving.emplace(ex.spawn(server->serve()));
+        for (std::string& text : wanted.urls) {
+            if (text.starts_with('/')) text.insert(0, server->address());
+        }
+    }
+
+    report all{wanted};
+    std::string unfinished = "not finished in time";
+    auto fetch_one = [&wanted](std::size_t index) { return fetch(index, wanted); };
+    auto too_late = weir::timer(wanted.total_timeout);
+    auto interrupted = weir::signals({SIGINT, SIGTERM}) | weir::inspect([&](int) { unfinished = "interrupted"; });
+
+    co_await (weir::iota(std::size_t{0}, wanted.urls.size()) |                // each URL,
+              weir::map_async_unordered(wanted.concurrency, fetch_one) |      // so many at a time,
+              weir::take_until(std::move(too_late)) |                         // while there is time,
+              weir::take_until(std::move(interrupted)) |                      // until somebody stops it,
+              weir::for_each([&](outcome one) { all.add(std::move(one)); })); // into the report.
+    co_return all.finish(unfinished) == 0 ? 0 : 1;
+}
+
+[[noreturn]] void usage() {
+    std::cerr << "usage: fetch [-n CONCURRENCY] [--timeout S] [--total-timeout S] [--retries N] [--limit BYTES] "
+                 "[--serve-demo] URL...\n";
+    std::exit(2);
+}
+
+template <class T>
+T number(std::string_view text, T least, T most) {
+    T value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || !(value >= least && value <= most)) usage();
+    return value;
+}
+
+weir::duration seconds(std::string_view text) {
+    return std::chrono::duration_cast<weir::duration>(std::chrono::duration<double>{number(text, 1e-3, 1e6)});
+}
+
+options parse_arguments(int argc, char** argv) {
+    options wanted;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view name = argv[i];
+        const auto value = [&]() -> std::string_view {
+            if (++i == argc) usage();
+            return argv[i];
+        };
+        if (name == "-n") {
+            wanted.concurrency = number<std::size_t>(value(), 1, 10000);
+        } else if (name == "--timeout") {
+            wanted.timeout = seconds(value());
+        } else if (name == "--total-timeout") {
+            wanted.total_timeout = seconds(value());
+        } else if (name == "--retries") {
+            wanted.retries = number<std::size_t>(value(), 0, 100);
+        } else if (name == "--limit") {
+            wanted.body.longest = number<std::uint64_t>(value(), 0, 1ULL << 62);
+        } else if (name == "--serve-demo") {
+            wanted.serve_demo = true;
+        } else if (name.starts_with('-')) {
+            usage();
+        } else {
+            wanted.urls.emplace_back(name);
+        }
+    }
+    if (wanted.urls.empty() && wanted.serve_demo) {
+        wanted.urls = {"/delay/100", "/delay/300",  "/flaky/2",    "/reset/1",   "/redirect/3",
+                       "/delay/50",  "/chunked/50", "/status/404", "/status/500"};
+    }
+    if (wanted.urls.empty()) usage();
+    return wanted;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    options wanted = parse_arguments(argc, argv);
+    try {
+        return weir::run(fetch_all(wanted));
+    } catch (const std::exception& e) {
+        std::cerr << "fetch: " << e.what() << '\n';
+        return 1;
+    }
+}

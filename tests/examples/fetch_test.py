@@ -1,0 +1,295 @@
+"""fetch: every URL is answered for, in order, however its server behaves.
+
+    python3 tests/examples/fetch_test.py FETCH [--sanitized]
+
+WEIR_BACKEND chooses the backend.
+"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+PROGRAM = os.path.abspath(sys.argv[1])
+SANITIZED = "--sanitized" in sys.argv
+DEADLINE = 60
+
+LINE = re.compile(r"(ok|FAIL)\s+(-|\d+)\s+(?:(\d+) B)?\s+([\d.]+) s\s+(\d+)x\s+(\S+)(?:  (.*))?")
+
+
+class Server:
+    """Answers each connection with what `answers` gives for its target: bytes, or a function of the connection. A list
+    is used up one by one, its last again and again."""
+
+    def __init__(self, answers, family=socket.AF_INET):
+        self.answers = answers
+        self.asked = []
+        self.busy = 0
+        self.busiest = 0
+        self.lock = threading.Lock()
+        self.socket = socket.socket(family)
+        self.socket.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        self.socket.listen(1000)
+        self.port = self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
+
+    def url(self, target):
+        return f"http://127.0.0.1:{self.port}{target}"
+
+    def accept(self):
+        while True:
+            try:
+                connection = self.socket.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self.answer, args=(connection,), daemon=True).start()
+
+    def answer(self, connection):
+        with connection:
+            request = b""
+            while b"\r\n\r\n" not in request:
+                piece = connection.recv(65536)
+                if not piece:
+                    return
+                request += piece
+            target = request.split(b" ")[1].decode()
+            with self.lock:
+                self.asked.append((target, request))
+                self.busy += 1
+                self.busiest = max(self.busiest, self.busy)
+                answer = self.answers.get(target, b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")
+                if isinstance(answer, list):
+                    answer = answer.pop(0) if len(answer) > 1 else answer[0]
+            try:
+                if callable(answer):
+                    answer(connection)
+                else:
+                    connection.sendall(answer)
+            except OSError:
+                pass
+            with self.lock:
+                self.busy -= 1
+
+    def count(self, target):
+        with self.lock:
+            return sum(1 for t, _ in self.asked if t == target)
+
+    def close(self):
+        self.socket.close()
+
+
+def with_length(body, status=200):
+    return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body
+
+
+def redirect(to):
+    return b"HTTP/1.1 302 X\r\nLocation: " + to.encode() + b"\r\nContent-Length: 0\r\n\r\n"
+
+
+def reset(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
+def fetch(*arguments):
+    """Exit status, the outcomes as tuples, stderr, and how long it took."""
+    began = time.monotonic()
+    done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, timeout=DEADLINE)
+    took = time.monotonic() - began
+    outcomes = []
+    for line in done.stdout.decode().splitlines():
+        found = LINE.fullmatch(line)
+        assert found, line
+        outcomes.append((found[1], found[2], found[3], int(found[5]), found[6], found[7]))
+    return done.returncode, outcomes, done.stderr.decode(), took
+
+
+class Fetch(unittest.TestCase):
+    maxDiff = None
+
+    def serve(self, answers, **options):
+        server = Server(answers, **options)
+        self.addCleanup(server.close)
+        return server
+
+    def one(self, answers, *arguments, target="/"):
+        """The outcome of a single URL without retries: word, status, size, error."""
+        server = self.serve(answers)
+        _, outcomes, err, _ = fetch("--retries", 0, *arguments, server.url(target))
+        self.assertEqual(err, "")
+        self.assertEqual(len(outcomes), 1)
+        word, status, size, _, _, error = outcomes[0]
+        return word, status, size, error
+
+    def test_the_tour_shows_what_it_is_worth(self):
+        status, outcomes, err, _ = fetch("--serve-demo")
+        self.assertEqual((status, err), (1, ""))
+        shown = [(word, code, attempts, url.split("/", 3)[3]) for word, code, _, attempts, url, _ in outcomes]
+        self.assertEqual(shown, [
+            ("ok", "200", 1, "delay/100"), ("ok", "200", 1, "delay/300"), ("ok", "200", 3, "flaky/2"),
+            ("ok", "200", 2, "reset/1"), ("ok", "200", 1, "redirect/3"), ("ok", "200", 1, "delay/50"),
+            ("ok", "200", 1, "chunked/50"), ("FAIL", "404", 1, "status/404"), ("FAIL", "-", 4, "status/500")])
+        self.assertEqual(outcomes[6][2], "50000")
+        self.assertEqual(outcomes[8][5], "status 500")
+
+    def test_two_hundred_slow_pages_at_concurrency_fifty_take_four_rounds(self):
+        status, outcomes, _, took = fetch("--serve-demo", "-n", 50, *[f"/delay/100?{n}" for n in range(200)])
+        self.assertEqual(status, 0)
+        self.assertEqual([url.split("?")[1] for *_, url, _ in outcomes], [str(n) for n in range(200)])
+        self.assertGreaterEqual(took, 0.4)
+        # 0.6 s on a machine that has nothing else to do.
+        self.assertLess(took, 10 if SANITIZED else 2)
+
+    def test_no_more_are_fetched_at_once_than_was_said(self):
+        def slow(connection):
+            time.sleep(0.02)
+            connection.sendall(with_length(b"x"))
+
+        server = self.serve({f"/{n}": slow for n in range(40)})
+        status, outcomes, _, _ = fetch("-n", 7, *[server.url(f"/{n}") for n in range(40)])
+        self.assertEqual((status, len(outcomes)), (0, 40))
+        self.assertEqual(server.busiest, 7)
+
+    def test_results_come_in_the_order_of_the_urls(self):
+        status, outcomes, _, _ = fetch("--serve-demo", "/delay/200", "/delay/0", "/status/404", "/delay/100")
+        self.assertEqual(status, 1)
+        self.assertEqual([url.split("/", 3)[3] for *_, url, _ in outcomes],
+                         ["delay/200", "delay/0", "status/404", "delay/100"])
+
+    def test_bodies_come_in_every_form(self):
+        self.assertEqual(self.one({"/": with_length(b"12345")}), ("ok", "200", "5", None))
+        self.assertEqual(self.one({"/": b"HTTP/1.1 200 X\r\nConnection: close\r\n\r\nuntil the end"}),
+                         ("ok", "200", "13", None))
+        self.assertEqual(self.one({"/": b"HTTP/1.0 200 X\r\n\r\nold"}), ("ok", "200", "3", None))
+        self.assertEqual(self.one({"/": b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                        b"5;ext=1\r\n12345\r\nA\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n"}),
+                         ("ok", "200", "15", None))
+        self.assertEqual(self.one({"/": b"HTTP/1.1 204 X\r\n\r\n"}), ("ok", "204", "0", None))
+        self.assertEqual(self.one({"/": b"HTTP/1.1 100 Continue\r\n\r\n" + with_length(b"real")}),
+                         ("ok", "200", "4", None))
+
+    def test_a_body_may_come_byte_by_byte(self):
+        def trickle(connection):
+            for byte in b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n":
+                connection.sendall(bytes([byte]))
+
+        self.assertEqual(self.one({"/": trickle}), ("ok", "200", "3", None))
+
+    def test_bodies_are_limited(self):
+        limit = ["--limit", 1000]
+        self.assertEqual(self.one({"/": with_length(b"x" * 1000)}, *limit), ("ok", "200", "1000", None))
+        too_long = ("FAIL", "-", None, "the body is longer than 1000 bytes")
+        self.assertEqual(self.one({"/": with_length(b"x" * 1001)}, *limit), too_long)
+        self.assertEqual(self.one({"/": b"HTTP/1.1 200 X\r\n\r\n" + b"x" * 5000}, *limit), too_long)
+        self.assertEqual(self.one({"/": b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                                        b"64\r\n" + b"x" * 100 + b"\r\n" + b"400\r\n" + b"x" * 1024}, *limit), too_long)
+        status, outcomes, _, _ = fetch("--serve-demo", "--limit", 10_000_000, "/endless")
+        self.assertEqual((status, outcomes[0][5]), (1, "the body is longer than 10000000 bytes"))
+
+    def test_what_is_not_http_is_an_error(self):
+        for answer in [b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 X\r\nContent-Length: x\r\n\r\n",
+                       b"HTTP/1.1 200 X\r\nA: " + b"x" * 200_000]:
+            word, _, _, error = self.one({"/": answer})
+            self.assertEqual(word, "FAIL")
+            self.assertRegex(error, "^malformed HTTP: ", answer)
+
+    def test_a_connection_that_ends_early_is_an_error(self):
+        lost = ("FAIL", "-", None, "the connection ended before the message")
+        self.assertEqual(self.one({"/": b""}), lost)
+        self.assertEqual(self.one({"/": b"HTTP/1.1 200 X\r\nContent-"}), lost)
+        self.assertEqual(self.one({"/": b"HTTP/1.1 200 X\r\nContent-Length: 10\r\n\r\n12345"}), lost)
+
+    def test_redirects_are_followed_to_a_limit(self):
+        server = self.serve({"/a/start": [redirect("next?q")], "/a/next?q": [redirect("/root")],
+                             "/root": [redirect("?only=query")], "/root?only=query": with_length(b"there"),
+                             "/loop": redirect("/loop"), "/away": redirect("https://example.org/"),
+                             "/nowhere": b"HTTP/1.1 302 X\r\nContent-Length: 0\r\n\r\n"})
+        server.answers["/absolute"] = redirect(server.url("/a/start"))
+        server.answers["/authority"] = redirect(f"//127.0.0.1:{server.port}/root")
+        status, outcomes, _, _ = fetch(*map(server.url, ["/a/start", "/absolute", "/authority", "/loop", "/away",
+                                                        "/nowhere"]))
+        self.assertEqual(status, 1)
+        self.assertEqual([(code, error) for _, code, _, _, _, error in outcomes], [
+            ("200", None), ("200", None), ("200", None), ("-", "more than 10 redirects"),
+            ("-", "only http is spoken here: https://example.org/"), ("302", None)])
+        self.assertEqual(server.count("/loop"), 11)
+
+    def test_what_another_attempt_may_mend_is_tried_again(self):
+        server = self.serve({"/busy": [with_length(b"", 503), with_length(b"", 500), with_length(b"at last")],
+                             "/reset": [reset, with_length(b"at last")], "/early": [b"HTTP/1.1 2", with_length(b"at last")],
+                             "/hang": [lambda _: time.sleep(5), with_length(b"at last")],
+                             "/missing": with_length(b"", 404), "/never": with_length(b"", 502)})
+        status, outcomes, _, took = fetch("--timeout", 0.3, "--retries", 2,
+                                          *map(server.url, ["/busy", "/reset", "/early", "/hang", "/missing", "/never"]))
+        self.assertEqual(status, 1)
+        self.assertEqual([(word, code, attempts, error) for word, code, _, attempts, _, error in outcomes], [
+            ("ok", "200", 3, None), ("ok", "200", 2, None), ("ok", "200", 2, None), ("ok", "200", 2, None),
+            ("FAIL", "404", 1, None), ("FAIL", "-", 3, "status 502")])
+        self.assertEqual(server.count("/never"), 3)
+        self.assertLess(took, 20)
+
+    def test_nobody_listens(self):
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            port = closed.getsockname()[1]
+            _, outcomes, _, _ = fetch("--retries", 0, f"http://127.0.0.1:{port}/")
+        self.assertEqual(outcomes[0][5], f"connect to 127.0.0.1:{port}: Connection refused")
+
+    def test_names_are_looked_up(self):
+        server = self.serve({"/": with_length(b"hello")})
+        status, outcomes, _, _ = fetch("--retries", 0, f"http://localhost:{server.port}/", "http://no.such.name.invalid/")
+        self.assertEqual(status, 1)
+        self.assertEqual(outcomes[0][:2], ("ok", "200"))
+        self.assertRegex(outcomes[1][5], "no.such.name.invalid")
+        host = next(request for _, request in server.asked).split(b"\r\n")[1]
+        self.assertEqual(host, b"Host: localhost:%d" % server.port)
+
+    def test_there_is_ipv6(self):
+        try:
+            server = self.serve({"/": with_length(b"six")}, family=socket.AF_INET6)
+        except OSError:
+            self.skipTest("no IPv6 here")
+        status, outcomes, _, _ = fetch(f"http://[::1]:{server.port}/")
+        self.assertEqual((status, outcomes[0][1]), (0, "200"))
+        self.assertIn(b"Host: [::1]:%d\r\n" % server.port, server.asked[0][1])
+
+    def test_time_is_limited_for_everything(self):
+        status, outcomes, _, took = fetch("--serve-demo", "--total-timeout", 0.5, "/delay/0", "/hang", "/delay/1")
+        self.assertEqual(status, 1)
+        self.assertEqual([(word, error) for word, *_, error in outcomes],
+                         [("ok", None), ("FAIL", "not finished in time"), ("ok", None)])
+        self.assertLess(took, 10)
+
+    def test_an_interrupt_ends_it_with_what_is_known(self):
+        process = subprocess.Popen([PROGRAM, "--serve-demo", "/delay/0", "/hang", "/hang"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        first = process.stdout.readline().decode()
+        self.assertRegex(first, r"^ok +200")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=DEADLINE)
+        self.assertEqual((process.returncode, err), (1, b""))
+        self.assertEqual(out.count(b"interrupted"), 2)
+
+    def test_wrong_urls_are_failures_of_their_own(self):
+        status, outcomes, _, _ = fetch("ftp://example.org/", "example.org", "http://", "http://example.org:0/",
+                                       "http://example.org:99999/", "http://exa\x01mple.org/")
+        self.assertEqual(status, 1)
+        self.assertEqual([word for word, *_ in outcomes], ["FAIL"] * 6)
+        self.assertEqual(outcomes[0][5], "only http is spoken here: ftp://example.org/")
+        self.assertEqual(outcomes[1][5], "not an absolute URL: example.org")
+
+    def test_wrong_arguments_are_answered_with_how_it_is_used(self):
+        for arguments in [[], ["-n"], ["-n", "0", "x"], ["-n", "x", "x"], ["--timeout", "-1", "x"], ["--retries", "1.5", "x"],
+                          ["--unknown", "x"], ["--limit", "", "x"]]:
+            done = subprocess.run([PROGRAM, *arguments], capture_output=True, timeout=DEADLINE)
+            self.assertEqual((done.returncode, done.stdout), (2, b""), arguments)
+            self.assertIn(b"usage: fetch", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0]], verbosity=2)
