@@ -99,13 +99,24 @@
 #include <weir/sink/last.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/sink/send.hpp>
+#include <weir/sink/serve.hpp>
 #include <weir/sink/to.hpp>
 #include <weir/sink/write.hpp>
 
+#include <weir/sync/broadcast.hpp>
 #include <weir/sync/channel.hpp>
 #include <weir/sync/closed.hpp>
+#include <weir/sync/condition.hpp>
+#include <weir/sync/event.hpp>
+#include <weir/sync/latch.hpp>
 #include <weir/sync/line.hpp>
+#include <weir/sync/mutex.hpp>
+#include <weir/sync/oneshot.hpp>
+#include <weir/sync/permits.hpp>
+#include <weir/sync/semaphore.hpp>
+#include <weir/sync/sending.hpp>
 #include <weir/sync/shared.hpp>
+#include <weir/sync/state.hpp>
 
 #include <weir/scope/async_finally.hpp>
 #include <weir/scope/deadline.hpp>
@@ -147,6 +158,7 @@
 #include <weir/io/error.hpp>
 #include <weir/io/file.hpp>
 #include <weir/io/process.hpp>
+#include <weir/io/resolve.hpp>
 #include <weir/io/socket_options.hpp>
 #include <weir/io/tcp.hpp>
 #include <weir/io/transfer.hpp>
