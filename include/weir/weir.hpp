@@ -139,6 +139,7 @@
 #include <weir/executor/moving_deadline.hpp>
 #include <weir/executor/offload.hpp>
 #include <weir/executor/process_system.hpp>
+#include <weir/executor/random_bits.hpp>
 #include <weir/executor/runtime.hpp>
 #include <weir/executor/schedule.hpp>
 #include <weir/executor/sleep.hpp>

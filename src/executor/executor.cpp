@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <random>
 #include <utility>
 
 namespace weir {
@@ -23,6 +24,11 @@ void ignore_sigpipe() noexcept {
 
 } // namespace
 
+std::uint64_t backend::random_seed() {
+    std::random_device device;
+    return std::uint64_t{device()} << 32 | device();
+}
+
 executor* executor::current() noexcept { return running; }
 
 executor::session::session(executor& ex) : ex_{ex} {
@@ -41,7 +47,10 @@ executor::session::~session() {
 executor::executor(backend_kind kind) : executor{make_backend(kind)} {}
 
 executor::executor(std::unique_ptr<weir::backend> io)
-    : backend_{std::move(io)}, now_{backend_->now()}, inbox_{std::make_shared<detail::inbox>(*backend_)} {
+    : backend_{std::move(io)},
+      now_{backend_->now()},
+      random_{backend_->random_seed()},
+      inbox_{std::make_shared<detail::inbox>(*backend_)} {
     ignore_sigpipe();
 }
 

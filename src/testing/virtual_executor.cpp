@@ -12,6 +12,7 @@ class virtual_backend final : public backend {
 public:
     std::string_view name() const noexcept override { return "virtual"; }
     time_point now() noexcept override { return now_; }
+    std::uint64_t random_seed() override { return 1; }
 
     void start(io_operation& operation) override { operation.complete(-ENOSYS); }
     void cancel(io_operation&) noexcept override {}

@@ -12,6 +12,18 @@ namespace weir {
 class executor;
 class waker;
 
+/// Decides which of the wakers that are ready runs next: a simulation, where any order is right and all are to be tried.
+class wake_order {
+public:
+    /// How many wakers run in this turn, at most.
+    virtual std::size_t turn_length(std::size_t most) noexcept = 0;
+    /// How many wakers go to the end of the queue before the next one runs.
+    virtual std::size_t pass_over() noexcept = 0;
+
+protected:
+    ~wake_order() = default;
+};
+
 /// The wakers that are to run, in order. One per executor; confined to its thread.
 class run_queue {
 public:
@@ -25,13 +37,18 @@ public:
     /// Runs at most `most` wakers, in the order in which they were woken, then lets the deferred ones in.
     /// Returns how many ran.
     inline std::size_t run(std::size_t most) noexcept;
+    /// From now on in another order; it outlives the last `run`.
+    void reorder(wake_order& order) noexcept { order_ = &order; }
 
 private:
     friend class waker;
 
+    inline std::size_t run_reordered(std::size_t most) noexcept;
+
     executor& owner_;
     detail::intrusive_list<waker> ready_;
     detail::intrusive_list<waker> deferred_;
+    wake_order* order_ = nullptr;
     std::uint32_t group_ = 0;
 };
 
@@ -149,8 +166,24 @@ inline waker::~waker() {
 }
 
 inline std::size_t run_queue::run(std::size_t most) noexcept {
+    if (order_ != nullptr) [[unlikely]]
+        return run_reordered(most);
     std::size_t ran = 0;
     for (; ran != most && !ready_.empty(); ++ran) {
+        waker& next = ready_.pop_front();
+        group_ = next.group_;
+        next.run_(next);
+    }
+    group_ = 0;
+    ready_.take(deferred_);
+    return ran;
+}
+
+inline std::size_t run_queue::run_reordered(std::size_t most) noexcept {
+    most = order_->turn_length(most);
+    std::size_t ran = 0;
+    for (; ran != most && !ready_.empty(); ++ran) {
+        for (std::size_t n = order_->pass_over(); n != 0; --n) ready_.push_back(ready_.pop_front());
         waker& next = ready_.pop_front();
         group_ = next.group_;
         next.run_(next);

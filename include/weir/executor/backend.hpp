@@ -141,6 +141,8 @@ public:
 
     virtual std::string_view name() const noexcept = 0;
     virtual time_point now() noexcept = 0;
+    /// What the executor's random numbers begin with.
+    virtual std::uint64_t random_seed();
 
     /// Begins an operation; it is completed inside `wait`, or at once inside `start`.
     virtual void start(io_operation& operation) = 0;

@@ -17,6 +17,7 @@
 #include <weir/executor/backend.hpp>
 #include <weir/executor/cleanup.hpp>
 #include <weir/executor/inbox.hpp>
+#include <weir/executor/random_bits.hpp>
 #include <weir/executor/timer.hpp>
 #include <weir/executor/timer_wheel.hpp>
 #include <weir/task.hpp>
@@ -163,6 +164,9 @@ public:
     /// The moment d from now; time_point::max() when that is beyond it.
     time_point after(duration d) const noexcept { return d > time_point::max() - now_ ? time_point::max() : now_ + d; }
 
+    /// For choices that are left to chance. Seeded by the machine; by the seed of a simulation in one.
+    random_bits& random() noexcept { return random_; }
+
     run_queue& queue() noexcept { return queue_; }
     /// For other threads, which may keep it for longer than the executor lives.
     const std::shared_ptr<detail::inbox>& inbox() const noexcept { return inbox_; }
@@ -214,6 +218,7 @@ private:
     detail::cleanups cleanups_;
     detail::group_table groups_;
     statistics stats_;
+    random_bits random_;
     error_handler error_handler_;
 
     const std::shared_ptr<detail::inbox> inbox_;

@@ -97,7 +97,7 @@ private:
     void fail_or_wait(std::exception_ptr error, context& cx) {
         begin_row(cx);
         if (row_ends_ <= cx.ex.now() || !backoff_.again(error)) std::rethrow_exception(std::move(error));
-        const time_point next = cx.ex.after(backoff_.wait());
+        const time_point next = cx.ex.after(backoff_.wait(cx.ex));
         // An attempt at that time would have no time left.
         if (next >= std::min(row_ends_, cx.deadline)) std::rethrow_exception(std::move(error));
         wait_.arm(cx.ex, next);

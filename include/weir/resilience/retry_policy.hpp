@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/executor/backend.hpp>
+#include <weir/executor/executor.hpp>
 
 namespace weir {
 
@@ -38,12 +38,8 @@ public:
         }
     }
 
-    /// The next one. Without a generator: of one that this thread has, differently seeded in each process.
-    double operator()() {
-        if (draw_) return draw_();
-        static thread_local std::mt19937_64 generator{std::random_device{}()};
-        return from_bits(generator);
-    }
+    /// The next one. Without a generator: of the executor's.
+    double operator()(executor& ex) { return draw_ ? draw_() : from_bits(ex.random()); }
 
 private:
     template <class G>
@@ -109,11 +105,11 @@ public:
     }
 
     /// How long to wait before that.
-    duration wait() {
+    duration wait(executor& ex) {
         const duration longest = wait_;
         wait_ = scaled(longest, policy_.factor, policy_.max_delay);
         if (policy_.jitter == jitter::none) return longest;
-        return scaled(longest, policy_.random(), longest);
+        return scaled(longest, policy_.random(ex), longest);
     }
 
     void succeeded() noexcept {
