@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -84,13 +85,21 @@ task<std::vector<endpoint>> resolve(std::string host, std::uint16_t port) {
     co_return std::move(a.found);
 }
 
-task<tcp_stream> tcp_connect(std::string host, std::uint16_t port, connect_options options) {
-    const std::vector<endpoint> found = co_await resolve(std::move(host), port);
-    const std::vector<endpoint> addresses = interleaved(found);
+task<tcp_stream> tcp_connect(std::vector<endpoint> addresses, connect_options options) {
+    if (addresses.empty()) throw std::invalid_argument{"weir::tcp_connect(addresses): there are none"};
+    if (options.attempt_delay < duration::zero() || options.address_timeout <= duration::zero()) {
+        throw std::invalid_argument{
+            "weir::tcp_connect(host, port): attempt_delay must not be negative, address_timeout must be more than 0"};
+    }
     auto next = [&, i = std::size_t{0}]() mutable {
         return with_timeout(options.address_timeout, tcp_connect(addresses[i++], options.socket));
     };
     co_return co_await hedge(std::move(next), options.attempt_delay, {.max = addresses.size()});
+}
+
+task<tcp_stream> tcp_connect(std::string host, std::uint16_t port, connect_options options) {
+    const std::vector<endpoint> found = co_await resolve(std::move(host), port);
+    co_return co_await tcp_connect(interleaved(found), options);
 }
 
 } // namespace weir

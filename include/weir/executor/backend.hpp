@@ -180,7 +180,8 @@ public:
     void close(int fd) noexcept { closer()->close(fd); }
 };
 
-/// Which backend an executor is to use.
+/// Which backend an executor is to use. With WEIR_DEBUG=1 in the environment the automatic choice says on stderr why it is
+/// not io_uring.
 enum class backend_kind : std::uint8_t {
     automatic, ///< WEIR_BACKEND if it is set (uring, epoll), else io_uring where the kernel allows it, else epoll
     uring,

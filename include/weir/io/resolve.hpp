@@ -52,4 +52,8 @@ struct connect_options {
 ///         timed_out
 task<tcp_stream> tcp_connect(std::string host, std::uint16_t port, connect_options options = {});
 
+/// The same for addresses that are known, in the order in which they are given.
+/// @throws std::invalid_argument when there are none, or an option makes no sense
+task<tcp_stream> tcp_connect(std::vector<endpoint> addresses, connect_options options = {});
+
 } // namespace weir

@@ -1,0 +1,175 @@
+#include <weir/io/resolve.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <netdb.h>
+
+#include <weir/core/timed_out.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/scope/with_timeout.hpp>
+#include <weir/source/accept.hpp>
+
+#include "raw_io.hpp"
+
+using namespace std::chrono_literals;
+
+namespace {
+
+weir::endpoint refused_address(weir::executor& ex) {
+    // Nobody listens there any more.
+    return ex.run(weir::listen({"127.0.0.1", 0})).local_endpoint();
+}
+
+/// An address that says nothing: its backlog is full, so that the kernel drops what asks to connect.
+class black_hole {
+public:
+    explicit black_hole(weir::executor& ex) : listener_{ex.run(weir::listen({"127.0.0.1", 0}, {.backlog = 0}))} {
+        for (;;) {
+            auto attempt = ex.spawn(weir::with_timeout(50ms, weir::tcp_connect(listener_.local_endpoint())));
+            try {
+                filling_.push_back(ex.run(std::move(attempt)));
+            } catch (const weir::timed_out&) {
+                return;
+            }
+        }
+    }
+
+    const weir::endpoint& address() const { return listener_.local_endpoint(); }
+
+private:
+    weir::tcp_listener listener_;
+    std::vector<weir::tcp_stream> filling_;
+};
+
+} // namespace
+
+TEST_SUITE("threads/resolve") {
+    TEST_CASE("a numeric address is its own answer, at once") {
+        weir::executor ex;
+        auto four = ex.spawn(weir::resolve("127.0.0.1", 80));
+        auto six = ex.spawn(weir::resolve("::1", 443));
+        ex.turn(ex.now());
+        REQUIRE(four.finished());
+        REQUIRE(six.finished());
+        CHECK(ex.run(std::move(four)) == std::vector<weir::endpoint>{{"127.0.0.1", 80}});
+        CHECK(ex.run(std::move(six)) == std::vector<weir::endpoint>{{"::1", 443}});
+    }
+
+    TEST_CASE("a name is looked up while the loop goes on") {
+        weir::executor ex;
+        auto looking = ex.spawn(weir::resolve("localhost", 8080));
+        ex.turn(ex.now());
+        const auto found = ex.run(std::move(looking));
+        REQUIRE_FALSE(found.empty());
+        for (const weir::endpoint& e : found) {
+            CHECK((e == weir::endpoint{"127.0.0.1", 8080} || e == weir::endpoint{"::1", 8080}));
+        }
+    }
+
+    TEST_CASE("a name that nobody knows is an error that names it") {
+        weir::executor ex;
+        try {
+            // RFC 6761: a name below invalid. exists nowhere.
+            ex.run(weir::resolve("no.such.host.invalid", 80));
+            FAIL("it was found");
+        } catch (const weir::resolve_error& e) {
+            const bool temporary = e.code() == EAI_AGAIN; // as where there is no name server
+            CHECK(std::string{e.what()} == "resolve no.such.host.invalid: " + std::string{::gai_strerror(e.code())});
+            CHECK(e.temporary() == temporary);
+        }
+        CHECK_THROWS_AS(ex.run(weir::tcp_connect("no.such.host.invalid", 80)), weir::resolve_error);
+        CHECK_THROWS_AS(ex.run(weir::resolve("", 80)), weir::resolve_error);
+    }
+
+    TEST_CASE("a look-up may be dropped while it runs") {
+        weir::executor ex;
+        for (int i = 0; i != 20; ++i) {
+            std::optional looking{ex.spawn(weir::resolve("localhost", 80))};
+            std::optional connecting{ex.spawn(weir::tcp_connect("localhost", 1))};
+            for (int turns = i % 4; turns != 0; --turns) ex.turn(ex.now());
+        }
+        // What its thread still delivers finds nobody.
+        CHECK_FALSE(ex.run(weir::resolve("localhost", 80)).empty());
+    }
+
+    TEST_CASE("a look-up may outlive its executor") {
+        weir::executor ex;
+        auto looking = ex.spawn(weir::resolve("localhost", 80));
+        ex.turn(ex.now());
+        std::move(looking).detach();
+    }
+
+    TEST_CASE("a connection by name") {
+        weir::executor ex;
+        auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
+        // Where localhost is ::1 first, that one refuses.
+        auto client = ex.run(weir::tcp_connect("localhost", listener.local_endpoint().port()));
+        CHECK(client.remote_endpoint() == listener.local_endpoint());
+        auto server = ex.run(listener.accept());
+        ex.run(client.write("hello"));
+        std::string text(5, ' ');
+        CHECK(ex.run(server.read(text)) == 5);
+    }
+
+    TEST_CASE("after an address that refuses, the next is tried at once") {
+        weir::executor ex;
+        auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
+        const auto refused = refused_address(ex);
+        auto client = ex.run(weir::tcp_connect(std::vector{refused, refused, listener.local_endpoint()},
+                                               {.attempt_delay = weir::duration::max()}));
+        CHECK(client.remote_endpoint() == listener.local_endpoint());
+    }
+
+    TEST_CASE("beside an address that says nothing the next is tried after a while, and wins") {
+        weir::executor ex;
+        auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
+        const black_hole hole{ex};
+        const std::size_t before = support::open_descriptors();
+        {
+            auto client = ex.run(weir::tcp_connect(std::vector{hole.address(), listener.local_endpoint()},
+                                                   {.attempt_delay = 5ms, .address_timeout = std::chrono::hours{1}}));
+            CHECK(client.remote_endpoint() == listener.local_endpoint());
+            // The other attempt is gone.
+            CHECK(ex.io().in_flight() == 0);
+            CHECK(support::open_descriptors() == before + 1);
+        }
+    }
+
+    TEST_CASE("each address has its own time limit") {
+        weir::executor ex;
+        auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
+        const black_hole hole{ex};
+        auto client = ex.run(weir::tcp_connect(std::vector{hole.address(), hole.address(), listener.local_endpoint()},
+                                               {.attempt_delay = weir::duration::max(), .address_timeout = 10ms}));
+        CHECK(client.remote_endpoint() == listener.local_endpoint());
+        CHECK_THROWS_AS(
+            ex.run(weir::tcp_connect(std::vector{refused_address(ex), hole.address()}, {.address_timeout = 10ms})),
+            weir::timed_out);
+        CHECK(ex.io().in_flight() == 0);
+    }
+
+    TEST_CASE("when no address takes it the error is that of the last to fail") {
+        weir::executor ex;
+        const auto one = refused_address(ex);
+        const auto other = refused_address(ex);
+        CHECK(support::system_error_of([&] { return ex.run(weir::tcp_connect(std::vector{one, other})); }) ==
+              "connect to " + other.to_string() + ": Connection refused");
+    }
+
+    TEST_CASE("arguments that make no sense are errors") {
+        weir::executor ex;
+        CHECK_THROWS_AS(ex.run(weir::tcp_connect(std::vector<weir::endpoint>{})), std::invalid_argument);
+        CHECK_THROWS_AS(ex.run(weir::tcp_connect("127.0.0.1", 1, {.attempt_delay = -1ms})), std::invalid_argument);
+        CHECK_THROWS_AS(ex.run(weir::tcp_connect("127.0.0.1", 1, {.address_timeout = 0ms})), std::invalid_argument);
+    }
+}
