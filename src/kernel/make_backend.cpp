@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -30,6 +31,13 @@ backend_kind demanded_by_environment() {
     throw std::invalid_argument{"WEIR_BACKEND is neither uring nor epoll: " + std::string{name}};
 }
 
+/// For whoever wonders why it is not as fast as elsewhere.
+void tell_of_fallback(const std::system_error& why) {
+    const char* wanted = std::getenv("WEIR_DEBUG");
+    if (wanted == nullptr || *wanted == '\0' || std::string_view{wanted} == "0") return;
+    std::fprintf(stderr, "weir: debug: epoll instead of io_uring: %s\n", why.what());
+}
+
 std::unique_ptr<backend> best_backend() {
     try {
         return kernel::make_uring_backend();
@@ -39,6 +47,7 @@ std::unique_ptr<backend> best_backend() {
         case ENOSYS: // a kernel without it, or a library without it
         case EINVAL: // a kernel that is too old
         case ENOMEM: // a limit on locked memory
+            tell_of_fallback(e);
             return kernel::make_epoll_backend();
         default:
             throw;

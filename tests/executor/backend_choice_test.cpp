@@ -8,11 +8,15 @@
 #include <string>
 #include <system_error>
 
+#include <weir/executor/executor.hpp>
+#include <weir/io/file.hpp>
+
 #include <doctest/doctest.h>
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -99,6 +103,48 @@ TEST_SUITE("executor/backend_choice") {
                       return std::string{weir::make_backend(weir::backend_kind::automatic)->name()};
                   }) == "epoll");
         }
+    }
+
+    TEST_CASE("why the automatic choice is epoll is said on stderr, for who debugs") {
+        const auto said = [](const char* debug) {
+            return in_child([debug] {
+                std::FILE* const file = std::tmpfile();
+                ::dup2(::fileno(file), 2);
+                refuse_io_uring(EPERM);
+                ::unsetenv("WEIR_BACKEND");
+                ::unsetenv("WEIR_DEBUG");
+                if (debug != nullptr) ::setenv("WEIR_DEBUG", debug, 1);
+                weir::make_backend(weir::backend_kind::automatic);
+                std::string text(500, ' ');
+                std::rewind(file);
+                text.resize(std::fread(text.data(), 1, text.size(), file));
+                return text;
+            });
+        };
+        const std::string why = said("1");
+        CHECK(((why == "weir: debug: epoll instead of io_uring: weir: io_uring_setup: Operation not permitted\n") ||
+               (why.find("built without") != std::string::npos)));
+        CHECK(said(nullptr) == "");
+        CHECK(said("0") == "");
+    }
+
+    TEST_CASE("with no memory that may be locked there is one that works") {
+        CHECK(in_child([] {
+                  const rlimit none{0, 0};
+                  ::setrlimit(RLIMIT_MEMLOCK, &none);
+                  if (::getuid() == 0 && ::setuid(65534) != 0) return std::string{"cannot become another user"};
+                  ::unsetenv("WEIR_BACKEND");
+                  weir::executor ex;
+                  int read_end = -1;
+                  int write_end = -1;
+                  if (ex.io().open_pipe(read_end, write_end) < 0) return std::string{"no pipe"};
+                  weir::file reader{weir::detail::descriptor{read_end, ex.io().closer()}, "reader"};
+                  weir::file writer{weir::detail::descriptor{write_end, ex.io().closer()}, "writer"};
+                  ex.run(writer.write("hello"));
+                  std::string text(5, ' ');
+                  ex.run(reader.read(text));
+                  return text;
+              }) == "hello");
     }
 
     TEST_CASE("where io_uring is refused a demand for it fails and says why") {
