@@ -21,9 +21,9 @@ struct process_options {
     stdio in = stdio::inherit;
     stdio out = stdio::inherit;
     stdio err = stdio::inherit;
-    std::string directory;                ///< where it begins; empty: in that of this process
-    std::vector<std::string> environment; ///< beside that of this process: `NAME=value` sets, `NAME` removes
-    bool inherit_environment = true;      ///< false: `environment` is all that there is
+    std::string directory = {};                ///< where it begins; empty: in that of this process
+    std::vector<std::string> environment = {}; ///< beside that of this process: `NAME=value` sets, `NAME` removes
+    bool inherit_environment = true;           ///< false: `environment` is all that there is
 };
 
 class child_process;

@@ -17,8 +17,9 @@ class backend;
 /// What the kernel refuses is std::system_error, `set receive_buffer = 8388608 on 10.0.0.1:80: No buffer space available`;
 /// that is also what it says when it would give less than was asked for (net.core.rmem_max, net.core.wmem_max).
 struct tcp_options {
-    bool no_delay = true;  ///< small writes go out at once
-    duration keep_alive{}; ///< silence after which the peer is asked whether it is there; whole seconds; 0: never
+    bool no_delay = true; ///< small writes go out at once
+    duration
+        keep_alive{}; ///< silence after which the peer is asked whether it is there; rounded up to seconds; 0: never
     duration keep_alive_interval{}; ///< between questions; 0: the system's
     int keep_alive_probes = 0; ///< questions without an answer after which reads fail with ETIMEDOUT; 0: the system's
     std::size_t receive_buffer = 0; ///< bytes; 0: as the kernel finds best, which is most often more

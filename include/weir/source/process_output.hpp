@@ -30,12 +30,12 @@ private:
 };
 
 struct process_output_options {
-    stdio in = stdio::null;               ///< not a pipe
-    stdio err = stdio::pipe;              ///< pipe: its end is kept for the error; output: it comes out with the output
-    std::string directory;                ///< as of process_options
-    std::vector<std::string> environment; ///< the same
-    bool inherit_environment = true;      ///< the same
-    std::size_t block = 64 * 1024;        ///< what one read asks for
+    stdio in = stdio::null;     ///< not a pipe
+    stdio err = stdio::pipe;    ///< pipe: its end is kept for the error; output: it comes out with the output
+    std::string directory = {}; ///< as of process_options
+    std::vector<std::string> environment = {}; ///< the same
+    bool inherit_environment = true;           ///< the same
+    std::size_t block = 64 * 1024;             ///< what one read asks for
 };
 
 /// What a program writes.
