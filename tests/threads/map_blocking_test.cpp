@@ -68,7 +68,7 @@ TEST_SUITE("threads/map_blocking") {
                                      return i;
                                  }));
         CHECK(got.size() == 50);
-        CHECK(got.back() == 0);
+        CHECK((got[48] == 0 || got[49] == 0)); // when the last one has begun
     }
 
     TEST_CASE("never more than n calls are under way") {

@@ -262,11 +262,13 @@ TEST_SUITE("threads/publish_on") {
 
     TEST_CASE("items may be move-only, and those that nobody takes are destroyed") {
         weir::runtime rt{1};
-        weir::executor ex;
         support::witness w;
-        CHECK(ex.run(weir::iota(0, 100) | weir::map([&](int) { return w.make(); }) | publish_on(rt[0], 16) |
-                     weir::take(30) | weir::count()) == 30);
-        while (w.alive() != 0) w.wait(); // what is left in the queue goes with its last end
+        {
+            weir::executor ex;
+            CHECK(ex.run(weir::iota(0, 100) | weir::map([&](int) { return w.make(); }) | publish_on(rt[0], 16) |
+                         weir::take(30) | weir::count()) == 30);
+        }
+        while (w.alive() != 0) w.wait(); // what is left in the queue goes with the last that knows it
     }
 
     TEST_CASE("the other executor may be this one") {

@@ -3,16 +3,20 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include <weir/core/context.hpp>
 #include <weir/core/liveness.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/core/time.hpp>
 #include <weir/executor/doorbell.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/inbox.hpp>
@@ -20,34 +24,35 @@
 namespace weir::detail {
 
 /// How often in a row one side of a crossing looks again, a turn of its executor at a time, before it sleeps. To be
-/// woken costs both threads much more than a turn, but nothing is gained by looking in vain: so it looks the less, the
-/// less it finds.
+/// woken costs both threads much more than a turn. So it looks as long as a sleep would take, as long as what it waits for
+/// uses to come within that time; where it comes later nothing is gained by looking.
 class patience {
 public:
-    /// It has found what it waited for.
-    void rewarded() noexcept {
-        if (looked_ == 0) return;
-        if (looked_ <= most_ && most_ < limit) most_ *= 2;
-        looked_ = 0;
-    }
-    /// Whether to look again.
-    bool look_again() noexcept {
-        if (looked_ < most_) {
-            ++looked_;
-            return true;
-        }
+    /// Whether to look again; if not, it sleeps.
+    bool look_again(time_point now) noexcept {
         if (looked_ == most_) {
-            ++looked_;
-            if (most_ > 1) most_ /= 2;
+            slept_at_ = now;
+            return false;
         }
-        return false;
+        ++looked_;
+        if (looked_ > first_looks) std::this_thread::yield(); // to whom it waits for, where they share a processor
+        return true;
+    }
+    /// It has found what it waited for.
+    void rewarded(time_point now) noexcept {
+        if (looked_ == 0) return;
+        if (looked_ == most_) most_ = now - slept_at_ < short_sleep ? limit : std::max(most_ / 2, 1U);
+        looked_ = 0;
     }
 
 private:
-    static constexpr unsigned limit = 256;
+    static constexpr unsigned first_looks = 8; // in the time in which whoever runs already would answer
+    static constexpr unsigned limit = 64;
+    static constexpr duration short_sleep = std::chrono::microseconds{50};
 
     unsigned most_ = limit;
     unsigned looked_ = 0;
+    time_point slept_at_{};
 };
 
 enum class demand {
@@ -74,6 +79,8 @@ public:
           block_{std::allocator<T>{}.allocate(mask_ + 1)},
           asked_{asks == demand::ahead ? n : 0} {
         sender_.allowed = receiver_.asked = asked_.load(std::memory_order_relaxed); // nobody else has it yet
+        if (asks == demand::ahead) receiver_.ask_at = refill_;
+        sender_.flush_at = batch_;
     }
 
     // For the receiver.
@@ -82,29 +89,21 @@ public:
     void bind_receiver(context& cx) noexcept { receiver_bell_.bind(cx.ex.inbox()); }
 
     poll<T> receive(context& cx) {
-        for (;;) {
-            if (receiver_.taken != receiver_.known) [[likely]]
-                return take();
-            if (find_items()) continue;
-            if (closed_.load(std::memory_order_acquire)) { // pairs with close()
-                if (find_items()) continue;
-                if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
-                return done;
-            }
-            if (asks_ == demand::on_demand && receiver_.asked == receiver_.taken) ask(receiver_.taken + 1);
-            if (receiver_.patience.look_again()) return cx.yield();
-            receiver_bell_.wait(cx);
-            // All seq_cst, here and in flush() and close(): either this sees what is new, or they that it sleeps.
-            receiver_sleeps_.store(true);
-            if (published_.load() == receiver_.taken && !closed_.load()) return pending;
-            receiver_sleeps_.store(false);
+        if (receiver_.taken == receiver_.known) [[unlikely]] {
+            if (const poll<unit> found = look_for_items(cx); !found.is_item()) return found.template no_item<T>();
         }
+        T* const from = place(receiver_.taken);
+        poll<T> item{std::move(*from)};
+        std::destroy_at(from);
+        if (++receiver_.taken == receiver_.ask_at) [[unlikely]]
+            ask(receiver_.taken + room_);
+        return item;
     }
 
     /// The receiver goes away.
     void cancel() noexcept {
         receiver_bell_.leave();
-        cancelled_.store(true, std::memory_order_release); // pairs with the ring
+        receiver_is_.store(receiver::gone);
         if (sender_bell_.bound()) sender_bell_.ring();
         release();
     }
@@ -114,7 +113,7 @@ public:
     /// The sender will be on the executor with that inbox. Before another thread has the queue.
     void bind_sender(std::shared_ptr<inbox> to) noexcept { sender_bell_.bind(std::move(to)); }
 
-    bool cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
+    bool cancelled() const noexcept { return receiver_is_.load(std::memory_order_relaxed) == receiver::gone; }
     /// Wakes the context's waker when the receiver goes away, or gives room to a sender that waits for it.
     void watch(context& cx) noexcept { sender_bell_.wait(cx); }
 
@@ -128,12 +127,15 @@ public:
     void send(T&& item) {
         std::construct_at(place(sender_.sent), std::move(item));
         ++sender_.sent;
-        if (sender_.sent - sender_.published >= batch_ || receiver_sleeps_.load(std::memory_order_relaxed)) flush();
+        if (sender_.sent == sender_.flush_at || receiver_is_.load(std::memory_order_relaxed) != receiver::awake)
+            [[unlikely]]
+            flush();
     }
 
-    void flush() noexcept {
+    [[gnu::noinline]] void flush() noexcept { // so that send is inlined
         if (sender_.sent == sender_.published) return;
         sender_.published = sender_.sent;
+        sender_.flush_at = sender_.sent + batch_;
         published_.store(sender_.sent);
         wake_receiver();
     }
@@ -149,6 +151,8 @@ public:
     }
 
 private:
+    enum class receiver : std::uint8_t { awake, asleep, gone };
+
     ~hop() override {
         for (; receiver_.taken != sender_.sent; ++receiver_.taken) std::destroy_at(place(receiver_.taken));
         std::allocator<T>{}.deallocate(block_, mask_ + 1);
@@ -156,25 +160,34 @@ private:
 
     T* place(std::size_t number) noexcept { return block_ + (number & mask_); }
 
-    poll<T> take() {
-        T* const from = place(receiver_.taken);
-        poll<T> item{std::move(*from)};
-        std::destroy_at(from);
-        ++receiver_.taken;
-        if (asks_ == demand::ahead && receiver_.taken + room_ - receiver_.asked >= refill_)
-            ask(receiver_.taken + room_);
-        return item;
+    [[gnu::noinline]] poll<unit> look_for_items(context& cx) {
+        for (;;) {
+            if (find_items(cx)) return unit{};
+            if (closed_.load(std::memory_order_acquire)) { // pairs with close()
+                if (find_items(cx)) return unit{};
+                if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
+                return done;
+            }
+            if (asks_ == demand::on_demand && receiver_.asked == receiver_.taken) ask(receiver_.taken + 1);
+            if (receiver_.patience.look_again(cx.ex.now())) return cx.yield();
+            receiver_bell_.wait(cx);
+            // All seq_cst, here and in flush() and close(): either this sees what is new, or they that it sleeps.
+            receiver_is_.store(receiver::asleep);
+            if (published_.load() == receiver_.taken && !closed_.load()) return pending;
+            receiver_is_.store(receiver::awake);
+        }
     }
 
-    bool find_items() noexcept {
+    bool find_items(context& cx) noexcept {
         receiver_.known = published_.load(std::memory_order_acquire); // pairs with flush()
         if (receiver_.known == receiver_.taken) return false;
-        receiver_.patience.rewarded();
+        receiver_.patience.rewarded(cx.ex.now());
         return true;
     }
 
     void ask(std::size_t up_to) noexcept {
         receiver_.asked = up_to;
+        if (asks_ == demand::ahead) receiver_.ask_at = receiver_.taken + refill_;
         asked_.store(up_to); // both seq_cst, as in find_room()
         if (sender_sleeps_.load() && sender_sleeps_.exchange(false)) sender_bell_.ring();
     }
@@ -184,13 +197,13 @@ private:
         return sender_.sent != sender_.allowed;
     }
 
-    bool find_room(context& cx) noexcept {
+    [[gnu::noinline]] bool find_room(context& cx) noexcept {
         if (look_for_room()) {
-            sender_.patience.rewarded();
+            sender_.patience.rewarded(cx.ex.now());
             return true;
         }
         flush();
-        if (sender_.patience.look_again()) {
+        if (sender_.patience.look_again(cx.ex.now())) {
             static_cast<void>(cx.yield());
             return false;
         }
@@ -201,13 +214,17 @@ private:
     }
 
     void wake_receiver() noexcept {
-        if (receiver_sleeps_.load() && receiver_sleeps_.exchange(false)) receiver_bell_.ring();
+        receiver expected = receiver::asleep;
+        if (receiver_is_.load() == expected && receiver_is_.compare_exchange_strong(expected, receiver::awake)) {
+            receiver_bell_.ring();
+        }
     }
 
     // Numbers of items since the beginning.
     struct sending_end {
         std::size_t sent = 0;
         std::size_t published = 0;
+        std::size_t flush_at = 0;
         std::size_t allowed = 0; // as it was last looked up
         detail::patience patience;
     };
@@ -215,6 +232,7 @@ private:
         std::size_t taken = 0;
         std::size_t known = 0; // as it was last looked up
         std::size_t asked = 0;
+        std::size_t ask_at = 0; // never, where it asks for one at a time: then it has asked before
         detail::patience patience;
     };
 
@@ -238,9 +256,8 @@ private:
     alignas(line) receiving_end receiver_;
     alignas(line) std::atomic<std::size_t> asked_;
     // Written seldom, and read for each item.
-    alignas(line) std::atomic<bool> receiver_sleeps_ = false;
+    alignas(line) std::atomic<receiver> receiver_is_ = receiver::awake;
     std::atomic<bool> sender_sleeps_ = false;
-    std::atomic<bool> cancelled_ = false;
 };
 
 /// The items that come out of a hop.

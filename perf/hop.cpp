@@ -1,0 +1,104 @@
+// What does an item cost on its way from one thread's executor to another's?
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include <weir/executor/runtime.hpp>
+#include <weir/operators/publish_on.hpp>
+#include <weir/operators/subscribe_on.hpp>
+#include <weir/sink/fold.hpp>
+#include <weir/source/iota.hpp>
+
+#include "support/bench.hpp"
+
+namespace {
+
+using std::int64_t;
+
+constexpr auto add = [](int64_t sum, int64_t x) { return sum + x; };
+
+/// As little as one thread can do to give numbers to another: a ring and two counters, both sides looking all the time,
+/// and each remembering how far the other was.
+template <std::size_t Room>
+class ring {
+public:
+    void push(int64_t x) {
+        while (sent_ - known_taken_ == Room) {
+            known_taken_ = taken_.load(std::memory_order_acquire);
+            if (sent_ - known_taken_ == Room) std::this_thread::yield();
+        }
+        items_[sent_ % Room] = x;
+        published_.store(++sent_, std::memory_order_release);
+    }
+    int64_t pop() {
+        while (received_ == known_published_) {
+            known_published_ = published_.load(std::memory_order_acquire);
+            if (received_ == known_published_) std::this_thread::yield();
+        }
+        const int64_t x = items_[received_ % Room];
+        taken_.store(++received_, std::memory_order_release);
+        return x;
+    }
+
+private:
+    std::array<int64_t, Room> items_{};
+    alignas(64) std::size_t sent_ = 0;
+    std::size_t known_taken_ = 0;
+    alignas(64) std::size_t received_ = 0;
+    std::size_t known_published_ = 0;
+    alignas(64) std::atomic<std::size_t> published_ = 0;
+    alignas(64) std::atomic<std::size_t> taken_ = 0;
+};
+
+template <std::size_t Room>
+int64_t bare(std::uint64_t n) {
+    const auto shared = std::make_unique<ring<Room>>();
+    const auto last = static_cast<int64_t>(n);
+    std::thread producer{[&] {
+        for (int64_t i = 0; i != last; ++i) shared->push(i);
+    }};
+    int64_t sum = 0;
+    for (int64_t i = 0; i != last; ++i) sum += shared->pop();
+    producer.join();
+    return sum;
+}
+
+/// Two, as long as the program runs.
+weir::runtime& executors() {
+    static weir::runtime both{2};
+    return both;
+}
+
+template <class Pipeline>
+int64_t on_the_first(Pipeline pipeline) {
+    return executors().spawn_on(0, [&] { return std::move(pipeline); }).get();
+}
+
+auto numbers(std::uint64_t n) { return weir::iota(int64_t{0}, static_cast<int64_t>(n)); }
+
+int64_t published(std::uint64_t n, int64_t room) {
+    return on_the_first(numbers(n) | weir::publish_on(executors()[1], room) | weir::fold(int64_t{0}, add));
+}
+
+int64_t subscribed(std::uint64_t n, int64_t room) {
+    return on_the_first(numbers(n) | weir::subscribe_on(executors()[1], room) | weir::fold(int64_t{0}, add));
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    bench::question q{argc, argv, "What does an item cost on its way from one thread's executor to another's?",
+                      "ns/item", 4'000'000};
+    q.floor("a ring of 256", bare<256>);
+    q.weir("publish_on(256)", [](std::uint64_t n) { return published(n, 256); }, bench::bar::at_most(8));
+    q.weir("subscribe_on(256)", [](std::uint64_t n) { return subscribed(n, 256); }, bench::bar::at_most(8));
+    for (const int64_t room : {16, 64, 1024}) {
+        q.weir("publish_on(" + std::to_string(room) + ')', [room](std::uint64_t n) { return published(n, room); });
+    }
+    return q.run();
+}
