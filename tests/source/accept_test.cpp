@@ -13,35 +13,12 @@
 
 #include <doctest/doctest.h>
 
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
+#include "no_more_descriptors.hpp"
 #include "raw_io.hpp"
 
 using namespace std::chrono_literals;
-
-namespace {
-
-/// No descriptor beyond those that are open now.
-class no_more_descriptors {
-public:
-    no_more_descriptors() {
-        ::getrlimit(RLIMIT_NOFILE, &former_);
-        const int next = ::dup(0);
-        ::close(next);
-        rlimit limit = former_;
-        limit.rlim_cur = static_cast<rlim_t>(next);
-        ::setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    no_more_descriptors(const no_more_descriptors&) = delete;
-    ~no_more_descriptors() { ::setrlimit(RLIMIT_NOFILE, &former_); }
-
-private:
-    rlimit former_{};
-};
-
-} // namespace
 
 TEST_SUITE("source/accept") {
     TEST_CASE("connections come in the order in which they were made") {
@@ -85,7 +62,7 @@ TEST_SUITE("source/accept") {
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         auto client = ex.run(weir::tcp_connect(listener.local_endpoint()));
         auto stream = weir::accept(listener);
-        std::optional<no_more_descriptors> none{std::in_place};
+        std::optional<support::no_more_descriptors> none{std::in_place};
         auto accepting = ex.spawn(weir::next(stream));
         const auto before = ex.stats().wakers_run;
         ex.run(weir::sleep_for(20ms));
