@@ -2,22 +2,29 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
+#include <cstdio>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <source_location>
 #include <stdexcept>
 #include <string>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
+#include <allocations.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/take.hpp>
+#include <weir/sink/drain.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/source/iota.hpp>
+#include <weir/source/once.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/virtual_executor.hpp>
 
@@ -145,6 +152,64 @@ TEST_SUITE("executor/executor") {
         ex.run_until_idle();
         std::move(handle).detach();
         CHECK(reports.size() == 2);
+    }
+
+    TEST_CASE("by default the error of a detached operation is printed with its place, and ends the program") {
+        std::fflush(nullptr);
+        int ends[2];
+        REQUIRE(::pipe(ends) == 0);
+        const auto line = std::source_location::current().line() + 6;
+        const pid_t child = ::fork();
+        if (child == 0) {
+            ::dup2(ends[1], 2);
+            std::signal(SIGABRT, SIG_DFL);
+            virtual_executor ex;
+            ex.spawn(failure_after(1s)).detach();
+            ex.run_until_idle();
+            ::_exit(0);
+        }
+        ::close(ends[1]);
+        std::string said;
+        for (char c; ::read(ends[0], &c, 1) == 1;) said += c;
+        ::close(ends[0]);
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        CHECK(WIFSIGNALED(status));
+        CHECK(WTERMSIG(status) == SIGABRT);
+        const std::string first = said.substr(0, said.find('\n'));
+        CHECK(first == "weir: an operation spawned at " + std::string{std::source_location::current().file_name()} +
+                           ':' + std::to_string(line) + " failed and nobody awaits it: failed in the background");
+    }
+
+    TEST_CASE("dropping the handle of what has failed says nothing") {
+        virtual_executor ex;
+        bool reported = false;
+        ex.on_error([&](std::exception_ptr, std::source_location) { reported = true; });
+        {
+            auto handle = ex.spawn(failure_after(1s));
+            auto other = ex.spawn(weir::once(failure_after(1s)) | weir::drain());
+            ex.run_until_idle();
+            CHECK(handle.finished());
+            CHECK(other.finished());
+        }
+        CHECK_FALSE(reported);
+    }
+
+    TEST_CASE("spawning and joining costs no allocation, in the steady state") {
+        if (WEIR_POOL_FRAMES == 0) return;
+        CHECK(support::allocations_for_more_items([](int n) {
+                  virtual_executor ex;
+                  auto loop = [](weir::executor& on, int count) -> weir::task<> {
+                      for (int i = 0; i != count; ++i) {
+                          auto one = on.spawn(value_after(0ms, i));
+                          auto other = on.spawn(weir::sleep_for(1ms));
+                          on.spawn(value_after(0ms, i)).detach();
+                          static_cast<void>(co_await one);
+                          co_await other;
+                      }
+                  };
+                  ex.run(loop(ex, n));
+              }) == 0);
     }
 
     TEST_CASE("an executor that dies drops what was spawned, whoever holds handles") {
