@@ -357,7 +357,8 @@ private:
 
 } // namespace detail
 
-/// A spawned operation. Awaiting it gives its result or throws its error; dropping it drops the operation.
+/// A spawned operation. Awaiting it gives its result or throws its error; dropping it drops the operation, and, when that
+/// has ended, its result or error: whoever drops it does not want to know.
 template <awaitable A>
 class [[nodiscard]] join_handle {
 public:
