@@ -228,7 +228,7 @@ TEST_SUITE("sync/channel") {
             const auto all =
                 support::explore(6, [n](weir::executor& ex) { return std::make_unique<channel_world>(ex, n); });
             CHECK(all.failure == "");
-            CHECK(all.schedules > 10'000);
+            CHECK(all.schedules > 8'000);
         }
     }
 
@@ -488,9 +488,11 @@ TEST_SUITE("sync/channel") {
         auto next = ex.spawn(tx.send_from(good));
         ex.run_ready();
         CHECK(ex.run(weir::next(rx)).has_value());
+        CHECK(ex.run(std::move(next))); // the room that the other has left
+        CHECK_FALSE(failing.finished());
+        CHECK(ex.run(weir::next(rx)).has_value());
         CHECK_THROWS_WITH(ex.run(std::move(failing)), "not now");
-        CHECK(ex.run(std::move(next)));
-        CHECK(rx.size() == 1);
+        CHECK(rx.size() == 0);
     }
 
     TEST_CASE("no allocation an item or a wait") {

@@ -124,6 +124,9 @@ struct send_fn : operator_needs_its_arguments_in_parentheses {
 ///     auto [tx, rx] = weir::channel<record>(64);
 ///     auto reading = ex.spawn(weir::lines(path) | weir::map(parse) | weir::send(std::move(tx)));
 ///
+/// A sender has `send(item)`, which gives an operation whose result is a bool: weir::sender, broadcast, or one's own. Where
+/// it also has `bool try_send(item)`, which moves from the item only if it takes it, that is asked first.
+///
 /// The next item is asked for when the last was taken. Ends with its upstream, and as soon as the channel is closed; then,
 /// or when it is dropped, an item that was not taken goes to the channel's on_drop. The sender goes with the sink: where it
 /// was the last, the channel is closed. Fails with its upstream; the channel is then closed, not failed.

@@ -51,20 +51,20 @@ public:
 
     /// True when it blocks from now on. What happens to an item that cannot be copied, or for which there is no memory, is
     /// this one's failure alone.
-    template <class U>
-    bool offer(U&& item, std::uint64_t number) noexcept {
+    bool offer(const T& item, std::uint64_t number) noexcept {
         if (error_ != nullptr) return false;
         try {
             if (held_.size() != options_.capacity) {
-                hold(std::forward<U>(item), number);
+                hold(entry{item, number});
                 return blocks();
             }
             switch (options_.overflow) {
             case overflow::drop_oldest:
             case overflow::latest: {
+                entry newest{item, number};
                 T oldest{std::move(held_.front().item)};
                 held_.drop_front();
-                hold(std::forward<U>(item), number);
+                hold(std::move(newest));
                 drop(std::move(oldest));
                 break;
             }
@@ -74,7 +74,8 @@ public:
                                                            std::to_string(options_.capacity) + " items are held"});
                 [[fallthrough]];
             default:
-                drop(T(std::forward<U>(item)));
+                ++dropped_;
+                if (options_.on_drop) options_.on_drop(T(item));
             }
         } catch (...) {
             error_ = std::current_exception();
@@ -110,9 +111,8 @@ private:
         std::uint64_t number;
     };
 
-    template <class U>
-    void hold(U&& item, std::uint64_t number) {
-        held_.push_back(entry{T(std::forward<U>(item)), number});
+    void hold(entry&& newest) {
+        held_.push_back(std::move(newest));
         wake();
     }
     void drop(T&& item) noexcept {
@@ -137,7 +137,7 @@ public:
     const std::exception_ptr& error() const noexcept { return error_; }
     std::uint64_t next() const noexcept { return next_; }
 
-    bool try_send(T& item) noexcept {
+    bool try_send(const T& item) noexcept {
         if (!open_ || !may_deliver() || !senders_.empty()) return false;
         deliver(item);
         admit();
@@ -303,7 +303,7 @@ public:
     detail::send_operation<core, T> send(T item) const { return {core_, std::move(item)}; }
 
     /// Sends, if it need not wait.
-    bool try_send(T item) const noexcept { return core_->try_send(item); }
+    bool try_send(const T& item) const noexcept { return core_->try_send(item); }
 
     /// Nothing is sent any more: sends that wait answer false. What is held is received, and then the end.
     void close() const noexcept { core_->close(); }

@@ -35,7 +35,10 @@ private:
 
 class condition_core : public shared {
 public:
-    void enter(condition_request& r) noexcept { line_.enter(r); }
+    void enter(condition_request& r) noexcept {
+        line_.enter(r);
+        if (!open_) line_.release_front(turn::refused);
+    }
 
     void notify_one() noexcept {
         if (!line_.empty()) notify_front(condition_request::notified::alone);
@@ -95,7 +98,6 @@ public:
 private:
     void begin() {
         if (!*guarded_) throw std::logic_error{"weir::condition::wait(guard): the guard does not hold its mutex"};
-        if (!condition_->open()) throw closed{"weir::condition"};
         mutex_ = std::move(*guarded_);
         request_.begin(mutex_->lock);
         condition_->enter(request_);
