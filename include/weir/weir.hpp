@@ -76,6 +76,7 @@
 #include <weir/operators/on_error_resume.hpp>
 #include <weir/operators/pace.hpp>
 #include <weir/operators/pairwise.hpp>
+#include <weir/operators/parallel.hpp>
 #include <weir/operators/publish_on.hpp>
 #include <weir/operators/sample.hpp>
 #include <weir/operators/scan.hpp>

@@ -117,6 +117,7 @@ public:
     /// Wakes the context's waker when the receiver goes away, or gives room to a sender that waits for it.
     void watch(context& cx) noexcept { sender_bell_.wait(cx); }
 
+    bool has_room() noexcept { return sender_.sent != sender_.allowed || look_for_room(); }
     /// Whether there is room for an item. If not, the context's waker, which watches, is woken when there is.
     bool has_room(context& cx) noexcept {
         if (sender_.sent != sender_.allowed) [[likely]]

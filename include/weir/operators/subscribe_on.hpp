@@ -27,13 +27,14 @@ public:
         : ex_{&ex}, inbox_{ex.inbox()}, n_{n}, asks_{asks}, upstream_{std::in_place, std::move(upstream)} {}
 
     poll<value_type> poll_next(context& cx) {
-        if (!items_) [[unlikely]]
-            start();
+        start();
         return items_->poll_next(cx);
     }
 
-private:
+    /// What the first poll does first: sends upstream over.
     void start() {
+        if (items_) [[likely]]
+            return;
         auto* const queue = new detail::hop<value_type>{n_, asks_};
         items_.emplace(*queue);
         queue->bind_sender(inbox_);
@@ -42,6 +43,7 @@ private:
         detail::starter<detail::hop_sender<S>>::start(inbox_, *ex_, std::move(sender), std::source_location::current());
     }
 
+private:
     executor* ex_; // which may be gone, when its inbox is not
     std::shared_ptr<detail::inbox> inbox_;
     std::size_t n_;

@@ -1,0 +1,440 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <weir/core/arguments.hpp>
+#include <weir/core/closure.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/liveness.hpp>
+#include <weir/core/ring_buffer.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/core/waker.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/hop.hpp>
+#include <weir/executor/runtime.hpp>
+#include <weir/operators/merge.hpp>
+#include <weir/operators/subscribe_on.hpp>
+
+namespace weir {
+
+struct parallel_options {
+    /// Items that may wait for each rail, and results that may wait behind it.
+    std::size_t room = 64;
+    /// Rails; 0 for one an executor. Where there are more rails than executors, they share them.
+    std::size_t rails = 0;
+};
+
+namespace detail {
+
+/// The end of a hop at which items are put in by somebody who sends to several.
+template <class T>
+class rail_entry {
+public:
+    explicit rail_entry(hop<T>& to) noexcept : to_{&to} {}
+    rail_entry(rail_entry&& other) noexcept : to_{std::exchange(other.to_, nullptr)} {}
+    ~rail_entry() { close(); }
+
+    hop<T>* operator->() const noexcept { return to_; }
+    bool open() const noexcept { return to_ != nullptr && !to_->cancelled(); }
+    void close() noexcept {
+        if (to_ != nullptr) std::exchange(to_, nullptr)->close(nullptr);
+    }
+
+private:
+    hop<T>* to_;
+};
+
+/// How many items a rail is done with, and has not said so: known to what is left and right of its pipeline.
+using rail_count = std::shared_ptr<std::size_t>;
+
+/// What comes into a rail. When its pipeline asks for the next item, it is done with the one before.
+template <class T>
+class rail_items {
+public:
+    using value_type = T;
+
+    rail_items(hop_receiver<T> items, rail_count done_with)
+        : items_{std::move(items)}, done_with_{std::move(done_with)} {}
+
+    poll<T> poll_next(context& cx) {
+        if (std::exchange(given_, false)) ++*done_with_;
+        auto item = items_.poll_next(cx);
+        given_ = item.is_item();
+        return item;
+    }
+
+private:
+    hop_receiver<T> items_;
+    rail_count done_with_;
+    bool given_ = false;
+};
+
+/// What comes out of a rail: its results, and an empty optional after those of each item.
+template <stream Sub>
+class rail_results {
+public:
+    using value_type = std::optional<item_t<Sub>>;
+
+    rail_results(Sub pipeline, rail_count done_with)
+        : pipeline_{std::in_place, std::move(pipeline)}, done_with_{std::move(done_with)} {}
+
+    poll<value_type> poll_next(context& cx) {
+        if (*done_with_ == 0 && !held_ && pipeline_) ask(cx);
+        if (*done_with_ != 0) { // those are before what is held, which is of the item after them
+            --*done_with_;
+            return poll<value_type>{std::nullopt};
+        }
+        if (held_) {
+            poll<value_type> result{std::move(held_)};
+            held_.reset();
+            return result;
+        }
+        if (pipeline_) return pending;
+        if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
+        return done;
+    }
+
+private:
+    void ask(context& cx) noexcept {
+        try {
+            auto result = pipeline_->poll_next(cx);
+            if (result.is_item()) held_.emplace(*std::move(result));
+            if (result.is_done()) pipeline_.reset();
+        } catch (...) {
+            error_ = std::current_exception();
+            pipeline_.reset();
+        }
+    }
+
+    std::optional<Sub> pipeline_;
+    rail_count done_with_;
+    value_type held_;
+    std::exception_ptr error_;
+};
+
+/// Results of rails as they are ready.
+template <class Rail>
+class results_as_ready {
+public:
+    using value_type = item_t<Rail>;
+    static constexpr bool in_order = false;
+
+    explicit results_as_ready(std::vector<Rail> rails) : merged_{merge(std::move(rails))} {}
+
+    poll<value_type> poll_next(context& cx, bool) { return merged_.poll_next(cx); }
+
+    void sent_to(std::size_t) noexcept {}
+    void all_sent() noexcept {}
+
+private:
+    decltype(merge(std::declval<std::vector<Rail>>())) merged_;
+};
+
+/// Results of rails in the order of the items. Rails are asked in the order in which items were sent to them.
+template <class Rail>
+class results_in_order {
+public:
+    using value_type = typename item_t<Rail>::value_type;
+    static constexpr bool in_order = true;
+
+    explicit results_in_order(std::vector<Rail> rails) {
+        for (Rail& rail : rails) rails_.emplace_back(std::move(rail));
+    }
+
+    poll<value_type> poll_next(context& cx, bool was_all_sent) {
+        for (;;) {
+            if (turns_.empty()) {
+                if (!was_all_sent) {
+                    consumer_.arm(cx.wk);
+                    return pending;
+                }
+                // What rails still give when their items are over.
+                if (last_ == rails_.size()) return done;
+            }
+            const std::size_t at = turns_.empty() ? last_ : turns_.front();
+            place& rail = rails_[at];
+            auto result = rail.ended ? poll<item_t<Rail>>{weir::done} : rail.results.poll_next(cx);
+            if (result.is_pending()) return pending;
+            if (result.is_item() && result->has_value()) return poll<value_type>{*std::move(*result)};
+            if (result.is_done()) rail.ended = true;
+            if (!turns_.empty()) {
+                turns_.drop_front();
+            } else if (rail.ended) {
+                ++last_;
+            }
+            if (!cx.spend()) return cx.yield();
+        }
+    }
+
+    void sent_to(std::size_t rail) {
+        turns_.push_back(rail);
+        consumer_.wake();
+    }
+    void all_sent() noexcept { consumer_.wake(); }
+
+private:
+    struct place {
+        explicit place(Rail r) : results{std::move(r)} {}
+
+        Rail results;
+        bool ended = false;
+    };
+
+    std::vector<place> rails_;
+    ring_buffer<std::size_t> turns_;
+    std::size_t last_ = 0;
+    waker_slot consumer_;
+};
+
+} // namespace detail
+
+/// The items of an upstream, spread over rails that run on executors of their own, and the results of these.
+/// @tparam Results  how they come out
+template <stream S, class Rail, class Results>
+class parallel_stream {
+    using item = item_t<S>;
+
+public:
+    using value_type = typename Results::value_type;
+
+    parallel_stream(S upstream, std::vector<detail::rail_entry<item>> entries, std::vector<Rail> rails)
+        : upstream_{std::in_place, std::move(upstream)}, entries_{std::move(entries)}, rails_{std::move(rails)} {}
+
+    poll<value_type> poll_next(context& cx) {
+        if (!results_) [[unlikely]]
+            start(cx);
+        cx.lend_to(driver_);
+        try {
+            auto result = results_->poll_next(cx, !upstream_);
+            if (!result.is_done()) return result;
+        } catch (...) {
+            drop_all();
+            throw;
+        }
+        drop_all();
+        if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
+        return done;
+    }
+
+private:
+    void start(context& cx) {
+        for (auto& entry : entries_) entry->bind_sender(cx.ex.inbox());
+        for (Rail& rail : rails_) rail.start();
+        results_.emplace(std::move(rails_));
+        driver_.bind(*this, cx.wk);
+        driver_.wake();
+    }
+
+    void drop_all() noexcept {
+        upstream_.reset();
+        entries_.clear();
+        results_.reset();
+    }
+
+    // From here on what the run queue calls.
+
+    void spread() noexcept {
+        const detail::liveness::watch self{liveness_};
+        context cx{driver_};
+        try {
+            while (upstream_) {
+                const std::size_t to = find_room(cx);
+                if (to == entries_.size()) {
+                    if (all_rails_have_ended()) end();
+                    return;
+                }
+                auto next = upstream_->poll_next(cx);
+                if (self.gone()) return;
+                if (next.is_pending()) return pause(cx);
+                if (next.is_done()) return end();
+                entries_[to]->send(*std::move(next));
+                results_->sent_to(to);
+                next_ = after(to);
+                if (!cx.spend()) {
+                    pause(cx);
+                    return static_cast<void>(cx.yield());
+                }
+            }
+        } catch (...) {
+            if (self.gone()) return;
+            error_ = std::current_exception();
+            end();
+        }
+    }
+
+    std::size_t after(std::size_t rail) const noexcept { return rail + 1 == entries_.size() ? 0 : rail + 1; }
+
+    /// The next rail that takes an item; as many as there are if none does: then room wakes the driver. Where results keep
+    /// the order of the items rails take strict turns, since the results of the others would have to wait anyway.
+    std::size_t find_room(context& cx) noexcept {
+        const std::size_t none = entries_.size();
+        std::size_t rail = next_;
+        for (std::size_t i = 0; i != none; ++i, rail = after(rail)) {
+            if (!entries_[rail].open()) continue;
+            if (entries_[rail]->has_room()) return rail;
+            if (Results::in_order) return wait_for_room(rail, cx) ? rail : none;
+        }
+        for (std::size_t i = 0; i != none; ++i, rail = after(rail)) {
+            if (entries_[rail].open() && wait_for_room(rail, cx)) return rail;
+        }
+        return none;
+    }
+    bool wait_for_room(std::size_t rail, context& cx) noexcept {
+        entries_[rail]->watch(cx);
+        return entries_[rail]->has_room(cx);
+    }
+
+    bool all_rails_have_ended() const noexcept {
+        return std::none_of(entries_.begin(), entries_.end(), [](const auto& entry) { return entry.open(); });
+    }
+
+    /// Nothing comes for a while: what was sent is to be seen, and of rails that end meanwhile the driver is to know.
+    void pause(context& cx) noexcept {
+        for (auto& entry : entries_) {
+            entry->flush();
+            entry->watch(cx);
+        }
+    }
+
+    void end() noexcept {
+        upstream_.reset();
+        for (auto& entry : entries_) entry.close();
+        results_->all_sent();
+    }
+
+    std::optional<S> upstream_;
+    std::vector<detail::rail_entry<item>> entries_;
+    std::vector<Rail> rails_; // until the first poll
+    std::optional<Results> results_;
+    std::size_t next_ = 0;
+    std::exception_ptr error_;
+    detail::member_waker<parallel_stream, &parallel_stream::spread> driver_;
+    detail::liveness liveness_;
+};
+
+namespace detail {
+
+/// Builds rails: each is a hop, a copy of the pipeline on the rail's executor, and the hop of subscribe_on back.
+template <bool InOrder, class Sub>
+class rail_builder {
+public:
+    rail_builder(runtime& rt, const Sub& pipeline, const parallel_options& options, const char* no_room)
+        : pipeline_{pipeline}, room_{at_least_one(options.room, no_room)} {
+        const std::size_t n = options.rails == 0 ? rt.size() : options.rails;
+        for (std::size_t i = 0; i != n; ++i) where_.push_back(&rt[i % rt.size()]);
+    }
+
+    template <stream S>
+    auto operator()(S upstream) const {
+        using item = item_t<S>;
+        using rail = decltype(build(std::declval<hop_receiver<item>>(), *where_[0]));
+        using results = std::conditional_t<InOrder, results_in_order<rail>, results_as_ready<rail>>;
+        std::vector<rail_entry<item>> entries;
+        std::vector<rail> rails;
+        for (executor* ex : where_) {
+            auto& in = *new hop<item>{room_, demand::ahead};
+            hop_receiver<item> items{in};
+            entries.emplace_back(in);
+            rails.push_back(build(std::move(items), *ex));
+        }
+        return parallel_stream<S, rail, results>{std::move(upstream), std::move(entries), std::move(rails)};
+    }
+
+private:
+    template <class T>
+    auto build(hop_receiver<T> items, executor& ex) const {
+        if constexpr (InOrder) {
+            const auto done_with = std::make_shared<std::size_t>(0);
+            return there(rail_results{rail_items<T>{std::move(items), done_with} | Sub{pipeline_}, done_with}, ex);
+        } else {
+            return there(std::move(items) | Sub{pipeline_}, ex);
+        }
+    }
+    template <class Pipeline>
+    auto there(Pipeline pipeline, executor& ex) const {
+        static_assert(stream<Pipeline>, "weir::parallel(runtime, pipeline): what pipeline gives is not a stream");
+        return subscribe_on_stream<Pipeline>{std::move(pipeline), ex, room_, demand::ahead};
+    }
+
+    Sub pipeline_;
+    std::size_t room_;
+    std::vector<executor*> where_;
+};
+
+template <bool InOrder, class Sub>
+auto parallel(runtime& rt, const Sub& pipeline, const parallel_options& options, const char* no_room) {
+    if constexpr (!std::is_copy_constructible_v<Sub>) {
+        static_assert(always_false<Sub>, "weir::parallel(runtime, pipeline): pipeline is copied for each rail, and "
+                                         "cannot be: what it holds is move-only");
+        return closure{[]<class S>(S upstream) { return upstream; }}; // so that nothing else is said
+    } else {
+        return closure{[build = rail_builder<InOrder, Sub>{rt, pipeline, options, no_room}]<class S>(S upstream) {
+            if constexpr (!stream<S>) {
+                static_assert(always_false<S>, "weir::parallel(runtime, pipeline): what is left of | is not a stream");
+            } else {
+                return build(std::move(upstream));
+            }
+        }};
+    }
+}
+
+} // namespace detail
+
+struct parallel_fn : operator_needs_its_arguments_in_parentheses {
+    /// @throws std::invalid_argument when options.room is 0
+    template <class F>
+    auto operator()(runtime& rt, const closure<F>& pipeline, parallel_options options = {}) const {
+        return detail::parallel<true>(rt, pipeline, options, "weir::parallel: options.room must be at least 1");
+    }
+};
+
+struct parallel_unordered_fn : operator_needs_its_arguments_in_parentheses {
+    /// @throws std::invalid_argument when options.room is 0
+    template <class F>
+    auto operator()(runtime& rt, const closure<F>& pipeline, parallel_options options = {}) const {
+        return detail::parallel<false>(rt, pipeline, options,
+                                       "weir::parallel_unordered: options.room must be at least 1");
+    }
+};
+
+/// parallel(rt, pipeline): spreads the items over rails, one on each executor of a runtime, which run copies of a pipeline;
+/// results come out in the order of the items.
+///
+///     weir::runtime rt;
+///     lines("log") | parallel(rt, filter_map(parse) | map(classify)) | for_each(print)
+///
+///     in                     --a-b-c-d---|
+///     the first rail         ---a---c--|
+///     the second rail        -----b---d--|
+///     parallel(rt, map(f))   ---A-B-C-D---|
+///
+/// Items go to the rails in turn; upstream, and the consumer, stay on the executor that polls. A rail may give no result for
+/// an item, or several. A result belongs to the last item that the rail's pipeline had asked for when it gave it: so a
+/// pipeline that asks ahead, as map_async and buffer do, may let a result come out later than in its turn.
+///
+/// At most `room` items wait for each rail, and as many results behind it. A rail whose results are slow holds up the
+/// others, as in map_async: see parallel_unordered.
+///
+/// Ends when upstream and all rails have ended. An error of upstream comes after the results of what was sent. An error of
+/// a rail comes in its place; upstream is dropped at once, and the other rails are cancelled. A rail whose pipeline ends
+/// early gets no more items, and those on their way to it are lost; when all have ended upstream is dropped.
+///
+/// What runs on the rails goes there at the first poll, and is destroyed there: soon, when the stream is dropped. When an
+/// executor dies first the stream fails with `stopped`.
+///
+/// Threads: items and results cross, and the copies of the pipeline, with all that the functions in it refer to: these are
+/// called by several threads at once. The runtime must live until the pipeline is built.
+inline constexpr parallel_fn parallel{};
+
+/// parallel_unordered(rt, pipeline): the same, but results come as they are ready, and each item goes to the next rail that
+/// has room.
+inline constexpr parallel_unordered_fn parallel_unordered{};
+
+} // namespace weir
