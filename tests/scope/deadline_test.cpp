@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <optional>
+#include <stdexcept>
 #include <vector>
 
 #include <weir/async_stream.hpp>
@@ -16,8 +18,14 @@
 #include <weir/operators/merge.hpp>
 #include <weir/operators/switch_map.hpp>
 #include <weir/operators/zip.hpp>
+#include <weir/resilience/adaptive_limit.hpp>
+#include <weir/resilience/bulkhead.hpp>
+#include <weir/resilience/circuit_breaker.hpp>
+#include <weir/resilience/hedge.hpp>
+#include <weir/resilience/retry.hpp>
 #include <weir/scope/task_group.hpp>
 #include <weir/scope/when_all.hpp>
+#include <weir/scope/when_all_settled.hpp>
 #include <weir/scope/with_group.hpp>
 #include <weir/scope/with_timeout.hpp>
 #include <weir/sink/drain.hpp>
@@ -213,6 +221,33 @@ TEST_SUITE("scope/deadline") {
             co_return;
         }));
         CHECK(s.only(at(2s)));
+    }
+
+    TEST_CASE("through retries, hedges, breakers and limits, those that wait for their turn too") {
+        virtual_executor ex;
+        const auto check = [&](std::size_t looks, auto make) {
+            seen s;
+            ex.run(with_deadline(at(1h), make(s)));
+            CHECK(s.only(at(1h)));
+            CHECK(s.all.size() == looks);
+        };
+        auto fails = [](seen& s) -> weir::task<> {
+            co_await s.look();
+            throw std::runtime_error{"again"};
+        };
+        check(9, [&](seen& s) {
+            auto attempt = [&fails, &s] { return fails(s); };
+            return weir::when_all_settled(weir::retry(attempt, {.attempts = 3, .delay = 5ms}));
+        });
+        check(4, [](seen& s) { return weir::hedge([&s] { return s.look(10ms); }, 5ms); });
+        weir::circuit_breaker breaker{};
+        check(3, [&](seen& s) { return breaker.run([&s] { return s.look(); }); });
+        weir::bulkhead one{1, {.max_queued = 2}};
+        check(9, [&](seen& s) { return weir::when_all(one.run(s.look()), one.run(s.look()), one.run(s.look())); });
+        weir::adaptive_limit limit{weir::aimd{{.initial = 1}}};
+        check(30, [&](seen& s) {
+            return weir::iota(0, 10) | weir::map_async(limit, [&s](int x) { return s.look_at(x); }) | weir::drain();
+        });
     }
 
     TEST_CASE("what is spawned has none") {

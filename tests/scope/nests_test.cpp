@@ -122,6 +122,7 @@ weir::task<int> leaf(world& w, scope_ptr in) {
     }
     case 6:
         if (w.below(8) == 0) {
+            if (w.below(2) == 0) co_await weir::sleep_for(w.some_time());
             w.root.reset();
             co_await weir::yield();
         }
@@ -350,6 +351,7 @@ std::string play(unsigned seed) {
     }
     if (ex) {
         ex->run_until_idle();
+        w.expect(!w.root || w.root->finished(), "something waits for ever");
         w.root.reset();
         ex->run_until_idle();
         w.expect(ex->timers().size() == 0, "a timer is left");
