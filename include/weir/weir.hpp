@@ -155,6 +155,7 @@
 #include <weir/io/byte_stream.hpp>
 #include <weir/io/byte_view.hpp>
 #include <weir/io/bytes.hpp>
+#include <weir/io/copy.hpp>
 #include <weir/io/descriptor.hpp>
 #include <weir/io/endpoint.hpp>
 #include <weir/io/error.hpp>

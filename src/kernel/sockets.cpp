@@ -1,11 +1,14 @@
 #include "kernel/sockets.hpp"
 
 #include <cerrno>
+#include <csignal>
+#include <ctime>
 #include <utility>
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,6 +47,37 @@ option_place place_of(socket_option option) noexcept {
     }
     return {-1, -1};
 }
+
+/// For system calls that have no MSG_NOSIGNAL: a closed peer is an error, not a signal.
+class without_sigpipe {
+public:
+    without_sigpipe() noexcept {
+        ::sigemptyset(&sigpipe_);
+        ::sigaddset(&sigpipe_, SIGPIPE);
+        sigset_t pending;
+        ::sigpending(&pending);
+        if (::sigismember(&pending, SIGPIPE) != 0) return; // ours would be the same
+        ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &former_);
+        blocked_ = true;
+    }
+    without_sigpipe(const without_sigpipe&) = delete;
+    without_sigpipe& operator=(const without_sigpipe&) = delete;
+    ~without_sigpipe() {
+        if (!blocked_) return;
+        const int saved = errno;
+        const timespec at_once{};
+        if (saved == EPIPE) {
+            while (::sigtimedwait(&sigpipe_, nullptr, &at_once) < 0 && errno == EINTR) {}
+        }
+        ::pthread_sigmask(SIG_SETMASK, &former_, nullptr);
+        errno = saved;
+    }
+
+private:
+    sigset_t sigpipe_;
+    sigset_t former_;
+    bool blocked_ = false;
+};
 
 /// Which file is at a path.
 struct file_identity {
@@ -161,6 +195,15 @@ public:
         one = ends[0];
         other = ends[1];
         return 0;
+    }
+
+    int send_file(int socket, int file, std::size_t most) noexcept override {
+        // It would hold the loop: for room in a socket that blocks, and for the disk where others read without waiting.
+        const int flags = made_ == descriptors::non_blocking ? ::fcntl(socket, F_GETFL) : 0;
+        if (flags < 0 || (flags & O_NONBLOCK) == 0) return -ENOSYS;
+        const without_sigpipe guard;
+        const ssize_t sent = ::sendfile(socket, file, nullptr, most);
+        return sent < 0 ? -errno : static_cast<int>(sent);
     }
 
 private:

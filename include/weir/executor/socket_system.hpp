@@ -80,6 +80,10 @@ public:
     virtual int connect_unix(const unix_address& /*peer*/) { return -ENOSYS; }
     virtual int unix_pair(int& /*one*/, int& /*other*/) { return -ENOSYS; }
 
+    /// Sends what a file holds from its position on, without taking it out of the kernel: how much it was, 0 at its end,
+    /// -EAGAIN when there is no room for it. Any other error says to do it by reading and writing.
+    virtual int send_file(int /*socket*/, int /*file*/, std::size_t /*most*/) noexcept { return -ENOSYS; }
+
 protected:
     ~socket_system() = default;
 };

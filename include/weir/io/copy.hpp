@@ -1,0 +1,134 @@
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/assert.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/executor/backend.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/io/transfer.hpp>
+#include <weir/source/read.hpp>
+
+namespace weir {
+
+struct copy_options {
+    std::size_t block = 64 * 1024; ///< what one read asks for, and what is held
+};
+
+namespace detail {
+
+/// The kernel may know a way from the one to the other.
+template <class From, class To>
+concept file_to_socket = requires {
+    requires From::read_kind == io_request::kind::read;
+    requires To::write_kind == io_request::kind::send;
+};
+
+/// Reads and writes in turn.
+template <class From, class To>
+class copy_operation {
+public:
+    using result_type = std::uint64_t;
+
+    copy_operation(From from, To to, copy_options options)
+        : from_{std::move(from)}, to_{std::move(to)}, block_{std::max<std::size_t>(options.block, 1)} {}
+
+    poll<std::uint64_t> poll_result(context& outer) {
+        context cx{outer};
+        reader& from = *from_.poll_device(cx);
+        writer& to = *to_.poll_device(cx);
+        for (;;) {
+            if (!writes_.poll(cx, to)) return pending;
+            total_ += std::exchange(writing_, 0);
+            if (ended_) return total_;
+            if (!cx.spend()) return cx.yield();
+            if (send_directly(cx, from, to)) continue;
+            if (!memory_) memory_ = std::make_unique_for_overwrite<char[]>(block_);
+            const auto n = reads_.poll_next(cx, from, {memory_.get(), block_});
+            if (n.is_pending()) return pending;
+            ended_ = *n == 0;
+            writing_ = *n;
+            if (writing_ != 0) writes_.begin(std::string_view{memory_.get(), *n});
+        }
+    }
+
+private:
+    using reader = typename From::device_type;
+    using writer = typename To::device_type;
+
+    // A turn may move a thousand of these.
+    static constexpr std::size_t most_at_once = 256 * 1024;
+
+    /// False when the next block is to be read and written: then that write waits for room, too.
+    bool send_directly(context& cx, reader& from, writer& to) {
+        if constexpr (file_to_socket<reader, writer>) {
+            if (!directly_ || reads_.started()) return false;
+            const int n = cx.ex.io().sockets().send_file(to.native_handle(), from.native_handle(), most_at_once);
+            if (n >= 0) {
+                total_ += static_cast<std::size_t>(n);
+                ended_ = n == 0;
+                return true;
+            }
+            // What went wrong, the read or the write will say.
+            directly_ = n == -EAGAIN || n == -EINTR;
+        }
+        return false;
+    }
+
+    From from_;
+    To to_;
+    std::size_t block_;
+    std::unique_ptr<char[]> memory_;
+    std::uint64_t total_ = 0;
+    std::size_t writing_ = 0;
+    bool ended_ = false;
+    bool directly_ = true;
+    writes<writer> writes_; // last: cancelled before their memory and their devices go
+    reads<reader> reads_;
+};
+
+/// A device as an operation keeps it.
+template <class Device>
+auto holder_of(Device&& device) {
+    if constexpr (std::is_lvalue_reference_v<Device>) {
+        return borrowed_device<std::remove_reference_t<Device>>{device};
+    } else {
+        return owned_device<Device>{std::move(device)};
+    }
+}
+
+} // namespace detail
+
+/// `co_await copy(from, to)`: everything that comes from a reader goes to a writer, until the reader's end; the result is
+/// how many bytes that were (std::uint64_t).
+///
+///     weir::task<> send_page(weir::tcp_stream client, std::string path) {
+///         weir::file page = co_await weir::open(path);
+///         co_await weir::copy(page, client);
+///         co_await client.shutdown_write();   // copy does not: more may follow
+///     }
+///
+///     co_await weir::when_all(weir::copy(client, server), weir::copy(server, client));   // a proxy
+///
+/// A block is read when the one before was written. From a file to a socket sendfile(2) is used where it costs less, which
+/// is on the epoll backend. Fails with std::system_error as read and write do; what was read before an error has been
+/// written. Dropping it loses the block that it was about to write.
+///
+/// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
+template <class From, class To>
+    requires detail::input_device<std::remove_cvref_t<From>> && detail::output_device<std::remove_cvref_t<To>>
+auto copy(From&& from, To&& to, copy_options options = {}) {
+    auto reader = detail::holder_of(std::forward<From>(from));
+    auto writer = detail::holder_of(std::forward<To>(to));
+    return detail::copy_operation<decltype(reader), decltype(writer)>{std::move(reader), std::move(writer), options};
+}
+
+} // namespace weir
