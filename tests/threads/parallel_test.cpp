@@ -68,7 +68,7 @@ auto sorted(Pipeline pipeline) {
 TEST_SUITE("threads/parallel") {
     TEST_CASE("results come in the order of the items") {
         weir::runtime rt{3};
-        for (const std::size_t room : {1, 2, 3, 7, 64}) {
+        for (const std::size_t room : {1U, 2U, 3U, 7U, 64U}) {
             CAPTURE(room);
             weir::executor ex;
             CHECK(ex.run(weir::iota(0, 2000) | parallel(rt, same(), {.room = room}) | weir::to<std::vector<int>>()) ==
@@ -94,7 +94,7 @@ TEST_SUITE("threads/parallel") {
     TEST_CASE("there may be more rails than executors, or fewer") {
         weir::runtime rt{2};
         weir::executor ex;
-        for (const std::size_t rails : {1, 2, 5}) {
+        for (const std::size_t rails : {1U, 2U, 5U}) {
             CHECK(ex.run(weir::iota(0, 500) | parallel(rt, same(), {.rails = rails}) | weir::to<std::vector<int>>()) ==
                   numbers(500));
         }
@@ -103,7 +103,7 @@ TEST_SUITE("threads/parallel") {
     TEST_CASE("rails may give no result for an item, or several, and the order is kept") {
         weir::runtime rt{3};
         weir::executor ex;
-        for (const std::size_t room : {1, 4, 64}) {
+        for (const std::size_t room : {1U, 4U, 64U}) {
             const auto odd = weir::filter([](int i) { return i % 2 == 1; });
             const auto got =
                 ex.run(weir::iota(0, 1000) | parallel(rt, odd, {.room = room}) | weir::to<std::vector<int>>());
