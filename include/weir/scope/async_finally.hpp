@@ -121,14 +121,16 @@ public:
     {
         delete std::exchange(node_, nullptr);
     }
-Resource dismiss() &&
-    requires(!std::same_as<Resource, detail::no_resource>) {
+    template <class R = Resource>
+        requires(!std::same_as<R, detail::no_resource>)
+    R dismiss() && {
         Resource resource{std::move(node_->resource())};
         delete std::exchange(node_, nullptr);
         return resource;
     }
 
-    private : using node = detail::cleanup_with<F, Resource>;
+private:
+    using node = detail::cleanup_with<F, Resource>;
 
     async_finally(duration within, std::source_location place, Resource resource, F f)
         : executor_{executor::current()} {
