@@ -42,6 +42,9 @@ protected:
 
 /// What an operation asks the kernel for, with the arguments of the system call of that name.
 struct io_request {
+// GCC 12 finds that `send` hides the sink of that name.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
     enum class kind : std::uint8_t {
         read,            ///< fd, data, size, offset (-1: the descriptor's own position)
         write,           ///< fd, data, size, offset
@@ -55,6 +58,7 @@ struct io_request {
         send_message,    ///< fd, data: an io_message; a closed peer is EPIPE
         receive_message, ///< fd, data: an io_message; the result is a datagram's length, even where that is beyond size
     };
+#pragma GCC diagnostic pop
 
     kind what;
     int fd = -1;

@@ -48,7 +48,7 @@ public:
         context cx{outer};
         for (;;) {
             if (!sending_) {
-                auto item = upstream_->poll_next(cx);
+                auto item = ask(cx);
                 if (item.is_pending() && !closing(cx)) return pending;
                 if (!item.is_item()) return finish();
                 if (!at_once(*item)) sending_.fill([&] { return to_->send(*std::move(item)); });
@@ -65,6 +65,15 @@ public:
     }
 
 private:
+    poll<item_t<S>> ask(context& cx) {
+        try {
+            return upstream_->poll_next(cx);
+        } catch (...) {
+            static_cast<void>(finish());
+            throw;
+        }
+    }
+
     /// Where there is room, without an operation.
     bool at_once([[maybe_unused]] item_t<S>& item) {
         if constexpr (requires {
@@ -129,7 +138,8 @@ struct send_fn : operator_needs_its_arguments_in_parentheses {
 ///
 /// The next item is asked for when the last was taken. Ends with its upstream, and as soon as the channel is closed; then,
 /// or when it is dropped, an item that was not taken goes to the channel's on_drop. The sender goes with the sink: where it
-/// was the last, the channel is closed. Fails with its upstream; the channel is then closed, not failed.
+/// was the last, the channel is closed. Fails with its upstream; to the
+/// channel that is the end, not an error.
 inline constexpr send_fn send{};
 
 } // namespace weir
