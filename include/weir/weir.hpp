@@ -36,6 +36,7 @@
 #include <weir/source/empty.hpp>
 #include <weir/source/fail.hpp>
 #include <weir/source/follow.hpp>
+#include <weir/source/frames.hpp>
 #include <weir/source/from_callback.hpp>
 #include <weir/source/from_range.hpp>
 #include <weir/source/generate.hpp>

@@ -1,0 +1,158 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/closure.hpp>
+#include <weir/core/limit_exceeded.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/io/bytes.hpp>
+#include <weir/source/read.hpp>
+
+namespace weir {
+
+struct frames_options {
+    std::size_t limit = std::size_t{1} << 20; ///< bytes in a frame, without its prefix
+    std::size_t prefix = 4;                   ///< bytes that say how long a frame is: 1 to 8
+    std::endian order = std::endian::big;     ///< of these bytes
+};
+
+/// The input has ended within a frame.
+class incomplete_frame : public std::runtime_error {
+public:
+    explicit incomplete_frame(std::uint64_t number)
+        : runtime_error{"weir::frames: the input ends within frame " + std::to_string(number)} {}
+};
+
+/// The frames of a stream of bytes.
+template <stream S>
+class frames_stream {
+public:
+    using value_type = bytes;
+
+    frames_stream(S upstream, frames_options options) : upstream_{std::move(upstream)}, options_{options} {}
+
+    poll<bytes> poll_next(context& cx) {
+        pin_.check();
+        for (;;) {
+            if (prefix_left_ != 0) take_prefix();
+            if (prefix_left_ == 0) {
+                if (started_.empty() && block_.size() >= frame_left_) {
+                    bytes frame = block_.slice(0, frame_left_);
+                    block_.remove_prefix(frame_left_);
+                    next_frame();
+                    return frame;
+                }
+                const std::size_t part = std::min(block_.size(), frame_left_);
+                if (part != 0) started_.append(block_.view().substr(0, part));
+                block_.remove_prefix(part);
+                frame_left_ -= part;
+                if (frame_left_ == 0) {
+                    next_frame();
+                    return started_.take();
+                }
+            }
+            // Nothing is left of the block.
+            if (!cx.spend()) return cx.yield();
+            auto next = upstream_.poll_next(cx);
+            if (next.is_pending()) return pending;
+            if (next.is_done()) {
+                pin_.ended();
+                if (prefix_left_ != options_.prefix) throw incomplete_frame{number_};
+                return done;
+            }
+            block_ = *std::move(next);
+        }
+    }
+
+private:
+    void next_frame() noexcept {
+        ++number_;
+        prefix_left_ = options_.prefix;
+        size_ = 0;
+    }
+
+    void take_prefix() {
+        while (prefix_left_ != 0 && !block_.empty()) {
+            const auto byte = std::uint64_t{static_cast<unsigned char>(block_[0])};
+            block_.remove_prefix(1);
+            --prefix_left_;
+            if (options_.order == std::endian::big) {
+                size_ = size_ << 8 | byte;
+            } else {
+                size_ |= byte << 8 * (options_.prefix - prefix_left_ - 1);
+            }
+        }
+        if (prefix_left_ != 0) return;
+        if (size_ > options_.limit) {
+            pin_.ended();
+            throw limit_exceeded{"weir::frames: frame " + std::to_string(number_) + " has " + std::to_string(size_) +
+                                 " bytes, more than " + std::to_string(options_.limit)};
+        }
+        frame_left_ = static_cast<std::size_t>(size_);
+    }
+
+    S upstream_;
+    frames_options options_;
+    bytes block_;                  // what of the last block is not looked at yet
+    detail::byte_builder started_; // a frame that did not end in its block
+    std::uint64_t number_ = 1;
+    std::uint64_t size_ = 0;
+    std::size_t prefix_left_ = options_.prefix;
+    std::size_t frame_left_ = 0;
+    detail::pin pin_;
+};
+
+struct frames_fn : operator_needs_its_arguments_in_parentheses {
+    /// `stream of bytes | frames({.limit = 4096})`
+    auto operator()(frames_options options = {}) const {
+        check(options);
+        return closure{[options]<class S>(S upstream) {
+            if constexpr (!stream<S>) {
+                static_assert(detail::always_false<S>, "weir::frames(): what is left of | is not a stream");
+            } else if constexpr (!std::is_same_v<item_t<S>, bytes>) {
+                static_assert(detail::always_false<S>,
+                              "weir::frames(): takes a stream of weir::bytes, such as read(socket)");
+            } else {
+                return frames_stream<S>{std::move(upstream), options};
+            }
+        }};
+    }
+
+    /// `frames(socket)`
+    template <class Device>
+        requires detail::input_device<std::remove_cvref_t<Device>>
+    auto operator()(Device&& device, frames_options options = {}) const {
+        check(options);
+        return frames_stream{read(std::forward<Device>(device)), options};
+    }
+
+private:
+    static void check(const frames_options& options) {
+        if (options.prefix < 1 || options.prefix > 8) {
+            throw std::invalid_argument{"weir::frames(options): prefix must be 1 to 8"};
+        }
+    }
+};
+
+/// frames(socket), bytes | frames(): messages that each begin with their length, without it.
+///
+///     weir::frames(socket, {.limit = 64 * 1024}) | weir::for_each(handle)
+///     weir::read(socket) | weir::frames({.prefix = 2})
+///
+/// A frame within a block is a piece of it, one that spans blocks is copied once. One that is longer than `limit` fails
+/// with limit_exceeded as soon as its length is known, before there is memory for it; an end within a frame fails with
+/// incomplete_frame. Fails with its upstream.
+///
+/// @throws std::invalid_argument for a prefix that is not 1 to 8 bytes
+inline constexpr frames_fn frames{};
+
+} // namespace weir
