@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <source_location>
@@ -11,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include <self_drop.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/scope/async_finally.hpp>
 #include <weir/source/once.hpp>
@@ -187,6 +189,26 @@ TEST_SUITE("scope/with_group") {
             CHECK(token.use_count() == 1);
             CHECK(ex.timers().size() == 0);
         }
+    }
+
+    TEST_CASE("the function may drop its with_group: what it gives is not begun then") {
+        virtual_executor ex;
+        using function = std::function<weir::task<>(task_group&)>;
+        std::unique_ptr<weir::with_group_operation<function>> operation;
+        bool begun = false;
+        auto body = [&]() -> weir::task<> {
+            begun = true;
+            co_return;
+        };
+        operation = std::make_unique<weir::with_group_operation<function>>(with_group(function{[&](task_group&) {
+            auto made = body();
+            operation.reset();
+            return made;
+        }}));
+        const auto handle = ex.spawn(support::borrowed<weir::with_group_operation<function>>{*operation});
+        ex.run_ready();
+        CHECK_FALSE(operation);
+        CHECK_FALSE(begun);
     }
 
     TEST_CASE("it is found by guards as any group is, and groups in each other are told apart") {
