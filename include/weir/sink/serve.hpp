@@ -233,8 +233,8 @@ class serve_sink {
 public:
     using result_type = serve_result;
 
-    serve_sink(S connections, Handler handler, Stop stop, serve_options options)
-        : server_{std::move(connections), std::move(options)}, handler_{std::move(handler)}, stop_{std::move(stop)} {}
+    serve_sink(S upstream, Handler handler, Stop stop, serve_options options)
+        : server_{std::move(upstream), std::move(options)}, handler_{std::move(handler)}, stop_{std::move(stop)} {}
     serve_sink(serve_sink&& other)
         : server_{std::move(*other.server_.connections), std::move(other.server_.options)},
           handler_{std::move(other.handler_)},
