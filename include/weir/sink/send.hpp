@@ -47,20 +47,25 @@ public:
     poll<std::uint64_t> poll_result(context& outer) {
         context cx{outer};
         for (;;) {
-            if (!sending_) {
-                auto item = ask(cx);
-                if (item.is_pending() && !closing(cx)) return pending;
-                if (!item.is_item()) return finish();
-                if (!at_once(*item)) sending_.fill([&] { return to_->send(*std::move(item)); });
-            }
             if (sending_) {
                 const auto taken = sending_->poll_result(cx);
                 if (taken.is_pending()) return pending;
                 sending_.reset();
                 if (!*taken) return finish();
+                ++sent_;
+                if (!cx.spend()) return cx.yield();
             }
-            ++sent_;
-            if (!cx.spend()) return cx.yield();
+            for (;;) {
+                auto item = ask(cx);
+                if (item.is_pending() && !closing(cx)) return pending;
+                if (!item.is_item()) return finish();
+                if (!at_once(*item)) {
+                    sending_.fill([&] { return to_->send(*std::move(item)); });
+                    break;
+                }
+                ++sent_;
+                if (!cx.spend()) return cx.yield();
+            }
         }
     }
 

@@ -34,14 +34,14 @@ template <class T>
 class channel_core : public shared {
 public:
     channel_core(std::size_t capacity, std::function<void(T)> on_drop)
-        : capacity_{capacity}, on_drop_{std::move(on_drop)} {}
+        : capacity_{capacity}, room_{capacity}, on_drop_{std::move(on_drop)} {}
 
     bool open() const noexcept { return open_; }
     std::size_t size() const noexcept { return held_.size(); }
     std::size_t capacity() const noexcept { return capacity_; }
 
     bool try_send(T& item) {
-        if (!open_ || held_.size() >= capacity_) return false;
+        if (held_.size() >= room_) return false;
         held_.push_back(std::move(item));
         receiver_.wake();
         return true;
@@ -67,6 +67,7 @@ public:
     void close(std::exception_ptr error = nullptr) noexcept {
         if (!open_) return;
         open_ = false;
+        room_ = 0;
         error_ = std::move(error);
         senders_.release_all(turn::refused);
         closing_.release_all(turn::granted);
@@ -117,6 +118,7 @@ private:
 
     ring_buffer<T> held_;
     std::size_t capacity_;
+    std::size_t room_; // 0 when closed
     line<sending<T>> senders_;
     waker_slot receiver_;
     line<in_line> closing_;
