@@ -122,6 +122,8 @@ private:
 /// which it waits in the line of all others; nobody goes on without having been notified. When the condition dies, those
 /// who wait get the exception `closed`; also those who are notified when the mutex has died. One allocation for the
 /// condition, none for a wait.
+///
+/// Threads: the condition, the mutex and those who wait belong to one executor.
 class condition {
 public:
     condition() : core_{*new detail::condition_core} {}

@@ -107,7 +107,10 @@ private:
 ///     co_await ready.wait();
 ///
 /// An automatic event goes to those who wait in the order in which they came; set twice while nobody waits, it lets one
-/// pass. When the event dies, those who wait get the exception `closed`. One allocation for the event, none for a wait.
+/// pass. One that is dropped before it went on leaves its turn to the next. When the event dies, those who wait get the
+/// exception `closed`. One allocation for the event, none for a wait.
+///
+/// Threads: the event and those who wait belong to one executor.
 class event {
 public:
     explicit event(event_reset how = event_reset::manual) : event{how, "weir::event"} {}

@@ -17,6 +17,8 @@ namespace weir {
 ///     co_await started.wait();
 ///
 /// When the latch dies, those who wait get the exception `closed`. One allocation for the latch, none for a wait.
+///
+/// Threads: the latch and those who wait belong to one executor.
 class latch {
 public:
     /// @param n  how often it is counted down, >= 0

@@ -39,6 +39,8 @@ struct semaphore_core : shared {
 /// Fair: permits are given in the order in which they were asked for, and nobody overtakes one who waits for many. When
 /// the semaphore dies it is closed; permits, and those who wait, may outlive it. One allocation for the semaphore, none
 /// for a wait.
+///
+/// Threads: the semaphore, its permits and those who wait belong to one executor.
 class semaphore {
 public:
     /// @param n  permits, >= 1
