@@ -13,6 +13,8 @@
 
 #include <doctest/doctest.h>
 
+#include <weir/async_stream.hpp>
+#include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/scope/when_all.hpp>
 #include <weir/sink/drain.hpp>
@@ -27,6 +29,7 @@
 
 #include "allocations.hpp"
 #include "schedules.hpp"
+#include "self_drop.hpp"
 
 using weir::channel;
 using weir::send;
@@ -240,6 +243,27 @@ TEST_SUITE("sink/send") {
             ++turns;
         }
         CHECK(turns >= 100'000 / weir::context::polls_per_run);
+    }
+
+    TEST_CASE("an upstream may drop the whole while it is polled") {
+        for (const bool later : {false, true}) {
+            CAPTURE(later);
+            using tested = decltype(std::declval<weir::async_stream<int>>() | send(std::declval<weir::sender<int>>()));
+            virtual_executor ex;
+            auto [tx, rx] = channel<int>(1);
+            std::unique_ptr<tested> sink;
+            const auto culprit = [&]() -> weir::async_stream<int> {
+                if (later) co_yield 1;
+                sink.reset();
+                co_await weir::yield();
+                FAIL("it went on after it was dropped");
+            };
+            sink = std::make_unique<tested>(culprit() | send(std::move(tx)));
+            const auto handle = ex.spawn(support::borrowed<tested>{*sink});
+            ex.run_ready();
+            CHECK_FALSE(sink);
+            CHECK(ex.run(std::move(rx) | weir::to<std::vector>()).size() == (later ? 1 : 0));
+        }
     }
 
     TEST_CASE("no allocation an item") {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
+#include <weir/core/liveness.hpp>
 #include <weir/core/slot.hpp>
 #include <weir/core/stream.hpp>
 
@@ -46,6 +47,7 @@ public:
 
     poll<std::uint64_t> poll_result(context& outer) {
         context cx{outer};
+        const liveness::watch self{liveness_};
         for (;;) {
             if (sending_) {
                 const auto taken = sending_->poll_result(cx);
@@ -56,8 +58,8 @@ public:
                 if (!cx.spend()) return cx.yield();
             }
             for (;;) {
-                auto item = ask(cx);
-                if (item.is_pending() && !closing(cx)) return pending;
+                auto item = ask(cx, self);
+                if (item.is_pending() && (self.gone() || !closing(cx))) return pending;
                 if (!item.is_item()) return finish();
                 if (!at_once(*item)) {
                     sending_.fill([&] { return to_->send(*std::move(item)); });
@@ -70,11 +72,11 @@ public:
     }
 
 private:
-    poll<item_t<S>> ask(context& cx) {
+    poll<item_t<S>> ask(context& cx, const liveness::watch& self) {
         try {
             return upstream_->poll_next(cx);
         } catch (...) {
-            static_cast<void>(finish());
+            if (!self.gone()) static_cast<void>(finish());
             throw;
         }
     }
@@ -112,6 +114,7 @@ private:
     slot<operation> sending_;
     slot<typename closing_of<Sender>::type> closing_;
     std::uint64_t sent_ = 0;
+    liveness liveness_;
 };
 
 } // namespace detail
