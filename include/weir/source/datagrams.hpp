@@ -43,7 +43,7 @@ public:
         return pin_.watch([&]() -> poll<datagram> {
             if (!receive_.started()) filler_.make_room(std::max(block, limit_), limit_);
             auto got = receive_.poll_result(cx, borrowed_ != nullptr ? *borrowed_ : *owned_,
-                                                  std::span<char>{filler_.room(), limit_});
+                                            std::span<char>{filler_.room(), limit_});
             if (got.is_pending()) return pending;
             return datagram{filler_.take(got->size), got->sent, got->from};
         });
