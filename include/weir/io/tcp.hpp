@@ -36,7 +36,7 @@ public:
     tcp_stream(detail::descriptor fd, const endpoint& remote) noexcept : fd_{std::move(fd)}, remote_{remote} {}
 
     bool is_open() const noexcept { return fd_.get() >= 0; }
-    /// An operation that is in flight then has no result any more: it is to be dropped. It never has another connection's
+    /// An operation that is in flight may then never have a result: it is to be dropped. It never has another connection's
     /// bytes.
     void close() noexcept { fd_.close(); }
     int native_handle() const noexcept { return fd_.get(); }
