@@ -78,7 +78,7 @@ CXX=g++ configuration gcc-asan-ubsan '' "$sanitized -Db_sanitize=address,undefin
 CXX=clang++-19 configuration clang-release '' "$release" '--no-suite consume'
 CXX=clang++-19 configuration clang-asan-ubsan '' "$sanitized -Db_sanitize=address,undefined" '-t 3'
 if compgen -G 'tests/threads/*_test.cpp' > /dev/null; then
-    CXX=clang++-19 configuration clang-tsan tests/threads_test \
+    CXX=clang++-19 configuration clang-tsan 'tests/threads_test tests/concurrent_channel_stress' \
         "$sanitized -Db_sanitize=thread -Dexamples=disabled" '-t 5 --suite threads'
 fi
 

@@ -13,6 +13,7 @@ LISTS = [
     ("weir_sources", "src", ["**/*.cpp"], ["kernel/uring*.cpp"]),
     ("weir_uring_sources", "src", ["kernel/uring*.cpp"], []),
     ("weir_tests", "tests", ["*/*_test.cpp", "*/**/*_test.cpp"], ["support/*", "compile_fail/*", "consume/*", "hygiene/*"]),
+    ("weir_stress", "tests", ["stress/*.cpp"], []),
     ("weir_test_support", "tests", ["support/*.cpp"], []),
     ("weir_compile_fail", "tests/compile_fail", ["*.cpp"], []),
     ("weir_examples", "examples", ["*.cpp", "*/main.cpp"], []),
