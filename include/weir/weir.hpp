@@ -108,6 +108,7 @@
 #include <weir/sync/broadcast.hpp>
 #include <weir/sync/channel.hpp>
 #include <weir/sync/closed.hpp>
+#include <weir/sync/concurrent_channel.hpp>
 #include <weir/sync/condition.hpp>
 #include <weir/sync/event.hpp>
 #include <weir/sync/latch.hpp>
@@ -119,6 +120,7 @@
 #include <weir/sync/sending.hpp>
 #include <weir/sync/shared.hpp>
 #include <weir/sync/state.hpp>
+#include <weir/sync/waiting_room.hpp>
 
 #include <weir/scope/async_finally.hpp>
 #include <weir/scope/deadline.hpp>
