@@ -118,11 +118,11 @@ auto numbers(std::uint64_t n) { return weir::iota(int64_t{0}, static_cast<int64_
 constexpr auto add = [](int64_t sum, int64_t x) { return sum + x; };
 
 int64_t pipelines(std::uint64_t n, int64_t capacity) {
-    auto [to, from] = weir::concurrent_channel<int64_t>(capacity);
+    auto [tx, rx] = weir::concurrent_channel<int64_t>(capacity);
     auto sending =
-        executors().spawn_on(0, [&, to = std::move(to)]() mutable { return numbers(n) | weir::send(std::move(to)); });
+        executors().spawn_on(0, [&, to = std::move(tx)]() mutable { return numbers(n) | weir::send(std::move(to)); });
     auto sum = executors().spawn_on(
-        1, [from = std::move(from)]() mutable { return std::move(from) | weir::fold(int64_t{0}, add); });
+        1, [from = std::move(rx)]() mutable { return std::move(from) | weir::fold(int64_t{0}, add); });
     std::move(sending).get();
     return std::move(sum).get();
 }
@@ -150,21 +150,21 @@ weir::task<int64_t> consume_slowly(weir::concurrent_receiver<int64_t> from) {
 
 template <class Consume>
 int64_t tasks(std::uint64_t n, Consume consumer) {
-    auto [to, from] = weir::concurrent_channel<int64_t>(room);
+    auto [tx, rx] = weir::concurrent_channel<int64_t>(room);
     auto sending = executors().spawn_on(
-        0, [n, to = std::move(to)]() mutable { return produce(std::move(to), static_cast<int64_t>(n)); });
-    auto sum = executors().spawn_on(1, [&, from = std::move(from)]() mutable { return consumer(std::move(from)); });
+        0, [n, to = std::move(tx)]() mutable { return produce(std::move(to), static_cast<int64_t>(n)); });
+    auto sum = executors().spawn_on(1, [&, from = std::move(rx)]() mutable { return consumer(std::move(from)); });
     std::move(sending).get();
     return std::move(sum).get();
 }
 
 int64_t threads(std::uint64_t n) {
-    auto [to, from] = weir::concurrent_channel<int64_t>(room);
-    std::thread producer{[n, to = std::move(to)] {
+    auto [tx, rx] = weir::concurrent_channel<int64_t>(room);
+    std::thread producer{[n, to = std::move(tx)] {
         for (int64_t i = 0; i != static_cast<int64_t>(n); ++i) to.send_blocking(i);
     }};
     int64_t sum = 0;
-    while (auto item = from.receive_blocking()) sum += *item;
+    while (auto item = rx.receive_blocking()) sum += *item;
     producer.join();
     return sum;
 }

@@ -104,6 +104,7 @@ class dice {
 public:
     explicit dice(std::uint64_t seed) : random_{seed} {}
 
+    std::size_t coin() { return random_() & 1; }
     int below(int n) { return std::uniform_int_distribution<int>{0, n - 1}(random_); }
     bool one_in(int n) { return below(n) == 0; }
     std::uint64_t seed() { return random_(); }
@@ -261,7 +262,7 @@ void round(weir::runtime& rt, std::uint64_t seed) {
                     }
                 });
             } else {
-                tasks.push_back(rt.spawn_on(random.below(2),
+                tasks.push_back(rt.spawn_on(random.coin(),
                                             [one = std::move(one)]() mutable { return send_as_task(std::move(one)); }));
             }
         }
@@ -276,7 +277,7 @@ void round(weir::runtime& rt, std::uint64_t seed) {
                     }
                 });
             } else {
-                tasks.push_back(rt.spawn_on(random.below(2), [from = ends.receiver.clone(), its_seed, &book]() mutable {
+                tasks.push_back(rt.spawn_on(random.coin(), [from = ends.receiver.clone(), its_seed, &book]() mutable {
                     return receive_as_task(std::move(from), its_seed, book);
                 }));
             }

@@ -246,7 +246,6 @@ TEST_SUITE("threads/concurrent_channel") {
             REQUIRE(ends.sender.try_send(2));
             std::optional<bool> sent;
             auto sending = ex.a.spawn(store(send_one(ends.sender, 3), sent));
-            std::optional<weir::unit> closing;
             const auto wait = [](concurrent_sender<int> tx) -> task<> { co_await tx.closing(); };
             auto watching = ex.b.spawn(wait(ends.sender));
             ex.settle();
@@ -325,9 +324,9 @@ TEST_SUITE("threads/concurrent_channel") {
             CAPTURE(n);
             auto [tx, rx] = concurrent_channel<int>(n);
             auto sending = rt.spawn_on(
-                0, [tx = std::move(tx)]() mutable { return weir::iota(0, 5000) | weir::send(std::move(tx)); });
-            auto got =
-                rt.spawn_on(1, [rx = std::move(rx)]() mutable { return std::move(rx) | weir::to<std::vector<int>>(); });
+                0, [to = std::move(tx)]() mutable { return weir::iota(0, 5000) | weir::send(std::move(to)); });
+            auto got = rt.spawn_on(
+                1, [from = std::move(rx)]() mutable { return std::move(from) | weir::to<std::vector<int>>(); });
             CHECK(std::move(sending).get() == 5000);
             CHECK(std::move(got).get() == numbers(5000));
         }
