@@ -1,4 +1,4 @@
-// expect: weir::run: a stream alone has no result; end the pipeline with a sink
+// expect: weir::run, weir::spawn: a stream alone has no result; end the pipeline with a sink
 
 #include <weir/executor/executor.hpp>
 #include <weir/operators/map.hpp>

@@ -94,6 +94,14 @@ protected:
 template <class A>
 class spawned;
 
+template <class A>
+constexpr void cannot_be_run() {
+    static_assert(
+        !stream<A>,
+        "weir::run, weir::spawn: a stream alone has no result; end the pipeline with a sink, such as | drain()");
+    static_assert(stream<A>, "weir::run, weir::spawn: takes a task, or a pipeline that ends in a sink");
+}
+
 } // namespace detail
 
 /// Runs wakers, timers and I/O on one thread.
@@ -150,6 +158,18 @@ public:
     /// Starts an operation in the next turn. Dropping the handle drops the operation.
     template <awaitable A>
     [[nodiscard]] join_handle<A> spawn(A operation, std::source_location place = std::source_location::current());
+
+    /// What is neither does not compile, and the compiler says why.
+    template <class A>
+        requires(!awaitable<A>)
+    void run(A) {
+        detail::cannot_be_run<A>();
+    }
+    template <class A>
+        requires(!awaitable<A>)
+    void spawn(A) {
+        detail::cannot_be_run<A>();
+    }
 
     /// Calls f on the executor's thread, as long as the executor runs again. From any thread. An exception that leaves
     /// f goes to the error handler.
@@ -479,9 +499,7 @@ auto run(A operation, backend_kind kind = backend_kind::automatic) {
         executor ex{kind};
         return ex.run(std::move(operation));
     } else {
-        static_assert(!stream<A>,
-                      "weir::run: a stream alone has no result; end the pipeline with a sink, such as | drain()");
-        static_assert(stream<A>, "weir::run: takes a task, or a pipeline that ends in a sink");
+        detail::cannot_be_run<A>();
     }
 }
 
