@@ -359,7 +359,6 @@ private:
     }
     template <class Pipeline>
     auto there(Pipeline pipeline, executor& ex) const {
-        static_assert(stream<Pipeline>, "weir::parallel(runtime, pipeline): what pipeline gives is not a stream");
         return subscribe_on_stream<Pipeline>{std::move(pipeline), ex, room_, demand::ahead};
     }
 
@@ -378,6 +377,10 @@ auto parallel(runtime& rt, const Sub& pipeline, const parallel_options& options,
         return closure{[build = rail_builder<InOrder, Sub>{rt, pipeline, options, no_room}]<class S>(S upstream) {
             if constexpr (!stream<S>) {
                 static_assert(always_false<S>, "weir::parallel(runtime, pipeline): what is left of | is not a stream");
+            } else if constexpr (!stream<decltype(std::declval<hop_receiver<item_t<S>>>() | std::declval<Sub>())>) {
+                static_assert(always_false<S>,
+                              "weir::parallel(runtime, pipeline): pipeline is made of operators, and has no sink; "
+                              "what stands right of parallel takes the results");
             } else {
                 return build(std::move(upstream));
             }

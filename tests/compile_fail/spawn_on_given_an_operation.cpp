@@ -1,0 +1,14 @@
+// expect: weir::spawn_on(executor, f)
+// expect: give a task or another awaitable
+
+#include <weir/executor/executor.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/executor/spawn_on.hpp>
+
+int main() {
+    weir::executor other;
+    auto right = weir::spawn_on(other, [] { return weir::yield(); });
+#ifdef MUST_NOT_COMPILE
+    auto wrong = weir::spawn_on(other, weir::yield());
+#endif
+}

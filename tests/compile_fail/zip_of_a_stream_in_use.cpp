@@ -1,0 +1,19 @@
+// expect: weir::zip(streams...)
+// expect: write zip(std::move(stream), ...)
+
+#include <utility>
+
+#include <weir/async_stream.hpp>
+#include <weir/operators/zip.hpp>
+#include <weir/source/iota.hpp>
+
+weir::async_stream<int> ones() { co_yield 1; }
+
+int main() {
+    auto a = ones();
+    auto right = weir::zip(std::move(a), weir::iota(1, 4));
+#ifdef MUST_NOT_COMPILE
+    auto b = ones();
+    auto wrong = weir::zip(b, weir::iota(1, 4));
+#endif
+}
