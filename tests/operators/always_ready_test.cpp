@@ -1,0 +1,95 @@
+// Operators and sinks that always find an item: sooner or later others get their turn, a cancellation among them.
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <weir/executor/sleep.hpp>
+#include <weir/operators/buffer.hpp>
+#include <weir/operators/chunk.hpp>
+#include <weir/operators/combine_latest.hpp>
+#include <weir/operators/debounce.hpp>
+#include <weir/operators/filter.hpp>
+#include <weir/operators/merge.hpp>
+#include <weir/operators/sample.hpp>
+#include <weir/operators/throttle.hpp>
+#include <weir/operators/timeout.hpp>
+#include <weir/operators/zip.hpp>
+#include <weir/sink/count.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/sink/fold.hpp>
+#include <weir/sink/last.hpp>
+#include <weir/sink/to.hpp>
+#include <weir/source/generate.hpp>
+#include <weir/testing/virtual_executor.hpp>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// How many items are pulled from a source that always has one before another task gets its turn. make is given the source
+/// and makes the pipeline. The source ends at last, so that the answer to a pipeline that hogs is a number.
+template <class Make>
+int pulled_before_others_run(Make make) {
+    constexpr int most = 1'000'000;
+    weir::testing::virtual_executor ex;
+    int pulled = 0;
+    auto source = weir::generate([&]() -> std::optional<int> {
+        if (pulled == most) return std::nullopt;
+        return ++pulled;
+    });
+    const auto hot = ex.spawn(make(std::move(source)));
+    ex.run(weir::yield());
+    return pulled;
+}
+
+} // namespace
+
+TEST_SUITE("operators/always_ready") {
+    TEST_CASE("what keeps or drops the items of a source that is always ready lets others run") {
+        const int few = 10'000;
+        const auto none = [](int) { return false; };
+        CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::filter(none) | weir::drain(); }) <
+              few);
+        CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::chunk(2'000'000) | weir::drain(); }) <
+              few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return std::move(s) | weir::chunk(2'000'000, 1h) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::debounce(1h) | weir::drain(); }) <
+              few);
+        CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::throttle(1h) | weir::drain(); }) <
+              few);
+        CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::sample(1h) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return std::move(s) | weir::buffer(1, weir::overflow::drop_oldest) | weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return std::move(s) | weir::buffer(1, weir::overflow::drop_newest) | weir::drain();
+              }) < few);
+    }
+
+    TEST_CASE("so does what passes them on") {
+        const int few = 10'000;
+        const auto other = [] { return weir::generate([] { return 1; }); };
+        CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::buffer(16) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::timeout(1s) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run([&](auto s) { return weir::merge(std::move(s), other()) | weir::drain(); }) <
+              few);
+        CHECK(pulled_before_others_run([&](auto s) { return weir::zip(std::move(s), other()) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return weir::combine_latest(std::move(s), other()) | weir::drain(); }) < few);
+    }
+
+    TEST_CASE("and so does every sink") {
+        const int few = 10'000;
+        CHECK(pulled_before_others_run([](auto s) { return std::move(s) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run([](auto s) { return std::move(s) | weir::count(); }) < few);
+        CHECK(pulled_before_others_run([](auto s) { return std::move(s) | weir::last(); }) < few);
+        CHECK(pulled_before_others_run([](auto s) { return std::move(s) | weir::to<std::vector>(); }) < few);
+        CHECK(pulled_before_others_run(
+                  [](auto s) { return std::move(s) | weir::fold(0, [](int, int i) { return i; }); }) < few);
+    }
+}
