@@ -23,7 +23,7 @@ has() {
     nodejs) command -v node ;;
     gnuplot-nox) command -v gnuplot ;;
     rustc | cargo) [ -x "/usr/bin/$1" ] ;; # the one that knows Debian's crates
-    libasio-dev | librust-*) installed "$1" ;;
+    libasio-dev | libboost1.81-dev | librust-*) installed "$1" ;;
     libclang-rt-19-dev) installed "$1" || ls /usr/lib/*/clang/19/lib/*/libclang_rt.asan* /usr/lib/clang/19/lib/*/libclang_rt.asan* ;;
     *) command -v "$1" ;;
     esac > /dev/null 2>&1

@@ -1,7 +1,17 @@
 // What does a chain of operators cost an item, over the same work in a loop?
 
 #include <cstdint>
+#include <ranges>
 #include <utility>
+
+#if __has_include(<range/v3/view.hpp>)
+#include <range/v3/numeric/accumulate.hpp>
+#include <range/v3/view/filter.hpp>
+#include <range/v3/view/iota.hpp>
+#include <range/v3/view/take.hpp>
+#include <range/v3/view/transform.hpp>
+#define HAVE_RANGE_V3 1
+#endif
 
 #include <weir/async_stream.hpp>
 #include <weir/operators/filter.hpp>
@@ -37,6 +47,28 @@ int64_t loop(std::uint64_t n) {
     return sum;
 }
 
+int64_t std_ranges(std::uint64_t n) {
+    auto last = static_cast<int64_t>(n);
+    bench::opaque(last);
+    int64_t sum = 0;
+    for (const int64_t x : std::views::iota(int64_t{0}, last) | std::views::transform(triple) |
+                               std::views::filter(odd) | std::views::transform(next) | std::views::take(last)) {
+        sum = add(sum, x);
+    }
+    return sum;
+}
+
+#ifdef HAVE_RANGE_V3
+int64_t range_v3(std::uint64_t n) {
+    auto last = static_cast<int64_t>(n);
+    bench::opaque(last);
+    namespace views = ranges::views;
+    return ranges::accumulate(views::iota(int64_t{0}, last) | views::transform(triple) | views::filter(odd) |
+                                  views::transform(next) | views::take(last),
+                              int64_t{0}, add);
+}
+#endif
+
 int64_t fused(std::uint64_t n) {
     weir::testing::virtual_executor ex;
     return ex.run(weir::iota(int64_t{0}, static_cast<int64_t>(n)) | weir::map(triple) | weir::filter(odd) |
@@ -60,7 +92,13 @@ int main(int argc, char** argv) {
     bench::question q{argc, argv, "What does a chain of operators cost an item, over the same work in a loop?",
                       "ns/item", 20'000'000};
     q.floor("loop", loop);
+    q.peer("std::ranges", std_ranges);
+#ifdef HAVE_RANGE_V3
+    q.peer("range-v3", range_v3);
+#else
+    q.missing("range-v3");
+#endif
     q.weir("iota|map|filter|map|take|fold", fused, 1.15);
-    q.weir("the same, erased at every stage", erased);
+    q.weir("the same, erased at every stage", erased, bench::bar::at_most(4.5));
     return q.run();
 }

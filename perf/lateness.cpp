@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include <weir/executor/executor.hpp>
@@ -35,35 +33,33 @@ weir::task<std::vector<double>> ticks(int count) {
     co_return late;
 }
 
-void print(const char* name, std::vector<double> late) {
-    std::ranges::sort(late);
-    const auto at = [&](double share) {
-        return late[static_cast<std::size_t>(share * static_cast<double>(late.size() - 1))];
-    };
-    std::printf("%-34s %8.1f %8.1f %8.1f\n", name, at(0.5), at(0.99), at(1.0));
+/// The latest but one in a hundred, for each of them.
+bench::measurement late(std::vector<double> all) {
+    std::ranges::sort(all);
+    const auto count = static_cast<double>(all.size());
+    const double p99 = all[static_cast<std::size_t>(0.99 * (count - 1))];
+    return {p99 * count, static_cast<std::int64_t>(all.size())};
+}
+
+bench::measurement idle(std::uint64_t n) {
+    weir::executor ex;
+    return late(ex.run(ticks(static_cast<int>(n))));
+}
+
+bench::measurement beside_a_pipeline(std::uint64_t n) {
+    weir::executor ex;
+    auto busy = ex.spawn(weir::iota(std::uint64_t{0}) | weir::map([](std::uint64_t x) { return x ^ (x >> 7); }) |
+                         weir::for_each([](std::uint64_t x) { bench::opaque(x); }));
+    return late(ex.run(ticks(static_cast<int>(n))));
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-    const int count = argc > 1 && std::string_view{argv[1]} == "--quick" ? 50 : 5000;
-    std::printf("How late does a 1 ms timer fire beside a pipeline that is always ready, over an idle loop?\n\n"
-                "%-34s %8s %8s %8s  (us)\n",
-                "", "p50", "p99", "max");
-    weir::executor ex;
-    print("idle loop", ex.run(ticks(count)));
-
-    std::uint64_t items = 0;
-    auto busy = ex.spawn(weir::iota(std::uint64_t{0}) | weir::map([](std::uint64_t x) { return x ^ (x >> 7); }) |
-                         weir::for_each([&](std::uint64_t x) {
-                             bench::opaque(x);
-                             ++items;
-                         }));
-    const auto start = weir::clock::now();
-    print("beside a ready pipeline", ex.run(ticks(count)));
-    const std::chrono::duration<double, std::nano> took = weir::clock::now() - start;
-    std::printf("\nmeanwhile the pipeline passed %.0f million items, %.2f ns each (%s)\n",
-                static_cast<double>(items) / 1e6, took.count() / static_cast<double>(items),
-                std::string{ex.io().name()}.c_str());
-    return 0;
+    bench::question q{argc, argv,
+                      "How late does a 1 ms timer fire beside a pipeline that is always ready, over an idle loop?",
+                      "us, 99th percentile", 400};
+    q.floor("idle loop", idle);
+    q.weir("beside a ready pipeline", beside_a_pipeline);
+    return q.run();
 }

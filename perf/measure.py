@@ -1,8 +1,8 @@
 """Asks the benchmark programs their questions, and shows the answers: tables, JSON lines, pictures.
 
-    python3 perf/measure.py BUILD [--quick] [--peers=SOURCE=COMMAND]... [QUESTION...]
+    python3 perf/measure.py BUILD [--quick] [--instructions] [--curves] [--peers=SOURCE=COMMAND]... [QUESTION...]
 
-perf/run.sh calls it. SOURCE is a file of perf/peers, whose cases are found by its lines `"question", "case", scale`;
+perf/run.sh calls it. SOURCE is a key of PEERS, whose cases are found by its lines `"question", "case", scale`;
 those of a source for which there is no command are reported as missing.
 """
 
@@ -18,27 +18,68 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 
+# Name: source, and what the names of its cases are to be read as.
+PEERS = {
+    "asio": ("asio.cpp", ("asio", "asio")),
+    "boost": ("asio.cpp", ("asio", "Boost.Asio")),
+    "rust": ("rust/src/main.rs", ("", "")),
+    "go": ("go/main.go", ("", "")),
+    "node": ("node/main.js", ("", "")),
+}
+COMPILED = ("asio", "boost", "rust")
 
-def cases_of(source):
-    """(question, case, scale) for each."""
-    found = re.findall(r'"(\w+)",\s+"([^"]+)",\s+(\d+),', (HERE / "peers" / source).read_text())
-    return [(question, case, int(scale)) for question, case, scale in found]
+# Where one thread does all the work, its instructions can be counted; and with how many items, where not ITEMS.
+ONE_THREAD = {"channel", "flatten", "fused", "generator", "map_async", "merge", "spawn", "stages", "task", "timed",
+              "timers", "yield"}
+ITEMS = 20_000
+SPECIAL_ITEMS = {"timers": 1_000_000}
+
+COLOURS = {"floor": "#888888", "peer": "#c58b2a", "weir": "#1f6fb2"}
+
+
+def cases_of(question):
+    """(peer, case in its source, case as it is shown, scale) for each."""
+    for peer, (source, renamed) in PEERS.items():
+        for asked, case, scale in re.findall(r'"(\w+)",\s+"([^"]+)",\s+(\d+),', (HERE / "peers" / source).read_text()):
+            if asked == question:
+                yield peer, case, case.replace(*renamed), scale
 
 
 def peer_arguments(question, commands):
     arguments = []
-    for source in ["asio.cpp", "rust/src/main.rs", "go/main.go", "node/main.js"]:
-        for asked, case, scale in cases_of(source):
-            if asked != question:
-                continue
-            if source in commands:
-                command = f"{commands[source]} {shlex.quote(question)} {shlex.quote(case)}"
-                if question == "memory":  # what was given back does not count: a process for each answer
-                    command = f"sh -c {shlex.quote(f'while read n; do echo $n | {command}; done')}"
-                arguments += ["--peer", case, str(scale), command]
-            else:
-                arguments += ["--missing", case]
+    for peer, case, shown, scale in cases_of(question):
+        if peer not in commands:
+            arguments += ["--missing", shown]
+            continue
+        command = f"{commands[peer]} {shlex.quote(question)} {shlex.quote(case)}"
+        if question == "memory":  # what was given back does not count: a process for each answer
+            command = f"sh -c {shlex.quote(f'while read n; do echo $n | {command}; done')}"
+        arguments += ["--peer", shown, scale, command]
     return arguments
+
+
+def counted(command, items):
+    """What callgrind counts; None where that fails."""
+    done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command],
+                          input=f"{items}\n", capture_output=True, text=True)
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    return int(found[1]) if done.returncode == 0 and found else None
+
+
+def count_instructions(question, program, commands, answers):
+    """Adds to each answer how many instructions an item takes, without what is done once."""
+    items = SPECIAL_ITEMS.get(question, ITEMS)
+    peers = {shown: (peer, case) for peer, case, shown, _ in cases_of(question)}
+    for a in answers:
+        if a["kind"] == "missing":
+            continue
+        peer, case = peers.get(a["case"], ("", ""))
+        if peer and peer not in COMPILED:
+            continue
+        less, more = (counted([commands[peer], question, case] if peer else [program, "--once", a["case"], str(n)], n)
+                      for n in (items, 3 * items))
+        if less is not None and more is not None:
+            a["instructions"] = round((more - less) / (2 * items), 2)
 
 
 def table(answers):
@@ -46,11 +87,15 @@ def table(answers):
     measured = [a for a in answers if a["kind"] != "missing"]
     floor = measured[0]["median"]
     peers = [a["median"] for a in measured if a["kind"] == "peer"]
-    lines = [f"{'':44}{'median':>10}{'MAD':>9}{'min':>10}{'floor':>9}{'peer':>8}{'bar':>10}   ({measured[0]['unit']})"]
+    counts = any("instructions" in a for a in measured)
+    lines = [f"{'':44}{'median':>10}{'MAD':>9}{'min':>10}{'floor':>9}{'peer':>8}" +
+             (f"{'instr.':>9}" if counts else "") + f"{'bar':>10}   ({measured[0]['unit']})"]
     for a in measured:
         line = f"{a['case']:44}{a['median']:10.2f}{a['mad']:9.2f}{a['min']:10.2f}"
         line += f"{a['median'] / floor:8.2f}x" if floor > 0 else f"{'':9}"
         line += f"{a['median'] / min(peers):7.2f}x" if peers and a["kind"] == "weir" else f"{'':8}"
+        if counts:
+            line += f"{a['instructions']:9.1f}" if "instructions" in a else f"{'':9}"
         if "bar" in a:
             line += f"{a['bar']:10.2f}   {'met' if a['median'] <= a['bar'] else 'missed'}"
         lines.append(line.rstrip())
@@ -61,16 +106,12 @@ def table(answers):
 def picture(answers, path):
     """A bar for each case, in an SVG file."""
     measured = [a for a in answers if a["kind"] != "missing"]
-    colours = {"floor": "#888888", "peer": "#c58b2a", "weir": "#1f6fb2"}
-    rows = "".join(f'"{a["case"]}" {a["median"]} {int(colours[a["kind"]][1:], 16)}\n' for a in reversed(measured))
+    rows = "".join(f'"{a["case"]}" {a["median"]} {int(COLOURS[a["kind"]][1:], 16)}\n' for a in reversed(measured))
     widest = max(a["median"] for a in measured)
     least = min(a["median"] for a in measured)
     logarithmic = "set logscale x\n" if widest > 20 * max(least, 1e-9) else ""
     start = least / 3 if logarithmic else 0
-    script = f"""set terminal svg size 900,{70 + 26 * len(measured)} font "sans-serif,12" background "white"
-set output {json.dumps(str(path))}
-set title {json.dumps(measured[0]["question"])} noenhanced
-set xlabel {json.dumps(measured[0]["unit"])} noenhanced
+    plot(path, measured[0], 70 + 26 * len(measured), f"""set xlabel {json.dumps(measured[0]["unit"])} noenhanced
 set xrange [{start}:{widest * 1.4}]
 {logarithmic}set yrange [-0.6:{len(measured) - 0.4}]
 set ytics noenhanced scale 0
@@ -81,7 +122,49 @@ $rows << EOD
 {rows}EOD
 plot $rows using ({start}):0:({start}):2:($0-0.35):($0+0.35):3:ytic(1) with boxxyerror lc rgb variable, \\
      $rows using 2:0:(sprintf("  %.2f", $2)) with labels left noenhanced
-"""
+""")
+
+
+def points(answers):
+    """{series: {x: median}} of cases that are named `series @ x`."""
+    found = {}
+    for a in answers:
+        series, _, x = a["case"].rpartition(" @ ")
+        found.setdefault(series, {})[int(x)] = a["median"]
+    return found
+
+
+def curve_table(answers):
+    series = points(answers)
+    all_x = sorted({x for line in series.values() for x in line})
+    lines = [f"{'':>10}" + "".join(f"{name:>{max(14, len(name) + 2)}}" for name in series) + f"   ({answers[0]['unit']})"]
+    for x in all_x:
+        lines.append(f"{x:10}" + "".join(f"{line[x]:{max(14, len(name) + 2)}.2f}" if x in line else
+                                         " " * max(14, len(name) + 2) for name, line in series.items()))
+    return "\n".join(lines)
+
+
+def curve_picture(answers, path):
+    series = points(answers)
+    most = max(y for line in series.values() for y in line.values())
+    blocks = "".join(f"$s{i} << EOD\n" + "".join(f"{x} {y}\n" for x, y in sorted(line.items())) + "EOD\n"
+                     for i, line in enumerate(series.values()))
+    drawn = ", ".join(f"$s{i} using 1:2 with linespoints lw 2 pt 7 ps 0.6 title {json.dumps(name)} noenhanced"
+                      for i, name in enumerate(series))
+    plot(path, answers[0], 420, f"""set ylabel {json.dumps(answers[0]["unit"])} noenhanced
+set logscale x
+set yrange [0:{most * 1.2}]
+set key top left
+set grid ytics
+{blocks}plot {drawn}
+""")
+
+
+def plot(path, answer, height, commands):
+    script = f"""set terminal svg size 900,{height} font "sans-serif,12" background "white"
+set output {json.dumps(str(path))}
+set title {json.dumps(answer["question"])} noenhanced
+{commands}"""
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
 
 
@@ -89,11 +172,16 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--instructions", action="store_true")
+    parser.add_argument("--curves", action="store_true")
     parser.add_argument("--peers", action="append", default=[])
     parser.add_argument("questions", nargs="*")
     wanted = parser.parse_args()
     commands = dict(p.split("=", 1) for p in wanted.peers)
-    programs = {p.name.removeprefix("perf_"): p for p in sorted((wanted.build / "perf").glob("perf_*"))
+    if wanted.instructions and not shutil.which("valgrind"):
+        sys.exit("--instructions needs valgrind")
+    prefix = "curve_" if wanted.curves else "perf_"
+    programs = {p.name.removeprefix(prefix): p for p in sorted((wanted.build / "perf").glob(prefix + "*"))
                 if p.is_file() and os.access(p, os.X_OK)}
     unknown = [q for q in wanted.questions if q not in programs]
     if unknown:
@@ -104,16 +192,22 @@ def main():
     failed = []
     for question in wanted.questions or programs:
         command = [str(programs[question]), "--json"] + (["--quick"] if wanted.quick else [])
-        done = subprocess.run(command + peer_arguments(question, commands), stdout=subprocess.PIPE, text=True)
+        if not wanted.curves:
+            command += peer_arguments(question, commands)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
         answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         if done.returncode != 0 or not answers:
             failed.append(question)
             print(f"{question}: failed\n", flush=True)
             continue
-        (results / f"{question}.jsonl").write_text("".join(json.dumps(a) + "\n" for a in answers))
-        print(f"{question}: {answers[0]['question']}\n\n{table(answers)}\n", flush=True)
+        if wanted.instructions and not wanted.curves and question in ONE_THREAD:
+            count_instructions(question, str(programs[question]), commands, answers)
+        name = f"curve_{question}" if wanted.curves else question
+        (results / f"{name}.jsonl").write_text("".join(json.dumps(a) + "\n" for a in answers))
+        shown = curve_table(answers) if wanted.curves else table(answers)
+        print(f"{question}: {answers[0]['question']}\n\n{shown}\n", flush=True)
         if shutil.which("gnuplot"):
-            picture(answers, results / f"{question}.svg")
+            (curve_picture if wanted.curves else picture)(answers, results / f"{name}.svg")
     if failed:
         sys.exit(f"failed: {' '.join(failed)}")
 

@@ -75,8 +75,8 @@ int main(int argc, char** argv) {
     bench::question q{argc, argv, "What does merging cost an item, when eight sources are all ready?", "ns/item",
                       8'000'000};
     q.floor("counters in turn", in_turn);
-    q.weir("merge(8 streams)", merged);
-    q.weir("merge(range of 8)", merged_range);
-    q.weir("merge(range of 8), erased", merged_erased);
+    q.weir("merge(8 streams)", merged, bench::bar::at_most(2.5));
+    q.weir("merge(range of 8)", merged_range, bench::bar::at_most(2.5));
+    q.weir("merge(range of 8), erased", merged_erased, bench::bar::at_most(2.5));
     return q.run();
 }

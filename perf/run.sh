@@ -1,9 +1,12 @@
 #!/bin/bash
 # Measures weir beside floors and peers, on this machine: installs what is missing, builds, asks each question.
-#     perf/run.sh [--quick] [--no-peers] [QUESTION...]
+#     perf/run.sh [--quick] [--no-peers] [--instructions] [QUESTION...]
+#     perf/run.sh --curves [--quick] [CURVE...]
 #
-#     --quick      a smoke run: a thousandth of the items, one round
-#     --no-peers   only the floors and weir: needs no more than weir does
+#     --quick         a smoke run: a thousandth of the items, one round
+#     --no-peers      only the floors and weir: needs no more than weir does
+#     --instructions  also counts instructions, by valgrind, where one thread does the work
+#     --curves        how the cost of an item changes with depth, sources, tasks, connections, threads, buffers
 #
 # Tables on standard output; JSON lines and pictures in build/perf/results. Peers that cannot be had are said to be
 # missing.
@@ -13,12 +16,15 @@ cd "$(dirname "$0")/.."
 . examples/setup.sh
 
 peers=yes
+instructions=no
 arguments=()
 for argument; do
     case $argument in
     --no-peers) peers=no ;;
+    --curves) peers=no && arguments+=(--curves) ;;
+    --instructions) instructions=yes && arguments+=(--instructions) ;;
     -h | --help)
-        sed -n '2,9s/^# \{0,1\}//p' "$0"
+        sed -n '2,13s/^# \{0,1\}//p' "$0"
         exit
         ;;
     *) arguments+=("$argument") ;;
@@ -27,9 +33,10 @@ done
 
 need_packages g++ meson ninja-build pkg-config python3 liburing-dev
 need_meson
+if [ $instructions = yes ]; then need_packages valgrind; fi
 if [ $peers = yes ]; then
     # One by one: each may be refused, and then its peers are missing.
-    for package in gnuplot-nox libasio-dev librange-v3-dev golang-go nodejs npm rustc cargo librust-futures-dev \
+    for package in gnuplot-nox libasio-dev libboost1.81-dev librange-v3-dev golang-go nodejs npm rustc cargo librust-futures-dev \
         librust-tokio-dev librust-tokio-stream-dev librust-async-stream-dev; do
         (need_packages $package) > /dev/null 2>&1 || say "not to be had here: $package"
     done
@@ -52,7 +59,9 @@ commands=()
 if [ $peers = yes ]; then
     here=$PWD/$build/peers
     mkdir -p "$here"
-    if [ -x $build/perf/peer_asio ]; then commands+=("asio.cpp=$PWD/$build/perf/peer_asio"); fi
+    for name in asio boost; do
+        if [ -x $build/perf/peer_$name ]; then commands+=("$name=$PWD/$build/perf/peer_$name"); fi
+    done
     if [ -x /usr/bin/cargo ]; then
         cp -r perf/peers/rust "$here"
         mkdir -p "$here/rust/.cargo"
@@ -60,16 +69,16 @@ if [ $peers = yes ]; then
         printf '[source.crates-io]\nreplace-with = "debian"\n[source.debian]\ndirectory = "/usr/share/cargo/registry"\n' \
             > "$here/rust/.cargo/config.toml"
         if (cd "$here/rust" && PATH=/usr/bin:$PATH cargo build --release --offline) > "$here/rust.log" 2>&1; then
-            commands+=("rust/src/main.rs=$here/rust/target/release/peers")
+            commands+=("rust=$here/rust/target/release/peers")
         fi
     fi
     if command -v go > /dev/null && (cd perf/peers/go && go build -o "$here/go" .) > "$here/go.log" 2>&1; then
-        commands+=("go/main.go=$here/go")
+        commands+=("go=$here/go")
     fi
     if command -v npm > /dev/null; then
         cp -r perf/peers/node "$here"
         if (cd "$here/node" && npm install --no-audit --no-fund) > "$here/node.log" 2>&1; then
-            commands+=("node/main.js=node $here/node/main.js")
+            commands+=("node=node $here/node/main.js")
         fi
     fi
 fi

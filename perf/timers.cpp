@@ -67,6 +67,6 @@ int main(int argc, char** argv) {
                       "ns/timer", 3 * alive};
     spans();
     q.floor("std::multimap", tree);
-    q.weir("deadline_timer", wheel);
+    q.weir("deadline_timer", wheel, bench::bar::at_most(25));
     return q.run();
 }

@@ -1,5 +1,6 @@
 // The same questions, answered by asio: `peer_asio QUESTION CASE` answers each line `N` on its standard input with a
 // line `NANOSECONDS CHECKSUM`; `peer_asio --list` names the cases, with how many times fewer items they get.
+// With PEER_BOOST defined it is Boost.Asio that answers, by the same names.
 
 #include <chrono>
 #include <cstdint>
@@ -7,6 +8,18 @@
 #include <string>
 #include <utility>
 
+#ifdef PEER_BOOST
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/channel.hpp>
+#include <boost/asio/experimental/concurrent_channel.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+namespace asio = boost::asio;
+using asio_error = boost::system::error_code;
+#else
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -15,6 +28,8 @@
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 #include <asio/use_awaitable.hpp>
+using asio_error = std::error_code;
+#endif
 
 namespace {
 
@@ -62,7 +77,7 @@ int64_t yield(int64_t n) {
 
 template <class Channel>
 asio::awaitable<void> send_all(Channel& to, int64_t count) {
-    for (int64_t i = 0; i != count; ++i) co_await to.async_send(std::error_code{}, i, asio::use_awaitable);
+    for (int64_t i = 0; i != count; ++i) co_await to.async_send(asio_error{}, i, asio::use_awaitable);
 }
 
 template <class Channel>
@@ -94,9 +109,9 @@ constexpr answer cases[] = {
     {"task", "asio awaitable", 1, task},
     {"spawn", "asio co_spawn", 10, spawn},
     {"yield", "asio post", 10, yield},
-    {"channel", "asio channel", 10, channel<asio::experimental::channel<void(std::error_code, int64_t)>>},
+    {"channel", "asio channel", 10, channel<asio::experimental::channel<void(asio_error, int64_t)>>},
     {"channel", "asio concurrent_channel", 10,
-     channel<asio::experimental::concurrent_channel<void(std::error_code, int64_t)>>},
+     channel<asio::experimental::concurrent_channel<void(asio_error, int64_t)>>},
 };
 
 } // namespace

@@ -162,6 +162,8 @@ var cases = []answer{
 	{"memory", "Go goroutine", 1, waiting},
 	{"channel", "Go", 10, oneThread(channel)},
 	{"channel_threads", "Go", 10, channel},
+	{"hop", "Go channel(64)", 10, channel},
+	{"offload", "Go goroutine a question", 1, spawn},
 }
 
 func main() {

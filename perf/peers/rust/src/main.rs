@@ -242,6 +242,16 @@ fn channel_threads_tokio(n: u64) -> i64 {
     sum
 }
 
+fn spawn_blocking(n: u64) -> i64 {
+    one_thread().block_on(async move {
+        let mut sum = 0;
+        for i in 0..n as i64 {
+            sum += tokio::task::spawn_blocking(move || i).await.unwrap();
+        }
+        sum
+    })
+}
+
 // timed
 
 fn shifted(n: u64) -> impl Stream<Item = i64> {
@@ -301,6 +311,8 @@ const CASES: &[Case] = &[
     ("channel", "futures-rs mpsc", 10, channel_futures),
     ("channel", "tokio mpsc", 10, channel_tokio),
     ("channel_threads", "tokio mpsc", 10, channel_threads_tokio),
+    ("hop", "tokio mpsc(64)", 10, channel_threads_tokio),
+    ("offload", "tokio spawn_blocking", 1, spawn_blocking),
     ("memory", "tokio", 1, tokio_waiting),
     ("timed", "tokio-stream timeout(1s)", 10, timeout_tokio),
 ];
