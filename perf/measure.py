@@ -176,7 +176,7 @@ def main():
     parser.add_argument("--curves", action="store_true")
     parser.add_argument("--peers", action="append", default=[])
     parser.add_argument("questions", nargs="*")
-    wanted = parser.parse_args()
+    wanted = parser.parse_intermixed_args()
     commands = dict(p.split("=", 1) for p in wanted.peers)
     if wanted.instructions and not shutil.which("valgrind"):
         sys.exit("--instructions needs valgrind")
