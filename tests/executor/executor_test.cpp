@@ -18,11 +18,14 @@
 #include <allocations.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/operators/delay.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/take.hpp>
+#include <weir/operators/timeout.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
+#include <weir/source/interval.hpp>
 #include <weir/source/iota.hpp>
 #include <weir/source/once.hpp>
 #include <weir/task.hpp>
@@ -346,6 +349,13 @@ TEST_SUITE("executor/executor") {
         auto busy = ex.spawn(counted_source{&polls} | weir::for_each([](int) {}));
         ex.run(weir::sleep_for(1ms));
         CHECK(polls > 0);
+    }
+
+    TEST_CASE("a pipeline that was built before there was an executor takes the time of the one that runs it") {
+        auto ticks = weir::interval(1h) | weir::delay(1h, 4) | weir::timeout(3h) | weir::take(3) | weir::drain();
+        virtual_executor ex;
+        ex.run(std::move(ticks));
+        CHECK(ex.elapsed() == 4h);
     }
 
     TEST_CASE("statistics count turns, wakers and timers") {

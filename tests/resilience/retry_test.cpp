@@ -558,6 +558,19 @@ TEST_SUITE("resilience/retry") {
         }
     }
 
+    TEST_CASE("attempts that fail at once, without end and without a wait, let others run") {
+        virtual_executor ex;
+        int attempts = 0;
+        const auto fails = [&]() -> weir::task<int> {
+            if (++attempts == 1'000'000) co_return 0; // an answer to who hogs
+            throw std::runtime_error{"at once"};
+        };
+        const auto hot = ex.spawn(weir::retry(fails, {.attempts = weir::retry_policy::unlimited, .delay = 0s}));
+        ex.run(weir::yield());
+        CHECK(attempts > 0);
+        CHECK(attempts < 10'000);
+    }
+
     TEST_CASE("attempts that are ready cost no allocation and no timer") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;

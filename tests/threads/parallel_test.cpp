@@ -30,6 +30,7 @@
 #include <weir/sink/to.hpp>
 #include <weir/source/empty.hpp>
 #include <weir/source/iota.hpp>
+#include <weir/source/never.hpp>
 #include <weir/source/once.hpp>
 #include <weir/task.hpp>
 
@@ -294,6 +295,31 @@ TEST_SUITE("threads/parallel") {
                parallel(rt, weir::map([](std::unique_ptr<int> p) { return p; })) |
                weir::for_each([&](const std::unique_ptr<int>& p) { CHECK(*p == next++); }));
         CHECK(next == 200);
+    }
+
+    TEST_CASE("with rails that are busy for ever upstream gives what there is room for, and what the rails took") {
+        weir::runtime rt{1};
+        weir::executor ex;
+        std::atomic<int> begun = 0;
+        const auto hang = [&](int) {
+            ++begun;
+            return weir::never<int>() | weir::drain();
+        };
+        int pulled = 0;
+        const auto count = [&](int i) {
+            ++pulled;
+            return i;
+        };
+        const auto handle = ex.spawn(weir::iota(0, 100) | weir::map(count) |
+                                     parallel(rt, weir::map_async(1, hang), {.room = 4}) | weir::drain());
+        const auto there_and_back = [&]() -> task<> {
+            while (begun == 0) co_await rt.spawn_on(0, [] { return weir::yield(); });
+            for (int i = 0; i != 10; ++i) co_await rt.spawn_on(0, [] { return weir::yield(); });
+        };
+        ex.run(there_and_back());
+        CHECK(begun == 1);
+        CHECK(pulled >= 4);
+        CHECK(pulled <= 5);
     }
 
     TEST_CASE("there must be room") {

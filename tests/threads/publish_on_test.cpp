@@ -282,6 +282,25 @@ TEST_SUITE("threads/publish_on") {
             [&](task<> t) { return weir::once(std::move(t)) | publish_on(other, 2) | weir::drain(); });
     }
 
+    TEST_CASE("with a consumer that is busy for ever upstream gives n items, and what the consumer took") {
+        for (const int n : {1, 2, 3, 8}) {
+            CAPTURE(n);
+            weir::testing::virtual_executor ex;
+            int pulled = 0;
+            const auto count = [&](int i) {
+                ++pulled;
+                return i;
+            };
+            const auto hang = [](int) { return weir::never<int>() | weir::drain(); };
+            const auto handle =
+                ex.spawn(weir::iota(0, 100) | weir::map(count) | publish_on(ex, n) | weir::for_each(hang));
+            CHECK(pulled == 0);
+            ex.run_until_idle();
+            CHECK(pulled >= n);
+            CHECK(pulled <= n + 1);
+        }
+    }
+
     TEST_CASE("n must be at least 1") {
         weir::testing::virtual_executor ex;
         CHECK_THROWS_WITH_AS(publish_on(ex, 0), "weir::publish_on(executor, n): n must be at least 1",
