@@ -13,7 +13,13 @@
 #include <doctest/doctest.h>
 
 #include <weir/executor/sleep.hpp>
+#include <weir/operators/flat_map.hpp>
+#include <weir/operators/map_async.hpp>
+#include <weir/operators/map_async_unordered.hpp>
 #include <weir/scope/with_timeout.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/source/once.hpp>
 #include <weir/sync/closed.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/virtual_executor.hpp>
@@ -263,5 +269,29 @@ TEST_SUITE("sync/semaphore") {
                              std::invalid_argument);
         CHECK_THROWS_WITH_AS(static_cast<void>(s.try_acquire(3)),
                              "weir::semaphore::acquire(n): n is more than there are permits", std::invalid_argument);
+    }
+
+    TEST_CASE("operations in flight and their consumer may share a semaphore") {
+        const auto shared_by = [](auto stage) {
+            virtual_executor ex;
+            const semaphore only{1};
+            const auto work = [&](int i) -> weir::task<int> {
+                const auto permit = co_await only.acquire();
+                co_await weir::sleep_for(1s);
+                co_return i;
+            };
+            int consumed = 0;
+            const auto consume = [&](int) -> weir::task<> {
+                const auto permit = co_await only.acquire();
+                co_await weir::sleep_for(1s);
+                ++consumed;
+            };
+            const auto running = ex.spawn(weir::iota(0, 20) | stage(work) | weir::for_each(consume));
+            ex.run_until_idle(); // a deadlock is idle, too
+            CHECK(consumed == 20);
+        };
+        shared_by([](auto work) { return weir::map_async(4, work); });
+        shared_by([](auto work) { return weir::map_async_unordered(4, work); });
+        shared_by([](auto work) { return weir::flat_map(4, [work](int i) { return weir::once(work(i)); }); });
     }
 }
