@@ -6,7 +6,7 @@
 #     --quick         a smoke run: a thousandth of the items, one round
 #     --no-peers      only the floors and weir: needs no more than weir does
 #     --instructions  also counts instructions, by valgrind, where one thread does the work
-#     --curves        how the cost of an item changes with depth, sources, tasks, connections, threads, buffers
+#     --curves        how the cost of an item changes with depth, sources, tasks, threads, buffers
 #
 # Tables on standard output; JSON lines and pictures in build/perf/results. Peers that cannot be had are said to be
 # missing.

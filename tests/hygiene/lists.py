@@ -18,6 +18,7 @@ LISTS = [
     ("weir_compile_fail", "tests/compile_fail", ["*.cpp"], []),
     ("weir_examples", "examples", ["*.cpp", "*/main.cpp"], []),
     ("weir_perf", "perf", ["*.cpp"], []),
+    ("weir_curves", "perf", ["curves/*.cpp"], []),
 ]
 
 
