@@ -20,6 +20,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/slot.hpp>
+#include <weir/core/stream.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/sync/channel.hpp>
 #include <weir/sync/waiting_room.hpp>
@@ -38,10 +39,6 @@ namespace detail {
 /// moves them afterwards. Each turn is stored with release and read with acquire: that passes on the item, and the place.
 template <class T>
 class concurrent_channel_core {
-    static_assert(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_destructible_v<T>,
-                  "weir::concurrent_channel<T>: to move an item from thread to thread must not throw; wrap it in a "
-                  "std::unique_ptr");
-
 public:
     static constexpr std::size_t most = static_cast<std::size_t>(-1) / 4;
 
@@ -518,13 +515,19 @@ struct concurrent_channel_ends {
 /// @throws std::invalid_argument when n < 1 or beyond all memory
 template <class T, std::integral N>
 concurrent_channel_ends<T> concurrent_channel(N n, channel_options<T> options) {
-    const std::size_t capacity =
-        detail::at_least_one(n, "weir::concurrent_channel<T>(n): there must be room for at least 1 item");
-    if (capacity > detail::concurrent_channel_core<T>::most) {
-        throw std::invalid_argument{"weir::concurrent_channel<T>(n): nothing holds so many items"};
+    if constexpr (!std::is_nothrow_move_constructible_v<T> || !std::is_nothrow_destructible_v<T>) {
+        static_assert(detail::always_false<T>,
+                      "weir::concurrent_channel<T>(n): to move a T from thread to thread must not throw; wrap it in a "
+                      "std::unique_ptr");
+    } else {
+        const std::size_t capacity =
+            detail::at_least_one(n, "weir::concurrent_channel<T>(n): there must be room for at least 1 item");
+        if (capacity > detail::concurrent_channel_core<T>::most) {
+            throw std::invalid_argument{"weir::concurrent_channel<T>(n): nothing holds so many items"};
+        }
+        auto* core = new detail::concurrent_channel_core<T>{capacity, std::move(options.on_drop)};
+        return {concurrent_sender<T>{*core}, concurrent_receiver<T>{*core}};
     }
-    auto* core = new detail::concurrent_channel_core<T>{capacity, std::move(options.on_drop)};
-    return {concurrent_sender<T>{*core}, concurrent_receiver<T>{*core}};
 }
 
 } // namespace weir
