@@ -62,7 +62,8 @@ private:
 ///
 ///     weir::task<> talk(weir::tcp_stream socket) {
 ///         weir::async_finally peer{1s, std::move(socket), [](auto& s) { return say_goodbye(s); }};
-///         while (auto request = co_await weir::next(*peer)) ...
+///         auto requests = weir::lines(*peer);
+///         while (auto request = co_await weir::next(requests)) ...
 ///     }
 ///
 /// async_finally{within, resource, f}: holds the resource, which `*guard` and `guard->` give, until the operation that
