@@ -1,11 +1,18 @@
 #include <weir/io/endpoint.hpp>
 
+#include <sstream>
 #include <stdexcept>
 #include <string>
 
 #include <doctest/doctest.h>
 
 TEST_SUITE("io/endpoint") {
+    TEST_CASE("goes into an output stream as its text") {
+        std::ostringstream out;
+        out << weir::endpoint{"::1", 8080};
+        CHECK(out.str() == "[::1]:8080");
+    }
+
     TEST_CASE("an address and a port are written as they are read") {
         CHECK(weir::endpoint{"127.0.0.1", 8080}.to_string() == "127.0.0.1:8080");
         CHECK(weir::endpoint{"::1", 8080}.to_string() == "[::1]:8080");

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <string>
 #include <string_view>
 
@@ -37,6 +38,11 @@ public:
     static constexpr std::uint32_t capacity = 28;
 
     friend bool operator==(const endpoint& a, const endpoint& b) noexcept;
+
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const endpoint& e) {
+        return out << e.to_string();
+    }
 
 private:
     alignas(4) std::array<std::byte, capacity> storage_{};
