@@ -80,7 +80,7 @@ public:
             this->phase_ = phase::resumable;
             return poll<T>{std::move(*item_)};
         case phase::awaiting:
-        case phase::queued: // tasks only
+        case phase::queued:
             return this->wait(cx);
         case phase::finished:
             break;

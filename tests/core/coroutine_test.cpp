@@ -18,6 +18,8 @@
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
+#include <weir/scope/deadline.hpp>
+#include <weir/scope/with_timeout.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/source/iota.hpp>
@@ -224,6 +226,63 @@ TEST_SUITE("core/coroutine") {
         weir::context cx{idle};
         CHECK(held->poll_next(cx).is_pending());
         CHECK(locals == 0);
+    }
+
+    TEST_CASE("a task that drops itself goes no further than its next yield") {
+        virtual_executor ex;
+        int locals = 0;
+        bool went_on = false;
+        std::optional<weir::join_handle<weir::task<>>> handle;
+        auto suicidal = [&]() -> weir::task<> {
+            const alive local{locals};
+            handle.reset();
+            co_await weir::yield();
+            went_on = true;
+        };
+        handle.emplace(ex.spawn(suicidal()));
+        ex.run_until_idle();
+        CHECK(locals == 0);
+        CHECK_FALSE(went_on);
+    }
+
+    TEST_CASE("a task that has yielded may be dropped") {
+        virtual_executor ex;
+        int locals = 0;
+        auto yielding = [&]() -> weir::task<> {
+            const alive local{locals};
+            for (;;) co_await weir::yield();
+        };
+        {
+            auto handle = ex.spawn(yielding());
+            ex.queue().run(1);
+            CHECK(locals == 1);
+        }
+        CHECK(locals == 0);
+        CHECK(ex.idle());
+    }
+
+    TEST_CASE("a coroutine that yields before it has anything wakes its consumer once") {
+        virtual_executor ex;
+        auto source = []() -> weir::async_stream<int> {
+            for (int i = 0; i != 3; ++i) co_await weir::yield();
+            co_yield 1;
+        };
+        auto numbers = source();
+        auto first = ex.spawn(weir::next(numbers));
+        const auto before = ex.stats().wakers_run;
+        ex.run_until_idle();
+        CHECK(first.finished());
+        CHECK(ex.stats().wakers_run - before == 5); // who asks, three turns of the generator, who asks
+    }
+
+    TEST_CASE("what a coroutine does after a yield has the deadline of whoever awaits it") {
+        virtual_executor ex;
+        const weir::time_point soon = ex.after(1s);
+        auto yields_first = [&]() -> weir::task<> {
+            co_await weir::yield();
+            CHECK(co_await weir::deadline() == soon);
+        };
+        ex.run(weir::with_deadline(soon, yields_first()));
     }
 
     TEST_CASE("the stream may die while someone waits for it") {

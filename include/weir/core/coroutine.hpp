@@ -11,16 +11,7 @@
 
 namespace weir::detail {
 
-/// What a suspended coroutine waits for.
-class pending_await {
-public:
-    /// Polls again; true when the coroutine may go on.
-    using function = bool (*)(pending_await&, context&) noexcept;
-
-    explicit pending_await(function poll_again) noexcept : again{poll_again} {}
-
-    const function again;
-};
+class yield_operation;
 
 /// The part of a promise that generators and tasks share: how the coroutine awaits, is resumed, and is dropped.
 ///
@@ -36,11 +27,12 @@ public:
 
     template <class A>
     auto await_transform(A&& operation) noexcept;
+    auto await_transform(yield_operation&&) noexcept { return to_the_back{*this}; }
 
 protected:
     enum class phase : unsigned char {
         resumable, // not started, or at a co_yield whose item was taken
-        queued,    // not started, and to be by the run queue
+        queued,    // to be started, or to go on, by the run queue
         awaiting,
         yielded, // at a co_yield, reached while nobody polled
         finished,
@@ -51,6 +43,8 @@ protected:
 
     [[noreturn]] void rethrow() { std::rethrow_exception(std::exchange(error_, nullptr)); }
     bool failed() const noexcept { return error_ != nullptr; }
+    /// It goes on by itself.
+    bool suspended() const noexcept { return phase_ == phase::queued || phase_ == phase::awaiting; }
 
     /// For a poll that finds the coroutine waiting.
     pending_t wait(context& cx) noexcept {
@@ -70,8 +64,25 @@ private:
     template <class>
     friend class resumable;
 
-    pending_await* await_ = nullptr; // while it awaits
+    /// `co_await yield()` polls nothing, neither now nor when it is this coroutine's turn again.
+    struct to_the_back {
+        coroutine_promise& promise;
+
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<>) const noexcept {
+            if (promise.dropped_) [[unlikely]]
+                return;
+            promise.bind(promise.cx_->wk);
+            promise.wake();
+            promise.phase_ = phase::queued;
+        }
+        void await_resume() const noexcept {}
+    };
+
     std::exception_ptr error_;
+    // While it awaits: the await_operation, and what polls that again; true when the coroutine may go on.
+    void* await_;
+    bool (*again_)(void*, context&) noexcept;
 };
 
 /// What needs to know the promise's type, to find the coroutine from it.
@@ -118,7 +129,7 @@ private:
         context cx{promise};
         if (promise.phase_ == phase::awaiting) {
             promise.cx_ = &cx;
-            const bool ready = promise.await_->again(*promise.await_, cx);
+            const bool ready = promise.again_(promise.await_, cx);
             promise.cx_ = nullptr;
             if (promise.dropped_) [[unlikely]] {
                 promise.handle().destroy();
@@ -129,7 +140,7 @@ private:
             return; // a late wake, from something that the coroutine no longer waits for
         }
         promise.phase_ = phase::resumable;
-        if (!promise.resume(cx) || promise.phase_ == phase::awaiting) return;
+        if (!promise.resume(cx) || promise.suspended()) return;
         if (promise.phase_ == phase::resumable) promise.phase_ = phase::yielded;
         promise.consumer_.wake();
     }
@@ -151,10 +162,9 @@ struct awaited {
 ///
 /// It refers to the operation, which lives at least until the end of the full expression.
 template <class A>
-class await_operation : private pending_await {
+class await_operation {
 public:
-    await_operation(coroutine_promise& promise, A& operation) noexcept
-        : pending_await{&again}, promise_{promise}, operation_{operation} {}
+    await_operation(coroutine_promise& promise, A& operation) noexcept : promise_{promise}, operation_{operation} {}
     await_operation(const await_operation&) = delete;
     await_operation& operator=(const await_operation&) = delete;
 
@@ -174,6 +184,7 @@ public:
 
     void await_suspend(std::coroutine_handle<>) noexcept {
         promise_.await_ = this;
+        promise_.again_ = &again;
         promise_.phase_ = coroutine_promise::phase::awaiting;
     }
 
@@ -184,8 +195,8 @@ public:
     }
 
 private:
-    static bool again(pending_await& self, context& cx) noexcept {
-        auto& me = static_cast<await_operation&>(self);
+    static bool again(void* self, context& cx) noexcept {
+        auto& me = *static_cast<await_operation*>(self);
         try {
             me.answer_ = awaited<A>::ask(me.operation_, cx);
             return !me.answer_.is_pending();

@@ -19,7 +19,7 @@ public:
         if (next_ == nullptr) return;
         prev_->next_ = next_;
         next_->prev_ = prev_;
-        next_ = prev_ = nullptr;
+        next_ = nullptr;
     }
 
 private:
@@ -27,7 +27,7 @@ private:
     friend class intrusive_list;
 
     list_link* next_ = nullptr;
-    list_link* prev_ = nullptr;
+    list_link* prev_ = nullptr; // only while it is in a list
 };
 
 /// A list of objects that derive from list_link; it owns none of them.
@@ -51,9 +51,11 @@ public:
     void push_front(T& item) noexcept { insert(static_cast<list_link&>(item), *head_.next_); }
 
     T& pop_front() noexcept {
-        T& first = front();
-        static_cast<list_link&>(first).unlink();
-        return first;
+        list_link& first = *head_.next_;
+        head_.next_ = first.next_;
+        first.next_->prev_ = &head_;
+        first.next_ = nullptr;
+        return static_cast<T&>(first);
     }
 
     /// Moves everything from another list to the end of this one.
@@ -72,10 +74,11 @@ private:
     void clear() noexcept { head_.next_ = head_.prev_ = &head_; }
 
     static void insert(list_link& item, list_link& before) noexcept {
-        item.next_ = &before;
-        item.prev_ = before.prev_;
-        before.prev_->next_ = &item;
+        list_link* const last = before.prev_;
+        item.prev_ = last;
+        last->next_ = &item;
         before.prev_ = &item;
+        item.next_ = &before;
     }
 
     list_link head_;
