@@ -47,7 +47,8 @@ private:
 /// A program that was started. When this is destroyed before `wait` has told how it ended, it is killed (SIGKILL) and
 /// gone; what it has started itself is not.
 ///
-///     auto sort = co_await weir::spawn_process({"sort", "-u"}, {.in = weir::stdio::pipe, .out = weir::stdio::pipe});
+///     auto start = weir::spawn_process({"sort", "-u"}, {.in = weir::stdio::pipe, .out = weir::stdio::pipe});
+///     auto sort = co_await std::move(start);
 ///     co_await sort.in().write("b\na\nb\n");
 ///     sort.in().close();
 ///     co_await (weir::lines(sort.out()) | weir::for_each(print));
