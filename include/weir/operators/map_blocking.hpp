@@ -88,6 +88,9 @@ struct map_blocking_unordered_fn : operator_needs_its_arguments_in_parentheses {
 
 /// map_blocking(n, pool, f): a -> f(a), called on a thread of the pool, at most n at a time, in the order of the items.
 ///
+///     in                        --a-b-c-------|
+///     map_blocking(2, pool, f)  -------A-B--C-|     where f takes five ticks
+///
 ///     weir::thread_pool pool{4};
 ///     files | weir::map_blocking(4, pool, [](std::string path) { return sha256(path); })
 ///
