@@ -147,6 +147,10 @@ int question::run() {
     }
 
     const bool quick = has("--quick");
+    if (cases_.empty()) { // then there is nothing to compare peers with either
+        has("--json") ? print_json() : print_table();
+        return 0;
+    }
     if (quick) items_ = std::max<std::uint64_t>(items_ / 1000, 100);
     try {
         add_processes();
@@ -198,11 +202,16 @@ void question::print_table() const {
     }
     std::printf("%s\n\n%-40s %9s %8s %9s %9s %9s %9s   (%s)\n", text_.c_str(), "", "median", "MAD", "min", "of floor",
                 "of peer", "bar", unit_.c_str());
-    const double floor = median(cases_.front().rounds);
+    const double floor = cases_.empty() ? 0 : median(cases_.front().rounds);
     for (const measured& c : cases_) {
         const double centre = median(c.rounds);
-        std::printf("%-40s %9.2f %8.2f %9.2f %8.2fx", c.name.c_str(), centre, spread(c.rounds),
-                    *std::ranges::min_element(c.rounds), centre / floor);
+        std::printf("%-40s %9.2f %8.2f %9.2f", c.name.c_str(), centre, spread(c.rounds),
+                    *std::ranges::min_element(c.rounds));
+        if (floor > 0) {
+            std::printf(" %8.2fx", centre / floor);
+        } else {
+            std::printf(" %9s", "");
+        }
         if (best_peer > 0 && c.kind == "weir") {
             std::printf(" %8.2fx", centre / best_peer);
         } else {

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <filesystem>
+#include <iterator>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -92,6 +94,11 @@ std::size_t server_process::anonymous_memory() const {
     return sum;
 }
 
+std::size_t server_process::descriptors() const {
+    const std::filesystem::directory_iterator all{"/proc/" + std::to_string(child_) + "/fd"};
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
 int listen_here(std::uint16_t& port) {
     const int fd = checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
     const int on = 1;
@@ -105,17 +112,22 @@ int listen_here(std::uint16_t& port) {
     return fd;
 }
 
+int connect_here(std::uint16_t port) {
+    const sockaddr_in address = here(port);
+    const int on = 1;
+    const int fd = checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+    checked(::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "setsockopt");
+    checked(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect");
+    return fd;
+}
+
 echo_clients::echo_clients(std::uint16_t port, std::size_t connections, std::size_t message)
     : epoll_{checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")},
       message_(message, '\0'),
       buffer_(message, '\0') {
     for (std::size_t i = 0; i != message; ++i) message_[i] = static_cast<char>(i * 7 + i / 251);
-    const sockaddr_in address = here(port);
     for (std::size_t i = 0; i != connections; ++i) {
-        const int fd = checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-        const int on = 1;
-        checked(::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "setsockopt");
-        checked(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect");
+        const int fd = connect_here(port);
         clients_.push_back({fd, 0, 0});
         epoll_event e{};
         e.events = EPOLLIN | EPOLLOUT | EPOLLET;

@@ -27,6 +27,8 @@ public:
     double cpu_nanoseconds() const;
     /// Memory of its own: what it shares with no file is counted, the kernel's is not.
     std::size_t anonymous_memory() const;
+    /// How many are open.
+    std::size_t descriptors() const;
 
 private:
     pid_t child_ = -1;
@@ -35,6 +37,8 @@ private:
 
 /// A new listening socket at 127.0.0.1; its connections send at once.
 int listen_here(std::uint16_t& port);
+/// A new connection to there; it sends at once.
+int connect_here(std::uint16_t port);
 
 /// Clients that send a message, wait for all of it to come back, compare it, and send the next.
 class echo_clients {

@@ -1,0 +1,9 @@
+// How long does it take until ten thousand connections that are dropped at once are gone?
+
+#include "support/crowd.hpp"
+
+int main(int argc, char** argv) {
+    return bench::ask_crowd(argc, argv,
+                            "How long does it take until ten thousand connections that are dropped at once are gone?",
+                            bench::of_crowd::drop);
+}
