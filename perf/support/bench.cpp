@@ -90,13 +90,15 @@ private:
     std::FILE* answer_ = nullptr;
 };
 
+measurement timed(const std::function<std::int64_t()>& f) {
+    const auto start = std::chrono::steady_clock::now();
+    const std::int64_t checksum = f();
+    const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
+    return {took.count(), checksum};
+}
+
 work::function work::timed(std::function<std::int64_t(std::uint64_t items)> f) {
-    return [f = std::move(f)](std::uint64_t items) {
-        const auto start = std::chrono::steady_clock::now();
-        const std::int64_t checksum = f(items);
-        const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
-        return measurement{took.count(), checksum};
-    };
+    return [f = std::move(f)](std::uint64_t items) { return bench::timed([&] { return f(items); }); };
 }
 
 question::question(int argc, char** argv, std::string text, std::string unit, std::uint64_t items)

@@ -56,6 +56,9 @@ struct measurement {
     std::int64_t checksum;
 };
 
+/// Times f, where other things must be done first; it returns a checksum.
+measurement timed(const std::function<std::int64_t()>& f);
+
 /// A case's work for a number of items. What returns only a checksum is timed; what is better measured in another way
 /// (the processor time of another process, say) returns a measurement.
 class work {
