@@ -2,7 +2,9 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <weir/io/descriptor.hpp>
@@ -54,6 +56,15 @@ std::uint32_t generation(int fd) noexcept {
 
 void renew(int fd) noexcept {
     if (fd >= 0) counter(fd).fetch_add(1, std::memory_order_acq_rel);
+}
+
+int above_standard_streams(int fd) noexcept {
+    if (fd < 0 || fd > STDERR_FILENO) return fd;
+    const int higher = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    const int error = errno;
+    ::close(fd);
+    errno = error;
+    return higher;
 }
 
 std::shared_ptr<descriptor_closer> closer() noexcept {

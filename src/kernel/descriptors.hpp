@@ -17,6 +17,11 @@ std::uint32_t generation(int fd) noexcept;
 /// The number names something new, or soon will.
 void renew(int fd) noexcept;
 
+/// The same, with a number that no standard stream has: in a program that was started without some of them, the next that
+/// is opened takes their place, and whoever reads stdin reads that.
+/// @param fd  what a system call returned; less than 0: returned, with errno as it is
+int above_standard_streams(int fd) noexcept;
+
 /// Closes and renews.
 std::shared_ptr<descriptor_closer> closer() noexcept;
 

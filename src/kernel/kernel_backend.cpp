@@ -28,7 +28,8 @@ owned_fd::~owned_fd() {
     if (fd_ >= 0) ::close(fd_);
 }
 
-kernel_backend::kernel_backend(descriptors made) : made_{made}, event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+kernel_backend::kernel_backend(descriptors made)
+    : made_{made}, event_{above_standard_streams(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))} {
     if (event() < 0) throw std::system_error{errno, std::system_category(), "weir: eventfd"};
 }
 

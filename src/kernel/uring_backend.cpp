@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kernel/descriptors.hpp"
 #include "kernel/kernel_backend.hpp"
 #include "kernel/message.hpp"
 
@@ -53,9 +54,15 @@ io_uring open_ring() {
         error = -io_uring_queue_init_params(submission_entries, &ring, &params);
         if (error == EINVAL) continue;
         if (error != 0) break;
-        if ((params.features & needed) == needed) return ring;
+        if ((params.features & needed) == needed) {
+            // Until it is registered, it is entered by the same number.
+            ring.ring_fd = ring.enter_ring_fd = above_standard_streams(ring.ring_fd);
+            if (ring.ring_fd >= 0) return ring;
+            error = errno;
+        } else {
+            error = EINVAL;
+        }
         io_uring_queue_exit(&ring);
-        error = EINVAL;
         break;
     }
     throw std::system_error{error, std::system_category(), "weir: io_uring_setup"};

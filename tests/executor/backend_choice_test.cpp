@@ -1,6 +1,8 @@
 #include <weir/executor/backend.hpp>
 
 #include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -8,11 +10,18 @@
 #include <string>
 #include <system_error>
 
+#include <weir/core/timed_out.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/io/file.hpp>
+#include <weir/io/process.hpp>
+#include <weir/scope/with_timeout.hpp>
+#include <weir/sink/next.hpp>
+#include <weir/source/signals.hpp>
+#include <weir/source/watch.hpp>
 
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -133,5 +142,30 @@ TEST_SUITE("executor/backend_choice") {
         });
         CHECK(((why == "weir: io_uring_setup: Operation not permitted") ||
                (why.find("built without") != std::string::npos)));
+    }
+
+    TEST_CASE("a program that was started without standard streams gets none in their place") {
+        for (const auto kind : {weir::backend_kind::epoll, weir::backend_kind::uring}) {
+            const std::string got = in_child([kind] {
+                for (int fd = 0; fd != 3; ++fd) ::close(fd);
+                weir::executor ex{kind};
+                auto signals = weir::signals({SIGUSR1});
+                auto changes = weir::watch(".");
+                const auto begin = [&ex](auto& stream) {
+                    try {
+                        ex.run(weir::with_timeout(std::chrono::microseconds{1}, weir::next(stream)));
+                    } catch (const weir::timed_out&) {}
+                };
+                begin(signals);
+                begin(changes);
+                const auto child = ex.run(weir::spawn_process({"sleep", "0"}));
+                std::string taken;
+                for (int fd = 0; fd != 3; ++fd) {
+                    if (::fcntl(fd, F_GETFD) >= 0) taken += std::to_string(fd);
+                }
+                return "taken: " + taken;
+            });
+            CHECK(((got == "taken: ") || (got.find("io_uring") != std::string::npos)));
+        }
     }
 }
