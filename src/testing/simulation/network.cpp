@@ -310,16 +310,16 @@ void connection::segment_arrives(std::size_t side) {
 void connection::happen(std::uint32_t what) {
     const std::size_t side = what >> 2U & 1U;
     end& here = ends[side];
-    const std::uint32_t kind = what & 3U;
-    if (kind == give_up) {
+    const std::uint32_t event = what & 3U;
+    if (event == give_up) {
         if (here.held_up.empty() || here.stall != what >> 3U) return;
         return fail(1 - side, ETIMEDOUT);
     }
     if (kind_ == kind::tcp && world_.net->parted(ends[0].host, ends[1].host)) {
-        if (kind == reset_arrives) return; // nobody sends it again
+        if (event == reset_arrives) return; // nobody sends it again
         if (here.held_up.empty()) {
             ++here.stall;
-            if (kind == arrive) {
+            if (event == arrive) {
                 world_.schedule(world_.now + world_.options.network.send_timeout, shared_from_this(),
                                 code(give_up, side, here.stall));
             }
@@ -328,7 +328,7 @@ void connection::happen(std::uint32_t what) {
         here.held_up.push_back(what);
         return;
     }
-    switch (kind) {
+    switch (event) {
     case arrive:
         return segment_arrives(side);
     case window:
