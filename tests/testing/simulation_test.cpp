@@ -1,22 +1,36 @@
 #include <weir/testing/simulation.hpp>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstdlib>
+#include <optional>
+#include <set>
+#include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
+#include <stdio.h>
+#include <unistd.h>
+
+#include <weir/core/timed_out.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/io/file.hpp>
 #include <weir/io/tcp.hpp>
-#include <weir/operators/take.hpp>
-#include <weir/sink/drain.hpp>
+#include <weir/io/udp.hpp>
+#include <weir/scope/when_all.hpp>
+#include <weir/scope/with_timeout.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/sink/write.hpp>
 #include <weir/source/accept.hpp>
-#include <weir/source/interval.hpp>
+#include <weir/source/lines.hpp>
 #include <weir/source/read.hpp>
+
+#include "child.hpp"
 
 using namespace std::chrono_literals;
 using weir::testing::simulation;
@@ -49,6 +63,78 @@ weir::task<std::string> say(std::string what) {
     co_return answer;
 }
 
+/// The error that something fails with; 0 when it does not.
+template <class A>
+int error_of(simulation& sim, A what) {
+    try {
+        sim.run(std::move(what));
+    } catch (const std::system_error& e) {
+        return e.code().value();
+    }
+    return 0;
+}
+
+/// Both ends of a new connection: the one that connected, and the one that was accepted.
+using two_ends = std::pair<weir::tcp_stream, weir::tcp_stream>;
+
+weir::task<two_ends> connect_both() {
+    auto listener = co_await weir::listen(at);
+    auto both = weir::when_all(weir::tcp_connect(at), listener.accept());
+    auto [here, there] = co_await both;
+    co_return two_ends{std::move(here), std::move(there)};
+}
+
+weir::task<std::string> read_all(weir::tcp_stream& from) {
+    std::string all;
+    std::array<char, 1000> buffer;
+    while (const std::size_t n = co_await from.read(buffer)) all.append(buffer.data(), n);
+    co_return all;
+}
+
+weir::task<> write_and_end(weir::tcp_stream& to, std::string what) {
+    co_await to.write(what);
+    co_await to.shutdown_write();
+}
+
+weir::task<> write_file(std::string path, std::string content) {
+    auto f = co_await weir::open(path, weir::open_mode::write);
+    co_await f.write(content);
+    co_await f.sync();
+}
+
+weir::task<std::string> read_file(std::string path) {
+    std::string all;
+    auto blocks = weir::read(path);
+    while (const auto block = co_await weir::next(blocks)) all += block->view();
+    co_return all;
+}
+
+/// What a program says on stderr and how it ends, when a seed fails in it.
+std::string told_by(std::uint64_t failing, const char* only) {
+    return support::in_child([&] {
+        std::FILE* const file = std::tmpfile();
+        ::dup2(::fileno(file), 2);
+        if (only != nullptr) ::setenv("WEIR_SEED", only, 1);
+        std::string result;
+        std::uint64_t ran = 0;
+        try {
+            weir::testing::for_each_seed(10, [&](simulation& sim) {
+                ++ran;
+                sim.note("it begins");
+                sim.run(weir::sleep_for(10ms));
+                if (sim.seed() == failing) throw std::runtime_error{"it broke"};
+            });
+        } catch (const std::runtime_error& e) {
+            result = std::string{"thrown: "} + e.what() + '\n';
+        }
+        result = std::to_string(ran) + " ran\n" + result;
+        std::string text(5000, ' ');
+        std::rewind(file);
+        text.resize(std::fread(text.data(), 1, text.size(), file));
+        return result + text;
+    });
+}
+
 } // namespace
 
 TEST_SUITE("testing/simulation") {
@@ -70,5 +156,398 @@ TEST_SUITE("testing/simulation") {
         const auto first = history(5);
         CHECK(first == history(5));
         CHECK(first.second != history(6).second);
+    }
+
+    TEST_CASE("time is virtual: a year is over at once") {
+        simulation sim{1};
+        sim.run(weir::sleep_for(365 * 24h));
+        CHECK(sim.elapsed() >= 365 * 24h);
+        CHECK(sim.elapsed() < 365 * 24h + 1s);
+    }
+
+    TEST_CASE("a seed decides who of those that are ready runs first") {
+        std::set<std::string> orders;
+        for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+            simulation sim{seed};
+            std::string order;
+            const auto named = [&order](char name) -> weir::task<> {
+                co_await weir::sleep_for(1ms);
+                order += name;
+            };
+            auto all = weir::when_all(named('a'), named('b'), named('c'));
+            sim.run(std::move(all));
+            orders.insert(order);
+        }
+        CHECK(orders.size() == 6);
+    }
+
+    TEST_CASE("a seed decides which of two operations is complete first, and whether a timer is due before") {
+        std::set<std::string> orders;
+        for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+            simulation sim{seed, {.network = {.shortest_latency = 1ms, .longest_latency = 1ms}}};
+            std::string order;
+            const auto reads = [&order](weir::tcp_stream& from, char name) -> weir::task<> {
+                std::array<char, 1> buffer;
+                co_await from.read(buffer);
+                order += name;
+            };
+            const auto talk = [&]() -> weir::task<> {
+                two_ends one = co_await connect_both();
+                two_ends two = co_await connect_both();
+                const auto wait = [&order]() -> weir::task<> {
+                    co_await weir::sleep_for(1ms);
+                    order += 't';
+                };
+                auto all = weir::when_all(one.first.write("x"), two.first.write("x"), reads(one.second, 'a'),
+                                          reads(two.second, 'b'), wait());
+                co_await all;
+            };
+            sim.run(talk());
+            orders.insert(order);
+        }
+        CHECK(orders.size() == 6);
+    }
+
+    TEST_CASE("each end of a connection knows the other by its address") {
+        simulation sim{1, {.host = "10.0.0.7"}};
+        const auto talk = [&]() -> weir::task<> {
+            const two_ends both = co_await connect_both();
+            CHECK(both.first.remote_endpoint() == at);
+            CHECK(both.second.remote_endpoint().address() == "10.0.0.7");
+            const weir::endpoint local = co_await both.first.local_endpoint();
+            CHECK(both.second.remote_endpoint() == local);
+        };
+        sim.run(talk());
+    }
+
+    TEST_CASE("a port that is taken cannot be listened on until it is free") {
+        simulation sim{1};
+        {
+            const auto first = sim.run(weir::listen(at));
+            CHECK(error_of(sim, weir::listen(at)) == EADDRINUSE);
+        }
+        CHECK(error_of(sim, weir::listen(at)) == 0);
+    }
+
+    TEST_CASE("data takes the latency of its way, and the time that its size needs") {
+        simulation sim{1, {.network = {.shortest_latency = 100ms, .longest_latency = 200ms, .bandwidth = 10'000}}};
+        two_ends both = sim.run(connect_both());
+        const auto begin = sim.elapsed();
+        auto talk = weir::when_all(write_and_end(both.first, std::string(100'000, 'x')), read_all(both.second));
+        const auto [sent, received] = sim.run(std::move(talk));
+        CHECK(received == std::string(100'000, 'x'));
+        const auto took = sim.elapsed() - begin;
+        CHECK(took >= 10s + 100ms);
+        CHECK(took < 13s);
+    }
+
+    TEST_CASE("a connection takes no more than its buffer until the other end reads") {
+        simulation sim{1, {.network = {.buffer = 1000}}};
+        two_ends both = sim.run(connect_both());
+        auto writing = sim.spawn(write_and_end(both.first, std::string(1500, 'x')));
+        sim.advance(1h);
+        CHECK_FALSE(writing.finished());
+        CHECK(sim.run(read_all(both.second)).size() == 1500);
+    }
+
+    TEST_CASE("reads and writes may move less than they could, and lose nothing") {
+        simulation sim{3, {.network = {.short_transfer = 0.9}}};
+        two_ends both = sim.run(connect_both());
+        std::string text;
+        for (int i = 0; i != 1000; ++i) text += std::to_string(i);
+        std::size_t reads = 0;
+        const auto count = [&]() -> weir::task<std::string> {
+            std::string all;
+            std::array<char, 10'000> buffer;
+            while (const std::size_t n = co_await both.second.read(buffer)) {
+                ++reads;
+                all.append(buffer.data(), n);
+            }
+            co_return all;
+        };
+        auto talk = weir::when_all(write_and_end(both.first, text), count());
+        const auto [sent, received] = sim.run(std::move(talk));
+        CHECK(received == text);
+        CHECK(reads > 5);
+    }
+
+    TEST_CASE("a connection that is reset fails at both ends") {
+        simulation sim{1, {.network = {.reset = 1}}};
+        two_ends both = sim.run(connect_both());
+        sim.run(both.first.write("x"));
+        sim.advance(1s);
+        CHECK(error_of(sim, both.first.write("y")) == ECONNRESET);
+        CHECK(error_of(sim, both.first.write("y")) == EPIPE);
+        CHECK(error_of(sim, [](weir::tcp_stream& s) -> weir::task<> { co_await read_all(s); }(both.second)) ==
+              ECONNRESET);
+        CHECK(sim.network().connections() == 0);
+    }
+
+    TEST_CASE("all connections of a host can be reset") {
+        simulation sim{1};
+        two_ends both = sim.run(connect_both());
+        CHECK(sim.network().connections() == 1);
+        sim.network().reset("10.0.0.3");
+        sim.advance(1s);
+        CHECK(sim.network().connections() == 1);
+        sim.network().reset("10.0.0.2");
+        sim.advance(1s);
+        CHECK(sim.network().connections() == 0);
+        CHECK(error_of(sim, read_all(both.first)) == ECONNRESET);
+    }
+
+    TEST_CASE("one direction of a connection ends without the other") {
+        simulation sim{1};
+        two_ends both = sim.run(connect_both());
+        sim.run(both.first.shutdown_write());
+        CHECK(sim.run(read_all(both.second)) == "");
+        CHECK(error_of(sim, both.first.write("no more")) == EPIPE);
+        auto talk = weir::when_all(write_and_end(both.second, "still here"), read_all(both.first));
+        const auto [sent, received] = sim.run(std::move(talk));
+        CHECK(received == "still here");
+    }
+
+    TEST_CASE("who leaves data unread resets the connection") {
+        simulation sim{1};
+        two_ends both = sim.run(connect_both());
+        sim.run(both.first.write("nobody reads this"));
+        sim.advance(1s);
+        both.second.close();
+        sim.advance(1s);
+        CHECK(error_of(sim, read_all(both.first)) == ECONNRESET);
+    }
+
+    TEST_CASE("where nobody listens a connect is refused, and a fault refuses it elsewhere") {
+        simulation sim{1};
+        CHECK(error_of(sim, weir::tcp_connect(at)) == ECONNREFUSED);
+        const auto listener = sim.run(weir::listen(at));
+        CHECK(error_of(sim, weir::tcp_connect(at)) == 0);
+        sim.network().options().refuse = 1;
+        CHECK(error_of(sim, weir::tcp_connect(at)) == ECONNREFUSED);
+        CHECK(sim.elapsed() < 1s);
+    }
+
+    TEST_CASE("a connect that nobody answers fails when its time is over, or is abandoned") {
+        simulation sim{1, {.network = {.black_hole = 1}}};
+        const auto listener = sim.run(weir::listen(at));
+        CHECK_THROWS_AS(sim.run(weir::with_timeout(3s, weir::tcp_connect(at))), weir::timed_out);
+        CHECK(sim.elapsed() >= 3s);
+        CHECK(sim.elapsed() < 4s);
+        CHECK(error_of(sim, weir::tcp_connect(at)) == ETIMEDOUT);
+        CHECK(sim.elapsed() >= 127s);
+        CHECK(sim.descriptors() == 1);
+    }
+
+    TEST_CASE("a partition holds data back until it heals") {
+        simulation sim{1};
+        two_ends both = sim.run(connect_both());
+        sim.network().partition("10.0.0.1", "10.0.0.2", 1min);
+        const auto begin = sim.elapsed();
+        auto talk = weir::when_all(write_and_end(both.first, "hello"), read_all(both.second));
+        const auto [sent, received] = sim.run(std::move(talk));
+        CHECK(received == "hello");
+        CHECK(sim.elapsed() - begin >= 1min);
+        CHECK(sim.elapsed() - begin < 2min);
+    }
+
+    TEST_CASE("a partition that lasts too long fails who sends") {
+        simulation sim{1};
+        two_ends both = sim.run(connect_both());
+        sim.network().partition("10.0.0.1", "10.0.0.2");
+        sim.run(both.first.write("hello"));
+        CHECK(error_of(sim, read_all(both.first)) == ETIMEDOUT);
+        CHECK(sim.elapsed() >= 15min);
+        CHECK(error_of(sim, weir::tcp_connect(at)) == ETIMEDOUT);
+    }
+
+    TEST_CASE("a connect is tried again until a partition heals") {
+        simulation sim{1};
+        const auto listener = sim.run(weir::listen(at));
+        sim.network().partition("10.0.0.1", "10.0.0.2");
+        auto connecting = sim.spawn(weir::tcp_connect(at));
+        sim.advance(30s);
+        CHECK_FALSE(connecting.finished());
+        sim.network().heal("10.0.0.1", "10.0.0.2");
+        CHECK(sim.run(std::move(connecting)).is_open());
+        CHECK(sim.elapsed() < 2min);
+    }
+
+    TEST_CASE("datagrams arrive, are lost, and come twice") {
+        simulation sim{1};
+        auto receiver = sim.run(weir::udp_bind(at));
+        auto sender = sim.run(weir::udp_bind({"10.0.0.1", 9}));
+        std::array<char, 100> buffer;
+        const auto arrived = [&] {
+            int count = 0;
+            try {
+                for (;;) {
+                    const auto d = sim.run(weir::with_timeout(1s, receiver.receive_from(buffer)));
+                    CHECK(std::string_view{buffer.data(), d.size} == "hello");
+                    CHECK(d.from == weir::endpoint{"10.0.0.1", 9});
+                    ++count;
+                }
+            } catch (const weir::timed_out&) {}
+            return count;
+        };
+        sim.run(sender.send_to("hello", at));
+        CHECK(arrived() == 1);
+        sim.network().options().duplicate_datagram = 1;
+        sim.run(sender.send_to("hello", at));
+        CHECK(arrived() == 2);
+        sim.network().options().lose_datagram = 1;
+        sim.run(sender.send_to("hello", at));
+        CHECK(arrived() == 0);
+    }
+
+    TEST_CASE("a file is read by the source that reads any file, in short pieces") {
+        simulation sim{2, {.files = {.short_transfer = 0.9}}};
+        std::string text;
+        for (int i = 0; i != 1000; ++i) text += std::to_string(i) + '\n';
+        sim.files().put("/data/log", text);
+        CHECK(sim.run(read_file("/data/log")) == text);
+        CHECK(sim.trace().size() > 5);
+        auto lines = weir::lines("/data/log");
+        CHECK(sim.run(weir::next(lines))->view() == "0");
+        CHECK(error_of(sim, read_file("/data/none")) == ENOENT);
+        CHECK(error_of(sim, read_file("/data")) == EISDIR);
+    }
+
+    TEST_CASE("a file is written, whole, though each write takes less") {
+        simulation sim{2, {.files = {.short_transfer = 0.9}}};
+        sim.run(write_file("/tmp/out", std::string(5000, 'x')));
+        CHECK(sim.files().get("/tmp/out") == std::string(5000, 'x'));
+        CHECK(sim.descriptors() == 0);
+    }
+
+    TEST_CASE("reads, writes and syncs fail with EIO as it is asked for") {
+        simulation sim{1};
+        sim.files().put("/a", "content");
+        sim.files().options().read_error = 1;
+        CHECK(error_of(sim, read_file("/a")) == EIO);
+        sim.files().options() = {.write_error = 1};
+        CHECK(error_of(sim, write_file("/b", "content")) == EIO);
+        sim.files().options() = {.sync_error = 1};
+        CHECK(error_of(sim, write_file("/c", "content")) == EIO);
+        sim.files().options() = {};
+        CHECK(error_of(sim, write_file("/d", "content")) == 0);
+    }
+
+    TEST_CASE("a full disk is ENOSPC, after what there was room for") {
+        simulation sim{1, {.files = {.capacity = 100}}};
+        CHECK(error_of(sim, write_file("/a", std::string(60, 'a'))) == 0);
+        CHECK(error_of(sim, write_file("/b", std::string(60, 'b'))) == ENOSPC);
+        CHECK(sim.files().get("/b") == std::string(40, 'b'));
+        sim.files().remove("/a");
+        CHECK(error_of(sim, write_file("/b", std::string(60, 'b'))) == 0);
+    }
+
+    TEST_CASE("of what was written since the last sync, a crash leaves all, none, or a part") {
+        std::set<char> seen; // what became of the last write
+        for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+            simulation sim{seed};
+            sim.run(write_file("/log", "synced."));
+            auto f = sim.run(weir::open("/log", weir::open_mode::append));
+            sim.run(f.write("and not"));
+            sim.files().crash();
+            const std::string left = sim.files().get("/log");
+            REQUIRE(left.starts_with("synced."));
+            const std::string rest = left.substr(7);
+            REQUIRE(rest.size() <= 7);
+            seen.insert(rest.empty() ? 'n' : rest == "and not" ? 'a' : 'p');
+            // What was open is not any more; the file can be opened again.
+            CHECK(error_of(sim, f.write("more")) == EIO);
+            CHECK(sim.run(read_file("/log")) == left);
+        }
+        CHECK(seen == std::set<char>{'a', 'n', 'p'});
+    }
+
+    TEST_CASE("a file that was never synced may be gone after a crash, one that was is not") {
+        std::set<bool> seen;
+        for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+            simulation sim{seed};
+            sim.run(write_file("/synced", "content"));
+            auto f = sim.run(weir::open("/not", weir::open_mode::write));
+            sim.files().crash();
+            CHECK(sim.files().get("/synced") == "content");
+            seen.insert(sim.files().exists("/not"));
+        }
+        CHECK(seen.size() == 2);
+    }
+
+    TEST_CASE("after a sync that failed, what was written before may be lost") {
+        bool lost = false;
+        for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+            simulation sim{seed};
+            sim.run(write_file("/log", ""));
+            auto f = sim.run(weir::open("/log", weir::open_mode::append));
+            sim.run(f.write("content"));
+            sim.files().options().sync_error = 1;
+            CHECK(error_of(sim, f.sync()) == EIO);
+            sim.files().crash();
+            lost = lost || sim.files().get("/log") != "content";
+        }
+        CHECK(lost);
+    }
+
+    TEST_CASE("without a descriptor nothing opens, and accept goes on when there is one") {
+        simulation sim{1, {.descriptors = 4}};
+        sim.files().put("/a", "content");
+        auto listener = sim.run(weir::listen(at));
+        std::vector<weir::tcp_stream> accepted;
+        auto server = sim.spawn([](auto& from, auto& to) -> weir::task<> {
+            auto clients = weir::accept(from);
+            while (auto client = co_await weir::next(clients)) to.push_back(*std::move(client));
+        }(listener, accepted));
+        std::vector<weir::tcp_stream> clients;
+        clients.push_back(sim.run(weir::tcp_connect(at)));
+        sim.advance(1s);
+        CHECK(accepted.size() == 1);
+        clients.push_back(sim.run(weir::tcp_connect(at))); // waits to be accepted
+        CHECK(error_of(sim, weir::open("/a")) == EMFILE);
+        CHECK(error_of(sim, weir::tcp_connect(at)) == EMFILE);
+        const auto begin = sim.stats().turns;
+        sim.advance(1min);
+        CHECK(accepted.size() == 1);
+        CHECK(sim.stats().turns - begin < 500); // it waits, and does not spin
+        clients.erase(clients.begin());
+        sim.advance(2s);
+        CHECK(accepted.size() == 2);
+        CHECK(sim.descriptors() == 4);
+    }
+
+    TEST_CASE("what is dropped in flight leaves nothing") {
+        for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+            simulation sim{seed, {.network = {.bandwidth = 1000}}};
+            sim.files().put("/a", std::string(1000, 'x'));
+            auto server = sim.spawn(echo_server(sim));
+            auto client = sim.spawn(say(std::string(1000, 'x')));
+            auto reader = sim.spawn(read_file("/a"));
+            sim.advance(seed * 20ms);
+            { const auto dropped = std::tuple{std::move(server), std::move(client), std::move(reader)}; }
+            sim.advance(1h); // the server's conversations end
+            CHECK(sim.descriptors() == 0);
+            CHECK(sim.stats().io_in_flight == 0);
+            CHECK(sim.network().connections() == 0);
+        }
+    }
+
+    TEST_CASE("a seed that fails is told, with the end of its history and the command that runs it alone") {
+        const std::string told = told_by(7, nullptr);
+        CHECK(told.starts_with("7 ran\nthrown: it broke\nseed 7 failed: it broke\n"));
+        CHECK(told.find("0.000000s note it begins\n") != std::string::npos);
+        CHECK(told.find("to run it alone:\n  WEIR_SEED=7 ") != std::string::npos);
+        CHECK(told_by(11, nullptr) == "10 ran\n");
+    }
+
+    TEST_CASE("the environment names the one seed that is run") {
+        CHECK(told_by(7, "7").starts_with("1 ran\nthrown: it broke\n"));
+        CHECK(told_by(7, "8") == "1 ran\n");
+        CHECK(told_by(7, "x").find("WEIR_SEED is not a number: x") != std::string::npos);
+    }
+
+    TEST_CASE("options that make no sense are refused") {
+        CHECK_THROWS_AS((simulation{1, {.network = {.reset = 2}}}), std::invalid_argument);
+        CHECK_THROWS_AS((simulation{1, {.files = {.read_error = -1}}}), std::invalid_argument);
+        CHECK_THROWS_AS((simulation{1, {.tick = 0ms}}), std::invalid_argument);
     }
 }
