@@ -7,6 +7,7 @@
 #include <iostream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #ifdef PEER_BOOST
 #include <boost/asio/awaitable.hpp>
@@ -16,6 +17,7 @@
 #include <boost/asio/experimental/concurrent_channel.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 namespace asio = boost::asio;
 using asio_error = boost::system::error_code;
@@ -27,6 +29,7 @@ using asio_error = boost::system::error_code;
 #include <asio/experimental/concurrent_channel.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 using asio_error = std::error_code;
 #endif
@@ -98,6 +101,28 @@ int64_t channel(int64_t n) {
     return result;
 }
 
+/// Once made, timers serve for all rounds.
+int64_t timers(int64_t n) {
+    static asio::io_context loop{1};
+    static std::vector<asio::steady_timer> all;
+    while (static_cast<int64_t>(all.size()) < n) all.emplace_back(loop);
+    int64_t left = 0;
+    for (int64_t i = 0; i != n; ++i) {
+        const int64_t span = 10'000'000'000 + (i * 2'654'435'761 & 0xffff'ffff) * 14;
+        asio::steady_timer& timer = all[static_cast<std::size_t>(i)];
+        timer.expires_after(std::chrono::nanoseconds{span});
+        timer.async_wait([](const asio_error&) {});
+        left += span;
+    }
+    for (int64_t i = 0; i != n; ++i) {
+        if (i % 10 == 0) continue;
+        all[static_cast<std::size_t>(i)].cancel();
+        left -= 10'000'000'000 + (i * 2'654'435'761 & 0xffff'ffff) * 14;
+    }
+    loop.poll();
+    return left;
+}
+
 struct answer {
     const char* question;
     const char* name;
@@ -109,6 +134,7 @@ constexpr answer cases[] = {
     {"task", "asio awaitable", 1, task},
     {"spawn", "asio co_spawn", 10, spawn},
     {"yield", "asio post", 10, yield},
+    {"timers", "asio steady_timer", 1, timers},
     {"channel", "asio channel", 10, channel<asio::experimental::channel<void(asio_error, int64_t)>>},
     {"channel", "asio concurrent_channel", 10,
      channel<asio::experimental::concurrent_channel<void(asio_error, int64_t)>>},

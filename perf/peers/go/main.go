@@ -145,6 +145,55 @@ func waiting(n int64) int64 {
 	return 0
 }
 
+func span(i int64) int64 { return 10_000_000_000 + (i*2_654_435_761&0xffff_ffff)*14 }
+
+func timers(n int64) int64 {
+	all := make([]*time.Timer, n)
+	for i := range all {
+		all[i] = time.AfterFunc(time.Duration(span(int64(i))), func() {})
+	}
+	left := int64(0)
+	for i, t := range all {
+		if i%10 == 0 || !t.Stop() {
+			left += span(int64(i))
+		}
+	}
+	for i := 0; i < len(all); i += 10 {
+		all[i].Stop() // not those of the next round
+	}
+	return left
+}
+
+// At most a hundred, or what came within a second.
+func chunked(n int64) int64 {
+	in := source(0, n)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	total := int64(0)
+	chunk := make([]int64, 0, 100)
+	flush := func() {
+		for _, x := range chunk {
+			total += x + 1
+		}
+		chunk = make([]int64, 0, 100)
+	}
+	for {
+		select {
+		case x, more := <-in:
+			if !more {
+				flush()
+				return total
+			}
+			chunk = append(chunk, x)
+			if len(chunk) == 100 {
+				flush()
+			}
+		case <-tick.C:
+			flush()
+		}
+	}
+}
+
 type answer struct {
 	question, name string
 	scale          int
@@ -160,6 +209,8 @@ var cases = []answer{
 	{"spawn", "Go", 10, oneThread(spawn)},
 	{"yield", "Go", 10, oneThread(yield)},
 	{"memory", "Go goroutine", 1, waiting},
+	{"timers", "Go AfterFunc", 1, oneThread(timers)},
+	{"timed", "Go ticker, chunks of 100", 10, oneThread(chunked)},
 	{"channel", "Go", 10, oneThread(channel)},
 	{"channel_threads", "Go", 10, channel},
 	{"hop", "Go channel(64)", 10, channel},

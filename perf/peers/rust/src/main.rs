@@ -270,6 +270,90 @@ fn timeout_tokio(n: u64) -> i64 {
     })
 }
 
+/// As newer versions of tokio-stream do it: the clock is looked at when there is nothing to take.
+struct Chunks<S: Stream> {
+    from: Pin<Box<S>>,
+    held: Vec<S::Item>,
+    deadline: Option<Pin<Box<tokio::time::Sleep>>>,
+    most: usize,
+    within: Duration,
+}
+
+impl<S: Stream> Unpin for Chunks<S> {}
+
+impl<S: Stream> Stream for Chunks<S> {
+    type Item = Vec<S::Item>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let me = &mut *self;
+        loop {
+            match me.from.as_mut().poll_next(cx) {
+                Poll::Pending => break,
+                Poll::Ready(None) if me.held.is_empty() => return Poll::Ready(None),
+                Poll::Ready(None) => return Poll::Ready(Some(std::mem::take(&mut me.held))),
+                Poll::Ready(Some(item)) => {
+                    if me.held.is_empty() {
+                        match &mut me.deadline {
+                            Some(sleep) => sleep.as_mut().reset(tokio::time::Instant::now() + me.within),
+                            None => me.deadline = Some(Box::pin(tokio::time::sleep(me.within))),
+                        }
+                        me.held.reserve_exact(me.most);
+                    }
+                    me.held.push(item);
+                    if me.held.len() == me.most {
+                        return Poll::Ready(Some(std::mem::take(&mut me.held)));
+                    }
+                }
+            }
+        }
+        if me.held.is_empty() {
+            return Poll::Pending;
+        }
+        match future::Future::poll(me.deadline.as_mut().unwrap().as_mut(), cx) {
+            Poll::Ready(()) => Poll::Ready(Some(std::mem::take(&mut me.held))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+fn chunks_tokio(n: u64) -> i64 {
+    one_thread().block_on(async move {
+        let from = Box::pin(shifted(n));
+        let mut chunks = Chunks { from, held: Vec::new(), deadline: None, most: 100, within: Duration::from_secs(1) };
+        let mut sum = 0;
+        while let Some(chunk) = chunks.next().await {
+            sum += chunk.iter().sum::<i64>();
+        }
+        sum
+    })
+}
+
+// timers
+
+fn span(i: u64) -> u64 {
+    10_000_000_000 + (i.wrapping_mul(2_654_435_761) & 0xffff_ffff) * 14
+}
+
+fn timers(n: u64) -> i64 {
+    one_thread().block_on(async move {
+        let mut all: Vec<_> = Vec::with_capacity(n as usize);
+        for i in 0..n {
+            let mut sleep = Box::pin(tokio::time::sleep(Duration::from_nanos(span(i))));
+            let _ = futures::poll!(sleep.as_mut());
+            all.push(Some(sleep));
+        }
+        let mut left = 0;
+        for i in 0..n {
+            if i % 10 == 0 {
+                left += span(i) as i64;
+            } else {
+                all[i as usize] = None;
+            }
+        }
+        left
+    })
+}
+
 // memory: bytes instead of nanoseconds, in a process that has done nothing else
 
 fn resident_bytes() -> u128 {
@@ -315,6 +399,8 @@ const CASES: &[Case] = &[
     ("offload", "tokio spawn_blocking", 1, spawn_blocking),
     ("memory", "tokio", 1, tokio_waiting),
     ("timed", "tokio-stream timeout(1s)", 10, timeout_tokio),
+    ("timed", "tokio chunks of 100 or 1s, by hand", 10, chunks_tokio),
+    ("timers", "tokio", 1, timers),
 ];
 
 fn main() {
