@@ -13,7 +13,6 @@
 #include <vector>
 
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,16 +27,6 @@ namespace {
 using steady = std::chrono::steady_clock;
 
 constexpr std::uint64_t connections = 10'000;
-
-/// True when that many can be open in one process.
-bool raise_descriptor_limit(std::uint64_t wanted) {
-    rlimit limit{};
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur >= wanted) return true;
-    if (limit.rlim_max < wanted) limit.rlim_max = wanted; // for those who may
-    limit.rlim_cur = wanted;
-    return ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
-}
 
 /// Clients that only wait.
 class crowd {

@@ -3,33 +3,44 @@
 #include <memory>
 #include <utility>
 
-#include "bench.hpp"
 #include "echo_servers.hpp"
-#include "remote.hpp"
 
 namespace bench {
 
 namespace {
 
-/// A server and its clients, from the first measurement on.
-work served_by(server_process::serve serve, echo_load load) {
-    struct state {
-        server_process server;
-        echo_clients clients;
+/// A server and its clients.
+struct serving {
+    server_process server;
+    echo_clients clients;
 
-        state(const server_process::serve& serve, echo_load load)
-            : server{serve}, clients{server.port(), load.connections, load.message} {}
-    };
+    serving(const server_process::serve& serve, echo_load load)
+        : server{serve}, clients{server.port(), load.connections, load.message} {}
+
+    measurement measure(std::uint64_t round_trips) {
+        const double before = server.cpu_nanoseconds();
+        const std::int64_t bytes = clients.run(round_trips);
+        return {server.cpu_nanoseconds() - before, bytes};
+    }
+};
+
+} // namespace
+
+work echo_served_by(server_process::serve serve, echo_load load) {
     return [serve = std::move(serve), load,
-            running = std::shared_ptr<state>{}](std::uint64_t round_trips) mutable -> measurement {
-        if (running == nullptr) running = std::make_shared<state>(serve, load);
-        const double before = running->server.cpu_nanoseconds();
-        const std::int64_t bytes = running->clients.run(round_trips);
-        return {running->server.cpu_nanoseconds() - before, bytes};
+            running = std::shared_ptr<serving>{}](std::uint64_t round_trips) mutable -> measurement {
+        if (running == nullptr) running = std::make_shared<serving>(serve, load);
+        return running->measure(round_trips);
     };
 }
 
-} // namespace
+work echo_served_anew_by(server_process::serve serve, echo_load load) {
+    return [serve = std::move(serve), load](std::uint64_t round_trips) -> measurement {
+        serving now{serve, load};
+        now.clients.run(load.connections);
+        return now.measure(round_trips);
+    };
+}
 
 int ask_echo(int argc, char** argv, std::string text, echo_load load, std::uint64_t round_trips) {
     using weir::backend_kind;
@@ -37,26 +48,27 @@ int ask_echo(int argc, char** argv, std::string text, echo_load load, std::uint6
     question q{argc, argv, std::move(text), "server CPU ns/round trip", round_trips};
     if (have_uring()) {
         q.floor("liburing, multishot, buffer ring",
-                served_by([=](const auto& ready) { raw_uring_echo(ready, size); }, load));
+                echo_served_by([=](const auto& ready) { raw_uring_echo(ready, size); }, load));
     } else {
         q.missing("liburing, multishot, buffer ring");
     }
-    q.peer("epoll", served_by([=](const auto& ready) { raw_epoll_echo(ready, size); }, load));
+    q.peer("epoll", echo_served_by([=](const auto& ready) { raw_epoll_echo(ready, size); }, load));
     if (have_asio()) {
-        q.peer("asio", served_by([=](const auto& ready) { asio_echo(ready, size); }, load));
+        q.peer("asio", echo_served_by([=](const auto& ready) { asio_echo(ready, size); }, load));
     } else {
         q.missing("asio");
     }
     if (have_uring()) {
-        q.weir("uring: read | write", served_by([](const auto& ready) { weir_echo(ready, backend_kind::uring); }, load),
-               1.05);
+        q.weir("uring: read | write",
+               echo_served_by([](const auto& ready) { weir_echo(ready, backend_kind::uring); }, load), 1.05);
         q.weir("uring: co_await read(buffer)",
-               served_by([=](const auto& ready) { weir_echo_buffer(ready, backend_kind::uring, size); }, load));
+               echo_served_by([=](const auto& ready) { weir_echo_buffer(ready, backend_kind::uring, size); }, load));
     }
-    q.weir("epoll: read | write", served_by([](const auto& ready) { weir_echo(ready, backend_kind::epoll); }, load),
+    q.weir("epoll: read | write",
+           echo_served_by([](const auto& ready) { weir_echo(ready, backend_kind::epoll); }, load),
            bar::times("epoll", 1.10));
     q.weir("epoll: co_await read(buffer)",
-           served_by([=](const auto& ready) { weir_echo_buffer(ready, backend_kind::epoll, size); }, load),
+           echo_served_by([=](const auto& ready) { weir_echo_buffer(ready, backend_kind::epoll, size); }, load),
            bar::times("epoll", 1.10));
     return q.run();
 }

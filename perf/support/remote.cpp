@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -97,6 +98,15 @@ std::size_t server_process::anonymous_memory() const {
 std::size_t server_process::descriptors() const {
     const std::filesystem::directory_iterator all{"/proc/" + std::to_string(child_) + "/fd"};
     return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+bool raise_descriptor_limit(std::uint64_t wanted) {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur >= wanted) return true;
+    if (limit.rlim_max < wanted) limit.rlim_max = wanted; // for those who may
+    limit.rlim_cur = wanted;
+    return ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
 int listen_here(std::uint16_t& port) {

@@ -35,6 +35,9 @@ private:
     std::uint16_t port_ = 0;
 };
 
+/// True when that many descriptors can be open in one process, from now on.
+bool raise_descriptor_limit(std::uint64_t wanted);
+
 /// A new listening socket at 127.0.0.1; its connections send at once.
 int listen_here(std::uint16_t& port);
 /// A new connection to there; it sends at once.
