@@ -81,6 +81,16 @@ int attempt_receive(int fd, io_message& message) noexcept {
     return static_cast<int>(got);
 }
 
+bool receives(const io_request& request) noexcept {
+    return request.what == io_request::kind::receive || request.what == io_request::kind::receive_bytes;
+}
+
+/// With fewer bytes than asked for, what comes later is a new edge; but a close may have come already.
+void note_received(int got, std::size_t asked, descriptor_facts& state) noexcept {
+    state.drained =
+        got > 0 && static_cast<std::size_t>(got) < asked && (state.watched & EPOLLIN) != 0 && !state.peer_closed;
+}
+
 /// I/O by readiness: a request is tried at once, and when it would block, again at the next edge of its descriptor.
 ///
 /// A descriptor is registered once, edge-triggered, and stays so until it is closed: a connection in its steady state
@@ -176,7 +186,7 @@ void epoll_backend::start(io_operation& operation) {
     descriptor_state& state = *found;
 
     int r = -EAGAIN;
-    if (request.what != io_request::kind::receive || !state.drained) r = attempt(request, state);
+    if (!receives(request) || !state.drained) r = attempt(request, state);
     if (r == -EAGAIN) {
         const bool writer = writes(request);
         r = watch(request.fd, state, writer ? EPOLLOUT : EPOLLIN);
@@ -208,11 +218,13 @@ int epoll_backend::attempt(const io_request& request, descriptor_state& state) n
             const std::size_t size = at_most(request.size);
             const ssize_t got = ::recv(request.fd, request.data, size, MSG_DONTWAIT);
             r = got < 0 ? -errno : static_cast<int>(got);
-            // With fewer bytes than asked for, what comes later is a new edge; but a close may have come already.
-            state.drained =
-                got > 0 && static_cast<std::size_t>(got) < size && (state.watched & EPOLLIN) != 0 && !state.peer_closed;
+            note_received(r, size, state);
             break;
         }
+        case io_request::kind::receive_bytes:
+            r = receive_bytes(request);
+            note_received(r, request.size, state);
+            break;
         case io_request::kind::send: {
             const ssize_t sent = ::send(request.fd, request.data, at_most(request.size), MSG_DONTWAIT | MSG_NOSIGNAL);
             r = sent < 0 ? -errno : static_cast<int>(sent);

@@ -1,7 +1,10 @@
 #include "kernel/kernel_backend.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
+#include <new>
 #include <system_error>
 
 #include <fcntl.h>
@@ -19,6 +22,8 @@
 namespace weir::kernel {
 
 namespace {
+
+constexpr std::size_t shared_block = 64 * 1024;
 
 int or_error(int result) noexcept { return result >= 0 ? result : -errno; }
 
@@ -93,6 +98,18 @@ socket_system& kernel_backend::sockets() noexcept { return kernel_sockets(made_)
 std::shared_ptr<process_system> kernel_backend::processes() noexcept { return kernel_processes(made_); }
 
 std::shared_ptr<descriptor_closer> kernel_backend::closer() noexcept { return kernel::closer(); }
+
+int kernel_backend::receive_bytes(const io_request& request) noexcept {
+    try {
+        filler_.make_room(std::max(shared_block, request.size), request.size);
+    } catch (const std::bad_alloc&) {
+        return -ENOMEM;
+    }
+    const ssize_t got = ::recv(request.fd, filler_.room(), request.size, MSG_DONTWAIT);
+    if (got < 0) return -errno;
+    *static_cast<bytes*>(request.data) = filler_.take(static_cast<std::size_t>(got));
+    return static_cast<int>(got);
+}
 
 int kernel_backend::open_flags(open_mode mode) noexcept {
     switch (mode) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include <weir/executor/backend.hpp>
+#include <weir/io/bytes.hpp>
 
 #include "kernel/descriptors.hpp"
 #include "kernel/file_system.hpp"
@@ -45,7 +46,7 @@ public:
 protected:
     /// @param made  how sockets and pipes are opened
     explicit kernel_backend(descriptors made);
-    ~kernel_backend() override = default;
+    ~kernel_backend() override { filler_.reset_elsewhere(); }
 
     /// Watched for edges and never read: each notification is an edge, and 2^64 of them do not come.
     int event() const noexcept { return event_.get(); }
@@ -55,6 +56,8 @@ protected:
     /// One transfer's size, as a result of type int can count it.
     static std::size_t at_most(std::size_t size) noexcept { return size < max_transfer ? size : max_transfer; }
     static int open_flags(open_mode mode) noexcept;
+    /// A receive_bytes that does not wait, into a block that all connections share.
+    int receive_bytes(const io_request& request) noexcept;
 
 private:
     static constexpr std::size_t max_transfer = std::size_t{1} << 30;
@@ -63,6 +66,7 @@ private:
 
     const descriptors made_;
     owned_fd event_;
+    detail::byte_filler filler_;
     // True from the first notification until it is seen, so that one write serves many. The exchange in notify() is
     // acq_rel and pairs with the one in notified().
     std::atomic<bool> pending_ = false;

@@ -14,7 +14,7 @@
 namespace weir {
 
 #ifndef WEIR_HAVE_URING
-std::unique_ptr<backend> kernel::make_uring_backend() {
+std::unique_ptr<backend> kernel::make_uring_backend(const uring_limits&) {
     throw std::system_error{std::make_error_code(std::errc::function_not_supported),
                             "weir: the io_uring backend was demanded, but this library was built without it"};
 }

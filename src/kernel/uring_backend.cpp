@@ -1,6 +1,8 @@
 #include "kernel/uring_backend.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <system_error>
 #include <utility>
@@ -12,9 +14,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <weir/io/bytes.hpp>
+
 #include "kernel/descriptors.hpp"
 #include "kernel/kernel_backend.hpp"
 #include "kernel/message.hpp"
+#include "kernel/uring_blocks.hpp"
 
 namespace weir::kernel {
 
@@ -30,10 +35,12 @@ constexpr std::uint64_t readiness = 1;
 constexpr std::uint64_t in_backlog = UINT64_MAX;
 constexpr std::uint64_t awaits_readiness = std::uint64_t{1} << 63;
 
-constexpr unsigned submission_entries = 256;
-constexpr unsigned completion_entries = 4096;
+// What is lent to the kernel for what it receives. A stream of messages fits into small ones; a block that is kept for the
+// sake of a few bytes should not be large.
+constexpr std::size_t small_block = 4 * 1024;
+constexpr std::size_t large_block = 32 * 1024;
 
-io_uring open_ring() {
+io_uring open_ring(const uring_limits& limits) {
     // The best that the kernel takes. A ring that starts disabled belongs to the thread that enables it, which need
     // not be the one that makes the executor.
     constexpr unsigned choices[] = {
@@ -50,8 +57,8 @@ io_uring open_ring() {
         io_uring ring{};
         io_uring_params params{};
         params.flags = flags | IORING_SETUP_CQSIZE;
-        params.cq_entries = completion_entries;
-        error = -io_uring_queue_init_params(submission_entries, &ring, &params);
+        params.cq_entries = limits.completions;
+        error = -io_uring_queue_init_params(limits.submissions, &ring, &params);
         if (error == EINVAL) continue;
         if (error != 0) break;
         if ((params.features & needed) == needed) {
@@ -70,7 +77,7 @@ io_uring open_ring() {
 
 class ring {
 public:
-    ring() : ring_{open_ring()} {}
+    explicit ring(const uring_limits& limits) : ring_{open_ring(limits)} {}
     ring(const ring&) = delete;
     ring& operator=(const ring&) = delete;
     ~ring() { close(); }
@@ -90,7 +97,12 @@ private:
 /// call a turn hands over all new requests and waits for answers.
 class uring_backend final : public kernel_backend {
 public:
-    uring_backend() : kernel_backend{descriptors::blocking} {}
+    explicit uring_backend(const uring_limits& limits)
+        : kernel_backend{descriptors::blocking},
+          small_{0, small_block, limits.blocks},
+          large_{1, large_block, limits.blocks},
+          ring_{limits},
+          lends_blocks_{limits.blocks != 0} {}
     ~uring_backend() override { WEIR_ASSERT(in_flight_ == 0, "an I/O operation outlives its executor"); }
 
     std::string_view name() const noexcept override { return "uring"; }
@@ -103,12 +115,15 @@ private:
     void enable();
     io_uring_sqe* entry() noexcept;
     bool push(io_operation& operation) noexcept;
+    void keep(io_operation& operation) noexcept;
+    void prepare_poll(io_uring_sqe* sqe, io_operation& operation) noexcept;
     void push_backlog() noexcept;
     void watch_event() noexcept;
     bool submitted(std::uint64_t place) noexcept { return place < prepared_ - io_uring_sq_ready(ring_.get()); }
     bool kernel_has_answers() noexcept;
     unsigned reap() noexcept;
-    void answer(std::uint64_t data, int result, bool more) noexcept;
+    void answer(const io_uring_cqe& cqe) noexcept;
+    void ready(io_operation& operation, int result) noexcept;
     void finish(io_operation& operation, int result) noexcept {
         --in_flight_;
         if (operation.request().what == io_request::kind::receive_message && result >= 0) {
@@ -117,7 +132,14 @@ private:
         operation.complete(result);
     }
 
+    uring_blocks* blocks_for(std::size_t size) noexcept;
+    void take_block(io_operation& operation, const io_uring_cqe& cqe) noexcept;
+
+    // Before the ring, which is closed first: until then the kernel may write to them.
+    uring_blocks small_;
+    uring_blocks large_;
     ring ring_;
+    bool lends_blocks_;
     // Requests that found the ring full while the kernel would not take more.
     detail::intrusive_list<io_operation> backlog_;
     io_operation* cancelling_ = nullptr;
@@ -174,6 +196,15 @@ bool uring_backend::push(io_operation& operation) noexcept {
     case io_request::kind::receive:
         io_uring_prep_recv(sqe, request.fd, request.data, size, 0);
         break;
+    case io_request::kind::receive_bytes:
+        if (uring_blocks* blocks = blocks_for(request.size)) {
+            io_uring_prep_recv(sqe, request.fd, nullptr, std::min(request.size, blocks->block_size()), 0);
+            sqe->flags |= IOSQE_BUFFER_SELECT;
+            sqe->buf_group = blocks->group();
+            break;
+        }
+        prepare_poll(sqe, operation);
+        return true;
     case io_request::kind::send:
         io_uring_prep_send(sqe, request.fd, request.data, size, MSG_NOSIGNAL);
         break;
@@ -216,9 +247,18 @@ void uring_backend::start(io_operation& operation) {
     if (ring_.closed()) return operation.complete(-ECANCELED);
     ++in_flight_;
     // Not past those that wait.
-    if (backlog_.empty() && push(operation)) return;
+    if (!backlog_.empty() || !push(operation)) keep(operation);
+}
+
+void uring_backend::keep(io_operation& operation) noexcept {
     operation.backend_data = in_backlog;
     backlog_.push_back(operation);
+}
+
+void uring_backend::prepare_poll(io_uring_sqe* sqe, io_operation& operation) noexcept {
+    io_uring_prep_poll_add(sqe, operation.request().fd, static_cast<unsigned>(awaited_events(operation.request())));
+    io_uring_sqe_set_data64(sqe, reinterpret_cast<std::uintptr_t>(&operation) | readiness);
+    operation.backend_data = (prepared_ - 1) | awaits_readiness;
 }
 
 void uring_backend::push_backlog() noexcept {
@@ -247,6 +287,8 @@ void uring_backend::wait(time_point until) {
     if (!enabled_) enable();
     WEIR_ASSERT(!ring_.closed(), "an executor was used again after its thread had ended");
     if (!event_watched_) watch_event();
+    small_.refill();
+    large_.refill();
     if (!backlog_.empty()) push_backlog();
 
     int r = 0;
@@ -282,45 +324,66 @@ unsigned uring_backend::reap() noexcept {
     unsigned count = 0;
     io_uring_cqe* cqe = nullptr;
     io_uring_for_each_cqe(ring_.get(), head, cqe) {
-        answer(io_uring_cqe_get_data64(cqe), cqe->res, (cqe->flags & IORING_CQE_F_MORE) != 0);
+        answer(*cqe);
         ++count;
     }
     io_uring_cq_advance(ring_.get(), count);
     return count;
 }
 
-void uring_backend::answer(std::uint64_t data, int result, bool more) noexcept {
+void uring_backend::answer(const io_uring_cqe& cqe) noexcept {
+    const std::uint64_t data = io_uring_cqe_get_data64(&cqe);
     if (data == nobody) return;
     if (data == notification) {
         notified();
-        if (!more) event_watched_ = false;
+        if ((cqe.flags & IORING_CQE_F_MORE) == 0) event_watched_ = false;
         return;
     }
     io_operation& operation = *reinterpret_cast<io_operation*>(data & ~readiness);
+    int result = cqe.res;
+    if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) take_block(operation, cqe);
     if (&operation == cancelling_) return finish(operation, result);
-    if ((data & readiness) != 0) {
-        if (result < 0) return finish(operation, result);
-        if (!push(operation)) {
-            operation.backend_data = in_backlog;
-            backlog_.push_back(operation);
-        }
-        return;
-    }
+    if ((data & readiness) != 0) return ready(operation, result);
+
+    const io_request& request = operation.request();
     // From a descriptor in non-blocking mode, which was opened elsewhere.
     if (result == -EAGAIN) {
         if (io_uring_sqe* sqe = entry()) {
-            io_uring_prep_poll_add(sqe, operation.request().fd,
-                                   static_cast<unsigned>(awaited_events(operation.request())));
-            io_uring_sqe_set_data64(sqe, data | readiness);
-            operation.backend_data = (prepared_ - 1) | awaits_readiness;
+            prepare_poll(sqe, operation);
         } else {
-            operation.backend_data = in_backlog;
-            backlog_.push_back(operation);
+            keep(operation);
         }
         return;
     }
-    if (operation.request().what == io_request::kind::readable && result > 0) result = 0;
+    if (request.what == io_request::kind::receive_bytes && result == -ENOBUFS && blocks_for(request.size)->grow()) {
+        if (!push(operation)) keep(operation);
+        return;
+    }
+    if (request.what == io_request::kind::readable && result > 0) result = 0;
     finish(operation, result);
+}
+
+/// What it waited for, before it could be done, has come.
+void uring_backend::ready(io_operation& operation, int result) noexcept {
+    if (result < 0) return finish(operation, result);
+    if (operation.request().what == io_request::kind::receive_bytes) {
+        result = receive_bytes(operation.request());
+        if (result != -EAGAIN) return finish(operation, result);
+    }
+    if (!push(operation)) keep(operation);
+}
+
+void uring_backend::take_block(io_operation& operation, const io_uring_cqe& cqe) noexcept {
+    const io_request& request = operation.request();
+    const auto size = static_cast<std::size_t>(std::max(cqe.res, 0));
+    *static_cast<bytes*>(request.data) = blocks_for(request.size)->take(cqe.flags >> IORING_CQE_BUFFER_SHIFT, size);
+}
+
+/// Null where the kernel takes none.
+uring_blocks* uring_backend::blocks_for(std::size_t size) noexcept {
+    uring_blocks& blocks = size <= small_block ? small_ : large_;
+    if (!blocks.opened() && lends_blocks_) lends_blocks_ = blocks.open(*ring_.get());
+    return blocks.opened() ? &blocks : nullptr;
 }
 
 void uring_backend::cancel(io_operation& operation) noexcept {
@@ -363,6 +426,8 @@ void uring_backend::cancel(io_operation& operation) noexcept {
 
 } // namespace
 
-std::unique_ptr<backend> make_uring_backend() { return std::make_unique<uring_backend>(); }
+std::unique_ptr<backend> make_uring_backend(const uring_limits& limits) {
+    return std::make_unique<uring_backend>(limits);
+}
 
 } // namespace weir::kernel

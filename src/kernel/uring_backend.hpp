@@ -6,7 +6,15 @@
 
 namespace weir::kernel {
 
+/// How much is asked of the kernel. Less is for tests.
+struct uring_limits {
+    unsigned submissions = 256; ///< requests handed over at once
+    unsigned completions = 4096;
+    unsigned blocks =
+        256; ///< lent to the kernel for what it receives, of each size; 0: as with a kernel that takes none
+};
+
 /// @throws std::system_error when the kernel does not give a ring, or one that is too old
-std::unique_ptr<backend> make_uring_backend();
+std::unique_ptr<backend> make_uring_backend(const uring_limits& limits = {});
 
 } // namespace weir::kernel

@@ -46,15 +46,16 @@ struct io_request {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
     enum class kind : std::uint8_t {
-        read,            ///< fd, data, size, offset (-1: the descriptor's own position)
-        write,           ///< fd, data, size, offset
-        receive,         ///< fd, data, size: from a socket
-        send,            ///< fd, data, size: to a socket; a closed peer is EPIPE, never a signal
-        accept,          ///< fd, peer: the result is a descriptor
-        connect,         ///< fd, address
-        open,            ///< path, mode, permissions: the result is a descriptor
-        sync,            ///< fd
-        readable,        ///< fd: completes when a read would not block
+        read,          ///< fd, data, size, offset (-1: the descriptor's own position)
+        write,         ///< fd, data, size, offset
+        receive,       ///< fd, data, size: from a socket
+        receive_bytes, ///< fd, data: a `bytes`, size: at most this, > 0; the memory is the backend's, and found when needed
+        send,          ///< fd, data, size: to a socket; a closed peer is EPIPE, never a signal
+        accept,        ///< fd, peer: the result is a descriptor
+        connect,       ///< fd, address
+        open,          ///< path, mode, permissions: the result is a descriptor
+        sync,          ///< fd
+        readable,      ///< fd: completes when a read would not block
         send_message,    ///< fd, data: an io_message; a closed peer is EPIPE
         receive_message, ///< fd, data: an io_message; the result is a datagram's length, even where that is beyond size
     };

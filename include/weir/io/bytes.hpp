@@ -36,6 +36,10 @@ public:
         check_thread();
         if (--owners_ == 0) recycle(this);
     }
+    /// The same on another thread, when its own has ended.
+    void release_elsewhere() noexcept {
+        if (--owners_ == 0) recycle(this);
+    }
 
 private:
     friend class byte_pool;
@@ -162,6 +166,10 @@ public:
     void reset() noexcept {
         if (block_ != nullptr) std::exchange(block_, nullptr)->release();
         used_ = 0;
+    }
+    /// The same on another thread, when its own has ended.
+    void reset_elsewhere() noexcept {
+        if (block_ != nullptr) std::exchange(block_, nullptr)->release_elsewhere();
     }
 
     /// Room for at least this much after what was handed out, in the same block while nothing else is known of it or

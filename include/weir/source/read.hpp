@@ -17,7 +17,7 @@
 namespace weir {
 
 struct read_options {
-    std::size_t block = 64 * 1024; ///< what one read asks for, and one piece of memory holds
+    std::size_t block = 64 * 1024; ///< what one read asks for at most, and one piece of memory holds; sockets: 32 KiB
 };
 
 namespace detail {
@@ -72,6 +72,61 @@ private:
 
 } // namespace detail
 
+namespace detail {
+
+/// The blocks of a device. One that waits for input holds a block for it: files and pipes have it soon.
+template <class Device>
+class blocks {
+public:
+    explicit blocks(std::size_t size) noexcept : size_{size} {}
+
+    /// Empty at the end.
+    poll<bytes> poll_next(context& cx, Device& device) {
+        // What is left of a block after a short read serves the next, unless it has become too little to be worth a call.
+        if (!reads_.started()) filler_.make_room(size_, std::max<std::size_t>(size_ / 4, 1));
+        const auto n = reads_.poll_next(cx, device, {filler_.room(), std::min(filler_.room_size(), size_)});
+        if (n.is_pending()) return pending;
+        if (*n != 0) return filler_.take(*n);
+        filler_.reset();
+        return bytes{};
+    }
+
+private:
+    std::size_t size_;
+    byte_filler filler_;
+    reads<Device> reads_; // last: cancelled before its memory goes
+};
+
+/// Of a socket: the backend finds the memory when something has come, so that a connection that waits holds none.
+template <byte_device Device>
+    requires(Device::read_kind == io_request::kind::receive)
+class blocks<Device> {
+public:
+    explicit blocks(std::size_t size) noexcept : largest_{std::min(size, large)} {}
+
+    poll<bytes> poll_next(context& cx, Device& device) {
+        const auto n = operation_.run(
+            cx,
+            {.what = io_request::kind::receive_bytes, .fd = device.native_handle(), .data = &received_, .size = size_});
+        if (n.is_pending()) return pending;
+        if (*n < 0) throw_io_error(*n, "read", device.name());
+        // Who sent this much at once may send more.
+        size_ = std::min(static_cast<std::size_t>(*n) < small ? small : large, largest_);
+        return std::move(received_);
+    }
+
+private:
+    static constexpr std::size_t small = 4 * 1024;
+    static constexpr std::size_t large = 32 * 1024;
+
+    std::size_t largest_;
+    std::size_t size_ = std::min(small, largest_);
+    bytes received_;
+    io_operation operation_; // last: cancelled before its memory goes
+};
+
+} // namespace detail
+
 /// What a device holds, block by block.
 template <class Holder>
 class read_stream {
@@ -81,38 +136,32 @@ public:
     using value_type = bytes;
 
     read_stream(Holder holder, read_options options)
-        : holder_{std::move(holder)}, block_{std::max<std::size_t>(options.block, 1)} {}
+        : holder_{std::move(holder)}, blocks_{std::max<std::size_t>(options.block, 1)} {}
 
     poll<bytes> poll_next(context& cx) {
         pin_.check();
         return pin_.watch([&]() -> poll<bytes> {
             device_type* device = holder_.poll_device(cx);
             if (device == nullptr) return pending;
-            // What is left of a block after a short read serves the next, unless it has become too little to be worth a
-            // call.
-            if (!reads_.started()) filler_.make_room(block_, std::max<std::size_t>(block_ / 4, 1));
-            const auto n = reads_.poll_next(cx, *device, {filler_.room(), std::min(filler_.room_size(), block_)});
-            if (n.is_pending()) return pending;
-            if (*n != 0) return filler_.take(*n);
-            filler_.reset();
-            return done;
+            auto block = blocks_.poll_next(cx, *device);
+            if (block.is_item() && block->empty()) return done;
+            return block;
         });
     }
 
 private:
     Holder holder_;
-    std::size_t block_;
-    detail::byte_filler filler_;
     detail::pin pin_;
-    detail::reads<device_type> reads_; // last: cancelled before its memory and its device go
+    detail::blocks<device_type> blocks_; // last: cancelled before its device goes
 };
 
 /// read(file), read(socket): what comes from it, as it comes, until its end.
 ///
 ///     co_await (weir::read(socket) | weir::for_each(print));
 ///
-/// One read is in flight, only when it was asked for; each asks for `block` bytes, and gives a piece of a block that is
-/// shared, not copied. Fails with std::system_error, `read 10.0.0.1:80: Connection reset by peer`. A steady state
+/// One read is in flight, only when it was asked for, so that a peer is held up by TCP when nobody asks; each gives a piece
+/// of a block that is shared, not copied. A socket that waits holds no memory: connections share blocks, which grow from 4
+/// to 32 KiB for those that fill them. Fails with std::system_error, `read 10.0.0.1:80: Connection reset by peer`. A steady state
 /// allocates nothing. Takes any byte_reader.
 ///
 /// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.

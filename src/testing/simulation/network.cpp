@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include <weir/io/bytes.hpp>
+
 namespace weir::testing {
 
 network_options& network::options() noexcept { return world_.options.network; }
@@ -375,6 +377,14 @@ int stream_socket::attempt(const io_request& request) {
         if (connection_ == nullptr) return -ENOTCONN;
         return connection_->receive(side_, static_cast<char*>(request.data),
                                     std::min<std::size_t>(request.size, 1U << 30U));
+    case io_request::kind::receive_bytes: {
+        if (connection_ == nullptr) return -ENOTCONN;
+        weir::detail::byte_filler filler;
+        filler.make_room(request.size, request.size);
+        const int n = connection_->receive(side_, filler.room(), request.size);
+        if (n >= 0) *static_cast<bytes*>(request.data) = filler.take(static_cast<std::size_t>(n));
+        return n;
+    }
     case io_request::kind::send_message: {
         const auto& message = *static_cast<const io_message*>(request.data);
         if (connection_ == nullptr) return -EPIPE;
