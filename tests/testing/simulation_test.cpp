@@ -372,6 +372,46 @@ TEST_SUITE("testing/simulation") {
         CHECK(sim.elapsed() < 2min);
     }
 
+    TEST_CASE("a write may begin a partition, which ends by itself") {
+        simulation sim{1, {.network = {.partition = 1, .longest_partition = 10s}}};
+        two_ends both = sim.run(connect_both());
+        const auto begin = sim.elapsed();
+        auto talk = weir::when_all(write_and_end(both.first, "hello"), read_all(both.second));
+        const auto [sent, received] = sim.run(std::move(talk));
+        CHECK(received == "hello");
+        CHECK(sim.elapsed() - begin > 10ms);
+        CHECK(sim.elapsed() - begin < 11s);
+    }
+
+    TEST_CASE("a connection that no backlog has room for waits, and is reset when nobody listens any more") {
+        simulation sim{1};
+        auto listener = sim.run(weir::listen(at, {.backlog = 1}));
+        auto first = sim.run(weir::tcp_connect(at));
+        auto second = sim.spawn(weir::tcp_connect(at));
+        sim.advance(10s);
+        CHECK_FALSE(second.finished());
+        auto accepted = sim.run(listener.accept());
+        sim.advance(20s);
+        CHECK(second.finished());
+        auto connection = sim.run(std::move(second));
+        listener.close();
+        CHECK(error_of(sim, read_all(connection)) == ECONNRESET);
+        CHECK(sim.network().connections() == 1);
+    }
+
+    TEST_CASE("a connection that fails before it is accepted is none, and the next is") {
+        simulation sim{1, {.network = {.abort_accept = 1}}};
+        auto listener = sim.run(weir::listen(at));
+        auto accepting = sim.spawn(listener.accept());
+        auto lost = sim.run(weir::tcp_connect(at));
+        sim.advance(1s);
+        CHECK_FALSE(accepting.finished());
+        CHECK(sim.network().connections() == 0);
+        sim.network().options().abort_accept = 0;
+        auto found = sim.run(weir::tcp_connect(at));
+        CHECK(sim.run(std::move(accepting)).is_open());
+    }
+
     TEST_CASE("datagrams arrive, are lost, and come twice") {
         simulation sim{1};
         auto receiver = sim.run(weir::udp_bind(at));
@@ -472,6 +512,19 @@ TEST_SUITE("testing/simulation") {
             seen.insert(sim.files().exists("/not"));
         }
         CHECK(seen.size() == 2);
+    }
+
+    TEST_CASE("a file that was emptied may be as it was after a crash, or empty") {
+        std::set<std::string> seen;
+        for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+            simulation sim{seed};
+            sim.run(write_file("/log", "old"));
+            auto f = sim.run(weir::open("/log", weir::open_mode::write));
+            CHECK(sim.files().get("/log") == "");
+            sim.files().crash();
+            seen.insert(sim.files().get("/log"));
+        }
+        CHECK(seen == std::set<std::string>{"", "old"});
     }
 
     TEST_CASE("after a sync that failed, what was written before may be lost") {
