@@ -58,6 +58,14 @@ def peer_arguments(question, commands):
     return arguments
 
 
+def by_question(answers):
+    """A program may ask more than one."""
+    found = {}
+    for a in answers:
+        found.setdefault(a["question"], []).append(a)
+    return list(found.values())
+
+
 def counted(command, items):
     """What callgrind counts; None where that fails."""
     done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command],
@@ -85,6 +93,8 @@ def count_instructions(question, program, commands, answers):
 def table(answers):
     """What was measured, a line a case."""
     measured = [a for a in answers if a["kind"] != "missing"]
+    if not measured:
+        return missing(answers)
     floor = measured[0]["median"]
     peers = [a["median"] for a in measured if a["kind"] == "peer"]
     counts = any("instructions" in a for a in measured)
@@ -93,24 +103,28 @@ def table(answers):
     for a in measured:
         line = f"{a['case']:44}{a['median']:10.2f}{a['mad']:9.2f}{a['min']:10.2f}"
         line += f"{a['median'] / floor:8.2f}x" if floor > 0 else f"{'':9}"
-        line += f"{a['median'] / min(peers):7.2f}x" if peers and a["kind"] == "weir" else f"{'':8}"
+        line += f"{a['median'] / min(peers):7.2f}x" if peers and min(peers) > 0 and a["kind"] == "weir" else f"{'':8}"
         if counts:
             line += f"{a['instructions']:9.1f}" if "instructions" in a else f"{'':9}"
         if "bar" in a:
             line += f"{a['bar']:10.2f}   {'met' if a['median'] <= a['bar'] else 'missed'}"
         lines.append(line.rstrip())
-    lines += [f"{a['case']:44}   missing" for a in answers if a["kind"] == "missing"]
-    return "\n".join(lines)
+    return "\n".join(lines) + missing(answers)
+
+
+def missing(answers):
+    return "".join(f"\n{a['case']:44}   missing" for a in answers if a["kind"] == "missing")
 
 
 def picture(answers, path):
     """A bar for each case, in an SVG file."""
     measured = [a for a in answers if a["kind"] != "missing"]
-    rows = "".join(f'"{a["case"]}" {a["median"]} {int(COLOURS[a["kind"]][1:], 16)}\n' for a in reversed(measured))
-    widest = max(a["median"] for a in measured)
-    least = min(a["median"] for a in measured)
-    logarithmic = "set logscale x\n" if widest > 20 * max(least, 1e-9) else ""
+    widest = max(a["median"] for a in measured) or 1
+    least = min((a["median"] for a in measured if a["median"] > 0), default=1)
+    logarithmic = "set logscale x\n" if widest > 20 * least else ""
     start = least / 3 if logarithmic else 0
+    rows = "".join(f'"{a["case"]}" {max(a["median"], start)} {int(COLOURS[a["kind"]][1:], 16)} {a["median"]}\n'
+                   for a in reversed(measured))
     plot(path, measured[0], 70 + 26 * len(measured), f"""set xlabel {json.dumps(measured[0]["unit"])} noenhanced
 set xrange [{start}:{widest * 1.4}]
 {logarithmic}set yrange [-0.6:{len(measured) - 0.4}]
@@ -121,7 +135,7 @@ set style fill solid 1.0
 $rows << EOD
 {rows}EOD
 plot $rows using ({start}):0:({start}):2:($0-0.35):($0+0.35):3:ytic(1) with boxxyerror lc rgb variable, \\
-     $rows using 2:0:(sprintf("  %.2f", $2)) with labels left noenhanced
+     $rows using 2:0:(sprintf("  %.2f", $4)) with labels left noenhanced
 """)
 
 
@@ -129,6 +143,8 @@ def points(answers):
     """{series: {x: median}} of cases that are named `series @ x`."""
     found = {}
     for a in answers:
+        if a["kind"] == "missing":
+            continue
         series, _, x = a["case"].rpartition(" @ ")
         found.setdefault(series, {})[int(x)] = a["median"]
     return found
@@ -137,21 +153,25 @@ def points(answers):
 def curve_table(answers):
     series = points(answers)
     all_x = sorted({x for line in series.values() for x in line})
-    lines = [f"{'':>10}" + "".join(f"{name:>{max(14, len(name) + 2)}}" for name in series) + f"   ({answers[0]['unit']})"]
+    if not series:
+        return missing(answers)
+    unit = next(a["unit"] for a in answers if "unit" in a)
+    lines = [f"{'':>10}" + "".join(f"{name:>{max(14, len(name) + 2)}}" for name in series) + f"   ({unit})"]
     for x in all_x:
         lines.append(f"{x:10}" + "".join(f"{line[x]:{max(14, len(name) + 2)}.2f}" if x in line else
                                          " " * max(14, len(name) + 2) for name, line in series.items()))
-    return "\n".join(lines)
+    return "\n".join(lines) + missing(answers)
 
 
 def curve_picture(answers, path):
     series = points(answers)
+    measured = next(a for a in answers if "unit" in a)
     most = max(y for line in series.values() for y in line.values())
     blocks = "".join(f"$s{i} << EOD\n" + "".join(f"{x} {y}\n" for x, y in sorted(line.items())) + "EOD\n"
                      for i, line in enumerate(series.values()))
     drawn = ", ".join(f"$s{i} using 1:2 with linespoints lw 2 pt 7 ps 0.6 title {json.dumps(name)} noenhanced"
                       for i, name in enumerate(series))
-    plot(path, answers[0], 420, f"""set ylabel {json.dumps(answers[0]["unit"])} noenhanced
+    plot(path, measured, 420, f"""set ylabel {json.dumps(measured["unit"])} noenhanced
 set logscale x
 set yrange [0:{most * 1.2}]
 set key top left
@@ -183,6 +203,9 @@ def main():
     prefix = "curve_" if wanted.curves else "perf_"
     programs = {p.name.removeprefix(prefix): p for p in sorted((wanted.build / "perf").glob(prefix + "*"))
                 if p.is_file() and os.access(p, os.X_OK)}
+    programs = {name: [str(p)] for name, p in programs.items()}
+    if not wanted.curves:
+        programs["compile_time"] = [sys.executable, str(HERE / "compile_time.py")]
     unknown = [q for q in wanted.questions if q not in programs]
     if unknown:
         sys.exit(f"no such question: {' '.join(unknown)}; there are: {' '.join(programs)}")
@@ -191,7 +214,7 @@ def main():
     results.mkdir(exist_ok=True)
     failed = []
     for question in wanted.questions or programs:
-        command = [str(programs[question]), "--json"] + (["--quick"] if wanted.quick else [])
+        command = [*programs[question], "--json"] + (["--quick"] if wanted.quick else [])
         if not wanted.curves:
             command += peer_arguments(question, commands)
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
@@ -201,13 +224,15 @@ def main():
             print(f"{question}: failed\n", flush=True)
             continue
         if wanted.instructions and not wanted.curves and question in ONE_THREAD:
-            count_instructions(question, str(programs[question]), commands, answers)
+            count_instructions(question, programs[question][0], commands, answers)
         name = f"curve_{question}" if wanted.curves else question
         (results / f"{name}.jsonl").write_text("".join(json.dumps(a) + "\n" for a in answers))
-        shown = curve_table(answers) if wanted.curves else table(answers)
-        print(f"{question}: {answers[0]['question']}\n\n{shown}\n", flush=True)
-        if shutil.which("gnuplot"):
-            (curve_picture if wanted.curves else picture)(answers, results / f"{name}.svg")
+        for number, asked in enumerate(by_question(answers), 1):
+            shown = curve_table(asked) if wanted.curves else table(asked)
+            print(f"{question}: {asked[0]['question']}\n\n{shown}\n", flush=True)
+            if shutil.which("gnuplot") and any(a["kind"] != "missing" for a in asked):
+                picture_file = results / (f"{name}.svg" if number == 1 else f"{name}_{number}.svg")
+                (curve_picture if wanted.curves else picture)(asked, picture_file)
     if failed:
         sys.exit(f"failed: {' '.join(failed)}")
 

@@ -6,7 +6,8 @@
 #     --quick         a smoke run: a thousandth of the items, one round
 #     --no-peers      only the floors and weir: needs no more than weir does
 #     --instructions  also counts instructions, by valgrind, where one thread does the work
-#     --curves        how the cost of an item changes with depth, sources, tasks, threads, buffers
+#     --curves        how the cost of an item changes with depth, sources, tasks, threads, buffers,
+#                     connections
 #
 # Tables on standard output; JSON lines and pictures in build/perf/results. Peers that cannot be had are said to be
 # missing.
@@ -24,7 +25,7 @@ for argument; do
     --curves) peers=no && arguments+=(--curves) ;;
     --instructions) instructions=yes && arguments+=(--instructions) ;;
     -h | --help)
-        sed -n '2,13s/^# \{0,1\}//p' "$0"
+        sed -n '2,14s/^# \{0,1\}//p' "$0"
         exit
         ;;
     *) arguments+=("$argument") ;;

@@ -1,0 +1,141 @@
+"""How long do compilers take for a program that uses weir?
+
+    python3 perf/compile_time.py [--quick] [--json] [--list]
+
+Answers as the other questions do, which perf/measure.py shows; seconds of processor time, for each compiler that is here,
+in turn, with and without optimisation: a question each. The floor is an empty program; peers are pipelines of the same
+stages, and a header of a library of its kind.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+COMPILERS = ("g++", "clang++")
+ROUNDS = 5
+
+# (weir, range-v3) of each stage; no two lambdas are of one type.
+STAGES = (
+    ("weir::map([](long x) { return x + 1; })", "ranges::views::transform([](long x) { return x + 1; })"),
+    ("weir::filter([](long x) { return x % 3 != 0; })", "ranges::views::filter([](long x) { return x % 3 != 0; })"),
+    ("weir::skip(1)", "ranges::views::drop(1)"),
+    ("weir::take_while([](long x) { return x < 1000; })", "ranges::views::take_while([](long x) { return x < 1000; })"),
+    ("weir::map([](long x) { return 2 * x; })", "ranges::views::transform([](long x) { return 2 * x; })"),
+)
+
+
+def weir_pipeline(count):
+    stages = "".join(f" |\n        {STAGES[i % 5][0]}" for i in range(count))
+    names = ["source/iota", "sink/fold", "executor/executor"]
+    names += ["operators/" + name for name in ("map", "filter", "skip", "take_while")[:max(1, min(count, 4))]]
+    return "".join(f"#include <weir/{name}.hpp>\n" for name in names) + f"""
+int main() {{
+    weir::executor ex;
+    return static_cast<int>(ex.run(weir::iota(0L, 100L){stages} |
+        weir::fold(0L, [](long sum, long x) {{ return sum + x; }})));
+}}
+"""
+
+
+def range_pipeline(count):
+    stages = "".join(f" |\n        {STAGES[i % 5][1]}" for i in range(count))
+    names = ["iota", "transform", "filter", "drop", "take_while"]
+    return "".join(f"#include <range/v3/view/{name}.hpp>\n" for name in names) + f"""
+#include <range/v3/numeric/accumulate.hpp>
+
+int main() {{
+    return static_cast<int>(ranges::accumulate(ranges::views::iota(0L, 100L){stages}, 0L));
+}}
+"""
+
+
+# Name, kind, header that it needs, source.
+PROGRAMS = (
+    ("empty program", "floor", None, "int main() {}\n"),
+    ("asio.hpp", "peer", "asio.hpp", "#include <asio.hpp>\nint main() {}\n"),
+    ("range-v3, 5 stages", "peer", "range/v3/view/iota.hpp", range_pipeline(5)),
+    ("range-v3, 20 stages", "peer", "range/v3/view/iota.hpp", range_pipeline(20)),
+    ("weir, one operator", "weir", None, weir_pipeline(1)),
+    ("weir, 5 stages", "weir", None, weir_pipeline(5)),
+    ("weir, 20 stages", "weir", None, weir_pipeline(20)),
+    ("weir.hpp", "weir", None, "#include <weir/weir.hpp>\nint main() {}\n"),
+)
+
+
+def newest(compiler):
+    """The command: of those whose names end in a version, if there are any, the last."""
+    versions = [int(m[1]) for folder in os.get_exec_path() if os.path.isdir(folder)
+                for m in map(re.compile(re.escape(compiler) + r"-(\d+)$").match, os.listdir(folder)) if m]
+    return f"{compiler}-{max(versions)}" if versions else shutil.which(compiler) and compiler
+
+
+def command(compiler, optimisation, source, output):
+    return [compiler, "-std=c++20", optimisation, f"-I{HERE.parent / 'include'}", "-DASIO_STANDALONE", "-c", str(source), "-o",
+            str(output)]
+
+
+def has(compiler, header):
+    return header is None or subprocess.run([compiler, "-std=c++20", "-E", "-x", "c++", "-", "-o", "/dev/null"], text=True,
+                                            input=f"#include <{header}>\n", stderr=subprocess.DEVNULL).returncode == 0
+
+
+def seconds(arguments):
+    process = subprocess.Popen(arguments, env={**os.environ, "CCACHE_DISABLE": "1"})
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"failed: {' '.join(arguments)}")
+    return used.ru_utime + used.ru_stime
+
+
+def cases_of(quick):
+    """(compiler or None, optimisation, question, name, kind, source); a smoke run has few."""
+    for compiler in COMPILERS[:1] if quick else COMPILERS:
+        found = newest(compiler)
+        for optimisation in ("-O0",) if quick else ("-O0", "-O2"):
+            for name, kind, header, source in PROGRAMS:
+                if quick and name not in ("empty program", "weir, one operator"):
+                    continue
+                here = found is not None and has(found, header)
+                question = f"How long does {found or compiler} {optimisation} take for a program that uses weir?"
+                yield found if here else None, optimisation, question, name, kind, source
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    wanted = parser.parse_args()
+    cases = list(cases_of(wanted.quick))
+    if wanted.list:
+        print("".join(f"{kind}\t{question} {name}\n" for _, _, question, name, kind, _ in cases), end="")
+        return
+    took = [[] for _ in cases]
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder) / "program.cpp"
+        for _ in range(1 if wanted.quick else ROUNDS):
+            for (compiler, optimisation, _, _, _, text), times in zip(cases, took):
+                if compiler is not None:
+                    source.write_text(text)
+                    times.append(seconds(command(compiler, optimisation, source, source.with_suffix(".o"))))
+    for (_, _, question, name, kind, _), times in zip(cases, took):
+        answer = {"question": question, "case": name, "kind": kind if times else "missing"}
+        if times:
+            median = statistics.median(times)
+            answer |= {"unit": "s of processor time", "median": round(median, 4),
+                       "mad": round(statistics.median(abs(t - median) for t in times), 4), "min": round(min(times), 4),
+                       "rounds": len(times), "checksum": 0}
+        shown = f"{question} {name:24}" + (f"{answer['median']:7.2f} s" if times else "   missing")
+        print(json.dumps(answer) if wanted.json else shown)
+
+
+if __name__ == "__main__":
+    main()
