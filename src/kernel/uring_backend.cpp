@@ -34,6 +34,8 @@ constexpr std::uint64_t readiness = 1;
 // backend_data of an operation: the place of its last request in the order of submission, and what it is for.
 constexpr std::uint64_t in_backlog = UINT64_MAX;
 constexpr std::uint64_t awaits_readiness = std::uint64_t{1} << 63;
+// The last one of this operation left nothing to be received.
+constexpr std::uint64_t drained = std::uint64_t{1} << 62;
 
 // What is lent to the kernel for what it receives. A stream of messages fits into small ones; a block that is kept for the
 // sake of a few bytes should not be large.
@@ -200,6 +202,8 @@ bool uring_backend::push(io_operation& operation) noexcept {
         if (uring_blocks* blocks = blocks_for(request.size)) {
             io_uring_prep_recv(sqe, request.fd, nullptr, std::min(request.size, blocks->block_size()), 0);
             sqe->flags |= IOSQE_BUFFER_SELECT;
+            // Looking would most likely be in vain.
+            if ((operation.backend_data & drained) != 0) sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
             sqe->buf_group = blocks->group();
             break;
         }
@@ -376,6 +380,7 @@ void uring_backend::ready(io_operation& operation, int result) noexcept {
 void uring_backend::take_block(io_operation& operation, const io_uring_cqe& cqe) noexcept {
     const io_request& request = operation.request();
     const auto size = static_cast<std::size_t>(std::max(cqe.res, 0));
+    if ((cqe.flags & IORING_CQE_F_SOCK_NONEMPTY) == 0) operation.backend_data = drained;
     *static_cast<bytes*>(request.data) = blocks_for(request.size)->take(cqe.flags >> IORING_CQE_BUFFER_SHIFT, size);
 }
 
