@@ -5,6 +5,7 @@
 // Port 0 lets the kernel choose; the line that is printed has the port. SIGINT and SIGTERM end it.
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstddef>
@@ -41,6 +42,7 @@ weir::task<> serve(std::uint16_t port) {
 
     co_await weir::yield(); // now it has begun: it takes connections and catches signals
     std::cout << "listening on " << listener.local_endpoint().to_string() << std::endl;
+    if (!std::cout) throw std::system_error{errno, std::generic_category(), "write standard output"};
     co_await server;
 }
 

@@ -17,6 +17,7 @@
 // Exit status: 0; 1 when something failed or is missing; 2 for wrong arguments.
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <csignal>
@@ -202,7 +203,8 @@ weir::task<int> load(const options& wanted) {
               weir::for_each(store));  // gets them in batches.
 
     std::cout << pages << " pages stored, " << rows << " rows, " << malformed << " malformed; " << db.count()
-              << " rows in " << wanted.db << '\n';
+              << " rows in " << wanted.db << std::endl;
+    if (!std::cout) throw std::system_error{errno, std::generic_category(), "write standard output"};
     if (interrupted.stop_requested()) std::cerr << "etl: interrupted; " << missing - pages << " pages are missing\n";
     co_return pages == missing ? 0 : 1;
 }
@@ -245,6 +247,7 @@ options parse_arguments(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     const options wanted = parse_arguments(argc, argv);
+    std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error like others
     try {
         return weir::run(load(wanted));
     } catch (const std::exception& e) {

@@ -12,6 +12,7 @@
 //
 // Exit status: 0; 1 when a URL failed or was not reached in time; 2 for wrong arguments.
 
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <csignal>
@@ -168,6 +169,7 @@ private:
                   << wanted_.urls[one.index];
         if (!one.error.empty()) std::cout << "  " << one.error;
         std::cout << std::endl;
+        if (!std::cout) throw std::system_error{errno, std::generic_category(), "write standard output"};
     }
 
     const options& wanted_;

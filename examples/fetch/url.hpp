@@ -36,11 +36,11 @@ inline url parse_url(std::string_view text) {
     for (const char c : text) {
         if (static_cast<unsigned char>(c) <= ' ' || c == '\x7f') fail("not a URL");
     }
-    if (http_parser_parse_url(text.data(), text.size(), 0, &parts) != 0 || !has(UF_SCHEMA) || !has(UF_HOST)) {
-        fail("not an absolute URL");
-    }
+    const bool parsed = http_parser_parse_url(text.data(), text.size(), 0, &parts) == 0;
+    // The parser takes the port last: where it found one, that is what it refuses.
+    if (has(UF_PORT) && (!parsed || parts.port == 0)) fail("the port is not from 1 to 65535");
+    if (!parsed || !has(UF_SCHEMA) || !has(UF_HOST)) fail("not an absolute URL");
     if (part(UF_SCHEMA) != "http") fail("only http is spoken here");
-    if (has(UF_PORT) && parts.port == 0) fail("no port 0");
 
     url result;
     result.host = part(UF_HOST);

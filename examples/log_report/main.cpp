@@ -101,7 +101,10 @@ weir::async_stream<line_counted> count_lines(Bytes input, std::string name, sess
 }
 
 weir::async_stream<line_counted> open(const std::string& path, session& s) {
-    if (path == "-") return count_lines(weir::read(weir::standard_input()), "standard input", s);
+    if (path == "-") {
+        if (::isatty(STDIN_FILENO) == 1) s.err.note("reading standard input, to its end (ctrl-D)");
+        return count_lines(weir::read(weir::standard_input()), "standard input", s);
+    }
     if (s.wanted.follow) return count_lines(weir::follow(path), path, s);
     return count_lines(weir::read(path), path, s);
 }

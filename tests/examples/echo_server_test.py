@@ -166,6 +166,12 @@ class EchoServer(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr.decode(), f"echo_server: listen on 127.0.0.1:{port}: Address already in use\n")
 
+    def test_a_line_that_cannot_be_printed_is_an_error(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([PROGRAM, "--port", "0"], stdout=full, stderr=subprocess.PIPE, timeout=DEADLINE)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, b"echo_server: write standard output: No space left on device\n")
+
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0]], verbosity=2)

@@ -9,6 +9,7 @@ import http.server
 import os
 import pathlib
 import random
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -144,6 +145,19 @@ class Etl(unittest.TestCase):
         status, out, err = etl("--db", self.db.parent / "no/such/folder.sqlite")
         self.assertEqual((status, out), (1, ""))
         self.assertIn("unable to open database file", err)
+
+    def test_a_file_that_may_not_grow_is_an_error_that_names_it(self):
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+        done = subprocess.run([PROGRAM, "--db", self.db, "--pages", "50", "--delay", "0"], capture_output=True, text=True,
+                              timeout=DEADLINE, preexec_fn=limit)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, f"^etl: {self.db}: .*(disk I/O error|disk is full)\n$")
+
+    def test_a_full_standard_output_is_an_error(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([PROGRAM, "--db", self.db, "--pages", "1"], stdout=full, stderr=subprocess.PIPE,
+                                  timeout=DEADLINE)
+        self.assertEqual((done.returncode, done.stderr), (1, b"etl: write standard output: No space left on device\n"))
 
     def test_wrong_arguments_are_answered_with_how_it_is_used(self):
         for arguments in [["--db"], ["--pages", "x"], ["--pages", "-1"], ["--rows", "1.5"], ["--what", "1"], ["file"]]:

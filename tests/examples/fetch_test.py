@@ -285,6 +285,15 @@ class Fetch(unittest.TestCase):
         self.assertEqual([word for word, *_ in outcomes], ["FAIL"] * 6)
         self.assertEqual(outcomes[0][5], "only http is spoken here: ftp://example.org/")
         self.assertEqual(outcomes[1][5], "not an absolute URL: example.org")
+        for outcome, port in (outcomes[3], 0), (outcomes[4], 99999):
+            self.assertEqual(outcome[5], f"the port is not from 1 to 65535: http://example.org:{port}/")
+
+    def test_results_that_cannot_be_written_are_an_error(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([PROGRAM, "--serve-demo", "/delay/1"], stdout=full, stderr=subprocess.PIPE,
+                                  timeout=DEADLINE)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, b"fetch: write standard output: No space left on device\n")
 
     def test_wrong_arguments_are_answered_with_how_it_is_used(self):
         for arguments in [[], ["-n"], ["-n", "0", "x"], ["-n", "x", "x"], ["--timeout", "-1", "x"], ["--retries", "1.5", "x"],

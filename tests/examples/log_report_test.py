@@ -233,6 +233,25 @@ class LogReport(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr, b"log_report: write standard output: No space left on device\n")
 
+    def test_without_a_standard_input_there_is_an_error_and_nobody_waits(self):
+        done = subprocess.run([PROGRAM, "-"], capture_output=True, timeout=DEADLINE, preexec_fn=lambda: os.close(0))
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, b"log_report: read standard input: Bad file descriptor\n")
+
+    def test_who_reads_a_terminal_says_so(self):
+        terminal, other_end = pty.openpty()
+        os.write(terminal, b"mark\n\x04")
+        done = subprocess.run([PROGRAM, "--json", "-"], stdin=other_end, capture_output=True, timeout=DEADLINE)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(done.stderr, b"log_report: reading standard input, to its end (ctrl-D)\n"
+                                      b"log_report: standard input:1: malformed: mark\n")
+        self.assertEqual(json.loads(done.stdout)["lines"], 1)
+        nothing = subprocess.run([PROGRAM], stdin=other_end, capture_output=True, timeout=DEADLINE)
+        os.close(other_end)
+        os.close(terminal)
+        self.assertEqual(nothing.returncode, 2)
+        self.assertTrue(nothing.stderr.startswith(b"log_report: no PATH\nusage: "), nothing.stderr)
+
     def test_an_interrupt_ends_it_with_the_report_so_far(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             run = Running("--json", stdin=subprocess.PIPE)
