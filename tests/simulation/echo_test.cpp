@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <exception>
 #include <map>
 #include <set>
@@ -227,9 +228,12 @@ TEST_SUITE("simulation/echo") {
         for (const auto& [why, count] : sum.ends) ends += ' ' + why + ' ' + std::to_string(count);
         MESSAGE(sum.items, " items in ", sum.attempts, " attempts; connections ended:", ends, "; ",
                 std::chrono::duration<double>{sum.time}.count(), " virtual seconds in ", took.count(), " s");
+        if (std::getenv("WEIR_SEED") != nullptr) return;
         // The test tests something.
         CHECK(sum.attempts > sum.ended);
         CHECK(sum.ended > 3 * seeds);
+        // Hundreds of thousands of virtual seconds a minute, where the compiler has had its way: there were ten million.
+        if (seeds == 10'000) CHECK(std::chrono::duration<double>{sum.time}.count() * 60 / took.count() > 500'000);
     }
 
     TEST_CASE("one seed, one history") {
