@@ -54,4 +54,7 @@ int main() {
     show("buffer(3, drop_oldest)", [](auto note) { return weir::buffer(3, weir::overflow::drop_oldest, note); });
     show("buffer(3, drop_newest)", [](auto note) { return weir::buffer(3, weir::overflow::drop_newest, note); });
     show("buffer(3, error)", [](auto note) { return weir::buffer(3, weir::overflow::error, note); });
+    if (std::cout.flush()) return 0;
+    std::cerr << "backpressure: cannot write to standard output\n";
+    return 1;
 }

@@ -86,4 +86,7 @@ weir::task<> all() {
 int main() {
     weir::testing::virtual_executor ex;
     ex.run(all());
+    if (std::cout.flush()) return 0;
+    std::cerr << "groups: cannot write to standard output\n";
+    return 1;
 }

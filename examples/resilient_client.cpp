@@ -68,4 +68,7 @@ int main() {
 
     std::cout << "1000 requests made " << calls << " calls:\n";
     for (const auto& [what, how_many] : outcomes) std::cout << std::setw(6) << how_many << "  " << what << '\n';
+    if (std::cout.flush()) return 0;
+    std::cerr << "resilient_client: cannot write to standard output\n";
+    return 1;
 }

@@ -176,6 +176,7 @@ options parse_arguments(const std::vector<std::string>& arguments) {
     }
     if (o.paths.empty() && ::isatty(STDIN_FILENO) == 0) o.paths.emplace_back("-");
     if (o.paths.empty()) throw wrong_usage{"no PATH"};
+    if (std::ranges::count(o.paths, "") != 0) throw wrong_usage{"an empty PATH"};
     if (std::ranges::count(o.paths, "-") > 1) throw wrong_usage{"standard input can be read once"};
     return o;
 }

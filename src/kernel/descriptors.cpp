@@ -2,7 +2,6 @@
 
 #include <array>
 #include <atomic>
-#include <cerrno>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -58,13 +57,13 @@ void renew(int fd) noexcept {
     if (fd >= 0) counter(fd).fetch_add(1, std::memory_order_acq_rel);
 }
 
-int above_standard_streams(int fd) noexcept {
-    if (fd < 0 || fd > STDERR_FILENO) return fd;
-    const int higher = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    const int error = errno;
-    ::close(fd);
-    errno = error;
-    return higher;
+void occupy_standard_streams() noexcept {
+    for (;;) {
+        const int fd = ::open("/", O_PATH | O_CLOEXEC);
+        if (fd >= 0 && fd <= STDERR_FILENO) continue;
+        if (fd >= 0) ::close(fd);
+        return;
+    }
 }
 
 std::shared_ptr<descriptor_closer> closer() noexcept {

@@ -17,10 +17,10 @@ std::uint32_t generation(int fd) noexcept;
 /// The number names something new, or soon will.
 void renew(int fd) noexcept;
 
-/// The same, with a number that no standard stream has: in a program that was started without some of them, the next that
-/// is opened takes their place, and whoever reads stdin reads that.
-/// @param fd  what a system call returned; less than 0: returned, with errno as it is
-int above_standard_streams(int fd) noexcept;
+/// In a program that was started without some of its standard streams, what is opened next takes their place, and whoever
+/// prints something writes it to a connection. This takes the places, with what can be neither read nor written (EBADF),
+/// and is not there in children.
+void occupy_standard_streams() noexcept;
 
 /// Closes and renews.
 std::shared_ptr<descriptor_closer> closer() noexcept;

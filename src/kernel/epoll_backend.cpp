@@ -126,8 +126,7 @@ private:
     bool nanoseconds_ = true; // epoll_pwait2 is there
 };
 
-epoll_backend::epoll_backend()
-    : kernel_backend{descriptors::non_blocking}, epoll_{above_standard_streams(::epoll_create1(EPOLL_CLOEXEC))} {
+epoll_backend::epoll_backend() : kernel_backend{descriptors::non_blocking}, epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
     epoll_event e{};
     e.events = EPOLLIN | EPOLLET;
     e.data.u64 = event_tag;

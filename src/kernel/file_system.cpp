@@ -13,8 +13,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "kernel/descriptors.hpp"
-
 namespace weir::kernel {
 
 namespace {
@@ -100,7 +98,7 @@ public:
         }
     }
 
-    int open_watcher() override { return or_error(above_standard_streams(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC))); }
+    int open_watcher() override { return or_error(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)); }
 
     int add_watch(int watcher, const char* path, change what, symlinks how) override {
         std::uint32_t mask = how == symlinks::stay ? IN_DONT_FOLLOW : 0;

@@ -27,14 +27,19 @@ constexpr std::size_t shared_block = 64 * 1024;
 
 int or_error(int result) noexcept { return result >= 0 ? result : -errno; }
 
+/// The first that a backend opens.
+int open_event() noexcept {
+    occupy_standard_streams();
+    return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
 } // namespace
 
 owned_fd::~owned_fd() {
     if (fd_ >= 0) ::close(fd_);
 }
 
-kernel_backend::kernel_backend(descriptors made)
-    : made_{made}, event_{above_standard_streams(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))} {
+kernel_backend::kernel_backend(descriptors made) : made_{made}, event_{open_event()} {
     if (event() < 0) throw std::system_error{errno, std::system_category(), "weir: eventfd"};
 }
 

@@ -100,8 +100,12 @@ struct pipe_ends {
         there = ends[read_here ? 1 : 0];
         if (made == descriptors::non_blocking && ::fcntl(here, F_SETFL, O_NONBLOCK) < 0) return -errno;
         // Not where the child's standard streams are put, one after the other.
-        there = above_standard_streams(there);
-        return there < 0 ? -errno : 0;
+        if (there > 2) return 0;
+        const int higher = ::fcntl(there, F_DUPFD_CLOEXEC, 3);
+        if (higher < 0) return -errno;
+        ::close(there);
+        there = higher;
+        return 0;
     }
     int take() noexcept {
         const int fd = here;
@@ -146,7 +150,7 @@ public:
             if (request.directory != nullptr && !can_enter(request.directory)) result.failed = request.directory;
             return r;
         }
-        const int process = above_standard_streams(static_cast<int>(::syscall(SYS_pidfd_open, id, 0)));
+        const int process = static_cast<int>(::syscall(SYS_pidfd_open, id, 0));
         if (process < 0) {
             const int error = errno;
             result.failed = "pidfd";

@@ -110,7 +110,7 @@ signal_listener& free_listener() {
 detail::signal_subscription::signal_subscription(const std::vector<int>& numbers) {
     const std::lock_guard lock{the_registry.mutex};
     listener_ = &free_listener();
-    listener_->event = kernel::above_standard_streams(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    listener_->event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (listener_->event < 0) throw_io_error(-errno, "eventfd for", "signals");
     listener_->pending.store(0);
 

@@ -16,7 +16,6 @@
 
 #include <weir/io/bytes.hpp>
 
-#include "kernel/descriptors.hpp"
 #include "kernel/kernel_backend.hpp"
 #include "kernel/message.hpp"
 #include "kernel/uring_blocks.hpp"
@@ -63,15 +62,9 @@ io_uring open_ring(const uring_limits& limits) {
         error = -io_uring_queue_init_params(limits.submissions, &ring, &params);
         if (error == EINVAL) continue;
         if (error != 0) break;
-        if ((params.features & needed) == needed) {
-            // Until it is registered, it is entered by the same number.
-            ring.ring_fd = ring.enter_ring_fd = above_standard_streams(ring.ring_fd);
-            if (ring.ring_fd >= 0) return ring;
-            error = errno;
-        } else {
-            error = EINVAL;
-        }
+        if ((params.features & needed) == needed) return ring;
         io_uring_queue_exit(&ring);
+        error = EINVAL;
         break;
     }
     throw std::system_error{error, std::system_category(), "weir: io_uring_setup"};

@@ -217,7 +217,7 @@ class LogReport(unittest.TestCase):
     def test_wrong_arguments_are_answered_with_how_it_is_used(self):
         for arguments in [["--nonsense"], ["-x", SAMPLE], ["--idle-timeout"], ["--idle-timeout", "soon", SAMPLE],
                           ["--idle-timeout", "0", SAMPLE], ["--idle-timeout", "-1", SAMPLE],
-                          ["--idle-timeout", "1e99", SAMPLE], ["-", "-"]]:
+                          ["--idle-timeout", "1e99", SAMPLE], ["-", "-"], [""]]:
             status, out, err = log_report(*arguments)
             self.assertEqual((status, out), (2, b""), arguments)
             self.assertRegex(err, r"^log_report: .*\nusage: log_report .*\n$", arguments)

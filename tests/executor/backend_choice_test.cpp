@@ -14,6 +14,7 @@
 #include <weir/executor/executor.hpp>
 #include <weir/io/file.hpp>
 #include <weir/io/process.hpp>
+#include <weir/io/tcp.hpp>
 #include <weir/scope/with_timeout.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/source/signals.hpp>
@@ -158,10 +159,18 @@ TEST_SUITE("executor/backend_choice") {
                 };
                 begin(signals);
                 begin(changes);
-                const auto child = ex.run(weir::spawn_process({"sleep", "0"}));
+                // In a child they are closed, as they were.
+                auto child = ex.run(weir::spawn_process({"sh", "-c", "test ! -e /proc/self/fd/2"}));
+                if (ex.run(child.wait()).code != 0) return std::string{"a child has it"};
+                auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
+                auto client = ex.run(weir::tcp_connect(listener.local_endpoint()));
+                auto accepted = ex.run(listener.accept());
+                auto f = ex.run(weir::open("/dev/null"));
                 std::string taken;
+                char c = 'x';
                 for (int fd = 0; fd != 3; ++fd) {
-                    if (::fcntl(fd, F_GETFD) >= 0) taken += std::to_string(fd);
+                    if (::read(fd, &c, 1) >= 0 || errno != EBADF) taken += std::to_string(fd);
+                    if (::write(fd, &c, 1) >= 0 || errno != EBADF) taken += std::to_string(fd);
                 }
                 return "taken: " + taken;
             });
