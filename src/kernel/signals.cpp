@@ -14,13 +14,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <weir/executor/executor.hpp>
 #include <weir/io/error.hpp>
 
 #include "kernel/descriptors.hpp"
 
 namespace weir {
 
-namespace detail {
+namespace {
 
 /// One stream's mailbox. The handler walks over all of them, so they are never freed, but used again.
 ///
@@ -34,12 +35,6 @@ struct signal_listener {
     bool in_use = false; // guarded by the registry's mutex
     signal_listener* next = nullptr;
 };
-
-} // namespace detail
-
-namespace {
-
-using detail::signal_listener;
 
 constexpr int signal_count = 64;
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "the handler takes no lock");
@@ -105,19 +100,30 @@ signal_listener& free_listener() {
     return *made;
 }
 
-} // namespace
+class kernel_signals final : public detail::signal_subscription {
+public:
+    explicit kernel_signals(const std::vector<int>& numbers);
+    ~kernel_signals() override;
 
-detail::signal_subscription::signal_subscription(const std::vector<int>& numbers) {
+    int descriptor() const noexcept override { return listener_->event; }
+    int take() noexcept override;
+
+private:
+    signal_listener* listener_;
+};
+
+kernel_signals::kernel_signals(const std::vector<int>& numbers) {
     const std::lock_guard lock{the_registry.mutex};
     listener_ = &free_listener();
     listener_->event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (listener_->event < 0) throw_io_error(-errno, "eventfd for", "signals");
+    if (listener_->event < 0) detail::throw_io_error(-errno, "eventfd for", "signals");
     listener_->pending.store(0);
 
     std::uint64_t caught = 0;
     try {
         for (const int number : numbers) {
-            if (number < 1 || number > signal_count) throw_io_error(-EINVAL, "catch signal", std::to_string(number));
+            if (number < 1 || number > signal_count)
+                detail::throw_io_error(-EINVAL, "catch signal", std::to_string(number));
             if ((caught & bit(number)) != 0) continue;
             // First wanted, then caught: a signal that comes in between must find its listener.
             listener_->wanted.fetch_or(bit(number));
@@ -134,7 +140,7 @@ detail::signal_subscription::signal_subscription(const std::vector<int>& numbers
     listener_->in_use = true;
 }
 
-detail::signal_subscription::~signal_subscription() {
+kernel_signals::~kernel_signals() {
     const std::lock_guard lock{the_registry.mutex};
     let_all_go(listener_->wanted.load());
     listener_->wanted.store(0);
@@ -143,9 +149,7 @@ detail::signal_subscription::~signal_subscription() {
     listener_->in_use = false;
 }
 
-int detail::signal_subscription::descriptor() const noexcept { return listener_->event; }
-
-int detail::signal_subscription::take() noexcept {
+int kernel_signals::take() noexcept {
     for (bool looked_twice = false;; looked_twice = true) {
         const std::uint64_t came = listener_->pending.load();
         if (came != 0) {
@@ -160,9 +164,15 @@ int detail::signal_subscription::take() noexcept {
     }
 }
 
+} // namespace
+
+std::unique_ptr<detail::signal_subscription> backend::catch_signals(const std::vector<int>& numbers) {
+    return std::make_unique<kernel_signals>(numbers);
+}
+
 poll<int> signals_stream::poll_next(context& cx) {
     pin_.check();
-    if (!subscription_) subscription_ = std::make_unique<detail::signal_subscription>(numbers_);
+    if (!subscription_) subscription_ = cx.ex.io().catch_signals(numbers_);
     for (;;) {
         if (!operation_.started()) {
             if (const int number = subscription_->take()) return number;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <optional>
 #include <set>
@@ -18,10 +19,13 @@
 #include <unistd.h>
 
 #include <weir/core/timed_out.hpp>
+#include <weir/executor/offload.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/executor/thread_pool.hpp>
 #include <weir/io/file.hpp>
 #include <weir/io/tcp.hpp>
 #include <weir/io/udp.hpp>
+#include <weir/operators/take_until.hpp>
 #include <weir/scope/when_all.hpp>
 #include <weir/scope/with_timeout.hpp>
 #include <weir/sink/next.hpp>
@@ -29,6 +33,7 @@
 #include <weir/source/accept.hpp>
 #include <weir/source/lines.hpp>
 #include <weir/source/read.hpp>
+#include <weir/source/signals.hpp>
 
 #include "child.hpp"
 
@@ -566,6 +571,53 @@ TEST_SUITE("testing/simulation") {
         sim.advance(2s);
         CHECK(accepted.size() == 2);
         CHECK(sim.descriptors() == 4);
+    }
+
+    TEST_CASE("a program that is stopped by a signal, prints, and has work done elsewhere runs unchanged") {
+        const auto history = [] {
+            simulation sim{1};
+            weir::thread_pool pool{1};
+            const auto program = [&pool]() -> weir::task<> {
+                auto listener = co_await weir::listen(at);
+                auto log = weir::standard_output();
+                auto clients = weir::accept(listener) | weir::take_until(weir::signals({SIGINT, SIGTERM}));
+                while (auto client = co_await weir::next(clients)) {
+                    const std::string who = client->remote_endpoint().address();
+                    auto work = [who] { return "hello, " + who + "\n"; };
+                    const std::string line = co_await weir::offload(pool, std::move(work));
+                    co_await log.write(line);
+                }
+                co_await log.write("goodbye\n");
+            };
+            auto running = sim.spawn(program());
+            auto client = sim.run(weir::tcp_connect(at));
+            sim.advance(1s);
+            sim.raise(SIGHUP); // nobody waits for it
+            sim.advance(1s);
+            CHECK_FALSE(running.finished());
+            sim.raise(SIGTERM);
+            sim.run(std::move(running));
+            CHECK(sim.output() == "hello, 10.0.0.1\ngoodbye\n");
+            CHECK(sim.run(read_all(client)) == "");
+            client.close();
+            CHECK(sim.descriptors() == 0);
+            return sim.trace().hash();
+        };
+        CHECK(history() == history());
+    }
+
+    TEST_CASE("signals are remembered until they are asked for, each once") {
+        simulation sim{1};
+        auto signals = weir::signals({SIGINT, SIGHUP});
+        CHECK_THROWS_AS(sim.run(weir::with_timeout(1s, weir::next(signals))), weir::timed_out);
+        sim.raise(SIGINT);
+        sim.raise(SIGINT);
+        sim.raise(SIGHUP);
+        CHECK(sim.run(weir::next(signals)) == SIGHUP);
+        CHECK(sim.run(weir::next(signals)) == SIGINT);
+        CHECK_THROWS_AS(sim.run(weir::with_timeout(1s, weir::next(signals))), weir::timed_out);
+        auto wrong = weir::signals({SIGKILL});
+        CHECK(error_of(sim, weir::next(wrong)) == EINVAL);
     }
 
     TEST_CASE("what is dropped in flight leaves nothing") {

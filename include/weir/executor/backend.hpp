@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include <weir/core/context.hpp>
 #include <weir/core/intrusive_list.hpp>
@@ -19,6 +20,10 @@ namespace weir {
 
 class backend;
 class executor;
+
+namespace detail {
+class signal_subscription;
+}
 
 /// What a file is opened for.
 enum class open_mode : std::uint8_t {
@@ -178,6 +183,10 @@ public:
     /// Datagrams, Unix sockets, and what is set on sockets.
     virtual socket_system& sockets() noexcept { return detail::no_sockets(); }
     virtual std::shared_ptr<process_system> processes() noexcept { return detail::no_processes(); }
+    /// Those that come to the process, from now on.
+    virtual std::unique_ptr<detail::signal_subscription> catch_signals(const std::vector<int>& numbers);
+    /// Whether this executor's thread does what it would give to a pool's: where each run must be as the last.
+    virtual bool works_alone() const noexcept { return false; }
 
     /// For all descriptors that this backend opens.
     virtual std::shared_ptr<descriptor_closer> closer() noexcept = 0;

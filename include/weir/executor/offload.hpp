@@ -125,7 +125,11 @@ private:
         auto* const job = new offloaded<F>{*std::move(f_), ex};
         f_.reset();
         try {
-            jobs_->enter(*job);
+            if (ex.io().works_alone()) {
+                static_cast<pool_job&>(*job).work();
+            } else {
+                jobs_->enter(*job);
+            }
         } catch (...) {
             job->forget();
             throw;

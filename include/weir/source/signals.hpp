@@ -13,22 +13,17 @@ namespace weir {
 
 namespace detail {
 
-struct signal_listener;
-
 /// From now on until it is destroyed, some signals are caught and remembered.
 class signal_subscription {
 public:
-    explicit signal_subscription(const std::vector<int>& numbers);
+    signal_subscription() noexcept = default;
     signal_subscription(signal_subscription&&) = delete;
-    ~signal_subscription();
+    virtual ~signal_subscription() = default;
 
     /// Readable when there may be something to take.
-    int descriptor() const noexcept;
+    virtual int descriptor() const noexcept = 0;
     /// A signal that came, each once however often it came; 0 when there is none.
-    int take() noexcept;
-
-private:
-    signal_listener* listener_;
+    virtual int take() noexcept = 0;
 };
 
 } // namespace detail

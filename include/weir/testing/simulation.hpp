@@ -38,7 +38,8 @@ struct simulation_options {
 ///     sim.run(client());
 ///     print(sim.trace().to_string(20));
 ///
-/// No threads: what is posted by other threads makes the history depend on them.
+/// No threads: what is offloaded is done at once, and what is posted by other threads makes the history depend on them.
+/// There are no programs to start, and names of hosts are looked up in the real world.
 class simulation : public executor {
 public:
     /// @throws std::invalid_argument for options that make no sense
@@ -53,6 +54,11 @@ public:
 
     testing::network network() noexcept;
     testing::files files() noexcept;
+
+    /// A signal comes to the program: to each `signals` stream that waits for it.
+    void raise(int signal);
+    /// What was written to standard output and standard error. Standard input is empty.
+    const std::string& output() const noexcept;
 
     /// Descriptors that are open.
     std::size_t descriptors() const noexcept;

@@ -8,9 +8,13 @@
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <vector>
+
+#include <weir/source/signals.hpp>
 
 #include "testing/simulation/file_state.hpp"
 #include "testing/simulation/network_state.hpp"
+#include "testing/simulation/program.hpp"
 #include "testing/simulation/world.hpp"
 
 namespace weir::testing {
@@ -68,6 +72,10 @@ public:
     }
     file_system& files() noexcept override { return *world_->disk; }
     socket_system& sockets() noexcept override { return *world_->net; }
+    std::unique_ptr<weir::detail::signal_subscription> catch_signals(const std::vector<int>& numbers) override {
+        return detail::catch_signals(world_, numbers);
+    }
+    bool works_alone() const noexcept override { return true; }
     std::shared_ptr<descriptor_closer> closer() noexcept override { return world_; }
 
 private:
@@ -132,6 +140,8 @@ void simulation::advance(duration d) {
 
 testing::network simulation::network() noexcept { return testing::network{*world_}; }
 testing::files simulation::files() noexcept { return testing::files{*world_}; }
+void simulation::raise(int signal) { detail::raise(*world_, signal); }
+const std::string& simulation::output() const noexcept { return world_->output; }
 std::size_t simulation::descriptors() const noexcept { return world_->open_descriptors(); }
 const testing::trace& simulation::trace() const noexcept { return world_->history; }
 void simulation::note(std::string text) { world_->tell("note", 0, 0, std::move(text)); }

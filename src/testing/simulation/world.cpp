@@ -5,6 +5,7 @@
 
 #include "testing/simulation/file_state.hpp"
 #include "testing/simulation/network_state.hpp"
+#include "testing/simulation/program.hpp"
 
 namespace weir::testing::detail {
 
@@ -40,7 +41,7 @@ world::world(std::uint64_t seed, const simulation_options& o)
       history{o.trace},
       net{std::make_unique<network_state>(*this)},
       disk{std::make_unique<file_state>(*this)},
-      nodes_(first_descriptor) {}
+      nodes_(first_descriptor, std::make_shared<console>(*this)) {}
 
 world::~world() = default;
 
@@ -180,7 +181,7 @@ int world::add(std::shared_ptr<node> n) {
 
 void world::close(int fd) noexcept {
     const auto index = static_cast<std::size_t>(fd);
-    if (fd < 0 || index >= nodes_.size() || nodes_[index] == nullptr) {
+    if (fd < 0 || index < first_descriptor || index >= nodes_.size() || nodes_[index] == nullptr) {
         tell("close of what is not open", 0, fd);
         return;
     }

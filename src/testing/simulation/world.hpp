@@ -99,6 +99,12 @@ public:
     std::shared_ptr<Node> find_as(int fd) const noexcept {
         return std::dynamic_pointer_cast<Node>(find(fd));
     }
+    template <class Node, class F>
+    void each_of(F f) {
+        for (const auto& n : nodes_) {
+            if (auto* const one = dynamic_cast<Node*>(n.get())) f(*one);
+        }
+    }
     bool full() const noexcept { return open_ >= options.descriptors; }
     int add(std::shared_ptr<node> n);
     void close(int fd) noexcept override;
@@ -112,7 +118,7 @@ public:
     std::string host;
     testing::trace history;
     std::uint64_t last_number = 0; // of connections, listeners, files
-    std::string console;           // what was written to descriptors 1 and 2
+    std::string output;            // what was written to descriptors 1 and 2
     std::unique_ptr<network_state> net;
     std::unique_ptr<file_state> disk;
 
