@@ -23,17 +23,23 @@
 #include <weir/executor/sleep.hpp>
 #include <weir/executor/thread_pool.hpp>
 #include <weir/io/file.hpp>
+#include <weir/io/process.hpp>
 #include <weir/io/tcp.hpp>
 #include <weir/io/udp.hpp>
+#include <weir/io/unix.hpp>
 #include <weir/operators/take_until.hpp>
 #include <weir/scope/when_all.hpp>
 #include <weir/scope/with_timeout.hpp>
+#include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/sink/write.hpp>
 #include <weir/source/accept.hpp>
+#include <weir/source/follow.hpp>
 #include <weir/source/lines.hpp>
 #include <weir/source/read.hpp>
 #include <weir/source/signals.hpp>
+#include <weir/source/walk.hpp>
+#include <weir/source/watch.hpp>
 
 #include "child.hpp"
 
@@ -455,6 +461,65 @@ TEST_SUITE("testing/simulation") {
         CHECK(sim.run(weir::next(lines))->view() == "0");
         CHECK(error_of(sim, read_file("/data/none")) == ENOENT);
         CHECK(error_of(sim, read_file("/data")) == EISDIR);
+    }
+
+    TEST_CASE("a file is followed as it grows, and to the one that takes its place") {
+        for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+            simulation sim{seed, {.files = {.short_transfer = 0.5}}};
+            sim.files().put("/var/log/a", "one\n");
+            std::string seen;
+            auto following = sim.spawn([](std::string& to) -> weir::task<> {
+                auto text = weir::follow("/var/log/a");
+                while (const auto piece = co_await weir::next(text)) to += piece->view();
+            }(seen));
+            sim.advance(1min);
+            const auto append = [](std::string what) -> weir::task<> {
+                auto f = co_await weir::open("/var/log/a", weir::open_mode::append);
+                co_await f.write(what);
+            };
+            sim.run(append("two\n"));
+            sim.files().rename("/var/log/a", "/var/log/a.1");
+            sim.run(append("three\n"));
+            sim.advance(1min);
+            CHECK(seen == "one\ntwo\nthree\n");
+        }
+    }
+
+    TEST_CASE("directories are what is in them") {
+        simulation sim{1};
+        sim.files().put("/data/a", "");
+        sim.files().put("/data/below/b", "12345");
+        auto entries = weir::walk("/data");
+        std::string all;
+        sim.run(std::move(entries) | weir::for_each([&](const weir::walk_entry& e) { all += e.path + ' '; }));
+        CHECK(all == "/data/a /data/below /data/below/b ");
+    }
+
+    TEST_CASE("pipes and Unix sockets are there, and nothing goes wrong in them") {
+        simulation sim{1, {.network = {.reset = 1, .partition = 1}}};
+        const auto talk = []() -> weir::task<std::string> {
+            auto pipe = co_await weir::open_pipe();
+            const weir::unix_address address{"/run/echo"};
+            auto listener = co_await weir::unix_listen(address);
+            auto client = co_await weir::unix_connect(address);
+            auto server = co_await listener.accept();
+            co_await pipe.write_end.write("through a pipe");
+            std::array<char, 100> buffer;
+            const std::size_t n = co_await pipe.read_end.read(buffer);
+            co_await client.write(std::string_view{buffer.data(), n});
+            const std::size_t m = co_await server.read(buffer);
+            co_return std::string{buffer.data(), m};
+        };
+        CHECK(sim.run(talk()) == "through a pipe");
+        CHECK(sim.descriptors() == 0);
+    }
+
+    TEST_CASE("what there is not says so") {
+        simulation sim{1};
+        const auto start = [] { return weir::spawn_process({"ls"}); };
+        CHECK(error_of(sim, start()) == ENOSYS);
+        auto changes = weir::watch("/tmp");
+        CHECK(error_of(sim, weir::next(changes)) == ENOSYS);
     }
 
     TEST_CASE("a file is written, whole, though each write takes less") {

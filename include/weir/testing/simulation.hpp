@@ -39,7 +39,8 @@ struct simulation_options {
 ///     print(sim.trace().to_string(20));
 ///
 /// No threads: what is offloaded is done at once, and what is posted by other threads makes the history depend on them.
-/// There are no programs to start, and names of hosts are looked up in the real world.
+/// There are no programs to start and no changes to `watch` (ENOSYS; `follow` looks by the clock), no descriptors are passed
+/// through Unix sockets, and names of hosts are looked up in the real world.
 class simulation : public executor {
 public:
     /// @throws std::invalid_argument for options that make no sense
