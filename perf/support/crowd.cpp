@@ -132,9 +132,11 @@ measurement ask(const server_process::serve& serve, std::uint64_t count, of_crow
     const std::size_t descriptors = server.descriptors();
     const std::size_t memory = server.anonymous_memory();
 
+    const double cpu_before = server.cpu_nanoseconds();
     crowd all{server.port(), count};
     wait_until_descriptors(server, descriptors + count);
     wait_until_idle(server);
+    const double accept = server.cpu_nanoseconds() - cpu_before;
     const double grown = static_cast<double>(server.anonymous_memory()) - static_cast<double>(memory);
 
     const double cpu = server.cpu_nanoseconds();
@@ -153,6 +155,8 @@ measurement ask(const server_process::serve& serve, std::uint64_t count, of_crow
     another.send('m');
     checksum += another.receive_all();
     switch (what) {
+    case of_crowd::accept:
+        return {accept, checksum};
     case of_crowd::memory:
         return {grown, checksum};
     case of_crowd::broadcast:
@@ -167,7 +171,8 @@ measurement ask(const server_process::serve& serve, std::uint64_t count, of_crow
 
 int ask_crowd(int argc, char** argv, std::string text, of_crowd what) {
     using weir::backend_kind;
-    const char* const units[] = {"bytes/connection", "server CPU ns/connection", "ns/connection"};
+    const char* const units[] = {"server CPU ns/connection", "bytes/connection", "server CPU ns/connection",
+                                 "ns/connection"};
     question q{argc, argv, std::move(text), units[static_cast<int>(what)], connections};
     const bool enough = raise_descriptor_limit(connections + 100);
     if (!enough) {

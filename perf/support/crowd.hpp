@@ -6,6 +6,7 @@ namespace bench {
 
 /// What is measured of a server that has very many connections, a connection.
 enum class of_crowd {
+    accept,    ///< server CPU nanoseconds to take it, and to begin to read from it
     memory,    ///< bytes of the server's own, while all are idle
     broadcast, ///< server CPU nanoseconds to send 64 bytes to each
     drop,      ///< nanoseconds until each client has seen the end, and the server has given its descriptor back

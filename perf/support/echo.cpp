@@ -52,6 +52,12 @@ int ask_echo(int argc, char** argv, std::string text, echo_load load, std::uint6
     } else {
         q.missing("liburing, multishot, buffer ring");
     }
+    if (have_uring()) {
+        q.peer("liburing, on demand, buffer ring",
+               echo_served_by([=](const auto& ready) { raw_uring_echo_on_demand(ready, size); }, load));
+    } else {
+        q.missing("liburing, on demand, buffer ring");
+    }
     q.peer("epoll", echo_served_by([=](const auto& ready) { raw_epoll_echo(ready, size); }, load));
     if (have_asio()) {
         q.peer("asio", echo_served_by([=](const auto& ready) { asio_echo(ready, size); }, load));

@@ -15,6 +15,8 @@ using ready_function = std::function<void(std::uint16_t port)>;
 /// Over liburing, as it is best written by hand: multishot accept and receive, a ring of buffers, one system call for
 /// all that is ready. False where the kernel refuses.
 bool raw_uring_echo(const ready_function& ready, std::size_t message);
+/// The same with one request for each receive, made when the last message has been sent back.
+bool raw_uring_echo_on_demand(const ready_function& ready, std::size_t message);
 /// Over epoll: a connection is registered once, and costs one recv and one send a message.
 void raw_epoll_echo(const ready_function& ready, std::size_t message);
 /// False where there is no asio.

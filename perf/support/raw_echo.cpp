@@ -29,8 +29,10 @@ namespace {
 
 class uring_server {
 public:
-    uring_server(int listener, std::size_t message)
-        : listener_{listener}, size_{static_cast<unsigned>(std::bit_ceil(std::max<std::size_t>(message, 1024)))} {
+    uring_server(int listener, std::size_t message, bool on_demand)
+        : listener_{listener},
+          on_demand_{on_demand},
+          size_{static_cast<unsigned>(std::bit_ceil(std::max<std::size_t>(message, 1024)))} {
         io_uring_params params{};
         params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
         params.cq_entries = 4096;
@@ -94,7 +96,12 @@ private:
     }
     void receive(int fd) {
         io_uring_sqe* sqe = entry(received, fd, 0, 0);
-        io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
+        if (on_demand_) {
+            io_uring_prep_recv(sqe, fd, nullptr, size_, 0);
+            sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+        } else {
+            io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
+        }
         sqe->flags |= IOSQE_BUFFER_SELECT;
         sqe->buf_group = 0;
         sqe->user_data = data_;
@@ -119,7 +126,7 @@ private:
             if (cqe.res > 0) send(fd, cqe.flags >> IORING_CQE_BUFFER_SHIFT, 0, static_cast<unsigned>(cqe.res));
             if (cqe.res == 0 || (cqe.res < 0 && cqe.res != -ENOBUFS)) {
                 ::close(fd);
-            } else if (!more) {
+            } else if (!more && (!on_demand_ || cqe.res < 0)) {
                 receive(fd);
             }
             break;
@@ -131,6 +138,7 @@ private:
                 send(fd, id, begin + static_cast<unsigned>(cqe.res), size);
             } else {
                 give_back(id);
+                if (on_demand_) receive(fd);
             }
             break;
         }
@@ -138,6 +146,7 @@ private:
     }
 
     int listener_;
+    bool on_demand_;
     unsigned size_;
     io_uring ring_{};
     io_uring_buf_ring* buffers_ = nullptr;
@@ -155,19 +164,27 @@ bool have_uring() noexcept {
     return true;
 }
 
-bool raw_uring_echo(const ready_function& ready, std::size_t message) {
+namespace {
+
+bool echo(const ready_function& ready, std::size_t message, bool on_demand) {
     std::uint16_t port = 0;
     const int listener = listen_here(port);
-    const auto server = std::make_unique<uring_server>(listener, message);
+    const auto server = std::make_unique<uring_server>(listener, message, on_demand);
     ready(port);
     server->run();
     return true;
 }
 
+} // namespace
+
+bool raw_uring_echo(const ready_function& ready, std::size_t message) { return echo(ready, message, false); }
+bool raw_uring_echo_on_demand(const ready_function& ready, std::size_t message) { return echo(ready, message, true); }
+
 #else
 
 bool have_uring() noexcept { return false; }
 bool raw_uring_echo(const ready_function&, std::size_t) { return false; }
+bool raw_uring_echo_on_demand(const ready_function&, std::size_t) { return false; }
 
 #endif
 

@@ -1,0 +1,7 @@
+// What does it cost a server to accept a connection and to wait for what it says, with ten thousand of them?
+
+#include "support/crowd.hpp"
+
+int main(int argc, char** argv) {
+    return bench::ask_crowd(argc, argv, "What does it cost a server to accept a connection?", bench::of_crowd::accept);
+}
