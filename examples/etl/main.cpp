@@ -240,6 +240,7 @@ options parse_arguments(int argc, char** argv) {
             usage();
         }
     }
+    if (wanted.db.empty()) usage(); // to SQLite that is a file which is gone afterwards
     return wanted;
 }
 

@@ -160,7 +160,8 @@ class Etl(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (1, b"etl: write standard output: No space left on device\n"))
 
     def test_wrong_arguments_are_answered_with_how_it_is_used(self):
-        for arguments in [["--db"], ["--pages", "x"], ["--pages", "-1"], ["--rows", "1.5"], ["--what", "1"], ["file"]]:
+        for arguments in [["--db"], ["--pages", "x"], ["--pages", "-1"], ["--rows", "1.5"], ["--what", "1"], ["file"],
+                          ["--db", ""]]:
             status, out, err = etl(*arguments)
             self.assertEqual((status, out), (2, ""), arguments)
             self.assertIn("usage: etl", err)
