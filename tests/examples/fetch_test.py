@@ -75,6 +75,9 @@ class Server:
             return sum(1 for t, _ in self.asked if t == target)
 
     def close(self):
+        # Its thread must be gone first: the next server's socket may get the number that it waits for.
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
         self.socket.close()
 
 
