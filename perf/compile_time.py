@@ -15,6 +15,7 @@ import re
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -81,6 +82,11 @@ def command(compiler, optimisation, source, output):
             str(output)]
 
 
+def compiles(compiler):
+    return subprocess.run([compiler, "-std=c++20", "-fsyntax-only", f"-I{HERE.parent / 'include'}", "-x", "c++", "-"], text=True,
+                          input=weir_pipeline(1), stderr=subprocess.DEVNULL).returncode == 0
+
+
 def has(compiler, header):
     return header is None or subprocess.run([compiler, "-std=c++20", "-E", "-x", "c++", "-", "-o", "/dev/null"], text=True,
                                             input=f"#include <{header}>\n", stderr=subprocess.DEVNULL).returncode == 0
@@ -99,6 +105,9 @@ def cases_of(quick):
     """(compiler or None, optimisation, question, name, kind, source); a smoke run has few."""
     for compiler in COMPILERS[:1] if quick else COMPILERS:
         found = newest(compiler)
+        if found and not quick and not compiles(found):
+            print(f"{found} does not compile weir", file=sys.stderr)
+            found = None
         for optimisation in ("-O0",) if quick else ("-O0", "-O2"):
             for name, kind, header, source in PROGRAMS:
                 if quick and name not in ("empty program", "weir, one operator"):
