@@ -44,7 +44,9 @@ public:
     weir::task<> stay(weir::tcp_stream client) {
         const membership here{*this, client};
         auto obey = [this](weir::bytes message) { return answer(std::move(message)); };
-        co_await (weir::read(client) | weir::for_each(obey));
+        // By name: what is awaited where it is made keeps the parts it was made of, too.
+        auto obeying = weir::read(client) | weir::for_each(obey);
+        co_await std::move(obeying);
     }
 
     weir::task<> stay_with_buffer(weir::tcp_stream client) {

@@ -239,7 +239,7 @@ int epoll_backend::attempt(const io_request& request, descriptor_state& state) n
             break;
         case io_request::kind::open:
             // Regular files are what this is for: a FIFO without a peer would hold the loop.
-            r = ::open(request.path, open_flags(request.mode), request.permissions);
+            r = ::open(request.path(), open_flags(request.mode), request.permissions);
             if (r < 0) r = -errno;
             break;
         case io_request::kind::sync:
@@ -269,9 +269,9 @@ int epoll_backend::attempt_accept(const io_request& request, descriptor_state& s
     }
     sockaddr* address = nullptr;
     socklen_t* size = nullptr;
-    if (request.peer != nullptr) {
-        address = static_cast<sockaddr*>(request.peer->data());
-        size = request.peer->resize(endpoint::capacity);
+    if (request.address != nullptr) {
+        address = static_cast<sockaddr*>(request.address->data());
+        size = request.address->resize(endpoint::capacity);
     }
     const int fd = ::accept4(request.fd, address, size, SOCK_CLOEXEC | SOCK_NONBLOCK);
     return fd < 0 ? -errno : fd;

@@ -206,9 +206,9 @@ bool uring_backend::push(io_operation& operation) noexcept {
         io_uring_prep_send(sqe, request.fd, request.data, size, MSG_NOSIGNAL);
         break;
     case io_request::kind::accept:
-        if (request.peer != nullptr) {
-            io_uring_prep_accept(sqe, request.fd, static_cast<sockaddr*>(request.peer->data()),
-                                 request.peer->resize(endpoint::capacity), SOCK_CLOEXEC);
+        if (request.address != nullptr) {
+            io_uring_prep_accept(sqe, request.fd, static_cast<sockaddr*>(request.address->data()),
+                                 request.address->resize(endpoint::capacity), SOCK_CLOEXEC);
         } else {
             io_uring_prep_accept(sqe, request.fd, nullptr, nullptr, SOCK_CLOEXEC);
         }
@@ -218,7 +218,7 @@ bool uring_backend::push(io_operation& operation) noexcept {
                               request.address->size());
         break;
     case io_request::kind::open:
-        io_uring_prep_openat(sqe, AT_FDCWD, request.path, open_flags(request.mode), request.permissions);
+        io_uring_prep_openat(sqe, AT_FDCWD, request.path(), open_flags(request.mode), request.permissions);
         break;
     case io_request::kind::sync:
         io_uring_prep_fsync(sqe, request.fd, 0);

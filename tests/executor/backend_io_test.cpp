@@ -140,7 +140,8 @@ TEST_SUITE("executor/backend_io") {
         CHECK(ex.run(raw_io{{.what = kind::read, .fd = 1'000'000, .data = &c, .size = 1}}) == -EBADF);
         CHECK(ex.run(raw_io{{.what = kind::receive, .fd = 1'000'000, .data = &c, .size = 1}}) == -EBADF);
         CHECK(ex.run(raw_io{{.what = kind::read, .fd = -1, .data = &c, .size = 1}}) == -EBADF);
-        CHECK(ex.run(raw_io{{.what = kind::open, .path = "/no/such/file"}}) == -ENOENT);
+        char missing[] = "/no/such/file";
+        CHECK(ex.run(raw_io{{.what = kind::open, .data = missing}}) == -ENOENT);
         CHECK(ex.run(raw_io{{.what = kind::sync, .fd = 1'000'000}}) == -EBADF);
 
         const raw_pipe p{ex};

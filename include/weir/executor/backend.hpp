@@ -67,15 +67,15 @@ struct io_request {
 #pragma GCC diagnostic pop
 
     kind what;
+    open_mode mode = open_mode::read;
+    std::uint16_t permissions = 0666; ///< of a file that is made, less the umask
     int fd = -1;
     void* data = nullptr;
     std::size_t size = 0;
     std::int64_t offset = -1;
-    const endpoint* address = nullptr;
-    endpoint* peer = nullptr; ///< where the address of an accepted connection goes, unless null
-    const char* path = nullptr;
-    open_mode mode = open_mode::read;
-    unsigned permissions = 0666; ///< of a file that is made, less the umask
+    endpoint* address = nullptr;
+
+    const char* path() const noexcept { return static_cast<const char*>(data); }
 };
 
 /// A request in the kernel's hands, with room for its answer. What the request points to must live as long.

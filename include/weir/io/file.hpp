@@ -95,11 +95,11 @@ public:
     using result_type = file;
 
     open_operation(std::string path, open_mode mode, unsigned permissions)
-        : path_{std::move(path)}, mode_{mode}, permissions_{permissions} {}
+        : path_{std::move(path)}, mode_{mode}, permissions_{static_cast<std::uint16_t>(permissions & 07777)} {}
 
     poll<file> poll_result(context& cx) {
         const auto fd = operation_.run(
-            cx, {.what = io_request::kind::open, .path = path_.c_str(), .mode = mode_, .permissions = permissions_});
+            cx, {.what = io_request::kind::open, .mode = mode_, .permissions = permissions_, .data = path_.data()});
         if (fd.is_pending()) return pending;
         if (*fd < 0) throw_io_error(*fd, "open", path_);
         return file{descriptor{*fd, cx.ex.io().closer()}, std::move(path_)};
@@ -108,7 +108,7 @@ public:
 private:
     std::string path_;
     open_mode mode_;
-    unsigned permissions_;
+    std::uint16_t permissions_;
     io_operation operation_;
 };
 

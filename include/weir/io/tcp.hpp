@@ -141,7 +141,7 @@ namespace detail {
 
 inline poll<int> accept_step::poll_next(context& cx, int fd) {
     for (;;) {
-        const auto r = operation_.run(cx, {.what = io_request::kind::accept, .fd = fd, .peer = &peer});
+        const auto r = operation_.run(cx, {.what = io_request::kind::accept, .fd = fd, .address = &peer});
         if (r.is_pending()) return pending;
         switch (-*r) {
         // As accept(2) advises: errors of the network or of that one connection, not of the listener.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -102,7 +103,8 @@ template <byte_device Device>
     requires(Device::read_kind == io_request::kind::receive)
 class blocks<Device> {
 public:
-    explicit blocks(std::size_t size) noexcept : largest_{std::min(size, large)} {}
+    explicit blocks(std::size_t size) noexcept
+        : largest_{static_cast<std::uint32_t>(std::min<std::size_t>(size, large))} {}
 
     poll<bytes> poll_next(context& cx, Device& device) {
         const auto n = operation_.run(
@@ -111,16 +113,16 @@ public:
         if (n.is_pending()) return pending;
         if (*n < 0) throw_io_error(*n, "read", device.name());
         // Who sent this much at once may send more.
-        size_ = std::min(static_cast<std::size_t>(*n) < small ? small : large, largest_);
+        size_ = std::min(static_cast<std::uint32_t>(*n) < small ? small : large, largest_);
         return std::move(received_);
     }
 
 private:
-    static constexpr std::size_t small = 4 * 1024;
-    static constexpr std::size_t large = 32 * 1024;
+    static constexpr std::uint32_t small = 4 * 1024;
+    static constexpr std::uint32_t large = 32 * 1024;
 
-    std::size_t largest_;
-    std::size_t size_ = std::min(small, largest_);
+    std::uint32_t largest_;
+    std::uint32_t size_ = std::min(small, largest_);
     bytes received_;
     io_operation operation_; // last: cancelled before its memory goes
 };

@@ -75,7 +75,7 @@ duration file_state::time_for(const io_request&) {
 }
 
 int file_state::attempt(const io_request& request) {
-    const std::string path = normal(request.path);
+    const std::string path = normal(request.path());
     if (world_.full()) {
         world_.tell("open", 0, -EMFILE, path);
         return -EMFILE;

@@ -415,7 +415,7 @@ int stream_socket::accept(const io_request& request) {
         c->close(1);
         return -ECONNABORTED;
     }
-    if (request.peer != nullptr) *request.peer = c->ends[0].address;
+    if (request.address != nullptr) *request.address = c->ends[0].address;
     world_.tell("accept", c->number);
     return world_.add(std::make_shared<stream_socket>(world_, c, 1));
 }
