@@ -78,7 +78,8 @@ CXX=g++ configuration gcc-release '' "$release" ''
 gcc_args="['-g1','-fno-sanitize=null','-fno-sanitize=alignment']"
 CXX=g++ configuration gcc-asan-ubsan '' "$sanitized -Db_sanitize=address,undefined -Dcpp_args=$gcc_args" '-t 3'
 CXX=clang++-19 configuration clang-release '' "$release -Dperf=disabled" '--no-suite consume'
-CXX=clang++-19 configuration clang-asan-ubsan '' "$sanitized -Db_sanitize=address,undefined -Dcpp_args=-g1" '-t 3'
+CXX=clang++-19 configuration clang-asan-ubsan '' \
+    "$sanitized -Db_sanitize=address,undefined -Dcpp_args=-g1 -Dexamples=disabled" '-t 3'
 if compgen -G 'tests/threads/*_test.cpp' > /dev/null; then
     CXX=clang++-19 configuration clang-tsan 'tests/threads_test tests/concurrent_channel_stress' \
         "$sanitized -Db_sanitize=thread -Dcpp_args=-g1 -Dexamples=disabled" '-t 5 --suite threads'
