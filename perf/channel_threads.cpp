@@ -1,10 +1,7 @@
 // What does an item cost on its way through a channel, from one thread to another?
 
-#include <array>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -23,6 +20,7 @@
 #include <weir/sync/concurrent_channel.hpp>
 #include <weir/task.hpp>
 
+#include "support/bare_ring.hpp"
 #include "support/bench.hpp"
 
 namespace {
@@ -33,37 +31,6 @@ constexpr int64_t room = 64;
 // A consumer that is slow: it is away for some time after so many items, and finds the channel full then.
 constexpr int64_t between_naps = 4096;
 constexpr auto nap = std::chrono::microseconds{20};
-
-/// One sender, one receiver, both looking all the time.
-class ring {
-public:
-    void push(int64_t x) {
-        while (sent_ - known_taken_ == room) {
-            known_taken_ = taken_.load(std::memory_order_acquire);
-            if (sent_ - known_taken_ == room) std::this_thread::yield();
-        }
-        items_[sent_ % room] = x;
-        published_.store(++sent_, std::memory_order_release);
-    }
-    int64_t pop() {
-        while (received_ == known_published_) {
-            known_published_ = published_.load(std::memory_order_acquire);
-            if (received_ == known_published_) std::this_thread::yield();
-        }
-        const int64_t x = items_[received_ % room];
-        taken_.store(++received_, std::memory_order_release);
-        return x;
-    }
-
-private:
-    std::array<int64_t, room> items_{};
-    alignas(64) std::size_t sent_ = 0;
-    std::size_t known_taken_ = 0;
-    alignas(64) std::size_t received_ = 0;
-    std::size_t known_published_ = 0;
-    alignas(64) std::atomic<std::size_t> published_ = 0;
-    alignas(64) std::atomic<std::size_t> taken_ = 0;
-};
 
 /// The queue of the textbook.
 class locked_queue {
@@ -93,7 +60,7 @@ private:
 };
 
 template <class Queue>
-int64_t bare(std::uint64_t n, bool naps = false) {
+int64_t by_hand(std::uint64_t n, bool naps = false) {
     const auto shared = std::make_unique<Queue>();
     const auto last = static_cast<int64_t>(n);
     std::thread producer{[&] {
@@ -174,8 +141,8 @@ int64_t threads(std::uint64_t n) {
 int main(int argc, char** argv) {
     bench::question q{argc, argv, "What does an item cost on its way through a channel, from one thread to another?",
                       "ns/item", 2'000'000};
-    q.floor("a ring of 64, spinning", [](std::uint64_t n) { return bare<ring>(n); });
-    q.peer("mutex and condition variables", [](std::uint64_t n) { return bare<locked_queue>(n); });
+    q.floor("a ring of 64, spinning", [](std::uint64_t n) { return by_hand<bare::ring<room>>(n); });
+    q.peer("mutex and condition variables", [](std::uint64_t n) { return by_hand<locked_queue>(n); });
     q.weir("channel(64), pipelines", [](std::uint64_t n) { return pipelines(n, room); }, bench::bar::at_most(25));
     q.weir("channel(64), coroutines", [](std::uint64_t n) { return tasks(n, consume); }, bench::bar::at_most(25));
     q.weir("channel(64), threads", threads);
@@ -183,8 +150,9 @@ int main(int argc, char** argv) {
         q.weir("channel(" + std::to_string(capacity) + "), pipelines",
                [capacity](std::uint64_t n) { return pipelines(n, capacity); });
     }
-    q.peer("a ring of 64, slow consumer", [](std::uint64_t n) { return bare<ring>(n, true); });
-    q.peer("mutex and condition variables, slow consumer", [](std::uint64_t n) { return bare<locked_queue>(n, true); });
+    q.peer("a ring of 64, slow consumer", [](std::uint64_t n) { return by_hand<bare::ring<room>>(n, true); });
+    q.peer("mutex and condition variables, slow consumer",
+           [](std::uint64_t n) { return by_hand<locked_queue>(n, true); });
     q.weir(
         "channel(64), slow consumer", [](std::uint64_t n) { return tasks(n, consume_slowly); },
         bench::bar::at_most(60));

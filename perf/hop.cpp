@@ -1,7 +1,5 @@
 // What does an item cost on its way from one thread's executor to another's?
 
-#include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +12,7 @@
 #include <weir/sink/fold.hpp>
 #include <weir/source/iota.hpp>
 
+#include "support/bare_ring.hpp"
 #include "support/bench.hpp"
 
 namespace {
@@ -22,42 +21,9 @@ using std::int64_t;
 
 constexpr auto add = [](int64_t sum, int64_t x) { return sum + x; };
 
-/// As little as one thread can do to give numbers to another: a ring and two counters, both sides looking all the time,
-/// and each remembering how far the other was.
 template <std::size_t Room>
-class ring {
-public:
-    void push(int64_t x) {
-        while (sent_ - known_taken_ == Room) {
-            known_taken_ = taken_.load(std::memory_order_acquire);
-            if (sent_ - known_taken_ == Room) std::this_thread::yield();
-        }
-        items_[sent_ % Room] = x;
-        published_.store(++sent_, std::memory_order_release);
-    }
-    int64_t pop() {
-        while (received_ == known_published_) {
-            known_published_ = published_.load(std::memory_order_acquire);
-            if (received_ == known_published_) std::this_thread::yield();
-        }
-        const int64_t x = items_[received_ % Room];
-        taken_.store(++received_, std::memory_order_release);
-        return x;
-    }
-
-private:
-    std::array<int64_t, Room> items_{};
-    alignas(64) std::size_t sent_ = 0;
-    std::size_t known_taken_ = 0;
-    alignas(64) std::size_t received_ = 0;
-    std::size_t known_published_ = 0;
-    alignas(64) std::atomic<std::size_t> published_ = 0;
-    alignas(64) std::atomic<std::size_t> taken_ = 0;
-};
-
-template <std::size_t Room>
-int64_t bare(std::uint64_t n) {
-    const auto shared = std::make_unique<ring<Room>>();
+int64_t by_ring(std::uint64_t n) {
+    const auto shared = std::make_unique<bare::ring<Room>>();
     const auto last = static_cast<int64_t>(n);
     std::thread producer{[&] {
         for (int64_t i = 0; i != last; ++i) shared->push(i);
@@ -94,7 +60,7 @@ int64_t subscribed(std::uint64_t n, int64_t room) {
 int main(int argc, char** argv) {
     bench::question q{argc, argv, "What does an item cost on its way from one thread's executor to another's?",
                       "ns/item", 4'000'000};
-    q.floor("a ring of 256", bare<256>);
+    q.floor("a ring of 256", by_ring<256>);
     q.weir("publish_on(256)", [](std::uint64_t n) { return published(n, 256); }, bench::bar::at_most(8));
     q.weir("subscribe_on(256)", [](std::uint64_t n) { return subscribed(n, 256); }, bench::bar::at_most(8));
     for (const int64_t room : {16, 64, 1024}) {

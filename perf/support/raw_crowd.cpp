@@ -1,14 +1,13 @@
 #include "crowd_servers.hpp"
 #include "remote.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -17,7 +16,7 @@
 #include <unistd.h>
 
 #ifdef WEIR_HAVE_URING
-#include <liburing.h>
+#include "raw_uring.hpp"
 #endif
 
 namespace bench {
@@ -26,60 +25,17 @@ namespace bench {
 
 namespace {
 
-class uring_crowd {
+class uring_crowd : raw_uring {
 public:
-    explicit uring_crowd(int listener) : listener_{listener} {
-        io_uring_params params{};
-        params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
-        params.cq_entries = 4096;
-        check(io_uring_queue_init_params(256, &ring_, &params), "io_uring_setup");
-        buffers_ = static_cast<io_uring_buf_ring*>(std::aligned_alloc(4096, 4096));
-        io_uring_buf_reg registration{};
-        registration.ring_addr = reinterpret_cast<std::uintptr_t>(buffers_);
-        registration.ring_entries = count;
-        check(io_uring_register_buf_ring(&ring_, &registration, 0), "io_uring_register");
-        io_uring_buf_ring_init(buffers_);
-        for (unsigned i = 0; i != count; ++i) give_back(i);
-    }
+    explicit uring_crowd(int listener) : raw_uring{listener, 256, crowd_message} {}
 
-    void run() {
-        accept();
-        for (;;) {
-            io_uring_submit_and_wait(&ring_, 1);
-            unsigned head = 0;
-            unsigned seen = 0;
-            io_uring_cqe* cqe = nullptr;
-            io_uring_for_each_cqe(&ring_, head, cqe) {
-                answer(*cqe);
-                ++seen;
-            }
-            io_uring_cq_advance(&ring_, seen);
-        }
+    [[noreturn]] void serve() {
+        run(accepted, [this](const io_uring_cqe& cqe) { answer(cqe); });
     }
 
 private:
-    static constexpr unsigned count = 256; // buffers
     enum kind : std::uint64_t { accepted = 1, received, sent };
 
-    static void check(int result, const char* what) {
-        if (result < 0) throw std::system_error{-result, std::system_category(), what};
-    }
-    void give_back(unsigned id) {
-        io_uring_buf_ring_add(buffers_, memory_[id].data(), crowd_message, static_cast<unsigned short>(id),
-                              io_uring_buf_ring_mask(count), 0);
-        io_uring_buf_ring_advance(buffers_, 1);
-    }
-    io_uring_sqe* entry() {
-        for (;;) {
-            if (io_uring_sqe* sqe = io_uring_get_sqe(&ring_)) return sqe;
-            io_uring_submit(&ring_);
-        }
-    }
-    void accept() {
-        io_uring_sqe* sqe = entry();
-        io_uring_prep_multishot_accept(sqe, listener_, nullptr, nullptr, SOCK_CLOEXEC);
-        sqe->user_data = accepted;
-    }
     void receive(int fd) {
         io_uring_sqe* sqe = entry();
         io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
@@ -104,11 +60,11 @@ private:
                 clients_[place] = true;
                 receive(cqe.res);
             }
-            if (!more) accept();
+            if (!more) accept(accepted);
         } else if (what == received) {
             if (cqe.res > 0) {
                 const unsigned id = cqe.flags >> IORING_CQE_BUFFER_SHIFT;
-                message_ = memory_[id];
+                std::copy_n(buffer(id), message_.size(), message_.begin());
                 give_back(id);
                 obey();
             }
@@ -131,10 +87,6 @@ private:
         }
     }
 
-    int listener_;
-    io_uring ring_{};
-    io_uring_buf_ring* buffers_ = nullptr;
-    std::array<std::array<char, crowd_message>, count> memory_{};
     std::array<char, crowd_message> message_{};
     std::vector<bool> clients_; // by their descriptors
 };
@@ -146,7 +98,7 @@ bool raw_uring_crowd(const ready_function& ready) {
     const int listener = listen_here(port);
     const auto server = std::make_unique<uring_crowd>(listener);
     ready(port);
-    server->run();
+    server->serve();
     return true;
 }
 

@@ -5,11 +5,11 @@
 #include <array>
 #include <bit>
 #include <cerrno>
-#include <cstdlib>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <unordered_map>
 #include <vector>
 
@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #ifdef WEIR_HAVE_URING
-#include <liburing.h>
+#include "raw_uring.hpp"
 #endif
 
 namespace bench {
@@ -27,90 +27,37 @@ namespace bench {
 
 namespace {
 
-class uring_server {
+class uring_server : raw_uring {
 public:
     uring_server(int listener, std::size_t message, bool on_demand)
-        : listener_{listener},
-          on_demand_{on_demand},
-          size_{static_cast<unsigned>(std::bit_ceil(std::max<std::size_t>(message, 1024)))} {
-        io_uring_params params{};
-        params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
-        params.cq_entries = 4096;
-        check(io_uring_queue_init_params(256, &ring_, &params), "io_uring_setup");
+        : raw_uring{listener, count, std::bit_ceil(std::max<std::size_t>(message, 1024))}, on_demand_{on_demand} {}
 
-        const std::size_t ring_size = count * sizeof(io_uring_buf);
-        buffers_ = static_cast<io_uring_buf_ring*>(std::aligned_alloc(4096, ring_size));
-        memory_ = static_cast<char*>(std::aligned_alloc(4096, count * size_));
-        io_uring_buf_reg registration{};
-        registration.ring_addr = reinterpret_cast<std::uintptr_t>(buffers_);
-        registration.ring_entries = count;
-        check(io_uring_register_buf_ring(&ring_, &registration, 0), "io_uring_register");
-        io_uring_buf_ring_init(buffers_);
-        for (unsigned i = 0; i != count; ++i) give_back(i);
-    }
-
-    void run() {
-        accept();
-        for (;;) {
-            io_uring_submit_and_wait(&ring_, 1);
-            unsigned head = 0;
-            unsigned seen = 0;
-            io_uring_cqe* cqe = nullptr;
-            io_uring_for_each_cqe(&ring_, head, cqe) {
-                answer(*cqe);
-                ++seen;
-            }
-            io_uring_cq_advance(&ring_, seen);
-        }
+    [[noreturn]] void serve() {
+        run(accepted, [this](const io_uring_cqe& cqe) { answer(cqe); });
     }
 
 private:
     static constexpr unsigned count = 512; // buffers
     enum kind : std::uint64_t { accepted = 1, received, sent };
 
-    static void check(int result, const char* what) {
-        if (result < 0) throw std::system_error{-result, std::system_category(), what};
-    }
-    char* buffer(unsigned id) const { return memory_ + std::size_t{id} * size_; }
-
-    void give_back(unsigned id) {
-        io_uring_buf_ring_add(buffers_, buffer(id), size_, static_cast<unsigned short>(id),
-                              io_uring_buf_ring_mask(count), 0);
-        io_uring_buf_ring_advance(buffers_, 1);
-    }
-    io_uring_sqe* entry(kind what, int fd, unsigned id, unsigned offset) {
-        io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
-        if (sqe == nullptr) {
-            io_uring_submit(&ring_);
-            sqe = io_uring_get_sqe(&ring_);
-        }
-        sqe->user_data = 0;
-        data_ = what | static_cast<std::uint64_t>(fd) << 4 | static_cast<std::uint64_t>(id) << 28 |
-                static_cast<std::uint64_t>(offset) << 40;
-        return sqe;
-    }
-    void accept() {
-        io_uring_sqe* sqe = entry(accepted, listener_, 0, 0);
-        io_uring_prep_multishot_accept(sqe, listener_, nullptr, nullptr, SOCK_CLOEXEC);
-        sqe->user_data = data_;
-    }
     void receive(int fd) {
-        io_uring_sqe* sqe = entry(received, fd, 0, 0);
+        io_uring_sqe* sqe = entry();
         if (on_demand_) {
-            io_uring_prep_recv(sqe, fd, nullptr, size_, 0);
+            io_uring_prep_recv(sqe, fd, nullptr, buffer_size(), 0);
             sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
         } else {
             io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
         }
         sqe->flags |= IOSQE_BUFFER_SELECT;
         sqe->buf_group = 0;
-        sqe->user_data = data_;
+        sqe->user_data = received | static_cast<std::uint64_t>(fd) << 4;
     }
     void send(int fd, unsigned id, unsigned offset, unsigned size) {
         sizes_[id] = size;
-        io_uring_sqe* sqe = entry(sent, fd, id, offset);
+        io_uring_sqe* sqe = entry();
         io_uring_prep_send(sqe, fd, buffer(id) + offset, size - offset, MSG_NOSIGNAL);
-        sqe->user_data = data_;
+        sqe->user_data = sent | static_cast<std::uint64_t>(fd) << 4 | static_cast<std::uint64_t>(id) << 28 |
+                         static_cast<std::uint64_t>(offset) << 40;
     }
 
     void answer(const io_uring_cqe& cqe) {
@@ -120,7 +67,7 @@ private:
         switch (what) {
         case accepted:
             if (cqe.res >= 0) receive(cqe.res);
-            if (!more) accept();
+            if (!more) accept(accepted);
             break;
         case received:
             if (cqe.res > 0) send(fd, cqe.flags >> IORING_CQE_BUFFER_SHIFT, 0, static_cast<unsigned>(cqe.res));
@@ -145,13 +92,7 @@ private:
         }
     }
 
-    int listener_;
     bool on_demand_;
-    unsigned size_;
-    io_uring ring_{};
-    io_uring_buf_ring* buffers_ = nullptr;
-    char* memory_ = nullptr;
-    std::uint64_t data_ = 0;
     std::array<unsigned, count> sizes_{};
 };
 
@@ -171,7 +112,7 @@ bool echo(const ready_function& ready, std::size_t message, bool on_demand) {
     const int listener = listen_here(port);
     const auto server = std::make_unique<uring_server>(listener, message, on_demand);
     ready(port);
-    server->run();
+    server->serve();
     return true;
 }
 
