@@ -36,11 +36,6 @@ constexpr std::uint64_t awaits_readiness = std::uint64_t{1} << 63;
 // The last one of this operation left nothing to be received.
 constexpr std::uint64_t drained = std::uint64_t{1} << 62;
 
-// What is lent to the kernel for what it receives. A stream of messages fits into small ones; a block that is kept for the
-// sake of a few bytes should not be large.
-constexpr std::size_t small_block = 4 * 1024;
-constexpr std::size_t large_block = 32 * 1024;
-
 io_uring open_ring(const uring_limits& limits) {
     // The best that the kernel takes. A ring that starts disabled belongs to the thread that enables it, which need
     // not be the one that makes the executor.
@@ -94,8 +89,8 @@ class uring_backend final : public kernel_backend {
 public:
     explicit uring_backend(const uring_limits& limits)
         : kernel_backend{descriptors::blocking},
-          small_{0, small_block, limits.blocks},
-          large_{1, large_block, limits.blocks},
+          small_{0, small_receive, limits.blocks},
+          large_{1, large_receive, limits.blocks},
           ring_{limits},
           lends_blocks_{limits.blocks != 0} {}
     ~uring_backend() override { WEIR_ASSERT(in_flight_ == 0, "an I/O operation outlives its executor"); }
@@ -379,7 +374,7 @@ void uring_backend::take_block(io_operation& operation, const io_uring_cqe& cqe)
 
 /// Null where the kernel takes none.
 uring_blocks* uring_backend::blocks_for(std::size_t size) noexcept {
-    uring_blocks& blocks = size <= small_block ? small_ : large_;
+    uring_blocks& blocks = size <= small_receive ? small_ : large_;
     if (!blocks.opened() && lends_blocks_) lends_blocks_ = blocks.open(*ring_.get());
     return blocks.opened() ? &blocks : nullptr;
 }

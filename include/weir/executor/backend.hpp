@@ -45,6 +45,11 @@ protected:
     ~descriptor_closer() = default;
 };
 
+/// What `receive_bytes` is asked for: little, as a stream of messages needs no more, and a piece that is kept for the sake of
+/// a few bytes should not hold much memory; then more, by whoever filled that.
+inline constexpr std::uint32_t small_receive = 4 * 1024;
+inline constexpr std::uint32_t large_receive = 32 * 1024;
+
 /// What an operation asks the kernel for, with the arguments of the system call of that name.
 struct io_request {
 // GCC 12 finds that `send` hides the sink of that name.

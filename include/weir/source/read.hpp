@@ -104,7 +104,7 @@ template <byte_device Device>
 class blocks<Device> {
 public:
     explicit blocks(std::size_t size) noexcept
-        : largest_{static_cast<std::uint32_t>(std::min<std::size_t>(size, large))} {}
+        : largest_{static_cast<std::uint32_t>(std::min<std::size_t>(size, large_receive))} {}
 
     poll<bytes> poll_next(context& cx, Device& device) {
         const auto n = operation_.run(
@@ -113,16 +113,13 @@ public:
         if (n.is_pending()) return pending;
         if (*n < 0) throw_io_error(*n, "read", device.name());
         // Who sent this much at once may send more.
-        size_ = std::min(static_cast<std::uint32_t>(*n) < small ? small : large, largest_);
+        size_ = std::min(static_cast<std::uint32_t>(*n) < small_receive ? small_receive : large_receive, largest_);
         return std::move(received_);
     }
 
 private:
-    static constexpr std::uint32_t small = 4 * 1024;
-    static constexpr std::uint32_t large = 32 * 1024;
-
     std::uint32_t largest_;
-    std::uint32_t size_ = std::min(small, largest_);
+    std::uint32_t size_ = std::min(small_receive, largest_);
     bytes received_;
     io_operation operation_; // last: cancelled before its memory goes
 };
