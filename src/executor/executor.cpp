@@ -173,9 +173,13 @@ void io_operation::start(executor& ex, const io_request& request) {
 
 void io_operation::cancel() noexcept {
     if (state_ == state::in_flight) backend_->cancel(*this);
-    if (state_ == state::complete && result_ >= 0 &&
-        (request_.what == io_request::kind::accept || request_.what == io_request::kind::open)) {
-        backend_->close(result_);
+    if (state_ == state::complete) {
+        if (request_.reads()) {
+            if (result_ != -ECANCELED) backend_->put_back(*this, result_);
+        } else if (result_ >= 0 &&
+                   (request_.what == io_request::kind::accept || request_.what == io_request::kind::open)) {
+            backend_->close(result_);
+        }
     }
     state_ = state::idle;
     waiter_.disarm();

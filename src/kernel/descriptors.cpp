@@ -1,43 +1,116 @@
 #include "kernel/descriptors.hpp"
 
-#include <array>
-#include <atomic>
+#include <cerrno>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <weir/io/descriptor.hpp>
+
+#include "io/unread.hpp"
 
 namespace weir::kernel {
 
 namespace {
 
-constexpr unsigned per_chunk = 4096;
+using boundaries = weir::detail::unread::boundaries;
 
-struct chunk {
-    std::array<std::atomic<std::uint32_t>, per_chunk> generations{};
+struct kept {
+    dev_t device;
+    ino_t inode;
+    weir::detail::unread answers = {};
+
+    /// False when others have closed the descriptor and opened something of that number.
+    bool is_of(const struct stat& now) const noexcept { return now.st_dev == device && now.st_ino == inode; }
 };
 
-// Room for a million descriptors, made where they are used. Those beyond share one number: then each close makes the
-// backends look again at all of them.
-std::array<std::atomic<chunk*>, 256> chunks{};
-std::atomic<std::uint32_t> shared{0};
+/// What was put back: for all executors, since a connection may go from one to another. Few descriptors have anything here,
+/// and not for long.
+struct unread_table {
+    using entries = std::unordered_map<int, kept>;
+    std::mutex mutex;
+    entries of;
 
-std::atomic<std::uint32_t>& counter(int fd) noexcept {
-    const auto number = static_cast<unsigned>(fd);
-    if (number / per_chunk >= chunks.size()) return shared;
-    std::atomic<chunk*>& place = chunks[number / per_chunk];
-    chunk* c = place.load(std::memory_order_acquire); // pairs with the exchange below
-    if (c == nullptr) {
-        auto made = std::unique_ptr<chunk>{new (std::nothrow) chunk};
-        if (!made) return shared;
-        if (place.compare_exchange_strong(c, made.get(), std::memory_order_acq_rel)) c = made.release();
+    /// @param stale  becomes what is there if it is of another descriptor that had the number
+    entries::iterator find(int fd, const struct stat& now, entries::node_type& stale) noexcept {
+        const auto at = of.find(fd);
+        if (at == of.end() || at->second.is_of(now)) return at;
+        stale = of.extract(at);
+        return of.end();
     }
-    return c->generations[number % per_chunk];
+};
+
+unread_table& table() noexcept {
+    static auto& it = *new unread_table; // descriptors may be closed at the very end
+    return it;
+}
+
+/// With the table locked. Who else has the shared word, is not known: it stays marked.
+void unmark(int fd) noexcept {
+    // Others change the rest of the word; what it marks is under the table's mutex.
+    if (descriptor_words::has_own(fd)) descriptor_words::of(fd).fetch_and(~unread_mark, std::memory_order_relaxed);
+}
+
+/// With the table unlocked: closing may come to it.
+void drop(unread_table::entries::node_type stale) noexcept {
+    if (!stale.empty()) stale.mapped().answers.close_descriptors(*closer());
+}
+
+/// The number names something new.
+void forget_unread(int fd) noexcept {
+    unread_table& t = table();
+    unread_table::entries::node_type stale;
+    {
+        const std::lock_guard lock{t.mutex};
+        stale = t.of.extract(fd);
+        unmark(fd);
+    }
+    drop(std::move(stale));
+}
+
+bool is_stream_socket(int fd) noexcept {
+    int type = 0;
+    socklen_t size = sizeof type;
+    return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
+/// Whether its answer is what the kernel will not give again. A file that is read at an offset stays as it is.
+bool takes(const io_request& request) noexcept {
+    return request.what != io_request::kind::readable && (request.what != io_request::kind::read || request.offset < 0);
+}
+
+/// Whether the kernel would not give this answer again, and how it is to be kept.
+std::optional<boundaries> worth_keeping(const io_request& request, int result, mode_t type) noexcept {
+    if (S_ISSOCK(type)) {
+        if (result < 0 && !weir::detail::is_told_once(result)) return std::nullopt;
+        if (!is_stream_socket(request.fd)) {
+            // Of one that was too long for its buffer the rest is gone.
+            if (request.what == io_request::kind::receive_message && result > 0 &&
+                static_cast<std::size_t>(result) > static_cast<io_message*>(request.data)->size)
+                return std::nullopt;
+            return boundaries::kept;
+        }
+        if (result == 0) return std::nullopt;
+        return boundaries::none;
+    }
+    if (result < 0) return std::nullopt;
+    // The end of what is typed at a terminal comes once.
+    if (result == 0) return S_ISCHR(type) ? std::optional{boundaries::kept} : std::nullopt;
+    return boundaries::none;
 }
 
 class kernel_closer final : public descriptor_closer {
 public:
+    void opened(int fd) noexcept override { renew(fd); }
     void close(int fd) noexcept override {
         // First renewed, then closed: after that the number may at once belong to another thread.
         renew(fd);
@@ -49,12 +122,91 @@ kernel_closer the_closer;
 
 } // namespace
 
-std::uint32_t generation(int fd) noexcept {
-    return fd < 0 ? 0 : counter(fd).load(std::memory_order_acquire); // pairs with the add in renew
+std::atomic<descriptor_word>& descriptor_words::make(unsigned number) noexcept {
+    if (number / per_chunk >= chunks_.size()) return shared_;
+    auto made = std::unique_ptr<chunk>{new (std::nothrow) chunk};
+    if (!made) return shared_;
+    chunk* c = nullptr;
+    if (chunks_[number / per_chunk].compare_exchange_strong(c, made.get(), std::memory_order_acq_rel))
+        c = made.release();
+    return c->words[number % per_chunk];
 }
 
 void renew(int fd) noexcept {
-    if (fd >= 0) counter(fd).fetch_add(1, std::memory_order_acq_rel);
+    if (fd < 0) return;
+    // Pairs with the loads in word_of.
+    const descriptor_word before = descriptor_words::of(fd).fetch_add(one_opened, std::memory_order_acq_rel);
+    if ((before & unread_mark) != 0) forget_unread(fd);
+}
+
+void borrow(int fd) noexcept {
+    if (fd >= 0) descriptor_words::of(fd).fetch_add(one_borrowed, std::memory_order_acq_rel); // as in renew
+}
+
+void put_back(const io_operation& operation, int result) noexcept {
+    const io_request& request = operation.request();
+    const int fd = request.fd;
+    const auto was_closed = [&] { return opened(word_of(fd)) != operation.descriptor(); };
+    struct stat now{};
+    if (!takes(request) || was_closed() || ::fstat(fd, &now) < 0) return;
+    if (S_ISREG(now.st_mode) || S_ISBLK(now.st_mode)) {
+        if (result > 0) ::lseek(fd, -result, SEEK_CUR);
+        return;
+    }
+    const auto how = worth_keeping(request, result, now.st_mode);
+    if (!how) return;
+
+    unread_table& t = table();
+    unread_table::entries::node_type stale;
+    {
+        const std::lock_guard lock{t.mutex};
+        if (was_closed()) return;
+        auto at = t.find(fd, now, stale);
+        try {
+            if (at == t.of.end()) at = t.of.try_emplace(fd, kept{now.st_dev, now.st_ino}).first;
+            at->second.answers.put_back(request, result, *how);
+        } catch (const std::bad_alloc&) {
+            // The mark without an answer: it is gone, and the next read says so.
+            if (at != t.of.end() && at->second.answers.empty()) t.of.erase(at);
+        }
+        descriptor_words::of(fd).fetch_or(unread_mark, std::memory_order_relaxed); // as in unmark
+    }
+    drop(std::move(stale));
+}
+
+bool answer_unread(io_operation& operation) noexcept {
+    const io_request& request = operation.request();
+    const int fd = request.fd;
+    struct stat now{};
+    if ((request.what == io_request::kind::read && request.offset >= 0) || ::fstat(fd, &now) < 0) return false;
+
+    unread_table& t = table();
+    unread_table::entries::node_type stale;
+    std::vector<int> left_over;
+    bool answered = true;
+    int result = -ENOMEM;
+    {
+        const std::lock_guard lock{t.mutex};
+        const auto at = t.find(fd, now, stale);
+        if (at == t.of.end()) {
+            answered = stale.empty() && descriptor_words::has_own(fd);
+            unmark(fd);
+        } else {
+            try {
+                result = at->second.answers.answer(request, left_over);
+            } catch (const std::bad_alloc&) {
+                // It stays there.
+            }
+            if (at->second.answers.empty()) {
+                t.of.erase(at);
+                unmark(fd);
+            }
+        }
+    }
+    drop(std::move(stale));
+    for (const int passed : left_over) closer()->close(passed);
+    if (answered) operation.complete(result);
+    return answered;
 }
 
 void occupy_standard_streams() noexcept {
@@ -73,4 +225,4 @@ std::shared_ptr<descriptor_closer> closer() noexcept {
 
 } // namespace weir::kernel
 
-weir::detail::descriptor::descriptor(int fd) noexcept : fd_{fd} { kernel::renew(fd); }
+weir::detail::descriptor::descriptor(int fd) noexcept : fd_{fd} { kernel::borrow(fd); }

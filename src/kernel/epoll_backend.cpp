@@ -110,7 +110,7 @@ public:
 private:
     static constexpr std::uint64_t event_tag = UINT64_MAX;
 
-    descriptor_state* state_of(int fd) noexcept;
+    descriptor_state* state_of(int fd, std::uint32_t generation) noexcept;
     void abandon(detail::intrusive_list<io_operation>& waiting) noexcept;
     int watch(int fd, descriptor_state& state, std::uint32_t events) noexcept;
     int attempt(const io_request& request, descriptor_state& state) noexcept;
@@ -136,7 +136,7 @@ epoll_backend::epoll_backend() : kernel_backend{descriptors::non_blocking}, epol
 }
 
 /// Null when there is no memory for it.
-descriptor_state* epoll_backend::state_of(int fd) noexcept {
+descriptor_state* epoll_backend::state_of(int fd, std::uint32_t generation) noexcept {
     if (fd < 0) return &none_;
     const auto index = static_cast<std::size_t>(fd);
     try {
@@ -145,7 +145,6 @@ descriptor_state* epoll_backend::state_of(int fd) noexcept {
         return nullptr;
     }
     descriptor_state& state = descriptors_[index];
-    const std::uint32_t generation = kernel::generation(fd);
     if (!state.known || state.generation != generation) {
         // Nothing waits here, unless someone closed the descriptor under an operation.
         abandon(state.readers);
@@ -180,7 +179,9 @@ int epoll_backend::watch(int fd, descriptor_state& state, std::uint32_t events) 
 
 void epoll_backend::start(io_operation& operation) {
     const io_request& request = operation.request();
-    descriptor_state* found = request.what == io_request::kind::open ? &none_ : state_of(request.fd);
+    const descriptor_word word = word_of(request.fd);
+    if (request.reads() && begin_read(operation, word)) return;
+    descriptor_state* found = request.what == io_request::kind::open ? &none_ : state_of(request.fd, generation(word));
     if (found == nullptr) return operation.complete(-ENOMEM);
     descriptor_state& state = *found;
 

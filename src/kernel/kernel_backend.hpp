@@ -31,6 +31,8 @@ public:
     time_point now() noexcept final { return clock::now(); }
     void notify() noexcept final;
 
+    void put_back(const io_operation& operation, int result) noexcept final { kernel::put_back(operation, result); }
+
     int open_stream_socket(const endpoint& peer) final;
     int listen(const endpoint& local, int backlog) final;
     int local_endpoint(int fd, endpoint& result) final;

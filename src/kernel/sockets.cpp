@@ -99,6 +99,7 @@ class socket_file final : public descriptor_closer {
 public:
     explicit socket_file(std::string path) : path_{std::move(path)} { found_ = file_.find(path_.c_str()); }
 
+    void opened(int fd) noexcept override { kernel::closer()->opened(fd); }
     void close(int fd) noexcept override {
         if (file_identity now; found_ && now.find(path_.c_str()) && now == file_) ::unlink(path_.c_str());
         kernel::closer()->close(fd);

@@ -237,6 +237,8 @@ bool uring_backend::push(io_operation& operation) noexcept {
 
 void uring_backend::start(io_operation& operation) {
     if (ring_.closed()) return operation.complete(-ECANCELED);
+    const io_request& request = operation.request();
+    if (request.reads() && begin_read(operation, word_of(request.fd))) return;
     ++in_flight_;
     // Not past those that wait.
     if (!backlog_.empty() || !push(operation)) keep(operation);
@@ -334,7 +336,7 @@ void uring_backend::answer(const io_uring_cqe& cqe) noexcept {
     io_operation& operation = *reinterpret_cast<io_operation*>(data & ~readiness);
     int result = cqe.res;
     if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) take_block(operation, cqe);
-    if (&operation == cancelling_) return finish(operation, result);
+    if (&operation == cancelling_) return finish(operation, (data & readiness) != 0 ? -ECANCELED : result);
     if ((data & readiness) != 0) return ready(operation, result);
 
     const io_request& request = operation.request();

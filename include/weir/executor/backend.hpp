@@ -39,6 +39,8 @@ enum class open_mode : std::uint8_t {
 /// Threads: any.
 class descriptor_closer {
 public:
+    /// It is about to be used: what was known of others with its number is out of date.
+    virtual void opened(int /*fd*/) noexcept {}
     virtual void close(int fd) noexcept = 0;
 
 protected:
@@ -57,17 +59,17 @@ struct io_request {
 #pragma GCC diagnostic ignored "-Wshadow"
     enum class kind : std::uint8_t {
         read,          ///< fd, data, size, offset (-1: the descriptor's own position)
-        write,         ///< fd, data, size, offset
         receive,       ///< fd, data, size: from a socket
         receive_bytes, ///< fd, data: a `bytes`, size: at most this, > 0; the memory is the backend's, and found when needed
-        send,          ///< fd, data, size: to a socket; a closed peer is EPIPE, never a signal
-        accept,        ///< fd, peer: the result is a descriptor
-        connect,       ///< fd, address
-        open,          ///< path, mode, permissions: the result is a descriptor
-        sync,          ///< fd
-        readable,      ///< fd: completes when a read would not block
-        send_message,    ///< fd, data: an io_message; a closed peer is EPIPE
         receive_message, ///< fd, data: an io_message; the result is a datagram's length, even where that is beyond size
+        readable,        ///< fd: completes when a read would not block
+        write,           ///< fd, data, size, offset
+        send,            ///< fd, data, size: to a socket; a closed peer is EPIPE, never a signal
+        accept,          ///< fd, peer: the result is a descriptor
+        connect,         ///< fd, address
+        open,            ///< path, mode, permissions: the result is a descriptor
+        sync,            ///< fd
+        send_message,    ///< fd, data: an io_message; a closed peer is EPIPE
     };
 #pragma GCC diagnostic pop
 
@@ -80,13 +82,15 @@ struct io_request {
     std::int64_t offset = -1;
     endpoint* address = nullptr;
 
+    bool reads() const noexcept { return what <= kind::readable; }
     const char* path() const noexcept { return static_cast<const char*>(data); }
 };
 
 /// A request in the kernel's hands, with room for its answer. What the request points to must live as long.
 ///
 /// Destroying it while in flight cancels it and waits for its final completion, so that the kernel touches nothing
-/// of it afterwards; a descriptor that it still produced is closed.
+/// of it afterwards; a descriptor that it still produced is closed, and what a read had taken goes back: it is the answer to
+/// the next read of that descriptor, before anything that comes later.
 class io_operation : private detail::list_link {
 public:
     io_operation() noexcept = default;
@@ -124,9 +128,12 @@ public:
 
     void cancel() noexcept;
 
-    // For backends: the request, a number for their own use, a place in one list of theirs, and the answer.
+    // For backends: the request, numbers for their own use, a place in one list of theirs, and the answer.
     const io_request& request() const noexcept { return request_; }
     std::uint64_t backend_data = 0;
+    /// Of a read: which of all that have had this number its descriptor is.
+    std::uint16_t descriptor() const noexcept { return descriptor_; }
+    void set_descriptor(std::uint16_t which) noexcept { descriptor_ = which; }
     void leave_list() noexcept { unlink(); }
     void complete(int result) noexcept {
         result_ = result;
@@ -144,6 +151,7 @@ private:
     waker_slot waiter_;
     int result_ = 0;
     state state_ = state::idle;
+    std::uint16_t descriptor_ = 0;
 };
 
 /// What an executor needs from the outside: time, and I/O. There is one over io_uring, one over epoll, and the ones for
@@ -163,6 +171,9 @@ public:
     virtual void start(io_operation& operation) = 0;
     /// Returns when the operation is complete, with its result or with -ECANCELED.
     virtual void cancel(io_operation& operation) noexcept = 0;
+    /// A read is dropped that has this answer, which nobody has seen. What is in it, and would not be told again, is for the
+    /// next read of the descriptor, unless that was closed since. Here: it is lost.
+    virtual void put_back(const io_operation& /*operation*/, int /*result*/) noexcept {}
 
     /// Submits what was started and completes what is finished; waits for that until `until` or `notify`.
     virtual void wait(time_point until) = 0;

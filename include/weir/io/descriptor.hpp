@@ -14,8 +14,8 @@ public:
     /// One that was opened by others, and will be closed by them, later.
     explicit descriptor(int fd) noexcept;
     /// One that was just opened.
-    descriptor(int fd, std::shared_ptr<descriptor_closer> closer) noexcept : descriptor{fd} {
-        closer_ = std::move(closer);
+    descriptor(int fd, std::shared_ptr<descriptor_closer> closer) noexcept : fd_{fd}, closer_{std::move(closer)} {
+        if (closer_ != nullptr) closer_->opened(fd);
     }
 
     descriptor(descriptor&& other) noexcept

@@ -64,6 +64,7 @@ public:
     open_file(world& w, std::shared_ptr<inode> f, open_mode mode);
 
     int attempt(const io_request& request) override;
+    void put_back(const io_request& request, int result) override;
     void close() noexcept override {}
     duration time_for(const io_request& request) override;
 

@@ -290,6 +290,11 @@ int open_file::attempt(const io_request& request) {
     return r;
 }
 
+void open_file::put_back(const io_request& request, int result) {
+    if (request.what == io_request::kind::read && request.offset < 0 && result > 0)
+        position_ -= static_cast<std::uint64_t>(result);
+}
+
 } // namespace detail
 
 } // namespace weir::testing

@@ -593,6 +593,13 @@ int datagram_socket::attempt(const io_request& request) {
     }
 }
 
+void datagram_socket::put_back(const io_request& request, int result) {
+    if (request.what != io_request::kind::receive_message) return;
+    // Of one that was too long for its buffer the rest is gone.
+    const bool whole = result >= 0 && static_cast<std::size_t>(result) <= static_cast<io_message*>(request.data)->size;
+    if (whole || weir::detail::is_told_once(result)) keep(request, result, boundaries::kept);
+}
+
 int datagram_socket::send(const io_message& message) {
     if (error_ != 0) return -std::exchange(error_, 0);
     const endpoint& to = message.to != nullptr ? *message.to : remote;

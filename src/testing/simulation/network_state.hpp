@@ -129,6 +129,7 @@ public:
     explicit datagram_socket(world& w) noexcept : node{w} {}
 
     int attempt(const io_request& request) override;
+    void put_back(const io_request& request, int result) override;
     void close() noexcept override;
 
     int bind(const endpoint& local);

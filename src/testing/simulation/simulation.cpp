@@ -34,6 +34,7 @@ public:
 
     void start(io_operation& operation) override { world_->start(operation); }
     void cancel(io_operation& operation) noexcept override { world_->cancel(operation); }
+    void put_back(const io_operation& operation, int result) noexcept override { world_->put_back(operation, result); }
     void wait(time_point until) override { world_->wait(until); }
     void notify() noexcept override {}
     std::size_t in_flight() const noexcept override { return world_->in_flight; }

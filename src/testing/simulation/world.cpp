@@ -116,6 +116,7 @@ void world::start(io_operation& operation) {
     if (on == nullptr) return operation.complete(-EBADF);
     ++in_flight;
     operation.backend_data = 0;
+    operation.set_descriptor(on->opened);
     duration time = on->time_for(request);
     if (time < duration::zero() && chance(options.late_completion))
         time = chance(0.5) ? duration::zero() : options.tick;
@@ -131,7 +132,7 @@ void world::try_now(io_operation& operation) {
     if (on == nullptr) return complete(operation, -EBADF);
     auto& waiting = writes(request) ? on->writers : on->readers;
     if (!waiting.empty()) return waiting.push_back(operation);
-    const int r = on->attempt(request);
+    const int r = on->answer(request);
     if (r == -EAGAIN) return waiting.push_back(operation);
     complete(operation, r);
 }
@@ -146,10 +147,15 @@ void world::cancel(io_operation& operation) noexcept {
     if (chance(options.cancel_late)) {
         const io_request& request = operation.request();
         node* const on = behind(request);
-        if (on != nullptr) result = on->attempt(request);
+        if (on != nullptr) result = on->answer(request);
         if (result == -EAGAIN) result = -ECANCELED;
     }
     complete(operation, result);
+}
+
+void world::put_back(const io_operation& operation, int result) noexcept {
+    node* const on = behind(operation.request());
+    if (on != nullptr && on->opened == operation.descriptor()) on->put_back(operation.request(), result);
 }
 
 void world::complete(io_operation& operation, int result) noexcept {
@@ -157,9 +163,20 @@ void world::complete(io_operation& operation, int result) noexcept {
     operation.complete(result);
 }
 
+int node::answer(const io_request& request) {
+    if (unread_.empty() || !request.reads()) return attempt(request);
+    std::vector<int> none;
+    return unread_.answer(request, none);
+}
+
+void node::put_back(const io_request& request, int result) {
+    if (request.what == io_request::kind::readable) return;
+    if (result > 0 || weir::detail::is_told_once(result)) keep(request, result, boundaries::none);
+}
+
 void node::retry(intrusive_list<io_operation>& waiting) {
     while (!waiting.empty()) {
-        const int r = attempt(waiting.front().request());
+        const int r = answer(waiting.front().request());
         if (r == -EAGAIN) return;
         world_.complete(waiting.pop_front(), r);
     }
@@ -175,6 +192,7 @@ int world::add(std::shared_ptr<node> n) {
     auto place = std::find(nodes_.begin() + first_descriptor, nodes_.end(), nullptr);
     if (place == nodes_.end()) place = nodes_.insert(place, nullptr);
     *place = std::move(n);
+    (*place)->opened = ++last_opened_;
     ++open_;
     return static_cast<int>(place - nodes_.begin());
 }

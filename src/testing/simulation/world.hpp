@@ -13,6 +13,8 @@
 #include <weir/executor/random_bits.hpp>
 #include <weir/testing/simulation.hpp>
 
+#include "io/unread.hpp"
+
 namespace weir::testing::detail {
 
 using weir::detail::intrusive_list;
@@ -34,6 +36,10 @@ public:
 
     /// As a system call without waiting has it: the result, or -EAGAIN.
     virtual int attempt(const io_request& request) = 0;
+    /// The same, where what was put back comes first.
+    int answer(const io_request& request);
+    /// A read that has this answer is dropped, and nobody has seen it.
+    virtual void put_back(const io_request& request, int result);
     /// The last descriptor is gone.
     virtual void close() noexcept = 0;
     /// How long a request takes that need not wait for anybody; less than 0: as the world likes.
@@ -51,11 +57,17 @@ public:
 
     intrusive_list<io_operation> readers;
     intrusive_list<io_operation> writers;
+    std::uint16_t opened = 0; // a number of its own, as operations note it
 
 protected:
+    using boundaries = weir::detail::unread::boundaries;
+    void keep(const io_request& request, int result, boundaries b) { unread_.put_back(request, result, b); }
     void retry(intrusive_list<io_operation>& waiting);
 
     world& world_;
+
+private:
+    weir::detail::unread unread_;
 };
 
 class network_state;
@@ -90,6 +102,7 @@ public:
     // Operations.
     void start(io_operation& operation);
     void cancel(io_operation& operation) noexcept;
+    void put_back(const io_operation& operation, int result) noexcept;
     std::size_t in_flight = 0;
     void complete(io_operation& operation, int result) noexcept;
 
@@ -150,6 +163,7 @@ private:
     std::uint64_t last_late_ = 0;
     std::vector<std::shared_ptr<node>> nodes_;
     std::size_t open_ = 0;
+    std::uint16_t last_opened_ = 0;
 };
 
 } // namespace weir::testing::detail
