@@ -9,7 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -228,6 +230,77 @@ TEST_SUITE("kernel/uring_backend") {
         ex.run(client.write("kept"));
         auto stream = weir::read(server);
         CHECK(ex.run(weir::next(stream)) == weir::bytes{"kept"});
+    }
+
+    TEST_CASE("a read that is dropped when it was answered lends its block to the next, and loses nothing") {
+        for (const unsigned blocks : {0U, 1U}) {
+            CAPTURE(blocks);
+            weir::executor ex{make_uring_backend({.blocks = blocks})};
+            auto [client, server] = support::connect_pair(ex);
+            std::string sent;
+            for (int i = 0; i != 100; ++i) {
+                weir::bytes to;
+                weir::io_operation dropped;
+                dropped.start(ex, {.what = weir::io_request::kind::receive_bytes,
+                                   .fd = server.native_handle(),
+                                   .data = &to,
+                                   .size = weir::small_receive});
+                const std::string piece = std::to_string(i) + ' ';
+                REQUIRE(::write(client.native_handle(), piece.data(), piece.size()) > 0);
+                sent += piece;
+                if (i % 2 == 0) continue;
+                while (dropped.in_flight()) ex.io().wait(weir::time_point::max());
+            }
+            std::string got;
+            auto stream = weir::read(server);
+            while (got.size() < sent.size()) got += *ex.run(weir::next(stream));
+            CHECK(got == sent);
+        }
+    }
+
+    TEST_CASE("that somebody has come is no connection, when the accept that waited for it is dropped") {
+        weir::executor ex{make_uring_backend({})};
+        // In non-blocking mode, as those are that were opened elsewhere: the ring says when it is worth trying again.
+        const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        weir::endpoint at{"127.0.0.1", 0};
+        REQUIRE(::bind(listener, static_cast<const sockaddr*>(at.data()), at.size()) == 0);
+        REQUIRE(::listen(listener, 8) == 0);
+        REQUIRE(ex.io().local_endpoint(listener, at) == 0);
+        const int spare = ::dup(STDOUT_FILENO);
+        {
+            weir::io_operation accept;
+            accept.start(ex, {.what = weir::io_request::kind::accept, .fd = listener});
+            for (int i = 0; i != 3; ++i) ex.io().wait(ex.io().now());
+            REQUIRE(accept.in_flight());
+            const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+            REQUIRE(::connect(client, static_cast<const sockaddr*>(at.data()), at.size()) == 0);
+            ::close(client);
+        }
+        const bool still_open = ::fcntl(STDOUT_FILENO, F_GETFD) >= 0;
+        if (!still_open) ::dup2(spare, STDOUT_FILENO);
+        CHECK(still_open);
+        const int accepted = ex.run(support::raw_io{{.what = weir::io_request::kind::accept, .fd = listener}});
+        CHECK(accepted >= 0);
+        for (const int fd : {accepted, spare, listener}) ::close(fd);
+    }
+
+    TEST_CASE("that there is something to read is no byte, when the read that waited for it is dropped") {
+        weir::executor ex{make_uring_backend({})};
+        int both[2];
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, both) == 0);
+        std::array<char, 8> to{};
+        const weir::io_request read{
+            .what = weir::io_request::kind::receive, .fd = both[0], .data = to.data(), .size = to.size()};
+        {
+            weir::io_operation dropped;
+            dropped.start(ex, read);
+            for (int i = 0; i != 3; ++i) ex.io().wait(ex.io().now());
+            REQUIRE(dropped.in_flight());
+            REQUIRE(::write(both[1], "kept", 4) == 4);
+        }
+        CHECK(ex.run(support::raw_io{read}) == 4);
+        CHECK(std::string_view{to.data(), 4} == "kept");
+        for (const int fd : both) ::close(fd);
     }
 
     TEST_CASE("bytes outlive the executor that they were received on") {
