@@ -69,9 +69,11 @@ fi
 need_packages $packages clang-19 libclang-rt-19-dev clang-format-19
 need_meson
 
-release='-Dbuildtype=release -Doptimization=2 -Dwerror=true'
+# Several test files are compiled as one (tests/together.py): that halves what compilers have to do.
+together='-Dtests_together=6'
+release="$together -Dbuildtype=release -Doptimization=2 -Dwerror=true"
 # What the tree looks like, and how fast it is, does not change under a sanitizer.
-sanitized='-Dbuildtype=debug -Doptimization=0 -Ddebug=false -Dhygiene=disabled -Dperf=disabled -Db_lundef=false'
+sanitized="$together -Dbuildtype=debug -Doptimization=0 -Ddebug=false -Dhygiene=disabled -Dperf=disabled -Db_lundef=false"
 
 CXX=g++ configuration gcc-release '' "$release" ''
 # Two checks make up two fifths of what g++ builds here, and next to nothing of what clang does: those are clang's.

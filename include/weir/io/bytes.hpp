@@ -122,19 +122,19 @@ public:
     std::string to_string() const { return std::string{view()}; }
     std::span<const std::byte> as_span() const noexcept { return std::as_bytes(std::span{data_, size_}); }
 
-    /// From position on, at most count of them; shorter, down to none, where these bytes end.
-    bytes slice(std::size_t position, std::size_t count = npos) const noexcept {
+    /// From position on, at most length of them; shorter, down to none, where these bytes end.
+    bytes slice(std::size_t position, std::size_t length = npos) const noexcept {
         bytes part{*this};
         part.remove_prefix(position);
-        if (count < part.size_) part.size_ = count;
+        if (length < part.size_) part.size_ = length;
         return part;
     }
-    void remove_prefix(std::size_t count) noexcept {
-        if (count > size_) count = size_;
-        data_ += count;
-        size_ -= count;
+    void remove_prefix(std::size_t n) noexcept {
+        if (n > size_) n = size_;
+        data_ += n;
+        size_ -= n;
     }
-    void remove_suffix(std::size_t count) noexcept { size_ -= count < size_ ? count : size_; }
+    void remove_suffix(std::size_t n) noexcept { size_ -= n < size_ ? n : size_; }
 
     friend bool operator==(const bytes& a, const bytes& b) noexcept { return a.view() == b.view(); }
     friend bool operator==(const bytes& a, std::string_view b) noexcept { return a.view() == b; }
