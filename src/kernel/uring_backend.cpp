@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -49,7 +50,7 @@ io_uring open_ring(const uring_limits& limits) {
     constexpr unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_RW_CUR_POS | IORING_FEAT_FAST_POLL |
                                 IORING_FEAT_EXT_ARG | IORING_FEAT_RSRC_TAGS;
     int error = 0;
-    for (const unsigned flags : choices) {
+    for (const unsigned flags : std::span{choices}.subspan(limits.older)) {
         io_uring ring{};
         io_uring_params params{};
         params.flags = flags | IORING_SETUP_CQSIZE;

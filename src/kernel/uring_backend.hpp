@@ -10,8 +10,9 @@ namespace weir::kernel {
 struct uring_limits {
     unsigned submissions = 256; ///< requests handed over at once
     unsigned completions = 4096;
-    unsigned blocks =
-        256; ///< lent to the kernel for what it receives, of each size; 0: as with a kernel that takes none
+    /// Lent to the kernel for what it receives, of each size; 0: as with a kernel that takes none.
+    unsigned blocks = 256;
+    unsigned older = 0; ///< 1, 2: as with a kernel that knows less of how answers come
 };
 
 /// @throws std::system_error when the kernel does not give a ring, or one that is too old
