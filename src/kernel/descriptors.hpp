@@ -24,9 +24,10 @@ class descriptor_words {
 public:
     static std::atomic<descriptor_word>& of(int fd) noexcept {
         const auto number = static_cast<unsigned>(fd);
-        if (const unsigned at = number / per_chunk; at < chunks_.size()) {
+        if (const unsigned at = number / per_chunk; at < chunks_.size()) [[likely]] {
             // Pairs with the exchange in make.
-            if (chunk* const c = chunks_[at].load(std::memory_order_acquire)) return c->words[number % per_chunk];
+            if (chunk* const c = chunks_[at].load(std::memory_order_acquire)) [[likely]]
+                return c->words[number % per_chunk];
         }
         return make(number);
     }
@@ -71,7 +72,9 @@ bool answer_unread(io_operation& operation) noexcept;
 /// Before a read begins: from what it will take; completes it if something was put back.
 inline bool begin_read(io_operation& operation, descriptor_word word) noexcept {
     operation.set_descriptor(opened(word));
-    return (word & unread_mark) != 0 && answer_unread(operation);
+    if ((word & unread_mark) == 0) [[likely]]
+        return false;
+    return answer_unread(operation);
 }
 
 /// In a program that was started without some of its standard streams, what is opened next takes their place, and whoever

@@ -237,7 +237,8 @@ bool uring_backend::push(io_operation& operation) noexcept {
 }
 
 void uring_backend::start(io_operation& operation) {
-    if (ring_.closed()) return operation.complete(-ECANCELED);
+    if (ring_.closed()) [[unlikely]]
+        return operation.complete(-ECANCELED);
     const io_request& request = operation.request();
     if (request.reads() && begin_read(operation, word_of(request.fd))) return;
     ++in_flight_;
@@ -337,8 +338,8 @@ void uring_backend::answer(const io_uring_cqe& cqe) noexcept {
     io_operation& operation = *reinterpret_cast<io_operation*>(data & ~readiness);
     int result = cqe.res;
     if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) take_block(operation, cqe);
-    if (&operation == cancelling_) return finish(operation, (data & readiness) != 0 ? -ECANCELED : result);
     if ((data & readiness) != 0) return ready(operation, result);
+    if (&operation == cancelling_) return finish(operation, result);
 
     const io_request& request = operation.request();
     // From a descriptor in non-blocking mode, which was opened elsewhere.
@@ -360,6 +361,7 @@ void uring_backend::answer(const io_uring_cqe& cqe) noexcept {
 
 /// What it waited for, before it could be done, has come.
 void uring_backend::ready(io_operation& operation, int result) noexcept {
+    if (&operation == cancelling_) result = -ECANCELED;
     if (result < 0) return finish(operation, result);
     if (operation.request().what == io_request::kind::receive_bytes) {
         result = receive_bytes(operation.request());
