@@ -48,8 +48,18 @@ concept byte_writer = requires(W& w, byte_view what) {
 ///     };
 ///     static_assert(weir::byte_stream<encrypted<weir::tcp_stream>>);
 ///
-/// One read and one write at a time are in flight. Dropping the operation cancels it; that may lose what it was about, so
-/// that `read(s)`, the stream, keeps its own from poll to poll.
+/// One read and one write at a time are in flight. Dropping the operation cancels it. A read of a connection, a pipe, a
+/// terminal or a file loses nothing by that, whenever it happens: what it had taken from the kernel is what the next read
+/// gets, and an error or an end that the kernel tells once is told again. That holds
+///
+/// - for the object as long as it is open, on whichever executor it is read next, and for who borrows its descriptor anew.
+///   Not for others that read the same thing: another process, which was sent the descriptor or has inherited it, who has
+///   duplicated it, or calls read(2) on `native_handle()`. (A file is set back to where it was read, for all of them.)
+/// - for what nobody has seen. A coroutine that has read something, and is dropped before it has used it, has lost it; and
+///   so has a layer whose `read` is a coroutine with bytes in its frame: let it keep them in its object. `read(s)`, the
+///   stream, keeps its operation from poll to poll, whatever that is.
+///
+/// A write that is dropped may have written any part of what it was given.
 template <class S>
 concept byte_stream = byte_reader<S> && byte_writer<S> && requires(S& s) {
     { s.shutdown_write() } -> detail::operation_of<unit>;

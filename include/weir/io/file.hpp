@@ -42,7 +42,8 @@ public:
     int native_handle() const noexcept { return fd_.get(); }
     const std::string& name() const noexcept { return path_; }
 
-    /// `co_await f.read(buffer)`: how many bytes were read, from the file's own position on; 0 at its end.
+    /// `co_await f.read(buffer)`: how many bytes were read, from the file's own position on; 0 at its end. Dropping this
+    /// leaves the file where it was, and what had come from a pipe or a terminal to the next read.
     auto read(byte_span to) noexcept { return detail::read_operation<file>{*this, to, -1}; }
     /// The same from a given offset; the file's own position stays. Any number of these may be in flight.
     auto read_at(std::uint64_t offset, byte_span to) noexcept {

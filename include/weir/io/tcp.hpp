@@ -127,6 +127,8 @@ public:
     std::string name() const { return local_.to_string(); }
     const endpoint& local_endpoint() const noexcept { return local_; }
 
+    /// `co_await l.accept()`: the next connection. Dropping this closes one that has just come, as nobody may ever ask for
+    /// another: the peer, who is connected, reads the end. `accept(l)`, the stream, keeps it for its next poll.
     auto accept() noexcept { return detail::accept_operation{*this}; }
 
     /// What a descriptor is that accept(2) gave.

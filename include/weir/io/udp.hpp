@@ -102,8 +102,8 @@ public:
     /// `co_await s.send_to(data, endpoint)`
     auto send_to(byte_view what, const endpoint& to) noexcept { return detail::send_to_operation{*this, what, to}; }
 
-    /// `co_await s.receive_from(buffer)`: the next datagram. One that has no bytes is a datagram too. Dropping this while
-    /// it waits loses nothing but a datagram that has just come; `datagrams(s)` loses none.
+    /// `co_await s.receive_from(buffer)`: the next datagram. One that has no bytes is a datagram too. Dropping this
+    /// loses none: one that has just come is the answer to the next call that begins, unless the buffer was too small for it.
     auto receive_from(byte_span to) noexcept { return detail::receive_from_operation{*this, to}; }
 
     /// `co_await s.connect(endpoint)`: from now on only that address is received from. Then an answer that nobody listens

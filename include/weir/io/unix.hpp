@@ -171,7 +171,7 @@ public:
     }
 
     /// `co_await s.write_with(data, a_file, a_connection)`: data, and copies of descriptors, which may be closed here
-    /// after that. They come with the first byte.
+    /// after that. They come with the first byte. What a dropped read of one of them had taken stays here, with the object.
     /// @throws std::invalid_argument without data, or with more than max_descriptors
     template <detail::has_descriptor... D>
     auto write_with(byte_view what, const D&... descriptors) {
@@ -185,8 +185,8 @@ public:
     /// be read in parts; bytes of writes with descriptors are not read together with those of other writes.
     ///
     /// Fails with std::system_error when this process has too many open to take them: `read descriptors from
-    /// /run/app.sock: Too many open files`. Dropping it while it waits loses bytes that have just come, and closes
-    /// descriptors that came with them.
+    /// /run/app.sock: Too many open files`. Dropping it loses nothing: bytes that have just come are for the next read, with
+    /// the descriptors that came with them.
     auto read_with(byte_span to) { return detail::read_with_operation{*this, to}; }
 
 private:
