@@ -220,7 +220,7 @@ TEST_SUITE("io/unread") {
             none.count = 0;
             feed(to.get(), "0123456789\n");
             // Each but the first takes what is left over from another.
-            for (const std::size_t size : {64, 7, 3, 11}) {
+            for (const std::size_t size : {64U, 7U, 3U, 11U}) {
                 one_read r{s.what, from.get(), size};
                 if (s.what == kind::receive_message) r.message().descriptors = &none;
                 r.start(ex);
@@ -492,12 +492,14 @@ TEST_SUITE("io/unread") {
         std::array<char, 64> buffer{};
         const std::size_t before = support::open_descriptors();
         {
-            auto [client, server] = ex.run(weir::unix_pair());
-            const auto write_hello = [&, &client = client] {
+            auto pair = ex.run(weir::unix_pair());
+            weir::unix_stream& client = pair.first;
+            weir::unix_stream& server = pair.second;
+            const auto write_hello = [&] {
                 auto pipe = ex.run(weir::open_pipe());
                 ex.run(client.write_with("hello", pipe.read_end, pipe.write_end));
             };
-            const auto drop_answered = [&, &server = server] {
+            const auto drop_answered = [&] {
                 weir::passed_descriptors passed;
                 one_read r{kind::receive_message, server.native_handle(), 64};
                 r.message().descriptors = &passed;
@@ -623,9 +625,9 @@ TEST_SUITE("io/unread") {
 
     TEST_CASE("timeouts that race with what comes lose nothing") {
         weir::executor ex;
-        auto [client, server] = support::connect_pair(ex);
+        support::connection pair = support::connect_pair(ex);
         std::string sent;
-        std::thread writer{[&, fd = client.native_handle()] {
+        std::thread writer{[&, fd = pair.client.native_handle()] {
             std::mt19937 random{6};
             for (int i = 0; i != 5000; ++i) {
                 const std::string piece = std::to_string(i) + ' ';
@@ -638,10 +640,10 @@ TEST_SUITE("io/unread") {
         }};
         std::string got;
         bool ended = false;
-        const auto read = [&, &server = server]() -> weir::task<void> {
+        const auto read = [&]() -> weir::task<void> {
             std::array<char, 16> buffer{};
             while (!ended) {
-                const std::size_t n = co_await server.read(buffer);
+                const std::size_t n = co_await pair.server.read(buffer);
                 got.append(buffer.data(), n);
                 ended = n == 0;
             }
