@@ -407,6 +407,29 @@ TEST_SUITE("io/unread") {
         CHECK(got == "kept");
     }
 
+    TEST_CASE("a number that goes from thread to thread takes nothing along") {
+        std::array<int, 4> wrong{};
+        std::vector<std::thread> threads;
+        for (std::size_t t = 0; t != wrong.size(); ++t) {
+            threads.emplace_back([t, &wrong] {
+                weir::executor ex;
+                for (int round = 0; round != 1000; ++round) {
+                    const auto [to, from] = pipe_ends(ex);
+                    const std::string text = std::to_string(t) + ' ' + std::to_string(round);
+                    std::optional<one_read> dropped;
+                    dropped.emplace(kind::read, from.get(), 64);
+                    dropped->start(ex);
+                    if (::write(to.get(), text.data(), text.size()) < 0) ++wrong[t];
+                    dropped->wait(ex);
+                    dropped.reset();
+                    if (round % 2 == 0 && get(ex, kind::read, from.get(), 64) != text) ++wrong[t];
+                }
+            });
+        }
+        for (std::thread& t : threads) t.join();
+        CHECK(wrong == std::array<int, 4>{});
+    }
+
     TEST_CASE("a stream that is given up, and begun again, loses nothing") {
         weir::executor ex;
         auto [client, server] = support::connect_pair(ex);
