@@ -1,6 +1,7 @@
 #include "kernel/descriptors.hpp"
 
 #include <cerrno>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -28,6 +29,7 @@ struct kept {
     dev_t device;
     ino_t inode;
     weir::detail::unread answers = {};
+    bool lost = false; // what came before them, for want of memory
 
     /// False when others have closed the descriptor and opened something of that number.
     bool is_of(const struct stat& now) const noexcept { return now.st_dev == device && now.st_ino == inode; }
@@ -50,7 +52,9 @@ struct unread_table {
 };
 
 unread_table& table() noexcept {
-    static auto& it = *new unread_table; // descriptors may be closed at the very end
+    // Never destroyed: descriptors may be closed at the very end.
+    alignas(unread_table) static std::byte memory[sizeof(unread_table)];
+    static auto& it = *::new (memory) unread_table;
     return it;
 }
 
@@ -166,8 +170,8 @@ void put_back(const io_operation& operation, int result) noexcept {
             if (at == t.of.end()) at = t.of.try_emplace(fd, kept{now.st_dev, now.st_ino}).first;
             at->second.answers.put_back(request, result, *how);
         } catch (const std::bad_alloc&) {
-            // The mark without an answer: it is gone, and the next read says so.
-            if (at != t.of.end() && at->second.answers.empty()) t.of.erase(at);
+            // It is gone, and the next read says so: by this, or by the mark alone.
+            if (at != t.of.end()) at->second.lost = true;
         }
         descriptor_words::of(fd).fetch_or(unread_mark, std::memory_order_relaxed); // as in unmark
     }
@@ -193,7 +197,7 @@ bool answer_unread(io_operation& operation) noexcept {
             unmark(fd);
         } else {
             try {
-                result = at->second.answers.answer(request, left_over);
+                if (!std::exchange(at->second.lost, false)) result = at->second.answers.answer(request, left_over);
             } catch (const std::bad_alloc&) {
                 // It stays there.
             }
