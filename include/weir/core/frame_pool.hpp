@@ -31,7 +31,7 @@ public:
                 ++b.room;
                 return block;
             }
-            return ::operator new((index + 1) * granule);
+            return ::operator new(block_size(index));
         }
 #endif
         return ::operator new(size);
@@ -54,6 +54,7 @@ public:
 
 private:
     static constexpr std::size_t granule = 16;
+    static constexpr std::size_t overhead = sizeof(std::size_t);
     static constexpr std::size_t classes = 64;
     static constexpr std::size_t max_kept = std::size_t{4} << 20; // bytes of one size
 
@@ -80,7 +81,9 @@ private:
         }
     };
 
-    static constexpr std::size_t class_of(std::size_t size) noexcept { return (size - 1) / granule; }
+    // A block and what malloc keeps with it are a multiple of 16 bytes together, as malloc's chunks are.
+    static constexpr std::size_t block_size(std::size_t index) noexcept { return (index + 1) * granule - overhead; }
+    static constexpr std::size_t class_of(std::size_t size) noexcept { return (size + overhead - 1) / granule; }
 
     /// At the first block of a size. Not again when it is full, or when the thread is at its end.
     static bool open(std::size_t index) noexcept {
@@ -89,7 +92,7 @@ private:
         static thread_local reaper at_thread_end;
         static_cast<void>(at_thread_end);
         b.opened = true;
-        b.room = max_kept / ((index + 1) * granule);
+        b.room = max_kept / block_size(index);
         return true;
     }
 
