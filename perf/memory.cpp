@@ -72,15 +72,19 @@ std::shared_ptr<void> bare_tasks(std::uint64_t n) {
 }
 
 /// The least that can be waited for: somewhere to leave a waker.
-struct never_happens {
+class never_happens {
+public:
     using result_type = weir::unit;
 
+    never_happens() noexcept = default;
+
     weir::poll<weir::unit> poll_result(weir::context& cx) {
-        waiter.arm(cx.wk);
+        waiter_.arm(cx.wk);
         return weir::pending;
     }
 
-    weir::waker_slot waiter{};
+private:
+    weir::waker_slot waiter_;
 };
 
 weir::task<> waiting() { co_await never_happens{}; }

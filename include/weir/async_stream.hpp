@@ -16,43 +16,28 @@ class async_stream;
 
 namespace detail {
 
-template <class T>
-class generator_promise;
-
-/// What an async_stream points to: a generator's promise, or any other stream in a box.
-template <class T>
-class stream_node {
+/// Any stream of T but a generator, behind an async_stream.
+class boxed : public pooled {
 public:
-    virtual poll<T> poll_boxed(context& cx) = 0;
-    virtual void destroy() noexcept = 0;
-
-    bool is_generator() const noexcept { return is_generator_; }
-
-protected:
-    explicit stream_node(bool is_generator) noexcept : is_generator_{is_generator} {}
-    ~stream_node() = default;
-
-private:
-    const bool is_generator_;
+    virtual ~boxed() = default;
 };
 
 template <class S>
-class boxed_stream final : public stream_node<item_t<S>>, public pooled {
+class boxed_stream final : public boxed {
 public:
-    explicit boxed_stream(S upstream) : stream_node<item_t<S>>{false}, upstream_{std::move(upstream)} {}
+    explicit boxed_stream(S upstream) : upstream_{std::move(upstream)} {}
 
-    poll<item_t<S>> poll_boxed(context& cx) override { return upstream_.poll_next(cx); }
-    void destroy() noexcept override { delete this; }
+    static poll<item_t<S>> poll_next(boxed& self, context& cx) {
+        return static_cast<boxed_stream&>(self).upstream_.poll_next(cx);
+    }
 
 private:
     S upstream_;
 };
 
 template <class T>
-class generator_promise final : public resumable<generator_promise<T>>, public stream_node<T> {
+class generator_promise final : public coroutine_promise {
 public:
-    generator_promise() noexcept : stream_node<T>{true} {}
-
     async_stream<T> get_return_object() noexcept { return async_stream<T>{this}; }
 
     /// The item stays where the generator has it until the consumer moves it out.
@@ -71,32 +56,18 @@ public:
     void return_void() const noexcept {}
 
     poll<T> poll_next(context& cx) {
-        if (this->phase_ == phase::resumable && !this->resume(cx)) [[unlikely]]
-            return pending;
-        switch (this->phase_) {
-        [[likely]] case phase::resumable:
+        if (runs_to_item(cx)) [[likely]]
             return poll<T>{std::move(*item_)};
-        case phase::yielded:
-            this->phase_ = phase::resumable;
+        return without_running(cx, cx.wk);
+    }
+    /// On behalf of a coroutine that runs.
+    poll<T> poll_next(coroutine_promise& consumer) {
+        if (runs_to_item(consumer.running_with())) [[likely]]
             return poll<T>{std::move(*item_)};
-        case phase::awaiting:
-        case phase::queued:
-            return this->wait(cx);
-        case phase::finished:
-            break;
-        }
-        pin_.check();
-        pin_.ended();
-        if (this->failed()) this->rethrow();
-        return done;
+        return without_running(consumer.running_with(), consumer);
     }
 
-    poll<T> poll_boxed(context& cx) override { return poll_next(cx); }
-    void destroy() noexcept override { this->drop(); }
-
 private:
-    using phase = typename coroutine_promise::phase;
-
     struct yield_copy {
         T copy;
         T*& item;
@@ -105,6 +76,28 @@ private:
         void await_suspend(std::coroutine_handle<>) noexcept { item = std::addressof(copy); }
         void await_resume() const noexcept {}
     };
+
+    bool runs_to_item(context& cx) noexcept {
+        if (this->phase_ != resumable) [[unlikely]]
+            return false;
+        this->resume(cx);
+        if (this->phase_ != resumable) [[unlikely]]
+            return false;
+        this->cx_ = nullptr;
+        return true;
+    }
+
+    [[gnu::noinline]] poll<T> without_running(const context& cx, waker& waiting) {
+        if (this->phase_ == yielded) {
+            this->phase_ = resumable;
+            return poll<T>{std::move(*item_)};
+        }
+        if (!this->ended()) return this->wait(cx, waiting);
+        pin_.check();
+        pin_.ended();
+        if (this->is(failed)) this->rethrow();
+        return done;
+    }
 
     T* item_ = nullptr;
     pin pin_;
@@ -135,33 +128,56 @@ public:
 
     template <class S>
         requires(!std::same_as<S, async_stream> && requires { requires std::same_as<item_t<S>, T>; } && stream<S>)
-    async_stream(S upstream) : node_{new detail::boxed_stream<S>{std::move(upstream)}} {}
+    async_stream(S upstream)
+        : source_{static_cast<detail::boxed*>(new detail::boxed_stream<S>{std::move(upstream)})},
+          poll_{&detail::boxed_stream<S>::poll_next} {}
 
     async_stream(async_stream&& other) noexcept
-        : node_{std::exchange(other.node_, nullptr)}, pin_{std::move(other.pin_)} {}
+        : source_{std::exchange(other.source_, nullptr)}, poll_{other.poll_}, pin_{std::move(other.pin_)} {}
     async_stream& operator=(async_stream&& other) noexcept {
-        const detail::pin moved{std::move(other.pin_)};
-        if (detail::stream_node<T>* old = std::exchange(node_, std::exchange(other.node_, nullptr))) old->destroy();
+        async_stream moved{std::move(other)};
+        std::swap(source_, moved.source_);
+        std::swap(poll_, moved.poll_);
         return *this;
     }
     ~async_stream() {
-        if (node_ != nullptr) node_->destroy();
+        if (source_ == nullptr) return;
+        if (is_generator()) {
+            generator().drop();
+        } else {
+            delete &box();
+        }
     }
 
     poll<T> poll_next(context& cx) {
-        WEIR_ASSERT(node_ != nullptr, "a stream was polled after it was moved away");
-        pin_.check();
-        // The common case without the virtual call.
-        if (node_->is_generator()) return static_cast<promise_type*>(node_)->poll_next(cx);
-        return node_->poll_boxed(cx);
+        check();
+        if (is_generator()) return generator().poll_next(cx);
+        return poll_(box(), cx);
+    }
+    /// The same on behalf of a coroutine that runs.
+    poll<T> poll_next(detail::coroutine_promise& consumer) {
+        check();
+        if (is_generator()) return generator().poll_next(consumer);
+        nested_context own{consumer.running_with(), consumer};
+        return poll_(box(), own);
     }
 
 private:
     friend promise_type;
 
-    explicit async_stream(detail::stream_node<T>* node) noexcept : node_{node} {}
+    explicit async_stream(promise_type* generator) noexcept : source_{generator}, poll_{nullptr} {}
 
-    detail::stream_node<T>* node_;
+    void check() noexcept {
+        WEIR_ASSERT(source_ != nullptr, "a stream was polled after it was moved away");
+        pin_.check();
+    }
+
+    bool is_generator() const noexcept { return poll_ == nullptr; }
+    promise_type& generator() noexcept { return *static_cast<promise_type*>(source_); }
+    detail::boxed& box() noexcept { return *static_cast<detail::boxed*>(source_); }
+
+    void* source_;
+    poll<T> (*poll_)(detail::boxed&, context&); // null for a generator, which is called without it
     detail::pin pin_;
 };
 

@@ -2,6 +2,10 @@
 
 #include <concepts>
 #include <coroutine>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -16,71 +20,100 @@ class task;
 namespace detail {
 
 template <class A>
-class spawned;
+class spawned_handle;
+template <class T>
+class detached_task;
+template <class A>
+class group_task;
 
 template <class T>
 class task_promise;
-
-template <class T>
-class task_result {
-public:
-    template <std::convertible_to<T> U = T>
-    void return_value(U&& value) {
-        result_ = poll<T>{T(std::forward<U>(value))};
-    }
-
-protected:
-    poll<T> take() { return std::move(result_); }
-
-private:
-    poll<T> result_{pending};
-};
-
-template <>
-class task_result<unit> {
-public:
-    void return_void() const noexcept {}
-
-protected:
-    poll<unit> take() { return unit{}; }
-};
 
 /// A coroutine's `T` as an object.
 template <class T>
 using result_object_t = typename as_result<T>::type;
 
+/// A promise with a place for the result.
 template <class T>
-class task_promise final : public resumable<task_promise<T>>, public task_result<result_object_t<T>> {
+class task_result : public coroutine_promise {
+public:
+    template <std::convertible_to<T> U = T>
+    void return_value(U&& value) {
+        ::new (static_cast<void*>(std::addressof(value_))) T(std::forward<U>(value));
+        enter(returned);
+    }
+
+protected:
+    task_result() noexcept {}
+    ~task_result() {
+        static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
+                      "weir::task<T>: T is aligned more strictly than a coroutine's frame");
+        if (is(returned)) std::destroy_at(std::addressof(value_));
+    }
+
+    bool succeeded() const noexcept { return phase_ == (finished | returned); }
+    poll<T> take() { return std::move(value_); }
+
+private:
+    union {
+        T value_;
+    };
+};
+
+template <>
+class task_result<unit> : public coroutine_promise {
+public:
+    void return_void() const noexcept {}
+
+protected:
+    bool succeeded() const noexcept { return phase_ == finished; }
+    poll<unit> take() { return unit{}; }
+};
+
+template <class T>
+class task_promise final : public task_result<result_object_t<T>> {
 public:
     task<T> get_return_object() noexcept { return task<T>{this}; }
 
     /// Runs it as far as it can; an item when it is finished.
     poll<unit> poll_finished(context& cx) noexcept {
-        if (this->phase_ == phase::resumable && !this->resume(cx)) [[unlikely]]
-            return pending;
-        if (this->phase_ != phase::finished) return this->wait(cx);
-        return unit{};
+        if (this->phase_ == coroutine_promise::resumable) this->resume(cx);
+        if (this->succeeded()) [[likely]]
+            return unit{};
+        return without_result(cx, cx.wk);
+    }
+    /// On behalf of a coroutine that runs.
+    poll<unit> poll_finished(coroutine_promise& waiting) noexcept {
+        if (this->phase_ == coroutine_promise::resumable) this->resume(waiting.running_with());
+        if (this->succeeded()) [[likely]]
+            return unit{};
+        return without_result(waiting.running_with(), waiting);
     }
 
     /// Lets the run queue start it.
     void start(run_queue& queue) noexcept {
         this->bind(queue);
-        if (this->phase_ != phase::resumable) return;
-        this->phase_ = phase::queued;
-        this->wake();
+        coroutine_promise::start();
     }
 
-    bool finished() const noexcept { return this->phase_ == phase::finished; }
+    /// The error of one that is finished, if it has failed.
+    std::exception_ptr error() noexcept {
+        return this->is(coroutine_promise::failed) ? std::exchange(this->error_, nullptr) : nullptr;
+    }
+    bool finished() const noexcept { return this->is(coroutine_promise::finished); }
 
     /// The result, or the error, of one that is finished.
     poll<result_object_t<T>> result() {
-        if (this->failed()) [[unlikely]]
+        if (this->is(coroutine_promise::failed)) [[unlikely]]
             this->rethrow();
         return this->take();
     }
 
 private:
-    using phase = typename coroutine_promise::phase;
+    poll<unit> without_result(const context& cx, waker& waiting) noexcept {
+        if (this->ended()) return unit{};
+        return this->wait(cx, waiting);
+    }
 };
 
 } // namespace detail
@@ -121,9 +154,16 @@ public:
 private:
     friend promise_type;
     friend detail::awaited<task>;
-    friend detail::spawned<task>;
+    friend detail::spawned_handle<task>;
+    friend detail::detached_task<T>;
+    friend detail::group_task<task>;
 
     explicit task(promise_type* promise) noexcept : promise_{promise} {}
+
+    promise_type& release() noexcept {
+        WEIR_ASSERT(promise_ != nullptr, "a task was spawned after it was moved away");
+        return *std::exchange(promise_, nullptr);
+    }
 
     promise_type* promise_;
 };
@@ -133,9 +173,9 @@ template <class T>
 struct detail::awaited<task<T>> {
     using answer = poll<unit>;
 
-    static answer ask(task<T>& operation, context& cx) noexcept {
+    static answer ask(task<T>& operation, coroutine_promise& self) noexcept {
         WEIR_ASSERT(operation.promise_ != nullptr, "a task was awaited after it was moved away");
-        return operation.promise_->poll_finished(cx);
+        return operation.promise_->poll_finished(self);
     }
     static T result(task<T>& operation, answer&&) {
         auto result = operation.promise_->result();

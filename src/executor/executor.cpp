@@ -57,9 +57,10 @@ executor::executor(std::unique_ptr<weir::backend> io)
 void executor::shut_down() noexcept {
     executor* const outer = std::exchange(running, this);
     do {
+        while (!spawned_tasks_.empty()) spawned_tasks_.front().drop();
         while (!spawned_.empty()) spawned_.pop_front().destroy();
         finish_cleanups();
-    } while (!spawned_.empty() || !cleanups_.empty());
+    } while (!spawned_tasks_.empty() || !spawned_.empty() || !cleanups_.empty());
     while (!guards_.empty()) {
         const detail::cleanup& late = guards_.pop_front();
         report(std::make_exception_ptr(std::logic_error{"weir::async_finally: the executor died before the scope did"}),

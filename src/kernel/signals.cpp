@@ -172,7 +172,7 @@ std::unique_ptr<detail::signal_subscription> backend::catch_signals(const std::v
 
 poll<int> signals_stream::poll_next(context& cx) {
     pin_.check();
-    if (!subscription_) subscription_ = cx.ex.io().catch_signals(numbers_);
+    if (!subscription_) subscription_ = cx.ex().io().catch_signals(numbers_);
     for (;;) {
         if (!operation_.started()) {
             if (const int number = subscription_->take()) return number;

@@ -108,7 +108,7 @@ public:
     news_or_time(news& of, time_point until) noexcept : news_{of}, until_{until} {}
 
     poll<unit> poll_result(context& cx) {
-        if (!timer_.armed() && !timer_.expired()) timer_.arm(cx.ex, until_);
+        if (!timer_.armed() && !timer_.expired()) timer_.arm(cx.ex(), until_);
         if (timer_.poll(cx)) return unit{};
         while (news_.open()) {
             if (!told_.started() && news_.take()) return unit{};

@@ -210,6 +210,73 @@ TEST_SUITE("core/coroutine") {
         CHECK(ex.elapsed() == 1s);
     }
 
+    TEST_CASE("a task that drops itself and then ends is destroyed with its result or its error") {
+        virtual_executor ex;
+        const auto token = std::make_shared<int>();
+        std::optional<weir::join_handle<weir::task<std::shared_ptr<int>>>> handle;
+        auto returns = [&]() -> weir::task<std::shared_ptr<int>> {
+            handle.reset();
+            co_return token;
+        };
+        auto throws = [&]() -> weir::task<std::shared_ptr<int>> {
+            const auto held = token;
+            handle.reset();
+            if (held != nullptr) throw held;
+            co_return held;
+        };
+        for (const bool fails : {false, true}) {
+            CAPTURE(fails);
+            handle.emplace(ex.spawn(fails ? throws() : returns()));
+            ex.run_until_idle();
+            CHECK_FALSE(handle.has_value());
+            CHECK(token.use_count() == 1);
+        }
+    }
+
+    TEST_CASE("an error after the result is the error") {
+        struct throws_at_exit {
+            ~throws_at_exit() noexcept(false) { throw std::runtime_error{"late"}; }
+        };
+        virtual_executor ex;
+        const auto token = std::make_shared<int>();
+        auto body = [&]() -> weir::task<std::shared_ptr<int>> {
+            const throws_at_exit guard{};
+            co_return token;
+        };
+        CHECK_THROWS_WITH_AS(ex.run(body()), "late", std::runtime_error);
+        CHECK(token.use_count() == 1);
+    }
+
+    TEST_CASE("what is awaited may fail at once, or when it is polled again: the coroutine may catch it and go on") {
+        struct failing {
+            using result_type = int;
+
+            weir::poll<int> poll_result(weir::context& cx) {
+                if (times-- == 0) throw std::runtime_error{"polled"};
+                cx.wk.wake();
+                return weir::pending;
+            }
+
+            int times;
+        };
+        for (const int times : {0, 1, 2}) {
+            CAPTURE(times);
+            virtual_executor ex;
+            auto body = [&]() -> weir::task<std::string> {
+                std::string caught;
+                failing one{times};
+                try {
+                    co_await one;
+                } catch (const std::runtime_error& e) {
+                    caught = e.what();
+                }
+                co_await weir::yield();
+                co_return caught;
+            };
+            CHECK(ex.run(body()) == "polled");
+        }
+    }
+
     TEST_CASE("a generator that drops itself is destroyed after it has suspended") {
         virtual_executor ex;
         int locals = 0;

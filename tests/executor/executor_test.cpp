@@ -127,6 +127,26 @@ TEST_SUITE("executor/executor") {
         CHECK(ex.elapsed() == 1s);
     }
 
+    TEST_CASE("handles may be moved while what they are for runs, and outlive the executor") {
+        auto token = std::make_shared<int>();
+        auto body = [](std::shared_ptr<int>) -> weir::task<> { co_await weir::sleep_for(1h); };
+        std::vector<weir::join_handle<weir::task<>>> handles;
+        {
+            virtual_executor ex;
+            for (int i = 0; i != 100; ++i) { // the vector grows
+                handles.push_back(ex.spawn(body(token)));
+                ex.run_ready();
+            }
+            CHECK(token.use_count() == 101);
+            handles.erase(handles.begin() + 10, handles.begin() + 30);
+            CHECK(token.use_count() == 81);
+            std::move(handles.back()).detach();
+            CHECK(token.use_count() == 81);
+        }
+        CHECK(token.use_count() == 1);
+        for (const auto& handle : handles) CHECK_FALSE(handle.finished());
+    }
+
     TEST_CASE("a detached operation runs to its end") {
         virtual_executor ex;
         int result = 0;

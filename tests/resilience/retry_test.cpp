@@ -468,7 +468,7 @@ TEST_SUITE("resilience/retry") {
         struct failing {
             using result_type = weir::unit;
             weir::poll<weir::unit> poll_result(weir::context& cx) {
-                left.push_back(cx.deadline - cx.ex.now());
+                left.push_back(cx.deadline - cx.ex().now());
                 throw std::runtime_error{"no"};
             }
             std::vector<weir::duration>& left;
@@ -479,7 +479,7 @@ TEST_SUITE("resilience/retry") {
         struct within_100ms {
             using result_type = weir::unit;
             weir::poll<weir::unit> poll_result(weir::context& cx) {
-                weir::context own{cx, weir::time_point{100ms}};
+                weir::nested_context own{cx, weir::time_point{100ms}};
                 return operation.poll_result(own);
             }
             decltype(retried) operation;

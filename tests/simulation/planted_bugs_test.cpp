@@ -84,7 +84,7 @@ public:
                 ended_ = true;
                 break;
             }
-            if (batch_.empty()) timer_.arm(cx.ex, cx.ex.after(d_));
+            if (batch_.empty()) timer_.arm(cx.ex(), cx.ex().after(d_));
             batch_.push_back(*std::move(item));
         }
         if (batch_.empty()) {

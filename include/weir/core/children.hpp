@@ -187,7 +187,7 @@ struct stream_child : child {
     explicit stream_child(S s) : child{Index}, source{std::move(s)} {}
 
     poll<item_t<S>> poll_next(context& cx) {
-        context own{cx, *this};
+        nested_context own{cx, *this};
         return source->poll_next(own);
     }
 

@@ -39,7 +39,7 @@ protected:
             return true; // nothing has happened upstream
         }
         const liveness::watch watch{liveness_};
-        context cx{consumer, driver_};
+        nested_context cx{consumer, driver_};
         pull(cx, watch);
         return !watch.gone();
     }

@@ -101,7 +101,7 @@ public:
             node* next = next_to_ask(cx, self);
             if (self.gone()) return pending;
             if (next != nullptr) {
-                context own{cx, *next};
+                nested_context own{cx, *next};
                 auto item = ask(*next, own, self);
                 if (self.gone()) return pending;
                 if (item.is_item()) {
@@ -201,7 +201,7 @@ private:
     node* pull(context& cx, const liveness::watch& self) {
         node* fresh = nullptr;
         try {
-            context own{cx, puller_};
+            nested_context own{cx, puller_};
             auto item = upstream_->poll_next(own);
             if (self.gone()) return nullptr;
             if (!item.is_item()) {
@@ -308,7 +308,7 @@ private:
             }
             node* next = next_to_ask(cx, self);
             if (!self.gone() && next != nullptr) {
-                context own{cx, *next};
+                nested_context own{cx, *next};
                 keep_item_of(*next, own, self);
             }
             if (self.gone()) return;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <utility>
+
 #include <weir/core/assert.hpp>
 
 namespace weir::detail {
@@ -22,12 +24,21 @@ public:
         next_ = nullptr;
     }
 
+protected:
+    /// Where another was in its list, if it was in one.
+    void take_place_of(list_link& other) noexcept {
+        if (!other.linked()) return;
+        next_ = std::exchange(other.next_, nullptr);
+        prev_ = other.prev_;
+        next_->prev_ = prev_->next_ = this;
+    }
+
 private:
     template <class>
     friend class intrusive_list;
 
     list_link* next_ = nullptr;
-    list_link* prev_ = nullptr; // only while it is in a list
+    list_link* prev_; // only while it is in a list
 };
 
 /// A list of objects that derive from list_link; it owns none of them.

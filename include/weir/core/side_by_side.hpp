@@ -137,7 +137,7 @@ public:
             bool yields = false;
             sides_.each(begun_, [&](auto& one) {
                 one.begin(*this, begun_++, cx.wk);
-                context own{cx, one};
+                nested_context own{cx, one};
                 ask(one, own, self);
                 if (self.gone() || left_ == 0) return false;
                 yields = !own.spend();

@@ -19,7 +19,7 @@ public:
         : upstream_{std::move(upstream)}, accumulator_{std::move(accumulator)} {}
 
     poll<result_type> poll_result(context& outer) {
-        context cx{outer};
+        nested_context cx{outer};
         for (;;) {
             auto item = upstream_.poll_next(cx);
             if (item.is_pending()) return pending;

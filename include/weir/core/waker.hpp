@@ -97,6 +97,9 @@ public:
         if (!linked()) queue_->deferred_.push_back(*this);
     }
 
+    /// What is to run from the next wake on.
+    void on_wake(function run) noexcept { run_ = run; }
+
     /// By when whoever waits wants its answer: that of the last poll that was made with this waker.
     time_point deadline() const noexcept { return deadline_; }
     void set_deadline(time_point deadline) noexcept { deadline_ = deadline; }
@@ -157,8 +160,9 @@ private:
     friend class waker;
 
     waker* waker_ = nullptr;
-    waker_slot* next_ = nullptr;
-    waker_slot** link_ = nullptr; // what points at this slot: the waker's list head or the slot before
+    // While it is armed:
+    waker_slot* next_;
+    waker_slot** link_; // what points at this slot: the waker's list head or the slot before
 };
 
 inline waker::~waker() {

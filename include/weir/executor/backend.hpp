@@ -94,7 +94,9 @@ struct io_request {
 class io_operation : private detail::list_link {
 public:
     io_operation() noexcept = default;
-    io_operation(io_operation&& other) noexcept : list_link{} {
+    /// What `run` is to hand over.
+    explicit io_operation(const io_request& request) noexcept : request_{request} {}
+    io_operation(io_operation&& other) noexcept : list_link{}, request_{other.request_} {
         WEIR_ASSERT(!other.in_flight(), "moved after its first poll");
     }
     ~io_operation() { cancel(); }
@@ -117,14 +119,16 @@ public:
 
     /// Starts it at the first call; the answer as `poll_result` gives it. Goes on where a signal interrupted.
     poll<int> run(context& cx, const io_request& request) {
-        if (!started()) start(cx.ex, request);
+        if (!started()) start(cx.ex(), request);
         auto result = poll_result(cx);
         while (result.is_item() && *result == -EINTR) {
-            start(cx.ex, request);
+            start(cx.ex(), request);
             result = poll_result(cx);
         }
         return result;
     }
+
+    poll<int> run(context& cx) { return run(cx, request_); }
 
     void cancel() noexcept;
 

@@ -85,14 +85,44 @@ private:
 /// The part of a spawned operation that its executor knows.
 class spawned_entry : public list_link {
 public:
+    spawned_entry() noexcept = default;
+
     virtual void destroy() noexcept = 0;
 
 protected:
     ~spawned_entry() = default;
 };
 
+/// The part of a task's join_handle that its executor knows. A task is its own waker, and keeps its result: it needs no
+/// more than a place in a list.
+class spawned_task : public list_link {
+public:
+    spawned_task(const spawned_task&) = delete;
+    spawned_task& operator=(const spawned_task&) = delete;
+
+    /// At once or, when it is running, when it has suspended.
+    void drop() noexcept {
+        unlink();
+        if (promise_ != nullptr) std::exchange(promise_, nullptr)->drop();
+    }
+
+protected:
+    spawned_task(coroutine_promise& promise, std::source_location place) noexcept : promise_{&promise}, place_{place} {}
+    spawned_task(spawned_task&& other) noexcept { take_from(other); }
+    ~spawned_task() { drop(); }
+
+    void take_from(spawned_task& other) noexcept {
+        take_place_of(other);
+        promise_ = std::exchange(other.promise_, nullptr);
+        place_ = other.place_;
+    }
+
+    coroutine_promise* promise_;
+    std::source_location place_;
+};
+
 template <class A>
-class spawned;
+class spawned_handle;
 
 template <class A>
 constexpr void cannot_be_run() {
@@ -214,7 +244,7 @@ public:
 
 private:
     template <class A>
-    friend class detail::spawned;
+    friend class detail::spawned_handle;
 
     class session;
 
@@ -227,6 +257,7 @@ private:
     void finish_cleanups() noexcept;
     detail::cleanups& cleanups_of(std::uint32_t group) noexcept;
     void adopt(detail::spawned_entry& entry) noexcept { spawned_.push_back(entry); }
+    void adopt(detail::spawned_task& task) noexcept { spawned_tasks_.push_back(task); }
 
     std::unique_ptr<weir::backend> backend_;
     time_point now_{};
@@ -234,6 +265,7 @@ private:
     run_queue queue_{*this};
     detail::timer_wheel timers_;
     detail::intrusive_list<detail::spawned_entry> spawned_;
+    detail::intrusive_list<detail::spawned_task> spawned_tasks_;
     detail::intrusive_list<detail::cleanup> guards_; // of scopes that live
     detail::cleanups cleanups_;
     detail::group_table groups_;
@@ -334,45 +366,97 @@ private:
     bool dropped_ = false;
 };
 
-/// A task needs no more than a place in its executor's list: it is its own waker, and keeps its result.
-template <class T>
-class spawned<task<T>> final : public spawned_entry, public pooled {
+/// What a join_handle holds, and whoever else waits for what was spawned.
+template <class A>
+class spawned_handle {
 public:
-    spawned(executor& ex, task<T> operation, std::source_location place)
+    spawned_handle(executor& ex, A operation, std::source_location place);
+    spawned_handle(spawned_handle&& other) noexcept { adopt(std::exchange(other.spawned_, nullptr)); }
+    spawned_handle& operator=(spawned_handle&& other) noexcept {
+        if (this == &other) return *this;
+        drop();
+        adopt(std::exchange(other.spawned_, nullptr));
+        return *this;
+    }
+    ~spawned_handle() { drop(); }
+
+    bool empty() const noexcept { return spawned_ == nullptr; }
+    bool finished() const noexcept { return spawned_->finished(); }
+    bool wait(context& cx) noexcept { return spawned_->wait(cx); }
+    typename A::result_type take() {
+        const spawned_handle ended{std::move(*this)};
+        return ended.spawned_->take();
+    }
+    void detach() { std::exchange(spawned_, nullptr)->detach(); }
+
+private:
+    void adopt(spawned<A>* spawned) noexcept {
+        spawned_ = spawned;
+        if (spawned_ != nullptr) spawned_->known_at(&spawned_);
+    }
+    void drop() noexcept {
+        if (spawned_ != nullptr) spawned_->drop();
+    }
+
+    spawned<A>* spawned_ = nullptr;
+};
+
+/// A task that nobody is left to join.
+template <class T>
+class detached_task final : public spawned_entry, public coroutine_owner, public pooled {
+public:
+    detached_task(task<T> operation, std::source_location place) noexcept
         : operation_{std::move(operation)}, place_{place} {
-        WEIR_ASSERT(operation_.promise_ != nullptr, "a task was spawned after it was moved away");
-        operation_.promise_->start(ex.queue());
+        operation_.promise_->owned_by(*this);
     }
 
     void destroy() noexcept override { delete this; }
-    void drop() noexcept {
-        handle_ = nullptr;
-        delete this;
-    }
-    void detach();
-    void known_at(spawned** handle) noexcept { handle_ = handle; }
-
-    bool finished() const noexcept { return operation_.promise_->finished(); }
-    bool wait(context& cx) noexcept { return operation_.promise_->poll_finished(cx).is_item(); }
-    typename task<T>::result_type take() { return *operation_.promise_->result(); }
 
 private:
-    /// What becomes of it when nobody is left to join it.
-    struct detached {
-        using result_type = typename task<T>::result_type;
-
-        poll<result_type> poll_result(context& cx) { return operation.poll_result(cx); }
-
-        task<T> operation;
-    };
-
-    ~spawned() {
-        if (handle_ != nullptr) *handle_ = nullptr;
+    void ended() noexcept override {
+        if (std::exception_ptr error = operation_.promise_->error()) {
+            operation_.promise_->queue().owner().report(std::move(error), place_);
+        }
+        delete this;
     }
 
     task<T> operation_;
-    spawned** handle_ = nullptr;
     std::source_location place_;
+};
+
+template <class T>
+class spawned_handle<task<T>> final : public spawned_task {
+public:
+    spawned_handle(executor& ex, task<T> operation, std::source_location place)
+        : spawned_task{operation.release(), place} {
+        promise().start(ex.queue());
+        ex.adopt(*this);
+    }
+    spawned_handle(spawned_handle&& other) noexcept = default;
+    spawned_handle& operator=(spawned_handle&& other) noexcept {
+        if (this == &other) return *this;
+        drop();
+        take_from(other);
+        return *this;
+    }
+
+    bool empty() const noexcept { return promise_ == nullptr; }
+    bool finished() const noexcept { return promise().finished(); }
+    bool wait(context& cx) noexcept { return promise().poll_finished(cx).is_item(); }
+    poll<unit> wait(coroutine_promise& waiting) noexcept { return promise().poll_finished(waiting); }
+    typename task<T>::result_type take() {
+        const task<T> ended = release();
+        return *ended.promise_->result();
+    }
+    void detach();
+
+private:
+    task<T> release() noexcept {
+        unlink();
+        return task<T>{static_cast<task_promise<T>*>(std::exchange(promise_, nullptr))};
+    }
+
+    task_promise<T>& promise() const noexcept { return static_cast<task_promise<T>&>(*promise_); }
 };
 
 } // namespace detail
@@ -384,48 +468,48 @@ class [[nodiscard]] join_handle {
 public:
     using result_type = typename A::result_type;
 
-    join_handle(join_handle&& other) noexcept { adopt(std::exchange(other.spawned_, nullptr)); }
-    join_handle& operator=(join_handle&& other) noexcept {
-        if (this == &other) return *this;
-        if (spawned_ != nullptr) spawned_->drop();
-        adopt(std::exchange(other.spawned_, nullptr));
-        return *this;
-    }
-    ~join_handle() {
-        if (spawned_ != nullptr) spawned_->drop();
-    }
-
     /// Lets it run to its end without this handle. Its error then goes to the executor's handler.
     void detach() && {
-        if (spawned_ == nullptr) return;
-        spawned_->detach();
-        spawned_ = nullptr;
+        if (!spawned_.empty()) spawned_.detach();
     }
 
-    bool finished() const noexcept { return spawned_ != nullptr && spawned_->finished(); }
+    bool finished() const noexcept { return !spawned_.empty() && spawned_.finished(); }
 
     poll<result_type> poll_result(context& cx) {
-        if (spawned_ == nullptr) throw std::logic_error{"weir: join_handle: joined twice, or its executor is gone"};
-        if (!spawned_->wait(cx)) return pending;
-        auto* ended = std::exchange(spawned_, nullptr);
-        struct drop_at_exit {
-            detail::spawned<A>* ended;
-            ~drop_at_exit() { ended->drop(); }
-        } const guard{ended};
-        return ended->take();
+        check();
+        if (!spawned_.wait(cx)) return pending;
+        return spawned_.take();
     }
 
 private:
     friend class executor;
+    friend detail::awaited<join_handle>;
 
-    explicit join_handle(detail::spawned<A>* spawned) noexcept { adopt(spawned); }
+    join_handle(executor& ex, A operation, std::source_location place) : spawned_{ex, std::move(operation), place} {}
 
-    void adopt(detail::spawned<A>* spawned) noexcept {
-        spawned_ = spawned;
-        if (spawned_ != nullptr) spawned_->known_at(&spawned_);
+    void check() const {
+        if (spawned_.empty()) throw std::logic_error{"weir: join_handle: joined twice, or its executor is gone"};
     }
 
-    detail::spawned<A>* spawned_ = nullptr;
+    detail::spawned_handle<A> spawned_;
+};
+
+/// The result stays in the task until the coroutine that awaits it goes on.
+template <class T>
+struct detail::awaited<join_handle<task<T>>> {
+    using answer = poll<unit>;
+
+    static answer ask(join_handle<task<T>>& handle, coroutine_promise& self) {
+        handle.check();
+        return handle.spawned_.wait(self);
+    }
+    static T result(join_handle<task<T>>& handle, answer&&) {
+        if constexpr (std::is_void_v<T>) {
+            handle.spawned_.take();
+        } else {
+            return handle.spawned_.take();
+        }
+    }
 };
 
 template <awaitable A>
@@ -442,24 +526,28 @@ await_result_t<A> executor::run(A operation) {
 
 template <awaitable A>
 join_handle<A> executor::spawn(A operation, std::source_location place) {
-    auto* node = new detail::spawned<A>{*this, std::move(operation), place};
-    adopt(*node);
-    return join_handle<A>{node};
+    return join_handle<A>{*this, std::move(operation), place};
+}
+
+template <class A>
+detail::spawned_handle<A>::spawned_handle(executor& ex, A operation, std::source_location place) {
+    auto* node = new spawned<A>{ex, std::move(operation), place};
+    ex.adopt(*node);
+    adopt(node);
 }
 
 template <class T>
-void detail::spawned<task<T>>::detach() {
-    executor& ex = operation_.promise_->queue().owner();
+void detail::spawned_handle<task<T>>::detach() {
+    executor& ex = promise_->queue().owner();
     if (finished()) {
         try {
             static_cast<void>(take());
         } catch (...) {
             ex.report(std::current_exception(), place_);
         }
-        return drop();
+        return;
     }
-    ex.adopt(*new spawned<detached>{ex, detached{std::move(operation_)}, place_});
-    drop();
+    ex.adopt(*new detached_task<T>{release(), place_});
 }
 
 template <class F>

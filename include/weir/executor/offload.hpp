@@ -116,7 +116,7 @@ public:
     }
 
     poll<result_type> poll_result(context& cx) {
-        if (job_ == nullptr) start(cx.ex);
+        if (job_ == nullptr) start(cx.ex());
         return job_->poll_result(cx);
     }
 

@@ -13,8 +13,8 @@ public:
     explicit sleep_operation(time_point until) noexcept : until_{until} {}
 
     poll<unit> poll_result(context& cx) {
-        if (until_ <= cx.ex.now()) return unit{};
-        if (!timer_.armed() && !timer_.expired()) timer_.arm(cx.ex, until_);
+        if (until_ <= cx.ex().now()) return unit{};
+        if (!timer_.armed() && !timer_.expired()) timer_.arm(cx.ex(), until_);
         if (timer_.poll(cx)) return unit{};
         return pending;
     }
@@ -32,7 +32,7 @@ public:
 
     poll<unit> poll_result(context& cx) {
         if (timer_.expired()) return unit{};
-        if (!timer_.armed()) timer_.arm(cx.ex, cx.ex.after(d_));
+        if (!timer_.armed()) timer_.arm(cx.ex(), cx.ex().after(d_));
         if (timer_.poll(cx)) return unit{};
         return pending;
     }
@@ -61,7 +61,7 @@ class executor_operation {
 public:
     using result_type = executor*;
 
-    poll<executor*> poll_result(context& cx) noexcept { return &cx.ex; }
+    poll<executor*> poll_result(context& cx) noexcept { return &cx.ex(); }
 };
 
 } // namespace detail

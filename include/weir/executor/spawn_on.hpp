@@ -88,7 +88,7 @@ public:
 
     bool wait(context& cx) noexcept {
         if (finished()) return true;
-        if (!home_bell_.bound()) home_bell_.bind(cx.ex.inbox());
+        if (!home_bell_.bound()) home_bell_.bind(cx.ex().inbox());
         home_bell_.wait(cx);
         // Pairs with the exchange in finish(), which sees that somebody waits, or is seen.
         interest expected = interest::some;

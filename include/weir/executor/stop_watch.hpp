@@ -24,7 +24,7 @@ public:
     void wait(context& cx) {
         if (!token_.stop_possible()) return;
         if (!event_) {
-            event_.emplace(cx.ex);
+            event_.emplace(cx.ex());
             callback_.emplace(token_, notify{*event_});
         }
         // It was notified while nobody waited: the token is to be asked again.

@@ -42,7 +42,7 @@ public:
         : from_{std::move(from)}, to_{std::move(to)}, block_{std::max<std::size_t>(options.block, 1)} {}
 
     poll<std::uint64_t> poll_result(context& outer) {
-        context cx{outer};
+        nested_context cx{outer};
         reader& from = *from_.poll_device(cx);
         writer& to = *to_.poll_device(cx);
         for (;;) {
@@ -71,7 +71,7 @@ private:
     bool send_directly(context& cx, reader& from, writer& to) {
         if constexpr (file_to_socket<reader, writer>) {
             if (!directly_ || reads_.started()) return false;
-            const int n = cx.ex.io().sockets().send_file(to.native_handle(), from.native_handle(), most_at_once);
+            const int n = cx.ex().io().sockets().send_file(to.native_handle(), from.native_handle(), most_at_once);
             if (n >= 0) {
                 total_ += static_cast<std::size_t>(n);
                 ended_ = n == 0;

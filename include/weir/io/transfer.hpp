@@ -33,23 +33,22 @@ public:
     using result_type = std::size_t;
 
     read_operation(Device& device, byte_span to, std::int64_t offset) noexcept
-        : device_{&device}, to_{to}, offset_{offset} {}
+        : device_{&device},
+          operation_{{.what = Device::read_kind,
+                      .fd = device.native_handle(),
+                      .data = to.data(),
+                      .size = to.size(),
+                      .offset = offset}} {}
 
     poll<std::size_t> poll_result(context& cx) {
-        const auto n = operation_.run(cx, {.what = Device::read_kind,
-                                           .fd = device_->native_handle(),
-                                           .data = to_.data(),
-                                           .size = to_.size(),
-                                           .offset = offset_});
+        const auto n = operation_.run(cx);
         if (n.is_pending()) return pending;
         if (*n < 0) throw_io_error(*n, "read", device_->name());
         return static_cast<std::size_t>(*n);
     }
 
 private:
-    Device* device_;
-    byte_span to_;
-    std::int64_t offset_;
+    Device* device_; // for its name
     io_operation operation_;
 };
 
@@ -187,7 +186,7 @@ public:
 
     explicit immediate_operation(F f) : f_{std::move(f)} {}
 
-    poll<result_type> poll_result(context& cx) { return f_(cx.ex.io()); }
+    poll<result_type> poll_result(context& cx) { return f_(cx.ex().io()); }
 
 private:
     F f_;

@@ -31,7 +31,7 @@ class chunk_is_due_after {
 public:
     explicit chunk_is_due_after(duration d) noexcept : d_{d} {}
 
-    void begin(context& cx) noexcept { deadline_.set(cx.ex.after(d_)); }
+    void begin(context& cx) noexcept { deadline_.set(cx.ex().after(d_)); }
     bool due(context& cx) { return deadline_.poll(cx); }
     void stop() noexcept { deadline_.cancel(); }
 
@@ -53,7 +53,7 @@ public:
 
     poll<value_type> poll_next(context& outer) {
         if (!upstream_) return finish();
-        context cx{outer};
+        nested_context cx{outer};
         try {
             for (;;) {
                 auto item = upstream_->poll_next(cx);

@@ -225,7 +225,7 @@ public:
 
 private:
     void start(context& cx) {
-        for (auto& entry : entries_) entry->bind_sender(cx.ex.inbox());
+        for (auto& entry : entries_) entry->bind_sender(cx.ex().inbox());
         for (Rail& rail : rails_) rail.start();
         results_.emplace(std::move(rails_));
         driver_.bind(*this, cx.wk);

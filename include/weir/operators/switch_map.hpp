@@ -52,7 +52,7 @@ public:
 private:
     void turn_to_newest(context& cx, const detail::liveness::watch& self) {
         upstream_waker_.bind(*this, cx.wk);
-        context own{cx, upstream_waker_};
+        nested_context own{cx, upstream_waker_};
         auto newest = upstream_->poll_next(own);
         if (self.gone()) return;
         upstream_ready_ = newest.is_item();

@@ -42,7 +42,7 @@ private:
         woken_ = false;
         if (!signal_) return false;
         watch_.bind(*this, cx.wk);
-        context inner{cx, watch_};
+        nested_context inner{cx, watch_};
         try {
             return poll_signal(inner);
         } catch (...) {

@@ -38,7 +38,7 @@ private:
         if (!this->holds() || !over_.poll(cx)) return true;
         begin(over_.deadline());
         // After a stall it does not catch up.
-        if (over_.passed(cx)) begin(cx.ex.now());
+        if (over_.passed(cx)) begin(cx.ex().now());
         this->pass();
         return false;
     }
@@ -48,7 +48,7 @@ private:
             if (edge_ == edge::leading) return this->drop(std::move(item));
             return this->hold(std::move(item));
         }
-        begin(cx.ex.now());
+        begin(cx.ex().now());
         this->hold(std::move(item));
         if (edge_ != edge::trailing) this->pass();
     }

@@ -186,24 +186,24 @@ public:
     poll<result_type> poll_result(context& cx) {
         const detail::liveness::watch self{liveness_};
         if (era_ == 0) {
-            breaker_->look(cx.ex);
+            breaker_->look(cx.ex());
             if (self.gone()) return pending;
-            era_ = breaker_->admit(cx.ex.now());
-            began_ = cx.ex.now();
+            era_ = breaker_->admit(cx.ex().now());
+            began_ = cx.ex().now();
         }
         circuit_breaker& breaker = *breaker_;
         try {
             auto result = operation_.ask(cx, self);
             if (self.gone() || result.is_pending()) return pending;
             operation_.reset();
-            breaker.ended(std::exchange(era_, 0), false, cx.ex.now() - began_, cx.ex);
+            breaker.ended(std::exchange(era_, 0), false, cx.ex().now() - began_, cx.ex());
             return result;
         } catch (...) {
             if (self.gone()) throw;
             const bool failed = breaker.is_failure(std::current_exception());
             if (self.gone()) throw;
             operation_.reset();
-            breaker.ended(std::exchange(era_, 0), failed, cx.ex.now() - began_, cx.ex);
+            breaker.ended(std::exchange(era_, 0), failed, cx.ex().now() - began_, cx.ex());
             throw;
         }
     }

@@ -79,13 +79,14 @@ private:
             if (!self.gone()) failed(self);
             return;
         }
-        if (begun_ != options_.max && delay_ != duration::max()) delay_over_.emplace().set(cx.ex, cx.ex.after(delay_));
+        if (begun_ != options_.max && delay_ != duration::max())
+            delay_over_.emplace().set(cx.ex(), cx.ex().after(delay_));
     }
 
     /// A result, or pending for anything else, which is seen to.
     poll<result_type> ask(attempt& one, context& cx, const detail::liveness::watch& self) {
         try {
-            context own{cx, one};
+            nested_context own{cx, one};
             auto result = one.operation->poll_result(own);
             if (self.gone() || result.is_pending()) return pending;
             drop_all();

@@ -189,7 +189,7 @@ public:
 
     poll<unit> poll_result(context& cx) {
         if (where() == detail::turn::fresh) {
-            if (limiter_->take_now(cost_, cx.ex.now())) {
+            if (limiter_->take_now(cost_, cx.ex().now())) {
                 become(detail::turn::over);
                 return unit{};
             }
@@ -218,7 +218,7 @@ class rate_limiter::try_acquire_operation {
 public:
     using result_type = bool;
 
-    poll<bool> poll_result(context& cx) noexcept { return limiter_->take_now(cost_, cx.ex.now()); }
+    poll<bool> poll_result(context& cx) noexcept { return limiter_->take_now(cost_, cx.ex().now()); }
 
 private:
     friend class rate_limiter;
@@ -242,7 +242,7 @@ rate_limiter::try_acquire_operation rate_limiter::try_acquire(N cost) {
 inline void rate_limiter::enter(acquire_operation& operation, context& cx) {
     line_.enter(operation, cx);
     if (line_.size() != 1) return;
-    bucket_.settle(cx.ex.now());
+    bucket_.settle(cx.ex().now());
     driver_.emplace().waker.bind(*this, cx.wk.queue());
     serve();
 }

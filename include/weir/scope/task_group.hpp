@@ -57,7 +57,7 @@ protected:
     ~group_member() = default;
 };
 
-template <awaitable A>
+template <class A>
 class group_task;
 
 } // namespace detail
@@ -110,7 +110,7 @@ public:
     room_operation room() noexcept;
 
 private:
-    template <awaitable A>
+    template <class A>
     friend class detail::group_task;
     template <class F>
     friend class with_group_operation;
@@ -149,7 +149,7 @@ private:
 
 namespace detail {
 
-template <awaitable A>
+template <class A>
 class group_task final : public waker, public group_member, public pooled {
 public:
     group_task(task_group& group, A operation, std::source_location place)
@@ -196,6 +196,33 @@ private:
     std::source_location place_;
     bool running_ = false;
     bool dropped_ = false;
+};
+
+/// A task is its own waker.
+template <class T>
+class group_task<task<T>> final : public group_member, public coroutine_owner, public pooled {
+public:
+    group_task(task_group& group, task<T> operation, std::source_location place)
+        : group_{group}, operation_{std::move(operation)}, place_{place} {
+        WEIR_ASSERT(operation_.promise_ != nullptr, "a task was spawned after it was moved away");
+        operation_.promise_->owned_by(*this);
+    }
+
+    void start(run_queue& queue, std::uint32_t group, time_point deadline) noexcept override {
+        auto& promise = *operation_.promise_;
+        promise.set_group(group);
+        promise.set_deadline(deadline);
+        promise.start(queue);
+    }
+
+    void destroy() noexcept override { delete this; }
+
+private:
+    void ended() noexcept override { group_.ended(*this, operation_.promise_->error(), place_); }
+
+    task_group& group_;
+    task<T> operation_;
+    std::source_location place_;
 };
 
 } // namespace detail

@@ -28,10 +28,10 @@ public:
         : name_{name}, operation_{std::in_place, std::move(operation)}, limit_{limit} {}
 
     poll<result_type> poll_result(context& cx) {
-        if (!begun_) begin(cx.ex);
+        if (!begun_) begin(cx.ex());
         const detail::liveness::watch self{liveness_};
         {
-            context inner{cx, std::min(cx.deadline, until_)};
+            nested_context inner{cx, std::min(cx.deadline, until_)};
             auto result = operation_->poll_result(inner);
             if (result.is_item() || self.gone()) return result;
         }

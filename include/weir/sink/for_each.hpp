@@ -40,7 +40,7 @@ public:
     await_each_sink(S upstream, F f) : upstream_{std::move(upstream)}, f_{std::move(f)} {}
 
     poll<unit> poll_result(context& outer) {
-        context cx{outer};
+        nested_context cx{outer};
         for (;;) {
             if (!running_) {
                 auto item = upstream_.poll_next(cx);

@@ -36,6 +36,11 @@ struct awaited<next_operation<S>> {
     using answer = poll<item_t<S>>;
 
     static answer ask(next_operation<S>& operation, context& cx) { return operation.source_->poll_next(cx); }
+    static answer ask(next_operation<S>& operation, coroutine_promise& self)
+        requires requires(S& s) { s.poll_next(self); }
+    {
+        return operation.source_->poll_next(self);
+    }
     static std::optional<item_t<S>> result(next_operation<S>&, answer&& a) {
         if (a.is_done()) return std::nullopt;
         return *std::move(a);

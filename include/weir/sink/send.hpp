@@ -46,7 +46,7 @@ public:
     send_sink(S upstream, Sender to) : upstream_{std::move(upstream)}, to_{std::move(to)} {}
 
     poll<std::uint64_t> poll_result(context& outer) {
-        context cx{outer};
+        nested_context cx{outer};
         const liveness::watch self{liveness_};
         for (;;) {
             if (sending_) {

@@ -243,7 +243,7 @@ public:
     }
 
     poll<serve_result> poll_result(context& outer) {
-        context cx{outer};
+        nested_context cx{outer};
         if (!handled_) begin(cx);
         const detail::liveness::watch self{liveness_};
         if ((stop_woken_ || stop_waker_.queued()) && !look_at_stop(cx, self)) return pending;
@@ -281,7 +281,7 @@ private:
     /// False when something that was called dropped the server.
     bool look_at_stop(context& outer, const detail::liveness::watch& self) {
         stop_woken_ = false;
-        context cx{outer, stop_waker_};
+        nested_context cx{outer, stop_waker_};
         for (;;) {
             const bool came = stop_.poll(cx);
             if (self.gone()) return false;
@@ -295,7 +295,7 @@ private:
         const duration allowed = server_.options.drain;
         if (allowed <= duration::zero()) return true;
         if (allowed == duration::max()) return false;
-        if (!deadline_.armed() && !deadline_.expired()) deadline_.arm(cx.ex, cx.ex.after(allowed));
+        if (!deadline_.armed() && !deadline_.expired()) deadline_.arm(cx.ex(), cx.ex().after(allowed));
         return deadline_.poll(cx);
     }
 

@@ -30,7 +30,7 @@ public:
     write_sink(S upstream, Holder holder) : upstream_{std::move(upstream)}, holder_{std::move(holder)} {}
 
     poll<std::uint64_t> poll_result(context& outer) {
-        context cx{outer};
+        nested_context cx{outer};
         auto* device = holder_.poll_device(cx);
         if (device == nullptr) return pending;
         for (bool spent = false;;) {

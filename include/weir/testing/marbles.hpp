@@ -58,12 +58,12 @@ public:
 
     poll<T> poll_next(context& cx) {
         pin_.check();
-        if (!origin_) origin_ = cx.ex.now();
+        if (!origin_) origin_ = cx.ex().now();
         if (position_ == script_.size()) return pending; // never ends
         const marble& next = script_[position_];
         const time_point due = *origin_ + tick_ * static_cast<duration::rep>(next.tick);
-        if (due > cx.ex.now()) {
-            if (!timer_.armed() || timer_.deadline() != due) timer_.arm(cx.ex, due);
+        if (due > cx.ex().now()) {
+            if (!timer_.armed() || timer_.deadline() != due) timer_.arm(cx.ex(), due);
             static_cast<void>(timer_.poll(cx));
             return pending;
         }
