@@ -75,6 +75,9 @@ public:
     std::string_view name() const noexcept override { return io_->name(); }
     void start(weir::io_operation& operation) override { io_->start(operation); }
     void cancel(weir::io_operation& operation) noexcept override { io_->cancel(operation); }
+    void put_back(const weir::io_operation& operation, int result) noexcept override {
+        io_->put_back(operation, result);
+    }
     void notify() noexcept override { io_->notify(); }
     std::size_t in_flight() const noexcept override { return io_->in_flight(); }
     int open_stream_socket(const weir::endpoint& peer) override { return io_->open_stream_socket(peer); }
