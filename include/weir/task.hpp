@@ -39,7 +39,7 @@ class task_result : public coroutine_promise {
 public:
     template <std::convertible_to<T> U = T>
     void return_value(U&& value) {
-        ::new (static_cast<void*>(std::addressof(value_))) T(std::forward<U>(value));
+        ::new (static_cast<void*>(std::addressof(value_))) T(static_cast<T>(std::forward<U>(value)));
         enter(returned);
     }
 
