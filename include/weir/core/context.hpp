@@ -22,8 +22,8 @@ public:
     /// enforces it. A waker keeps it for the time when it runs by itself.
     time_point deadline;
 
-    /// For a waker that begins to run. Its first poll is not preceded by a `spend`.
-    explicit context(waker& self) noexcept : context{self, self.deadline(), polls_per_run - 1} {}
+    /// For a waker that begins to run.
+    explicit context(waker& self) noexcept : context{self, self.deadline(), polls_per_run} {}
     context(const context&) = delete;
     context& operator=(const context&) = delete;
 
@@ -33,7 +33,12 @@ public:
     void lend_to(waker& self) const noexcept { self.set_deadline(deadline); }
 
     /// Takes one unit. False when none was left: then return `yield()`.
-    bool spend() noexcept { return --budget_ >= 0; }
+    bool spend() noexcept {
+        if (--budget_ != 0) [[likely]]
+            return true;
+        budget_ = 1; // none the next time either
+        return false;
+    }
 
     /// Polls again in the executor's next turn.
     pending_t yield() noexcept {
@@ -46,7 +51,7 @@ private:
 
     context(waker& self, time_point by, int budget) noexcept : wk{self}, deadline{by}, budget_{budget} {}
 
-    int budget_;
+    int budget_; // one more than is left, never less than 1
 };
 
 /// For a poll made on behalf of another: spends the parent's budget. As a local object it lets the compiler keep the
