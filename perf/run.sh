@@ -51,7 +51,7 @@ quietly() {
         return 1
     }
 }
-quietly configure $build --buildtype=release -Doptimization=2 -Dtests=disabled -Dhygiene=disabled -Dexamples=disabled \
+quietly configure $build -Dbuildtype=release -Doptimization=2 -Dtests=disabled -Dhygiene=disabled -Dexamples=disabled \
     -Dperf=enabled
 quietly ninja -C $build
 
