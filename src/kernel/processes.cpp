@@ -121,32 +121,32 @@ public:
     int spawn(const process_request& request, process_descriptors& result) override {
         const std::array<stdio, 3> wanted{request.in, request.out, request.err};
         std::array<pipe_ends, 3> pipes;
-        actions todo;
+        actions steps;
         for (int i = 0; i != 3; ++i) {
             pipe_ends& ends = pipes[static_cast<std::size_t>(i)];
             switch (wanted[static_cast<std::size_t>(i)]) {
             case stdio::inherit:
                 break;
             case stdio::null:
-                todo.open_null(i, i == 0 ? O_RDONLY : O_WRONLY);
+                steps.open_null(i, i == 0 ? O_RDONLY : O_WRONLY);
                 break;
             case stdio::pipe:
                 if (const int r = ends.open(i != 0, made_); r < 0) {
                     result.failed = "pipe";
                     return r;
                 }
-                todo.duplicate(ends.there, i);
+                steps.duplicate(ends.there, i);
                 break;
             case stdio::output:
-                todo.duplicate(1, i);
+                steps.duplicate(1, i);
                 break;
             }
         }
-        if (request.directory != nullptr) todo.change_directory(request.directory);
-        todo.reset_signals();
+        if (request.directory != nullptr) steps.change_directory(request.directory);
+        steps.reset_signals();
 
         pid_t id = -1;
-        if (const int r = todo.spawn(id, request); r < 0) {
+        if (const int r = steps.spawn(id, request); r < 0) {
             if (request.directory != nullptr && !can_enter(request.directory)) result.failed = request.directory;
             return r;
         }

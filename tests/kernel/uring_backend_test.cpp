@@ -138,6 +138,13 @@ std::vector<std::size_t> system_calls_of(void (*program)()) {
     return calls;
 }
 
+void start_receiving(weir::io_operation& operation, weir::executor& ex, const weir::tcp_stream& from, weir::bytes& to) {
+    operation.start(ex, {.what = weir::io_request::kind::receive_bytes,
+                         .fd = from.native_handle(),
+                         .data = &to,
+                         .size = weir::small_receive});
+}
+
 } // namespace
 
 TEST_SUITE("kernel/uring_backend") {
@@ -239,10 +246,7 @@ TEST_SUITE("kernel/uring_backend") {
             for (int i = 0; i != 100; ++i) {
                 weir::bytes to;
                 weir::io_operation dropped;
-                dropped.start(ex, {.what = weir::io_request::kind::receive_bytes,
-                                   .fd = server.native_handle(),
-                                   .data = &to,
-                                   .size = weir::small_receive});
+                start_receiving(dropped, ex, server, to);
                 const std::string piece = std::to_string(i) + ' ';
                 REQUIRE(::write(client.native_handle(), piece.data(), piece.size()) > 0);
                 sent += piece;
@@ -265,10 +269,7 @@ TEST_SUITE("kernel/uring_backend") {
             {
                 weir::bytes to;
                 weir::io_operation dropped;
-                dropped.start(ex, {.what = weir::io_request::kind::receive_bytes,
-                                   .fd = server.native_handle(),
-                                   .data = &to,
-                                   .size = weir::small_receive});
+                start_receiving(dropped, ex, server, to);
                 ex.io().wait(ex.io().now());
                 REQUIRE(dropped.in_flight());
                 REQUIRE(::write(client.native_handle(), "kept", 4) == 4);
