@@ -11,14 +11,14 @@
 #include <thread>
 #include <utility>
 
-#include <weir/executor/runtime.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/sink/fold.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/sink/send.hpp>
 #include <weir/source/iota.hpp>
-#include <weir/sync/concurrent_channel.hpp>
 #include <weir/task.hpp>
+#include <weir/threads/concurrent_channel.hpp>
+#include <weir/threads/runtime.hpp>
 
 #include "support/bare_ring.hpp"
 #include "support/bench.hpp"

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include <weir/core/stream.hpp>
+#include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/timer.hpp>
 #include <weir/scope/task_group.hpp>
 #include <weir/task.hpp>
 

@@ -6,11 +6,11 @@
 #include <string>
 #include <thread>
 
-#include <weir/executor/runtime.hpp>
 #include <weir/operators/publish_on.hpp>
 #include <weir/operators/subscribe_on.hpp>
 #include <weir/sink/fold.hpp>
 #include <weir/source/iota.hpp>
+#include <weir/threads/runtime.hpp>
 
 #include "support/bare_ring.hpp"
 #include "support/bench.hpp"

@@ -5,14 +5,14 @@
 #include <mutex>
 #include <thread>
 
-#include <weir/executor/offload.hpp>
-#include <weir/executor/runtime.hpp>
-#include <weir/executor/thread_pool.hpp>
 #include <weir/operators/map_blocking.hpp>
 #include <weir/operators/subscribe_on.hpp>
 #include <weir/sink/fold.hpp>
 #include <weir/source/iota.hpp>
 #include <weir/task.hpp>
+#include <weir/threads/offload.hpp>
+#include <weir/threads/runtime.hpp>
+#include <weir/threads/thread_pool.hpp>
 
 #include "support/bench.hpp"
 

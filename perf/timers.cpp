@@ -12,7 +12,7 @@
 #include <vector>
 
 #include <weir/core/stream.hpp>
-#include <weir/executor/timer.hpp>
+#include <weir/executor/deadline_timer.hpp>
 #include <weir/testing/virtual_executor.hpp>
 
 #include "support/bench.hpp"

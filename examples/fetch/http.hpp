@@ -12,8 +12,8 @@
 
 #include <http_parser.h>
 
-#include <weir/executor/offload.hpp>
 #include <weir/io/resolve.hpp>
+#include <weir/threads/offload.hpp>
 #include <weir/weir.hpp>
 
 #include "url.hpp"

@@ -6,7 +6,8 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/coroutine.hpp>
+#include <weir/core/detail/coroutine.hpp>
+#include <weir/core/detail/pin.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {

@@ -9,8 +9,10 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/coroutine.hpp>
-#include <weir/core/stream.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/coroutine.hpp>
+#include <weir/core/detail/result.hpp>
+#include <weir/core/poll.hpp>
 
 namespace weir {
 

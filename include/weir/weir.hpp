@@ -2,27 +2,13 @@
 
 // All of weir but the testing kit.
 
-#include <weir/core/arguments.hpp>
 #include <weir/core/assert.hpp>
-#include <weir/core/children.hpp>
 #include <weir/core/closure.hpp>
 #include <weir/core/context.hpp>
-#include <weir/core/coroutine.hpp>
-#include <weir/core/driven.hpp>
-#include <weir/core/frame_pool.hpp>
-#include <weir/core/held_back.hpp>
-#include <weir/core/in_flight.hpp>
-#include <weir/core/intrusive_list.hpp>
 #include <weir/core/limit_exceeded.hpp>
-#include <weir/core/liveness.hpp>
-#include <weir/core/optional.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/core/range_items.hpp>
-#include <weir/core/ring_buffer.hpp>
-#include <weir/core/side_by_side.hpp>
-#include <weir/core/sink.hpp>
-#include <weir/core/slot.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
 #include <weir/core/timed_out.hpp>
@@ -108,19 +94,13 @@
 #include <weir/sync/broadcast.hpp>
 #include <weir/sync/channel.hpp>
 #include <weir/sync/closed.hpp>
-#include <weir/sync/concurrent_channel.hpp>
 #include <weir/sync/condition.hpp>
 #include <weir/sync/event.hpp>
 #include <weir/sync/latch.hpp>
-#include <weir/sync/line.hpp>
 #include <weir/sync/mutex.hpp>
 #include <weir/sync/oneshot.hpp>
-#include <weir/sync/permits.hpp>
 #include <weir/sync/semaphore.hpp>
-#include <weir/sync/sending.hpp>
-#include <weir/sync/shared.hpp>
 #include <weir/sync/state.hpp>
-#include <weir/sync/waiting_room.hpp>
 
 #include <weir/scope/async_finally.hpp>
 #include <weir/scope/deadline.hpp>
@@ -133,44 +113,37 @@
 #include <weir/scope/with_group.hpp>
 #include <weir/scope/with_timeout.hpp>
 
-#include <weir/executor/backend.hpp>
-#include <weir/executor/cleanup.hpp>
-#include <weir/executor/doorbell.hpp>
+#include <weir/backend/backend.hpp>
+#include <weir/backend/endpoint.hpp>
+#include <weir/backend/file_system.hpp>
+#include <weir/backend/io_operation.hpp>
+#include <weir/backend/process_system.hpp>
+#include <weir/backend/socket_system.hpp>
+#include <weir/backend/unix_address.hpp>
+
+#include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/file_system.hpp>
-#include <weir/executor/hop.hpp>
-#include <weir/executor/inbox.hpp>
-#include <weir/executor/moving_deadline.hpp>
-#include <weir/executor/offload.hpp>
-#include <weir/executor/process_system.hpp>
 #include <weir/executor/random_bits.hpp>
-#include <weir/executor/runtime.hpp>
-#include <weir/executor/schedule.hpp>
+#include <weir/executor/remote_event.hpp>
 #include <weir/executor/sleep.hpp>
-#include <weir/executor/socket_system.hpp>
-#include <weir/executor/spawn_on.hpp>
-#include <weir/executor/stop_watch.hpp>
-#include <weir/executor/thread_pool.hpp>
-#include <weir/executor/time_limit.hpp>
-#include <weir/executor/timer.hpp>
-#include <weir/executor/timer_wheel.hpp>
+
+#include <weir/threads/concurrent_channel.hpp>
+#include <weir/threads/offload.hpp>
+#include <weir/threads/runtime.hpp>
+#include <weir/threads/spawn_on.hpp>
+#include <weir/threads/thread_pool.hpp>
 
 #include <weir/io/byte_stream.hpp>
 #include <weir/io/byte_view.hpp>
 #include <weir/io/bytes.hpp>
 #include <weir/io/copy.hpp>
-#include <weir/io/descriptor.hpp>
-#include <weir/io/endpoint.hpp>
-#include <weir/io/error.hpp>
 #include <weir/io/file.hpp>
 #include <weir/io/process.hpp>
 #include <weir/io/resolve.hpp>
 #include <weir/io/socket_options.hpp>
 #include <weir/io/tcp.hpp>
-#include <weir/io/transfer.hpp>
 #include <weir/io/udp.hpp>
 #include <weir/io/unix.hpp>
-#include <weir/io/unix_address.hpp>
 
 #include <weir/interop/as_range.hpp>
 #include <weir/interop/stop_scope.hpp>
@@ -181,10 +154,8 @@
 #include <weir/resilience/bulkhead.hpp>
 #include <weir/resilience/circuit_breaker.hpp>
 #include <weir/resilience/concurrency_limit.hpp>
-#include <weir/resilience/deferred.hpp>
 #include <weir/resilience/hedge.hpp>
 #include <weir/resilience/overloaded.hpp>
 #include <weir/resilience/rate_limiter.hpp>
 #include <weir/resilience/retry.hpp>
 #include <weir/resilience/retry_policy.hpp>
-#include <weir/resilience/waiting_line.hpp>

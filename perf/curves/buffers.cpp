@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include <weir/executor/runtime.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/subscribe_on.hpp>
 #include <weir/sink/fold.hpp>
@@ -12,6 +11,7 @@
 #include <weir/source/iota.hpp>
 #include <weir/sync/channel.hpp>
 #include <weir/testing/virtual_executor.hpp>
+#include <weir/threads/runtime.hpp>
 
 #include "../support/bench.hpp"
 

@@ -5,13 +5,13 @@
 #include <string>
 #include <thread>
 
-#include <weir/executor/runtime.hpp>
-#include <weir/executor/thread_pool.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_blocking.hpp>
 #include <weir/operators/parallel.hpp>
 #include <weir/sink/fold.hpp>
 #include <weir/source/iota.hpp>
+#include <weir/threads/runtime.hpp>
+#include <weir/threads/thread_pool.hpp>
 
 #include "../support/bench.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <weir/executor/backend.hpp>
+#include <weir/backend/backend.hpp>
 
 #include "echo_servers.hpp"
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <functional>
 
-#include <weir/executor/backend.hpp>
+#include <weir/backend/backend.hpp>
 
 namespace bench {
 

@@ -2,7 +2,6 @@
 
 #include <csignal>
 #include <cstdio>
-#include <random>
 #include <utility>
 
 namespace weir {
@@ -23,11 +22,6 @@ void ignore_sigpipe() noexcept {
 }
 
 } // namespace
-
-std::uint64_t backend::random_seed() {
-    std::random_device device;
-    return std::uint64_t{device()} << 32 | device();
-}
 
 executor* executor::current() noexcept { return running; }
 
@@ -162,28 +156,6 @@ detail::cleanups& executor::cleanups_of(std::uint32_t group) noexcept {
 void executor::begin(detail::cleanup& one, std::uint32_t group) noexcept {
     static_cast<detail::list_link&>(one).unlink();
     one.begin(cleanups_of(group), queue_, group);
-}
-
-void io_operation::start(executor& ex, const io_request& request) {
-    WEIR_ASSERT(!in_flight(), "an I/O operation was started twice");
-    backend_ = &ex.io();
-    request_ = request;
-    state_ = state::in_flight;
-    backend_->start(*this);
-}
-
-void io_operation::cancel() noexcept {
-    if (state_ == state::in_flight) backend_->cancel(*this);
-    if (state_ == state::complete) {
-        if (request_.reads()) {
-            if (result_ != -ECANCELED) backend_->put_back(*this, result_);
-        } else if (result_ >= 0 &&
-                   (request_.what == io_request::kind::accept || request_.what == io_request::kind::open)) {
-            backend_->close(result_);
-        }
-    }
-    state_ = state::idle;
-    waiter_.disarm();
 }
 
 } // namespace weir

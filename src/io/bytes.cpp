@@ -6,7 +6,7 @@
 #include <cstring>
 #include <new>
 
-#include <weir/core/frame_pool.hpp>
+#include <weir/core/detail/frame_pool.hpp>
 
 namespace weir::detail {
 

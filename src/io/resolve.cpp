@@ -11,10 +11,10 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
-#include <weir/executor/offload.hpp>
-#include <weir/executor/thread_pool.hpp>
 #include <weir/resilience/hedge.hpp>
 #include <weir/scope/with_timeout.hpp>
+#include <weir/threads/offload.hpp>
+#include <weir/threads/thread_pool.hpp>
 
 namespace weir {
 

@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <string>
 
-#include <weir/executor/backend.hpp>
-#include <weir/io/error.hpp>
+#include <weir/backend/backend.hpp>
+#include <weir/io/detail/error.hpp>
 
 namespace weir::detail {
 

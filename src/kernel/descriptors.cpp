@@ -15,9 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <weir/io/descriptor.hpp>
-
-#include "io/unread.hpp"
+#include "backend/unread.hpp"
 
 namespace weir::kernel {
 
@@ -228,5 +226,3 @@ std::shared_ptr<descriptor_closer> closer() noexcept {
 }
 
 } // namespace weir::kernel
-
-weir::detail::descriptor::descriptor(int fd) noexcept : fd_{fd} { kernel::borrow(fd); }

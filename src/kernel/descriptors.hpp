@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include <weir/executor/backend.hpp>
+#include <weir/backend/backend.hpp>
 
 namespace weir::kernel {
 

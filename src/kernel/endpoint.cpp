@@ -1,4 +1,4 @@
-#include <weir/io/endpoint.hpp>
+#include <weir/backend/endpoint.hpp>
 
 #include <cstring>
 #include <stdexcept>

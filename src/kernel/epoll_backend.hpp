@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include <weir/executor/backend.hpp>
+#include <weir/backend/backend.hpp>
 
 namespace weir::kernel {
 

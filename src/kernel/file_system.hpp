@@ -1,6 +1,6 @@
 #pragma once
 
-#include <weir/executor/file_system.hpp>
+#include <weir/backend/file_system.hpp>
 
 namespace weir::kernel {
 

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstddef>
 
-#include <weir/executor/backend.hpp>
+#include <weir/backend/backend.hpp>
 #include <weir/io/bytes.hpp>
 
 #include "kernel/descriptors.hpp"

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <system_error>
 
-#include <weir/executor/backend.hpp>
+#include <weir/backend/backend.hpp>
 
 #include "kernel/epoll_backend.hpp"
 #include "kernel/uring_backend.hpp"

@@ -20,16 +20,7 @@
 
 extern char** environ;
 
-namespace weir {
-
-std::string exit_status::to_string() const {
-    if (signal == 0) return "exited with " + std::to_string(code);
-    std::string text = "killed by signal " + std::to_string(signal);
-    if (const char* name = ::sigabbrev_np(signal)) ((text += " (") += name) += ')';
-    return text;
-}
-
-namespace kernel {
+namespace weir::kernel {
 
 namespace {
 
@@ -242,6 +233,4 @@ std::shared_ptr<process_system> kernel_processes(descriptors made) noexcept {
     return {std::shared_ptr<void>{}, made == descriptors::blocking ? &of_blocking : &of_non_blocking};
 }
 
-} // namespace kernel
-
-} // namespace weir
+} // namespace weir::kernel

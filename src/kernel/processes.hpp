@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include <weir/executor/process_system.hpp>
+#include <weir/backend/process_system.hpp>
 
 #include "kernel/descriptors.hpp"
 

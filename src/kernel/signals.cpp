@@ -1,4 +1,4 @@
-#include <weir/source/signals.hpp>
+#include "kernel/signals.hpp"
 
 #include <array>
 #include <atomic>
@@ -14,12 +14,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <weir/executor/executor.hpp>
-#include <weir/io/error.hpp>
+#include <weir/io/detail/error.hpp>
 
 #include "kernel/descriptors.hpp"
 
-namespace weir {
+namespace weir::kernel {
 
 namespace {
 
@@ -75,7 +74,7 @@ void registry::catch_signal(int number) {
         action.sa_flags = SA_RESTART;
         sigfillset(&action.sa_mask);
         if (::sigaction(number, &action, &former[index]) < 0) {
-            detail::throw_io_error(-errno, "catch signal", std::to_string(number));
+            weir::detail::throw_io_error(-errno, "catch signal", std::to_string(number));
         }
     }
     ++users[index];
@@ -100,7 +99,7 @@ signal_listener& free_listener() {
     return *made;
 }
 
-class kernel_signals final : public detail::signal_subscription {
+class kernel_signals final : public weir::detail::signal_subscription {
 public:
     explicit kernel_signals(const std::vector<int>& numbers);
     ~kernel_signals() override;
@@ -116,14 +115,14 @@ kernel_signals::kernel_signals(const std::vector<int>& numbers) {
     const std::lock_guard lock{the_registry.mutex};
     listener_ = &free_listener();
     listener_->event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (listener_->event < 0) detail::throw_io_error(-errno, "eventfd for", "signals");
+    if (listener_->event < 0) weir::detail::throw_io_error(-errno, "eventfd for", "signals");
     listener_->pending.store(0);
 
     std::uint64_t caught = 0;
     try {
         for (const int number : numbers) {
             if (number < 1 || number > signal_count)
-                detail::throw_io_error(-EINVAL, "catch signal", std::to_string(number));
+                weir::detail::throw_io_error(-EINVAL, "catch signal", std::to_string(number));
             if ((caught & bit(number)) != 0) continue;
             // First wanted, then caught: a signal that comes in between must find its listener.
             listener_->wanted.fetch_or(bit(number));
@@ -134,7 +133,7 @@ kernel_signals::kernel_signals(const std::vector<int>& numbers) {
         let_all_go(caught);
         listener_->wanted.store(0);
         while (listener_->visitors.load() != 0) std::this_thread::yield();
-        kernel::closer()->close(listener_->event);
+        closer()->close(listener_->event);
         throw;
     }
     listener_->in_use = true;
@@ -145,7 +144,7 @@ kernel_signals::~kernel_signals() {
     let_all_go(listener_->wanted.load());
     listener_->wanted.store(0);
     while (listener_->visitors.load() != 0) std::this_thread::yield();
-    kernel::closer()->close(listener_->event);
+    closer()->close(listener_->event);
     listener_->in_use = false;
 }
 
@@ -166,24 +165,8 @@ int kernel_signals::take() noexcept {
 
 } // namespace
 
-std::unique_ptr<detail::signal_subscription> backend::catch_signals(const std::vector<int>& numbers) {
+std::unique_ptr<weir::detail::signal_subscription> catch_signals(const std::vector<int>& numbers) {
     return std::make_unique<kernel_signals>(numbers);
 }
 
-poll<int> signals_stream::poll_next(context& cx) {
-    pin_.check();
-    if (!subscription_) subscription_ = cx.ex().io().catch_signals(numbers_);
-    for (;;) {
-        if (!operation_.started()) {
-            if (const int number = subscription_->take()) return number;
-        }
-        const auto r = operation_.run(cx, {.what = io_request::kind::readable, .fd = subscription_->descriptor()});
-        if (r.is_pending()) return pending;
-        if (*r < 0) {
-            pin_.ended();
-            detail::throw_io_error(*r, "wait for", "signals");
-        }
-    }
-}
-
-} // namespace weir
+} // namespace weir::kernel

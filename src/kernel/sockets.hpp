@@ -1,6 +1,6 @@
 #pragma once
 
-#include <weir/executor/socket_system.hpp>
+#include <weir/backend/socket_system.hpp>
 
 #include "kernel/descriptors.hpp"
 

@@ -1,4 +1,4 @@
-#include <weir/io/unix_address.hpp>
+#include <weir/backend/unix_address.hpp>
 
 #include <algorithm>
 #include <cstring>

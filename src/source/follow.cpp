@@ -12,12 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include <weir/backend/file_system.hpp>
+#include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/file_system.hpp>
 #include <weir/executor/sleep.hpp>
-#include <weir/executor/timer.hpp>
-#include <weir/io/descriptor.hpp>
-#include <weir/io/error.hpp>
+#include <weir/io/detail/descriptor.hpp>
+#include <weir/io/detail/error.hpp>
 #include <weir/io/file.hpp>
 #include <weir/task.hpp>
 

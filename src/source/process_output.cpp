@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include <weir/executor/executor.hpp>
+#include <weir/io/detail/device.hpp>
 
 namespace weir {
 

@@ -5,7 +5,7 @@
 #include <iterator>
 
 #include <weir/executor/executor.hpp>
-#include <weir/io/error.hpp>
+#include <weir/io/detail/error.hpp>
 
 namespace weir {
 

@@ -4,7 +4,7 @@
 #include <system_error>
 
 #include <weir/executor/executor.hpp>
-#include <weir/io/error.hpp>
+#include <weir/io/detail/error.hpp>
 
 namespace weir {
 

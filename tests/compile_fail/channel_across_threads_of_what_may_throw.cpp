@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include <weir/sync/concurrent_channel.hpp>
+#include <weir/threads/concurrent_channel.hpp>
 
 struct may_throw {
     may_throw(may_throw&&) noexcept(false);

@@ -1,9 +1,9 @@
 // expect: weir::map_blocking(n, pool, f)
 // expect: several threads call it at once
 
-#include <weir/executor/thread_pool.hpp>
 #include <weir/operators/map_blocking.hpp>
 #include <weir/source/iota.hpp>
+#include <weir/threads/thread_pool.hpp>
 
 int main() {
     weir::thread_pool pool{2};

@@ -1,7 +1,7 @@
 // expect: weir::offload(pool, f)
 // expect: without arguments
 
-#include <weir/executor/offload.hpp>
+#include <weir/threads/offload.hpp>
 
 int main() {
     weir::thread_pool pool{2};

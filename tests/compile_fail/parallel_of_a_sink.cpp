@@ -1,11 +1,11 @@
 // expect: weir::parallel(runtime, pipeline)
 // expect: has no sink
 
-#include <weir/executor/runtime.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/parallel.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/source/iota.hpp>
+#include <weir/threads/runtime.hpp>
 
 int main() {
     weir::runtime rt;

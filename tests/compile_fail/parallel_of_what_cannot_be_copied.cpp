@@ -3,10 +3,10 @@
 
 #include <memory>
 
-#include <weir/executor/runtime.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/parallel.hpp>
 #include <weir/source/iota.hpp>
+#include <weir/threads/runtime.hpp>
 
 int main() {
     weir::runtime rt;

@@ -3,7 +3,7 @@
 
 #include <weir/executor/executor.hpp>
 #include <weir/executor/sleep.hpp>
-#include <weir/executor/spawn_on.hpp>
+#include <weir/threads/spawn_on.hpp>
 
 int main() {
     weir::executor other;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <weir/core/detail/member_waker.hpp>
 #include <weir/testing/virtual_executor.hpp>
 
 namespace {

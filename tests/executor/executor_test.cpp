@@ -17,6 +17,7 @@
 
 #include <allocations.hpp>
 #include <weir/async_stream.hpp>
+#include <weir/executor/remote_event.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/delay.hpp>
 #include <weir/operators/filter.hpp>

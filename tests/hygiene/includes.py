@@ -1,15 +1,73 @@
-"""Checks what public headers include, against the rules of the tree.
+"""Checks what headers and sources include, against the order of the rooms.
 
-- no kernel header below include/
-- include/weir/core: std and weir/core only
-- range-v3 in include/weir/interop only
+A room is a folder of include/weir, with the folder of the same name in src; what stands in no folder is the room
+`coroutines`. `--self-test` plants a cycle and an intrusion in a copy of the tree and expects both to be found.
+
+- A header outside detail/ is what users include. A header in X/detail/ is included by X and by the rooms that
+  DETAIL_USERS names for it.
+- A room includes itself and the rooms before it in ORDER.
+- Headers name no kernel header; only src/kernel knows Linux.
+- core includes std and core only; range-v3 belongs in interop.
 """
 
 import pathlib
 import re
+import shutil
 import sys
+import tempfile
 
-root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".") / "include"
+# From the ground up. Rooms in one row do not know each other.
+ORDER = [
+    ["core"],
+    ["coroutines"],  # async_stream.hpp, task.hpp
+    ["backend", "sync"],
+    ["executor"],
+    ["scope", "threads", "resilience", "io"],
+    ["kernel"],  # sources only: the backends of Linux
+    ["source", "operators"],
+    ["sink"],
+    ["interop", "observe", "testing"],
+    ["net"],
+    ["connect"],
+]
+LEVEL = {room: level for level, row in enumerate(ORDER) for room in row}
+PUBLIC_ALL = "weir.hpp"
+
+# Private headers that rooms above may include, each with the rooms that do. core/detail serves every room.
+DETAIL_USERS = {
+    "backend/detail/signal_subscription.hpp": ["source", "kernel"],
+    "executor/detail/cleanup.hpp": ["scope"],
+    "executor/detail/inbox.hpp": ["threads", "source", "operators"],
+    "executor/detail/moving_deadline.hpp": ["operators"],
+    "executor/detail/schedule.hpp": ["source", "operators"],
+    "executor/detail/stop_watch.hpp": ["operators", "sink", "interop"],
+    "executor/detail/time_limit.hpp": ["scope", "resilience"],
+    "io/detail/descriptor.hpp": ["source"],
+    "io/detail/device.hpp": ["source", "sink"],
+    "io/detail/error.hpp": ["source", "kernel", "testing"],
+    "io/detail/transfer.hpp": ["source", "sink"],
+    "sync/detail/line.hpp": ["resilience"],
+    "threads/detail/hop.hpp": ["operators"],
+}
+
+# A header that needs a private one of a room above its own, which itself needs core alone.
+HEADERS_ABOVE = {
+    "resilience/hedge.hpp": ["operators/detail/children.hpp"],
+}
+
+# What a source file needs of a room that is not below its own.
+SOURCES_ABOVE = {
+    "src/backend/backend.cpp": ["kernel"],
+    "src/backend/io_operation.cpp": ["executor"],  # an operation starts on the backend of an executor
+    "src/backend/unread.cpp": ["io"],  # what a dropped read leaves is kept as bytes
+    "src/io/detail/descriptor.cpp": ["kernel"],
+    "src/io/resolve.cpp": ["threads", "resilience", "scope"],  # lookups block; addresses are tried side by side
+}
+
+# Sources outside src/kernel that make calls of POSIX.
+SOURCES_WITH_SYSTEM_CALLS = {
+    "src/io/resolve.cpp",  # getaddrinfo
+}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"][^>"]+[>"])')
 KERNEL_FOLDERS = ("sys/", "linux/", "liburing/", "netinet/", "arpa/", "net/", "asm/", "bits/")
@@ -19,26 +77,109 @@ KERNEL_FILES = {
 }
 STD = re.compile(r"^[a-z][a-z0-9_]*$")  # <vector>: no folder, no .h
 
-failures = []
-for header in sorted(root.rglob("*.hpp")):
-    name = header.relative_to(root).as_posix()
-    for number, line in enumerate(header.read_text().splitlines(), 1):
-        match = INCLUDE.match(line)
-        if not match:
+
+def room_of(path):
+    """The room of a path below weir/ or src/."""
+    folder, slash, _ = path.partition("/")
+    return folder if slash else "coroutines"
+
+
+def is_private(target):
+    return "/detail/" in target
+
+
+def check_rooms(place, room, target, above, fail):
+    """One include of a header of ours, from a file of a room."""
+    other = room_of(target)
+    if target in above or (other in above and not is_private(target)):
+        return
+    if other not in LEVEL:
+        fail(f"there is no room {other}")
+    elif room != other and LEVEL[other] >= LEVEL[room]:
+        fail(f"{room} does not stand above {other}")
+    elif is_private(target) and other not in (room, "core") and room not in DETAIL_USERS.get(target, []):
+        fail(f"private to {other}; DETAIL_USERS in {place} does not name {room} for it")
+
+
+def check(root):
+    """All that is wrong below root, a line each."""
+    failures = []
+    headers = root / "include" / "weir"
+    files = [*sorted(headers.rglob("*.hpp")), *sorted((root / "src").rglob("*.[hc]pp"))]
+    for file in files:
+        name = file.relative_to(root).as_posix()
+        public = name.startswith("include/")
+        path = name.removeprefix("include/weir/").removeprefix("src/")
+        room = room_of(path)
+        above = HEADERS_ABOVE.get(path, []) if public else SOURCES_ABOVE.get(name, [])
+        if public and path != PUBLIC_ALL and room not in LEVEL:
+            failures.append(f"{name}: there is no room {room}")
             continue
-        target = match[1][1:-1]
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            match = INCLUDE.match(line)
+            if not match:
+                continue
+            target = match[1][1:-1]
 
-        def fail(why):
-            failures.append(f"include/{name}:{number}: {match[1]}: {why}")
+            def fail(why):
+                failures.append(f"{name}:{number}: {match[1]}: {why}")
 
-        if target.startswith(KERNEL_FOLDERS) or target in KERNEL_FILES:
-            fail("a kernel header; only src/kernel may name one")
-        if target.startswith(("range/", "concepts/", "meta/")) and not name.startswith("weir/interop/"):
-            fail("range-v3 belongs in weir/interop only")
-        if target.startswith("weir/") and not (root / target).is_file():
-            fail("no such header")
-        if name.startswith("weir/core/") and not (STD.match(target) or target.startswith("weir/core/")):
-            fail("core includes std and weir/core only")
+            if room != "kernel" and (target.startswith(KERNEL_FOLDERS) or target in KERNEL_FILES):
+                if public or name not in SOURCES_WITH_SYSTEM_CALLS:
+                    fail("a kernel header; only src/kernel may name one")
+            if public and target.startswith(("range/", "concepts/", "meta/")) and room != "interop":
+                fail("range-v3 belongs in weir/interop only")
+            if target.startswith("weir/"):
+                if not (root / "include" / target).is_file():
+                    fail("no such header")
+                elif path == PUBLIC_ALL:
+                    if is_private(target):
+                        fail("weir.hpp lists public headers only")
+                else:
+                    check_rooms("tests/hygiene/includes.py", room, target.removeprefix("weir/"), above, fail)
+            elif match[1].startswith('"') and not public:
+                other = room_of(target)
+                if other != room and other not in above and LEVEL.get(other, 0) >= LEVEL.get(room, 0):
+                    fail(f"{room} does not stand above {other}")
+            elif public and room == "core" and not STD.match(target):
+                fail("core includes std and weir/core only")
+    return failures
 
-print("\n".join(failures) or "ok")
-sys.exit(bool(failures))
+
+def plant(root, file, line):
+    """What the check says of a copy of the tree with one more include in a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder)
+        for part in ("include", "src"):
+            shutil.copytree(root / part, copy / part)
+        header = copy / file
+        header.write_text(header.read_text().replace("#pragma once\n", f"#pragma once\n{line}\n", 1))
+        return check(copy)
+
+
+def self_test(root):
+    plants = [
+        ("include/weir/executor/executor.hpp", "#include <weir/io/file.hpp>", "executor does not stand above io"),
+        ("include/weir/io/file.hpp", "#include <weir/source/read.hpp>", "io does not stand above source"),
+        ("include/weir/operators/map.hpp", "#include <weir/sync/detail/line.hpp>", "private to sync"),
+        ("include/weir/weir.hpp", "#include <weir/core/detail/coroutine.hpp>", "public headers only"),
+        ("include/weir/io/tcp.hpp", "#include <sys/socket.h>", "a kernel header"),
+        ("include/weir/core/poll.hpp", "#include <range/v3/all.hpp>", "range-v3 belongs"),
+    ]
+    missed = [f"{file} with {line}: not found" for file, line, why in plants
+              if not any(why in failure and file in failure for failure in plant(root, file, line))]
+    print("\n".join(missed) or f"{len(plants)} planted mistakes found")
+    return bool(missed)
+
+
+def main():
+    arguments = [a for a in sys.argv[1:] if a != "--self-test"]
+    root = pathlib.Path(arguments[0]) if arguments else pathlib.Path(__file__).resolve().parents[2]
+    if "--self-test" in sys.argv:
+        return self_test(root)
+    failures = check(root)
+    print("\n".join(failures) or "ok")
+    return bool(failures)
+
+
+sys.exit(main())

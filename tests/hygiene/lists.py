@@ -22,9 +22,11 @@ LISTS = [
 ]
 
 
-# What weir.hpp includes, in the order data travels. The testing kit is included by tests alone.
+# What weir.hpp includes, in the order data travels: public headers only. The testing kit is included by tests alone.
 UMBRELLA = "weir.hpp"
-UMBRELLA_FOLDERS = ["core", "", "source", "operators", "sink", "sync", "scope", "executor", "io", "interop", "resilience", "observe"]
+UMBRELLA_FOLDERS = [
+    "core", "", "source", "operators", "sink", "sync", "scope", "backend", "executor", "threads", "io", "interop", "resilience", "observe",
+]
 
 
 def umbrella(headers):

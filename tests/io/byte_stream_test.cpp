@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include <weir/core/frame_pool.hpp>
+#include <weir/core/detail/frame_pool.hpp>
 #include <weir/io/file.hpp>
 #include <weir/io/tcp.hpp>
 #include <weir/io/unix.hpp>

@@ -1,6 +1,6 @@
 #include <weir/io/bytes.hpp>
 
-#include <weir/core/frame_pool.hpp>
+#include <weir/core/detail/frame_pool.hpp>
 
 #include <sstream>
 #include <string>

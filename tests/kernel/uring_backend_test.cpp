@@ -14,9 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <weir/core/frame_pool.hpp>
+#include <weir/core/detail/frame_pool.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/io/detail/device.hpp>
 #include <weir/io/tcp.hpp>
 #include <weir/scope/when_all.hpp>
 #include <weir/sink/for_each.hpp>

@@ -14,7 +14,7 @@
 
 #include <allocations.hpp>
 #include <manual.hpp>
-#include <weir/core/frame_pool.hpp>
+#include <weir/core/detail/frame_pool.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/scope/async_finally.hpp>
 #include <weir/sink/drain.hpp>

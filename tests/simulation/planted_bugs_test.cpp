@@ -18,8 +18,8 @@
 #include <doctest/doctest.h>
 
 #include <weir/core/timed_out.hpp>
+#include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/sleep.hpp>
-#include <weir/executor/timer.hpp>
 #include <weir/io/tcp.hpp>
 #include <weir/scope/when_all.hpp>
 #include <weir/scope/with_timeout.hpp>

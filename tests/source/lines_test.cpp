@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include <weir/core/frame_pool.hpp>
+#include <weir/core/detail/frame_pool.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/testing/virtual_executor.hpp>
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include <weir/core/frame_pool.hpp>
+#include <weir/core/detail/frame_pool.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/task.hpp>

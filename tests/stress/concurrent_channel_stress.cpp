@@ -26,11 +26,11 @@
 #include <vector>
 
 #include <weir/executor/executor.hpp>
-#include <weir/executor/runtime.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/sink/next.hpp>
-#include <weir/sync/concurrent_channel.hpp>
 #include <weir/task.hpp>
+#include <weir/threads/concurrent_channel.hpp>
+#include <weir/threads/runtime.hpp>
 
 namespace {
 

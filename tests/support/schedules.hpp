@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <weir/core/context.hpp>
-#include <weir/core/slot.hpp>
+#include <weir/core/detail/slot.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/testing/virtual_executor.hpp>

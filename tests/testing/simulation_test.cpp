@@ -19,9 +19,7 @@
 #include <unistd.h>
 
 #include <weir/core/timed_out.hpp>
-#include <weir/executor/offload.hpp>
 #include <weir/executor/sleep.hpp>
-#include <weir/executor/thread_pool.hpp>
 #include <weir/io/file.hpp>
 #include <weir/io/process.hpp>
 #include <weir/io/tcp.hpp>
@@ -40,6 +38,8 @@
 #include <weir/source/signals.hpp>
 #include <weir/source/walk.hpp>
 #include <weir/source/watch.hpp>
+#include <weir/threads/offload.hpp>
+#include <weir/threads/thread_pool.hpp>
 
 #include "child.hpp"
 

@@ -1,4 +1,4 @@
-#include <weir/sync/concurrent_channel.hpp>
+#include <weir/threads/concurrent_channel.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -15,7 +15,6 @@
 #include <doctest/doctest.h>
 
 #include <weir/executor/executor.hpp>
-#include <weir/executor/runtime.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/take_until.hpp>
 #include <weir/sink/count.hpp>
@@ -28,6 +27,7 @@
 #include <weir/source/never.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/virtual_executor.hpp>
+#include <weir/threads/runtime.hpp>
 
 #include "allocations.hpp"
 

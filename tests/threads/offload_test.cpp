@@ -1,4 +1,4 @@
-#include <weir/executor/offload.hpp>
+#include <weir/threads/offload.hpp>
 
 #include <doctest/doctest.h>
 

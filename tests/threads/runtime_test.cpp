@@ -1,4 +1,4 @@
-#include <weir/executor/runtime.hpp>
+#include <weir/threads/runtime.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include <weir/executor/spawn_on.hpp>
+#include <weir/threads/spawn_on.hpp>
 
 #include <doctest/doctest.h>
 
@@ -18,9 +18,9 @@
 #include <utility>
 
 #include <weir/executor/executor.hpp>
-#include <weir/executor/runtime.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/task.hpp>
+#include <weir/threads/runtime.hpp>
 
 using weir::spawn_on;
 

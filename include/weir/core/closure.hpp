@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/stream.hpp>
+#include <weir/core/detail/callable.hpp>
 
 namespace weir {
 

@@ -4,25 +4,14 @@
 #include <cstdint>
 
 #include <weir/core/assert.hpp>
-#include <weir/core/intrusive_list.hpp>
+#include <weir/core/detail/intrusive_list.hpp>
+#include <weir/core/detail/wake_order.hpp>
 #include <weir/core/time.hpp>
 
 namespace weir {
 
 class executor;
 class waker;
-
-/// Decides which of the wakers that are ready runs next: a simulation, where any order is right and all are to be tried.
-class wake_order {
-public:
-    /// How many wakers run in this turn, at most.
-    virtual std::size_t turn_length(std::size_t most) noexcept = 0;
-    /// How many wakers go to the end of the queue before the next one runs.
-    virtual std::size_t pass_over() noexcept = 0;
-
-protected:
-    ~wake_order() = default;
-};
 
 /// The wakers that are to run, in order. One per executor; confined to its thread.
 class run_queue {
@@ -196,33 +185,5 @@ inline std::size_t run_queue::run_reordered(std::size_t most) noexcept {
     ready_.take(deferred_);
     return ran;
 }
-
-/// A waker that calls a member function of its owner: how an operator with work of its own gets to run.
-///
-///     detail::member_waker<buffer_stream, &buffer_stream::fill> driver_;
-namespace detail {
-
-template <class Owner, void (Owner::*Run)() noexcept>
-class member_waker : public waker {
-public:
-    member_waker() noexcept : waker{&run} {}
-
-    /// Called at each poll, with the waker of the poll; the owner stays where it is after the first.
-    void bind(Owner& owner, const waker& parent) noexcept {
-        owner_ = &owner;
-        waker::bind(parent);
-    }
-    void bind(Owner& owner, run_queue& queue) noexcept {
-        owner_ = &owner;
-        waker::bind(queue);
-    }
-
-private:
-    static void run(waker& self) noexcept { (static_cast<member_waker&>(self).owner_->*Run)(); }
-
-    Owner* owner_ = nullptr;
-};
-
-} // namespace detail
 
 } // namespace weir

@@ -12,14 +12,15 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/frame_pool.hpp>
+#include <weir/backend/backend.hpp>
+#include <weir/core/detail/frame_pool.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/executor/backend.hpp>
-#include <weir/executor/cleanup.hpp>
-#include <weir/executor/inbox.hpp>
+#include <weir/executor/deadline_timer.hpp>
+#include <weir/executor/detail/cleanup.hpp>
+#include <weir/executor/detail/inbox.hpp>
+#include <weir/executor/detail/timer_wheel.hpp>
 #include <weir/executor/random_bits.hpp>
-#include <weir/executor/timer.hpp>
-#include <weir/executor/timer_wheel.hpp>
 #include <weir/task.hpp>
 
 namespace weir {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/sink/next.hpp>

@@ -9,8 +9,9 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/core/stream.hpp>
 #include <weir/executor/executor.hpp>
 
 namespace weir {

@@ -7,11 +7,13 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
-#include <weir/core/liveness.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/kept_result.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/core/stream.hpp>
+#include <weir/executor/detail/stop_watch.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/stop_watch.hpp>
 
 namespace weir {
 

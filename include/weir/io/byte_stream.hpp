@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include <weir/core/stream.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/io/byte_view.hpp>
 
 namespace weir {

@@ -9,13 +9,13 @@
 #include <type_traits>
 #include <utility>
 
+#include <weir/backend/backend.hpp>
 #include <weir/core/assert.hpp>
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/executor/backend.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/io/transfer.hpp>
-#include <weir/source/read.hpp>
+#include <weir/io/detail/device.hpp>
+#include <weir/io/detail/transfer.hpp>
 
 namespace weir {
 

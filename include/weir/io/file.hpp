@@ -5,12 +5,12 @@
 #include <string_view>
 #include <utility>
 
-#include <weir/executor/backend.hpp>
+#include <weir/backend/backend.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/io/byte_view.hpp>
-#include <weir/io/descriptor.hpp>
-#include <weir/io/error.hpp>
-#include <weir/io/transfer.hpp>
+#include <weir/io/detail/descriptor.hpp>
+#include <weir/io/detail/error.hpp>
+#include <weir/io/detail/transfer.hpp>
 
 namespace weir {
 

@@ -7,13 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include <weir/backend/backend.hpp>
+#include <weir/backend/process_system.hpp>
 #include <weir/core/assert.hpp>
-#include <weir/executor/backend.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/process_system.hpp>
-#include <weir/io/error.hpp>
+#include <weir/io/detail/error.hpp>
+#include <weir/io/detail/transfer.hpp>
 #include <weir/io/file.hpp>
-#include <weir/io/transfer.hpp>
 
 namespace weir {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <weir/backend/endpoint.hpp>
 #include <weir/core/time.hpp>
-#include <weir/io/endpoint.hpp>
 #include <weir/io/tcp.hpp>
 #include <weir/task.hpp>
 

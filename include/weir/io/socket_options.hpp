@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include <weir/backend/endpoint.hpp>
 #include <weir/core/time.hpp>
-#include <weir/io/endpoint.hpp>
 
 namespace weir {
 

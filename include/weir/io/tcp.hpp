@@ -4,14 +4,14 @@
 #include <string>
 #include <utility>
 
-#include <weir/executor/backend.hpp>
+#include <weir/backend/backend.hpp>
+#include <weir/backend/endpoint.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/io/byte_view.hpp>
-#include <weir/io/descriptor.hpp>
-#include <weir/io/endpoint.hpp>
-#include <weir/io/error.hpp>
+#include <weir/io/detail/descriptor.hpp>
+#include <weir/io/detail/error.hpp>
+#include <weir/io/detail/transfer.hpp>
 #include <weir/io/socket_options.hpp>
-#include <weir/io/transfer.hpp>
 
 namespace weir {
 

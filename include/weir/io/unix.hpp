@@ -14,16 +14,16 @@
 #include <utility>
 #include <vector>
 
-#include <weir/executor/backend.hpp>
+#include <weir/backend/backend.hpp>
+#include <weir/backend/unix_address.hpp>
+#include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/timer.hpp>
 #include <weir/io/byte_view.hpp>
-#include <weir/io/descriptor.hpp>
-#include <weir/io/error.hpp>
+#include <weir/io/detail/descriptor.hpp>
+#include <weir/io/detail/error.hpp>
+#include <weir/io/detail/transfer.hpp>
 #include <weir/io/file.hpp>
 #include <weir/io/tcp.hpp>
-#include <weir/io/transfer.hpp>
-#include <weir/io/unix_address.hpp>
 
 namespace weir {
 

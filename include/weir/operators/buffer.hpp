@@ -8,12 +8,13 @@
 #include <string>
 #include <utility>
 
-#include <weir/core/arguments.hpp>
 #include <weir/core/closure.hpp>
-#include <weir/core/driven.hpp>
+#include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/overflow.hpp>
-#include <weir/core/ring_buffer.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/driven.hpp>
 
 namespace weir {
 

@@ -9,10 +9,11 @@
 #include <utility>
 #include <vector>
 
-#include <weir/core/arguments.hpp>
 #include <weir/core/closure.hpp>
+#include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/executor/moving_deadline.hpp>
+#include <weir/executor/detail/moving_deadline.hpp>
 
 namespace weir {
 

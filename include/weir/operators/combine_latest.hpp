@@ -7,10 +7,11 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/children.hpp>
 #include <weir/core/closure.hpp>
-#include <weir/core/liveness.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/liveness.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/children.hpp>
 
 namespace weir {
 

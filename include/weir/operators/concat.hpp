@@ -8,7 +8,8 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/range_items.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/range_items.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {

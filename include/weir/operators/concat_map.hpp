@@ -6,7 +6,8 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
-#include <weir/core/slot.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/slot.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {

@@ -6,10 +6,11 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
-#include <weir/core/driven.hpp>
-#include <weir/core/held_back.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/executor/moving_deadline.hpp>
+#include <weir/executor/detail/moving_deadline.hpp>
+#include <weir/operators/detail/driven.hpp>
+#include <weir/operators/detail/held_back.hpp>
 
 namespace weir {
 

@@ -5,12 +5,13 @@
 #include <stdexcept>
 #include <utility>
 
-#include <weir/core/arguments.hpp>
 #include <weir/core/closure.hpp>
-#include <weir/core/driven.hpp>
-#include <weir/core/ring_buffer.hpp>
+#include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/executor/moving_deadline.hpp>
+#include <weir/executor/detail/moving_deadline.hpp>
+#include <weir/operators/detail/driven.hpp>
 
 namespace weir {
 

@@ -4,7 +4,8 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
-#include <weir/core/optional.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/optional.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {

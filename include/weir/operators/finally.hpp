@@ -8,6 +8,8 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/executor.hpp>
 

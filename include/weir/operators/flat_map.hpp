@@ -5,8 +5,9 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
-#include <weir/core/in_flight.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/in_flight.hpp>
 
 namespace weir {
 

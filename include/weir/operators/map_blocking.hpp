@@ -8,13 +8,14 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/arguments.hpp>
 #include <weir/core/closure.hpp>
+#include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/executor/offload.hpp>
-#include <weir/executor/thread_pool.hpp>
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_async_unordered.hpp>
+#include <weir/threads/offload.hpp>
+#include <weir/threads/thread_pool.hpp>
 
 namespace weir {
 

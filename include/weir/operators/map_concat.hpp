@@ -7,7 +7,8 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
-#include <weir/core/range_items.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/range_items.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {

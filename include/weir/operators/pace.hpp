@@ -7,8 +7,9 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/arguments.hpp>
 #include <weir/core/closure.hpp>
+#include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/resilience/rate_limiter.hpp>
 

@@ -9,18 +9,20 @@
 #include <utility>
 #include <vector>
 
-#include <weir/core/arguments.hpp>
 #include <weir/core/closure.hpp>
 #include <weir/core/context.hpp>
-#include <weir/core/liveness.hpp>
-#include <weir/core/ring_buffer.hpp>
+#include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/detail/member_waker.hpp>
+#include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/hop.hpp>
-#include <weir/executor/runtime.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/subscribe_on.hpp>
+#include <weir/threads/detail/hop.hpp>
+#include <weir/threads/runtime.hpp>
 
 namespace weir {
 

@@ -7,10 +7,11 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
-#include <weir/core/driven.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/executor/moving_deadline.hpp>
-#include <weir/executor/schedule.hpp>
+#include <weir/executor/detail/moving_deadline.hpp>
+#include <weir/executor/detail/schedule.hpp>
+#include <weir/operators/detail/driven.hpp>
 
 namespace weir {
 

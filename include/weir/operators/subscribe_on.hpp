@@ -7,13 +7,14 @@
 #include <source_location>
 #include <utility>
 
-#include <weir/core/arguments.hpp>
 #include <weir/core/closure.hpp>
+#include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/executor/detail/inbox.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/hop.hpp>
-#include <weir/executor/inbox.hpp>
-#include <weir/executor/spawn_on.hpp>
+#include <weir/threads/detail/hop.hpp>
+#include <weir/threads/spawn_on.hpp>
 
 namespace weir {
 

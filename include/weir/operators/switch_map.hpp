@@ -6,7 +6,9 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
-#include <weir/core/liveness.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/detail/member_waker.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
 

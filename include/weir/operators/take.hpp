@@ -5,8 +5,9 @@
 #include <optional>
 #include <utility>
 
-#include <weir/core/arguments.hpp>
 #include <weir/core/closure.hpp>
+#include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {

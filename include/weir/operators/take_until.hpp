@@ -7,9 +7,12 @@
 
 #include <weir/core/assert.hpp>
 #include <weir/core/closure.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/member_waker.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
-#include <weir/executor/stop_watch.hpp>
+#include <weir/executor/detail/stop_watch.hpp>
 
 namespace weir {
 

@@ -9,9 +9,10 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/timed_out.hpp>
-#include <weir/executor/moving_deadline.hpp>
+#include <weir/executor/detail/moving_deadline.hpp>
 
 namespace weir {
 

@@ -2,7 +2,7 @@
 
 #include <concepts>
 
-#include <weir/core/arguments.hpp>
+#include <weir/core/detail/arguments.hpp>
 #include <weir/resilience/concurrency_limit.hpp>
 
 namespace weir {

@@ -12,10 +12,12 @@
 #include <vector>
 
 #include <weir/core/assert.hpp>
-#include <weir/core/liveness.hpp>
-#include <weir/core/stream.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/poll.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/resilience/deferred.hpp>
+#include <weir/resilience/detail/deferred.hpp>
 
 namespace weir {
 

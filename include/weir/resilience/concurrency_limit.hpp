@@ -8,16 +8,18 @@
 #include <optional>
 #include <utility>
 
-#include <weir/core/arguments.hpp>
 #include <weir/core/assert.hpp>
-#include <weir/core/intrusive_list.hpp>
-#include <weir/core/liveness.hpp>
-#include <weir/core/stream.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/intrusive_list.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/resilience/deferred.hpp>
+#include <weir/resilience/detail/deferred.hpp>
+#include <weir/resilience/detail/waiting_line.hpp>
 #include <weir/resilience/overloaded.hpp>
-#include <weir/resilience/waiting_line.hpp>
 
 namespace weir {
 

@@ -9,12 +9,15 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/children.hpp>
-#include <weir/core/frame_pool.hpp>
-#include <weir/core/liveness.hpp>
-#include <weir/core/stream.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/frame_pool.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/operation.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/executor/detail/time_limit.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/time_limit.hpp>
+#include <weir/operators/detail/children.hpp>
 
 namespace weir {
 

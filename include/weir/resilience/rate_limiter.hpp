@@ -11,13 +11,15 @@
 #include <stdexcept>
 #include <utility>
 
-#include <weir/core/arguments.hpp>
-#include <weir/core/stream.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/member_waker.hpp>
+#include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
+#include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/timer.hpp>
+#include <weir/resilience/detail/waiting_line.hpp>
 #include <weir/resilience/overloaded.hpp>
-#include <weir/resilience/waiting_line.hpp>
 
 namespace weir {
 

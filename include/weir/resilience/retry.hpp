@@ -8,12 +8,14 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/liveness.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/timed_out.hpp>
+#include <weir/executor/deadline_timer.hpp>
+#include <weir/executor/detail/time_limit.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/time_limit.hpp>
-#include <weir/executor/timer.hpp>
 #include <weir/resilience/retry_policy.hpp>
 
 namespace weir {

@@ -8,11 +8,11 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/slot.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/core/slot.hpp>
-#include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
-#include <weir/executor/cleanup.hpp>
+#include <weir/executor/detail/cleanup.hpp>
 #include <weir/executor/executor.hpp>
 
 namespace weir {

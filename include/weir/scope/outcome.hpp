@@ -6,7 +6,7 @@
 #include <variant>
 
 #include <weir/core/assert.hpp>
-#include <weir/core/stream.hpp>
+#include <weir/core/detail/result.hpp>
 
 namespace weir {
 

@@ -13,14 +13,14 @@
 #include <vector>
 
 #include <weir/core/context.hpp>
-#include <weir/core/frame_pool.hpp>
-#include <weir/core/intrusive_list.hpp>
+#include <weir/core/detail/frame_pool.hpp>
+#include <weir/core/detail/intrusive_list.hpp>
+#include <weir/core/detail/slot.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/core/slot.hpp>
-#include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
 #include <weir/core/waker.hpp>
-#include <weir/executor/cleanup.hpp>
+#include <weir/executor/detail/cleanup.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/scope/group_error.hpp>
 

@@ -7,9 +7,10 @@
 #include <vector>
 
 #include <weir/core/context.hpp>
+#include <weir/core/detail/result.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/core/side_by_side.hpp>
-#include <weir/core/stream.hpp>
+#include <weir/scope/detail/side_by_side.hpp>
 #include <weir/scope/outcome.hpp>
 
 namespace weir {

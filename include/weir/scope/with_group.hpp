@@ -8,10 +8,10 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
-#include <weir/core/liveness.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/detail/slot.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/core/slot.hpp>
-#include <weir/core/stream.hpp>
 #include <weir/scope/task_group.hpp>
 
 namespace weir {

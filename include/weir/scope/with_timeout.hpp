@@ -6,13 +6,15 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
-#include <weir/core/liveness.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
 #include <weir/core/timed_out.hpp>
+#include <weir/executor/detail/time_limit.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/time_limit.hpp>
 
 namespace weir {
 

@@ -7,8 +7,10 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
-#include <weir/core/sink.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/sink/detail/sink.hpp>
 
 namespace weir {
 

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include <weir/core/coroutine.hpp>
+#include <weir/core/detail/coroutine.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {

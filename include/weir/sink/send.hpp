@@ -6,8 +6,10 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
-#include <weir/core/liveness.hpp>
-#include <weir/core/slot.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/detail/slot.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {

@@ -15,16 +15,19 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/arguments.hpp>
 #include <weir/core/assert.hpp>
 #include <weir/core/closure.hpp>
+#include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/detail/member_waker.hpp>
 #include <weir/core/limit_exceeded.hpp>
-#include <weir/core/liveness.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
+#include <weir/executor/deadline_timer.hpp>
+#include <weir/executor/detail/stop_watch.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/stop_watch.hpp>
-#include <weir/executor/timer.hpp>
 #include <weir/operators/map_async_unordered.hpp>
 
 namespace weir {

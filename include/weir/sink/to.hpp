@@ -6,8 +6,9 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
-#include <weir/core/sink.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/sink/detail/sink.hpp>
 
 namespace weir {
 

@@ -12,10 +12,11 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/io/byte_view.hpp>
-#include <weir/io/transfer.hpp>
-#include <weir/source/read.hpp>
+#include <weir/io/detail/device.hpp>
+#include <weir/io/detail/transfer.hpp>
 
 namespace weir {
 

@@ -5,11 +5,13 @@
 #include <chrono>
 #include <utility>
 
-#include <weir/core/stream.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/pin.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/timer.hpp>
-#include <weir/io/descriptor.hpp>
-#include <weir/io/error.hpp>
+#include <weir/io/detail/descriptor.hpp>
+#include <weir/io/detail/error.hpp>
 #include <weir/io/tcp.hpp>
 #include <weir/io/unix.hpp>
 

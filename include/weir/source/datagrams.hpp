@@ -7,9 +7,11 @@
 #include <stdexcept>
 #include <utility>
 
-#include <weir/core/stream.hpp>
+#include <weir/backend/endpoint.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/pin.hpp>
+#include <weir/core/poll.hpp>
 #include <weir/io/bytes.hpp>
-#include <weir/io/endpoint.hpp>
 #include <weir/io/udp.hpp>
 
 namespace weir {

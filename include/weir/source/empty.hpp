@@ -1,6 +1,8 @@
 #pragma once
 
-#include <weir/core/stream.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/pin.hpp>
+#include <weir/core/poll.hpp>
 
 namespace weir {
 

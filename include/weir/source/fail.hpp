@@ -5,7 +5,9 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/stream.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/pin.hpp>
+#include <weir/core/poll.hpp>
 
 namespace weir {
 

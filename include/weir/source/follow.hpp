@@ -6,7 +6,7 @@
 #include <string>
 
 #include <weir/async_stream.hpp>
-#include <weir/executor/backend.hpp>
+#include <weir/backend/backend.hpp>
 #include <weir/io/bytes.hpp>
 
 namespace weir {

@@ -15,11 +15,15 @@
 #include <type_traits>
 #include <utility>
 
+#include <weir/core/context.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/overflow.hpp>
-#include <weir/core/ring_buffer.hpp>
-#include <weir/core/stream.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/executor/detail/inbox.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/inbox.hpp>
+#include <weir/executor/remote_event.hpp>
 
 namespace weir {
 

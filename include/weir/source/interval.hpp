@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <stdexcept>
 
-#include <weir/core/stream.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/pin.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/executor/deadline_timer.hpp>
+#include <weir/executor/detail/schedule.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/schedule.hpp>
-#include <weir/executor/timer.hpp>
 
 namespace weir {
 

@@ -6,7 +6,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include <weir/core/stream.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/pin.hpp>
+#include <weir/core/poll.hpp>
 
 namespace weir {
 

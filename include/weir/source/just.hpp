@@ -5,7 +5,10 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/stream.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/pin.hpp>
+#include <weir/core/poll.hpp>
 
 namespace weir {
 

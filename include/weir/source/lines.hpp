@@ -9,6 +9,8 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/pin.hpp>
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/io/bytes.hpp>

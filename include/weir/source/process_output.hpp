@@ -7,9 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include <weir/core/stream.hpp>
-#include <weir/executor/process_system.hpp>
+#include <weir/backend/process_system.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/pin.hpp>
+#include <weir/core/poll.hpp>
 #include <weir/io/bytes.hpp>
+#include <weir/io/detail/device.hpp>
 #include <weir/io/process.hpp>
 #include <weir/source/read.hpp>
 

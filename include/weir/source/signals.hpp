@@ -6,27 +6,13 @@
 #include <utility>
 #include <vector>
 
-#include <weir/core/stream.hpp>
-#include <weir/executor/backend.hpp>
+#include <weir/backend/backend.hpp>
+#include <weir/backend/detail/signal_subscription.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/pin.hpp>
+#include <weir/core/poll.hpp>
 
 namespace weir {
-
-namespace detail {
-
-/// From now on until it is destroyed, some signals are caught and remembered.
-class signal_subscription {
-public:
-    signal_subscription() noexcept = default;
-    signal_subscription(signal_subscription&&) = delete;
-    virtual ~signal_subscription() = default;
-
-    /// Readable when there may be something to take.
-    virtual int descriptor() const noexcept = 0;
-    /// A signal that came, each once however often it came; 0 when there is none.
-    virtual int take() noexcept = 0;
-};
-
-} // namespace detail
 
 /// Signals that come to the process.
 class signals_stream {

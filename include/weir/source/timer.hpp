@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <stdexcept>
 
-#include <weir/core/stream.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/pin.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/timer.hpp>
 
 namespace weir {
 

@@ -3,8 +3,11 @@
 #include <functional>
 #include <utility>
 
-#include <weir/core/optional.hpp>
-#include <weir/core/stream.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/optional.hpp>
+#include <weir/core/detail/pin.hpp>
+#include <weir/core/poll.hpp>
 
 namespace weir {
 

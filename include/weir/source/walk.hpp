@@ -10,10 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include <weir/core/liveness.hpp>
-#include <weir/core/stream.hpp>
-#include <weir/executor/file_system.hpp>
-#include <weir/io/descriptor.hpp>
+#include <weir/backend/file_system.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/detail/pin.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/io/detail/descriptor.hpp>
 
 namespace weir {
 

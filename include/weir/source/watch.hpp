@@ -10,10 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include <weir/core/stream.hpp>
-#include <weir/executor/backend.hpp>
-#include <weir/executor/file_system.hpp>
-#include <weir/io/descriptor.hpp>
+#include <weir/backend/backend.hpp>
+#include <weir/backend/file_system.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/pin.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/io/detail/descriptor.hpp>
 #include <weir/source/walk.hpp>
 
 namespace weir {

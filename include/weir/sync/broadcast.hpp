@@ -11,15 +11,15 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
-#include <weir/core/frame_pool.hpp>
-#include <weir/core/intrusive_list.hpp>
+#include <weir/core/detail/frame_pool.hpp>
+#include <weir/core/detail/intrusive_list.hpp>
+#include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/core/ring_buffer.hpp>
 #include <weir/core/waker.hpp>
-#include <weir/sync/line.hpp>
-#include <weir/sync/sending.hpp>
-#include <weir/sync/shared.hpp>
+#include <weir/sync/detail/line.hpp>
+#include <weir/sync/detail/sending.hpp>
+#include <weir/sync/detail/shared.hpp>
 
 namespace weir {
 

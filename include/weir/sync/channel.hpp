@@ -6,14 +6,14 @@
 #include <functional>
 #include <utility>
 
-#include <weir/core/arguments.hpp>
 #include <weir/core/context.hpp>
+#include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/core/ring_buffer.hpp>
 #include <weir/core/waker.hpp>
-#include <weir/sync/line.hpp>
-#include <weir/sync/sending.hpp>
-#include <weir/sync/shared.hpp>
+#include <weir/sync/detail/line.hpp>
+#include <weir/sync/detail/sending.hpp>
+#include <weir/sync/detail/shared.hpp>
 
 namespace weir {
 

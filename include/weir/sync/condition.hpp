@@ -7,10 +7,10 @@
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/sync/closed.hpp>
-#include <weir/sync/line.hpp>
+#include <weir/sync/detail/line.hpp>
+#include <weir/sync/detail/permits.hpp>
+#include <weir/sync/detail/shared.hpp>
 #include <weir/sync/mutex.hpp>
-#include <weir/sync/permits.hpp>
-#include <weir/sync/shared.hpp>
 
 namespace weir {
 

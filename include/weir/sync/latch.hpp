@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include <weir/core/arguments.hpp>
+#include <weir/core/detail/arguments.hpp>
 #include <weir/sync/event.hpp>
 
 namespace weir {

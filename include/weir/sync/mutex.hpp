@@ -9,8 +9,8 @@
 #include <weir/core/assert.hpp>
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/sync/permits.hpp>
-#include <weir/sync/shared.hpp>
+#include <weir/sync/detail/permits.hpp>
+#include <weir/sync/detail/shared.hpp>
 
 namespace weir {
 

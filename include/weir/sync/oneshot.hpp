@@ -10,9 +10,9 @@
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/sync/closed.hpp>
-#include <weir/sync/line.hpp>
-#include <weir/sync/sending.hpp>
-#include <weir/sync/shared.hpp>
+#include <weir/sync/detail/line.hpp>
+#include <weir/sync/detail/sending.hpp>
+#include <weir/sync/detail/shared.hpp>
 
 namespace weir {
 

@@ -6,11 +6,11 @@
 #include <stdexcept>
 #include <utility>
 
-#include <weir/core/arguments.hpp>
 #include <weir/core/context.hpp>
+#include <weir/core/detail/arguments.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/sync/permits.hpp>
-#include <weir/sync/shared.hpp>
+#include <weir/sync/detail/permits.hpp>
+#include <weir/sync/detail/shared.hpp>
 
 namespace weir {
 

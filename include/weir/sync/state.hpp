@@ -7,8 +7,8 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/sync/line.hpp>
-#include <weir/sync/shared.hpp>
+#include <weir/sync/detail/line.hpp>
+#include <weir/sync/detail/shared.hpp>
 
 namespace weir {
 

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
-#include <weir/core/stream.hpp>
 #include <weir/testing/probe.hpp>
 #include <weir/testing/virtual_executor.hpp>
 

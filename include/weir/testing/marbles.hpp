@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include <weir/core/detail/member_waker.hpp>
+#include <weir/core/detail/pin.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/testing/virtual_executor.hpp>

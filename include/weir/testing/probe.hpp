@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <weir/core/detail/member_waker.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/executor.hpp>

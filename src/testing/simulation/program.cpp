@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include <weir/io/error.hpp>
+#include <weir/io/detail/error.hpp>
 #include <weir/source/signals.hpp>
 
 namespace weir::testing::detail {

@@ -9,11 +9,11 @@
 #include <utility>
 #include <vector>
 
-#include <weir/executor/backend.hpp>
+#include <weir/backend/backend.hpp>
 #include <weir/executor/random_bits.hpp>
 #include <weir/testing/simulation.hpp>
 
-#include "io/unread.hpp"
+#include "backend/unread.hpp"
 
 namespace weir::testing::detail {
 

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+
+#include <weir/core/operation.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir::detail {
+
+/// For static_assert in a branch that must not be chosen.
+template <class...>
+inline constexpr bool always_false = false;
+
+/// A function that makes an item: callable, and what it gives can be one.
+template <class F, class... Args>
+concept gives_object =
+    std::invocable<F, Args...> && std::is_object_v<std::remove_cvref_t<std::invoke_result_t<F, Args...>>>;
+
+/// A function that makes a stream, or an operation.
+template <class F, class... Args>
+concept gives_stream = std::invocable<F, Args...> && stream<std::invoke_result_t<F, Args...>>;
+template <class F, class... Args>
+concept gives_awaitable = std::invocable<F, Args...> && awaitable<std::invoke_result_t<F, Args...>>;
+
+} // namespace weir::detail

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstddef>
+
+namespace weir {
+
+/// Decides which of the wakers that are ready runs next: a simulation, where any order is right and all are to be tried.
+class wake_order {
+public:
+    /// How many wakers run in this turn, at most.
+    virtual std::size_t turn_length(std::size_t most) noexcept = 0;
+    /// How many wakers go to the end of the queue before the next one runs.
+    virtual std::size_t pass_over() noexcept = 0;
+
+protected:
+    ~wake_order() = default;
+};
+
+} // namespace weir

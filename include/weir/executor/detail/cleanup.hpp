@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+#include <vector>
+
+#include <weir/core/context.hpp>
+#include <weir/core/detail/frame_pool.hpp>
+#include <weir/core/detail/intrusive_list.hpp>
+#include <weir/core/detail/member_waker.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/time.hpp>
+#include <weir/core/waker.hpp>
+#include <weir/executor/detail/time_limit.hpp>
+
+namespace weir::detail {
+
+class cleanups;
+
+/// What is to be done when a scope dies. It is made while the scope lives, so that nothing can fail when it dies; then
+/// it belongs to a task group or to the executor, which run it to its end.
+class cleanup : public list_link, public pooled {
+public:
+    cleanup(duration within, std::source_location place) noexcept : within_{within}, place_{place} {}
+    virtual ~cleanup() = default;
+
+    std::source_location place() const noexcept { return place_; }
+
+    /// Begins in the next turn.
+    void begin(cleanups& owner, run_queue& queue, std::uint32_t group) noexcept;
+
+private:
+    friend class cleanups;
+
+    virtual poll<unit> poll_cleanup(context& cx) = 0;
+
+    void run() noexcept;
+
+    cleanups* owner_ = nullptr;
+    std::uint64_t number_ = 0;
+    duration within_;
+    std::source_location place_;
+    time_limit limit_;
+    bool begun_ = false;
+    member_waker<cleanup, &cleanup::run> waker_;
+};
+
+/// Those that run, in the order in which they began.
+class cleanups {
+public:
+    cleanups() = default;
+    ~cleanups() { drop(); }
+
+    bool empty() const noexcept { return running_.empty(); }
+
+    /// All that began so far, as `done` takes it.
+    std::uint64_t mark() const noexcept { return last_number_; }
+    bool done(std::uint64_t mark) noexcept { return empty() || running_.front().number_ > mark; }
+
+    /// Whoever is woken when one is done, or by `wake`.
+    class waiter : public list_link {
+        friend class cleanups;
+        waker_slot slot_;
+    };
+    void wait(waiter& who, context& cx) noexcept;
+    void wake() noexcept;
+
+    /// Hands all of them to another, in the group with that number.
+    void move_to(cleanups& other, std::uint32_t group) noexcept;
+    void drop() noexcept;
+
+private:
+    friend class cleanup;
+
+    void add(cleanup& one) noexcept;
+    void ended(cleanup& one) noexcept;
+
+    intrusive_list<cleanup> running_;
+    std::uint64_t last_number_ = 0;
+    intrusive_list<waiter> waiters_;
+};
+
+/// Task groups by number. A number outlives its group, and then names none.
+class group_table {
+public:
+    /// @returns 0, which names none, when there are too many
+    std::uint32_t add(cleanups& group);
+    void remove(std::uint32_t number) noexcept;
+    cleanups* find(std::uint32_t number) const noexcept;
+
+private:
+    static constexpr unsigned index_bits = 20;
+    static constexpr std::uint32_t generation = std::uint32_t{1} << index_bits;
+
+    struct entry {
+        cleanups* group;
+        std::uint32_t number;
+        std::uint32_t next_free;
+    };
+
+    static std::size_t index_of(std::uint32_t number) noexcept { return number % generation; }
+
+    std::vector<entry> entries_;
+    std::uint32_t free_ = generation; // none
+};
+
+} // namespace weir::detail

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+#include <weir/core/assert.hpp>
+#include <weir/core/context.hpp>
+#include <weir/executor/detail/inbox.hpp>
+#include <weir/executor/remote_event.hpp>
+
+namespace weir::detail {
+
+/// Watches a std::stop_token, which any thread may stop. It costs a look at a flag, until there is somebody to wake.
+class stop_watch {
+public:
+    explicit stop_watch(std::stop_token token) noexcept : token_{std::move(token)} {}
+    stop_watch(stop_watch&& other) noexcept : token_{std::move(other.token_)} {
+        WEIR_ASSERT(!other.event_, "a stream or operation was moved after its first poll");
+    }
+
+    bool stop_requested() const noexcept { return token_.stop_requested(); }
+
+    /// Wakes the context's waker when the stop is requested.
+    void wait(context& cx) {
+        if (!token_.stop_possible()) return;
+        if (!event_) {
+            event_.emplace(cx.ex());
+            callback_.emplace(token_, notify{*event_});
+        }
+        // It was notified while nobody waited: the token is to be asked again.
+        if (event_->poll(cx)) cx.wk.wake();
+    }
+
+private:
+    struct notify {
+        remote_event& event;
+        void operator()() const noexcept { event.notify(); }
+    };
+
+    std::stop_token token_;
+    std::optional<remote_event> event_;
+    std::optional<std::stop_callback<notify>> callback_; // its destructor waits for a call that is under way
+};
+
+} // namespace weir::detail

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <weir/executor/deadline_timer.hpp>
+
+namespace weir::detail {
+
+/// All timers of an executor: a hierarchical wheel for those far off, a heap for those of the current tick.
+///
+/// A tick is 2^20 ns. Level k of the wheel holds the timers whose tick differs from the current one first in the k-th
+/// group of six bits, so a timer is moved at most once a level as its time comes near. The heap orders the few that
+/// are near by deadline, then by when they were armed. Most timers are cancelled: they never get there.
+class timer_wheel {
+public:
+    timer_wheel() = default;
+    timer_wheel(const timer_wheel&) = delete;
+    timer_wheel& operator=(const timer_wheel&) = delete;
+    ~timer_wheel();
+
+    void arm(deadline_timer& t, time_point deadline);
+    void cancel(deadline_timer& t) noexcept;
+
+    /// Marks and wakes what is due, in order of deadline. Returns how many.
+    std::size_t expire(time_point now);
+
+    /// No timer is due before this; time_point::max() when there is none. The wheel rounds down to its slots, so it may
+    /// be earlier than the first deadline: then `expire` finds nothing and the next answer is nearer.
+    time_point next() const noexcept;
+
+    std::size_t size() const noexcept { return size_; }
+
+private:
+    static constexpr unsigned tick_bits = 20;
+    static constexpr unsigned level_bits = 6;
+    static constexpr std::size_t slots = std::size_t{1} << level_bits;
+    static constexpr std::size_t levels = 8; // 20 + 8 * 6 > 63: every deadline has a place
+
+    struct level {
+        std::array<intrusive_list<deadline_timer>, slots> slot;
+        std::uint64_t occupied = 0; // a bit a slot; may be stale for a slot that was emptied by cancelling
+    };
+    struct place {
+        std::size_t level;
+        std::size_t slot;
+        std::uint64_t start; // tick
+    };
+
+    static std::uint64_t tick_of(time_point t) noexcept;
+    bool first_slot(place& found) const noexcept;
+    void insert(deadline_timer& t);
+    void heap_push(deadline_timer& t);
+    void heap_erase(std::uint32_t index) noexcept;
+    void heap_up(std::uint32_t index) noexcept;
+    void heap_down(std::uint32_t index) noexcept;
+    void heap_put(std::uint32_t index, deadline_timer& t) noexcept;
+    static bool before(const deadline_timer& a, const deadline_timer& b) noexcept;
+
+    std::vector<deadline_timer*> heap_;
+    std::array<level, levels> levels_;
+    std::uint64_t current_ = 0; // tick; everything up to it is in the heap
+    std::uint64_t armed_ = 0;   // numbers the armings
+    std::size_t size_ = 0;
+};
+
+} // namespace weir::detail

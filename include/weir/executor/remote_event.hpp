@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+
+#include <weir/core/context.hpp>
+#include <weir/core/waker.hpp>
+#include <weir/executor/detail/inbox.hpp>
+
+namespace weir {
+
+/// An event that any thread may signal and one executor waits for.
+///
+/// Threads: `notify` from any thread, as long as the object lives; the rest from the executor's thread. It may outlive
+/// the executor.
+class remote_event final : private detail::inbox_entry {
+public:
+    explicit remote_event(executor& ex) noexcept;
+    ~remote_event() { inbox_->leave(*this); }
+
+    void notify() noexcept { inbox_->enter(*this); }
+
+    /// True once for all notifications since the last time; else the context's waker is woken at the next.
+    bool poll(context& cx) noexcept {
+        if (notified_) {
+            notified_ = false;
+            return true;
+        }
+        waiter_.arm(cx.wk);
+        return false;
+    }
+
+private:
+    void run() noexcept override {
+        notified_ = true;
+        waiter_.wake();
+    }
+    void discard() noexcept override {}
+
+    const std::shared_ptr<detail::inbox> inbox_;
+    waker_slot waiter_;
+    bool notified_ = false;
+};
+
+} // namespace weir

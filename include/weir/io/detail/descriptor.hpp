@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include <weir/backend/backend.hpp>
+
+namespace weir::detail {
+
+/// A descriptor and who closes it: nobody, if it was opened by others.
+class descriptor {
+public:
+    descriptor() noexcept = default;
+    /// One that was opened by others, and will be closed by them, later.
+    explicit descriptor(int fd) noexcept;
+    /// One that was just opened.
+    descriptor(int fd, std::shared_ptr<descriptor_closer> closer) noexcept : fd_{fd}, closer_{std::move(closer)} {
+        if (closer_ != nullptr) closer_->opened(fd);
+    }
+
+    descriptor(descriptor&& other) noexcept
+        : fd_{std::exchange(other.fd_, -1)}, closer_{std::exchange(other.closer_, nullptr)} {}
+    descriptor& operator=(descriptor&& other) noexcept {
+        if (this == &other) return *this;
+        close();
+        fd_ = std::exchange(other.fd_, -1);
+        closer_ = std::exchange(other.closer_, nullptr);
+        return *this;
+    }
+    ~descriptor() { close(); }
+
+    int get() const noexcept { return fd_; }
+
+    void close() noexcept {
+        if (const auto closer = std::exchange(closer_, nullptr)) closer->close(fd_);
+        fd_ = -1;
+    }
+
+private:
+    int fd_ = -1;
+    std::shared_ptr<descriptor_closer> closer_;
+};
+
+} // namespace weir::detail

@@ -1,0 +1,350 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <forward_list>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/detail/member_waker.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/core/waker.hpp>
+#include <weir/operators/detail/children.hpp>
+
+namespace weir::detail {
+
+/// Children that give many items.
+struct inner_streams {
+    static constexpr bool one_item = false;
+
+    template <class Child>
+    using item = item_t<Child>;
+
+    template <class Child>
+    static poll<item_t<Child>> ask(Child& inner, context& cx) {
+        return inner.poll_next(cx);
+    }
+};
+
+/// Children that give one.
+struct operations {
+    static constexpr bool one_item = true;
+
+    template <class Child>
+    using item = typename Child::result_type;
+
+    template <class Child>
+    static poll<typename Child::result_type> ask(Child& operation, context& cx) {
+        return operation.poll_result(cx);
+    }
+};
+
+/// The order in which items of children come out.
+enum class delivery {
+    as_ready,
+    as_started, // only for children that give one item
+};
+
+/// What may stand for a number of operations: a concurrency_limit. It has a `bound()`, which has a `value()` that may
+/// change, and a `follow(waker)` to be woken when that grows; and `guard(f)` makes of a function one whose operations keep
+/// to it.
+template <class L>
+concept operation_limit = requires(L& limit, waker& operator_waker) {
+    { limit.bound().value() } -> std::same_as<std::size_t>;
+    limit.bound().follow(operator_waker);
+};
+
+/// Items of an upstream, each made into a child, of which at most `limit` are there at a time: in flight, or holding an
+/// item that is yet to be delivered.
+///
+/// Children run on their own wakers, and a driver pulls upstream up to the limit, whether or not the consumer is busy.
+/// Each child holds at most one item. Children are reused: nothing is allocated once `limit` of them were made.
+///
+/// The end and an error of upstream wait until all children have ended. A child that fails, or whose making fails,
+/// ends the stream: as_ready, the others are dropped at once, and the error comes after the items that they held;
+/// as_started, those that were started after it are dropped, and the error comes in its place.
+/// @tparam Limit  a number, or the bound of an operation_limit
+template <stream S, class F, class Kind, delivery Order, class Limit = std::size_t>
+class in_flight_stream {
+    using child_t = std::invoke_result_t<F&, item_t<S>>;
+    static_assert(Kind::one_item || Order == delivery::as_ready);
+
+public:
+    using value_type = typename Kind::template item<child_t>;
+
+    in_flight_stream(S upstream, Limit limit, F f)
+        : limit_{std::move(limit)}, f_{std::move(f)}, upstream_{std::move(upstream)} {}
+
+    poll<value_type> poll_next(context& cx) {
+        if (!driver_.bound()) [[unlikely]] {
+            driver_.bind(*this, cx.wk);
+            puller_.bind(*this, cx.wk);
+            if constexpr (!std::is_same_v<Limit, std::size_t>) limit_.follow(driver_);
+        }
+        cx.lend_to(driver_);
+        if (deliverable()) return deliver();
+        const liveness::watch self{liveness_};
+        for (;;) {
+            if (!may_work()) {
+                if (finished()) return finish();
+                consumer_.arm(cx.wk);
+                return pending;
+            }
+            if (!cx.spend()) return cx.yield();
+            node* next = next_to_ask(cx, self);
+            if (self.gone()) return pending;
+            if (next != nullptr) {
+                nested_context own{cx, *next};
+                auto item = ask(*next, own, self);
+                if (self.gone()) return pending;
+                if (item.is_item()) {
+                    if constexpr (Order == delivery::as_ready) {
+                        // Out without being held.
+                        delivered(*next);
+                        return item;
+                    } else {
+                        hold(*next, std::move(item));
+                        if (deliverable()) return deliver();
+                    }
+                }
+            }
+        }
+    }
+
+private:
+    struct node : waker, queue_link {
+        explicit node(in_flight_stream& parent) noexcept : waker{&run}, owner{parent} {}
+
+        static void run(waker& self) noexcept {
+            auto& me = static_cast<node&>(self);
+            me.owner.woken(me);
+        }
+
+        bool holds() const noexcept { return !held.is_pending(); }
+        void drop() noexcept {
+            awaited = false;
+            child.reset();
+            item.reset();
+        }
+
+        in_flight_stream& owner;
+        std::optional<item_t<S>> item; // here as long as the child, which may refer to it
+        std::optional<child_t> child;
+        poll<value_type> held{pending};
+        node* next_free = nullptr;
+        bool awaited = false; // it answered pending and was not polled since
+    };
+
+    bool deliverable() noexcept {
+        if constexpr (Order == delivery::as_ready) {
+            return !out_.empty();
+        } else {
+            return !out_.empty() && out_.front().holds();
+        }
+    }
+
+    poll<value_type> deliver() {
+        node& first = out_.pop_front();
+        poll<value_type> item{std::move(first.held)};
+        first.held = pending;
+        delivered(first);
+        return item;
+    }
+    void delivered(node& n) noexcept {
+        if (Kind::one_item || !n.child) {
+            release(n);
+        } else {
+            hungry_.push_back(n);
+        }
+        if (may_work()) driver_.wake();
+    }
+
+    void hold(node& n, poll<value_type>&& item) {
+        n.held = std::move(item);
+        if constexpr (Kind::one_item) n.drop();
+        if constexpr (Order == delivery::as_ready) out_.push_back(n);
+    }
+
+    std::size_t limit() const noexcept {
+        if constexpr (std::is_same_v<Limit, std::size_t>) {
+            return limit_;
+        } else {
+            return limit_.value();
+        }
+    }
+
+    bool finished() const noexcept { return active_ == 0 && !upstream_; }
+    poll<value_type> finish() {
+        if (error_ != nullptr) std::rethrow_exception(error_);
+        return done;
+    }
+
+    bool may_pull() const noexcept { return !pulling_ && active_ < limit() && upstream_; }
+    bool may_work() const noexcept { return !hungry_.empty() || may_pull(); }
+
+    /// A child for the next item of upstream, if that has one, or else one whose item was taken: when children are
+    /// ready they take turns, all that may be there.
+    node* next_to_ask(context& cx, const liveness::watch& self) {
+        if constexpr (!Kind::one_item) {
+            if (!may_pull()) return &hungry_.pop_front();
+        }
+        return pull(cx, self);
+    }
+
+    node* pull(context& cx, const liveness::watch& self) {
+        node* fresh = nullptr;
+        try {
+            nested_context own{cx, puller_};
+            auto item = upstream_->poll_next(own);
+            if (self.gone()) return nullptr;
+            if (!item.is_item()) {
+                pulling_ = item.is_pending();
+                if (!pulling_) upstream_.reset();
+                return nullptr;
+            }
+            fresh = &acquire();
+            fresh->item.emplace(*std::move(item));
+            auto made = std::invoke(f_, *std::move(fresh->item));
+            if (!self.gone()) fresh->child.emplace(std::move(made));
+            return fresh;
+        } catch (...) {
+            if (self.gone()) return nullptr;
+            if (fresh != nullptr) {
+                fail(*fresh);
+            } else {
+                upstream_.reset();
+                error_ = std::current_exception();
+            }
+            return nullptr;
+        }
+    }
+
+    /// An item, or pending for anything else, which is seen to.
+    poll<value_type> ask(node& n, context& own, const liveness::watch& self) {
+        try {
+            auto item = Kind::ask(*n.child, own);
+            if (item.is_item() || self.gone()) return item;
+            n.awaited = item.is_pending();
+            if (item.is_done()) release(n);
+        } catch (...) {
+            if (!self.gone()) fail(n);
+        }
+        return pending;
+    }
+
+    /// In a catch block.
+    void fail(node& failed) noexcept {
+        error_ = std::current_exception();
+        upstream_.reset();
+        if constexpr (Order == delivery::as_ready) {
+            hungry_.clear();
+            for (node& n : nodes_) {
+                if (n.holds()) {
+                    n.drop();
+                } else if (n.child || &n == &failed) {
+                    release(n);
+                }
+            }
+        } else {
+            linked_queue<node> before;
+            while (&out_.front() != &failed) before.push_back(out_.pop_front());
+            while (!out_.empty()) {
+                out_.front().held = pending;
+                release(out_.pop_front());
+            }
+            while (!before.empty()) out_.push_back(before.pop_front());
+        }
+    }
+
+    /// A child for an item that was taken from upstream.
+    node& acquire() {
+        if (free_ == nullptr) [[unlikely]] {
+            free_ = &nodes_.emplace_front(*this);
+            free_->bind(driver_);
+        }
+        node& n = *std::exchange(free_, free_->next_free);
+        ++active_;
+        if constexpr (Order == delivery::as_started) out_.push_back(n);
+        return n;
+    }
+    void release(node& n) noexcept {
+        n.drop();
+        n.next_free = std::exchange(free_, &n);
+        --active_;
+    }
+
+    // From here on what the run queue calls.
+
+    void woken(node& n) noexcept {
+        if (!n.awaited) return; // a late wake
+        n.awaited = false;
+        const liveness::watch self{liveness_};
+        context own{n};
+        keep_item_of(n, own, self);
+        if (self.gone()) return;
+        tell();
+        if (may_work()) driver_.wake();
+    }
+
+    void upstream_woken() noexcept {
+        pulling_ = false;
+        drive();
+    }
+
+    void drive() noexcept {
+        const liveness::watch self{liveness_};
+        context cx{driver_};
+        while (may_work()) {
+            if (!cx.spend()) {
+                driver_.defer();
+                break;
+            }
+            node* next = next_to_ask(cx, self);
+            if (!self.gone() && next != nullptr) {
+                nested_context own{cx, *next};
+                keep_item_of(*next, own, self);
+            }
+            if (self.gone()) return;
+        }
+        tell();
+    }
+
+    /// In a function that is noexcept, but an item may throw when it is moved.
+    void keep_item_of(node& n, context& own, const liveness::watch& self) noexcept {
+        try {
+            auto item = ask(n, own, self);
+            if (item.is_item() && !self.gone()) hold(n, std::move(item));
+        } catch (...) {
+            fail(n);
+        }
+    }
+
+    void tell() noexcept {
+        if (deliverable() || finished()) consumer_.wake();
+    }
+
+    Limit limit_;
+    [[no_unique_address]] F f_;
+    std::optional<S> upstream_;
+    std::forward_list<node> nodes_;
+    node* free_ = nullptr;
+    linked_queue<node> hungry_; // their item was taken: to be polled for the next
+    linked_queue<node> out_;    // those that hold an item; as_started, all that were started
+    std::size_t active_ = 0;
+    bool pulling_ = false; // upstream answered pending and did not wake the puller since
+    std::exception_ptr error_;
+    waker_slot consumer_;
+    member_waker<in_flight_stream, &in_flight_stream::drive> driver_;
+    member_waker<in_flight_stream, &in_flight_stream::upstream_woken> puller_;
+    liveness liveness_;
+};
+
+} // namespace weir::detail

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/operation.hpp>
+#include <weir/core/poll.hpp>
+
+namespace weir::detail {
+
+/// What may be run under some condition: an operation, which does nothing before it is polled, or a function that makes
+/// one.
+template <class A>
+concept runnable = awaitable<A> || gives_awaitable<A&>;
+
+/// An operation, or a function that makes one: called when it is first polled. It ends with `reset`.
+template <runnable A>
+class deferred {
+    struct as_it_is {
+        using type = A;
+    };
+    static constexpr bool made_before = awaitable<A>;
+
+public:
+    using operation_type = typename std::conditional_t<made_before, as_it_is, std::invoke_result<A&>>::type;
+    using result_type = typename operation_type::result_type;
+
+    explicit deferred(A what) : what_{std::in_place, std::move(what)} {}
+
+    /// @param self  of the operation that this is part of. When it is gone, the answer means nothing.
+    poll<result_type> ask(context& cx, [[maybe_unused]] const liveness::watch& self) {
+        if constexpr (made_before) {
+            return what_->poll_result(cx);
+        } else {
+            if (!operation_) {
+                auto made = std::invoke(*what_);
+                if (self.gone()) return pending;
+                operation_.emplace(std::move(made));
+            }
+            return operation_->poll_result(cx);
+        }
+    }
+
+    void reset() noexcept {
+        operation_.reset();
+        what_.reset();
+    }
+
+private:
+    struct nothing {
+        void reset() noexcept {}
+    };
+
+    std::optional<A> what_; // a function outlives the coroutine that it makes
+    [[no_unique_address]] std::conditional_t<made_before, nothing, std::optional<operation_type>> operation_;
+};
+
+} // namespace weir::detail

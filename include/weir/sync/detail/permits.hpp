@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstddef>
+
+#include <weir/core/context.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/sync/closed.hpp>
+#include <weir/sync/detail/line.hpp>
+
+namespace weir::detail {
+
+/// A number of permits, handed out in the order in which they were asked for: what a semaphore and a mutex are made of.
+class permits {
+public:
+    /// One that asks for permits.
+    class request : public in_line {
+    public:
+        explicit request(std::size_t n) noexcept : n_{n} {}
+
+        std::size_t count() const noexcept { return n_; }
+
+    private:
+        std::size_t n_;
+    };
+
+    /// @param name  of the owner, for messages; lives as long as the program
+    permits(std::size_t n, const char* name) noexcept : available_{n}, name_{name} {}
+
+    std::size_t available() const noexcept { return available_; }
+    bool open() const noexcept { return open_; }
+
+    /// Not before those who wait.
+    bool try_take(std::size_t n) noexcept {
+        if (available_ < n || !line_.empty() || !open_) return false;
+        available_ -= n;
+        return true;
+    }
+
+    /// An item when the request has its permits.
+    /// @throws closed
+    poll<unit> take(request& r, context& cx) {
+        if (r.where() == turn::fresh) enter(r);
+        switch (r.where()) {
+        case turn::waiting:
+            return r.wait(cx);
+        case turn::granted:
+            r.become(turn::over);
+            return unit{};
+        default:
+            throw closed{name_};
+        }
+    }
+
+    /// It waits, if it was not given its permits, or refused, at once.
+    void enter(request& r) noexcept {
+        line_.enter(r);
+        if (open_) {
+            admit();
+        } else {
+            line_.release_front(turn::refused);
+        }
+    }
+
+    /// A request that is not over is dropped.
+    void leave(request& r) noexcept {
+        if (r.where() == turn::waiting) {
+            r.unlink();
+            admit(); // those behind it may ask for less
+        } else if (r.where() == turn::granted) {
+            give_back(r.count());
+        }
+        r.become(turn::over);
+    }
+
+    void give_back(std::size_t n) noexcept {
+        available_ += n;
+        admit();
+    }
+
+    /// Those who wait are refused, and those who ask later.
+    void close() noexcept {
+        open_ = false;
+        line_.release_all(turn::refused);
+    }
+
+private:
+    void admit() noexcept {
+        while (!line_.empty() && line_.front().count() <= available_) {
+            available_ -= line_.front().count();
+            line_.release_front(turn::granted);
+        }
+    }
+
+    line<request> line_;
+    std::size_t available_;
+    const char* name_;
+    bool open_ = true;
+};
+
+} // namespace weir::detail

@@ -1,0 +1,533 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/slot.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/sync/channel.hpp>
+#include <weir/threads/detail/waiting_room.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// What the ends of a channel across threads share: a ring of places, each with the number of whoever may use it next.
+///
+/// A sender takes the number at the tail, and a receiver the one at the head, by a compare-and-swap. The place of number i
+/// is i mod the size of the ring: it holds i while it is free for that sender, i + 1 while its item is there, and i + size
+/// when that was taken; a ring of one would mix these up. The tail has a bit for `closed`: after it is set no sender gets a number.
+///
+/// Head and tail are seq_cst, for the waiting rooms: whoever finds nothing to do there and sleeps was seen by whoever
+/// moves them afterwards. Each turn is stored with release and read with acquire: that passes on the item, and the place.
+template <class T>
+class concurrent_channel_core {
+public:
+    static constexpr std::size_t most = static_cast<std::size_t>(-1) / 4;
+
+    concurrent_channel_core(std::size_t capacity, std::function<void(T)> on_drop)
+        : capacity_{capacity},
+          mask_{std::bit_ceil(std::max<std::size_t>(2, capacity)) - 1},
+          places_{std::make_unique<place[]>(mask_ + 1)},
+          on_drop_{std::move(on_drop)} {
+        for (std::size_t i = 0; i <= mask_; ++i) places_[i].turn.store(i, std::memory_order_relaxed);
+    }
+    concurrent_channel_core(const concurrent_channel_core&) = delete;
+    concurrent_channel_core& operator=(const concurrent_channel_core&) = delete;
+
+    std::size_t capacity() const noexcept { return capacity_; }
+    std::size_t size() const noexcept {
+        const std::size_t head = head_.load(); // first: the tail is never behind it
+        const std::size_t n = (tail_.load() & ~closed_bit) - head;
+        return n < capacity_ ? n : capacity_;
+    }
+    bool closed() const noexcept { return (tail_.load() & closed_bit) != 0; }
+
+    /// Nothing can be sent now, and somebody will wake the senders when it can.
+    bool full() const noexcept { return size() == capacity_; }
+    bool no_sending() const noexcept { return full() && !closed(); }
+    bool no_receiving() const noexcept { return size() == 0 && !closed(); }
+
+    /// False when it is full or closed, or somebody is still at the place that is next.
+    bool push(T& item) noexcept {
+        std::size_t at = tail_.load(std::memory_order_relaxed);
+        for (;;) {
+            if ((at & closed_bit) != 0) return false;
+            if (at - known_head_.load(std::memory_order_relaxed) >= capacity_) {
+                const std::size_t head = head_.load(std::memory_order_relaxed);
+                known_head_.store(head, std::memory_order_relaxed);
+                if (at - head >= capacity_ && at - head <= ~closed_bit) return false;
+            }
+            place& p = places_[at & mask_];
+            if (p.turn.load(std::memory_order_acquire) != at) {
+                const std::size_t now = tail_.load(std::memory_order_relaxed);
+                if (now == at) return false;
+                at = now;
+                continue;
+            }
+            if (!tail_.compare_exchange_weak(at, at + 1)) continue;
+            std::construct_at(p.item(), std::move(item));
+            p.turn.store(at + 1, std::memory_order_release);
+            receivers.wake_one();
+            return true;
+        }
+    }
+
+    /// `pending` when it is empty, or somebody is still at the place that is next; `done` when it is closed and empty.
+    poll<T> pop() noexcept {
+        std::size_t at = head_.load(std::memory_order_relaxed);
+        for (;;) {
+            place& p = places_[at & mask_];
+            if (p.turn.load(std::memory_order_acquire) != at + 1) [[unlikely]] {
+                const std::size_t now = head_.load(std::memory_order_relaxed);
+                if (now == at) return tail_.load() == (at | closed_bit) ? poll<T>{done} : poll<T>{pending};
+                at = now;
+                continue;
+            }
+            if (!head_.compare_exchange_weak(at, at + 1)) continue;
+            poll<T> item{std::move(*p.item())};
+            std::destroy_at(p.item());
+            p.turn.store(at + mask_ + 1, std::memory_order_release);
+            senders.wake_one();
+            return item;
+        }
+    }
+
+    void close(std::exception_ptr error = nullptr) noexcept {
+        {
+            const std::lock_guard lock{closing_};
+            if (closed()) return;
+            error_ = std::move(error);
+            tail_.fetch_or(closed_bit);
+        }
+        senders.wake_all();
+        receivers.wake_all();
+        closing.wake_all();
+    }
+    /// The error at the end, for whoever has seen that it is closed.
+    void rethrow() const {
+        if (error_ != nullptr) std::rethrow_exception(error_);
+    }
+
+    void drop(T& item) noexcept {
+        if (on_drop_) on_drop_(std::move(item));
+    }
+
+    // The handles.
+
+    void copy_sender() noexcept { senders_.fetch_add(1, std::memory_order_relaxed); }
+    void copy_receiver() noexcept { receivers_.fetch_add(1, std::memory_order_relaxed); }
+    // acq_rel: the last sees all that the others have done.
+    void drop_sender() noexcept {
+        if (senders_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        close();
+        release();
+    }
+    void drop_receiver() noexcept {
+        if (receivers_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        close();
+        for (;;) {
+            poll<T> left = pop();
+            if (left.is_done()) break;
+            if (left.is_item()) {
+                drop(*left);
+            } else {
+                std::this_thread::yield(); // a sender has its number, and is about to put its item there
+            }
+        }
+        release();
+    }
+
+    waiting_room senders;
+    waiting_room receivers;
+    waiting_room closing;
+
+private:
+    static constexpr std::size_t closed_bit = ~(static_cast<std::size_t>(-1) >> 1);
+    static constexpr std::size_t line = 64;
+
+    struct place {
+        std::atomic<std::size_t> turn;
+        alignas(T) std::byte room[sizeof(T)];
+
+        T* item() noexcept { return std::launder(reinterpret_cast<T*>(room)); }
+    };
+
+    void release() noexcept {
+        if (ends_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+
+    const std::size_t capacity_;
+    const std::size_t mask_;
+    const std::unique_ptr<place[]> places_;
+    const std::function<void(T)> on_drop_;
+    std::mutex closing_;
+    std::exception_ptr error_; // set before the channel is closed
+    std::atomic<std::size_t> senders_ = 1;
+    std::atomic<std::size_t> receivers_ = 1;
+    std::atomic<int> ends_ = 2;
+
+    alignas(line) std::atomic<std::size_t> tail_ = 0;
+    std::atomic<std::size_t> known_head_ = 0; // no later than it is
+    alignas(line) std::atomic<std::size_t> head_ = 0;
+};
+
+inline void must_not_block_an_executor(const char* what) {
+    if (executor::current() != nullptr) throw std::logic_error{what};
+}
+
+/// What `send` and `send_from` give.
+/// @tparam Item  T, or T& for an item that stays with its owner
+template <class T, class Item>
+class [[nodiscard]] concurrent_send_operation {
+public:
+    using result_type = bool;
+
+    concurrent_send_operation(concurrent_channel_core<T>& to, Item item) noexcept
+        : to_{&to}, item_{std::forward<Item>(item)} {}
+    concurrent_send_operation(concurrent_send_operation&& other) noexcept
+        : to_{std::exchange(other.to_, nullptr)},
+          item_{std::forward<Item>(other.item_)},
+          place_{std::move(other.place_)} {}
+    ~concurrent_send_operation() {
+        if (to_ != nullptr) [[unlikely]]
+            drop();
+    }
+
+    poll<bool> poll_result(context& cx) {
+        if (!place_ && to_->push(item_)) [[likely]] {
+            to_ = nullptr;
+            return true;
+        }
+        return wait_for_room(cx);
+    }
+
+private:
+    [[gnu::noinline]] poll<bool> wait_for_room(context& cx) {
+        if (!place_) place_.fill([] { return sleeping_place{}; });
+        for (;;) {
+            if (to_->push(item_)) {
+                place_->rewarded(cx, to_->senders);
+                place_->end(to_->senders, [this] { return to_->no_sending(); });
+                to_ = nullptr;
+                return true;
+            }
+            if (to_->closed()) return false;
+            if (!to_->full()) return cx.yield();
+            if (place_->rest(cx, to_->senders, [this] { return to_->no_sending(); })) return pending;
+        }
+    }
+
+    [[gnu::noinline]] void drop() noexcept {
+        if (place_) place_->end(to_->senders, [this] { return to_->no_sending(); });
+        if constexpr (!std::is_reference_v<Item>) to_->drop(item_);
+    }
+
+    concurrent_channel_core<T>* to_; // until the item is delivered
+    Item item_;
+    slot<sleeping_place> place_; // once there was no room
+};
+
+/// What `closing` gives.
+template <class T>
+class [[nodiscard]] concurrent_closing_operation {
+public:
+    using result_type = unit;
+
+    explicit concurrent_closing_operation(concurrent_channel_core<T>& of) noexcept : of_{&of} {}
+    concurrent_closing_operation(concurrent_closing_operation&&) = default;
+    ~concurrent_closing_operation() {
+        if (place_) place_->end(of_->closing, [] { return true; });
+    }
+
+    poll<unit> poll_result(context& cx) {
+        if (of_->closed()) return unit{};
+        if (!place_) place_.fill([] { return sleeping_place{sleeping_place::at_once{}}; });
+        for (;;) {
+            if (of_->closed()) return unit{};
+            if (place_->rest(cx, of_->closing, [this] { return !of_->closed(); })) return pending;
+        }
+    }
+
+private:
+    concurrent_channel_core<T>* of_;
+    slot<sleeping_place> place_;
+};
+
+} // namespace detail
+
+template <class T>
+struct concurrent_channel_ends;
+template <class T, std::integral N>
+concurrent_channel_ends<T> concurrent_channel(N n, channel_options<T> options = {});
+
+/// The end of a channel across threads that items go in. May be copied; when the last copy goes the channel is closed.
+///
+/// Lifetime: a copy outlives the operations that were made with it.
+/// Threads: any, all at once.
+template <class T>
+class concurrent_sender {
+public:
+    using value_type = T;
+
+    concurrent_sender(const concurrent_sender& other) noexcept : to_{other.to_} {
+        if (to_ != nullptr) to_->copy_sender();
+    }
+    concurrent_sender(concurrent_sender&& other) noexcept : to_{std::exchange(other.to_, nullptr)} {}
+    concurrent_sender& operator=(concurrent_sender other) noexcept {
+        std::swap(to_, other.to_);
+        return *this;
+    }
+    ~concurrent_sender() {
+        if (to_ != nullptr) to_->drop_sender();
+    }
+
+    /// `co_await tx.send(item)`: true when the item is in the channel, after a wait for room where that is full; false
+    /// when the channel is closed. An item that was refused, or whose send is dropped before it is done, goes to on_drop.
+    /// To have it back, use send_from.
+    detail::concurrent_send_operation<T, T> send(T item) const noexcept { return {*to_, std::move(item)}; }
+
+    /// `co_await tx.send_from(item)`: the same for an item that stays where it is, and is moved from when, and only
+    /// when, it is delivered.
+    ///
+    /// Lifetime: borrows item until the send is done or dropped.
+    detail::concurrent_send_operation<T, T&> send_from(T& item) const noexcept { return {*to_, item}; }
+
+    /// Moves from the item if there is room for it, and only then.
+    bool try_send(T&& item) const noexcept {
+        while (!to_->push(item)) {
+            if (to_->closed() || to_->full()) return false;
+            std::this_thread::yield(); // somebody is still at that place
+        }
+        return true;
+    }
+    bool try_send(const T& item) const
+        requires std::copy_constructible<T>
+    {
+        if (to_->closed() || to_->full()) return false;
+        return try_send(T{item});
+    }
+
+    /// For threads that have no executor: the same as send, but the thread waits.
+    /// @throws std::logic_error on an executor's thread, which would stand still
+    bool send_blocking(T item) const {
+        const bool sent = send_from_blocking(item);
+        if (!sent) to_->drop(item);
+        return sent;
+    }
+    /// The same as send_from. @throws std::logic_error as above
+    bool send_from_blocking(T& item) const {
+        detail::must_not_block_an_executor(
+            "weir::concurrent_sender::send_blocking: called on an executor's thread, which would stand still; "
+            "co_await send(item) there");
+        detail::sleeping_thread me;
+        for (;;) {
+            const bool sent = to_->push(item);
+            if (sent || to_->closed()) {
+                me.leave(to_->senders, [this] { return to_->no_sending(); });
+                return sent;
+            }
+            if (to_->full()) {
+                me.rest(to_->senders, [this] { return to_->no_sending(); });
+            } else {
+                std::this_thread::yield();
+            }
+        }
+    }
+
+    /// Nothing goes in any more, from any sender: sends that wait answer false. What is in the channel is received, and
+    /// then the end.
+    void close() const noexcept { to_->close(); }
+    /// The same, but every receiver fails with the error at the end.
+    void fail(std::exception_ptr error) const noexcept { to_->close(std::move(error)); }
+
+    /// The channel was closed, or its last receiver is gone: what is sent will be refused.
+    bool closed() const noexcept { return to_->closed(); }
+    /// `co_await tx.closing()`: waits until it is. Also a signal for take_until.
+    detail::concurrent_closing_operation<T> closing() const noexcept {
+        return detail::concurrent_closing_operation<T>{*to_};
+    }
+
+    /// Items in the channel, at some moment of the call.
+    std::size_t size() const noexcept { return to_->size(); }
+    std::size_t capacity() const noexcept { return to_->capacity(); }
+
+private:
+    template <class U, std::integral N>
+    friend concurrent_channel_ends<U> concurrent_channel(N, channel_options<U>);
+
+    explicit concurrent_sender(detail::concurrent_channel_core<T>& to) noexcept : to_{&to} {}
+
+    detail::concurrent_channel_core<T>* to_;
+};
+
+/// The end of a channel across threads that items come out of: a stream, which ends when the channel is closed and empty.
+/// It may be moved at any time. `clone` gives another one, for another thread: each item goes to one of them.
+///
+/// When the last dies, what is in the channel goes to on_drop.
+///
+/// Threads: each belongs to the executor on which it was first polled; until then, and for receive_blocking, to one thread
+/// at a time.
+template <class T>
+class [[nodiscard]] concurrent_receiver {
+public:
+    using value_type = T;
+
+    concurrent_receiver(concurrent_receiver&& other) noexcept
+        : from_{std::exchange(other.from_, nullptr)}, place_{std::move(other.place_)} {}
+    concurrent_receiver& operator=(concurrent_receiver other) noexcept {
+        std::swap(from_, other.from_);
+        std::swap(place_, other.place_);
+        return *this;
+    }
+    ~concurrent_receiver() {
+        if (from_ == nullptr) return;
+        if (place_ != nullptr) place_->end(from_->receivers, [this] { return from_->no_receiving(); });
+        from_->drop_receiver();
+    }
+
+    concurrent_receiver clone() const noexcept {
+        from_->copy_receiver();
+        return concurrent_receiver{*from_};
+    }
+
+    poll<T> poll_next(context& cx) {
+        poll<T> item = from_->pop();
+        if (item.is_item() && !waited_) [[likely]]
+            return item;
+        return after_a_wait(cx, std::move(item));
+    }
+
+    /// An item, if there is one.
+    std::optional<T> try_receive() noexcept {
+        for (;;) {
+            poll<T> item = from_->pop();
+            if (item.is_item()) return *std::move(item);
+            if (item.is_done() || from_->size() == 0) return std::nullopt;
+            std::this_thread::yield(); // somebody is still at that place
+        }
+    }
+
+    /// For threads that have no executor: waits for an item; none at the end.
+    /// @throws what the channel failed with, and std::logic_error on an executor's thread, which would stand still
+    std::optional<T> receive_blocking() {
+        detail::must_not_block_an_executor(
+            "weir::concurrent_receiver::receive_blocking: called on an executor's thread, which would stand still; "
+            "co_await weir::next(receiver) there");
+        detail::sleeping_thread me;
+        for (;;) {
+            poll<T> item = from_->pop();
+            if (!item.is_pending()) {
+                me.leave(from_->receivers, [this] { return from_->no_receiving(); });
+                if (item.is_item()) return *std::move(item);
+                from_->rethrow();
+                return std::nullopt;
+            }
+            if (from_->size() == 0) {
+                me.rest(from_->receivers, [this] { return from_->no_receiving(); });
+            } else {
+                std::this_thread::yield();
+            }
+        }
+    }
+
+    /// Nothing goes in any more: sends that wait answer false. What is in the channel can still be received, and then the
+    /// end.
+    void close() noexcept { from_->close(); }
+
+    /// Items in the channel, at some moment of the call.
+    std::size_t size() const noexcept { return from_->size(); }
+
+private:
+    template <class U, std::integral N>
+    friend concurrent_channel_ends<U> concurrent_channel(N, channel_options<U>);
+
+    explicit concurrent_receiver(detail::concurrent_channel_core<T>& from) noexcept : from_{&from} {}
+
+    [[gnu::noinline]] poll<T> after_a_wait(context& cx, poll<T> item) {
+        const auto blocked = [this] { return from_->no_receiving(); };
+        for (; item.is_pending(); item = from_->pop()) {
+            if (from_->size() != 0) return cx.yield();
+            waited_ = true;
+            if (place_ == nullptr) place_ = std::make_unique<detail::sleeping_place>();
+            if (place_->rest(cx, from_->receivers, blocked)) return pending;
+        }
+        if (place_ != nullptr) {
+            place_->rewarded(cx, from_->receivers);
+            place_->leave(from_->receivers, blocked);
+        }
+        waited_ = false;
+        if (item.is_done()) from_->rethrow();
+        return item;
+    }
+
+    detail::concurrent_channel_core<T>* from_;
+    std::unique_ptr<detail::sleeping_place> place_; // once there was nothing
+    bool waited_ = false;
+};
+
+/// What `concurrent_channel` gives.
+template <class T>
+struct concurrent_channel_ends {
+    concurrent_sender<T> sender;
+    concurrent_receiver<T> receiver;
+};
+
+/// concurrent_channel<T>(n): a queue of at most n items, n >= 1, between executors and threads: what `channel` is on one
+/// executor.
+///
+///     auto [tx, rx] = weir::concurrent_channel<job>(64);
+///     auto producer = rt.spawn_on(0, [tx = std::move(tx)] { return produce(tx); });            // co_await tx.send(job)
+///     auto consumer = rt.spawn_on(1, [rx = std::move(rx)]() mutable { return std::move(rx) | weir::for_each(work); });
+///
+/// Threads without an executor use `tx.send_blocking(job)` and `rx.receive_blocking()`.
+///
+/// The items of one sender that sends one after the other come out in that order. Each goes to one receiver. Nothing is
+/// lost and nothing comes twice: until an item is in the channel it is with its sender, and a send may be dropped at any
+/// time, and `next(rx)` too. What nobody receives goes to options.on_drop, which any of the threads may call.
+///
+/// Whoever has to wait looks again for some turns of its executor, and then sleeps; only then it costs whoever wakes it a
+/// system call. Those who sleep are woken in the order in which they came, but one that comes just then may be first.
+///
+/// The ends may be closed and may die in any order, on any thread, and may outlive the executors. Two allocations for the
+/// channel, one for each receiver that waits; none an item.
+///
+/// There is no n = 0: to hand over from thread to thread is to wake and be woken for each item.
+///
+/// @tparam T  its move constructor must not throw
+/// @throws std::invalid_argument when n < 1 or beyond all memory
+template <class T, std::integral N>
+concurrent_channel_ends<T> concurrent_channel(N n, channel_options<T> options) {
+    if constexpr (!std::is_nothrow_move_constructible_v<T> || !std::is_nothrow_destructible_v<T>) {
+        static_assert(detail::always_false<T>,
+                      "weir::concurrent_channel<T>(n): to move a T from thread to thread must not throw; wrap it in a "
+                      "std::unique_ptr");
+    } else {
+        const std::size_t capacity =
+            detail::at_least_one(n, "weir::concurrent_channel<T>(n): there must be room for at least 1 item");
+        if (capacity > detail::concurrent_channel_core<T>::most) {
+            throw std::invalid_argument{"weir::concurrent_channel<T>(n): nothing holds so many items"};
+        }
+        auto* core = new detail::concurrent_channel_core<T>{capacity, std::move(options.on_drop)};
+        return {concurrent_sender<T>{*core}, concurrent_receiver<T>{*core}};
+    }
+}
+
+} // namespace weir

@@ -1,0 +1,341 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/core/time.hpp>
+#include <weir/executor/detail/inbox.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/threads/detail/doorbell.hpp>
+
+namespace weir::detail {
+
+/// How often in a row one side of a crossing looks again, a turn of its executor at a time, before it sleeps. To be
+/// woken costs both threads much more than a turn. So it looks as long as a sleep would take, as long as what it waits for
+/// uses to come within that time; where it comes later nothing is gained by looking.
+class patience {
+public:
+    /// Whether to look again; if not, it sleeps.
+    bool look_again(time_point now) noexcept {
+        if (looked_ == most_) {
+            slept_at_ = now;
+            return false;
+        }
+        ++looked_;
+        if (looked_ > first_looks) std::this_thread::yield(); // to whom it waits for, where they share a processor
+        return true;
+    }
+    /// It has found what it waited for.
+    void rewarded(time_point now) noexcept {
+        if (looked_ == 0) return;
+        if (looked_ == most_) most_ = now - slept_at_ < short_sleep ? limit : std::max(most_ / 2, 1U);
+        looked_ = 0;
+    }
+
+private:
+    static constexpr unsigned first_looks = 8; // in the time in which whoever runs already would answer
+    static constexpr unsigned limit = 64;
+    static constexpr duration short_sleep = std::chrono::microseconds{50};
+
+    unsigned most_ = limit;
+    unsigned looked_ = 0;
+    time_point slept_at_{};
+};
+
+enum class demand {
+    ahead,     ///< for as many items as there is room for; again when three quarters of them were taken
+    on_demand, ///< for one item, when one is asked for
+};
+
+/// A bounded queue from one executor to another. Each end belongs to its thread; both own the queue, and the last that
+/// goes destroys what is left in it.
+///
+/// The sender publishes items in batches: when it has nothing more to send at the moment, when the receiver sleeps, and
+/// every few items. The receiver gives room back in batches too: when three quarters of it were taken. Either side
+/// that waits looks again for a while, then sleeps.
+template <class T>
+class hop final : public shared_by_threads {
+public:
+    hop(std::size_t n, demand asks)
+        : shared_by_threads{2},
+          room_{n},
+          batch_{std::max<std::size_t>(1, n / 4)},
+          refill_{n - n / 4},
+          mask_{std::bit_ceil(n) - 1},
+          asks_{asks},
+          block_{std::allocator<T>{}.allocate(mask_ + 1)},
+          asked_{asks == demand::ahead ? n : 0} {
+        sender_.allowed = receiver_.asked = asked_.load(std::memory_order_relaxed); // nobody else has it yet
+        if (asks == demand::ahead) receiver_.ask_at = refill_;
+        sender_.flush_at = batch_;
+    }
+
+    // For the receiver.
+
+    /// At its first poll.
+    void bind_receiver(context& cx) noexcept { receiver_bell_.bind(cx.ex().inbox()); }
+
+    poll<T> receive(context& cx) {
+        if (receiver_.taken == receiver_.known) [[unlikely]] {
+            if (const poll<unit> found = look_for_items(cx); !found.is_item()) return found.template no_item<T>();
+        }
+        T* const from = place(receiver_.taken);
+        poll<T> item{std::move(*from)};
+        std::destroy_at(from);
+        if (++receiver_.taken == receiver_.ask_at) [[unlikely]]
+            ask(receiver_.taken + room_);
+        return item;
+    }
+
+    /// The receiver goes away.
+    void cancel() noexcept {
+        receiver_bell_.leave();
+        receiver_is_.store(receiver::gone);
+        if (sender_bell_.bound()) sender_bell_.ring();
+        release();
+    }
+
+    // For the sender.
+
+    /// The sender will be on the executor with that inbox. Before another thread has the queue.
+    void bind_sender(std::shared_ptr<inbox> to) noexcept { sender_bell_.bind(std::move(to)); }
+
+    bool cancelled() const noexcept { return receiver_is_.load(std::memory_order_relaxed) == receiver::gone; }
+    /// Wakes the context's waker when the receiver goes away, or gives room to a sender that waits for it.
+    void watch(context& cx) noexcept { sender_bell_.wait(cx); }
+
+    bool has_room() noexcept { return sender_.sent != sender_.allowed || look_for_room(); }
+    /// Whether there is room for an item. If not, the context's waker, which watches, is woken when there is.
+    bool has_room(context& cx) noexcept {
+        if (sender_.sent != sender_.allowed) [[likely]]
+            return true;
+        return find_room(cx);
+    }
+
+    void send(T&& item) {
+        std::construct_at(place(sender_.sent), std::move(item));
+        ++sender_.sent;
+        if (sender_.sent == sender_.flush_at || receiver_is_.load(std::memory_order_relaxed) != receiver::awake)
+            [[unlikely]]
+            flush();
+    }
+
+    [[gnu::noinline]] void flush() noexcept { // so that send is inlined
+        if (sender_.sent == sender_.published) return;
+        sender_.published = sender_.sent;
+        sender_.flush_at = sender_.sent + batch_;
+        published_.store(sender_.sent);
+        wake_receiver();
+    }
+
+    /// The sender goes away, with an error or without.
+    void close(std::exception_ptr error) noexcept {
+        sender_bell_.leave();
+        flush();
+        error_ = std::move(error);
+        closed_.store(true);
+        wake_receiver();
+        release();
+    }
+
+private:
+    enum class receiver : std::uint8_t { awake, asleep, gone };
+
+    ~hop() override {
+        for (; receiver_.taken != sender_.sent; ++receiver_.taken) std::destroy_at(place(receiver_.taken));
+        std::allocator<T>{}.deallocate(block_, mask_ + 1);
+    }
+
+    T* place(std::size_t number) noexcept { return block_ + (number & mask_); }
+
+    [[gnu::noinline]] poll<unit> look_for_items(context& cx) {
+        for (;;) {
+            if (find_items(cx)) return unit{};
+            if (closed_.load(std::memory_order_acquire)) { // pairs with close()
+                if (find_items(cx)) return unit{};
+                if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
+                return done;
+            }
+            if (asks_ == demand::on_demand && receiver_.asked == receiver_.taken) ask(receiver_.taken + 1);
+            if (receiver_.patience.look_again(cx.ex().now())) return cx.yield();
+            receiver_bell_.wait(cx);
+            // All seq_cst, here and in flush() and close(): either this sees what is new, or they that it sleeps.
+            receiver_is_.store(receiver::asleep);
+            if (published_.load() == receiver_.taken && !closed_.load()) return pending;
+            receiver_is_.store(receiver::awake);
+        }
+    }
+
+    bool find_items(context& cx) noexcept {
+        receiver_.known = published_.load(std::memory_order_acquire); // pairs with flush()
+        if (receiver_.known == receiver_.taken) return false;
+        receiver_.patience.rewarded(cx.ex().now());
+        return true;
+    }
+
+    void ask(std::size_t up_to) noexcept {
+        receiver_.asked = up_to;
+        if (asks_ == demand::ahead) receiver_.ask_at = receiver_.taken + refill_;
+        asked_.store(up_to); // both seq_cst, as in find_room()
+        if (sender_sleeps_.load() && sender_sleeps_.exchange(false)) sender_bell_.ring();
+    }
+
+    bool look_for_room() noexcept {
+        sender_.allowed = asked_.load(); // pairs with ask()
+        return sender_.sent != sender_.allowed;
+    }
+
+    [[gnu::noinline]] bool find_room(context& cx) noexcept {
+        if (look_for_room()) {
+            sender_.patience.rewarded(cx.ex().now());
+            return true;
+        }
+        flush();
+        if (sender_.patience.look_again(cx.ex().now())) {
+            static_cast<void>(cx.yield());
+            return false;
+        }
+        sender_sleeps_.store(true);
+        if (!look_for_room()) return false;
+        sender_sleeps_.store(false);
+        return true;
+    }
+
+    void wake_receiver() noexcept {
+        receiver expected = receiver::asleep;
+        if (receiver_is_.load() == expected && receiver_is_.compare_exchange_strong(expected, receiver::awake)) {
+            receiver_bell_.ring();
+        }
+    }
+
+    // Numbers of items since the beginning.
+    struct sending_end {
+        std::size_t sent = 0;
+        std::size_t published = 0;
+        std::size_t flush_at = 0;
+        std::size_t allowed = 0; // as it was last looked up
+        detail::patience patience;
+    };
+    struct receiving_end {
+        std::size_t taken = 0;
+        std::size_t known = 0; // as it was last looked up
+        std::size_t asked = 0;
+        std::size_t ask_at = 0; // never, where it asks for one at a time: then it has asked before
+        detail::patience patience;
+    };
+
+    // A line of the cache for each of: what does not change, what either end keeps for itself, and what it writes for
+    // the other.
+    static constexpr std::size_t line = 64;
+
+    const std::size_t room_;
+    const std::size_t batch_;
+    const std::size_t refill_;
+    const std::size_t mask_;
+    const demand asks_;
+    T* const block_;
+    doorbell receiver_bell_{*this};
+    doorbell sender_bell_{*this};
+    std::exception_ptr error_; // before closed_
+
+    alignas(line) sending_end sender_;
+    alignas(line) std::atomic<std::size_t> published_ = 0;
+    std::atomic<bool> closed_ = false;
+    alignas(line) receiving_end receiver_;
+    alignas(line) std::atomic<std::size_t> asked_;
+    // Written seldom, and read for each item.
+    alignas(line) std::atomic<receiver> receiver_is_ = receiver::awake;
+    std::atomic<bool> sender_sleeps_ = false;
+};
+
+/// The items that come out of a hop.
+template <class T>
+class hop_receiver {
+public:
+    using value_type = T;
+
+    explicit hop_receiver(hop<T>& from) noexcept : from_{&from} {}
+    hop_receiver(hop_receiver&& other) noexcept
+        : from_{std::exchange(other.from_, nullptr)}, polled_{std::exchange(other.polled_, false)} {}
+    ~hop_receiver() {
+        if (from_ != nullptr) from_->cancel();
+    }
+
+    poll<T> poll_next(context& cx) {
+        if (!polled_) [[unlikely]] {
+            polled_ = true;
+            from_->bind_receiver(cx);
+        }
+        return from_->receive(cx);
+    }
+
+private:
+    hop<T>* from_;
+    bool polled_ = false;
+};
+
+/// An operation that sends the items of an upstream into a hop, and closes it at their end, or with their error.
+template <stream S>
+class hop_sender {
+public:
+    using result_type = unit;
+
+    hop_sender(S upstream, hop<item_t<S>>& to) : upstream_{std::in_place, std::move(upstream)}, to_{&to} {}
+    hop_sender(hop_sender&& other) : upstream_{std::move(other.upstream_)}, to_{std::exchange(other.to_, nullptr)} {}
+    ~hop_sender() {
+        if (to_ != nullptr) close(std::make_exception_ptr(stopped{}));
+    }
+
+    poll<unit> poll_result(context& outer) {
+        const liveness::watch self{liveness_};
+        nested_context cx{outer};
+        to_->watch(cx);
+        try {
+            for (;;) {
+                if (to_->cancelled()) return close(nullptr);
+                if (!to_->has_room(cx)) return pending;
+                auto item = upstream_->poll_next(cx);
+                if (self.gone()) return pending;
+                if (item.is_done()) return close(nullptr);
+                if (item.is_pending()) {
+                    to_->flush();
+                    return pending;
+                }
+                to_->send(*std::move(item));
+                if (!cx.spend()) {
+                    to_->flush();
+                    return cx.yield();
+                }
+            }
+        } catch (...) {
+            if (self.gone()) return pending;
+            return close(std::current_exception());
+        }
+    }
+
+private:
+    unit close(std::exception_ptr error) noexcept {
+        upstream_.reset(); // on its own thread, before anybody learns of it
+        std::exchange(to_, nullptr)->close(std::move(error));
+        return {};
+    }
+
+    std::optional<S> upstream_;
+    hop<item_t<S>>* to_;
+    liveness liveness_;
+};
+
+} // namespace weir::detail

@@ -1,0 +1,292 @@
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/result.hpp>
+#include <weir/core/detail/slot.hpp>
+#include <weir/core/operation.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/executor/detail/inbox.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/threads/detail/doorbell.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// Spawns an operation when an executor comes to it. If it never does, the operation is destroyed.
+template <awaitable A>
+class starter final : public inbox_entry {
+public:
+    /// From any thread. The executor may be gone, when its inbox is not.
+    static void start(const std::shared_ptr<inbox>& to, executor& ex, A operation, std::source_location place) {
+        auto* const entry = new starter{ex, std::move(operation), place};
+        if (!to->enter(*entry)) entry->discard();
+    }
+
+private:
+    starter(executor& ex, A operation, std::source_location place)
+        : ex_{ex}, operation_{std::move(operation)}, place_{place} {}
+
+    void run() noexcept override {
+        ex_.spawn(std::move(operation_), place_).detach();
+        delete this;
+    }
+    void discard() noexcept override { delete this; }
+
+    executor& ex_;
+    A operation_;
+    std::source_location place_;
+};
+
+/// Fails at once, for errors that are to be reported by another executor.
+struct failing_operation {
+    using result_type = unit;
+
+    poll<unit> poll_result(context&) { std::rethrow_exception(std::exchange(error, nullptr)); }
+
+    std::exception_ptr error;
+};
+
+/// What is known of an operation on another executor: by the side where it runs, and by the one that waits for its
+/// result. Both own it.
+template <class Result>
+class far_state final : public shared_by_threads {
+public:
+    far_state(executor& ex, std::shared_ptr<inbox> far, std::source_location place) noexcept
+        : shared_by_threads{2}, ex_{ex}, far_{std::move(far)}, place_{place} {
+        far_bell_.bind(far_);
+    }
+
+    // For the side where it runs.
+
+    bool dropped() const noexcept { return interest_.load(std::memory_order_acquire) == interest::none; }
+    /// Wakes the context's waker when it is dropped.
+    void watch(context& cx) noexcept { far_bell_.wait(cx); }
+
+    void finish(poll<Result> result, std::exception_ptr error) noexcept {
+        far_bell_.leave();
+        result_ = std::move(result);
+        error_ = std::move(error);
+        const interest in_result = interest_.exchange(interest::over);
+        if (in_result == interest::waits) home_bell_.ring();
+        interest_.notify_all();
+        if (in_result == interest::error_only) report();
+        release();
+    }
+
+    // For the side that waits.
+
+    bool finished() const noexcept { return interest_.load(std::memory_order_acquire) == interest::over; }
+
+    bool wait(context& cx) noexcept {
+        if (finished()) return true;
+        if (!home_bell_.bound()) home_bell_.bind(cx.ex().inbox());
+        home_bell_.wait(cx);
+        // Pairs with the exchange in finish(), which sees that somebody waits, or is seen.
+        interest expected = interest::some;
+        return !interest_.compare_exchange_strong(expected, interest::waits) && expected == interest::over;
+    }
+    /// Holds up the thread.
+    void block() const noexcept {
+        for (interest seen = interest_.load(); seen != interest::over; seen = interest_.load()) interest_.wait(seen);
+    }
+    Result take() {
+        if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
+        return *std::move(result_);
+    }
+
+    void drop() noexcept {
+        home_bell_.leave();
+        if (interest_.exchange(interest::none) != interest::over) far_bell_.ring();
+        release();
+    }
+    void detach() noexcept {
+        home_bell_.leave();
+        if (interest_.exchange(interest::error_only) == interest::over) report();
+        release();
+    }
+
+private:
+    enum class interest {
+        some,       // nobody waits at present
+        waits,      // on the bell
+        error_only, // detached
+        none,       // dropped
+        over,       // it is finished
+    };
+
+    /// An error that nobody awaits. An executor that is gone takes no more reports.
+    void report() noexcept {
+        if (error_ == nullptr) return;
+        starter<failing_operation>::start(far_, ex_, failing_operation{std::exchange(error_, nullptr)}, place_);
+    }
+
+    executor& ex_;
+    const std::shared_ptr<inbox> far_;
+    const std::source_location place_;
+    poll<Result> result_{pending};
+    std::exception_ptr error_;
+    doorbell far_bell_{*this};
+    doorbell home_bell_{*this};
+    std::atomic<interest> interest_ = interest::some;
+};
+
+/// The side where it runs: makes the operation of a function, and drops both before it tells the result.
+template <class F>
+class far_operation {
+    using operation = std::invoke_result_t<F&>;
+    using state = far_state<typename operation::result_type>;
+
+public:
+    using result_type = unit;
+
+    far_operation(F make, state& known) : make_{std::in_place, std::move(make)}, known_{&known} {}
+    far_operation(far_operation&& other)
+        : make_{std::move(other.make_)}, known_{std::exchange(other.known_, nullptr)} {}
+    ~far_operation() {
+        if (known_ != nullptr) finish(pending, std::make_exception_ptr(stopped{}));
+    }
+
+    poll<unit> poll_result(context& cx) {
+        known_->watch(cx);
+        if (known_->dropped()) return finish(pending, nullptr);
+        try {
+            if (!operation_) operation_.fill(*make_);
+            auto result = operation_->poll_result(cx);
+            if (result.is_pending()) return pending;
+            return finish(std::move(result), nullptr);
+        } catch (...) {
+            return finish(pending, std::current_exception());
+        }
+    }
+
+private:
+    unit finish(poll<typename operation::result_type> result, std::exception_ptr error) noexcept {
+        operation_.reset();
+        make_.reset();
+        std::exchange(known_, nullptr)->finish(std::move(result), std::move(error));
+        return {};
+    }
+
+    std::optional<F> make_; // a function outlives the coroutine that it makes
+    slot<operation> operation_;
+    state* known_;
+};
+
+} // namespace detail
+
+/// An operation that was spawned on another executor. Awaiting it gives its result or throws its error; dropping it drops
+/// the operation, there and soon: nobody waits for that.
+///
+/// Threads: belongs to the executor that awaits it. It may outlive the one where the operation runs.
+template <class Result>
+class [[nodiscard]] far_handle {
+public:
+    using result_type = Result;
+
+    explicit far_handle(detail::far_state<Result>& known) noexcept : known_{&known} {}
+    far_handle(far_handle&& other) noexcept : known_{std::exchange(other.known_, nullptr)} {}
+    far_handle& operator=(far_handle&& other) noexcept {
+        if (this == &other) return *this;
+        if (known_ != nullptr) known_->drop();
+        known_ = std::exchange(other.known_, nullptr);
+        return *this;
+    }
+    ~far_handle() {
+        if (known_ != nullptr) known_->drop();
+    }
+
+    /// Lets it run to its end without this handle. Its error then goes to the handler of the executor where it ran.
+    void detach() && {
+        if (known_ != nullptr) std::exchange(known_, nullptr)->detach();
+    }
+
+    bool finished() const noexcept { return known_ != nullptr && known_->finished(); }
+
+    poll<result_type> poll_result(context& cx) {
+        must_be_joinable();
+        if (!known_->wait(cx)) return pending;
+        return take();
+    }
+
+    /// Waits for the result, on a thread on which no executor runs.
+    /// @throws std::logic_error where one does: it must not be held up
+    typename detail::from_result<Result>::type get() && {
+        must_be_joinable();
+        if (executor::current() != nullptr) {
+            throw std::logic_error{"weir: far_handle::get: an executor runs on this thread, which must not wait; "
+                                   "co_await the handle instead"};
+        }
+        known_->block();
+        if constexpr (std::is_same_v<Result, unit>) {
+            take();
+        } else {
+            return take();
+        }
+    }
+
+private:
+    void must_be_joinable() const {
+        if (known_ == nullptr) throw std::logic_error{"weir: far_handle: joined twice"};
+    }
+
+    Result take() {
+        auto* const ended = std::exchange(known_, nullptr);
+        const struct release_at_exit {
+            detail::far_state<Result>* ended;
+            ~release_at_exit() { ended->drop(); }
+        } guard{ended};
+        return ended->take();
+    }
+
+    detail::far_state<Result>* known_;
+};
+
+namespace detail {
+
+/// The same with an executor that may be gone already.
+template <class F>
+auto spawn_at(const std::shared_ptr<inbox>& to, executor& ex, F make, std::source_location place) {
+    using result = typename std::invoke_result_t<F&>::result_type;
+    auto* const known = new far_state<result>{ex, to, place};
+    far_handle<result> handle{*known};
+    starter<far_operation<F>>::start(to, ex, far_operation<F>{std::move(make), *known}, place);
+    return handle;
+}
+
+} // namespace detail
+
+/// Calls a function on the thread of another executor, and runs the operation that it makes there.
+///
+///     auto served = weir::spawn_on(other, [port] { return serve(port); });
+///     const int requests = co_await served;
+///
+/// It starts at once, whether or not it is awaited. What the function captured, and the operation, are destroyed on that
+/// thread too, before the result arrives. Dropping the handle drops the operation: there, when it is next suspended.
+///
+/// When the other executor dies first, the operation dies with it, and the handle throws `stopped`. The error of a
+/// detached one goes to the other executor's handler.
+///
+/// Threads: from any, while the other executor lives. The function and the result cross. A thread on which no executor
+/// runs may wait for the result with `get()`.
+template <class F>
+auto spawn_on(executor& ex, F make, std::source_location place = std::source_location::current()) {
+    if constexpr (!detail::gives_awaitable<F&>) {
+        static_assert(detail::always_false<F>, "weir::spawn_on(executor, f): f cannot be called without arguments, or "
+                                               "does not give a task or another awaitable");
+    } else {
+        return detail::spawn_at(ex.inbox(), ex, std::move(make), place);
+    }
+}
+
+} // namespace weir

@@ -1,0 +1,32 @@
+#include <weir/backend/io_operation.hpp>
+
+#include <cerrno>
+
+#include <weir/core/assert.hpp>
+#include <weir/executor/executor.hpp>
+
+namespace weir {
+
+void io_operation::start(executor& ex, const io_request& request) {
+    WEIR_ASSERT(!in_flight(), "an I/O operation was started twice");
+    backend_ = &ex.io();
+    request_ = request;
+    state_ = state::in_flight;
+    backend_->start(*this);
+}
+
+void io_operation::cancel() noexcept {
+    if (state_ == state::in_flight) backend_->cancel(*this);
+    if (state_ == state::complete) {
+        if (request_.reads()) {
+            if (result_ != -ECANCELED) backend_->put_back(*this, result_);
+        } else if (result_ >= 0 &&
+                   (request_.what == io_request::kind::accept || request_.what == io_request::kind::open)) {
+            backend_->close(result_);
+        }
+    }
+    state_ = state::idle;
+    waiter_.disarm();
+}
+
+} // namespace weir

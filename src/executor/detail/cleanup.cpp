@@ -1,0 +1,101 @@
+#include <weir/executor/detail/cleanup.hpp>
+
+#include <exception>
+#include <utility>
+
+#include <weir/core/timed_out.hpp>
+#include <weir/executor/executor.hpp>
+
+namespace weir::detail {
+
+void cleanup::begin(cleanups& owner, run_queue& queue, std::uint32_t group) noexcept {
+    owner.add(*this);
+    waker_.bind(*this, queue);
+    waker_.set_group(group);
+    waker_.wake();
+}
+
+void cleanup::run() noexcept {
+    executor& ex = waker_.queue().owner();
+    std::exception_ptr error;
+    try {
+        if (!begun_) {
+            begun_ = true;
+            waker_.set_deadline(ex.after(within_));
+            limit_.set(ex, waker_.deadline());
+        }
+        context cx{waker_};
+        if (poll_cleanup(cx).is_pending()) {
+            if (!limit_.over(cx)) return;
+            error = std::make_exception_ptr(timed_out{"weir::async_finally: the cleanup was not done", within_});
+        }
+    } catch (...) {
+        error = std::current_exception();
+    }
+    const std::source_location place = place_;
+    owner_->ended(*this);
+    delete this;
+    if (error != nullptr) ex.report(std::move(error), place);
+}
+
+void cleanups::add(cleanup& one) noexcept {
+    one.owner_ = this;
+    one.number_ = ++last_number_;
+    running_.push_back(one);
+}
+
+void cleanups::ended(cleanup& one) noexcept {
+    static_cast<list_link&>(one).unlink();
+    wake();
+}
+
+void cleanups::wait(waiter& who, context& cx) noexcept {
+    who.slot_.arm(cx.wk);
+    if (!who.linked()) waiters_.push_back(who);
+}
+
+void cleanups::wake() noexcept {
+    while (!waiters_.empty()) waiters_.pop_front().slot_.wake();
+}
+
+void cleanups::move_to(cleanups& other, std::uint32_t group) noexcept {
+    while (!empty()) {
+        cleanup& one = running_.pop_front();
+        one.waker_.set_group(group);
+        other.add(one);
+    }
+}
+
+void cleanups::drop() noexcept {
+    while (!empty()) delete &running_.pop_front();
+}
+
+std::uint32_t group_table::add(cleanups& group) {
+    if (free_ == generation) {
+        if (entries_.size() == generation) return 0;
+        const auto index = static_cast<std::uint32_t>(entries_.size());
+        entries_.push_back({nullptr, index, generation});
+        free_ = index;
+    }
+    entry& e = entries_[free_];
+    free_ = e.next_free;
+    e.group = &group;
+    e.number += generation;
+    if (e.number == 0) e.number += generation;
+    return e.number;
+}
+
+void group_table::remove(std::uint32_t number) noexcept {
+    if (number == 0) return;
+    entry& e = entries_[index_of(number)];
+    e.group = nullptr;
+    e.next_free = std::exchange(free_, static_cast<std::uint32_t>(index_of(number)));
+}
+
+cleanups* group_table::find(std::uint32_t number) const noexcept {
+    const std::size_t index = index_of(number);
+    if (index >= entries_.size() || entries_[index].number != number) return nullptr;
+    return entries_[index].group;
+}
+
+} // namespace weir::detail

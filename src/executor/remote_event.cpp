@@ -1,0 +1,9 @@
+#include <weir/executor/remote_event.hpp>
+
+#include <weir/executor/executor.hpp>
+
+namespace weir {
+
+remote_event::remote_event(executor& ex) noexcept : inbox_{ex.inbox()} {}
+
+} // namespace weir

@@ -1,0 +1,318 @@
+#include <weir/operators/publish_on.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <semaphore>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <weir/executor/sleep.hpp>
+#include <weir/operators/buffer.hpp>
+#include <weir/operators/filter.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/map_async.hpp>
+#include <weir/operators/subscribe_on.hpp>
+#include <weir/operators/take.hpp>
+#include <weir/sink/count.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/sink/fold.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/sink/to.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/source/never.hpp>
+#include <weir/source/once.hpp>
+#include <weir/task.hpp>
+#include <weir/testing/virtual_executor.hpp>
+#include <weir/threads/runtime.hpp>
+
+#include "allocations.hpp"
+#include "self_drop.hpp"
+#include "token.hpp"
+
+using weir::publish_on;
+using weir::task;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+std::vector<int> numbers(int n) {
+    std::vector<int> all;
+    for (int i = 0; i != n; ++i) all.push_back(i);
+    return all;
+}
+
+std::thread::id thread_of(weir::runtime& rt, std::size_t i) {
+    return rt.spawn_on(i, []() -> task<std::thread::id> { co_return std::this_thread::get_id(); }).get();
+}
+
+/// Passes items on, and fails on a wrong thread.
+auto only_on(std::thread::id expected) {
+    return weir::map([expected](int i) {
+        if (std::this_thread::get_id() != expected) throw std::logic_error{"wrong thread"};
+        return i;
+    });
+}
+
+} // namespace
+
+TEST_SUITE("threads/publish_on") {
+    TEST_CASE("what is left of it runs here, what is right of it there, and the result comes back") {
+        weir::runtime rt{1};
+        const auto there = thread_of(rt, 0);
+        const auto here = std::this_thread::get_id();
+        for (const int n : {1, 2, 3, 5, 64, 1000}) {
+            CAPTURE(n);
+            weir::executor ex;
+            const auto got = ex.run(weir::iota(0, 3000) | only_on(here) | publish_on(rt[0], n) | only_on(there) |
+                                    weir::to<std::vector<int>>());
+            CHECK(got == numbers(3000));
+        }
+    }
+
+    TEST_CASE("several in a row hand on from executor to executor") {
+        weir::runtime rt{3};
+        weir::executor ex;
+        const int sum = ex.run(weir::iota(0, 2000) | only_on(std::this_thread::get_id()) | publish_on(rt[0], 16) |
+                               only_on(thread_of(rt, 0)) | publish_on(rt[1], 16) | only_on(thread_of(rt, 1)) |
+                               publish_on(rt[2], 16) | only_on(thread_of(rt, 2)) |
+                               weir::fold(0, [](int s, int i) { return s + i; }));
+        CHECK(sum == 1999 * 1000);
+    }
+
+    TEST_CASE("with subscribe_on the source runs on one executor, and the sink on another") {
+        weir::runtime rt{2};
+        weir::executor ex;
+        CHECK(ex.run(weir::iota(0, 1000) | only_on(thread_of(rt, 0)) | weir::subscribe_on(rt[0], 16) |
+                     only_on(std::this_thread::get_id()) | publish_on(rt[1], 16) | only_on(thread_of(rt, 1)) |
+                     weir::count()) == 1000);
+    }
+
+    TEST_CASE("it composes before it meets a stream") {
+        weir::runtime rt{1};
+        const auto there = thread_of(rt, 0);
+        weir::executor ex;
+        auto tail =
+            publish_on(rt[0], 8) | only_on(there) | weir::filter([](int i) { return i % 2 == 0; }) | weir::count();
+        CHECK(ex.run(weir::iota(0, 100) | weir::map([](int i) { return i; }) | std::move(tail)) == 50);
+    }
+
+    TEST_CASE("operators with drivers and timers run there") {
+        weir::runtime rt{1};
+        weir::executor ex;
+        const auto work = [&](int i) -> task<int> {
+            co_await weir::sleep_for(10us);
+            CHECK(weir::executor::current() == &rt[0]);
+            co_return i;
+        };
+        CHECK(ex.run(weir::iota(0, 100) | publish_on(rt[0], 8) | weir::map_async(4, work) | weir::buffer(4) |
+                     weir::to<std::vector<int>>()) == numbers(100));
+    }
+
+    TEST_CASE("an error of upstream comes through what runs there, after the items") {
+        weir::runtime rt{1};
+        weir::executor ex;
+        std::vector<int> got;
+        CHECK_THROWS_WITH_AS(ex.run(weir::iota(0, 100) | weir::map([](int i) {
+                                        if (i == 30) throw std::runtime_error{"thirty"};
+                                        return i;
+                                    }) |
+                                    publish_on(rt[0], 16) | weir::for_each([&](int i) { got.push_back(i); })),
+                             "thirty", std::runtime_error);
+        CHECK(got == numbers(30));
+    }
+
+    TEST_CASE("an error there drops upstream here, and comes back") {
+        weir::runtime rt{1};
+        weir::executor ex;
+        support::witness here;
+        support::witness there;
+        CHECK_THROWS_WITH_AS(ex.run(weir::iota(0, 1'000'000'000) | weir::map([t = here.make()](int i) { return i; }) |
+                                    publish_on(rt[0], 16) | weir::for_each([t = there.make()](int i) {
+                                        if (i == 300) throw std::runtime_error{"there"};
+                                    })),
+                             "there", std::runtime_error);
+        CHECK(here.died() == std::this_thread::get_id());
+        CHECK(there.died() == thread_of(rt, 0));
+    }
+
+    TEST_CASE("a sink that has enough ends it all, at once") {
+        weir::runtime rt{1};
+        for (int n = 1; n != 100; ++n) {
+            weir::executor ex;
+            CHECK(ex.run(weir::iota(0, 1'000'000'000) | publish_on(rt[0], 1 + n % 7) | weir::take(n) | weir::count()) ==
+                  static_cast<std::size_t>(n));
+        }
+        weir::executor ex;
+        const auto work = [&]() -> task<std::size_t> {
+            co_return co_await (weir::never<int>() | publish_on(rt[0], 4) | weir::take(0) | weir::count());
+        };
+        CHECK(ex.run(work()) == 0);
+    }
+
+    TEST_CASE("what was never polled dies here; what runs there dies there, before the result comes") {
+        weir::runtime rt{1};
+        support::witness w;
+        const auto make = [&] {
+            return weir::iota(0, 10) | publish_on(rt[0], 4) | weir::for_each([t = w.make()](int) {});
+        };
+        { [[maybe_unused]] const auto never_polled = make(); }
+        CHECK(w.died() == std::this_thread::get_id());
+        weir::executor ex;
+        ex.run(make());
+        CHECK(w.died() == thread_of(rt, 0));
+    }
+
+    TEST_CASE("dropping it drops upstream at once, and the rest there") {
+        weir::runtime rt{1};
+        const auto there = thread_of(rt, 0);
+        for (int round = 0; round != 200; ++round) {
+            support::witness here;
+            support::witness far;
+            {
+                weir::executor ex;
+                const auto work = [&]() -> task<> {
+                    {
+                        auto dropped =
+                            ex.spawn(weir::iota(0, 1'000'000'000) | weir::map([t = here.make()](int i) { return i; }) |
+                                     publish_on(rt[0], 1 + round % 9) | weir::for_each([t = far.make()](int) {}));
+                        for (int i = 0; i <= round % 20; ++i) co_await weir::yield();
+                    }
+                    CHECK(here.alive() == 0);
+                };
+                ex.run(work());
+            }
+            far.wait();
+            CHECK(far.died() == there);
+        }
+    }
+
+    TEST_CASE("dropping it wakes what waits there") {
+        weir::runtime rt{1};
+        support::witness w;
+        {
+            weir::executor ex;
+            const auto work = [&]() -> task<> {
+                auto waiting = ex.spawn(weir::iota(0, 10) | publish_on(rt[0], 4) |
+                                        weir::for_each([t = w.make()](int) { return weir::sleep_for(1h); }));
+                co_await weir::yield();
+                co_await rt.spawn_on(0, []() -> task<> { co_return; });
+            };
+            ex.run(work());
+        }
+        w.wait();
+        CHECK(w.died() == thread_of(rt, 0));
+    }
+
+    TEST_CASE("when the other executor dies first the result is stopped") {
+        for (int round = 0; round != 50; ++round) {
+            std::optional<weir::runtime> rt{std::in_place, 1};
+            support::witness here;
+            support::witness far;
+            weir::executor ex;
+            const auto work = [&]() -> task<> {
+                auto running =
+                    ex.spawn(weir::iota(0, 1'000'000'000) | weir::map([t = here.make()](int i) { return i; }) |
+                             publish_on((*rt)[0], 4) | weir::for_each([t = far.make()](int) {}));
+                for (int i = 0; i != round; ++i) co_await weir::yield();
+                if (round % 2 == 0) rt.reset(); // even before the first poll
+                bool told = false;
+                const auto later = [&]() -> task<> {
+                    co_await weir::yield();
+                    rt.reset();
+                };
+                auto end = ex.spawn(later());
+                try {
+                    co_await running;
+                } catch (const weir::stopped&) {
+                    told = true;
+                }
+                CHECK(told);
+                CHECK(here.alive() == 0);
+                CHECK(far.alive() == 0);
+            };
+            ex.run(work());
+        }
+    }
+
+    TEST_CASE("the executor that started it may die first") {
+        weir::runtime rt{2};
+        for (int round = 0; round != 50; ++round) {
+            support::witness w;
+            {
+                weir::executor ex;
+                ex.spawn(weir::iota(0, 1'000'000'000) | publish_on(rt[0], 4) | publish_on(rt[1], 4) |
+                         weir::for_each([t = w.make()](int) {}))
+                    .detach();
+                const auto work = [&]() -> task<> {
+                    for (int i = 0; i <= round; ++i) co_await weir::yield();
+                };
+                ex.run(work());
+            }
+            w.wait();
+            CHECK(w.died() != std::this_thread::get_id());
+        }
+    }
+
+    TEST_CASE("items may be move-only, and those that nobody takes are destroyed") {
+        weir::runtime rt{1};
+        support::witness w;
+        {
+            weir::executor ex;
+            CHECK(ex.run(weir::iota(0, 100) | weir::map([&](int) { return w.make(); }) | publish_on(rt[0], 16) |
+                         weir::take(30) | weir::count()) == 30);
+        }
+        while (w.alive() != 0) w.wait(); // what is left in the queue goes with the last that knows it
+    }
+
+    TEST_CASE("the other executor may be this one") {
+        weir::testing::virtual_executor ex;
+        CHECK(ex.run(weir::iota(0, 100) | publish_on(ex, 8) | weir::to<std::vector<int>>()) == numbers(100));
+    }
+
+    TEST_CASE("it may be dropped by what it polls") {
+        weir::testing::virtual_executor other;
+        support::operation_drops_itself(
+            [&](task<> t) { return weir::once(std::move(t)) | publish_on(other, 2) | weir::drain(); });
+    }
+
+    TEST_CASE("with a consumer that is busy for ever upstream gives n items, and what the consumer took") {
+        for (const int n : {1, 2, 3, 8}) {
+            CAPTURE(n);
+            weir::testing::virtual_executor ex;
+            int pulled = 0;
+            const auto count = [&](int i) {
+                ++pulled;
+                return i;
+            };
+            const auto hang = [](int) { return weir::never<int>() | weir::drain(); };
+            const auto handle =
+                ex.spawn(weir::iota(0, 100) | weir::map(count) | publish_on(ex, n) | weir::for_each(hang));
+            CHECK(pulled == 0);
+            ex.run_until_idle();
+            CHECK(pulled >= n);
+            CHECK(pulled <= n + 1);
+        }
+    }
+
+    TEST_CASE("n must be at least 1") {
+        weir::testing::virtual_executor ex;
+        CHECK_THROWS_WITH_AS(publish_on(ex, 0), "weir::publish_on(executor, n): n must be at least 1",
+                             std::invalid_argument);
+        CHECK_THROWS_AS(publish_on(ex, -3), std::invalid_argument);
+    }
+
+    TEST_CASE("nothing is allocated for an item") {
+        weir::testing::virtual_executor ex;
+        for (const int n : {1, 8, 64}) {
+            CHECK(support::allocations_for_more_items(
+                      [&](int items) { ex.run(weir::iota(0, items) | publish_on(ex, n) | weir::drain()); }) == 0);
+        }
+    }
+}
