@@ -116,13 +116,15 @@ class waker_slot {
 public:
     waker_slot() noexcept = default;
     waker_slot(waker_slot&& other) noexcept { WEIR_ASSERT(!other.armed(), "moved after its first poll"); }
-    ~waker_slot() { disarm(); }
+    ~waker_slot() {
+        if (armed()) leave();
+    }
 
     bool armed() const noexcept { return waker_ != nullptr; }
 
     void arm(waker& wk) noexcept {
         if (waker_ == &wk) return;
-        disarm();
+        if (armed()) leave();
         waker_ = &wk;
         next_ = wk.slots_;
         link_ = &wk.slots_;
@@ -147,6 +149,10 @@ public:
 
 private:
     friend class waker;
+
+    // Never inlined: it is rare that an armed slot is destroyed or armed for another waker, and where g++ 12 inlines it
+    // into a destructor it takes the members below for uninitialised.
+    [[gnu::noinline]] void leave() noexcept { disarm(); }
 
     waker* waker_ = nullptr;
     // While it is armed:
