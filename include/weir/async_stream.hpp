@@ -26,7 +26,7 @@ public:
 template <class S>
 class boxed_stream final : public boxed {
 public:
-    explicit boxed_stream(S upstream) : upstream_{std::move(upstream)} {}
+    explicit boxed_stream(S upstream) : upstream_(std::move(upstream)) {}
 
     static poll<item_t<S>> poll_next(boxed& self, context& cx) {
         return static_cast<boxed_stream&>(self).upstream_.poll_next(cx);
@@ -39,7 +39,11 @@ private:
 template <class T>
 class generator_promise final : public coroutine_promise {
 public:
-    async_stream<T> get_return_object() noexcept { return async_stream<T>{this}; }
+    async_stream<T> get_return_object() noexcept {
+        static_assert(fits_in_frame<T>, "weir::async_stream<T>, as a coroutine: T is aligned more strictly than its "
+                                        "frame; yield a std::unique_ptr<T>");
+        return async_stream<T>{this};
+    }
 
     /// The item stays where the generator has it until the consumer moves it out.
     std::suspend_always yield_value(T&& item) noexcept {

@@ -48,8 +48,8 @@ public:
 protected:
     task_result() noexcept {}
     ~task_result() {
-        static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
-                      "weir::task<T>: T is aligned more strictly than a coroutine's frame");
+        static_assert(fits_in_frame<T>, "weir::task<T>: T is aligned more strictly than a coroutine's frame; return a "
+                                        "std::unique_ptr<T>");
         if (is(returned)) std::destroy_at(std::addressof(value_));
     }
 

@@ -40,7 +40,7 @@ constexpr auto operator|(L&& left, closure<F> right) {
         static_assert(detail::always_false<L>,
                       "weir: a stream is used once and cannot be copied: write std::move(stream) | ...");
     } else {
-        return right.apply(left_t{std::forward<L>(left)});
+        return right.apply(left_t(std::forward<L>(left)));
     }
 }
 

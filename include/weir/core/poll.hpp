@@ -36,7 +36,7 @@ public:
     constexpr poll(pending_t) noexcept : none_{}, state_{state::waiting} {}
     constexpr poll(done_t) noexcept : none_{}, state_{state::ended} {}
     constexpr poll(T item) noexcept(std::is_nothrow_move_constructible_v<T>)
-        : item_{std::move(item)}, state_{state::item} {}
+        : item_(std::move(item)), state_{state::item} {}
 
     constexpr poll(const poll&)
         requires std::is_trivially_copy_constructible_v<T>

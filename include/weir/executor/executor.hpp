@@ -299,7 +299,7 @@ root_operation<A>::root_operation(executor& ex, A operation)
 
 template <awaitable A>
 root_operation<A>::root_operation(executor& ex, A operation, function run)
-    : waker{run}, operation_{std::move(operation)} {
+    : waker{run}, operation_(std::move(operation)) {
     bind(ex.queue());
     wake();
 }
@@ -554,7 +554,7 @@ void detail::spawned_handle<task<T>>::detach() {
 template <class F>
 class executor::posted final : public detail::inbox_entry {
 public:
-    posted(executor& ex, F f) : ex_{ex}, f_{std::move(f)} {}
+    posted(executor& ex, F f) : ex_{ex}, f_(std::move(f)) {}
 
     void run() noexcept override {
         try {

@@ -25,9 +25,9 @@ public:
     using result_type = unit;
 
     promised_operation(A operation, std::promise<await_result_t<A>> promise)
-        : operation_{std::move(operation)}, promise_{std::move(promise)} {}
+        : operation_(std::move(operation)), promise_{std::move(promise)} {}
     promised_operation(promised_operation&& other)
-        : operation_{std::move(other.operation_)}, promise_{std::move(other.promise_)} {
+        : operation_(std::move(other.operation_)), promise_{std::move(other.promise_)} {
         other.promise_.reset();
     }
     ~promised_operation() {

@@ -44,7 +44,7 @@ public:
         if constexpr (without_result) {
             return true;
         } else {
-            return result_type{static_cast<detail::kept_t<A>&&>(*std::move(result))};
+            return result_type(static_cast<detail::kept_t<A>&&>(*std::move(result)));
         }
     }
 

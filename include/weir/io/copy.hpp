@@ -39,7 +39,7 @@ public:
     using result_type = std::uint64_t;
 
     copy_operation(From from, To to, copy_options options)
-        : from_{std::move(from)}, to_{std::move(to)}, block_{std::max<std::size_t>(options.block, 1)} {}
+        : from_(std::move(from)), to_(std::move(to)), block_{std::max<std::size_t>(options.block, 1)} {}
 
     poll<std::uint64_t> poll_result(context& outer) {
         nested_context cx{outer};

@@ -177,7 +177,7 @@ class circuit_breaker::run_operation {
 public:
     using result_type = typename detail::deferred<A>::result_type;
 
-    run_operation(run_operation&& other) noexcept : breaker_{other.breaker_}, operation_{std::move(other.operation_)} {
+    run_operation(run_operation&& other) noexcept : breaker_{other.breaker_}, operation_(std::move(other.operation_)) {
         WEIR_ASSERT(other.era_ == 0, "moved after its first poll");
     }
     ~run_operation() {
@@ -213,7 +213,7 @@ public:
 private:
     friend class circuit_breaker;
 
-    run_operation(circuit_breaker& breaker, A operation) : breaker_{&breaker}, operation_{std::move(operation)} {}
+    run_operation(circuit_breaker& breaker, A operation) : breaker_{&breaker}, operation_(std::move(operation)) {}
 
     circuit_breaker* breaker_;
     detail::deferred<A> operation_;

@@ -287,7 +287,7 @@ private:
     friend class detail::under_limit;
 
     run_operation(concurrency_limit& limit, A operation, acquire_operation acquire)
-        : limit_{&limit}, acquire_{std::move(acquire)}, operation_{std::move(operation)} {}
+        : limit_{&limit}, acquire_{std::move(acquire)}, operation_(std::move(operation)) {}
 
     void end(verdict how) noexcept {
         operation_.reset();
@@ -377,7 +377,7 @@ private:
 template <class F>
 class under_limit {
 public:
-    under_limit(concurrency_limit& limit, F f) : limit_{&limit}, f_{std::move(f)} {}
+    under_limit(concurrency_limit& limit, F f) : limit_{&limit}, f_(std::move(f)) {}
 
     template <class T>
     auto operator()(T&& item) {

@@ -37,7 +37,7 @@ public:
     using result_type = typename attempt_t::result_type;
 
     hedge_operation(Factory factory, duration after, hedge_options options)
-        : factory_{std::move(factory)}, delay_{after}, options_{std::move(options)} {}
+        : factory_(std::move(factory)), delay_{after}, options_{std::move(options)} {}
 
     poll<result_type> poll_result(context& cx) {
         const detail::liveness::watch self{liveness_};
@@ -60,7 +60,7 @@ public:
 
 private:
     struct attempt : detail::child, detail::pooled {
-        explicit attempt(attempt_t made) : operation{std::move(made)} {}
+        explicit attempt(attempt_t made) : operation(std::move(made)) {}
 
         std::optional<attempt_t> operation;
         std::unique_ptr<attempt> before;

@@ -37,7 +37,7 @@ class retried {
     }
 
 protected:
-    retried(Factory factory, retry_policy policy) : factory_{std::move(factory)}, backoff_{std::move(policy)} {}
+    retried(Factory factory, retry_policy policy) : factory_(std::move(factory)), backoff_{std::move(policy)} {}
 
     auto run(context& cx) -> decltype(ask(std::declval<attempt_t&>(), cx)) {
         const liveness::watch self{liveness_};

@@ -39,7 +39,7 @@ template <class F, class Resource>
 class cleanup_with final : public cleanup {
 public:
     cleanup_with(duration within, std::source_location place, Resource resource, F f)
-        : cleanup{within, place}, resource_{std::move(resource)}, f_{std::move(f)} {}
+        : cleanup{within, place}, resource_(std::move(resource)), f_(std::move(f)) {}
 
     Resource& resource() noexcept { return resource_; }
 
@@ -125,7 +125,7 @@ public:
     template <class R = Resource>
         requires(!std::same_as<R, detail::no_resource>)
     R dismiss() && {
-        Resource resource{std::move(node_->resource())};
+        Resource resource(std::move(node_->resource()));
         delete std::exchange(node_, nullptr);
         return resource;
     }

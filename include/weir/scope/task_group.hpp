@@ -153,7 +153,7 @@ template <class A>
 class group_task final : public waker, public group_member, public pooled {
 public:
     group_task(task_group& group, A operation, std::source_location place)
-        : waker{&run}, group_{group}, operation_{std::move(operation)}, place_{place} {}
+        : waker{&run}, group_{group}, operation_(std::move(operation)), place_{place} {}
 
     void start(run_queue& queue, std::uint32_t group, time_point deadline) noexcept override {
         bind(queue);
@@ -203,7 +203,7 @@ template <class T>
 class group_task<task<T>> final : public group_member, public coroutine_owner, public pooled {
 public:
     group_task(task_group& group, task<T> operation, std::source_location place)
-        : group_{group}, operation_{std::move(operation)}, place_{place} {
+        : group_{group}, operation_(std::move(operation)), place_{place} {
         WEIR_ASSERT(operation_.promise_ != nullptr, "a task was spawned after it was moved away");
         operation_.promise_->owned_by(*this);
     }

@@ -44,7 +44,7 @@ public:
             return unit{};
         } else {
             return all_.sides().apply([](auto&... one) {
-                return poll<result_type>{result_type{static_cast<detail::kept_t<A>&&>(*std::move(one.result))...}};
+                return poll<result_type>{result_type(static_cast<detail::kept_t<A>&&>(*std::move(one.result))...)};
             });
         }
     }

@@ -20,7 +20,7 @@ namespace detail {
 template <class Side>
 auto outcome_of(Side& one) {
     using result = outcome<typename from_result<typename Side::result_type>::type>;
-    return one.error != nullptr ? result::failed(std::move(one.error)) : result{*std::move(one.result)};
+    return one.error != nullptr ? result::failed(std::move(one.error)) : result(*std::move(one.result));
 }
 
 } // namespace detail
@@ -36,7 +36,7 @@ public:
     poll<result_type> poll_result(context& cx) {
         if (all_.poll_all(cx).is_pending()) return pending;
         return all_.sides().apply(
-            [](auto&... one) { return poll<result_type>{result_type{detail::outcome_of(one)...}}; });
+            [](auto&... one) { return poll<result_type>{result_type(detail::outcome_of(one)...)}; });
     }
 
 private:

@@ -24,7 +24,7 @@ public:
     using result_type = typename body_type::result_type;
 
     with_group_operation(task_group_options options, F f, std::source_location place)
-        : options_{options}, f_{std::move(f)}, place_{place} {}
+        : options_{options}, f_(std::move(f)), place_{place} {}
 
     poll<result_type> poll_result(context& cx) {
         if (!group_) begin(cx);

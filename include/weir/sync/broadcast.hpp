@@ -62,7 +62,7 @@ public:
             case overflow::drop_oldest:
             case overflow::latest: {
                 entry newest{item, number};
-                T oldest{std::move(held_.front().item)};
+                T oldest(std::move(held_.front().item));
                 held_.drop_front();
                 hold(std::move(newest));
                 drop(std::move(oldest));
@@ -200,7 +200,7 @@ private:
     void admit() noexcept {
         while (!senders_.empty() && may_deliver()) {
             try {
-                T item{senders_.front().item()};
+                T item(senders_.front().item());
                 senders_.release_front(turn::over);
                 deliver(item);
             } catch (...) {

@@ -164,7 +164,7 @@ public:
         requires std::copy_constructible<T>
     {
         if (giver_->size() >= giver_->capacity()) return false;
-        T copy{item};
+        T copy(item);
         return giver_->try_send(copy);
     }
 

@@ -19,7 +19,7 @@ namespace detail {
 template <class T>
 struct mutex_core : shared {
     template <class... Args>
-    explicit mutex_core(Args&&... args) : value{std::forward<Args>(args)...} {}
+    explicit mutex_core(Args&&... args) : value(std::forward<Args>(args)...) {}
 
     void givers_left() noexcept { lock.close(); }
 

@@ -97,7 +97,7 @@ public:
     bool send(const T& value) &&
         requires std::copy_constructible<T>
     {
-        T copy{value};
+        T copy(value);
         return std::move(*this).send(std::move(copy));
     }
     /// Lets the receiver fail with an error.

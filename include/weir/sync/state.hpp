@@ -17,7 +17,7 @@ namespace detail {
 template <class T>
 class state_core : public shared {
 public:
-    explicit state_core(T value) : value_{std::move(value)} {}
+    explicit state_core(T value) : value_(std::move(value)) {}
 
     const T& value() const noexcept { return value_; }
     T& value_to_change() noexcept { return value_; }

@@ -53,7 +53,7 @@ public:
     marble_stream(std::vector<marble> script, value_of value, error_of error, duration tick,
                   std::optional<time_point> origin)
         : script_{std::move(script)},
-          value_{std::move(value)},
+          value_(std::move(value)),
           error_{std::move(error)},
           tick_{tick},
           origin_{origin} {}
@@ -219,7 +219,7 @@ private:
 template <stream S>
 class marbles::player {
 public:
-    player(marbles& m, S upstream) : marbles_{m}, upstream_{std::move(upstream)}, start_{m.executor_.now()} {
+    player(marbles& m, S upstream) : marbles_{m}, upstream_(std::move(upstream)), start_{m.executor_.now()} {
         waker_.bind(*this, m.executor_.queue());
         waker_.wake();
     }

@@ -201,10 +201,10 @@ public:
     using result_type = bool;
 
     concurrent_send_operation(concurrent_channel_core<T>& to, Item item) noexcept
-        : to_{&to}, item_{std::forward<Item>(item)} {}
+        : to_{&to}, item_(std::forward<Item>(item)) {}
     concurrent_send_operation(concurrent_send_operation&& other) noexcept
         : to_{std::exchange(other.to_, nullptr)},
-          item_{std::forward<Item>(other.item_)},
+          item_(std::forward<Item>(other.item_)),
           place_{std::move(other.place_)} {}
     ~concurrent_send_operation() {
         if (to_ != nullptr) [[unlikely]]
@@ -322,7 +322,7 @@ public:
         requires std::copy_constructible<T>
     {
         if (to_->closed() || to_->full()) return false;
-        return try_send(T{item});
+        return try_send(T(item));
     }
 
     /// For threads that have no executor: the same as send, but the thread waits.

@@ -30,7 +30,7 @@ class offloaded final : public pool_job, public inbox_entry, public pooled {
 public:
     using result_type = typename as_result<std::invoke_result_t<F>>::type;
 
-    offloaded(F f, executor& ex) : f_{std::move(f)}, inbox_{ex.inbox()} {}
+    offloaded(F f, executor& ex) : f_(std::move(f)), inbox_{ex.inbox()} {}
 
     // For whoever awaits it, on the executor's thread.
 
@@ -111,7 +111,7 @@ class [[nodiscard]] offload_operation {
 public:
     using result_type = typename offloaded<F>::result_type;
 
-    offload_operation(std::shared_ptr<job_queue> jobs, F f) : jobs_{std::move(jobs)}, f_{std::move(f)} {}
+    offload_operation(std::shared_ptr<job_queue> jobs, F f) : jobs_{std::move(jobs)}, f_(std::move(f)) {}
     offload_operation(offload_operation&& other)
         : jobs_{std::move(other.jobs_)}, f_{std::move(other.f_)}, job_{std::exchange(other.job_, nullptr)} {}
     ~offload_operation() {
@@ -125,7 +125,7 @@ public:
 
 private:
     void start(executor& ex) {
-        auto* const job = new offloaded<F>{*std::move(f_), ex};
+        auto* const job = new offloaded<F>(*std::move(f_), ex);
         f_.reset();
         try {
             if (ex.io().works_alone()) {

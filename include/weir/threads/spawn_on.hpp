@@ -35,7 +35,7 @@ public:
 
 private:
     starter(executor& ex, A operation, std::source_location place)
-        : ex_{ex}, operation_{std::move(operation)}, place_{place} {}
+        : ex_{ex}, operation_(std::move(operation)), place_{place} {}
 
     void run() noexcept override {
         ex_.spawn(std::move(operation_), place_).detach();

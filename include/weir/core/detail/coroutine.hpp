@@ -304,7 +304,11 @@ auto coroutine_promise::await_transform(A&& operation) {
                       "sleep_for(duration), ...");
         return std::suspend_never{};
     } else {
-        return await_operation<std::remove_reference_t<A>>{*this, operation};
+        using await_t = await_operation<std::remove_reference_t<A>>;
+        static_assert(fits_in_frame<A> && fits_in_frame<await_t>,
+                      "co_await: the operation or its result is aligned more strictly than a coroutine's frame; run it "
+                      "outside of one, or keep what is so aligned in a std::unique_ptr");
+        return await_t{*this, operation};
     }
 }
 

@@ -99,10 +99,20 @@ private:
     static inline constinit thread_local std::array<bin, classes> local{};
 };
 
-/// Base of what is allocated from the pool.
+/// Base of what is allocated from the pool. What is aligned more strictly than the blocks of the pool is not: it comes
+/// from the global operator new.
 struct pooled {
     static void* operator new(std::size_t size) { return frame_pool::allocate(size); }
+    static void* operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
     static void operator delete(void* memory, std::size_t size) noexcept { frame_pool::deallocate(memory, size); }
+    static void operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
+        ::operator delete(memory, alignment);
+    }
 };
+
+/// A coroutine can hold a T across its suspensions: compilers align no part of a frame more strictly than operator new
+/// does.
+template <class T>
+inline constexpr bool fits_in_frame = alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 
 } // namespace weir::detail

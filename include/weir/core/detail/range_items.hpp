@@ -55,7 +55,7 @@ private:
 
     struct position {
         position(std::ranges::iterator_t<range_t> first, std::ranges::sentinel_t<range_t> last)
-            : item{std::move(first)}, end{std::move(last)} {}
+            : item(std::move(first)), end(std::move(last)) {}
 
         std::ranges::iterator_t<range_t> item;
         std::ranges::sentinel_t<range_t> end;

@@ -42,7 +42,7 @@ public:
     }
 
     T pop_front() {
-        T item{std::move(front())};
+        T item(std::move(front()));
         drop_front();
         return item;
     }

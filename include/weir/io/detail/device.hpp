@@ -14,7 +14,7 @@ class owned_device {
 public:
     using device_type = Device;
 
-    explicit owned_device(Device device) : device_{std::move(device)} {}
+    explicit owned_device(Device device) : device_(std::move(device)) {}
     Device* poll_device(context&) noexcept { return &device_; }
 
 private:

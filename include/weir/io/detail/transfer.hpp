@@ -185,7 +185,7 @@ class immediate_operation {
 public:
     using result_type = std::invoke_result_t<F&, backend&>;
 
-    explicit immediate_operation(F f) : f_{std::move(f)} {}
+    explicit immediate_operation(F f) : f_(std::move(f)) {}
 
     poll<result_type> poll_result(context& cx) { return f_(cx.ex().io()); }
 

@@ -53,7 +53,7 @@ private:
 template <class Owner, awaitable... A>
 class sides_tuple {
 public:
-    explicit sides_tuple(A... operations) : all_{std::move(operations)...} {}
+    explicit sides_tuple(A... operations) : all_(std::move(operations)...) {}
 
     static constexpr std::size_t size() noexcept { return sizeof...(A); }
 
@@ -129,7 +129,7 @@ public:
 
     template <class... Args>
     explicit side_by_side(std::in_place_t, Args&&... operations)
-        : sides_{std::forward<Args>(operations)...}, left_{sides_.size()} {}
+        : sides_(std::forward<Args>(operations)...), left_{sides_.size()} {}
 
     /// An item when it is over.
     poll<unit> poll_all(context& cx) {

@@ -35,7 +35,7 @@ public:
     using result_type = bool;
 
     send_operation(handle<Core, role::giver> core, Item item)
-        : core_{std::move(core)}, item_{std::forward<Item>(item)} {}
+        : core_{std::move(core)}, item_(std::forward<Item>(item)) {}
     send_operation(send_operation&&) = default;
     ~send_operation() {
         if constexpr (!std::is_reference_v<Item>) {
