@@ -8,6 +8,8 @@ A room is a folder of include/weir, with the folder of the same name in src; wha
 - A room includes itself and the rooms before it in ORDER.
 - Headers name no kernel header; only src/kernel knows Linux.
 - core includes std and core only; range-v3 belongs in interop.
+- A header that includes no other header of ours, or <coroutine>, includes core/detail/requirements.hpp first. Every
+  other header comes to it through those that it includes.
 """
 
 import pathlib
@@ -32,6 +34,7 @@ ORDER = [
 ]
 LEVEL = {room: level for level, row in enumerate(ORDER) for room in row}
 PUBLIC_ALL = "weir.hpp"
+REQUIREMENTS = "core/detail/requirements.hpp"
 
 # Private headers that rooms above may include, each with the rooms that do. core/detail serves every room.
 DETAIL_USERS = {
@@ -115,7 +118,14 @@ def check(root):
         if public and path != PUBLIC_ALL and room not in LEVEL:
             failures.append(f"{name}: there is no room {room}")
             continue
-        for number, line in enumerate(file.read_text().splitlines(), 1):
+        if path == REQUIREMENTS:
+            continue
+        text = file.read_text()
+        included = re.findall(r"^#include <(.+)>", text, re.M)
+        on_its_own = "coroutine" in included or not any(other.startswith("weir/") for other in included)
+        if public and (on_its_own or f"weir/{REQUIREMENTS}" in included) and included[:1] != [f"weir/{REQUIREMENTS}"]:
+            failures.append(f"{name}: includes something before weir/{REQUIREMENTS}")
+        for number, line in enumerate(text.splitlines(), 1):
             match = INCLUDE.match(line)
             if not match:
                 continue
@@ -165,6 +175,7 @@ def self_test(root):
         ("include/weir/weir.hpp", "#include <weir/core/detail/coroutine.hpp>", "public headers only"),
         ("include/weir/io/tcp.hpp", "#include <sys/socket.h>", "a kernel header"),
         ("include/weir/core/poll.hpp", "#include <range/v3/all.hpp>", "range-v3 belongs"),
+        ("include/weir/task.hpp", "#include <coroutine>", "before weir/core/detail/requirements.hpp"),
     ]
     missed = [f"{file} with {line}: not found" for file, line, why in plants
               if not any(why in failure and file in failure for failure in plant(root, file, line))]

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <weir/core/detail/requirements.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <ranges>

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <weir/core/detail/requirements.hpp>
+
 namespace weir::detail {
 
 /// From now on until it is destroyed, some signals are caught and remembered.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <weir/core/detail/requirements.hpp>
+
 namespace weir::detail {
 
 /// Lets a function of an object see that the object was destroyed by something that the function called.

@@ -1,0 +1,15 @@
+#pragma once
+
+// Ends a compilation that cannot succeed with one error. After #error a compiler goes on, and thousands of errors would
+// follow; at a header that does not exist it stops, also where weir is a system header.
+
+#if __cplusplus < 202002L
+#include <weir needs C++20: compile with -std=c++20>
+#endif
+
+#include <version>
+
+#if !defined(__cpp_impl_coroutine) || !defined(__cpp_concepts) || __cpp_concepts < 201907L ||                          \
+    !defined(__cpp_lib_source_location)
+#include <weir needs a newer compiler: g++ 12, clang 15 or a later version>
+#endif
