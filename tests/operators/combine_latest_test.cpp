@@ -11,6 +11,7 @@
 
 #include <allocations.hpp>
 #include <self_drop.hpp>
+#include <slow_consumer.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
@@ -143,6 +144,16 @@ TEST_SUITE("operators/combine_latest") {
         CHECK(sink.failed());
     }
 
+    TEST_CASE("an error passes no item that was ready before it, whatever the pace of the consumer") {
+        for (int busy = 0; busy != 10; ++busy) {
+            CAPTURE(busy);
+            marbles m;
+            CHECK(support::seen_when_busy(m, busy, combine_latest(m.hot("ab----"), m.hot("x-#"))) == "(ax)(bx)#");
+            CHECK(support::seen_when_busy(m, busy, combine_latest(m.hot("x-#"), m.hot("ab----"))) == "(xa)(xb)#");
+            CHECK(support::seen_when_busy(m, busy, combine_latest(m.hot("a---b|"), m.hot("x-y|"))) == "(ax)(ay)(by)|");
+        }
+    }
+
     TEST_CASE("only what woke is polled") {
         virtual_executor ex;
         probe<int> a;
@@ -171,14 +182,14 @@ TEST_SUITE("operators/combine_latest") {
     TEST_CASE("it keeps the contract") {
         using weir::closure;
         CHECK(check_contract([] { return closure{[](auto s) { return combine_latest(std::move(s)); }}; },
-                             {.copies = 1}) == "");
+                             {.prefetch = 1, .copies = 1}) == "");
         CHECK(check_contract([] { return closure{[](auto s) { return combine_latest(weir::just(1), std::move(s)); }}; },
-                             {.copies = 1}) == "");
+                             {.prefetch = 1, .copies = 1}) == "");
         CHECK(check_contract([] { return closure{[](auto s) { return combine_latest(std::move(s), weir::just(1)); }}; },
-                             {.copies = 1}) == "");
+                             {.prefetch = 1, .copies = 1}) == "");
         CHECK(check_contract(
                   [] { return closure{[](auto s) { return combine_latest(std::move(s), weir::empty<int>()); }}; },
-                  {.copies = 1}) == "");
+                  {.prefetch = 1, .copies = 1}) == "");
     }
 
     TEST_CASE("it allocates nothing an item") {

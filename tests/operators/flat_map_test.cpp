@@ -15,6 +15,7 @@
 #include <arrivals.hpp>
 #include <manual.hpp>
 #include <self_drop.hpp>
+#include <slow_consumer.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
@@ -31,6 +32,7 @@
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
 
+using support::seen_when_busy;
 using weir::flat_map;
 using weir::testing::check_contract;
 using weir::testing::marbles;
@@ -278,6 +280,61 @@ TEST_SUITE("operators/flat_map") {
         CHECK(sink.items() == numbers{0, 30, 10});
         CHECK(sink.failed());
         CHECK(n.made == 4);
+    }
+
+    TEST_CASE("an error passes no item that was ready before it, whatever the pace of the consumer") {
+        const auto streams = [](auto& m, auto... diagrams) {
+            std::vector<weir::testing::marble_stream<char>> made;
+            (made.push_back(m.hot(diagrams)), ...);
+            return made;
+        };
+        for (int busy = 0; busy != 10; ++busy) {
+            CAPTURE(busy);
+            marbles m;
+            const auto seen = [&](std::vector<weir::testing::marble_stream<char>> inners) {
+                const auto inner = [&](int i) { return std::move(inners[static_cast<std::size_t>(i)]); };
+                return seen_when_busy(m, busy, weir::iota(0, static_cast<int>(inners.size())) | flat_map(4, inner));
+            };
+            CHECK(seen(streams(m, "-ab------", "---#")) == "ab#");
+            CHECK(seen(streams(m, "---#", "-ab------")) == "ab#");
+            CHECK(seen(streams(m, "-a--c----", "--b-----", "------#")) == "abc#");
+        }
+    }
+
+    TEST_CASE("an inner stream whose item was taken as another one failed is asked once more") {
+        virtual_executor ex;
+        nursery n;
+        probe_sink sink{ex, n.flattened(4)};
+        sink.request(1);
+        n.push_outer(2);
+        ex.run_ready();
+        n.inners[0].push(0);
+        ex.run_ready();
+        n.inners[0].push(1);
+        ex.run_ready(); // held
+        n.inners[0].push(2);
+        sink.request(1); // the consumer runs, then the child that fails, then the driver
+        n.inners[1].fail(failure());
+        ex.run_ready();
+        CHECK(n.outer.dropped());
+        CHECK(n.running() == 0);
+        sink.request();
+        ex.run_ready();
+        CHECK(sink.items() == numbers{0, 1, 2});
+        CHECK(sink.failed());
+    }
+
+    TEST_CASE("an error may wait until upstream and the others have ended") {
+        marbles m;
+        m.error('X', std::runtime_error{"first"});
+        m.error('Y', std::runtime_error{"second"});
+        const auto late = [&](char c) {
+            if (c == 'f') throw std::runtime_error{"second"};
+            return m.cold(c == 'a' ? "1-X" : c == 'b' ? "2----Y" : "3--4-----5|");
+        };
+        CHECK(m.play(m.hot("ab-cf-|") | flat_map(4, late, {.delay_error = true})) == "12-3--4-----5X");
+        CHECK(m.play(m.hot("ab-c-Y") | flat_map(2, late, {.delay_error = true})) == "12-3--4-----5X");
+        CHECK(m.play(m.hot("ab-cf-|") | flat_map(4, late)) == "12X");
     }
 
     TEST_CASE("a function that throws is a failure of its inner stream") {

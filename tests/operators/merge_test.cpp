@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -12,8 +14,10 @@
 #include <allocations.hpp>
 #include <arrivals.hpp>
 #include <self_drop.hpp>
+#include <slow_consumer.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/operators/filter.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/sink/for_each.hpp>
@@ -26,6 +30,7 @@
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
 
+using support::seen_when_busy;
 using weir::merge;
 using weir::testing::check_contract;
 using weir::testing::marbles;
@@ -158,6 +163,52 @@ TEST_SUITE("operators/merge") {
         CHECK(sink.error_message() == "failed");
     }
 
+    TEST_CASE(
+        "neither an error nor an end passes an item that was ready before it, whatever the pace of the consumer") {
+        const auto no_x = weir::filter([](char c) { return c != 'x'; });
+        for (int busy = 0; busy != 10; ++busy) {
+            CAPTURE(busy);
+            marbles m;
+            CHECK(seen_when_busy(m, busy, merge(m.hot("-ab------"), m.hot("---#"))) == "ab#");
+            CHECK(seen_when_busy(m, busy, merge(m.hot("---#"), m.hot("-ab------"))) == "ab#");
+            CHECK(seen_when_busy(m, busy, merge({.eager_complete = true}, m.hot("-ab"), m.hot("---|"))) == "ab|");
+            CHECK(seen_when_busy(m, busy, merge(m.hot("[ab]---"), m.hot("#"))) == "ab#");
+            // One wakes before the other, for nothing.
+            CHECK(seen_when_busy(m, busy, merge(m.hot("a--b-----"), m.hot("-x--#") | no_x)) == "ab#");
+            CHECK(seen_when_busy(m, busy, merge(m.hot("a--b|"), m.hot("-x--c|") | no_x)) == "abc|");
+        }
+    }
+
+    TEST_CASE("a stream that was never asked is not asked when another has failed") {
+        virtual_executor ex;
+        probe<int> b;
+        probe_sink sink{ex, merge(weir::fail<int>(std::runtime_error{"failed"}), b.stream())};
+        sink.request();
+        ex.run_ready();
+        CHECK(sink.failed());
+        CHECK(b.polls() == 0);
+        CHECK(b.dropped());
+    }
+
+    TEST_CASE(
+        "whatever the pace of the consumer, items come out in the order in which they were ready, and what is ready "
+        "before an error before it") {
+        std::mt19937 random{20240604};
+        for (int round = 0; round != 300; ++round) {
+            marbles m;
+            // Each stream has one item, or fails, in a tick of its own.
+            std::string order = "abcdef#ghi";
+            std::shuffle(order.begin(), order.end(), random);
+            std::vector<std::size_t> turns(order.size());
+            std::iota(turns.begin(), turns.end(), 0);
+            std::shuffle(turns.begin(), turns.end(), random);
+            std::vector<weir::testing::marble_stream<char>> streams;
+            for (const std::size_t tick : turns) streams.push_back(m.hot(std::string(tick + 1, '-') + order[tick]));
+            const int busy = static_cast<int>(random() % 12);
+            CHECK(seen_when_busy(m, busy, merge(std::move(streams))) == order.substr(0, order.find('#') + 1));
+        }
+    }
+
     TEST_CASE("a stream that is known to have an item goes before one that may have ended or failed since its last") {
         virtual_executor ex;
         probe<int> a;
@@ -247,7 +298,7 @@ TEST_SUITE("operators/merge") {
         for (std::size_t i = 0; i != many.sources.size(); ++i) CHECK(many.sources[i].polls() == (i == 7 ? 21 : 1));
     }
 
-    TEST_CASE("with the consumer busy nothing is taken, and generators run on to their next item") {
+    TEST_CASE("with the consumer busy one item of each stream is taken, and generators run on to their next") {
         virtual_executor ex;
         int made = 0;
         const auto generator = [&made](int first) -> weir::async_stream<int> {
@@ -261,7 +312,7 @@ TEST_SUITE("operators/merge") {
         sink.request(1);
         ex.advance(std::chrono::milliseconds{10});
         CHECK(sink.items() == numbers{0});
-        CHECK(made == 2);
+        CHECK(made == 3);
         probe<int> a;
         probe<int> b;
         probe_sink both{ex, merge(a.stream(), b.stream())};
@@ -269,11 +320,13 @@ TEST_SUITE("operators/merge") {
         ex.run_ready();
         a.push(1);
         ex.run_ready();
-        a.push(2);
-        b.push(3);
+        for (int i = 2; i != 5; ++i) {
+            a.push(i);
+            b.push(10 + i);
+        }
         ex.run_ready();
-        CHECK(a.taken() == 1);
-        CHECK(b.taken() == 0);
+        CHECK(a.taken() == 2);
+        CHECK(b.taken() == 1);
     }
 
     TEST_CASE("each child is destroyed when it is dropped half-way, with a wake-up still queued too") {
@@ -321,22 +374,27 @@ TEST_SUITE("operators/merge") {
 
     TEST_CASE("it keeps the contract") {
         using weir::closure;
+        CHECK(check_contract([] { return closure{[](auto s) { return merge(std::move(s), weir::empty<tracked>()); }}; },
+                             {.prefetch = 1}) == "");
+        CHECK(check_contract([] { return closure{[](auto s) { return merge(std::move(s)); }}; }, {.prefetch = 1}) ==
+              "");
         CHECK(check_contract(
-                  [] { return closure{[](auto s) { return merge(std::move(s), weir::empty<tracked>()); }}; }) == "");
-        CHECK(check_contract([] { return closure{[](auto s) { return merge(std::move(s)); }}; }) == "");
-        CHECK(check_contract([] {
-                  return closure{[]<class S>(S s) {
-                      std::vector<S> one;
-                      one.push_back(std::move(s));
-                      return merge(std::move(one));
-                  }};
-              }) == "");
+                  [] {
+                      return closure{[]<class S>(S s) {
+                          std::vector<S> one;
+                          one.push_back(std::move(s));
+                          return merge(std::move(one));
+                      }};
+                  },
+                  {.prefetch = 1}) == "");
         CHECK(check_contract([] { return closure{[](auto s) { return merge(weir::never<tracked>(), std::move(s)); }}; },
-                             {.ends_with_upstream = false}) == "");
-        CHECK(check_contract([] {
-                  return closure{
-                      [](auto s) { return merge({.delay_error = true}, weir::empty<tracked>(), std::move(s)); }};
-              }) == "");
+                             {.prefetch = 1, .ends_with_upstream = false}) == "");
+        CHECK(check_contract(
+                  [] {
+                      return closure{
+                          [](auto s) { return merge({.delay_error = true}, weir::empty<tracked>(), std::move(s)); }};
+                  },
+                  {.prefetch = 1}) == "");
     }
 
     TEST_CASE("it moves its items") {

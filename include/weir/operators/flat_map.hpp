@@ -11,6 +11,12 @@
 
 namespace weir {
 
+/// When a flat_map fails.
+struct flat_map_options {
+    /// An error waits until upstream and all inner streams have ended; the first one is the one that is delivered.
+    bool delay_error = false;
+};
+
 /// The streams that a function makes of the items of an upstream, a bounded number of them at a time.
 template <stream S, class F>
 class flat_map_stream : public detail::in_flight_stream<S, F, detail::inner_streams, detail::delivery::as_ready> {
@@ -21,16 +27,16 @@ public:
 struct flat_map_fn : operator_needs_its_arguments_in_parentheses {
     /// @throws std::invalid_argument when n is less than 1
     template <std::integral N, class F>
-    constexpr auto operator()(N n, F f) const {
+    constexpr auto operator()(N n, F f, flat_map_options options = {}) const {
         const std::size_t limit = detail::at_least_one(n, "weir::flat_map(n, f): n must be at least 1");
-        return closure{[limit, f = std::move(f)]<class S>(S upstream) mutable {
+        return closure{[limit, options, f = std::move(f)]<class S>(S upstream) mutable {
             if constexpr (!stream<S>) {
                 static_assert(detail::always_false<S>, "weir::flat_map(n, f): what is left of | is not a stream");
             } else if constexpr (!detail::gives_stream<F&, item_t<S>>) {
                 static_assert(detail::always_false<S>,
                               "weir::flat_map(n, f): f cannot be called with an item, or does not give a stream");
             } else {
-                return flat_map_stream<S, F>{std::move(upstream), limit, std::move(f)};
+                return flat_map_stream<S, F>{std::move(upstream), limit, std::move(f), options.delay_error};
             }
         }};
     }
@@ -53,7 +59,7 @@ struct flat_map_fn : operator_needs_its_arguments_in_parentheses {
 ///
 /// Ends when upstream and all inner streams have. An error of upstream comes after the last item of the inner streams
 /// that it left. A failure of an inner stream or of f drops upstream and the other inner streams at once; the items
-/// that they held come before it.
+/// that were ready before come before it. flat_map(n, f, {.delay_error = true}) goes on without it until all have ended.
 ///
 /// @param n  inner streams at a time, > 0. They are kept for reuse: nothing is allocated once n were made.
 inline constexpr flat_map_fn flat_map{};

@@ -1,14 +1,12 @@
 #pragma once
 
 #include <cstddef>
-#include <exception>
 #include <ranges>
 #include <type_traits>
 #include <utility>
 
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/range_items.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/children.hpp>
@@ -25,98 +23,19 @@ struct merge_options {
 
 /// Streams whose items come out as they arrive.
 template <class T, class Children>
-class merge_stream {
+class merge_stream : public detail::over_children<merge_stream<T, Children>, T, Children> {
+    using base = detail::over_children<merge_stream, T, Children>;
+    friend base;
+
 public:
-    using value_type = T;
-
-    merge_stream(Children children, merge_options options) : children_{std::move(children)}, options_{options} {}
-
-    poll<T> poll_next(context& cx) {
-        // The path of an item is kept small, to be inlined.
-        if (!ready_.empty()) [[likely]] {
-            const detail::liveness::watch self{liveness_};
-            auto item = ask(ready_.front(), cx, self);
-            if (item.is_item()) [[likely]] {
-                ready_.to_back();
-                return item;
-            }
-            if (self.gone() || !settle(item.is_done(), cx)) return pending;
-        }
-        return look_further(cx);
-    }
+    merge_stream(Children children, merge_options options)
+        : base{std::move(children), options.delay_error}, eager_complete_{options.eager_complete} {}
 
 private:
-    poll<T> ask(detail::child& next, context& cx, const detail::liveness::watch& self) {
-        try {
-            return children_.visit(next, [&](auto& c) { return c.poll_next(cx); });
-        } catch (...) {
-            if (self.gone()) throw;
-            failed(next);
-            return pending;
-        }
-    }
+    static constexpr bool passes_all = true;
+    bool ends_all(detail::child&) const noexcept { return eager_complete_; }
 
-    /// In a catch block.
-    [[gnu::cold, gnu::noinline]] void failed(detail::child& c) {
-        if (!options_.delay_error) {
-            drop_all();
-            throw;
-        }
-        if (error_ == nullptr) error_ = std::current_exception();
-        drop(c);
-    }
-
-    /// The first child had no item. False when it is time to yield.
-    bool settle(bool ended, context& cx) noexcept {
-        detail::child& first = ready_.pop_front();
-        if (ended) {
-            drop(first);
-            if (options_.eager_complete) drop_all();
-        }
-        if (cx.spend()) return true;
-        cx.yield();
-        return false;
-    }
-
-    [[gnu::noinline]] poll<T> look_further(context& cx) {
-        if (!started_) start(cx.wk);
-        const detail::liveness::watch self{liveness_};
-        while (!ready_.empty()) {
-            auto item = ask(ready_.front(), cx, self);
-            if (item.is_item()) {
-                ready_.to_back();
-                return item;
-            }
-            if (self.gone() || !settle(item.is_done(), cx)) return pending;
-        }
-        if (running_ != 0) return ready_.wait(cx);
-        if (error_ != nullptr) std::rethrow_exception(error_);
-        return done;
-    }
-
-    void start(const waker& consumer) noexcept {
-        started_ = true;
-        running_ = children_.size();
-        children_.each([&](auto& c) { ready_.adopt(c, consumer); });
-    }
-
-    void drop(detail::child& one) noexcept {
-        children_.visit(one, [](auto& c) { c.drop(); });
-        --running_;
-    }
-    void drop_all() noexcept {
-        children_.each([](auto& c) { c.drop(); });
-        ready_.clear();
-        running_ = 0;
-    }
-
-    Children children_;
-    detail::ready_children ready_;
-    merge_options options_;
-    std::size_t running_ = 0;
-    std::exception_ptr error_;
-    detail::liveness liveness_;
-    bool started_ = false;
+    bool eager_complete_;
 };
 
 struct merge_fn : operator_needs_its_arguments_in_parentheses {
@@ -182,8 +101,8 @@ private:
 ///     b            ----2------4--|
 ///     merge(a, b)  --1-2---3--4--|
 ///
-/// All are asked at once, and each again when its item was taken; nothing is held. Streams that are ready take turns.
-/// The cost of an item does not grow with the number of streams.
+/// All are asked at once, and each again when its item was taken, whether or not the consumer is busy: at most one item of
+/// each is held. Streams that are ready take turns. The cost of an item does not grow with the number of streams.
 ///
 /// Ends when all have ended. The first error drops the others; items that were ready before it come before it.
 /// merge({.delay_error = true}, ...) lets the others end first, merge({.eager_complete = true}, ...) ends with the first.

@@ -3,6 +3,7 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <exception>
 #include <optional>
 #include <tuple>
 #include <type_traits>
@@ -11,6 +12,8 @@
 
 #include <weir/core/assert.hpp>
 #include <weir/core/context.hpp>
+#include <weir/core/detail/liveness.hpp>
+#include <weir/core/detail/member_waker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
@@ -105,6 +108,10 @@ public:
     /// It has ended: wakes that come late are for nothing.
     void retire() noexcept { parent_ = nullptr; }
 
+    bool was_asked() const noexcept { return asked_; }
+    /// True the first time.
+    bool first_asked() noexcept { return !std::exchange(asked_, true); }
+
 private:
     friend class ready_children;
 
@@ -112,18 +119,22 @@ private:
 
     ready_children* parent_ = nullptr; // from the first poll until the child has ended
     std::size_t index_;
+    bool asked_ = false;
 };
 
 /// The children that are to be polled, and the consumer that waits for them.
 ///
-/// A woken child comes to the back of those that woke and wakes the consumer. One that yielded an item waits for its
-/// turn without a way through the run queue, behind all that woke: those are known to have something to say. It is
-/// overtaken by each of them once at most, since they come behind it in their turn. So a poll touches no child that is
-/// known to have nothing, and none waits for ever.
+/// A woken child comes to the back of those that woke and wakes the consumer; when that does not wait, it wakes the
+/// driver, if there is one. A child that yielded an item waits for its turn without a way through the run queue, behind
+/// all that woke: those are known to have something to say. It is overtaken by each of them once at most, since they come
+/// behind it in their turn. So a poll touches no child that is known to have nothing, and none waits for ever.
 class ready_children {
 public:
     ready_children() noexcept = default;
     ready_children(ready_children&&) noexcept = default;
+
+    /// Who polls them while the consumer is busy.
+    void drive_by(waker& driver) noexcept { driver_ = &driver; }
 
     /// Adds a child that was never polled.
     void adopt(child& c, const waker& consumer) noexcept {
@@ -154,6 +165,8 @@ public:
         consumer_.arm(cx.wk);
         return pending;
     }
+    /// There is something for the consumer.
+    void notify() noexcept { consumer_.wake(); }
 
 private:
     friend class child;
@@ -166,12 +179,17 @@ private:
             queue_.push_front(c);
         }
         last_woken_ = &c;
-        consumer_.wake();
+        if (driver_ == nullptr || consumer_.armed()) {
+            consumer_.wake();
+        } else {
+            driver_->wake();
+        }
     }
 
     linked_queue<child> queue_;   // those that woke, then those that yielded
     child* last_woken_ = nullptr; // in the queue
     waker_slot consumer_;
+    waker* driver_ = nullptr;
 };
 
 inline void child::run(waker& self) noexcept {
@@ -194,9 +212,11 @@ struct stream_child : child {
     void drop() noexcept {
         retire();
         source.reset();
+        held.reset();
     }
 
     std::optional<S> source;
+    std::optional<item_t<S>> held{}; // that came while the consumer was busy
 };
 
 /// Children of different types. `visit` calls a function with one of them as what it is.
@@ -283,5 +303,283 @@ private:
 template <class First, class... Rest>
 using children_of = std::conditional_t<(std::is_same_v<First, Rest> && ...), children_array<First, 1 + sizeof...(Rest)>,
                                        children_tuple<std::index_sequence_for<First, Rest...>, First, Rest...>>;
+
+/// Base of an operator over children that are streams, whose answers it passes on in the order in which they were ready.
+///
+/// The operator says what comes out for an item of a child, which may be nothing yet, and whether the end of a child is
+/// that of all.
+///
+///     static constexpr bool passes_all;   // each item of each child comes out as it is; then there is no
+///     poll<T> pass(child, item);
+///     bool ends_all(child);
+///
+/// Each child is asked for its next item as soon as the one before was taken. The consumer asks, so that an item passes
+/// without being held; while it is busy a driver does, and a child holds the item that it has. So the order in which items
+/// come out, and what comes before an error, does not depend on the pace of the consumer.
+///
+/// An error, or an end that ends all, drops the children that have nothing, and those that were never asked. Those that
+/// are due to be asked again are asked this once; what they give, and what was held, comes out first.
+template <class Operator, class T, class Children>
+class over_children {
+public:
+    using value_type = T;
+
+    poll<T> poll_next(context& cx) {
+        // The path of an item is kept small, to be inlined.
+        if (straight_ && !due_.empty()) [[likely]] {
+            const liveness::watch self{liveness_};
+            auto item = ask(due_.front(), cx, self);
+            if (item.is_item()) [[likely]] {
+                due_.to_back();
+                return item;
+            }
+            if (self.gone() || !settle(item.is_done(), cx, self)) return pending;
+        }
+        return look_further(cx);
+    }
+
+protected:
+    explicit over_children(Children children, bool delay_error = false)
+        : children_{std::move(children)}, delay_error_{delay_error} {}
+
+    std::size_t size() const noexcept { return children_.size(); }
+
+    /// In `pass`, which gives nothing: the child is not asked for more until the parked ones are released.
+    pending_t park() noexcept {
+        says_ = says::parked;
+        return pending;
+    }
+    void release_parked() noexcept {
+        if (closing_) return parked_.clear();
+        while (!parked_.empty()) due_.push_back(parked_.pop_front());
+    }
+
+private:
+    enum class says : unsigned char { nothing, end, failure, parked };
+
+    Operator& self() noexcept { return static_cast<Operator&>(*this); }
+
+    /// What comes out, or no item: then `says_` may tell why.
+    poll<T> ask(child& next, context& cx, const liveness::watch& alive) {
+        try {
+            return children_.visit(next, [&](auto& c) {
+                if constexpr (Operator::passes_all) {
+                    return c.poll_next(cx);
+                } else {
+                    auto answer = c.poll_next(cx);
+                    if (!answer.is_item() || alive.gone()) return answer.template no_item<T>();
+                    return self().pass(c, *std::move(answer));
+                }
+            });
+        } catch (...) {
+            if (alive.gone()) throw;
+            keep_error();
+            return pending;
+        }
+    }
+
+    /// The same for a child that holds an item.
+    poll<T> pass_held(child& next, const liveness::watch& alive) {
+        try {
+            return children_.visit(next, [&](auto& c) -> poll<T> {
+                auto item = *std::move(c.held);
+                c.held.reset();
+                if constexpr (Operator::passes_all) {
+                    return poll<T>{std::move(item)};
+                } else {
+                    return self().pass(c, std::move(item));
+                }
+            });
+        } catch (...) {
+            if (alive.gone()) throw;
+            keep_error();
+            return pending;
+        }
+    }
+
+    /// Lets a child hold its item, if it has one. False when it has none; then `says_` may tell why.
+    bool hold(child& next, context& cx, const liveness::watch& alive) noexcept {
+        try {
+            return children_.visit(next, [&](auto& c) {
+                auto answer = c.poll_next(cx);
+                if (alive.gone()) return false;
+                if (answer.is_item()) {
+                    c.held.emplace(*std::move(answer));
+                    return true;
+                }
+                if (answer.is_done()) says_ = says::end;
+                return false;
+            });
+        } catch (...) {
+            if (!alive.gone()) keep_error();
+            return false;
+        }
+    }
+
+    /// In a catch block.
+    [[gnu::cold, gnu::noinline]] void keep_error() noexcept {
+        says_ = says::failure;
+        if (error_ == nullptr) error_ = std::current_exception();
+    }
+
+    /// The first that is due had nothing to pass on. False when it is time to yield, or this was dropped.
+    bool settle(bool ended, context& cx, const liveness::watch& alive) noexcept {
+        if (ended) says_ = says::end;
+        see_to(due_.pop_front(), cx, alive);
+        if (alive.gone()) return false;
+        if (cx.spend()) return true;
+        cx.yield();
+        return false;
+    }
+
+    /// To a child that is in no queue and had nothing to pass on.
+    void see_to(child& c, context& cx, const liveness::watch& alive) noexcept {
+        switch (std::exchange(says_, says::nothing)) {
+        case says::nothing:
+            if (closing_) drop(c);
+            return;
+        case says::parked:
+            return parked_.push_back(c);
+        case says::end:
+            if (closing_) return drop(c);
+            if (const bool last = children_.visit(c, [&](auto& one) { return self().ends_all(one); }); !last) {
+                return drop(c);
+            }
+            drop(c);
+            return close(cx, alive);
+        case says::failure:
+            drop(c);
+            if (!closing_ && !delay_error_) close(cx, alive);
+            return;
+        }
+    }
+
+    /// What others have is held, and there will be no more.
+    [[gnu::cold, gnu::noinline]] void close(context& cx, const liveness::watch& alive) noexcept {
+        closing_ = true;
+        straight_ = false;
+        while (!due_.empty()) {
+            child& next = due_.pop_front();
+            if (!next.was_asked()) {
+                drop(next);
+            } else if (hold(next, cx, alive)) {
+                held_.push_back(next);
+            } else if (alive.gone()) {
+                return;
+            } else {
+                see_to(next, cx, alive);
+            }
+        }
+        children_.each([](auto& c) {
+            if (!c.held) c.drop();
+        });
+    }
+
+    [[gnu::noinline]] poll<T> look_further(context& cx) {
+        if (!started_) start(cx.wk);
+        const liveness::watch alive{liveness_};
+        for (;;) {
+            if (!held_.empty()) {
+                child& next = held_.pop_front();
+                auto item = pass_held(next, alive);
+                if (alive.gone()) return pending;
+                if (item.is_item()) {
+                    taken(next, cx);
+                    return item;
+                }
+                see_to(next, cx, alive);
+                if (alive.gone()) return pending;
+            } else if (!due_.empty()) {
+                child& next = due_.front();
+                if (next.first_asked()) --unasked_;
+                auto item = ask(next, cx, alive);
+                if (item.is_item()) {
+                    due_.to_back();
+                    drive_later(cx);
+                    return item;
+                }
+                if (alive.gone() || !settle(item.is_done(), cx, alive)) return pending;
+            } else if (running_ != 0 && !closing_) {
+                cx.lend_to(driver_);
+                return due_.wait(cx);
+            } else {
+                drop_all();
+                if (error_ != nullptr) std::rethrow_exception(error_);
+                return done;
+            }
+        }
+    }
+
+    void start(const waker& consumer) noexcept {
+        started_ = true;
+        running_ = unasked_ = children_.size();
+        driver_.bind(*this, consumer);
+        due_.drive_by(driver_);
+        children_.each([&](auto& c) { due_.adopt(c, consumer); });
+    }
+
+    /// The item that a child held.
+    void taken(child& c, context& cx) noexcept {
+        if (closing_) return drop(c);
+        due_.push_back(c);
+        drive_later(cx);
+    }
+
+    void drive_later(context& cx) noexcept {
+        cx.lend_to(driver_);
+        driver_.wake();
+        straight_ = held_.empty() && unasked_ == 0;
+    }
+
+    /// What the run queue calls.
+    void drive() noexcept {
+        const liveness::watch alive{liveness_};
+        context cx{driver_};
+        straight_ = false;
+        while (!due_.empty()) {
+            child& next = due_.pop_front();
+            if (next.first_asked()) --unasked_;
+            if (hold(next, cx, alive)) {
+                held_.push_back(next);
+                due_.notify();
+            } else if (alive.gone()) {
+                return;
+            } else {
+                see_to(next, cx, alive);
+                if (alive.gone()) return;
+                if (closing_ || running_ == 0) due_.notify();
+            }
+            if (!cx.spend()) {
+                cx.yield();
+                return;
+            }
+        }
+    }
+
+    void drop(child& one) noexcept {
+        children_.visit(one, [](auto& c) { c.drop(); });
+        --running_;
+    }
+    void drop_all() noexcept {
+        children_.each([](auto& c) { c.drop(); });
+        running_ = 0;
+    }
+
+    Children children_;
+    ready_children due_;         // to be asked
+    linked_queue<child> held_;   // those that hold an item
+    linked_queue<child> parked_; // those that `pass` parked
+    std::size_t running_ = 0;    // until it closes
+    std::size_t unasked_ = 0;
+    std::exception_ptr error_;
+    member_waker<over_children, &over_children::drive> driver_;
+    liveness liveness_;
+    bool delay_error_;
+    bool started_ = false;
+    bool straight_ =
+        false; // the driver will run, all were asked and none holds an item: an item passes without more ado
+    bool closing_ = false; // what is held comes out, and then the error or the end
+    says says_ = says::nothing;
+};
 
 } // namespace weir::detail

@@ -69,8 +69,9 @@ concept operation_limit = requires(L& limit, waker& operator_waker) {
 /// Each child holds at most one item. Children are reused: nothing is allocated once `limit` of them were made.
 ///
 /// The end and an error of upstream wait until all children have ended. A child that fails, or whose making fails,
-/// ends the stream: as_ready, the others are dropped at once, and the error comes after the items that they held;
-/// as_started, those that were started after it are dropped, and the error comes in its place.
+/// ends the stream: as_ready, the others are dropped at once, and the error comes after the items that they held, or have
+/// when they are due to be asked; as_started, those that were started after it are dropped, and the error comes in its
+/// place. With delay_error, as_ready, the first error waits until upstream and all children have ended.
 /// @tparam Limit  a number, or the bound of an operation_limit
 template <stream S, class F, class Kind, delivery Order, class Limit = std::size_t>
 class in_flight_stream {
@@ -80,8 +81,8 @@ class in_flight_stream {
 public:
     using value_type = typename Kind::template item<child_t>;
 
-    in_flight_stream(S upstream, Limit limit, F f)
-        : limit_{std::move(limit)}, f_{std::move(f)}, upstream_{std::move(upstream)} {}
+    in_flight_stream(S upstream, Limit limit, F f, bool delay_error = false)
+        : limit_{std::move(limit)}, f_{std::move(f)}, upstream_{std::move(upstream)}, delay_error_{delay_error} {}
 
     poll<value_type> poll_next(context& cx) {
         if (!driver_.bound()) [[unlikely]] {
@@ -159,7 +160,7 @@ private:
         return item;
     }
     void delivered(node& n) noexcept {
-        if (Kind::one_item || !n.child) {
+        if (Kind::one_item || closing_ || !n.child) {
             release(n);
         } else {
             hungry_.push_back(n);
@@ -169,7 +170,7 @@ private:
 
     void hold(node& n, poll<value_type>&& item) {
         n.held = std::move(item);
-        if constexpr (Kind::one_item) n.drop();
+        if (Kind::one_item || closing_) n.drop();
         if constexpr (Order == delivery::as_ready) out_.push_back(n);
     }
 
@@ -221,7 +222,7 @@ private:
                 fail(*fresh);
             } else {
                 upstream_.reset();
-                error_ = std::current_exception();
+                keep_error();
             }
             return nullptr;
         }
@@ -233,23 +234,29 @@ private:
             auto item = Kind::ask(*n.child, own);
             if (item.is_item() || self.gone()) return item;
             n.awaited = item.is_pending();
-            if (item.is_done()) release(n);
+            if (item.is_done() || closing_) release(n);
         } catch (...) {
             if (!self.gone()) fail(n);
         }
         return pending;
     }
 
+    /// In a catch block. When one is delayed, the first is the one that counts.
+    void keep_error() noexcept {
+        if (error_ == nullptr || !delay_error_) error_ = std::current_exception();
+    }
+
     /// In a catch block.
     void fail(node& failed) noexcept {
-        error_ = std::current_exception();
+        if (!closing_) keep_error();
+        if (closing_ || delay_error_) return release(failed);
         upstream_.reset();
         if constexpr (Order == delivery::as_ready) {
-            hungry_.clear();
+            closing_ = true;
             for (node& n : nodes_) {
                 if (n.holds()) {
                     n.drop();
-                } else if (n.child || &n == &failed) {
+                } else if (&n == &failed || (n.child && !n.in_queue())) { // the hungry ones are asked once more
                     release(n);
                 }
             }
@@ -340,6 +347,8 @@ private:
     linked_queue<node> out_;    // those that hold an item; as_started, all that were started
     std::size_t active_ = 0;
     bool pulling_ = false; // upstream answered pending and did not wake the puller since
+    bool delay_error_;
+    bool closing_ = false; // one has failed: what the others have comes out, and then the error
     std::exception_ptr error_;
     waker_slot consumer_;
     member_waker<in_flight_stream, &in_flight_stream::drive> driver_;
