@@ -116,15 +116,13 @@ class waker_slot {
 public:
     waker_slot() noexcept = default;
     waker_slot(waker_slot&& other) noexcept { WEIR_ASSERT(!other.armed(), "moved after its first poll"); }
-    ~waker_slot() {
-        if (armed()) leave();
-    }
+    ~waker_slot() { disarm(); }
 
     bool armed() const noexcept { return waker_ != nullptr; }
 
     void arm(waker& wk) noexcept {
         if (waker_ == &wk) return;
-        if (armed()) leave();
+        disarm();
         waker_ = &wk;
         next_ = wk.slots_;
         link_ = &wk.slots_;
@@ -150,14 +148,10 @@ public:
 private:
     friend class waker;
 
-    // Never inlined: it is rare that an armed slot is destroyed or armed for another waker, and where g++ 12 inlines it
-    // into a destructor it takes the members below for uninitialised.
-    [[gnu::noinline]] void leave() noexcept { disarm(); }
-
     waker* waker_ = nullptr;
-    // While it is armed:
-    waker_slot* next_;
-    waker_slot** link_; // what points at this slot: the waker's list head or the slot before
+    // Read only while it is armed, but where g++ 12 inlines a destructor it cannot tell and warns of what has no value.
+    waker_slot* next_ = nullptr;
+    waker_slot** link_ = nullptr; // what points at this slot: the waker's list head or the slot before
 };
 
 inline waker::~waker() {
