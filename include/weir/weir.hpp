@@ -5,6 +5,7 @@
 #include <weir/core/assert.hpp>
 #include <weir/core/closure.hpp>
 #include <weir/core/context.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/overflow.hpp>
@@ -77,6 +78,7 @@
 #include <weir/operators/take_while.hpp>
 #include <weir/operators/throttle.hpp>
 #include <weir/operators/timeout.hpp>
+#include <weir/operators/to_owned.hpp>
 #include <weir/operators/zip.hpp>
 
 #include <weir/sink/count.hpp>

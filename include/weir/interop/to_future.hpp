@@ -10,6 +10,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/executor.hpp>
@@ -81,6 +82,10 @@ auto to_future(executor& ex, A operation, std::source_location place = std::sour
                 "weir::to_future: the executor runs on this thread, which must not wait for it; co_await "
                 "the operation or spawn it instead"};
         }
+        static_assert(
+            detail::crossable<typename A::result_type>,
+            "weir::to_future(executor, operation): the result crosses threads, and is bound to its thread, as "
+            "weir::bytes are, or borrows its memory; let the operation return what owns it");
         std::promise<await_result_t<A>> promise;
         auto future = promise.get_future();
         ex.post(

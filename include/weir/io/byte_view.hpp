@@ -9,6 +9,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include <weir/core/item_traits.hpp>
+
 namespace weir {
 
 namespace detail {
@@ -58,5 +60,10 @@ private:
     void* data_;
     std::size_t size_;
 };
+
+template <>
+inline constexpr bool borrowed<byte_view> = true;
+template <>
+inline constexpr bool borrowed<byte_span> = true;
 
 } // namespace weir

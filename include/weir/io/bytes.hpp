@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <weir/core/assert.hpp>
+#include <weir/core/item_traits.hpp>
 
 namespace weir {
 
@@ -70,7 +71,7 @@ private:
 ///     std::string_view name = line.slice(0, 8);   // good while line, or another piece of its block, lives
 ///
 /// Copying and slicing cost an increment. The count is not atomic: bytes stay on the thread that made them (asserted in
-/// debug builds); `to_string()` is for other threads.
+/// debug builds), and what crosses threads refuses them; `to_string()` and `to_owned()` are for other threads.
 ///
 /// Lifetime: each piece keeps its whole block (64 KiB, unless the source was told otherwise) alive. What is kept for
 /// long is better kept as `to_string()`.
@@ -150,6 +151,13 @@ private:
     const char* data_ = nullptr;
     std::size_t size_ = 0;
     detail::byte_block* block_ = nullptr;
+};
+
+template <>
+inline constexpr bool thread_bound<bytes> = true;
+template <>
+struct owned<bytes> {
+    static std::string copy(const bytes& text) { return text.to_string(); }
 };
 
 namespace detail {

@@ -12,6 +12,7 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/driven.hpp>
@@ -21,6 +22,9 @@ namespace weir {
 /// The items of an upstream, asked for ahead of the consumer.
 template <stream S, class OnDrop = detail::drop_silently>
 class buffer_stream : public detail::driven<buffer_stream<S, OnDrop>, S> {
+    static_assert(detail::keepable<item_t<S>>, "weir::buffer(n) keeps items, and these borrow their memory; put "
+                                               "to_owned() before it, or outlives(view) around what outlives it");
+
     using driven = detail::driven<buffer_stream, S>;
     friend driven;
 

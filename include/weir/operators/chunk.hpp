@@ -12,6 +12,7 @@
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/moving_deadline.hpp>
 
@@ -46,6 +47,9 @@ private:
 /// The items of an upstream, several at a time.
 template <stream S, class Patience>
 class chunk_stream {
+    static_assert(detail::keepable<item_t<S>>, "weir::chunk(n) keeps items, and these borrow their memory; put "
+                                               "to_owned() before it, or outlives(view) around what outlives it");
+
 public:
     using value_type = std::vector<item_t<S>>;
 

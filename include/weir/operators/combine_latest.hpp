@@ -9,6 +9,7 @@
 
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/children.hpp>
 
@@ -22,6 +23,9 @@ class combine_latest_stream
     using children = detail::children_tuple<std::index_sequence_for<S...>, S...>;
     using base = detail::over_children<combine_latest_stream, std::tuple<item_t<S>...>, children>;
     friend base;
+    static_assert((detail::keepable<item_t<S>> && ...),
+                  "weir::combine_latest(streams...) keeps items, and these borrow their memory; put to_owned() before "
+                  "it, or outlives(view) around what outlives it");
 
 public:
     using value_type = std::tuple<item_t<S>...>;

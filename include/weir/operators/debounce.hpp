@@ -7,6 +7,7 @@
 
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/moving_deadline.hpp>
 #include <weir/operators/detail/driven.hpp>
@@ -22,6 +23,9 @@ struct debounce_options {
 /// The items of an upstream that were followed by a pause.
 template <stream S, class OnDrop = detail::drop_silently>
 class debounce_stream : public detail::held_back<debounce_stream<S, OnDrop>, S, OnDrop> {
+    static_assert(detail::keepable<item_t<S>>, "weir::debounce(d) keeps items, and these borrow their memory; put "
+                                               "to_owned() before it, or outlives(view) around what outlives it");
+
     using held_back = detail::held_back<debounce_stream, S, OnDrop>;
     friend detail::driven<debounce_stream, S>;
 

@@ -9,6 +9,7 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/moving_deadline.hpp>
 #include <weir/operators/detail/driven.hpp>
@@ -18,6 +19,9 @@ namespace weir {
 /// The items of an upstream, each a while later.
 template <stream S>
 class delay_stream : public detail::driven<delay_stream<S>, S> {
+    static_assert(detail::keepable<item_t<S>>, "weir::delay(d) keeps items, and these borrow their memory; put "
+                                               "to_owned() before it, or outlives(view) around what outlives it");
+
     using driven = detail::driven<delay_stream, S>;
     friend driven;
 

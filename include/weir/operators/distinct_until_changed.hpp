@@ -8,6 +8,7 @@
 
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -16,6 +17,9 @@ namespace weir {
 template <stream S, class Project, class Equal>
 class distinct_until_changed_stream {
     using key_t = std::remove_cvref_t<std::invoke_result_t<Project&, const item_t<S>&>>;
+    static_assert(detail::keepable<key_t>,
+                  "weir::distinct_until_changed(): keeps the last key, and it borrows its memory; put to_owned() "
+                  "before it, or outlives(view) around what outlives it");
 
 public:
     using value_type = item_t<S>;

@@ -6,6 +6,7 @@
 
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/in_flight.hpp>
 
@@ -20,6 +21,9 @@ struct flat_map_options {
 /// The streams that a function makes of the items of an upstream, a bounded number of them at a time.
 template <stream S, class F>
 class flat_map_stream : public detail::in_flight_stream<S, F, detail::inner_streams, detail::delivery::as_ready> {
+    static_assert(detail::keepable<item_t<S>>, "weir::flat_map(n, f) keeps items, and these borrow their memory; put "
+                                               "to_owned() before it, or outlives(view) around what outlives it");
+
 public:
     using flat_map_stream::in_flight_stream::in_flight_stream;
 };

@@ -6,6 +6,7 @@
 
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/in_flight.hpp>
 
@@ -15,6 +16,9 @@ namespace weir {
 template <stream S, class F, class Limit = std::size_t>
 class map_async_stream
     : public detail::in_flight_stream<S, F, detail::operations, detail::delivery::as_started, Limit> {
+    static_assert(detail::keepable<item_t<S>>, "weir::map_async(n, f) keeps items, and these borrow their memory; put "
+                                               "to_owned() before it, or outlives(view) around what outlives it");
+
 public:
     using map_async_stream::in_flight_stream::in_flight_stream;
 };

@@ -11,6 +11,7 @@
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_async_unordered.hpp>
@@ -60,6 +61,10 @@ struct map_blocking_fn : operator_needs_its_arguments_in_parentheses {
                 static_assert(detail::always_false<S>, "weir::map_blocking(n, pool, f): f cannot be called with an "
                                                        "item while it is const; several threads call it at once");
             } else {
+                static_assert(
+                    detail::crossable<item_t<S>>,
+                    "weir::map_blocking(n, pool, f): items cross threads, and these are bound to their thread, as "
+                    "weir::bytes are, or borrow their memory; put to_owned() before it");
                 return map_async(n, std::move(call)).apply(std::move(upstream));
             }
         }};
@@ -81,6 +86,10 @@ struct map_blocking_unordered_fn : operator_needs_its_arguments_in_parentheses {
                               "weir::map_blocking_unordered(n, pool, f): f cannot be called with an "
                               "item while it is const; several threads call it at once");
             } else {
+                static_assert(
+                    detail::crossable<item_t<S>>,
+                    "weir::map_blocking_unordered(n, pool, f): items cross threads, and these are bound to their "
+                    "thread, as weir::bytes are, or borrow their memory; put to_owned() before it");
                 return map_async_unordered(n, std::move(call)).apply(std::move(upstream));
             }
         }};

@@ -6,6 +6,7 @@
 
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -13,6 +14,9 @@ namespace weir {
 /// Each item of an upstream with the one before it.
 template <stream S>
 class pairwise_stream {
+    static_assert(detail::keepable<item_t<S>>, "weir::pairwise() keeps items, and these borrow their memory; put "
+                                               "to_owned() before it, or outlives(view) around what outlives it");
+
 public:
     using value_type = std::pair<item_t<S>, item_t<S>>;
 

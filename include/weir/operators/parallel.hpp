@@ -16,6 +16,7 @@
 #include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/executor.hpp>
@@ -384,6 +385,14 @@ auto parallel(runtime& rt, const Sub& pipeline, const parallel_options& options,
                               "weir::parallel(runtime, pipeline): pipeline is made of operators, and has no sink; "
                               "what stands right of parallel takes the results");
             } else {
+                static_assert(
+                    crossable<item_t<S>>,
+                    "weir::parallel(runtime, pipeline): items cross threads, and these are bound to their thread, "
+                    "as weir::bytes are, or borrow their memory; put to_owned() before it");
+                static_assert(
+                    crossable<item_t<decltype(std::declval<hop_receiver<item_t<S>>>() | std::declval<Sub>())>>,
+                    "weir::parallel(runtime, pipeline): results cross threads, and these are bound to their "
+                    "thread, as weir::bytes are, or borrow their memory; end the pipeline with to_owned()");
                 return build(std::move(upstream));
             }
         }};
@@ -413,7 +422,7 @@ struct parallel_unordered_fn : operator_needs_its_arguments_in_parentheses {
 /// results come out in the order of the items.
 ///
 ///     weir::runtime rt;
-///     lines("log") | parallel(rt, filter_map(parse) | map(classify)) | for_each(print)
+///     lines("log") | to_owned() | parallel(rt, filter_map(parse) | map(classify)) | for_each(print)
 ///
 ///     in                     --a-b-c-d---|
 ///     the first rail         ---a---c--|

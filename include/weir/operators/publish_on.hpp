@@ -12,6 +12,7 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/liveness.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/inbox.hpp>
@@ -80,6 +81,9 @@ public:
     auto then(closure<F> next) && {
         using longer = decltype(std::move(far_) | std::move(next));
         if constexpr (awaitable<longer>) {
+            static_assert(detail::crossable<typename longer::result_type>,
+                          "weir::publish_on(executor, n): the result of the sink crosses threads, and is bound to its "
+                          "thread, as weir::bytes are, or borrows its memory; put to_owned() before the sink");
             return detail::published_operation<S, longer>{*ex_, *queue_, std::move(near_),
                                                           std::move(far_) | std::move(next)};
         } else {
@@ -110,6 +114,10 @@ struct publish_on_fn : operator_needs_its_arguments_in_parentheses {
                               "weir::publish_on(executor, n): what is left of | is not a stream");
             } else {
                 using item = item_t<S>;
+                static_assert(
+                    detail::crossable<item>,
+                    "weir::publish_on(executor, n): items cross threads, and these are bound to their thread, as "
+                    "weir::bytes are, or borrow their memory; put to_owned() before it");
                 auto* const queue = new detail::hop<item>{n, detail::demand::ahead};
                 detail::hop_receiver<item> far{*queue};
                 return published<S, detail::hop_receiver<item>>{
@@ -127,7 +135,7 @@ struct publish_on_fn : operator_needs_its_arguments_in_parentheses {
 
 /// publish_on(ex, n): what stands right of it, with the sink, runs on another executor; the result of the sink comes back.
 ///
-///     ex.run(lines("log") | publish_on(rt[1], 256) | map(parse) | for_each(store)); // read on ex, parsed on rt[1]
+///     ex.run(lines("log") | to_owned() | publish_on(rt[1], 256) | map(parse) | for_each(store)); // parsed on rt[1]
 ///
 ///     ex                --1-2-3--|
 ///     rt[1]             ---1-2-3--|

@@ -8,6 +8,7 @@
 
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/moving_deadline.hpp>
 #include <weir/executor/detail/schedule.hpp>
@@ -18,6 +19,9 @@ namespace weir {
 /// The newest item of an upstream at each tick of a clock.
 template <stream S, class OnDrop = detail::drop_silently>
 class sample_stream : public detail::driven<sample_stream<S, OnDrop>, S> {
+    static_assert(detail::keepable<item_t<S>>, "weir::sample(d) keeps items, and these borrow their memory; put "
+                                               "to_owned() before it, or outlives(view) around what outlives it");
+
     using driven = detail::driven<sample_stream, S>;
     friend driven;
 

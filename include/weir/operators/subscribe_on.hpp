@@ -10,6 +10,7 @@
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/inbox.hpp>
 #include <weir/executor/executor.hpp>
@@ -61,6 +62,10 @@ private:
                 static_assert(detail::always_false<S>,
                               "weir::subscribe_on(executor): what is left of | is not a stream");
             } else {
+                static_assert(
+                    detail::crossable<item_t<S>>,
+                    "weir::subscribe_on(executor): items cross threads, and these are bound to their thread, as "
+                    "weir::bytes are, or borrow their memory; put to_owned() before it");
                 return subscribe_on_stream<S>{std::move(upstream), ex, n, asks};
             }
         }};

@@ -9,6 +9,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/member_waker.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
 
@@ -17,6 +18,9 @@ namespace weir {
 /// The items of the stream that a function made of the newest item of an upstream.
 template <stream S, class F>
 class switch_map_stream {
+    static_assert(detail::keepable<item_t<S>>, "weir::switch_map(f) keeps items, and these borrow their memory; put "
+                                               "to_owned() before it, or outlives(view) around what outlives it");
+
     using inner_t = std::invoke_result_t<F&, item_t<S>>;
 
 public:

@@ -7,6 +7,7 @@
 
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/moving_deadline.hpp>
 #include <weir/operators/detail/driven.hpp>
@@ -24,6 +25,9 @@ enum class edge : std::uint8_t {
 /// The items of an upstream, at most one in a while.
 template <stream S, class OnDrop = detail::drop_silently>
 class throttle_stream : public detail::held_back<throttle_stream<S, OnDrop>, S, OnDrop> {
+    static_assert(detail::keepable<item_t<S>>, "weir::throttle(d) keeps items, and these borrow their memory; put "
+                                               "to_owned() before it, or outlives(view) around what outlives it");
+
     using held_back = detail::held_back<throttle_stream, S, OnDrop>;
     friend detail::driven<throttle_stream, S>;
 

@@ -5,6 +5,7 @@
 
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/sink/detail/sink.hpp>
 
@@ -35,6 +36,10 @@ struct first_fn : operator_needs_its_arguments_in_parentheses {
             if constexpr (!stream<S>) {
                 static_assert(detail::always_false<S>, "weir::first(): what is left of | is not a stream");
             } else {
+                static_assert(
+                    detail::keepable<item_t<S>>,
+                    "weir::first(): keeps an item, and these borrow their memory; put to_owned() before it, or "
+                    "outlives(view) around what outlives it");
                 using accumulator = detail::keep_first<item_t<S>>;
                 return detail::accumulating_sink<S, accumulator>{std::move(upstream), accumulator{}};
             }

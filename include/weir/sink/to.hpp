@@ -7,6 +7,7 @@
 
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/sink/detail/sink.hpp>
 
@@ -32,6 +33,13 @@ template <class Container, class T>
 concept fillable =
     !holds_other_items<Container, T> && (takes_at_back<Container, T> || takes_pushed_back<Container, T> ||
                                          takes_inserted<Container, T> || takes_pushed<Container, T>);
+
+/// A container that holds no views. What is converted as it goes in is not borrowed any more.
+template <class Container>
+inline constexpr bool keeps_owned = true;
+template <class Container>
+    requires requires { typename Container::value_type; }
+inline constexpr bool keeps_owned<Container> = keepable<typename Container::value_type>;
 
 template <class T, class Container>
 class fill_container {
@@ -81,6 +89,8 @@ auto collect_into(S upstream) {
             always_false<S>,
             "weir::to<Container>(): an item cannot be put into the container, or does not convert to what it holds");
     } else {
+        static_assert(keeps_owned<Container>, "weir::to<Container>(): keeps items, and these borrow their memory; put "
+                                              "to_owned() before it, or outlives(view) around what outlives it");
         using accumulator = fill_container<item_t<S>, Container>;
         return accumulating_sink<S, accumulator>{std::move(upstream), accumulator{}};
     }

@@ -19,6 +19,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/pin.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/detail/inbox.hpp>
@@ -302,6 +303,10 @@ auto from_callback(Register connect, from_callback_options<T> options = {}) {
         static_assert(detail::always_false<T>,
                       "weir::from_callback<T>(connect): connect cannot be called with a weir::emitter<T>");
     } else {
+        static_assert(detail::crossable<T>,
+                      "weir::from_callback<T>(connect): T crosses threads, and is bound to its thread, "
+                      "as weir::bytes are, or borrows its memory; emit what owns it, such as "
+                      "bytes.to_string()");
         if (options.overflow == overflow::latest) options.capacity = 1;
         if (options.capacity == 0) {
             throw std::invalid_argument{"weir::from_callback(connect, {.capacity}): capacity must be at least 1"};

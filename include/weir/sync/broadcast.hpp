@@ -14,6 +14,7 @@
 #include <weir/core/detail/frame_pool.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
@@ -284,6 +285,8 @@ template <class T>
 class broadcast {
     static_assert(std::copy_constructible<T>,
                   "weir::broadcast<T>: each subscriber gets a copy, and T cannot be copied");
+    static_assert(detail::keepable<T>, "weir::broadcast<T> keeps what is sent, and a T borrows its memory; send what "
+                                       "owns it, such as std::string, or outlives(view)");
     using core = detail::broadcast_core<T>;
 
 public:
@@ -314,5 +317,10 @@ public:
 private:
     detail::handle<core, detail::role::giver> core_;
 };
+
+template <class T>
+inline constexpr bool thread_bound<broadcast<T>> = true;
+template <class T>
+inline constexpr bool thread_bound<subscription<T>> = true;
 
 } // namespace weir

@@ -9,6 +9,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/sync/detail/line.hpp>
@@ -248,9 +249,16 @@ struct channel_ends {
 /// Threads: both ends belong to one executor.
 template <class T, std::integral N>
 channel_ends<T> channel(N n, channel_options<T> options) {
+    static_assert(detail::keepable<T>, "weir::channel<T>(n) keeps what is sent, and a T borrows its memory; send what "
+                                       "owns it, such as std::string, or outlives(view)");
     const std::size_t capacity = detail::number_of_items(n, "weir::channel<T>(n): n must not be negative");
     auto* core = new detail::channel_core<T>{capacity, std::move(options.on_drop)};
     return {sender<T>{*core}, receiver<T>{*core}};
 }
+
+template <class T>
+inline constexpr bool thread_bound<sender<T>> = true;
+template <class T>
+inline constexpr bool thread_bound<receiver<T>> = true;
 
 } // namespace weir

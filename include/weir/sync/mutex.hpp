@@ -8,6 +8,7 @@
 
 #include <weir/core/assert.hpp>
 #include <weir/core/context.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/sync/detail/permits.hpp>
 #include <weir/sync/detail/shared.hpp>
@@ -152,5 +153,10 @@ private:
 
 template <class T>
 mutex(T) -> mutex<T>;
+
+template <class T>
+inline constexpr bool thread_bound<mutex<T>> = true;
+template <class T>
+inline constexpr bool thread_bound<mutex_guard<T>> = true;
 
 } // namespace weir

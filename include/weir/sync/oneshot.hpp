@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/sync/closed.hpp>
@@ -182,8 +183,15 @@ struct oneshot_ends {
 /// Threads: both ends belong to one executor.
 template <class T>
 oneshot_ends<T> oneshot(oneshot_options<T> options) {
+    static_assert(detail::keepable<T>, "weir::oneshot<T>() keeps what is sent, and a T borrows its memory; send what "
+                                       "owns it, such as std::string, or outlives(view)");
     auto* core = new detail::oneshot_core<T>{std::move(options.on_drop)};
     return {oneshot_sender<T>{*core}, oneshot_receiver<T>{*core}};
 }
+
+template <class T>
+inline constexpr bool thread_bound<oneshot_sender<T>> = true;
+template <class T>
+inline constexpr bool thread_bound<oneshot_receiver<T>> = true;
 
 } // namespace weir

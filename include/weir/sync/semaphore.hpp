@@ -8,6 +8,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/arguments.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/sync/detail/permits.hpp>
 #include <weir/sync/detail/shared.hpp>
@@ -151,5 +152,10 @@ std::optional<semaphore::permit> semaphore::try_acquire(N n) const {
     if (!core_->left.try_take(wanted)) return std::nullopt;
     return permit{permit::user{core_}, wanted};
 }
+
+template <>
+inline constexpr bool thread_bound<semaphore> = true;
+template <>
+inline constexpr bool thread_bound<semaphore::permit> = true;
 
 } // namespace weir

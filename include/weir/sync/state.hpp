@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/sync/detail/line.hpp>
 #include <weir/sync/detail/shared.hpp>
@@ -97,6 +98,8 @@ private:
 template <class T>
 class state {
     static_assert(std::movable<T>, "weir::state<T>: T must be movable, and assignable");
+    static_assert(detail::keepable<T>, "weir::state<T> keeps its value, and a T borrows its memory; use what owns it, "
+                                       "such as std::string, or outlives(view)");
 
 public:
     explicit state(T value) : core_{*new detail::state_core<T>{std::move(value)}} {}
@@ -125,5 +128,10 @@ public:
 private:
     detail::handle<detail::state_core<T>, detail::role::giver> core_;
 };
+
+template <class T>
+inline constexpr bool thread_bound<state<T>> = true;
+template <class T>
+inline constexpr bool thread_bound<state_stream<T>> = true;
 
 } // namespace weir

@@ -20,6 +20,7 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/slot.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/sync/channel.hpp>
@@ -520,6 +521,10 @@ concurrent_channel_ends<T> concurrent_channel(N n, channel_options<T> options) {
                       "weir::concurrent_channel<T>(n): to move a T from thread to thread must not throw; wrap it in a "
                       "std::unique_ptr");
     } else {
+        static_assert(detail::crossable<T>,
+                      "weir::concurrent_channel<T>(n): T crosses threads, and is bound to its thread, "
+                      "as weir::bytes are, or borrows its memory; send what owns it, such as "
+                      "bytes.to_string()");
         const std::size_t capacity =
             detail::at_least_one(n, "weir::concurrent_channel<T>(n): there must be room for at least 1 item");
         if (capacity > detail::concurrent_channel_core<T>::most) {

@@ -13,6 +13,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/frame_pool.hpp>
 #include <weir/core/detail/result.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/detail/inbox.hpp>
@@ -108,6 +109,11 @@ private:
 
 template <class F>
 class [[nodiscard]] offload_operation {
+    static_assert(
+        crossable<std::remove_cvref_t<std::invoke_result_t<F>>>,
+        "weir::offload(pool, f), map_blocking: the result of f crosses threads, and is bound to its thread, as "
+        "weir::bytes are, or borrows its memory; return what owns it, such as bytes.to_string()");
+
 public:
     using result_type = typename offloaded<F>::result_type;
 

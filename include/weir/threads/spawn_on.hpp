@@ -13,6 +13,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/result.hpp>
 #include <weir/core/detail/slot.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/detail/inbox.hpp>
@@ -285,6 +286,10 @@ auto spawn_on(executor& ex, F make, std::source_location place = std::source_loc
         static_assert(detail::always_false<F>, "weir::spawn_on(executor, f): f cannot be called without arguments, or "
                                                "does not give a task or another awaitable");
     } else {
+        static_assert(
+            detail::crossable<typename std::invoke_result_t<F&>::result_type>,
+            "weir::spawn_on(executor, f): the result crosses threads, and is bound to its thread, as weir::bytes "
+            "are, or borrows its memory; return what owns it, such as bytes.to_string()");
         return detail::spawn_at(ex.inbox(), ex, std::move(make), place);
     }
 }

@@ -1,0 +1,17 @@
+// expect: weir::chunk(n) keeps items, and these borrow their memory; put to_owned() before it
+
+#include <string_view>
+
+#include <weir/core/item_traits.hpp>
+#include <weir/operators/chunk.hpp>
+#include <weir/operators/to_owned.hpp>
+#include <weir/source/just.hpp>
+
+int main() {
+    using namespace std::literals;
+    auto right = weir::just("a"sv) | weir::to_owned() | weir::chunk(4);
+    auto kept = weir::just(weir::outlives("a"sv)) | weir::chunk(4);
+#ifdef MUST_NOT_COMPILE
+    auto wrong = weir::just("a"sv) | weir::chunk(4);
+#endif
+}
