@@ -145,6 +145,7 @@ public:
         async_stream moved{std::move(other)};
         std::swap(source_, moved.source_);
         std::swap(poll_, moved.poll_);
+        pin_ = std::move(moved.pin_);
         return *this;
     }
     ~async_stream() {

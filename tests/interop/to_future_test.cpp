@@ -9,6 +9,8 @@
 #include <optional>
 #include <stdexcept>
 
+#include <item_types.hpp>
+#include <weir/core/poll.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/virtual_executor.hpp>
@@ -53,6 +55,34 @@ TEST_SUITE("interop/to_future") {
         auto future = to_future(ex, fails());
         ex.advance(1s);
         CHECK_THROWS_WITH(future.get(), "operation");
+    }
+
+    TEST_CASE("what throws as it is moved is an error of the future, or of the call") {
+        using item = support::items::throwing_move;
+        // A result, and an operation that cannot be moved safely.
+        struct gives {
+            using result_type = item;
+
+            weir::poll<item> poll_result(weir::context&) { return item(made.value()); }
+
+            item made;
+        };
+        for (int n = 1; n != 12; ++n) {
+            CAPTURE(n);
+            {
+                virtual_executor ex;
+                item::throw_at(n);
+                try {
+                    auto future = to_future(ex, gives{item(7)});
+                    ex.run_ready();
+                    CHECK(future.wait_for(0s) == std::future_status::ready);
+                    const item result = future.get();
+                    CHECK(result.value() == 7);
+                } catch (const item::thrown&) {}
+                item::throw_at(0);
+            }
+            CHECK(item::alive() == 0);
+        }
     }
 
     TEST_CASE("an executor that dies first tells the future, whether or not it has begun") {

@@ -14,6 +14,7 @@
 #include <arrivals.hpp>
 #include <manual.hpp>
 #include <self_drop.hpp>
+#include <slow_consumer.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
@@ -77,7 +78,17 @@ TEST_SUITE("operators/switch_map") {
 
     TEST_CASE("an error of upstream replaces the inner stream too") {
         marbles m;
-        CHECK(m.play(m.hot("a--#") | switch_map([&m](char) { return m.cold("-1-2-3|"); })) == "-1-#");
+        CHECK(m.play(m.hot("a--#") | switch_map([&m](char) { return m.cold("-1--2-3|"); })) == "-1-#");
+        CHECK(m.play(m.hot("a--#") | switch_map([&m](char) { return m.cold("-1-2-3|"); })) == "-1-[2#]");
+    }
+
+    TEST_CASE("an error of upstream passes no item that was ready before it, whatever the pace of the consumer") {
+        for (int busy = 0; busy != 8; ++busy) {
+            CAPTURE(busy);
+            marbles m;
+            const auto inner = [&m](char) { return m.hot("-12-----"); };
+            CHECK(support::seen_when_busy(m, busy, m.hot("a--#") | switch_map(inner)) == "12#");
+        }
     }
 
     TEST_CASE("an inner stream that fails ends it, and upstream is dropped at once") {

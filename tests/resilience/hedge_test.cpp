@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <allocations.hpp>
+#include <item_types.hpp>
 #include <manual.hpp>
 
 #include <weir/async_stream.hpp>
@@ -288,6 +289,25 @@ TEST_SUITE("resilience/hedge") {
             },
             10ms);
         CHECK(ex.run(std::move(operation)) == std::string(40, 'x'));
+    }
+
+    TEST_CASE("a result that throws as it is moved is an error, of an attempt or of the whole") {
+        using reply = support::items::throwing_move;
+        const auto make = []() -> weir::task<reply> { co_return reply(1); };
+        for (int n = 1; n != 12; ++n) {
+            CAPTURE(n);
+            {
+                virtual_executor ex;
+                reply::throw_at(n);
+                try {
+                    const reply answer = ex.run(hedge(make, 1s, {.max = 1}));
+                    CHECK(answer.value() == 1);
+                } catch (const reply::thrown&) {}
+                reply::throw_at(0);
+                CHECK(ex.timers().size() == 0);
+            }
+            CHECK(reply::alive() == 0);
+        }
     }
 
     TEST_CASE("what makes no sense is rejected") {

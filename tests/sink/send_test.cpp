@@ -28,6 +28,7 @@
 #include <weir/testing/virtual_executor.hpp>
 
 #include "allocations.hpp"
+#include "item_types.hpp"
 #include "schedules.hpp"
 #include "self_drop.hpp"
 
@@ -275,6 +276,31 @@ TEST_SUITE("sink/send") {
             ex.run_ready();
             CHECK_FALSE(sink);
             CHECK(ex.run(std::move(rx) | weir::to<std::vector>()).size() == (later ? 1 : 0));
+        }
+    }
+
+    TEST_CASE("an item that throws as it is moved closes the channel, and nothing waits for ever") {
+        using item = support::items::throwing_move;
+        for (const int room : {0, 8}) {
+            for (int n = 1; n != 40; ++n) {
+                CAPTURE(room);
+                CAPTURE(n);
+                {
+                    virtual_executor ex;
+                    auto [tx, rx] = channel<item>(room);
+                    // The handle keeps the sink.
+                    auto handle =
+                        ex.spawn(weir::iota(0, 3) | weir::map([](int i) { return item(i); }) | send(std::move(tx)));
+                    item::throw_at(n);
+                    try {
+                        ex.run(std::move(rx) | weir::drain());
+                    } catch (const item::thrown&) {}
+                    item::throw_at(0);
+                    ex.run_ready();
+                    CHECK(handle.finished());
+                }
+                CHECK(item::alive() == 0);
+            }
         }
     }
 

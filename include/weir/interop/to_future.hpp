@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <future>
+#include <memory>
 #include <optional>
 #include <source_location>
 #include <stdexcept>
@@ -19,41 +20,62 @@ namespace weir {
 
 namespace detail {
 
-/// An operation whose result goes to a std::promise. When it is dropped, that is told.
+/// An operation and the std::promise of its result. When it is dropped before it has one, that is told.
+template <awaitable A>
+class promised {
+    using result = await_result_t<A>;
+
+public:
+    promised(A operation, std::promise<result> promise)
+        : operation_(std::in_place, std::move(operation)), promise_(std::move(promise)) {}
+    promised(const promised&) = delete;
+    promised& operator=(const promised&) = delete;
+    ~promised() { fail(std::make_exception_ptr(stopped{})); }
+
+    /// True when it is over.
+    bool poll(context& cx) {
+        try {
+            auto answer = operation_->poll_result(cx);
+            if (answer.is_pending()) return false;
+            operation_.reset();
+            if constexpr (std::is_void_v<result>) {
+                promise_.set_value();
+            } else {
+                promise_.set_value(static_cast<result&&>(*std::move(answer)));
+            }
+            told_ = true;
+        } catch (...) {
+            fail(std::current_exception());
+        }
+        return true;
+    }
+
+    void fail(std::exception_ptr error) noexcept {
+        operation_.reset();
+        if (!std::exchange(told_, true)) promise_.set_exception(std::move(error));
+    }
+
+private:
+    std::optional<A> operation_;
+    std::promise<result> promise_;
+    bool told_ = false;
+};
+
+/// What the executor runs of it.
 template <awaitable A>
 class promised_operation {
 public:
     using result_type = unit;
 
-    promised_operation(A operation, std::promise<await_result_t<A>> promise)
-        : operation_(std::move(operation)), promise_{std::move(promise)} {}
-    promised_operation(promised_operation&& other)
-        : operation_(std::move(other.operation_)), promise_{std::move(other.promise_)} {
-        other.promise_.reset();
-    }
-    ~promised_operation() {
-        if (promise_) promise_->set_exception(std::make_exception_ptr(stopped{}));
-    }
+    explicit promised_operation(std::shared_ptr<promised<A>> known) noexcept : known_{std::move(known)} {}
 
     poll<unit> poll_result(context& cx) {
-        try {
-            auto result = operation_.poll_result(cx);
-            if (result.is_pending()) return pending;
-            if constexpr (std::is_void_v<await_result_t<A>>) {
-                promise_->set_value();
-            } else {
-                promise_->set_value(static_cast<await_result_t<A>&&>(*std::move(result)));
-            }
-        } catch (...) {
-            promise_->set_exception(std::current_exception());
-        }
-        promise_.reset();
+        if (!known_->poll(cx)) return pending;
         return unit{};
     }
 
 private:
-    A operation_;
-    std::optional<std::promise<await_result_t<A>>> promise_;
+    std::shared_ptr<promised<A>> known_;
 };
 
 } // namespace detail
@@ -65,7 +87,7 @@ private:
 ///     const int answer = weir::to_future(ex, ask()).get();
 ///
 /// When the executor is destroyed before there is a result, the future throws `stopped`. While the executor is not run,
-/// the future waits: somebody has to run it.
+/// the future waits: somebody has to run it. A result that throws as it is moved is an error like any other.
 ///
 /// @throws std::logic_error on the executor's own thread while it runs, where to wait for the future would be for ever:
 ///         there await the operation
@@ -88,10 +110,14 @@ auto to_future(executor& ex, A operation, std::source_location place = std::sour
             "weir::bytes are, or borrows its memory; let the operation return what owns it");
         std::promise<await_result_t<A>> promise;
         auto future = promise.get_future();
-        ex.post(
-            [&ex, place, promised = detail::promised_operation<A>{std::move(operation), std::move(promise)}]() mutable {
-                ex.spawn(std::move(promised), place).detach();
-            });
+        auto known = std::make_shared<detail::promised<A>>(std::move(operation), std::move(promise));
+        ex.post([&ex, place, known = std::move(known)] {
+            try {
+                ex.spawn(detail::promised_operation<A>{known}, place).detach();
+            } catch (...) {
+                known->fail(std::current_exception());
+            }
+        });
         return future;
     }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <optional>
 #include <type_traits>
@@ -32,6 +33,7 @@ public:
         const detail::liveness::watch self{liveness_};
         try {
             for (;;) {
+                if (error_ != nullptr && !inner_) std::rethrow_exception(error_);
                 if (upstream_ready_ && upstream_) {
                     turn_to_newest(cx, self);
                     if (self.gone()) return pending;
@@ -40,8 +42,10 @@ public:
                     // Polled before upstream is asked again: an upstream that is always ready must not keep every
                     // inner stream from saying anything.
                     auto item = inner_->poll_next(cx);
-                    if (item.is_item() || self.gone()) return item;
-                    if (item.is_done()) drop_inner();
+                    if (self.gone()) return item;
+                    if (item.is_done() || error_ != nullptr) drop_inner();
+                    if (item.is_item()) return item;
+                    if (error_ != nullptr) continue;
                 }
                 if (!upstream_ready_ || !upstream_) break;
                 if (!cx.spend()) return cx.yield();
@@ -59,7 +63,16 @@ private:
     void turn_to_newest(context& cx, const detail::liveness::watch& self) {
         upstream_waker_.bind(*this, cx.wk);
         nested_context own{cx, upstream_waker_};
-        auto newest = upstream_->poll_next(own);
+        poll<item_t<S>> newest{pending};
+        try {
+            newest = upstream_->poll_next(own);
+        } catch (...) {
+            if (self.gone() || !inner_) throw;
+            // Whether the inner stream had an item before is known when it is asked.
+            error_ = std::current_exception();
+            upstream_.reset();
+            return;
+        }
         if (self.gone()) return;
         upstream_ready_ = newest.is_item();
         if (newest.is_done()) upstream_.reset();
@@ -88,6 +101,7 @@ private:
     std::optional<S> upstream_;
     std::optional<item_t<S>> item_; // as long as the inner stream, which may refer to it
     std::optional<inner_t> inner_;
+    std::exception_ptr error_; // of upstream, which comes after an item that the inner stream has
     waker_slot consumer_;
     detail::member_waker<switch_map_stream, &switch_map_stream::upstream_woken> upstream_waker_;
     detail::liveness liveness_;
@@ -118,8 +132,8 @@ struct switch_map_fn : operator_needs_its_arguments_in_parentheses {
 /// Upstream is asked at once for the item after the one whose stream runs. When it comes, the old inner stream is
 /// dropped before f makes the new one; what it had not yet given is lost by design.
 ///
-/// Ends when upstream and the last inner stream have. Fails at once with upstream, with an inner stream and with f: the
-/// newest of upstream replaces what was there, and so does its error.
+/// Ends when upstream and the last inner stream have. Fails at once with an inner stream and with f. An error of upstream
+/// replaces the inner stream as a new item would, but comes after the item that this has, if it has one.
 inline constexpr switch_map_fn switch_map{};
 
 } // namespace weir

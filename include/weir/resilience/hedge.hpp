@@ -88,20 +88,20 @@ private:
 
     /// A result, or pending for anything else, which is seen to.
     poll<result_type> ask(attempt& one, context& cx, const detail::liveness::watch& self) {
+        poll<result_type> result{pending};
         try {
             nested_context own{cx, one};
-            auto result = one.operation->poll_result(own);
-            if (self.gone() || result.is_pending()) return pending;
-            drop_all();
-            return result;
+            result = one.operation->poll_result(own);
         } catch (...) {
             if (self.gone()) return pending;
             one.retire();
             one.operation.reset();
             --running_;
             failed(self);
+            return pending;
         }
-        return pending;
+        if (result.is_item() && !self.gone()) drop_all();
+        return result;
     }
 
     /// In a catch block.

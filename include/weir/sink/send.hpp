@@ -48,8 +48,18 @@ public:
     send_sink(S upstream, Sender to) : upstream_{std::move(upstream)}, to_{std::move(to)} {}
 
     poll<std::uint64_t> poll_result(context& outer) {
-        nested_context cx{outer};
         const liveness::watch self{liveness_};
+        try {
+            nested_context cx{outer};
+            return send_all(cx, self);
+        } catch (...) {
+            if (!self.gone()) static_cast<void>(finish());
+            throw;
+        }
+    }
+
+private:
+    poll<std::uint64_t> send_all(context& cx, const liveness::watch& self) {
         for (;;) {
             if (sending_) {
                 const auto taken = sending_->poll_result(cx);
@@ -60,7 +70,7 @@ public:
                 if (!cx.spend()) return cx.yield();
             }
             for (;;) {
-                auto item = ask(cx, self);
+                auto item = upstream_->poll_next(cx);
                 if (item.is_pending() && (self.gone() || !closing(cx))) return pending;
                 if (!item.is_item()) return finish();
                 if (!at_once(*item)) {
@@ -70,16 +80,6 @@ public:
                 ++sent_;
                 if (!cx.spend()) return cx.yield();
             }
-        }
-    }
-
-private:
-    poll<item_t<S>> ask(context& cx, const liveness::watch& self) {
-        try {
-            return upstream_->poll_next(cx);
-        } catch (...) {
-            if (!self.gone()) static_cast<void>(finish());
-            throw;
         }
     }
 
@@ -105,6 +105,7 @@ private:
 
     /// Whoever keeps the sink must not keep the channel open.
     std::uint64_t finish() noexcept {
+        sending_.reset();
         closing_.reset();
         upstream_.reset();
         to_.reset();
@@ -148,8 +149,8 @@ struct send_fn : operator_needs_its_arguments_in_parentheses {
 ///
 /// The next item is asked for when the last was taken. Ends with its upstream, and as soon as the channel is closed; then,
 /// or when it is dropped, an item that was not taken goes to the channel's on_drop. The sender goes with the sink: where it
-/// was the last, the channel is closed. Fails with its upstream; to the
-/// channel that is the end, not an error.
+/// was the last, the channel is closed. Fails with its upstream, and when an item throws as it is moved; to the channel
+/// that is the end, not an error.
 inline constexpr send_fn send{};
 
 } // namespace weir

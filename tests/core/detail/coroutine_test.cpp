@@ -527,4 +527,19 @@ TEST_SUITE("core/coroutine") {
         }));
     }
 #endif
+
+    TEST_CASE("a stream may be assigned to one that was polled, and is as new") {
+        virtual_executor ex;
+        auto source = counting(3);
+        CHECK(ex.run(weir::next(source)) == 0);
+        source = counting(3);
+        auto moved = std::move(source);
+        CHECK(ex.run(weir::next(moved)) == 0);
+        CHECK(ex.run(weir::next(moved)) == 1);
+        moved = weir::async_stream<int>{weir::iota(5, 6)};
+        CHECK(ex.run(weir::next(moved)) == 5);
+        CHECK_FALSE(ex.run(weir::next(moved)).has_value());
+        moved = counting(1);
+        CHECK(ex.run(weir::next(moved)) == 0);
+    }
 }

@@ -11,6 +11,12 @@ public:
     pin() noexcept = default;
     pin(const pin&) noexcept {}
     pin(pin&& other) noexcept { other.must_not_have_been_polled(); }
+    /// For a stream that takes the place of another, which may have been polled.
+    pin& operator=(pin&& other) noexcept {
+        other.must_not_have_been_polled();
+        polled_ = ended_ = false;
+        return *this;
+    }
 
     /// At the start of each poll.
     void check() noexcept {
