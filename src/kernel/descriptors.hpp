@@ -6,6 +6,7 @@
 #include <memory>
 
 #include <weir/backend/backend.hpp>
+#include <weir/backend/io_operation.hpp>
 
 namespace weir::kernel {
 
@@ -55,7 +56,9 @@ inline descriptor_word word_of(int fd) noexcept {
 /// that is out of date, though it was closed elsewhere, on another thread even.
 constexpr std::uint32_t generation(descriptor_word word) noexcept { return static_cast<std::uint32_t>(word) >> 1U; }
 /// The same, but for who borrows a descriptor: that it is another by then, he must see to. For as long as an operation lives.
-constexpr std::uint16_t opened(descriptor_word word) noexcept { return static_cast<std::uint16_t>(word >> 32U); }
+constexpr std::uint32_t opened(descriptor_word word) noexcept {
+    return static_cast<std::uint32_t>(word >> 32U) % io_operation::descriptors;
+}
 
 /// The number names something new, or soon will.
 void renew(int fd) noexcept;

@@ -6,12 +6,14 @@
 #include <climits>
 #include <cstdint>
 #include <new>
+#include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -44,7 +46,9 @@ struct descriptor_facts {
     bool known = false;
     bool listener_may_block = true;
     bool peer_closed = false;
+    bool urgent = false;  // urgent data came once
     bool drained = false; // nothing to receive until the next edge
+    std::optional<bool> is_tcp;
 };
 
 struct descriptor_state : descriptor_facts {
@@ -85,10 +89,21 @@ bool receives(const io_request& request) noexcept {
     return request.what == io_request::kind::receive || request.what == io_request::kind::receive_bytes;
 }
 
-/// With fewer bytes than asked for, what comes later is a new edge; but a close may have come already.
-void note_received(int got, std::size_t asked, descriptor_facts& state) noexcept {
-    state.drained =
-        got > 0 && static_cast<std::size_t>(got) < asked && (state.watched & EPOLLIN) != 0 && !state.peer_closed;
+bool is_tcp(int fd, descriptor_facts& state) noexcept {
+    if (!state.is_tcp) {
+        int protocol = 0;
+        socklen_t size = sizeof protocol;
+        state.is_tcp = ::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 && protocol == IPPROTO_TCP;
+    }
+    return *state.is_tcp;
+}
+
+/// With fewer bytes than asked for there is nothing more, and what comes later is a new edge: with TCP, that is. A local
+/// socket stops where a message with descriptors, or of another sender, begins, and a datagram socket after each. TCP
+/// stops where urgent data came: of that an edge has told, before or after. A close may have come already.
+void note_received(const io_request& request, int got, descriptor_facts& state) noexcept {
+    state.drained = got > 0 && static_cast<std::size_t>(got) < request.size && (state.watched & EPOLLIN) != 0 &&
+                    !state.peer_closed && !state.urgent && is_tcp(request.fd, state);
 }
 
 /// I/O by readiness: a request is tried at once, and when it would block, again at the next edge of its descriptor.
@@ -167,7 +182,7 @@ int epoll_backend::watch(int fd, descriptor_state& state, std::uint32_t events) 
     if ((state.watched & events) == events) return 0;
     const std::uint32_t all = state.watched | events;
     epoll_event e{};
-    e.events = all | EPOLLRDHUP | EPOLLET;
+    e.events = all | EPOLLRDHUP | EPOLLPRI | EPOLLET;
     e.data.u64 = std::uint64_t{state.generation} << 32 | static_cast<std::uint32_t>(fd);
     int r = ::epoll_ctl(epoll_.get(), state.watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e);
     if (r < 0 && errno == EEXIST) r = ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &e);
@@ -218,12 +233,12 @@ int epoll_backend::attempt(const io_request& request, descriptor_state& state) n
             const std::size_t size = at_most(request.size);
             const ssize_t got = ::recv(request.fd, request.data, size, MSG_DONTWAIT);
             r = got < 0 ? -errno : static_cast<int>(got);
-            note_received(r, size, state);
+            note_received(request, r, state);
             break;
         }
         case io_request::kind::receive_bytes:
             r = receive_bytes(request);
-            note_received(r, request.size, state);
+            note_received(request, r, state);
             break;
         case io_request::kind::send: {
             const ssize_t sent = ::send(request.fd, request.data, at_most(request.size), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -371,6 +386,7 @@ void epoll_backend::wait(time_point until) {
         // Of a descriptor that was closed here while a copy of it lives on elsewhere.
         if (state.generation != e.data.u64 >> 32) continue;
         if ((e.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) state.peer_closed = true;
+        if ((e.events & EPOLLPRI) != 0) state.urgent = true;
         if ((e.events & ~std::uint32_t{EPOLLOUT}) != 0) {
             state.drained = false;
             retry(state.readers, state);

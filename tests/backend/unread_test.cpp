@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <functional>
 #include <optional>
@@ -33,6 +34,7 @@
 #include <weir/source/read.hpp>
 #include <weir/task.hpp>
 
+#include "kernel/descriptors.hpp"
 #include "raw_io.hpp"
 #include "temporary_directory.hpp"
 
@@ -356,6 +358,31 @@ TEST_SUITE("io/unread") {
         feed(to.get(), "new");
         feed(from.get(), "new");
         CHECK(get(ex, kind::receive, number, 64) == "new");
+    }
+
+    TEST_CASE("it leaves nothing to the next of its number however many have had the number since") {
+        weir::executor ex;
+        auto old = socket_pair(ex);
+        const int number = old.from.get();
+        std::optional<one_read> r;
+        const auto changes = [&] { return weir::kernel::word_of(number) >> 32U; };
+        const auto began = changes();
+        r.emplace(kind::receive, number, 64);
+        r->start(ex);
+        feed(old.to.get(), "stale");
+        r->wait(ex);
+        old.from.close();
+        // As many as it takes until 16 bits of their count are the same again.
+        for (bool same = false; !same;) {
+            const auto [to, from] = socket_pair(ex);
+            REQUIRE((from.get() == number || to.get() == number));
+            same = static_cast<std::uint16_t>(changes() - began) == 0;
+            if (!same) continue;
+            r.reset();
+            feed(to.get(), "new");
+            feed(from.get(), "new");
+            CHECK(get(ex, kind::receive, number, 64) == "new");
+        }
     }
 
     TEST_CASE("who borrows a descriptor anew gets what was put back; not when others have closed it meanwhile") {

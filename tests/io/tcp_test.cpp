@@ -124,6 +124,32 @@ TEST_SUITE("io/tcp") {
         CHECK(ex.run(pair.server.read(buffer)) == 0);
     }
 
+    TEST_CASE("what comes behind urgent data is read") {
+        for (const std::size_t size : {std::size_t{64}, std::size_t{64} * 1024}) {
+            weir::executor ex;
+            auto pair = support::connect_pair(ex);
+            std::vector<char> buffer(size);
+            const auto read = [&](auto reading) {
+                const auto n = static_cast<std::size_t>(ex.run(std::move(reading)));
+                return std::string(buffer.data(), n);
+            };
+            auto reading = support::begin(ex, pair.server.read(buffer));
+            ex.run(pair.client.write("first"));
+            CHECK(read(std::move(reading)) == "first");
+            for (int i = 0; i != 3; ++i) {
+                CAPTURE(i);
+                reading = support::begin(ex, pair.server.read(buffer));
+                const int to = pair.client.native_handle();
+                REQUIRE(::send(to, "before", 6, MSG_NOSIGNAL) == 6);
+                REQUIRE(::send(to, "!", 1, MSG_NOSIGNAL | MSG_OOB) == 1);
+                REQUIRE(::send(to, "behind", 6, MSG_NOSIGNAL) == 6);
+                std::string all = read(std::move(reading));
+                while (all.size() < 12) all += read(pair.server.read(buffer));
+                CHECK(all == "beforebehind");
+            }
+        }
+    }
+
     TEST_CASE("a reset is an error that names the peer") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);

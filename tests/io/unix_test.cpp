@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "child.hpp"
 #include "raw_io.hpp"
 #include "temporary_directory.hpp"
 
@@ -398,6 +399,41 @@ TEST_SUITE("io/unix") {
         const std::size_t before = support::open_descriptors();
         CHECK(ex.run(p.server.read(buffer)) == 1);
         CHECK(support::open_descriptors() == before);
+    }
+
+    TEST_CASE("a plain read goes on behind what came with descriptors, and from sender to sender") {
+        for (const bool with_senders : {false, true}) {
+            CAPTURE(with_senders);
+            weir::executor ex;
+            auto p = pair(ex);
+            const int on = with_senders ? 1 : 0;
+            REQUIRE(::setsockopt(p.server.native_handle(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == 0);
+            std::array<char, 64> buffer{};
+            const auto read = [&](auto reading) {
+                const auto n = static_cast<std::size_t>(ex.run(std::move(reading)));
+                return std::string(buffer.data(), n);
+            };
+            // First a read that waits, so that the descriptor is known to the loop.
+            auto reading = support::begin(ex, p.server.read(buffer));
+            ex.run(p.client.write("first"));
+            CHECK(read(std::move(reading)) == "first");
+            for (int i = 0; i != 3; ++i) {
+                CAPTURE(i);
+                reading = support::begin(ex, p.server.read(buffer));
+                if (with_senders) {
+                    const int to = p.client.native_handle();
+                    REQUIRE(::send(to, "one", 3, MSG_NOSIGNAL) == 3);
+                    CHECK(support::in_child([to] { return std::to_string(::send(to, "two", 3, MSG_NOSIGNAL)); }) ==
+                          "3");
+                } else {
+                    ex.run(p.client.write_with("one", p.client));
+                    ex.run(p.client.write("two"));
+                }
+                std::string all = read(std::move(reading));
+                while (all.size() < 6) all += read(p.server.read(buffer));
+                CHECK(all == "onetwo");
+            }
+        }
     }
 
     TEST_CASE("operations may be dropped where they stand, and what came with them is closed") {

@@ -112,8 +112,9 @@ public:
     const io_request& request() const noexcept { return request_; }
     std::uint64_t backend_data = 0;
     /// Of a read: which of all that have had this number its descriptor is.
-    std::uint16_t descriptor() const noexcept { return descriptor_; }
-    void set_descriptor(std::uint16_t which) noexcept { descriptor_ = which; }
+    static constexpr std::uint32_t descriptors = 1U << 30U; ///< how many it tells apart
+    std::uint32_t descriptor() const noexcept { return descriptor_; }
+    void set_descriptor(std::uint32_t which) noexcept { descriptor_ = which % descriptors; }
     void leave_list() noexcept { unlink(); }
     void complete(int result) noexcept {
         result_ = result;
@@ -124,14 +125,15 @@ public:
 private:
     friend class detail::intrusive_list<io_operation>;
 
-    enum class state : std::uint8_t { idle, in_flight, complete };
+    enum class state : std::uint32_t { idle, in_flight, complete };
 
     io_request request_{};
     backend* backend_ = nullptr;
     waker_slot waiter_;
     int result_ = 0;
-    state state_ = state::idle;
-    std::uint16_t descriptor_ = 0;
+    // In one word: there are many operations.
+    state state_ : 2 = state::idle;
+    std::uint32_t descriptor_ : 30 = 0;
 };
 
 } // namespace weir

@@ -192,7 +192,7 @@ int world::add(std::shared_ptr<node> n) {
     auto place = std::find(nodes_.begin() + first_descriptor, nodes_.end(), nullptr);
     if (place == nodes_.end()) place = nodes_.insert(place, nullptr);
     *place = std::move(n);
-    (*place)->opened = ++last_opened_;
+    (*place)->opened = ++last_opened_ % io_operation::descriptors;
     ++open_;
     return static_cast<int>(place - nodes_.begin());
 }

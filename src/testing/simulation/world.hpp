@@ -57,7 +57,7 @@ public:
 
     intrusive_list<io_operation> readers;
     intrusive_list<io_operation> writers;
-    std::uint16_t opened = 0; // a number of its own, as operations note it
+    std::uint32_t opened = 0; // a number of its own, as operations note it
 
 protected:
     using boundaries = weir::detail::unread::boundaries;
@@ -163,7 +163,7 @@ private:
     std::uint64_t last_late_ = 0;
     std::vector<std::shared_ptr<node>> nodes_;
     std::size_t open_ = 0;
-    std::uint16_t last_opened_ = 0;
+    std::uint32_t last_opened_ = 0;
 };
 
 } // namespace weir::testing::detail
