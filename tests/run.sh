@@ -62,8 +62,9 @@ summarise() {
     [ $all_failed = 0 ]
 }
 
-packages='g++ meson ninja-build pkg-config python3 mawk liburing-dev librange-v3-dev doctest-dev libhttp-parser-dev
-    libsqlite3-dev'
+# Meson finds Debian's doctest by cmake alone.
+packages='g++ meson ninja-build pkg-config cmake python3 mawk liburing-dev librange-v3-dev doctest-dev
+    libhttp-parser-dev libsqlite3-dev'
 # Several test files are compiled as one (tests/together.py): that halves what compilers have to do.
 together='-Dtests_together=6'
 
@@ -79,7 +80,7 @@ if [ "${CI:-}" != true ]; then
 fi
 
 # shellcheck disable=SC2086
-need_packages $packages cmake clang-19 libclang-rt-19-dev clang-format-19
+need_packages $packages clang-19 libclang-rt-19-dev clang-format-19
 need_meson
 
 release="$together -Dbuildtype=release -Doptimization=2 -Dwerror=true"
