@@ -5,7 +5,7 @@
 
 namespace weir {
 
-void deadline_timer::arm(executor& ex, time_point deadline) { ex.timers().arm(*this, deadline); }
+void deadline_timer::arm(executor& ex, time_point deadline) noexcept { ex.timers().arm(*this, deadline); }
 
 void deadline_timer::cancel() noexcept {
     if (armed()) wheel_->cancel(*this);

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 namespace weir {
 
@@ -30,7 +31,7 @@ task_group::~task_group() {
     cancel();
     executor_.groups().remove(number_);
     executor_.adopt(cleanups_, outer_);
-    for (failure& f : failures_) executor_.report(std::move(f.error), f.place);
+    failures_.each([this](const detail::failure_list::failure& f) { executor_.report(f.error, f.place); });
 }
 
 void detail::check(const task_group_options& options) {
@@ -83,7 +84,7 @@ void task_group::ended(detail::group_member& one, std::exception_ptr error, std:
     }
     gone.push_back(one);
     if (error != nullptr) {
-        failures_.push_back({std::move(error), place});
+        failures_.add(std::move(error), place);
         if (is_body || fails_fast()) {
             if (body_ != nullptr) gone.push_back(*std::exchange(body_, nullptr));
             gone.take(started_);
@@ -98,11 +99,17 @@ void task_group::ended(detail::group_member& one, std::exception_ptr error, std:
 
 void task_group::rethrow() {
     if (failures_.empty()) return;
-    const std::vector<failure> failures = std::exchange(failures_, {});
-    if (fails_fast()) std::rethrow_exception(failures.front().error);
+    if (fails_fast()) {
+        const std::exception_ptr error = failures_.first();
+        failures_.clear();
+        std::rethrow_exception(error);
+    }
     std::vector<std::exception_ptr> errors;
-    for (const failure& f : failures) errors.push_back(f.error);
-    throw group_error{std::move(errors)};
+    errors.reserve(failures_.size());
+    failures_.each([&](const detail::failure_list::failure& f) { errors.push_back(f.error); });
+    group_error all{std::move(errors)};
+    failures_.clear();
+    throw std::move(all);
 }
 
 } // namespace weir

@@ -6,6 +6,7 @@
 #include <weir/backend/backend.hpp>
 #include <weir/core/context.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
+#include <weir/core/detail/pairing_heap.hpp>
 #include <weir/core/waker.hpp>
 
 namespace weir {
@@ -18,10 +19,10 @@ class timer_wheel;
 ///
 /// It wakes whoever polled it last when its deadline has passed; it runs nothing. Arming and cancelling take constant
 /// time. Deadlines are absolute, and met in order, to the nanosecond as far as the kernel goes.
-class deadline_timer : private detail::list_link {
+class deadline_timer : private detail::heap_link {
 public:
     deadline_timer() noexcept = default;
-    deadline_timer(deadline_timer&& other) noexcept : list_link{} {
+    deadline_timer(deadline_timer&& other) noexcept : heap_link{} {
         WEIR_ASSERT(!other.armed(), "moved after its first poll");
     }
     ~deadline_timer() {
@@ -29,10 +30,10 @@ public:
     }
 
     /// Sets the deadline, whatever it was before.
-    void arm(executor& ex, time_point deadline);
+    void arm(executor& ex, time_point deadline) noexcept;
     void cancel() noexcept;
 
-    bool armed() const noexcept { return state_ == state::armed; }
+    bool armed() const noexcept { return state_ == state::far || state_ == state::near; }
     bool expired() const noexcept { return state_ == state::expired; }
     time_point deadline() const noexcept { return deadline_; }
 
@@ -46,15 +47,20 @@ public:
 private:
     friend class detail::timer_wheel;
     friend class detail::intrusive_list<deadline_timer>;
+    template <class, class>
+    friend class detail::pairing_heap;
 
-    enum class state : std::uint8_t { idle, armed, expired };
-    static constexpr std::uint32_t not_in_heap = UINT32_MAX;
+    enum class state : std::uint8_t {
+        idle,
+        far,  // armed, in the wheel
+        near, // armed, in the heap
+        expired,
+    };
 
     detail::timer_wheel* wheel_ = nullptr;
     time_point deadline_{};
     std::uint64_t sequence_ = 0;
     waker_slot waiter_;
-    std::uint32_t heap_index_ = not_in_heap;
     state state_ = state::idle;
 };
 

@@ -10,7 +10,6 @@
 #include <source_location>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/frame_pool.hpp>
@@ -22,6 +21,7 @@
 #include <weir/core/waker.hpp>
 #include <weir/executor/detail/cleanup.hpp>
 #include <weir/executor/executor.hpp>
+#include <weir/scope/detail/failure_list.hpp>
 #include <weir/scope/group_error.hpp>
 
 namespace weir {
@@ -115,13 +115,12 @@ private:
     template <class F>
     friend class with_group_operation;
 
-    struct failure {
-        std::exception_ptr error;
-        std::source_location place;
-    };
-
     task_group(executor& ex, std::uint32_t outer, task_group_options options);
 
+    /// Of one more operation, and of all that are there.
+    void make_room_for_failures() {
+        if (!fails_fast()) failures_.make_room(running_ + waiting_ + 2); // 2: and of the body
+    }
     void add(detail::group_member& one) noexcept;
     void start(detail::group_member& one) noexcept;
     void start_more() noexcept;
@@ -143,7 +142,7 @@ private:
     detail::intrusive_list<detail::group_member> queued_;
     std::size_t running_ = 0;
     std::size_t waiting_ = 0;
-    std::vector<failure> failures_;
+    detail::failure_list failures_;
     detail::cleanups cleanups_; // and those who wait for the group
 };
 
@@ -270,6 +269,7 @@ inline task_group::room_operation task_group::room() noexcept { return room_oper
 template <awaitable A>
 void task_group::spawn(A operation, std::source_location place) {
     if (fails_fast() && !failures_.empty()) return;
+    make_room_for_failures();
     add(*new detail::group_task<A>{*this, std::move(operation), place});
 }
 

@@ -36,6 +36,8 @@ protected:
 private:
     template <class>
     friend class intrusive_list;
+    template <class, class>
+    friend class pairing_heap;
 
     list_link* next_ = nullptr;
     list_link* prev_; // only while it is in a list

@@ -3,8 +3,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
+#include <weir/core/detail/intrusive_list.hpp>
+#include <weir/core/detail/pairing_heap.hpp>
 #include <weir/executor/deadline_timer.hpp>
 
 namespace weir::detail {
@@ -13,7 +14,8 @@ namespace weir::detail {
 ///
 /// A tick is 2^20 ns. Level k of the wheel holds the timers whose tick differs from the current one first in the k-th
 /// group of six bits, so a timer is moved at most once a level as its time comes near. The heap orders the few that
-/// are near by deadline, then by when they were armed. Most timers are cancelled: they never get there.
+/// are near by deadline, then by when they were armed. Most timers are cancelled: they never get there. Timers link
+/// themselves into both: nothing is allocated, so that arming one and the passing of time cannot fail.
 class timer_wheel {
 public:
     timer_wheel() = default;
@@ -21,11 +23,11 @@ public:
     timer_wheel& operator=(const timer_wheel&) = delete;
     ~timer_wheel();
 
-    void arm(deadline_timer& t, time_point deadline);
+    void arm(deadline_timer& t, time_point deadline) noexcept;
     void cancel(deadline_timer& t) noexcept;
 
     /// Marks and wakes what is due, in order of deadline. Returns how many.
-    std::size_t expire(time_point now);
+    std::size_t expire(time_point now) noexcept;
 
     /// No timer is due before this; time_point::max() when there is none. The wheel rounds down to its slots, so it may
     /// be earlier than the first deadline: then `expire` finds nothing and the next answer is nearer.
@@ -51,15 +53,15 @@ private:
 
     static std::uint64_t tick_of(time_point t) noexcept;
     bool first_slot(place& found) const noexcept;
-    void insert(deadline_timer& t);
-    void heap_push(deadline_timer& t);
-    void heap_erase(std::uint32_t index) noexcept;
-    void heap_up(std::uint32_t index) noexcept;
-    void heap_down(std::uint32_t index) noexcept;
-    void heap_put(std::uint32_t index, deadline_timer& t) noexcept;
-    static bool before(const deadline_timer& a, const deadline_timer& b) noexcept;
+    void insert(deadline_timer& t) noexcept;
 
-    std::vector<deadline_timer*> heap_;
+    struct sooner {
+        bool operator()(const deadline_timer& a, const deadline_timer& b) const noexcept {
+            return a.deadline_ != b.deadline_ ? a.deadline_ < b.deadline_ : a.sequence_ < b.sequence_;
+        }
+    };
+
+    pairing_heap<deadline_timer, sooner> heap_;
     std::array<level, levels> levels_;
     std::uint64_t current_ = 0; // tick; everything up to it is in the heap
     std::uint64_t armed_ = 0;   // numbers the armings
