@@ -57,8 +57,11 @@ void executor::shut_down() noexcept {
     } while (!spawned_tasks_.empty() || !spawned_.empty() || !cleanups_.empty());
     while (!guards_.empty()) {
         const detail::cleanup& late = guards_.pop_front();
-        report(std::make_exception_ptr(std::logic_error{"weir::async_finally: the executor died before the scope did"}),
-               late.place());
+        try {
+            throw std::logic_error{"weir::async_finally: the executor died before the scope did"};
+        } catch (...) { // or there is no memory to say so
+            report(std::current_exception(), late.place());
+        }
     }
     inbox_->close();
     running = outer;

@@ -32,7 +32,9 @@ class join_handle;
 /// dropped.
 class stopped : public std::runtime_error {
 public:
-    stopped() : std::runtime_error{"weir: stopped before there was a result"} {}
+    // The base is empty, and so is made without memory: a stop must not fail for want of that.
+    stopped() : std::runtime_error{""} {}
+    const char* what() const noexcept override { return "weir: stopped before there was a result"; }
 };
 
 /// Nothing can ever wake the operation that is run: nothing is ready, no timer is armed, no I/O is in flight, and
@@ -124,6 +126,8 @@ protected:
 
 template <class A>
 class spawned_handle;
+template <awaitable A>
+class starter;
 
 template <class A>
 constexpr void cannot_be_run() {
@@ -246,6 +250,8 @@ public:
 private:
     template <class A>
     friend class detail::spawned_handle;
+    template <awaitable A>
+    friend class detail::starter;
 
     class session;
 

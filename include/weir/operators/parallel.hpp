@@ -341,6 +341,8 @@ public:
         using results = std::conditional_t<InOrder, results_in_order<rail>, results_as_ready<rail>>;
         std::vector<rail_entry<item>> entries;
         std::vector<rail> rails;
+        entries.reserve(where_.size()); // first: between a hop and its ends nothing may fail
+        rails.reserve(where_.size());
         for (executor* ex : where_) {
             auto& in = *new hop<item>{room_, demand::ahead};
             hop_receiver<item> items{in};

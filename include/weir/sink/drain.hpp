@@ -1,7 +1,9 @@
 #pragma once
 
-#include <weir/core/detail/operator_fn.hpp>
-#include <weir/core/poll.hpp>
+#include <utility>
+
+#include <weir/core/closure.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/sink/detail/sink.hpp>
 
@@ -20,18 +22,24 @@ public:
 
 } // namespace detail
 
-struct drain_fn : detail::operator_fn<drain_fn> {
-    template <class S>
-    using pipeline = detail::accumulating_sink<S, detail::ignore_items<item_t<S>>>;
+struct drain_fn : operator_needs_its_arguments_in_parentheses {
+    constexpr auto operator()() const {
+        return closure{[]<class S>(S upstream) {
+            if constexpr (!stream<S>) {
+                static_assert(detail::always_false<S>, "weir::drain(): what is left of | is not a stream");
+            } else {
+                using accumulator = detail::ignore_items<item_t<S>>;
+                return detail::accumulating_sink<S, accumulator>{std::move(upstream), accumulator{}};
+            }
+        }};
+    }
 };
 
-/// drain(): takes all items and ignores them: runs a pipeline for its effects. It has no result.
+/// drain(): asks for all items and ignores them: runs a pipeline for its effects.
 ///
 ///     co_await (jobs() | weir::map(work) | weir::drain());
 ///
-/// Errors: upstream's.
-/// Cost: no allocation; no item held.
-/// See: for_each, count.
+/// Has no result. Fails with its upstream.
 inline constexpr drain_fn drain{};
 
 } // namespace weir

@@ -24,44 +24,53 @@ namespace weir {
 
 namespace detail {
 
-/// Spawns an operation when an executor comes to it. If it never does, the operation is destroyed.
+/// Runs an operation on an executor when that comes to it. If it never does, the operation is destroyed. All memory is
+/// allocated by the thread that starts it, and the operation stays where it is: on the other thread nothing can fail.
 template <awaitable A>
-class starter final : public inbox_entry {
+class starter final : public inbox_entry, public spawned_entry, public waker {
 public:
     /// From any thread. The executor may be gone, when its inbox is not.
     static void start(const std::shared_ptr<inbox>& to, executor& ex, A operation, std::source_location place) {
-        auto* const entry = new starter{ex, std::move(operation), place};
+        inbox_entry* const entry = new starter(ex, std::move(operation), place);
         if (!to->enter(*entry)) entry->discard();
     }
 
 private:
     starter(executor& ex, A operation, std::source_location place)
-        : ex_{ex}, operation_(std::move(operation)), place_{place} {}
+        : waker{&poll_once}, ex_{ex}, operation_(std::move(operation)), place_{place} {}
 
     void run() noexcept override {
-        ex_.spawn(std::move(operation_), place_).detach();
-        delete this;
+        bind(ex_.queue());
+        ex_.adopt(static_cast<spawned_entry&>(*this));
+        wake();
     }
     void discard() noexcept override { delete this; }
+    void destroy() noexcept override { delete this; }
+
+    static void poll_once(waker& self) noexcept {
+        auto& me = static_cast<starter&>(self);
+        std::exception_ptr error;
+        try {
+            context cx{me};
+            if (me.operation_.poll_result(cx).is_pending()) return;
+        } catch (...) {
+            error = std::current_exception();
+        }
+        executor& ex = me.ex_;
+        const std::source_location place = me.place_;
+        delete &me;
+        if (error != nullptr) ex.report(std::move(error), place);
+    }
 
     executor& ex_;
     A operation_;
     std::source_location place_;
 };
 
-/// Fails at once, for errors that are to be reported by another executor.
-struct failing_operation {
-    using result_type = unit;
-
-    poll<unit> poll_result(context&) { std::rethrow_exception(std::exchange(error, nullptr)); }
-
-    std::exception_ptr error;
-};
-
 /// What is known of an operation on another executor: by the side where it runs, and by the one that waits for its
 /// result. Both own it.
 template <class Result>
-class far_state final : public shared_by_threads {
+class far_state final : public shared_by_threads, private inbox_entry {
 public:
     far_state(executor& ex, std::shared_ptr<inbox> far, std::source_location place) noexcept
         : shared_by_threads{2}, ex_{ex}, far_{std::move(far)}, place_{place} {
@@ -74,10 +83,14 @@ public:
     /// Wakes the context's waker when it is dropped.
     void watch(context& cx) noexcept { far_bell_.wait(cx); }
 
-    void finish(poll<Result> result, std::exception_ptr error) noexcept {
+    void finish(poll<Result>&& result, std::exception_ptr error) noexcept {
         far_bell_.leave();
-        result_ = std::move(result);
         error_ = std::move(error);
+        try {
+            result_ = std::move(result);
+        } catch (...) {
+            error_ = std::current_exception();
+        }
         const interest in_result = interest_.exchange(interest::over);
         if (in_result == interest::waits) home_bell_.ring();
         interest_.notify_all();
@@ -129,8 +142,14 @@ private:
     /// An error that nobody awaits. An executor that is gone takes no more reports.
     void report() noexcept {
         if (error_ == nullptr) return;
-        starter<failing_operation>::start(far_, ex_, failing_operation{std::exchange(error_, nullptr)}, place_);
+        retain();
+        if (!far_->enter(*this)) release();
     }
+    void run() noexcept override {
+        ex_.report(std::exchange(error_, nullptr), place_);
+        release();
+    }
+    void discard() noexcept override { release(); }
 
     executor& ex_;
     const std::shared_ptr<inbox> far_;
@@ -151,12 +170,7 @@ class far_operation {
 public:
     using result_type = unit;
 
-    far_operation(F make, state& known) : make_{std::in_place, std::move(make)}, known_{&known} {}
-    far_operation(far_operation&& other)
-        : make_{std::move(other.make_)}, known_{std::exchange(other.known_, nullptr)} {}
-    ~far_operation() {
-        if (known_ != nullptr) finish(pending, std::make_exception_ptr(stopped{}));
-    }
+    far_operation(F make, state& known) : known_{known}, make_{std::in_place, std::move(make)} {}
 
     poll<unit> poll_result(context& cx) {
         known_->watch(cx);
@@ -172,16 +186,33 @@ public:
     }
 
 private:
-    unit finish(poll<typename operation::result_type> result, std::exception_ptr error) noexcept {
+    /// This side's share of what is known. Whoever waits is told when it goes.
+    class share {
+    public:
+        explicit share(state& known) noexcept : known_{&known} {}
+        share(share&& other) noexcept : known_{std::exchange(other.known_, nullptr)} {}
+        share& operator=(share&&) = delete;
+        ~share() {
+            if (known_ != nullptr) known_->finish(pending, std::make_exception_ptr(stopped{}));
+        }
+
+        state* operator->() const noexcept { return known_; }
+        state& release() noexcept { return *std::exchange(known_, nullptr); }
+
+    private:
+        state* known_;
+    };
+
+    unit finish(poll<typename operation::result_type>&& result, std::exception_ptr error) noexcept {
         operation_.reset();
         make_.reset();
-        std::exchange(known_, nullptr)->finish(std::move(result), std::move(error));
+        known_.release().finish(std::move(result), std::move(error));
         return {};
     }
 
+    share known_;           // first: it goes last
     std::optional<F> make_; // a function outlives the coroutine that it makes
     slot<operation> operation_;
-    state* known_;
 };
 
 } // namespace detail

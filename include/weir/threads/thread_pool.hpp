@@ -18,7 +18,8 @@ namespace weir {
 /// A job was not done because its thread_pool takes no more, or was closed before it came to it.
 class pool_closed : public std::runtime_error {
 public:
-    pool_closed() : std::runtime_error{"weir::offload: the thread pool is closed"} {}
+    pool_closed() : std::runtime_error{""} {} // empty, and so made without memory
+    const char* what() const noexcept override { return "weir::offload: the thread pool is closed"; }
 };
 
 struct thread_pool_options {
@@ -42,7 +43,7 @@ public:
     virtual void refuse() noexcept = 0;
 
 protected:
-    virtual ~pool_job() = default; // friends could delete a job, which compilers warn of
+    ~pool_job() = default;
 
 private:
     friend class job_queue;

@@ -29,7 +29,7 @@ public:
     virtual void discard() noexcept = 0;
 
 protected:
-    virtual ~inbox_entry() = default; // friends could delete an entry, which compilers warn of
+    ~inbox_entry() = default;
 
 private:
     friend class inbox;

@@ -293,7 +293,10 @@ class hop_sender {
 public:
     using result_type = unit;
 
-    hop_sender(S upstream, hop<item_t<S>>& to) : upstream_{std::in_place, std::move(upstream)}, to_{&to} {}
+    hop_sender(S upstream, hop<item_t<S>>& to) try : upstream_{std::in_place, std::move(upstream)}, to_{&to} {
+    } catch (...) {
+        to.close(nullptr); // this end is owned from the call on
+    }
     hop_sender(hop_sender&& other) : upstream_(std::move(other.upstream_)), to_{std::exchange(other.to_, nullptr)} {}
     ~hop_sender() {
         if (to_ != nullptr) close(std::make_exception_ptr(stopped{}));
