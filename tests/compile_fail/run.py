@@ -3,7 +3,7 @@
     run.py CASE.cpp -- COMPILER [FLAGS...]
 
 Each line `// expect: some words` of the case must be found in the first error; the whole output must be short
-enough to be read. A line `// flags: -Werror=...` adds to the command.
+enough to be read.
 """
 
 import re
@@ -28,9 +28,7 @@ def stop(why, output):
 
 
 with open(case, encoding="utf-8") as file:
-    text = file.read()
-expected = re.findall(r"^\s*//\s*expect:\s*(.+?)\s*$", text, re.M)
-compiler += " ".join(re.findall(r"^\s*//\s*flags:\s*(.+?)\s*$", text, re.M)).split()
+    expected = re.findall(r"^\s*//\s*expect:\s*(.+?)\s*$", file.read(), re.M)
 if not expected:
     stop("has no line `// expect: some words`", "")
 

@@ -1,0 +1,440 @@
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <new>
+#include <numeric>
+#include <optional>
+#include <source_location>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <allocations.hpp>
+#include <doctest/doctest.h>
+#include <temporary_file.hpp>
+
+#include <weir/weir.hpp>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+using weir::executor;
+using weir::task;
+
+/// The error is want of memory, or is made of such errors.
+bool out_of_memory(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const std::bad_alloc&) {
+        return true;
+    } catch (const std::system_error& e) {
+        return e.code() == std::errc::not_enough_memory;
+    } catch (const weir::group_error& e) {
+        for (const std::exception_ptr& one : e.errors()) {
+            if (out_of_memory(one)) return true;
+        }
+        return false;
+    } catch (...) {
+        return false;
+    }
+}
+
+std::string name_of(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const std::exception& e) {
+        return e.what();
+    } catch (...) {
+        return "something";
+    }
+}
+
+/// What has nothing to do with the operation that fails.
+task<> bystander(int& ticks) {
+    for (; ticks != 3; ++ticks) {
+        co_await weir::sleep_for(100us);
+        co_await weir::yield();
+    }
+}
+
+/// Runs a scenario on a thread of its own, whose pools are empty, and lets the n-th allocation fail.
+class attempt {
+public:
+    template <class Scenario>
+    attempt(Scenario& scenario, std::size_t n) {
+        const std::size_t before = support::blocks_alive();
+        std::thread{[&] { run(scenario, n); }}.join();
+        if (const std::size_t after = support::blocks_alive(); problem_.empty() && after != before) {
+            problem_ = std::to_string(after) + " blocks are left of " + std::to_string(before);
+        }
+    }
+
+    /// An allocation has failed.
+    bool failed() const noexcept { return failed_; }
+    const std::string& problem() const noexcept { return problem_; }
+
+private:
+    template <class Scenario>
+    void run(Scenario& scenario, std::size_t n) {
+        executor ex;
+        std::exception_ptr reported;
+        ex.on_error([&](const std::exception_ptr& error, std::source_location) { reported = error; });
+        int ticks = 0;
+        auto other = ex.spawn(bystander(ticks));
+        ex.turn(ex.now());
+
+        std::exception_ptr thrown;
+        bool right = false;
+        support::fail_allocation(n);
+        try {
+            right = scenario(ex);
+        } catch (...) {
+            thrown = std::current_exception();
+        }
+        failed_ = support::end_of_failure();
+
+        if (thrown == nullptr && !right) problem_ = "a wrong result";
+        if (thrown != nullptr && !(failed_ && out_of_memory(thrown))) problem_ = "it throws: " + name_of(thrown);
+        if (reported != nullptr && !(failed_ && out_of_memory(reported))) problem_ = "reported: " + name_of(reported);
+        try {
+            ex.run(weir::with_timeout(10s, std::move(other)));
+        } catch (...) {
+            problem_ = "another task fails: " + name_of(std::current_exception());
+        }
+    }
+
+    std::string problem_;
+    bool failed_ = false;
+};
+
+/// Lets each allocation of a scenario fail.
+/// @param scenario  runs something on an executor, and answers whether the result is right
+template <class Scenario>
+void each_allocation_fails(Scenario scenario) {
+    if (!support::allocations_can_fail()) {
+        MESSAGE("not tested: this sanitizer has its own operator new");
+        return;
+    }
+    attempt{scenario, 0}; // what is made once
+    for (std::size_t n = 1;; ++n) {
+        const attempt one{scenario, n};
+        CAPTURE(n);
+        CHECK(one.problem() == "");
+        if (!one.failed()) break;
+        REQUIRE(n < 5000);
+    }
+}
+
+/// Runs an operation, and fails where it hangs.
+template <class A>
+auto run(executor& ex, A operation) {
+    return ex.run(weir::with_timeout(10s, std::move(operation)));
+}
+
+task<int> number(int n, weir::duration d = 0us) {
+    if (d != 0us) {
+        co_await weir::sleep_for(d);
+    } else {
+        co_await weir::yield();
+    }
+    co_return n;
+}
+
+weir::async_stream<int> numbers(int n) {
+    for (int i = 1; i <= n; ++i) {
+        if (i % 3 == 0) co_await weir::yield();
+        co_yield i;
+    }
+}
+
+task<> fails(weir::duration d = 0us) {
+    co_await number(0, d);
+    throw std::bad_alloc{};
+}
+
+constexpr auto plus = [](int a, int b) { return a + b; };
+auto sum() { return weir::fold(0, plus); }
+
+/// A scenario: the sum of the items 1 to 10 that went through an operator.
+template <class Operator>
+auto sum_through(Operator through, int expected = 55) {
+    return [=](executor& ex) { return run(ex, numbers(10) | through | sum()) == expected; };
+}
+
+} // namespace
+
+TEST_SUITE("faults/out_of_memory") {
+    TEST_CASE("tasks that await tasks fail for want of memory and nothing else does") {
+        each_allocation_fails([](executor& ex) {
+            return run(ex, [](int depth) -> task<int> {
+                       struct chain {
+                           static task<int> of(int n) {
+                               if (n == 0) co_return 0;
+                               co_return co_await of(n - 1) + 1;
+                           }
+                       };
+                       co_return co_await chain::of(depth);
+                   }(20)) == 20;
+        });
+    }
+
+    TEST_CASE("spawned operations fail for want of memory and nothing else does") {
+        each_allocation_fails([](executor& ex) {
+            auto a = ex.spawn(number(1));
+            auto b = ex.spawn(numbers(4) | sum());
+            ex.spawn(number(3)).detach();
+            ex.spawn(numbers(3) | weir::drain()).detach();
+            return run(ex, std::move(a)) + run(ex, std::move(b)) == 11;
+        });
+    }
+
+    TEST_CASE("a task_group fails for want of memory, and so does one that collects errors") {
+        for (const auto errors : {weir::group_errors::fail_fast, weir::group_errors::collect}) {
+            each_allocation_fails([errors](executor& ex) {
+                weir::task_group group{ex, {.max_concurrent = 4, .errors = errors}};
+                int done = 0;
+                const auto one = [](int& count) -> task<> {
+                    co_await weir::yield();
+                    ++count;
+                };
+                for (int i = 0; i != 10; ++i) group.spawn(one(done));
+                run(ex, group.join());
+                return done == 10;
+            });
+            each_allocation_fails([errors](executor& ex) {
+                weir::task_group group{ex, {.errors = errors}};
+                for (int i = 0; i != 10; ++i) group.spawn(fails(i * 10us));
+                try {
+                    run(ex, group.join());
+                } catch (const weir::group_error& e) {
+                    return e.errors().size() == 10;
+                } catch (const std::bad_alloc&) {
+                    return true;
+                }
+                return false;
+            });
+        }
+    }
+
+    TEST_CASE("with_group and async_finally fail for want of memory and every cleanup runs that was registered") {
+        each_allocation_fails([](executor& ex) {
+            int registered = 0;
+            int cleaned = 0;
+            const auto body = [&](weir::task_group& group) -> task<int> {
+                const auto clean = [&cleaned] {
+                    ++cleaned; // before the task may fail
+                    return number(0);
+                };
+                const auto guard = weir::async_finally(10s, clean);
+                ++registered;
+                group.spawn(number(1));
+                group.spawn(numbers(3) | weir::drain());
+                co_return co_await number(7);
+            };
+            const bool right = run(ex, weir::with_group(body)) == 7;
+            return right && registered == 1 && cleaned == 1;
+        });
+    }
+
+    TEST_CASE("when_all, when_any and with_timeout fail for want of memory") {
+        each_allocation_fails([](executor& ex) {
+            auto [a, b] = run(ex, weir::when_all(number(1), numbers(4) | sum()));
+            const auto first = run(ex, weir::when_any(number(3), number(4, 1h)));
+            std::vector<task<int>> several;
+            for (int i = 0; i != 5; ++i) several.push_back(number(i));
+            const auto all = run(ex, weir::when_all(std::move(several)));
+            auto settled = run(ex, weir::when_all_settled(number(1), number(2)));
+            return a + b == 11 && first.value == 3 && all.size() == 5 && std::get<0>(settled).value() == 1;
+        });
+    }
+
+    TEST_CASE("timers are armed and fire without memory") {
+        each_allocation_fails([](executor& ex) {
+            int fired = 0;
+            std::vector<weir::join_handle<task<>>> sleepers;
+            for (int i = 0; i != 40; ++i) {
+                sleepers.push_back(ex.spawn([](int& f, int k) -> task<> {
+                    co_await weir::sleep_for(k % 4 * 300us);
+                    ++f;
+                }(fired, i)));
+            }
+            for (auto& one : sleepers) run(ex, std::move(one));
+            return fired == 40;
+        });
+    }
+
+    TEST_CASE("a channel fails for want of memory at the sender that asked, and loses no item") {
+        for (const int capacity : {0, 1, 16}) {
+            each_allocation_fails([capacity](executor& ex) {
+                auto [tx, rx] = weir::channel<int>(capacity);
+                const auto produce = [](weir::sender<int> to) -> task<> {
+                    for (int i = 1; i <= 10; ++i) co_await to.send(i);
+                };
+                auto received = std::move(rx) | sum();
+                auto one = produce(tx);
+                auto two = produce(std::move(tx));
+                const int total =
+                    std::get<0>(run(ex, weir::when_all(std::move(received), std::move(one), std::move(two))));
+                return total == 110;
+            });
+        }
+    }
+
+    TEST_CASE("broadcast, state, oneshot, mutex, semaphore, event and condition fail for want of memory") {
+        each_allocation_fails([](executor& ex) {
+            weir::broadcast<int> b;
+            auto all = ex.spawn(b.subscribe({.capacity = 4}) | sum());
+            auto newest = ex.spawn(b.subscribe({.overflow = weir::overflow::latest}) | weir::drain());
+            run(ex, numbers(10) | weir::send(b));
+            b.close();
+            run(ex, std::move(newest));
+            return run(ex, std::move(all)) == 55;
+        });
+        each_allocation_fails([](executor& ex) {
+            weir::state<int> s{1};
+            auto watching = ex.spawn(s.watch() | weir::take(2) | sum());
+            run(ex, number(0));
+            s.set(5);
+            auto [tx, rx] = weir::oneshot<int>();
+            auto answer = ex.spawn(std::move(rx));
+            const bool sent = std::move(tx).send(4);
+            return sent && run(ex, std::move(watching)) == 6 && run(ex, std::move(answer)) == 4;
+        });
+        each_allocation_fails([](executor& ex) {
+            weir::mutex<int> m{0};
+            weir::semaphore s{1};
+            const auto work = [&]() -> task<> {
+                const auto permit = co_await s.acquire();
+                auto locked = co_await m.lock();
+                co_await weir::yield();
+                ++*locked;
+            };
+            auto [x, y, z] = std::tuple{ex.spawn(work()), ex.spawn(work()), ex.spawn(work())};
+            run(ex, std::move(x));
+            run(ex, std::move(y));
+            run(ex, std::move(z));
+            return *run(ex, m.lock()) == 3;
+        });
+    }
+
+    TEST_CASE("operators that hold items fail for want of memory") {
+        each_allocation_fails(sum_through(weir::buffer(4)));
+        each_allocation_fails(sum_through(
+            weir::chunk(3) | weir::map([](std::vector<int> v) { return std::accumulate(v.begin(), v.end(), 0); })));
+        each_allocation_fails(sum_through(weir::delay(200us)));
+        each_allocation_fails(sum_through(weir::timeout(10s)));
+        each_allocation_fails(sum_through(weir::debounce(1h), 10));
+        each_allocation_fails(sum_through(weir::throttle(1h), 11));
+        each_allocation_fails(
+            [](executor& ex) { return run(ex, numbers(10) | weir::pace(weir::rate{10'000}, 4) | sum()) == 55; });
+        each_allocation_fails([](executor& ex) {
+            return run(ex, weir::interval(200us) | weir::sample(500us) | weir::take(2) | weir::count()) == 2;
+        });
+    }
+
+    TEST_CASE("operators over several streams fail for want of memory") {
+        each_allocation_fails(
+            [](executor& ex) { return run(ex, weir::merge(numbers(10), numbers(10), numbers(4)) | sum()) == 120; });
+        each_allocation_fails([](executor& ex) {
+            std::vector<weir::async_stream<int>> several;
+            for (int i = 0; i != 4; ++i) several.push_back(numbers(10));
+            return run(ex, weir::merge(std::move(several)) | sum()) == 220;
+        });
+        each_allocation_fails([](executor& ex) {
+            return run(ex, weir::zip(numbers(4), numbers(4)) | weir::count()) == 4 &&
+                   run(ex, weir::combine_latest(numbers(4), numbers(4)) | weir::count()) >= 4 &&
+                   run(ex, weir::concat(numbers(4), numbers(4)) | weir::count()) == 8;
+        });
+    }
+
+    TEST_CASE("operators that make operations and streams of items fail for want of memory") {
+        const auto same = [](int n) { return number(n); };
+        const auto twice = [](int n) { return weir::just(n, n); };
+        each_allocation_fails(sum_through(weir::map_async(3, same)));
+        each_allocation_fails(sum_through(weir::map_async_unordered(3, same)));
+        each_allocation_fails(sum_through(weir::flat_map(3, twice), 110));
+        each_allocation_fails(sum_through(weir::flat_map(3, [](int n) { return numbers(n); }), 220));
+        each_allocation_fails(sum_through(weir::concat_map(twice), 110));
+        each_allocation_fails([&](executor& ex) {
+            return run(ex, weir::just(1, 2) | weir::switch_map([](int) { return numbers(4); }) | weir::count()) >= 4;
+        });
+        each_allocation_fails([](executor& ex) {
+            int seen = 0;
+            run(ex, numbers(10) | weir::for_each([&seen](int n) -> task<> {
+                        co_await weir::yield();
+                        seen += n;
+                    }));
+            return seen == 55;
+        });
+    }
+
+    TEST_CASE("retry, hedge and limits fail for want of memory") {
+        each_allocation_fails([](executor& ex) {
+            weir::concurrency_limit limit{1};
+            auto a = ex.spawn(limit.run(number(3)));
+            auto b = ex.spawn(limit.run(number(4)));
+            weir::rate_limiter rate{weir::rate{10'000}};
+            run(ex, rate.acquire());
+            run(ex, rate.acquire());
+            return run(ex, weir::hedge([] { return number(2, 300us); }, 100us)) == 2 &&
+                   run(ex, weir::retry([] { return number(1); },
+                                       {.when = [](const std::exception_ptr&) { return false; }})) == 1 &&
+                   run(ex, std::move(a)) + run(ex, std::move(b)) == 7;
+        });
+    }
+
+    TEST_CASE("files and sockets fail for want of memory") {
+        support::temporary_file text{"one\ntwo\nthree\n"};
+        each_allocation_fails([&](executor& ex) { return run(ex, weir::lines(text.path()) | weir::count()) == 3; });
+        each_allocation_fails([](executor& ex) {
+            return run(ex, []() -> task<bool> {
+                auto [near, far] = co_await weir::unix_pair();
+                auto reading = executor::current()->spawn(weir::lines(std::move(far)) | weir::count());
+                for (int i = 0; i != 3; ++i) co_await near.write("some words\nmore\n");
+                co_await near.shutdown_write();
+                co_return co_await reading == 6;
+            }());
+        });
+    }
+
+    TEST_CASE("what crosses threads fails for want of memory where it was asked for") {
+        each_allocation_fails([](executor& ex) {
+            weir::thread_pool pool{1};
+            return run(ex, weir::offload(pool, [] { return 3; })) == 3 &&
+                   run(ex, numbers(10) | weir::map_blocking(2, pool, [](int n) { return n; }) | sum()) == 55;
+        });
+        each_allocation_fails([](executor& ex) {
+            weir::runtime rt{1};
+            auto result = run(ex, weir::spawn_on(rt[0], [] { return number(3); }));
+            weir::spawn_on(rt[0], [] { return number(3); }).detach();
+            return result == 3;
+        });
+        each_allocation_fails([](executor& ex) {
+            weir::runtime rt{1};
+            return run(ex, numbers(10) | weir::publish_on(rt[0], 4) | sum()) == 55;
+        });
+        each_allocation_fails([](executor& ex) {
+            weir::runtime rt{1};
+            return run(ex, numbers(10) | weir::subscribe_on(rt[0], 4) | sum()) == 55;
+        });
+        each_allocation_fails([](executor& ex) {
+            weir::runtime rt{1};
+            return run(ex, numbers(10) | weir::parallel(rt, weir::map([](int n) { return n; }), {.rails = 2}) |
+                               sum()) == 55;
+        });
+        each_allocation_fails([](executor&) {
+            weir::runtime rt{1};
+            return weir::to_future(rt[0], number(3)).get() == 3;
+        });
+        each_allocation_fails([](executor& ex) {
+            auto [tx, rx] = weir::concurrent_channel<int>(4);
+            auto sent = numbers(10) | weir::send(std::move(tx));
+            return std::get<1>(run(ex, weir::when_all(std::move(sent), std::move(rx) | sum()))) == 55;
+        });
+    }
+}
