@@ -9,21 +9,47 @@ cd "$(dirname "$0")/.."
 . examples/setup.sh
 
 need_packages g++ meson ninja-build pkg-config python3 liburing-dev
-need_meson
 
 build=build/examples
+log=$build.log
 mkdir -p build
-{
-    configure $build --buildtype=release -Dtests=disabled -Dhygiene=disabled -Dperf=disabled -Dexamples=enabled &&
-        ninja -C $build
-} > $build.log 2>&1 || {
-    tail -n 30 $build.log >&2
-    stop "The build failed; all of it is in $PWD/$build.log"
+failed() {
+    tail -n 30 "$log" >&2
+    stop "The build failed; all of it is in $PWD/$log"
 }
+
+# Configured once: ninja sees by itself what has changed since.
+if [ ! -e $build/build.ninja ]; then
+    need_meson
+    say "Configuring $build"
+    configure $build --buildtype=release -Dtests=disabled -Dhygiene=disabled -Dperf=disabled -Dexamples=enabled \
+        > "$log" 2>&1 || failed
+fi
+
+# What ninja does, as it does it: on a terminal in one line, which then goes.
+progress() {
+    if [ ! -t 2 ]; then
+        cat >&2
+        return
+    fi
+    width=$(tput cols 2> /dev/null || echo 80)
+    while IFS= read -r line; do printf '\r\033[K%.*s' "$width" "$line" >&2; done
+    printf '\r\033[K' >&2
+}
+if [ "$(ninja -C $build -n examples/log_report | tail -n 1)" != 'ninja: no work to do.' ]; then
+    say 'Building log_report and the library'
+fi
+{
+    ninja -C $build examples/log_report 2>&1 || echo 'FAILED'
+} | tee "$log" | progress
+[ "$(tail -n 1 "$log")" != FAILED ] || failed
 
 program=$PWD/$build/examples/log_report
 if [ $# = 0 ]; then
-    exec "$program" examples/data/access.log
+    set -- examples/data/access.log
+else
+    cd "$arguments_from"
 fi
-cd "$arguments_from"
+say "log_report reads $*, as pipelines of weir's: what was asked for, by whom, and how it was answered.
+"
 exec "$program" "$@"

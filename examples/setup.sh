@@ -19,11 +19,13 @@ has() {
     libhttp-parser-dev) header http_parser.h ;;
     libsqlite3-dev) header sqlite3.h ;;
     clang-19) command -v clang++-19 ;;
+    clang-14) command -v clang++-14 ;;
+    debootstrap) command -v debootstrap || [ -x /usr/sbin/debootstrap ] ;;
     golang-go) command -v go ;;
     nodejs) command -v node ;;
     gnuplot-nox) command -v gnuplot ;;
     rustc | cargo) [ -x "/usr/bin/$1" ] ;; # the one that knows Debian's crates
-    libasio-dev | libboost1.81-dev | librust-*) installed "$1" ;;
+    libasio-dev | libboost1.81-dev | librust-* | libc++*) installed "$1" ;;
     libclang-rt-19-dev) installed "$1" || ls /usr/lib/*/clang/19/lib/*/libclang_rt.asan* /usr/lib/clang/19/lib/*/libclang_rt.asan* ;;
     *) command -v "$1" ;;
     esac > /dev/null 2>&1

@@ -26,6 +26,9 @@ count() {
     echo "$sum"
 }
 
+# By default weir's build is the library alone. What a configuration leaves out, it disables.
+everything='-Dtests=enabled -Dhygiene=enabled -Dexamples=enabled -Dperf=enabled'
+
 # configuration NAME TARGET "MESON SETUP ARGUMENTS" "MESON TEST ARGUMENTS"
 configuration() {
     local name=$1 target=$2 directory=build/$1 began=$SECONDS log ok failed skipped note=
@@ -33,7 +36,7 @@ configuration() {
     mkdir -p build
     echo "== $name"
     # shellcheck disable=SC2086
-    if ! configure "$directory" $3 > "$log" 2>&1 || ! ninja -C "$directory" $target >> "$log" 2>&1; then
+    if ! configure "$directory" $everything $3 > "$log" 2>&1 || ! ninja -C "$directory" $target >> "$log" 2>&1; then
         grep -nE 'FAILED|error:|ERROR' "$log" | head -n 20 || true
         tail -n 40 "$log"
         ok=0 failed=1 skipped=0 note=', does not build'
@@ -80,7 +83,8 @@ if [ "${CI:-}" != true ]; then
 fi
 
 # shellcheck disable=SC2086
-need_packages $packages clang-19 libclang-rt-19-dev clang-format-19
+need_packages $packages git debootstrap clang-14 clang-19 libclang-rt-19-dev libc++-19-dev libc++abi-19-dev \
+    clang-format-19
 need_meson
 
 release="$together -Dbuildtype=release -Doptimization=2 -Dwerror=true"

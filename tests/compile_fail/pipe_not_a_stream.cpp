@@ -1,5 +1,5 @@
-// expect: weir::map(f)
-// expect: what is left of | is not a stream
+// expect: weir::map_fn
+// expect: what_is_left_of_the_pipe_is_not_a_stream
 
 #include <vector>
 

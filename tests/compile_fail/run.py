@@ -3,7 +3,7 @@
     run.py CASE.cpp -- COMPILER [FLAGS...]
 
 Each line `// expect: some words` of the case must be found in the first error; the whole output must be short
-enough to be read.
+enough to be read. A line `// flags: -Werror=...` adds to the command.
 """
 
 import re
@@ -28,7 +28,9 @@ def stop(why, output):
 
 
 with open(case, encoding="utf-8") as file:
-    expected = re.findall(r"^\s*//\s*expect:\s*(.+?)\s*$", file.read(), re.M)
+    text = file.read()
+expected = re.findall(r"^\s*//\s*expect:\s*(.+?)\s*$", text, re.M)
+compiler += " ".join(re.findall(r"^\s*//\s*flags:\s*(.+?)\s*$", text, re.M)).split()
 if not expected:
     stop("has no line `// expect: some words`", "")
 

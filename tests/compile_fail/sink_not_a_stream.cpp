@@ -1,5 +1,5 @@
-// expect: weir::for_each(f)
-// expect: what is left of | is not a stream
+// expect: weir::for_each_fn
+// expect: what_is_left_of_the_pipe_is_not_a_stream
 
 #include <weir/sink/for_each.hpp>
 #include <weir/source/iota.hpp>

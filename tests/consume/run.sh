@@ -1,10 +1,16 @@
-#!/bin/sh
-# Builds app/ against weir in the three ways a user has: as a Meson subproject through a wrap,
-# as an installed pkg-config package, and from CMake through pkg-config. No network.
-set -eu
+#!/bin/bash
+# Builds app/ against weir in every way that a user has. No network.
+#     run.sh ROOT WAY...
+#
+#     wrap            a Meson subproject, through the wrap that README.md shows
+#     installed       an installed weir: by pkg-config, and where it was moved to by find_package and in the .cps file
+#     warnings        compilers, standards, libraries and flags of users: weir's headers give no warning
+#     subdirectory    a CMake subdirectory, with io_uring and without, by two compilers
+set -euo pipefail
 
 root=$(cd "$1" && pwd)
-for tool in meson cmake pkg-config; do
+shift
+for tool in meson cmake pkg-config python3 git; do
     command -v $tool > /dev/null || { echo "skipped: no $tool"; exit 77; }
 done
 
@@ -12,52 +18,115 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # What the test run sets for the tests must not reach the builds below.
 unset MESON_TEST_ITERATION WEIR_BACKEND DESTDIR || true
+export CXX=${CXX:-g++}
+fast=(-Dbuildtype=debug -Doptimization=0 -Ddebug=false)
 
 quietly() {
     "$@" > "$work/log" 2>&1 || { echo "failed: $*"; tail -n 60 "$work/log"; exit 1; }
 }
 
 check() {
-    printed=$("$2")
+    printed=$("${@:2}")
     [ "$printed" = '1 4 9 16 ' ] || { echo "$1: printed '$printed'"; exit 1; }
     echo "$1: ok"
 }
 
 # The tree as a release would have it.
-mkdir "$work/weir-0.1.0"
-(cd "$root" && tar cf - --exclude=__pycache__ LICENSE meson.build meson_options.txt include src \
-    tests examples perf subprojects/*.wrap subprojects/packagefiles) | tar xf - -C "$work/weir-0.1.0"
-
+release=$work/weir-0.1.0
+mkdir "$release"
+(cd "$root" && tar cf - --exclude=__pycache__ LICENSE CMakeLists.txt meson.build meson_options.txt include src packaging \
+    tests examples perf subprojects/*.wrap subprojects/packagefiles) | tar xf - -C "$release"
 cp -r "$root/tests/consume/app" "$work/app"
-mkdir -p "$work/app/subprojects/packagefiles"
-tar czf "$work/app/subprojects/packagefiles/weir.tar.gz" -C "$work" weir-0.1.0
-cat > "$work/app/subprojects/weir.wrap" << EOF
-[wrap-file]
-directory = weir-0.1.0
-source_filename = weir.tar.gz
-source_hash = $(sha256sum "$work/app/subprojects/packagefiles/weir.tar.gz" | cut -d' ' -f1)
 
-[provide]
-dependency_names = weir
+wrap() {
+    # The one from README.md, but for the address.
+    mkdir "$work/app/subprojects"
+    sed -n '/^\[wrap-git\]$/,/^```$/p' "$root/README.md" | grep -v '^```$' > "$work/readme.wrap"
+    sed "s|^url = .*|url = file://$release|" "$work/readme.wrap" > "$work/app/subprojects/weir.wrap"
+    grep -q '^url = file:' "$work/app/subprojects/weir.wrap" || { echo 'README.md shows no wrap with a url'; exit 1; }
+    git -C "$release" init -q
+    git -C "$release" add -A
+    git -C "$release" -c user.name=weir -c user.email=weir@localhost commit -q -m release
+    git -C "$release" tag "$(sed -n 's/^revision = //p' "$work/readme.wrap")"
+
+    quietly meson setup "$work/sub" "$work/app" --force-fallback-for=weir -Ddefault_library=static "${fast[@]}"
+    quietly meson compile -C "$work/sub"
+    check 'wrap' "$work/sub/app"
+    if [ -n "$(find "$work/sub" -type f -name '*_test')" ]; then
+        echo 'wrap: builds our tests'
+        exit 1
+    fi
+    rm -rf "$work/app/subprojects"
+}
+
+installed() {
+    local moved=$work/moved/elsewhere
+    quietly meson setup "$work/lib" "$release" --prefix="$work/prefix" --libdir=lib -Ddefault_library=shared "${fast[@]}"
+    quietly meson install -C "$work/lib"
+    quietly env PKG_CONFIG_PATH="$work/prefix/lib/pkgconfig" meson setup "$work/pc" "$work/app" "${fast[@]}"
+    quietly meson compile -C "$work/pc"
+    check 'pkg-config' env LD_LIBRARY_PATH="$work/prefix/lib" "$work/pc/app"
+
+    mkdir "$work/moved"
+    mv "$work/prefix" "$moved"
+    rm -rf "$work/lib"
+    quietly cmake -S "$work/app" -B "$work/find" -G Ninja -DCMAKE_PREFIX_PATH="$moved"
+    quietly cmake --build "$work/find"
+    check 'find_package' "$work/find/app"
+
+    if cmake -S "$work/app" -B "$work/newer" -G Ninja -DCMAKE_PREFIX_PATH="$moved" -DWEIR_WANTED=0.2 > /dev/null 2>&1; then
+        echo 'find_package: 0.1 serves as 0.2'
+        exit 1
+    fi
+
+    python3 - "$moved" << 'EOF'
+import json, pathlib, sys
+
+prefix = sys.argv[1]
+package = json.loads(pathlib.Path(prefix, "lib/cps/weir.cps").read_text())
+assert package["cps_path"] == "@prefix@/lib/cps"
+component = package["components"]["weir"]
+for path in [component["location"], *component["includes"]]:
+    assert pathlib.Path(path.replace("@prefix@", prefix)).exists(), path
 EOF
-quietly meson setup "$work/sub" "$work/app" --force-fallback-for=weir -Ddefault_library=static
-quietly meson compile -C "$work/sub"
-check 'meson subproject' "$work/sub/app"
-if [ -n "$(find "$work/sub" -type f -name '*_test')" ]; then
-    echo 'meson subproject: builds our tests'
-    exit 1
-fi
+    echo 'cps: ok'
+}
 
-quietly meson setup "$work/lib" "$work/weir-0.1.0" --prefix="$work/prefix" --libdir=lib -Dbuildtype=debug \
-    -Ddefault_library=shared -Dtests=disabled -Dhygiene=disabled -Dexamples=disabled -Dperf=disabled
-quietly meson install -C "$work/lib"
-rm -rf "$work/app/subprojects" "$work/weir-0.1.0" "$work/lib"
-export PKG_CONFIG_PATH="$work/prefix/lib/pkgconfig" LD_LIBRARY_PATH="$work/prefix/lib"
+subdirectory() {
+    local other=g++
+    case $CXX in *g++*) case $CXX in *clang*) ;; *) other=clang++-19 ;; esac ;; esac
+    cmake_build() { # NAME COMPILER AUTO|OFF
+        # shellcheck disable=SC2086
+        quietly env CXX="$2" cmake -S "$work/app" -B "$work/$1" -G Ninja -DWEIR_SOURCE="$release" -DWEIR_IO_URING="$3" \
+            -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0
+        grep "io_uring:" "$work/log"
+        quietly cmake --build "$work/$1"
+        check "add_subdirectory, $2, WEIR_IO_URING=$3" "$work/$1/app"
+    }
+    cmake_build first "$CXX" AUTO
+    if command -v $other > /dev/null; then
+        cmake_build second $other OFF
+    else
+        echo "no $other here: WEIR_IO_URING=OFF is not tested"
+        exit 77
+    fi
+}
 
-quietly meson setup "$work/installed" "$work/app"
-quietly meson compile -C "$work/installed"
-check 'pkg-config' "$work/installed/app"
+warnings() {
+    local rooms=("$root/tests/consume/app/rooms.cpp" -I "$root/include" -Werror -Wall -Wextra)
+    silent() {
+        command -v "$1" > /dev/null || return 0
+        quietly "$@" "${rooms[@]}"
+        echo "warnings: $*: none"
+    }
+    # At -O2 g++ also looks for what is not initialised.
+    silent g++ -std=c++20 -O2 -Wuseless-cast -Wnon-virtual-dtor -S -o /dev/null
+    silent g++ -std=c++23 -fno-rtti -fsyntax-only
+    silent clang++-19 -std=c++20 -Wnon-virtual-dtor -Wshadow -fsyntax-only
+    # libc++ 19 has std::stop_token only with -fexperimental-library.
+    if [ -e /usr/lib/llvm-19/include/c++ ]; then
+        silent clang++-19 -std=c++23 -stdlib=libc++ -fexperimental-library -fno-rtti -fsyntax-only
+    fi
+}
 
-quietly cmake -S "$work/app" -B "$work/cmake" -G Ninja
-quietly cmake --build "$work/cmake"
-check 'cmake' "$work/cmake/app"
+for way; do $way; done

@@ -141,7 +141,7 @@ protected:
 namespace detail {
 
 inline file_system& no_files() noexcept {
-    static struct final : file_system {
+    static struct no_file_system final : file_system {
     } none;
     return none;
 }

@@ -72,7 +72,7 @@ protected:
 namespace detail {
 
 inline std::shared_ptr<process_system> no_processes() noexcept {
-    static struct final : process_system {
+    static struct no_process_system final : process_system {
     } none;
     return {std::shared_ptr<void>{}, &none};
 }

@@ -91,7 +91,7 @@ protected:
 namespace detail {
 
 inline socket_system& no_sockets() noexcept {
-    static struct final : socket_system {
+    static struct no_socket_system final : socket_system {
     } none;
     return none;
 }

@@ -16,8 +16,7 @@ namespace weir::detail {
 
 /// Checks a contract of the caller; off when NDEBUG is defined.
 #ifndef NDEBUG
-#define WEIR_ASSERT(condition, what)                                                                                   \
-    (static_cast<bool>(condition) ? void() : ::weir::detail::assertion_failed(what, __FILE__, __LINE__))
+#define WEIR_ASSERT(condition, what) ((condition) ? void() : ::weir::detail::assertion_failed(what, __FILE__, __LINE__))
 #else
-#define WEIR_ASSERT(condition, what) static_cast<void>(sizeof(static_cast<bool>(condition)))
+#define WEIR_ASSERT(condition, what) static_cast<void>(sizeof((condition) ? 1 : 0))
 #endif

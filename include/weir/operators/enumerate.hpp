@@ -3,41 +3,30 @@
 #include <cstddef>
 #include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/one_to_one.hpp>
 
 namespace weir {
 
 /// The items of an upstream, numbered from zero.
 template <stream S>
-class enumerate_stream {
+class [[nodiscard("end the pipeline with a sink and co_await it")]] enumerate_stream
+    : public detail::one_to_one<enumerate_stream<S>, S> {
 public:
     using value_type = std::pair<std::size_t, item_t<S>>;
 
-    explicit enumerate_stream(S upstream) : upstream_{std::move(upstream)} {}
+    explicit enumerate_stream(S upstream) : enumerate_stream::one_to_one(std::move(upstream)) {}
 
-    poll<value_type> poll_next(context& cx) {
-        auto item = upstream_.poll_next(cx);
-        if (!item.is_item()) return item.template no_item<value_type>();
-        return poll<value_type>{value_type{next_++, *std::move(item)}};
-    }
+    value_type pass(item_t<S>&& item) { return value_type(next_++, std::move(item)); }
 
 private:
-    S upstream_;
     std::size_t next_ = 0;
 };
 
-struct enumerate_fn : operator_needs_its_arguments_in_parentheses {
-    constexpr auto operator()() const {
-        return closure{[]<class S>(S upstream) {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::enumerate(): what is left of | is not a stream");
-            } else {
-                return enumerate_stream<S>{std::move(upstream)};
-            }
-        }};
-    }
+struct enumerate_fn : detail::operator_fn<enumerate_fn> {
+    template <class S>
+    using pipeline = enumerate_stream<S>;
 };
 
 /// enumerate(): each item with its number, as a pair.
@@ -45,7 +34,9 @@ struct enumerate_fn : operator_needs_its_arguments_in_parentheses {
 ///     in           --a-----b-----c--|
 ///     enumerate()  --(0a)--(1b)--(2c)--|
 ///
-/// Ends and fails with its upstream.
+/// Ends: with upstream. Errors: upstream's.
+/// Cost: no allocation; no item held.
+/// See: zip, scan.
 inline constexpr enumerate_fn enumerate{};
 
 } // namespace weir

@@ -3,60 +3,49 @@
 #include <functional>
 #include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/optional.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/one_to_one.hpp>
 
 namespace weir {
 
-/// What a function makes of those items of an upstream of which it makes something.
+/// The values of the non-empty optionals that a function returns for the items of an upstream.
 template <stream S, class F>
-class filter_map_stream {
+class [[nodiscard("end the pipeline with a sink and co_await it")]] filter_map_stream
+    : public detail::one_to_optional<filter_map_stream<S, F>, S> {
 public:
     using value_type = detail::optional_item_t<F&, item_t<S>>;
 
-    filter_map_stream(S upstream, F f) : upstream_{std::move(upstream)}, f_{std::move(f)} {}
+    filter_map_stream(S upstream, F f) : filter_map_stream::one_to_optional(std::move(upstream)), f_(std::move(f)) {}
 
-    poll<value_type> poll_next(context& cx) {
-        for (;;) {
-            auto item = upstream_.poll_next(cx);
-            if (!item.is_item()) return item.template no_item<value_type>();
-            if (auto&& made = std::invoke(f_, *std::move(item))) {
-                return poll<value_type>{*std::forward<decltype(made)>(made)};
-            }
-            if (!cx.spend()) return cx.yield();
-        }
-    }
+    decltype(auto) pass(item_t<S>&& item) { return std::invoke(f_, std::move(item)); }
 
 private:
-    S upstream_;
     [[no_unique_address]] F f_;
 };
 
-struct filter_map_fn : operator_needs_its_arguments_in_parentheses {
-    template <class F>
-    constexpr auto operator()(F f) const {
-        return closure{[f = std::move(f)]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::filter_map(f): what is left of | is not a stream");
-            } else if constexpr (!detail::gives_optional<F&, item_t<S>>) {
-                static_assert(detail::always_false<S>,
-                              "weir::filter_map(f): f cannot be called with an item, or does not give a std::optional");
-            } else {
-                return filter_map_stream<S, F>{std::move(upstream), std::move(f)};
-            }
-        }};
+struct filter_map_fn : detail::operator_fn<filter_map_fn> {
+    template <class S, class F>
+    using pipeline = filter_map_stream<S, F>;
+
+    template <class T, class F>
+    static consteval bool accepts() {
+        constexpr bool ok = detail::gives_optional<F&, T>;
+        static_assert(ok, "weir::filter_map(f): f cannot be called with an item, or does not give a std::optional");
+        return ok;
     }
 };
 
-/// filter_map(f): f gives a std::optional; its value takes the place of the item, and where there is none the item is
+/// filter_map(f): the value of the std::optional that f returns for an item; an item for which f returns std::nullopt is
 /// left out.
 ///
 ///     in                   --1--x--3--|
 ///     filter_map(to_int)   --1-----3--|
 ///
-/// Ends and fails with its upstream. An exception from f ends the stream.
+/// Ends: with upstream. Errors: upstream's, and what f throws.
+/// Cost: no allocation; no item held.
+/// See: map, filter.
 inline constexpr filter_map_fn filter_map{};
 
 } // namespace weir

@@ -5,47 +5,39 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/one_to_one.hpp>
 
 namespace weir {
 
 /// The items of an upstream, each shown to a function on its way.
 template <stream S, class F>
-class inspect_stream {
+class [[nodiscard("end the pipeline with a sink and co_await it")]] inspect_stream
+    : public detail::selection<inspect_stream<S, F>, S> {
 public:
-    using value_type = item_t<S>;
+    inspect_stream(S upstream, F f) : inspect_stream::selection(std::move(upstream)), f_(std::move(f)) {}
 
-    inspect_stream(S upstream, F f) : upstream_{std::move(upstream)}, f_{std::move(f)} {}
-
-    poll<value_type> poll_next(context& cx) {
-        auto item = upstream_.poll_next(cx);
-        if (item.is_item()) std::invoke(f_, std::as_const(*item));
-        return item;
-    }
+    bool selects(const item_t<S>& item) { return static_cast<void>(std::invoke(f_, item)), true; }
 
 private:
-    S upstream_;
     [[no_unique_address]] F f_;
 };
 
-struct inspect_fn : operator_needs_its_arguments_in_parentheses {
-    template <class F>
-    constexpr auto operator()(F f) const {
-        return closure{[f = std::move(f)]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::inspect(f): what is left of | is not a stream");
-            } else if constexpr (!std::invocable<F&, const item_t<S>&>) {
-                static_assert(detail::always_false<S>, "weir::inspect(f): f cannot be called with a const item");
-            } else if constexpr (awaitable<std::remove_cvref_t<std::invoke_result_t<F&, const item_t<S>&>>>) {
-                static_assert(detail::always_false<S>, "weir::inspect(f): f gives an operation, and nobody would await "
-                                                       "it; map_async(n, f) and for_each(f) do");
-            } else {
-                return inspect_stream<S, F>{std::move(upstream), std::move(f)};
-            }
-        }};
+struct inspect_fn : detail::operator_fn<inspect_fn> {
+    template <class S, class F>
+    using pipeline = inspect_stream<S, F>;
+
+    template <class T, class F>
+    static consteval bool accepts() {
+        constexpr bool called = std::invocable<F&, const T&>;
+        static_assert(called, "weir::inspect(f): f cannot be called with a const item");
+        constexpr bool awaits = detail::gives_awaitable<F&, const T&>;
+        static_assert(!awaits, "weir::inspect(f): f gives an operation, and nobody would await it; map_async(n, f) and "
+                               "for_each(f) do");
+        return called && !awaits;
     }
 };
 
@@ -54,7 +46,9 @@ struct inspect_fn : operator_needs_its_arguments_in_parentheses {
 ///     in              --1--2--3--|
 ///     inspect(print)  --1--2--3--|
 ///
-/// Ends and fails with its upstream. An exception from f ends the stream.
+/// Ends: with upstream. Errors: upstream's, and what f throws.
+/// Cost: no allocation; no item held.
+/// See: map, for_each.
 inline constexpr inspect_fn inspect{};
 
 } // namespace weir

@@ -1,57 +1,51 @@
 #pragma once
 
-#include <concepts>
+#include <functional>
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/one_to_one.hpp>
 
 namespace weir {
 
-/// Items of an upstream, each passed through a function.
+/// The results of a function, called with each item of an upstream.
 template <stream S, class F>
-class map_stream {
+class [[nodiscard("end the pipeline with a sink and co_await it")]] map_stream
+    : public detail::one_to_one<map_stream<S, F>, S> {
 public:
     using value_type = std::remove_cvref_t<std::invoke_result_t<F&, item_t<S>>>;
 
-    map_stream(S upstream, F f) : upstream_{std::move(upstream)}, f_{std::move(f)} {}
+    map_stream(S upstream, F f) : map_stream::one_to_one(std::move(upstream)), f_(std::move(f)) {}
 
-    poll<value_type> poll_next(context& cx) {
-        auto item = upstream_.poll_next(cx);
-        if (item.is_item()) [[likely]]
-            return poll<value_type>{std::invoke(f_, *std::move(item))};
-        return item.template no_item<value_type>();
-    }
+    decltype(auto) pass(item_t<S>&& item) { return std::invoke(f_, std::move(item)); }
 
 private:
-    S upstream_;
     [[no_unique_address]] F f_;
 };
 
-struct map_fn : operator_needs_its_arguments_in_parentheses {
-    template <class F>
-    constexpr auto operator()(F f) const {
-        return closure{[f = std::move(f)]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::map(f): what is left of | is not a stream");
-            } else if constexpr (!detail::gives_object<F&, item_t<S>>) {
-                static_assert(detail::always_false<S>,
-                              "weir::map(f): f cannot be called with an item, or gives nothing");
-            } else {
-                return map_stream<S, F>{std::move(upstream), std::move(f)};
-            }
-        }};
+struct map_fn : detail::operator_fn<map_fn> {
+    template <class S, class F>
+    using pipeline = map_stream<S, F>;
+
+    template <class T, class F>
+    static consteval bool accepts() {
+        constexpr bool ok = detail::gives_object<F&, T>;
+        static_assert(ok, "weir::map(f): f cannot be called with an item, or gives nothing");
+        return ok;
     }
 };
 
-/// map(f): a -> f(a), one for one.
+/// map(f): f(a) for each item a.
 ///
 ///     in        --1--2--3--|
 ///     map(x*2)  --2--4--6--|
 ///
-/// Ends and fails with its upstream. An exception from f ends the stream.
+/// Ends: with upstream. Errors: upstream's, and what f throws.
+/// Cost: no allocation; no item held.
+/// See: filter_map, map_async, scan.
 inline constexpr map_fn map{};
 
 } // namespace weir

@@ -4,60 +4,50 @@
 #include <functional>
 #include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/one_to_one.hpp>
 
 namespace weir {
 
 /// The items of an upstream from the first for which a predicate does not hold.
 template <stream S, class Drop>
-class skip_while_stream {
+class [[nodiscard("end the pipeline with a sink and co_await it")]] skip_while_stream
+    : public detail::selection<skip_while_stream<S, Drop>, S> {
 public:
-    using value_type = item_t<S>;
+    skip_while_stream(S upstream, Drop drop)
+        : skip_while_stream::selection(std::move(upstream)), drop_(std::move(drop)) {}
 
-    skip_while_stream(S upstream, Drop drop) : upstream_{std::move(upstream)}, drop_{std::move(drop)} {}
-
-    poll<value_type> poll_next(context& cx) {
-        for (;;) {
-            auto item = upstream_.poll_next(cx);
-            if (!item.is_item() || !skipping_) return item;
-            if (!std::invoke(drop_, std::as_const(*item))) {
-                skipping_ = false;
-                return item;
-            }
-            if (!cx.spend()) return cx.yield();
-        }
+    bool selects(const item_t<S>& item) {
+        if (skipping_) skipping_ = std::invoke(drop_, item);
+        return !skipping_;
     }
 
 private:
-    S upstream_;
     [[no_unique_address]] Drop drop_;
     bool skipping_ = true;
 };
 
-struct skip_while_fn : operator_needs_its_arguments_in_parentheses {
-    template <class Drop>
-    constexpr auto operator()(Drop drop) const {
-        return closure{[drop = std::move(drop)]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::skip_while(drop): what is left of | is not a stream");
-            } else if constexpr (!std::predicate<Drop&, const item_t<S>&>) {
-                static_assert(detail::always_false<S>,
-                              "weir::skip_while(drop): drop cannot be called with an item, or does not give a bool");
-            } else {
-                return skip_while_stream<S, Drop>{std::move(upstream), std::move(drop)};
-            }
-        }};
+struct skip_while_fn : detail::operator_fn<skip_while_fn> {
+    template <class S, class Drop>
+    using pipeline = skip_while_stream<S, Drop>;
+
+    template <class T, class Drop>
+    static consteval bool accepts() {
+        constexpr bool ok = std::predicate<Drop&, const T&>;
+        static_assert(ok, "weir::skip_while(drop): drop cannot be called with an item, or does not give a bool");
+        return ok;
     }
 };
 
-/// skip_while(drop): all items from the first for which drop does not hold; drop is not called after that.
+/// skip_while(drop): all items from the first for which drop returns false; drop is not called after that.
 ///
 ///     in               --1--2--3--1--|
 ///     skip_while(x<3)  --------3--1--|
 ///
-/// Ends and fails with its upstream. An exception from drop ends the stream.
+/// Ends: with upstream. Errors: upstream's, and what drop throws.
+/// Cost: no allocation; no item held.
+/// See: skip, take_while, filter.
 inline constexpr skip_while_fn skip_while{};
 
 } // namespace weir

@@ -1,10 +1,8 @@
 #pragma once
 
 #include <cstddef>
-#include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/sink/detail/sink.hpp>
 
@@ -29,24 +27,18 @@ private:
 
 } // namespace detail
 
-struct count_fn : operator_needs_its_arguments_in_parentheses {
-    constexpr auto operator()() const {
-        return closure{[]<class S>(S upstream) {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::count(): what is left of | is not a stream");
-            } else {
-                using accumulator = detail::count_items<item_t<S>>;
-                return detail::accumulating_sink<S, accumulator>{std::move(upstream), accumulator{}};
-            }
-        }};
-    }
+struct count_fn : detail::operator_fn<count_fn> {
+    template <class S>
+    using pipeline = detail::accumulating_sink<S, detail::count_items<item_t<S>>>;
 };
 
-/// count(): how many items there are.
+/// count(): the number of items.
 ///
 ///     const std::size_t n = co_await (weir::lines("access.log") | weir::count());
 ///
-/// Fails with its upstream.
+/// Errors: upstream's.
+/// Cost: no allocation; no item held.
+/// See: fold, drain.
 inline constexpr count_fn count{};
 
 } // namespace weir

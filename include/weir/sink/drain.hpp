@@ -1,9 +1,7 @@
 #pragma once
 
-#include <utility>
-
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/sink/detail/sink.hpp>
 
@@ -22,24 +20,18 @@ public:
 
 } // namespace detail
 
-struct drain_fn : operator_needs_its_arguments_in_parentheses {
-    constexpr auto operator()() const {
-        return closure{[]<class S>(S upstream) {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::drain(): what is left of | is not a stream");
-            } else {
-                using accumulator = detail::ignore_items<item_t<S>>;
-                return detail::accumulating_sink<S, accumulator>{std::move(upstream), accumulator{}};
-            }
-        }};
-    }
+struct drain_fn : detail::operator_fn<drain_fn> {
+    template <class S>
+    using pipeline = detail::accumulating_sink<S, detail::ignore_items<item_t<S>>>;
 };
 
-/// drain(): asks for all items and ignores them: runs a pipeline for its effects.
+/// drain(): takes all items and ignores them: runs a pipeline for its effects. It has no result.
 ///
 ///     co_await (jobs() | weir::map(work) | weir::drain());
 ///
-/// Has no result. Fails with its upstream.
+/// Errors: upstream's.
+/// Cost: no allocation; no item held.
+/// See: for_each, count.
 inline constexpr drain_fn drain{};
 
 } // namespace weir

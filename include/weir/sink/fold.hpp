@@ -2,10 +2,10 @@
 
 #include <concepts>
 #include <functional>
+#include <type_traits>
 #include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/sink/detail/sink.hpp>
 
@@ -18,7 +18,7 @@ class fold_all {
 public:
     using result_type = State;
 
-    fold_all(State init, F f) : state_{std::move(init)}, f_{std::move(f)} {}
+    fold_all(State init, F f) : state_(std::move(init)), f_(std::move(f)) {}
 
     bool add(T&& item) {
         state_ = std::invoke(f_, std::move(state_), std::move(item));
@@ -33,32 +33,32 @@ private:
 
 } // namespace detail
 
-struct fold_fn : operator_needs_its_arguments_in_parentheses {
-    template <class State, class F>
-    constexpr auto operator()(State init, F f) const {
-        return closure{[init = std::move(init), f = std::move(f)]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::fold(init, f): what is left of | is not a stream");
-            } else if constexpr (!std::invocable<F&, State, item_t<S>>) {
-                static_assert(detail::always_false<S>,
-                              "weir::fold(init, f): f cannot be called with a state and an item");
-            } else if constexpr (!std::assignable_from<State&, std::invoke_result_t<F&, State, item_t<S>>>) {
-                static_assert(detail::always_false<S>,
-                              "weir::fold(init, f): what f gives is not a state, which has the type of init");
-            } else {
-                using accumulator = detail::fold_all<item_t<S>, State, F>;
-                return detail::accumulating_sink<S, accumulator>{std::move(upstream),
-                                                                 accumulator{std::move(init), std::move(f)}};
-            }
-        }};
+struct fold_fn : detail::operator_fn<fold_fn> {
+    template <class S, class State, class F>
+    using pipeline = detail::accumulating_sink<S, detail::fold_all<item_t<S>, State, F>>;
+
+    template <class T, class State, class F>
+    static consteval bool accepts() {
+        constexpr bool called = std::invocable<F&, State, T>;
+        static_assert(called, "weir::fold(init, f): f cannot be called with a state and an item");
+        if constexpr (called) {
+            constexpr bool ok = std::assignable_from<State&, std::invoke_result_t<F&, State, T>>;
+            static_assert(ok, "weir::fold(init, f): what f returns is not a state, which has the type of init");
+            return ok;
+        }
+        return false;
     }
 };
 
-/// fold(init, f): state = f(state, item) for each item, beginning with init; the result is the last state.
+/// fold(init, f): state = f(state, item) for each item, starting with init; the result is the last state.
 ///
 ///     const int sum = co_await (numbers() | weir::fold(0, std::plus{}));
 ///
-/// Fails with its upstream and with f. The state is moved, not copied, and has the type of init.
+/// The state has the type of init. It is moved, not copied.
+///
+/// Errors: upstream's, and what f throws; the state is destroyed.
+/// Cost: no allocation.
+/// See: scan, to, count.
 inline constexpr fold_fn fold{};
 
 } // namespace weir

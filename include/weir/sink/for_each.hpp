@@ -6,9 +6,11 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/closure.hpp>
+#include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/operation.hpp>
+#include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/sink/detail/sink.hpp>
 
@@ -21,7 +23,7 @@ class call_each {
 public:
     using result_type = unit;
 
-    explicit call_each(F f) : f_{std::move(f)} {}
+    explicit call_each(F f) : f_(std::move(f)) {}
 
     bool add(T&& item) {
         std::invoke(f_, std::move(item));
@@ -33,13 +35,13 @@ private:
     [[no_unique_address]] F f_;
 };
 
-/// One item, and then the operation that was made of it, at a time.
+/// Awaits the operation that f returns for an item before it asks for the next item.
 template <stream S, class F>
-class await_each_sink {
+class await_each {
 public:
     using result_type = unit;
 
-    await_each_sink(S upstream, F f) : upstream_{std::move(upstream)}, f_{std::move(f)} {}
+    await_each(S upstream, F f) : upstream_(std::move(upstream)), f_(std::move(f)) {}
 
     poll<unit> poll_result(context& outer) {
         nested_context cx{outer};
@@ -48,45 +50,58 @@ public:
                 auto item = upstream_.poll_next(cx);
                 if (item.is_pending()) return pending;
                 if (item.is_done()) return unit{};
-                running_.emplace(std::invoke(f_, *std::move(item)));
+                item_.emplace(*std::move(item));
+                running_.emplace(std::invoke(f_, std::move(*item_)));
             }
             if (running_->poll_result(cx).is_pending()) return pending;
             running_.reset();
+            item_.reset();
             if (!cx.spend()) return cx.yield();
         }
     }
 
 private:
     S upstream_;
-    F f_;
+    [[no_unique_address]] F f_;     // outlives the coroutines that it starts
+    std::optional<item_t<S>> item_; // outlives the operation, which may refer to it
     std::optional<std::invoke_result_t<F&, item_t<S>>> running_;
+};
+
+template <class S, class F>
+struct for_each_sink {
+    using type = accumulating_sink<S, call_each<item_t<S>, F>>;
+};
+template <class S, class F>
+    requires gives_awaitable<F&, item_t<S>>
+struct for_each_sink<S, F> {
+    using type = sink<await_each<S, F>>;
 };
 
 } // namespace detail
 
-struct for_each_fn : operator_needs_its_arguments_in_parentheses {
-    template <class F>
-    constexpr auto operator()(F f) const {
-        return closure{[f = std::move(f)]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::for_each(f): what is left of | is not a stream");
-            } else if constexpr (!std::invocable<F&, item_t<S>>) {
-                static_assert(detail::always_false<S>, "weir::for_each(f): f cannot be called with an item");
-            } else if constexpr (awaitable<std::invoke_result_t<F&, item_t<S>>>) {
-                return detail::await_each_sink<S, F>{std::move(upstream), std::move(f)};
-            } else {
-                using accumulator = detail::call_each<item_t<S>, F>;
-                return detail::accumulating_sink<S, accumulator>{std::move(upstream), accumulator{std::move(f)}};
-            }
-        }};
+struct for_each_fn : detail::operator_fn<for_each_fn> {
+    template <class S, class F>
+    using pipeline = typename detail::for_each_sink<S, F>::type;
+
+    template <class T, class F>
+    static consteval bool accepts() {
+        constexpr bool ok = std::invocable<F&, T>;
+        static_assert(ok, "weir::for_each(f): f cannot be called with an item");
+        return ok;
     }
 };
 
-/// for_each(f): calls f with each item. Where f gives a task, it is awaited before the next item is asked for.
+/// for_each(f): calls f with each item. A task that f returns is awaited before the next item is asked for. It has no
+/// result.
 ///
 ///     co_await (numbers() | weir::for_each(print));
 ///
-/// Has no result. Fails with its upstream, with f, and with f's task.
+/// An item lives until the task that f returned for it has ended, whether f takes T, const T& or T&&.
+///
+/// Errors: upstream's, what f throws, and those of f's tasks.
+/// Dropped: at once; the task that runs is destroyed.
+/// Cost: no allocation besides that of f's tasks; one item held.
+/// See: drain, map_async.
 inline constexpr for_each_fn for_each{};
 
 } // namespace weir

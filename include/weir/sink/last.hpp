@@ -3,8 +3,7 @@
 #include <optional>
 #include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/sink/detail/sink.hpp>
@@ -30,28 +29,26 @@ private:
 
 } // namespace detail
 
-struct last_fn : operator_needs_its_arguments_in_parentheses {
-    constexpr auto operator()() const {
-        return closure{[]<class S>(S upstream) {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::last(): what is left of | is not a stream");
-            } else {
-                static_assert(
-                    detail::keepable<item_t<S>>,
-                    "weir::last(): keeps an item, and these borrow their memory; put to_owned() before it, or "
-                    "outlives(view) around what outlives it");
-                using accumulator = detail::keep_last<item_t<S>>;
-                return detail::accumulating_sink<S, accumulator>{std::move(upstream), accumulator{}};
-            }
-        }};
+struct last_fn : detail::operator_fn<last_fn> {
+    template <class S>
+    using pipeline = detail::accumulating_sink<S, detail::keep_last<item_t<S>>>;
+
+    template <class T>
+    static consteval bool accepts() {
+        constexpr bool kept = detail::keepable<T>;
+        static_assert(kept, "weir::last(): keeps an item, and these borrow their memory; put to_owned() before it, or "
+                            "outlives(view) around what outlives it");
+        return kept;
     }
 };
 
-/// last(): the last item, or std::nullopt of a stream without items.
+/// last(): the last item, or std::nullopt when the stream has no items.
 ///
 ///     const std::optional<int> x = co_await (numbers() | weir::last());
 ///
-/// Fails with its upstream.
+/// Errors: upstream's; the item held is destroyed.
+/// Cost: no allocation; one item held.
+/// See: first, fold.
 inline constexpr last_fn last{};
 
 } // namespace weir

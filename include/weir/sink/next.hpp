@@ -1,8 +1,11 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 
+#include <weir/core/context.hpp>
 #include <weir/core/detail/coroutine.hpp>
+#include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -10,7 +13,7 @@ namespace weir {
 namespace detail {
 
 template <stream S>
-class next_operation {
+class [[nodiscard("write co_await next(s)")]] next_operation {
 public:
     using result_type = std::optional<item_t<S>>;
 
@@ -19,8 +22,8 @@ public:
     poll<result_type> poll_result(context& cx) {
         auto item = source_->poll_next(cx);
         if (item.is_item()) [[likely]]
-            return poll<result_type>{*std::move(item)};
-        if (item.is_done()) return poll<result_type>{std::nullopt};
+            return poll<result_type>(result_type(std::in_place, *std::move(item)));
+        if (item.is_done()) return poll<result_type>(std::nullopt);
         return pending;
     }
 
@@ -43,20 +46,23 @@ struct awaited<next_operation<S>> {
     }
     static std::optional<item_t<S>> result(next_operation<S>&, answer&& a) {
         if (a.is_done()) return std::nullopt;
-        return *std::move(a);
+        return std::optional<item_t<S>>(std::in_place, *std::move(a));
     }
 };
 
 } // namespace detail
 
-/// `co_await next(s)`: the next item of s, or nothing at its end.
+/// `co_await next(s)`: the next item of s, or std::nullopt at its end.
 ///
 ///     while (auto item = co_await weir::next(numbers)) use(*item);
 ///
-/// Throws what s throws. Not to be awaited again after the end. May be abandoned at any time: an item that was on its
-/// way is the answer of the next call.
+/// It is not to be awaited again after the end or an error. A call may be abandoned at any time: an item that was on its
+/// way is the result of the next call.
 ///
-/// Lifetime: borrows s, which stays where it is.
+/// Errors: those of s.
+/// Lifetime: borrows s, which stays where it is. A failed or ended s is destroyed with its owner, and what it still holds
+/// with it; an async_stream releases that at once.
+/// See: for_each, as_range.
 template <class S>
 auto next(S& source) noexcept {
     static_assert(stream<S>, "weir::next(s): s is not a stream");

@@ -5,8 +5,7 @@
 #include <iterator>
 #include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/sink/detail/sink.hpp>
@@ -82,51 +81,61 @@ struct item_iterator {
 template <template <class...> class Container, class T>
 using container_of = decltype(Container(std::declval<item_iterator<T>>(), std::declval<item_iterator<T>>()));
 
-template <class Container, class S>
-auto collect_into(S upstream) {
-    if constexpr (!fillable<Container, item_t<S>>) {
+template <class S, class Container>
+using filling_sink = accumulating_sink<S, fill_container<item_t<S>, Container>>;
+
+template <class Container>
+struct to_fn : operator_fn<to_fn<Container>> {
+    template <class S>
+    using pipeline = filling_sink<S, Container>;
+
+    template <class T>
+    static consteval bool accepts() {
+        constexpr bool ok = fillable<Container, T>;
         static_assert(
-            always_false<S>,
+            ok,
             "weir::to<Container>(): an item cannot be put into the container, or does not convert to what it holds");
-    } else {
-        static_assert(keeps_owned<Container>, "weir::to<Container>(): keeps items, and these borrow their memory; put "
-                                              "to_owned() before it, or outlives(view) around what outlives it");
-        using accumulator = fill_container<item_t<S>, Container>;
-        return accumulating_sink<S, accumulator>{std::move(upstream), accumulator{}};
+        constexpr bool kept = keeps_owned<Container>;
+        static_assert(kept, "weir::to<Container>(): keeps items, and these borrow their memory; put to_owned() before "
+                            "it, or outlives(view) around what outlives it");
+        return ok && kept;
     }
-}
+};
+
+template <template <class...> class Container>
+struct to_template_fn : operator_fn<to_template_fn<Container>> {
+    template <class S>
+    using pipeline = filling_sink<S, container_of<Container, item_t<S>>>;
+
+    template <class T>
+    static consteval bool accepts() {
+        constexpr bool deduced = requires { typename container_of<Container, T>; };
+        static_assert(deduced, "weir::to<Container>(): the container's item type cannot be deduced; write it out");
+        if constexpr (deduced) return to_fn<container_of<Container, T>>::template accepts<T>();
+        return false;
+    }
+};
 
 } // namespace detail
 
-/// to<Container>(): all items, in a container. The container is named whole or without its item type.
+/// to<Container>(): all items, in a container. The container is named with or without its item type.
 ///
 ///     std::vector<int> numbers = co_await (source() | weir::to<std::vector>());
 ///     auto by_name = co_await (pairs() | weir::to<std::map<std::string, int>>());
 ///
-/// Of items with equal keys a map or a set keeps the first. Fails with its upstream.
+/// Of items with equal keys a map or a set keeps the first.
+///
+/// Errors: upstream's; the container is destroyed.
+/// Cost: the container's allocations.
+/// See: fold, as_range.
 template <class Container>
 constexpr auto to() {
-    return closure{[]<class S>(S upstream) {
-        if constexpr (!stream<S>) {
-            static_assert(detail::always_false<S>, "weir::to<Container>(): what is left of | is not a stream");
-        } else {
-            return detail::collect_into<Container>(std::move(upstream));
-        }
-    }};
+    return detail::to_fn<Container>{}();
 }
 
 template <template <class...> class Container>
 constexpr auto to() {
-    return closure{[]<class S>(S upstream) {
-        if constexpr (!stream<S>) {
-            static_assert(detail::always_false<S>, "weir::to<Container>(): what is left of | is not a stream");
-        } else if constexpr (!requires { typename detail::container_of<Container, item_t<S>>; }) {
-            static_assert(detail::always_false<S>,
-                          "weir::to<Container>(): the container's item type cannot be deduced; write it out");
-        } else {
-            return detail::collect_into<detail::container_of<Container, item_t<S>>>(std::move(upstream));
-        }
-    }};
+    return detail::to_template_fn<Container>{}();
 }
 
 } // namespace weir

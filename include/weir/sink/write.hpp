@@ -11,12 +11,12 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/io/byte_view.hpp>
 #include <weir/io/detail/device.hpp>
 #include <weir/io/detail/transfer.hpp>
+#include <weir/sink/detail/sink.hpp>
 
 namespace weir {
 
@@ -24,11 +24,11 @@ namespace detail {
 
 /// Writes items whole and in order. Small ones are gathered while more are ready: a write is a system call.
 template <stream S, class Holder>
-class write_sink {
+class write_items {
 public:
     using result_type = std::uint64_t;
 
-    write_sink(S upstream, Holder holder) : upstream_{std::move(upstream)}, holder_{std::move(holder)} {}
+    write_items(S upstream, Holder holder) : upstream_(std::move(upstream)), holder_(std::move(holder)) {}
 
     poll<std::uint64_t> poll_result(context& outer) {
         nested_context cx{outer};
@@ -112,22 +112,18 @@ private:
 
 } // namespace detail
 
-class write_fn : public operator_needs_its_arguments_in_parentheses {
-    template <class Holder>
-    static auto with(Holder holder) {
-        return closure{[holder = std::move(holder)]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::write(...): what is left of | is not a stream");
-            } else if constexpr (!std::is_constructible_v<byte_view, const item_t<S>&>) {
-                static_assert(detail::always_false<S>, "weir::write(...): items are text or bytes: std::string, "
-                                                       "std::string_view, weir::bytes, std::span<const std::byte>");
-            } else {
-                return detail::write_sink<S, Holder>{std::move(upstream), std::move(holder)};
-            }
-        }};
+struct write_fn : detail::operator_fn<write_fn> {
+    template <class S, class Holder>
+    using pipeline = detail::sink<detail::write_items<S, Holder>>;
+
+    template <class T, class Holder>
+    static consteval bool accepts() {
+        constexpr bool ok = std::is_constructible_v<byte_view, const T&>;
+        static_assert(ok, "weir::write(...): items are text or bytes: std::string, std::string_view, weir::bytes, "
+                          "std::span<const std::byte>");
+        return ok;
     }
 
-public:
     template <class Device>
         requires detail::output_device<std::remove_cvref_t<Device>>
     auto operator()(Device&& device) const {
@@ -142,18 +138,21 @@ public:
     }
 };
 
-/// write(file), write(socket), write(path): writes every item whole, one after the other. The result is how many bytes
-/// that were (std::uint64_t).
+/// write(file), write(socket), write(path): writes every item whole, one after the other. The result is the number of
+/// bytes written (std::uint64_t).
 ///
 ///     co_await (weir::read(client) | weir::write(client));                          // echo
 ///     co_await (weir::lines("in.txt") | weir::map(with_newline) | weir::write("out.txt"));
 ///
-/// While a write is in flight nothing is asked of upstream. Small items that are ready at once are written together.
-/// Adds nothing between items. A path is opened at the first poll, made if it is missing and emptied if it is not,
-/// unless another mode is given. Fails with its upstream, after what came before was written; and with
-/// std::system_error, `write 10.0.0.1:80: Broken pipe`. Takes any byte_writer.
+/// While a write is in flight upstream is not asked. Small items that are ready at once are written together. Nothing is
+/// added between items. A file is opened at the first poll, created if it is missing and emptied if it is not, unless
+/// another mode is given. Takes any byte_writer.
 ///
+/// Errors: upstream's, after what came before was written; and std::system_error, `write 10.0.0.1:80: Broken pipe`.
+/// Dropped: the write in flight is cancelled; bytes gathered and not written are lost.
+/// Cost: 64 KiB once for gathering, if items are small; one item held if it is large.
 /// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
+/// See: send, copy.
 inline constexpr write_fn write{};
 
 } // namespace weir

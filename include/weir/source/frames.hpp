@@ -99,7 +99,7 @@ private:
             throw limit_exceeded{"weir::frames: frame " + std::to_string(number_) + " has " + std::to_string(size_) +
                                  " bytes, more than " + std::to_string(options_.limit)};
         }
-        frame_left_ = static_cast<std::size_t>(size_);
+        frame_left_ = size_;
     }
 
     S upstream_;

@@ -43,7 +43,7 @@ public:
     virtual void refuse() noexcept = 0;
 
 protected:
-    ~pool_job() = default;
+    virtual ~pool_job() = default; // friends could delete a job, which compilers warn of
 
 private:
     friend class job_queue;

@@ -13,3 +13,7 @@
     !defined(__cpp_lib_source_location)
 #include <weir needs a newer compiler: g++ 12, clang 15 or a later version>
 #endif
+
+#if !defined(__cpp_lib_jthread)
+#include <weir needs std::stop_token: with libc++ 19 compile with -fexperimental-library>
+#endif

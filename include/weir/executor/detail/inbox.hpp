@@ -29,7 +29,7 @@ public:
     virtual void discard() noexcept = 0;
 
 protected:
-    ~inbox_entry() = default;
+    virtual ~inbox_entry() = default; // friends could delete an entry, which compilers warn of
 
 private:
     friend class inbox;

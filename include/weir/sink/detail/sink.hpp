@@ -1,22 +1,54 @@
 #pragma once
 
+#include <optional>
 #include <utility>
 
-#include <weir/core/closure.hpp>
+#include <weir/core/assert.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir::detail {
 
-/// A sink that takes items one by one: the loop that runs a whole pipeline while items are ready.
+/// Every sink: an operation that is constructed from upstream and the sink's arguments, and that is destroyed, with all
+/// that it holds, before its result or its error is handed on.
+template <class Operation>
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] sink {
+public:
+    using result_type = typename Operation::result_type;
+
+    template <stream S, class... Args>
+    explicit sink(S upstream, Args&&... args)
+        : operation_(std::in_place, std::move(upstream), std::forward<Args>(args)...) {}
+
+    poll<result_type> poll_result(context& cx) {
+        WEIR_ASSERT(operation_.has_value(), "a sink was polled after its result or its error");
+        try {
+            auto result = operation_->poll_result(cx);
+            if (!result.is_pending()) operation_.reset();
+            return result;
+        } catch (...) {
+            operation_.reset();
+            throw;
+        }
+    }
+
+private:
+    std::optional<Operation> operation_;
+};
+
+/// Takes items one by one: the loop that runs a whole pipeline while items are ready.
 ///
-/// An accumulator has a `result_type`, `bool add(item)`, which answers false when it wants no more, and `finish()`.
+/// An accumulator has a `result_type`, `bool add(T&& item)`, which returns false when it wants no more, and `finish()`,
+/// which returns the result.
 template <stream S, class Accumulator>
-class accumulating_sink {
+class accumulation {
 public:
     using result_type = typename Accumulator::result_type;
 
-    accumulating_sink(S upstream, Accumulator accumulator)
-        : upstream_{std::move(upstream)}, accumulator_{std::move(accumulator)} {}
+    template <class... Args>
+    explicit accumulation(S upstream, Args&&... args)
+        : upstream_(std::move(upstream)), accumulator_(std::forward<Args>(args)...) {}
 
     poll<result_type> poll_result(context& outer) {
         nested_context cx{outer};
@@ -32,5 +64,8 @@ private:
     S upstream_;
     [[no_unique_address]] Accumulator accumulator_;
 };
+
+template <stream S, class Accumulator>
+using accumulating_sink = sink<accumulation<S, Accumulator>>;
 
 } // namespace weir::detail

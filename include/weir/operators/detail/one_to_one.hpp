@@ -1,0 +1,97 @@
+#pragma once
+
+#include <concepts>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir::detail {
+
+// Bases of operators that look at one item at a time and hold none. Each says with one function what becomes of an item;
+// the base has the loop over upstream, here poll_next. (A loop that hands ready items on without returning each of them
+// belongs here too: it needs nothing else from the operators.)
+//
+// Their constructors take an S and nothing that converts to one: an async_stream converts from any stream of its items,
+// such as the base itself, and the move constructor would have to ask whether that is a stream before it is known.
+//
+// None of them catches an exception or remembers the end: whoever owns the stream destroys it then, upstream included.
+
+/// One item for each item of upstream.
+///
+///     using value_type = ...;
+///     value_type pass(item_t<S>&& item);
+template <class Operator, stream S>
+class one_to_one {
+public:
+    auto poll_next(context& cx) {
+        using answer = poll<typename Operator::value_type>;
+        auto item = upstream_.poll_next(cx);
+        if (item.is_item()) [[likely]]
+            return answer(static_cast<Operator&>(*this).pass(*std::move(item)));
+        return item.template no_item<typename answer::value_type>();
+    }
+
+protected:
+    template <std::same_as<S> Upstream>
+    explicit one_to_one(Upstream upstream) : upstream_(std::move(upstream)) {}
+
+private:
+    S upstream_;
+};
+
+/// One item or none for each item of upstream.
+///
+///     using value_type = ...;
+///     std::optional<value_type> pass(item_t<S>&& item); // or a reference to one
+template <class Operator, stream S>
+class one_to_optional {
+public:
+    auto poll_next(context& cx) {
+        using answer = poll<typename Operator::value_type>;
+        for (;;) {
+            auto item = upstream_.poll_next(cx);
+            if (!item.is_item()) return item.template no_item<typename answer::value_type>();
+            if (auto&& passed = static_cast<Operator&>(*this).pass(*std::move(item))) {
+                return answer(*std::forward<decltype(passed)>(passed));
+            }
+            if (!cx.spend()) return answer(cx.yield());
+        }
+    }
+
+protected:
+    template <std::same_as<S> Upstream>
+    explicit one_to_optional(Upstream upstream) : upstream_(std::move(upstream)) {}
+
+private:
+    S upstream_;
+};
+
+/// The items of upstream that the operator selects, unchanged.
+///
+///     bool selects(const item_t<S>& item);
+template <class Operator, stream S>
+class selection {
+public:
+    using value_type = item_t<S>;
+
+    poll<value_type> poll_next(context& cx) {
+        for (;;) {
+            { // a scope in which all returns name one object: clang constructs the item where it is returned
+                auto item = upstream_.poll_next(cx);
+                if (!item.is_item() || static_cast<Operator&>(*this).selects(std::as_const(*item))) return item;
+            }
+            if (!cx.spend()) return cx.yield();
+        }
+    }
+
+protected:
+    template <std::same_as<S> Upstream>
+    explicit selection(Upstream upstream) : upstream_(std::move(upstream)) {}
+
+private:
+    S upstream_;
+};
+
+} // namespace weir::detail

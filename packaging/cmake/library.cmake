@@ -1,0 +1,50 @@
+# The library for projects that add weir by FetchContent or add_subdirectory. Meson builds the tests and installs.
+# The lists of files are Meson's.
+
+# weir_read_list(VARIABLE LIST): the sources that src/meson.build names in a list.
+function(weir_read_list variable list)
+    set(build_file "${PROJECT_SOURCE_DIR}/src/meson.build")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${build_file}")
+    file(READ "${build_file}" text)
+    if(NOT text MATCHES "(^|\n)${list} = \\[\n([^]]*)\\]")
+        message(FATAL_ERROR "src/meson.build has no list ${list}")
+    endif()
+    string(REGEX MATCHALL "'[^']+'" names "${CMAKE_MATCH_2}")
+    list(TRANSFORM names REPLACE "'(.+)'" "${PROJECT_SOURCE_DIR}/src/\\1")
+    set(${variable} ${names} PARENT_SCOPE)
+endfunction()
+
+set(WEIR_IO_URING AUTO CACHE STRING "The io_uring backend, which needs liburing: AUTO, ON or OFF")
+set_property(CACHE WEIR_IO_URING PROPERTY STRINGS AUTO ON OFF)
+
+find_package(Threads REQUIRED)
+
+weir_read_list(sources weir_sources)
+add_library(weir ${sources})
+add_library(weir::weir ALIAS weir)
+target_compile_features(weir PUBLIC cxx_std_20)
+target_include_directories(weir PUBLIC "${PROJECT_SOURCE_DIR}/include" PRIVATE "${PROJECT_SOURCE_DIR}/src")
+target_link_libraries(weir PUBLIC Threads::Threads)
+set_target_properties(weir PROPERTIES
+    CXX_EXTENSIONS OFF
+    POSITION_INDEPENDENT_CODE ON
+    VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR})
+
+set(uring no)
+if(WEIR_IO_URING)
+    find_package(PkgConfig QUIET)
+    if(PkgConfig_FOUND)
+        pkg_check_modules(WEIR_LIBURING QUIET IMPORTED_TARGET "liburing>=2.3")
+    endif()
+    if(WEIR_LIBURING_FOUND)
+        weir_read_list(sources weir_uring_sources)
+        target_sources(weir PRIVATE ${sources})
+        target_compile_definitions(weir PRIVATE WEIR_HAVE_URING=1)
+        target_link_libraries(weir PRIVATE PkgConfig::WEIR_LIBURING)
+        set(uring yes)
+    elseif(NOT WEIR_IO_URING STREQUAL "AUTO")
+        message(FATAL_ERROR "WEIR_IO_URING is ${WEIR_IO_URING}, but pkg-config finds no liburing >= 2.3")
+    endif()
+endif()
+message(STATUS "weir ${PROJECT_VERSION}: io_uring: ${uring}")

@@ -1,0 +1,15 @@
+// flags: -Werror=unused-result
+// expect: end the pipeline with a sink and co_await it
+
+#include <weir/executor/executor.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/source/iota.hpp>
+
+int main() {
+    const auto twice = [](int x) { return 2 * x; };
+    weir::run(weir::iota(1, 4) | weir::map(twice) | weir::drain());
+#ifdef MUST_NOT_COMPILE
+    weir::iota(1, 4) | weir::map(twice);
+#endif
+}
