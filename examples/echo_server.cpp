@@ -27,7 +27,7 @@ weir::task<> echo(weir::tcp_stream client) {
     std::array<char, 16 * 1024> block;
     try {
         while (const std::size_t size = co_await client.read(block)) {
-            co_await client.write(std::span{block}.first(size));
+            co_await client.write(std::span(block).first(size));
         }
     } catch (const std::system_error&) {
         // The client has gone away.
@@ -36,7 +36,8 @@ weir::task<> echo(weir::tcp_stream client) {
 
 weir::task<> serve(std::uint16_t port) {
     weir::executor& ex = *co_await weir::this_executor();
-    auto listener = co_await weir::listen({"127.0.0.1", port});
+    const weir::endpoint here{"127.0.0.1", port};
+    auto listener = co_await weir::listen(here);
     auto clients = weir::accept(listener) | weir::map_async_unordered(most_clients, echo);
     auto server = ex.spawn(std::move(clients) | weir::take_until(weir::signals({SIGINT, SIGTERM})) | weir::drain());
 

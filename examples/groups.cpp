@@ -55,7 +55,8 @@ weir::task<> visit(weir::task_group& group, std::string page) {
 
 /// Two pages at a time, until there is no link left.
 weir::task<> crawl() {
-    co_await weir::with_group({.max_concurrent = 2}, [](weir::task_group& group) -> weir::task<> {
+    const weir::task_group_options two_at_once{.max_concurrent = 2};
+    co_await weir::with_group(two_at_once, [](weir::task_group& group) -> weir::task<> {
         group.spawn(visit(group, "/"));
         co_return;
     });

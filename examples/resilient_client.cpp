@@ -25,7 +25,8 @@ weir::task<std::string> service(const weir::executor& ex) {
     ++calls;
     const auto time = ex.now().time_since_epoch();
     const auto chance = dice() % 100;
-    co_await weir::sleep_for(chance < 15 ? 1s : 20ms);
+    const weir::duration time_taken = chance < 15 ? 1s : 20ms;
+    co_await weir::sleep_for(time_taken);
     if (time >= 3s && time < 5s) throw std::runtime_error{"down"};
     if (chance >= 90) throw std::runtime_error{"failed"};
     co_return chance < 15 ? "slow answer" : "answer";

@@ -64,7 +64,8 @@ struct text {
 
 weir::task<> answer(weir::tcp_stream client, const options& wanted) {
     try {
-        const message request = co_await read_message(client, HTTP_REQUEST, {.longest = 0});
+        const body_options no_body{.longest = 0};
+        const message request = co_await read_message(client, HTTP_REQUEST, no_body);
         std::int64_t number = -1;
         const std::string_view target = request.target;
         if (target.starts_with("/page/")) std::from_chars(target.data() + 6, target.data() + target.size(), number);
@@ -93,13 +94,15 @@ weir::task<> serve(weir::tcp_listener& listener, const options& wanted) {
 
 weir::task<text> fetch_page(std::string base, std::string name) {
     const url from = parse_url(base + name);
+    const body_options whole_body{.longest = 16 << 20, .what = body_options::keep};
     const auto attempt = [&]() -> weir::task<message> {
-        message answer = co_await get(from, {.longest = 16 << 20, .what = body_options::keep});
+        message answer = co_await get(from, whole_body);
         if (answer.status != 200) throw http_error{"status " + std::to_string(answer.status)};
         co_return answer;
     };
+    const weir::retry_policy policy{.attempts = 4, .delay = 100ms, .attempt_timeout = 10s};
     try {
-        message answer = co_await weir::retry(attempt, {.attempts = 4, .delay = 100ms, .attempt_timeout = 10s});
+        message answer = co_await weir::retry(attempt, policy);
         co_return text{std::move(name), std::move(answer.body)};
     } catch (const std::exception& e) {
         throw std::runtime_error{from.to_string() + ": " + e.what()};
@@ -157,7 +160,8 @@ weir::task<int> load(const options& wanted) {
     std::optional<weir::join_handle<weir::task<>>> server;
     std::string base = wanted.from;
     if (base.empty()) {
-        listener.emplace(co_await weir::listen({"127.0.0.1", 0}));
+        const weir::endpoint any_port{"127.0.0.1", 0};
+        listener.emplace(co_await weir::listen(any_port));
         server.emplace(ex.spawn(serve(*listener, wanted)));
         base = "http://" + listener->local_endpoint().to_string();
     }

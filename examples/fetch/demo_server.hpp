@@ -40,7 +40,8 @@ private:
 
     weir::task<> answer(weir::tcp_stream client) {
         try {
-            const message request = co_await read_message(client, HTTP_REQUEST, {.longest = 0});
+            const body_options no_body{.longest = 0};
+            const message request = co_await read_message(client, HTTP_REQUEST, no_body);
             co_await answer(client, request.target);
         } catch (const http_error&) {
             // A client that says something else gets nothing.

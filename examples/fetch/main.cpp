@@ -112,11 +112,12 @@ weir::task<outcome> fetch(std::size_t index, const options& wanted) {
             ++result.attempts;
             return get_following(from, wanted.body);
         };
-        result.answer = co_await weir::retry(attempt, {.attempts = wanted.retries + 1,
-                                                       .delay = 100ms,
-                                                       .max_delay = 5s,
-                                                       .attempt_timeout = wanted.timeout,
-                                                       .when = worth_another});
+        const weir::retry_policy policy{.attempts = wanted.retries + 1,
+                                        .delay = 100ms,
+                                        .max_delay = 5s,
+                                        .attempt_timeout = wanted.timeout,
+                                        .when = worth_another};
+        result.answer = co_await weir::retry(attempt, policy);
     } catch (const std::exception& e) {
         result.error = e.what();
     }
@@ -185,7 +186,8 @@ weir::task<int> fetch_all(options& wanted) {
     std::optional<demo_server> server;
     std::optional<weir::join_handle<weir::task<>>> serving;
     if (wanted.serve_demo) {
-        server.emplace(co_await weir::listen({"127.0.0.1", 0}));
+        const weir::endpoint any_port{"127.0.0.1", 0};
+        server.emplace(co_await weir::listen(any_port));
         serving.emplace(ex.spawn(server->serve()));
         for (std::string& text : wanted.urls) {
             if (text.starts_with('/')) text.insert(0, server->address());

@@ -703,7 +703,7 @@ TEST_SUITE("io/unread") {
             std::mt19937 random{5};
             while (!ended) {
                 auto reading = ex.spawn(read());
-                co_await weir::sleep_for(weir::duration{static_cast<int>(random() % 20'000)});
+                co_await weir::sleep_for(weir::duration(static_cast<int>(random() % 20'000)));
             }
         };
         ex.run(read_with_timeouts());

@@ -69,7 +69,10 @@ TEST_SUITE("depth/ready") {
         depth rest;
         auto loop = [&]() -> weir::task<std::int64_t> {
             std::int64_t sum = 0;
-            for (int i = 0; i != many; ++i) sum += co_await ready(i, i < 1000 ? first : rest);
+            for (int i = 0; i != many; ++i) {
+                depth& where = i < 1000 ? first : rest;
+                sum += co_await ready(i, where);
+            }
             co_return sum;
         };
         CHECK(ex.run(loop()) == std::int64_t{many} * (many - 1) / 2);

@@ -44,7 +44,7 @@ public:
     weir::task<std::size_t> read(weir::byte_span to) {
         while (plain_.empty() && !ended_) {
             unsigned char size = 0;
-            co_await read_exactly({reinterpret_cast<char*>(&size), 1});
+            co_await read_exactly(std::span(reinterpret_cast<char*>(&size), 1));
             if (size == 0) {
                 ended_ = true;
                 break;
@@ -73,7 +73,7 @@ public:
     }
 
     weir::task<> shutdown_write() {
-        co_await inner_.write(std::string_view{"\0", 1});
+        co_await inner_.write(std::string_view("\0", 1));
         co_await inner_.shutdown_write();
     }
 

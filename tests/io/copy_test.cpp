@@ -111,7 +111,8 @@ TEST_SUITE("io/copy") {
             co_return n;
         };
         const auto socket_to_socket = [&]() -> weir::task<std::uint64_t> {
-            const auto n = co_await weir::copy(in.server, out.client, {.block = 10'000});
+            const weir::copy_options options{.block = 10'000};
+            const auto n = co_await weir::copy(in.server, out.client, options);
             co_await out.client.shutdown_write();
             co_return n;
         };

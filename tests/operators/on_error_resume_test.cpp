@@ -153,7 +153,7 @@ TEST_SUITE("operators/on_error_resume") {
             weir::fail<std::string>(1) |
             weir::on_error_resume([text = std::string(40, 'x')](std::exception_ptr) -> weir::async_stream<std::string> {
                 co_await weir::sleep_for(1ms);
-                co_yield std::string{text};
+                co_yield std::string(text);
             }) |
             weir::to<std::vector>());
         CHECK(words == std::vector{std::string(40, 'x')});

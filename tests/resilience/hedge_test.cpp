@@ -119,7 +119,8 @@ TEST_SUITE("resilience/hedge") {
         attempts all{ex};
         bool dropped_before = false;
         const auto body = [&]() -> weir::task<int> {
-            const int x = co_await hedge(all.factory(), 10ms, {.max = 3});
+            const weir::hedge_options three{.max = 3};
+            const int x = co_await hedge(all.factory(), 10ms, three);
             dropped_before = all.running() == 0;
             co_return x;
         };
@@ -240,7 +241,8 @@ TEST_SUITE("resilience/hedge") {
             std::optional<weir::testing::probe_sink<weir::async_stream<int>>> sink;
             int calls = 0;
             const auto work = [&](int which, int mode) -> weir::task<int> {
-                if (mode == 3) co_await weir::sleep_for(which == 1 ? 20ms : 11ms);
+                const weir::duration before = which == 1 ? 20ms : 11ms;
+                if (mode == 3) co_await weir::sleep_for(before);
                 if (mode == 0 || (mode == 3 && which == 2)) sink.reset();
                 if (mode == 1) {
                     sink.reset();

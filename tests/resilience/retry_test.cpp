@@ -299,7 +299,7 @@ TEST_SUITE("resilience/retry") {
         virtual_executor ex;
         const auto words = ex.run(weir::retry([text = std::string(40, 'x')]() -> weir::async_stream<std::string> {
                                       co_await weir::sleep_for(1ms);
-                                      co_yield std::string{text};
+                                      co_yield std::string(text);
                                   }) |
                                   weir::to<std::vector>());
         CHECK(words == std::vector{std::string(40, 'x')});
@@ -392,7 +392,8 @@ TEST_SUITE("resilience/retry") {
         std::vector<weir::duration> when;
         const auto attempt = [&]() -> weir::task<int> {
             when.push_back(ex.elapsed());
-            co_await weir::sleep_for(when.size() == 3 ? 20ms : 21ms);
+            const weir::duration time_taken = when.size() == 3 ? 20ms : 21ms;
+            co_await weir::sleep_for(time_taken);
             co_return 1;
         };
         const weir::retry_policy policy{.delay = 10ms, .jitter = weir::jitter::none, .attempt_timeout = 20ms};

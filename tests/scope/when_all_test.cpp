@@ -51,7 +51,7 @@ TEST_SUITE("scope/when_all") {
     TEST_CASE("all run beside each other, and the results come as a tuple") {
         virtual_executor ex;
         auto body = [&]() -> weir::task<> {
-            auto [a, b, c] = co_await when_all(value_after(20ms, 1), value_after(30ms, std::string{"two"}),
+            auto [a, b, c] = co_await when_all(value_after(20ms, 1), value_after(30ms, std::string("two")),
                                                weir::iota(0, 5) | weir::count());
             CHECK(a == 1);
             CHECK(b == "two");

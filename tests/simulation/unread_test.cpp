@@ -53,7 +53,7 @@ weir::task<> write_numbers(simulation& sim, weir::tcp_stream to, std::string& se
 /// Some of it, within a short time; false at the end.
 weir::task<bool> read_some(weir::tcp_stream& from, std::string& got, std::size_t most) {
     std::array<char, 64> buffer{};
-    const std::size_t n = co_await from.read(std::span{buffer}.first(most));
+    const std::size_t n = co_await from.read(std::span(buffer).first(most));
     got.append(buffer.data(), n);
     co_return n != 0;
 }
@@ -124,7 +124,8 @@ TEST_SUITE("simulation/unread") {
             std::string sent;
             std::string got;
             const auto both = [&]() -> weir::task<> {
-                auto listener = co_await weir::listen({"127.0.0.1", 0});
+                const weir::endpoint any_port{"127.0.0.1", 0};
+                auto listener = co_await weir::listen(any_port);
                 auto client = co_await weir::tcp_connect(listener.local_endpoint());
                 auto server = co_await listener.accept();
                 auto writing = sim.spawn(write_numbers(sim, std::move(client), sent));

@@ -94,7 +94,7 @@ using numbers = std::vector<int>;
 weir::task<> echo(weir::tcp_stream client) {
     std::array<char, 4096> block;
     while (const std::size_t size = co_await client.read(block)) {
-        co_await client.write(std::span{block}.first(size));
+        co_await client.write(std::span(block).first(size));
     }
 }
 
@@ -102,7 +102,7 @@ weir::task<std::string> ask(weir::tcp_stream& server, std::string text) {
     co_await server.write(text);
     std::string answer(text.size(), '\0');
     for (std::size_t got = 0; got != answer.size();) {
-        const std::size_t n = co_await server.read(std::span{answer}.subspan(got));
+        const std::size_t n = co_await server.read(std::span(answer).subspan(got));
         if (n == 0) throw std::runtime_error{"the end"};
         got += n;
     }

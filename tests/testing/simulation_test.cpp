@@ -506,7 +506,7 @@ TEST_SUITE("testing/simulation") {
             co_await pipe.write_end.write("through a pipe");
             std::array<char, 100> buffer;
             const std::size_t n = co_await pipe.read_end.read(buffer);
-            co_await client.write(std::string_view{buffer.data(), n});
+            co_await client.write(std::string_view(buffer.data(), n));
             const std::size_t m = co_await server.read(buffer);
             co_return std::string{buffer.data(), m};
         };

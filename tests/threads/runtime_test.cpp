@@ -67,7 +67,8 @@ TEST_SUITE("threads/runtime") {
             static weir::task<int> go(runtime& on, std::size_t at, int left) {
                 if (left == 0) co_return 0;
                 const std::size_t next = (at + 1) % on.size();
-                int rest = co_await on.spawn_on(next, [&on, next, left] { return go(on, next, left - 1); });
+                const auto hop = [&on, next, left] { return go(on, next, left - 1); };
+                int rest = co_await on.spawn_on(next, hop);
                 co_return rest + 1;
             }
         };
@@ -93,10 +94,11 @@ TEST_SUITE("threads/runtime") {
                               // Each waits for what another executor does, which may die first.
                               try {
                                   for (int n = 0;; ++n) {
-                                      co_await rt.spawn_on((i + 1) % 3, [n, k]() -> weir::task<> {
+                                      const auto work = [n, k]() -> weir::task<> {
                                           if (n % 5 == k) co_await weir::sleep_for(1us);
                                           co_await weir::yield();
-                                      });
+                                      };
+                                      co_await rt.spawn_on((i + 1) % 3, work);
                                   }
                               } catch (const weir::stopped&) {}
                           }).detach();
