@@ -44,7 +44,7 @@ private:
 class alignas(64) over_aligned {
 public:
     explicit over_aligned(int n) : value_(n) { look(); }
-    over_aligned(const over_aligned& other) : value_(other.value_) { look(); }
+    over_aligned(const over_aligned& other) noexcept : value_(other.value_) { look(); }
     over_aligned& operator=(const over_aligned&) = default;
 
     int value() const noexcept { return value_; }
