@@ -1,4 +1,5 @@
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -7,7 +8,9 @@
 #include <numeric>
 #include <optional>
 #include <source_location>
+#include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -15,6 +18,7 @@
 
 #include <allocations.hpp>
 #include <doctest/doctest.h>
+#include <temporary_directory.hpp>
 #include <temporary_file.hpp>
 
 #include <weir/weir.hpp>
@@ -400,6 +404,75 @@ TEST_SUITE("faults/out_of_memory") {
                 co_return co_await reading == 6;
             }());
         });
+    }
+
+    TEST_CASE("servers, datagrams and abandoned reads fail for want of memory") {
+        each_allocation_fails([](executor& ex) {
+            return run(ex, []() -> task<bool> {
+                const weir::endpoint here{"127.0.0.1", 0};
+                auto listener = co_await weir::listen(here);
+                const auto address = listener.local_endpoint();
+                const auto talk = [](weir::tcp_stream client) -> task<> { co_await client.write("hello"); };
+                auto serving = weir::accept(std::move(listener)) | weir::take(1) | weir::serve(talk);
+                auto asking = [](weir::endpoint peer) -> task<int> {
+                    auto socket = co_await weir::tcp_connect(peer);
+                    co_return co_await (weir::read(socket) | weir::fold(0, [](int n, const weir::bytes& part) {
+                                            return n + static_cast<int>(part.size());
+                                        }));
+                }(address);
+                auto [served, size] = co_await weir::when_all(std::move(serving), std::move(asking));
+                co_return served.served == 1 && size == 5;
+            }());
+        });
+        each_allocation_fails([](executor& ex) {
+            return run(ex, []() -> task<bool> {
+                const weir::endpoint here{"127.0.0.1", 0};
+                auto a = co_await weir::udp_bind(here);
+                auto b = co_await weir::udp_bind(here);
+                co_await a.send_to("one", b.local_endpoint());
+                auto arrived = weir::datagrams(std::move(b)) | weir::first();
+                const auto one = co_await arrived;
+                co_return one.has_value();
+            }());
+        });
+        each_allocation_fails([](executor& ex) {
+            return run(ex, []() -> task<bool> {
+                auto [near, far] = co_await weir::unix_pair();
+                {
+                    auto abandoned = weir::read(far);
+                    auto next = weir::next(abandoned);
+                    auto soon = weir::sleep_for(100us);
+                    co_await weir::when_any(std::move(next), std::move(soon));
+                }
+                co_await near.write("text");
+                char text[4];
+                std::size_t got = 0;
+                while (got != 4) got += co_await far.read(std::span{text}.subspan(got));
+                co_return std::string_view(text, 4) == "text";
+            }());
+        });
+    }
+
+    TEST_CASE("directories, processes, names and files that are written fail for want of memory") {
+        support::temporary_directory directory;
+        const std::string file = directory.path() + "/file";
+        each_allocation_fails([&](executor& ex) {
+            return run(ex, weir::from_range(std::vector<std::string>{"one ", "two"}) | weir::write(file)) == 7;
+        });
+        each_allocation_fails([&](executor& ex) { return run(ex, weir::walk(directory.path()) | weir::count()) == 1; });
+        each_allocation_fails([&](executor& ex) {
+            auto changes = weir::watch(directory.path());
+            auto sigusr = weir::signals({SIGUSR1});
+            auto one = std::move(changes) | weir::drain();
+            auto two = std::move(sigusr) | weir::drain();
+            return run(ex, weir::when_any(std::move(one), std::move(two), weir::sleep_for(100us))).index == 2;
+        });
+        each_allocation_fails(
+            [&](executor& ex) { return run(ex, weir::follow(file) | weir::take(1) | weir::count()) == 1; });
+        each_allocation_fails([](executor& ex) {
+            return run(ex, weir::process_output({"printf", "a\\nb\\n"}) | weir::lines() | weir::count()) == 2;
+        });
+        each_allocation_fails([](executor& ex) { return run(ex, weir::resolve("127.0.0.1", 80)).size() == 1; });
     }
 
     TEST_CASE("what crosses threads fails for want of memory where it was asked for") {
