@@ -12,6 +12,9 @@
 #include <weir/core/detail/frame_pool.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/interop/as_range.hpp>
+#include <weir/interop/with_stop.hpp>
+#include <weir/resilience/circuit_breaker.hpp>
 #include <weir/resilience/concurrency_limit.hpp>
 #include <weir/resilience/hedge.hpp>
 #include <weir/resilience/retry.hpp>
@@ -254,7 +257,19 @@ TEST_SUITE("sync/item_types") {
             CHECK(ex.run(weir::hedge([] { return later<T>(2); }, 1h)).value() == 2);
             weir::concurrency_limit limit(1);
             CHECK(ex.run(limit.run(later<T>(3))).value() == 3);
+            weir::circuit_breaker breaker;
+            CHECK(ex.run(breaker.run(later<T>(4))).value() == 4);
         }
+    }
+
+    TEST_CASE_TEMPLATE("with_stop and as_range pass on objects of every type", T, ALL_ITEM_TYPES) {
+        const aligned_check aligned;
+        weir::executor ex;
+        CHECK(ex.run(weir::with_stop({}, later<T>(1))).value().value() == 1);
+        auto [tx, rx] = weir::channel<T>(2);
+        CHECK(ex.run(tx.send(T(2))));
+        tx.close();
+        for (const T& item : weir::as_range(ex, std::move(rx))) CHECK(item.value() == 2);
     }
 
     TEST_CASE("a move that throws in a channel, a oneshot, a broadcast or a task is an error and loses no memory") {
