@@ -1,5 +1,5 @@
 // flags: -Werror=unused-result
-// expect: end the pipeline with a sink and co_await it
+// expect: add a sink and co_await it
 
 #include <weir/executor/executor.hpp>
 #include <weir/operators/map.hpp>

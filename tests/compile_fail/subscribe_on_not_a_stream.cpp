@@ -1,5 +1,5 @@
-// expect: weir::subscribe_on(executor)
-// expect: what is left of | is not a stream
+// expect: weir::subscribe_on_fn
+// expect: what_is_left_of_the_pipe_is_not_a_stream
 
 #include <weir/executor/executor.hpp>
 #include <weir/operators/subscribe_on.hpp>

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <weir/operators/filter.hpp>
 #include <weir/operators/map.hpp>
@@ -157,6 +158,58 @@ struct swallows_errors {
     S upstream;
 };
 
+/// Hands its upstream to something that outlives it.
+template <class S>
+struct keeps_upstream {
+    using value_type = weir::item_t<S>;
+
+    explicit keeps_upstream(S s) : upstream{std::make_shared<S>(std::move(s))} {}
+
+    weir::poll<value_type> poll_next(weir::context& cx) {
+        kept = upstream;
+        return upstream->poll_next(cx);
+    }
+
+    std::shared_ptr<S> upstream;
+    static inline std::shared_ptr<S> kept;
+};
+
+/// Lets go of its upstream a turn after it has said that this has ended.
+template <class S>
+struct lets_go_late {
+    using value_type = weir::item_t<S>;
+
+    explicit lets_go_late(S s) : upstream{std::make_unique<later>(std::move(s))} {}
+
+    weir::poll<value_type> poll_next(weir::context& cx) {
+        try {
+            auto item = upstream->source->poll_next(cx);
+            if (item.is_done()) let_go(cx);
+            return item;
+        } catch (...) {
+            let_go(cx);
+            throw;
+        }
+    }
+
+private:
+    struct later : weir::waker {
+        explicit later(S s) : waker{[](weir::waker& self) noexcept { static_cast<later&>(self).source.reset(); }} {
+            source.emplace(std::move(s));
+        }
+        std::optional<S> source;
+    };
+
+    void let_go(weir::context& cx) {
+        upstream->bind(cx.wk.queue());
+        upstream->wake();
+        kept.push_back(std::move(upstream));
+    }
+
+    std::unique_ptr<later> upstream;
+    static inline std::vector<std::unique_ptr<later>> kept;
+};
+
 } // namespace
 
 TEST_SUITE("testing/contract") {
@@ -191,6 +244,12 @@ TEST_SUITE("testing/contract") {
     TEST_CASE("spinning is found") { CHECK(check_contract(planted<spins>()).find("busy") != std::string::npos); }
 
     TEST_CASE("copying items is found") { CHECK(check_contract(planted<copies_items>()) == "an item was copied\n"); }
+
+    TEST_CASE("an upstream that outlives its end is found") {
+        constexpr auto rule = "the end or an error is seen while upstream is still there";
+        CHECK(check_contract(planted<keeps_upstream>()).find(rule) != std::string::npos);
+        CHECK(check_contract(planted<lets_go_late>()).find(rule) != std::string::npos);
+    }
 
     TEST_CASE("swallowing an error is found") {
         CHECK(check_contract(planted<swallows_errors>()).find("upstream failed") != std::string::npos);

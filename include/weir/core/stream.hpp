@@ -13,6 +13,11 @@ namespace weir {
 /// `cx.wk`, which it wakes once when another poll is worthwhile. A failure leaves as an exception. After the end or a
 /// failure it is not polled again. A stream may be moved until it is first polled, then it stays where it is.
 /// Destroying it cancels everything below it before the destructor returns.
+///
+/// The owner of a stream destroys it when it has ended or failed, before anybody sees that: sinks do, so does an operator
+/// that goes on without a stream or that ends before its upstream. So an operator that only passes items on need not
+/// remember the end nor catch what its callable throws. A stream that a coroutine holds and asks
+/// with `next` is its own to destroy.
 template <class S>
 concept stream = requires(S& s, context& cx) {
     typename S::value_type;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -8,8 +9,8 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/sink/next.hpp>
@@ -86,19 +87,22 @@ private:
     std::shared_ptr<state> state_;
 };
 
-struct as_range_fn : operator_needs_its_arguments_in_parentheses {
+struct as_range_fn : detail::operator_fn<as_range_fn> {
+    template <stream S>
+    static auto attach(S upstream, executor& ex) {
+        return blocking_range<S>(ex, std::move(upstream));
+    }
+
     template <class S>
     auto operator()(executor& ex, S upstream) const {
         if constexpr (!stream<S>) {
             static_assert(detail::always_false<S>,
                           "weir::as_range(executor, stream): the second argument is not a stream");
         } else {
-            return blocking_range<S>{ex, std::move(upstream)};
+            return attach(std::move(upstream), ex);
         }
     }
-    auto operator()(executor& ex) const {
-        return closure{[this, &ex]<class S>(S upstream) { return (*this)(ex, std::move(upstream)); }};
-    }
+    auto operator()(executor& ex) const { return with(std::ref(ex)); }
 };
 
 /// as_range(executor, stream), stream | as_range(executor): the items as an input range for code that blocks, a loop or a
@@ -107,10 +111,12 @@ struct as_range_fn : operator_needs_its_arguments_in_parentheses {
 ///     weir::executor ex;
 ///     for (const std::string& line : weir::as_range(ex, weir::lines("access.log"))) std::cout << line;
 ///
-/// The stream is dropped at its end, and with the last copy of the range. Its error is thrown where the item was asked for.
+/// Errors: the stream's, thrown where the item was asked for.
+/// Dropped: the stream is destroyed at its end, and with the last copy of the range.
+/// Lifetime: the executor outlives the range.
+/// See: next, from_range, to.
 ///
 /// @throws std::logic_error from begin() and ++ when an executor is already running on this thread: there await next(s)
-/// Lifetime: the executor outlives the range.
 inline constexpr as_range_fn as_range{};
 
 } // namespace weir

@@ -8,9 +8,8 @@
 #include <string>
 #include <utility>
 
-#include <weir/core/closure.hpp>
 #include <weir/core/detail/arguments.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
@@ -21,7 +20,7 @@ namespace weir {
 
 /// The items of an upstream, asked for ahead of the consumer.
 template <stream S, class OnDrop = detail::drop_silently>
-class buffer_stream : public detail::driven<buffer_stream<S, OnDrop>, S> {
+class [[nodiscard("add a sink and co_await it")]] buffer_stream : public detail::driven<buffer_stream<S, OnDrop>, S> {
     static_assert(detail::keepable<item_t<S>>, "weir::buffer(n) keeps items, and these borrow their memory; put "
                                                "to_owned() before it, or outlives(view) around what outlives it");
 
@@ -32,7 +31,7 @@ public:
     using value_type = item_t<S>;
 
     buffer_stream(S upstream, std::size_t n, overflow policy, OnDrop on_drop)
-        : driven{std::move(upstream)}, n_{n}, policy_{policy}, on_drop_{std::move(on_drop)} {}
+        : driven(std::move(upstream)), n_{n}, policy_{policy}, on_drop_(std::move(on_drop)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (held_.empty()) {
@@ -42,7 +41,7 @@ public:
                 return this->finish();
             }
         }
-        poll<value_type> item{std::move(held_.front())};
+        poll<value_type> item(std::move(held_.front()));
         held_.drop_front();
         turn_given_ = false;
         // In batches: a driver that ran for each item would cost more than the item.
@@ -71,7 +70,7 @@ private:
         }
         switch (policy_) {
         case overflow::drop_oldest: {
-            value_type oldest{held_.pop_front()};
+            value_type oldest(held_.pop_front());
             held_.push_back(std::move(item));
             std::invoke(on_drop_, std::move(oldest));
             return;
@@ -94,7 +93,20 @@ private:
     [[no_unique_address]] OnDrop on_drop_;
 };
 
-struct buffer_fn : operator_needs_its_arguments_in_parentheses {
+struct buffer_fn : detail::operator_fn<buffer_fn> {
+    template <class S, class N, class Policy, class OnDrop>
+    using pipeline = buffer_stream<S, OnDrop>;
+
+    template <class T, class N, class Policy, class OnDrop>
+    static consteval bool accepts() {
+        constexpr bool drops = std::invocable<OnDrop&, T>;
+        static_assert(drops, "weir::buffer(n, overflow, on_drop): on_drop cannot be called with an item");
+        constexpr bool kept = detail::keepable<T>;
+        static_assert(kept, "weir::buffer(n) keeps items, and these borrow their memory; put to_owned() before it, or "
+                            "outlives(view) around what outlives it");
+        return drops && kept;
+    }
+
     template <std::integral N, class OnDrop = detail::drop_silently>
     constexpr auto operator()(N given, overflow policy = overflow::suspend, OnDrop on_drop = {}) const {
         const std::size_t n = detail::at_least_one(given, "weir::buffer(n): n must be at least 1");
@@ -102,38 +114,31 @@ struct buffer_fn : operator_needs_its_arguments_in_parentheses {
             throw std::invalid_argument{"weir::buffer(n, overflow): overflow::latest is for from_callback; write "
                                         "buffer(1, overflow::drop_oldest)"};
         }
-        return closure{[n, policy, on_drop = std::move(on_drop)]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::buffer(n): what is left of | is not a stream");
-            } else if constexpr (!std::invocable<OnDrop&, item_t<S>>) {
-                static_assert(detail::always_false<S>,
-                              "weir::buffer(n, overflow, on_drop): on_drop cannot be called with an item");
-            } else {
-                return buffer_stream<S, OnDrop>{std::move(upstream), n, policy, std::move(on_drop)};
-            }
-        }};
+        return with(n, policy, std::move(on_drop));
     }
 };
 
-/// buffer(n): decouples: asks upstream for up to n items ahead, while the consumer is busy.
+/// buffer(n): asks upstream for up to n items ahead, while the consumer is busy.
 ///
 ///     in         a-b-c-d-e|
 ///     consumer   takes one item every four ticks
 ///     buffer(2)  a---b---c---d---e|
 ///
 /// From the first poll on it fills itself; once full it fills up again when half of it is free. Two buffers in a row hold
-/// the sum of both.
+/// the sum of both. With a policy, upstream is asked without a pause, and an item that does not fit is dealt with. A
+/// consumer that only waits for items loses none.
 ///
-/// With a policy, upstream is asked without a pause, and what does not fit is dealt with. A consumer that only waits for
-/// items loses none.
+///     buffer(n, overflow::drop_oldest)   the oldest item is dropped; the consumer sees the newest n
+///     buffer(n, overflow::drop_newest)   the item that does not fit is dropped
+///     buffer(n, overflow::error)         the stream fails with overflow_error
 ///
-///     buffer(n, overflow::drop_oldest)   the oldest item goes; the consumer sees the newest n
-///     buffer(n, overflow::drop_newest)   the item that does not fit goes
-///     buffer(n, overflow::error)         the stream fails with overflow_error; upstream is dropped at once
+/// Ends: with upstream. Errors: upstream's, overflow_error, and what on_drop throws. The items held come before either,
+/// when upstream has been destroyed.
+/// Dropped: what does not fit is passed to on_drop, the third argument, if there is one; items held are lost with the stream.
+/// Cost: memory for at most n items, allocated as needed and kept.
+/// See: publish_on, delay, sample.
 ///
-/// What goes is passed to on_drop, the third argument, if there is one.
-///
-/// The end and an error of upstream come after the items that are held. Memory for at most n items, kept once used.
+/// @throws std::invalid_argument when n is less than 1
 inline constexpr buffer_fn buffer{};
 
 } // namespace weir

@@ -9,9 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include <weir/core/closure.hpp>
 #include <weir/core/detail/arguments.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/moving_deadline.hpp>
@@ -46,7 +45,7 @@ private:
 
 /// The items of an upstream, several at a time.
 template <stream S, class Patience>
-class chunk_stream {
+class [[nodiscard("add a sink and co_await it")]] chunk_stream {
     static_assert(detail::keepable<item_t<S>>, "weir::chunk(n) keeps items, and these borrow their memory; put "
                                                "to_owned() before it, or outlives(view) around what outlives it");
 
@@ -54,7 +53,7 @@ public:
     using value_type = std::vector<item_t<S>>;
 
     chunk_stream(S upstream, std::size_t n, Patience patience)
-        : upstream_{std::in_place, std::move(upstream)}, n_{n}, patience_{std::move(patience)} {}
+        : upstream_(std::in_place, std::move(upstream)), n_{n}, patience_{std::move(patience)} {}
 
     poll<value_type> poll_next(context& outer) {
         if (!upstream_) return finish();
@@ -109,43 +108,49 @@ private:
     std::exception_ptr error_;
 };
 
-struct chunk_fn : operator_needs_its_arguments_in_parentheses {
-    template <std::integral N>
-    constexpr auto operator()(N n) const {
-        return make(n, [] { return detail::chunk_waits_forever{}; });
+struct chunk_fn : detail::operator_fn<chunk_fn> {
+    template <class S, class N, class Patience>
+    using pipeline = chunk_stream<S, Patience>;
+
+    template <class T, class N, class Patience>
+    static consteval bool accepts() {
+        constexpr bool kept = detail::keepable<T>;
+        static_assert(kept, "weir::chunk(n) keeps items, and these borrow their memory; put to_owned() before it, or "
+                            "outlives(view) around what outlives it");
+        return kept;
     }
 
+    template <std::integral N>
+    constexpr auto operator()(N n) const {
+        return with(checked(n), detail::chunk_waits_forever{});
+    }
     template <std::integral N>
     constexpr auto operator()(N n, duration d) const {
         if (d < duration::zero()) throw std::invalid_argument{"weir::chunk(n, d): d is negative"};
-        return make(n, [d] { return detail::chunk_is_due_after{d}; });
+        return with(checked(n), detail::chunk_is_due_after{d});
     }
 
 private:
-    template <std::integral N, class MakePatience>
-    static constexpr auto make(N given, MakePatience patience) {
-        const std::size_t n = detail::at_least_one(given, "weir::chunk(n): n must be at least 1");
-        return closure{[n, patience]<class S>(S upstream) {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::chunk(n): what is left of | is not a stream");
-            } else {
-                return chunk_stream<S, decltype(patience())>{std::move(upstream), n, patience()};
-            }
-        }};
+    template <std::integral N>
+    static constexpr std::size_t checked(N n) {
+        return detail::at_least_one(n, "weir::chunk(n): n must be at least 1");
     }
 };
 
 /// chunk(n): n items at a time, as a std::vector.
-/// chunk(n, d): the same, and what has come by then when d has passed since the first of it.
+/// chunk(n, d): the same, and what has arrived by then when d has passed since the first item of a chunk.
 ///
 ///     in           a--b--------c--d-----e--|
 ///     chunk(2)     ---(ab)-----------(cd)--------[(e)|]
 ///     chunk(3, 5)  -----(ab)-----------(cd)------[(e)|]
 ///
-/// A chunk is never empty. The time only marks it as due: it is given when it is asked for, with what else is ready then.
-/// Nothing is asked for ahead. chunk(n, 0s) gives what is there, and waits only for the first item.
+/// A chunk is never empty. When its time is over it is due: it is emitted when the consumer asks, with what else is ready
+/// then. Nothing is asked for ahead. chunk(n, 0s) emits what is there, and waits only for the first item.
 ///
-/// What is held at the end, or at an error, comes out before it. One allocation a chunk, for which it is the item.
+/// Ends: with upstream. Errors: upstream's. The items held come before either, when upstream has been destroyed.
+/// Dropped: the items held are lost.
+/// Cost: one allocation per chunk, for the chunk itself; at most n items held.
+/// See: buffer, pairwise.
 inline constexpr chunk_fn chunk{};
 
 } // namespace weir

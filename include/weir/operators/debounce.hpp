@@ -5,8 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/moving_deadline.hpp>
@@ -16,13 +15,14 @@
 namespace weir {
 
 struct debounce_options {
-    /// An item comes out at the latest so long after the first that was held back, even if it never gets quiet.
+    /// The longest time from the first item that was held back to an emitted one, even if there is no pause.
     duration max_wait = duration::max();
 };
 
 /// The items of an upstream that were followed by a pause.
 template <stream S, class OnDrop = detail::drop_silently>
-class debounce_stream : public detail::held_back<debounce_stream<S, OnDrop>, S, OnDrop> {
+class [[nodiscard("add a sink and co_await it")]] debounce_stream
+    : public detail::held_back<debounce_stream<S, OnDrop>, S, OnDrop> {
     static_assert(detail::keepable<item_t<S>>, "weir::debounce(d) keeps items, and these borrow their memory; put "
                                                "to_owned() before it, or outlives(view) around what outlives it");
 
@@ -33,7 +33,7 @@ public:
     using typename held_back::value_type;
 
     debounce_stream(S upstream, duration d, duration max_wait, OnDrop on_drop)
-        : held_back{std::move(upstream), std::move(on_drop)}, d_{d}, max_wait_{max_wait} {}
+        : held_back(std::move(upstream), std::move(on_drop)), d_{d}, max_wait_{max_wait} {}
 
 private:
     bool wants(context& cx) {
@@ -57,38 +57,47 @@ private:
     duration max_wait_;
 };
 
-struct debounce_fn : operator_needs_its_arguments_in_parentheses {
+struct debounce_fn : detail::operator_fn<debounce_fn> {
+    template <class S, class D, class MaxWait, class OnDrop>
+    using pipeline = debounce_stream<S, OnDrop>;
+
+    template <class T, class D, class MaxWait, class OnDrop>
+    static consteval bool accepts() {
+        constexpr bool drops = std::invocable<OnDrop&, T>;
+        static_assert(drops, "weir::debounce(d, options, on_drop): on_drop cannot be called with an item");
+        constexpr bool kept = detail::keepable<T>;
+        static_assert(kept,
+                      "weir::debounce(d) keeps items, and these borrow their memory; put to_owned() before it, or "
+                      "outlives(view) around what outlives it");
+        return drops && kept;
+    }
+
     template <class OnDrop = detail::drop_silently>
     constexpr auto operator()(duration d, debounce_options options = {}, OnDrop on_drop = {}) const {
         if (d < duration::zero()) throw std::invalid_argument{"weir::debounce(d): d is negative"};
         if (options.max_wait < duration::zero()) {
             throw std::invalid_argument{"weir::debounce(d, {.max_wait}): max_wait is negative"};
         }
-        return closure{[d, options, on_drop = std::move(on_drop)]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::debounce(d): what is left of | is not a stream");
-            } else if constexpr (!std::invocable<OnDrop&, item_t<S>>) {
-                static_assert(detail::always_false<S>,
-                              "weir::debounce(d, options, on_drop): on_drop cannot be called with an item");
-            } else {
-                return debounce_stream<S, OnDrop>{std::move(upstream), d, options.max_wait, std::move(on_drop)};
-            }
-        }};
+        return with(d, options.max_wait, std::move(on_drop));
     }
 };
 
-/// debounce(d): an item when no other has followed it for d; what was followed is dropped.
+/// debounce(d): an item when no other has followed it for d; an item that was followed is dropped.
 ///
 ///     in           abc----de---|
 ///     debounce(2)  ----c-----e-|
 ///
-/// debounce(0) drops nothing. In `debounce(d, {.max_wait = 1s})` an item comes out at least every second, however little
-/// the pauses. What is dropped is passed to on_drop, the third argument, if there is one.
+/// debounce(0s) drops nothing. With `debounce(d, {.max_wait = 1s})` an item is emitted at least every second, however short
+/// the pauses. From the first poll on it takes items whether or not the consumer is busy. An item that has settled is never
+/// dropped: until the consumer takes it upstream is not asked.
 ///
-/// From the first poll on it takes items whether or not the consumer is busy. What has settled is never dropped: until
-/// the consumer takes it upstream is not asked.
+/// Ends: with upstream. Errors: upstream's, and what on_drop throws. The item held comes before either, at once, when
+/// upstream has been destroyed.
+/// Dropped: items that were followed are passed to on_drop, the third argument, if there is one.
+/// Cost: no allocation; one item held; one timer.
+/// See: throttle, sample.
 ///
-/// The item that is held at the end, or at an error, comes out at once before it.
+/// @throws std::invalid_argument when d or max_wait is negative
 inline constexpr debounce_fn debounce{};
 
 } // namespace weir

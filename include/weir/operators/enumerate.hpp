@@ -11,8 +11,7 @@ namespace weir {
 
 /// The items of an upstream, numbered from zero.
 template <stream S>
-class [[nodiscard("end the pipeline with a sink and co_await it")]] enumerate_stream
-    : public detail::one_to_one<enumerate_stream<S>, S> {
+class [[nodiscard("add a sink and co_await it")]] enumerate_stream : public detail::one_to_one<enumerate_stream<S>, S> {
 public:
     using value_type = std::pair<std::size_t, item_t<S>>;
 

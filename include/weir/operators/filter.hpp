@@ -12,8 +12,7 @@ namespace weir {
 
 /// The items of an upstream for which a predicate holds.
 template <stream S, class Keep>
-class [[nodiscard("end the pipeline with a sink and co_await it")]] filter_stream
-    : public detail::selection<filter_stream<S, Keep>, S> {
+class [[nodiscard("add a sink and co_await it")]] filter_stream : public detail::selection<filter_stream<S, Keep>, S> {
 public:
     filter_stream(S upstream, Keep keep) : filter_stream::selection(std::move(upstream)), keep_(std::move(keep)) {}
 

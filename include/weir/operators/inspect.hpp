@@ -1,22 +1,16 @@
 #pragma once
 
-#include <concepts>
 #include <functional>
-#include <type_traits>
-#include <utility>
 
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
-#include <weir/core/operation.hpp>
-#include <weir/core/stream.hpp>
 #include <weir/operators/detail/one_to_one.hpp>
 
 namespace weir {
 
 /// The items of an upstream, each shown to a function on its way.
 template <stream S, class F>
-class [[nodiscard("end the pipeline with a sink and co_await it")]] inspect_stream
-    : public detail::selection<inspect_stream<S, F>, S> {
+class [[nodiscard("add a sink and co_await it")]] inspect_stream : public detail::selection<inspect_stream<S, F>, S> {
 public:
     inspect_stream(S upstream, F f) : inspect_stream::selection(std::move(upstream)), f_(std::move(f)) {}
 
@@ -34,10 +28,10 @@ struct inspect_fn : detail::operator_fn<inspect_fn> {
     static consteval bool accepts() {
         constexpr bool called = std::invocable<F&, const T&>;
         static_assert(called, "weir::inspect(f): f cannot be called with a const item");
-        constexpr bool awaits = detail::gives_awaitable<F&, const T&>;
-        static_assert(!awaits, "weir::inspect(f): f gives an operation, and nobody would await it; map_async(n, f) and "
-                               "for_each(f) do");
-        return called && !awaits;
+        static_assert(!detail::gives_awaitable<F&, const T&>,
+                      "weir::inspect(f): f gives an operation, and nobody would "
+                      "await it; map_async(n, f) and for_each(f) do");
+        return called;
     }
 };
 

@@ -1,20 +1,16 @@
 #pragma once
 
 #include <functional>
-#include <type_traits>
-#include <utility>
 
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
-#include <weir/core/stream.hpp>
 #include <weir/operators/detail/one_to_one.hpp>
 
 namespace weir {
 
 /// The results of a function, called with each item of an upstream.
 template <stream S, class F>
-class [[nodiscard("end the pipeline with a sink and co_await it")]] map_stream
-    : public detail::one_to_one<map_stream<S, F>, S> {
+class [[nodiscard("add a sink and co_await it")]] map_stream : public detail::one_to_one<map_stream<S, F>, S> {
 public:
     using value_type = std::remove_cvref_t<std::invoke_result_t<F&, item_t<S>>>;
 

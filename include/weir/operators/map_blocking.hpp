@@ -8,9 +8,8 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/closure.hpp>
 #include <weir/core/detail/arguments.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/map_async.hpp>
@@ -22,19 +21,21 @@ namespace weir {
 
 namespace detail {
 
-/// Makes of an item the call of a function with it in a pool. The function belongs to all calls that are under way: the
-/// stream may be dropped while they run.
+/// Calls a function with an item in a pool. The function is shared by all calls under way: the stream may be dropped
+/// while they run.
 template <class F>
 class call_in_pool {
 public:
-    call_in_pool(const thread_pool& pool, F f) : jobs_{pool.jobs()}, f_{std::make_shared<const F>(std::move(f))} {}
+    using function = F;
+
+    call_in_pool(const thread_pool& pool, F f) : jobs_{pool.jobs()}, f_(std::make_shared<const F>(std::move(f))) {}
 
     template <class Item>
     auto operator()(Item item) const {
-        auto call = [f = f_, item = std::optional<Item>{std::move(item)}]() mutable -> decltype(auto) {
+        auto call = [f = f_, item = std::optional<Item>(std::move(item))]() mutable -> decltype(auto) {
             return std::invoke(*f, *std::move(item));
         };
-        return offload_operation<decltype(call)>{jobs_, std::move(call)};
+        return offload_operation<decltype(call)>(jobs_, std::move(call));
     }
 
 private:
@@ -48,55 +49,54 @@ concept callable_at_once = std::invocable<const F&, Item>;
 
 } // namespace detail
 
-struct map_blocking_fn : operator_needs_its_arguments_in_parentheses {
-    /// @throws std::invalid_argument when n is less than 1
+struct map_blocking_fn : detail::operator_fn<map_blocking_fn> {
+    template <class S, class N, class Call>
+    using pipeline = map_async_stream<S, Call>;
+
+    template <class T, class N, class Call>
+    static consteval bool accepts() {
+        constexpr bool ok = detail::callable_at_once<typename Call::function, T>;
+        static_assert(ok, "weir::map_blocking(n, pool, f): f cannot be called with an item while it is const; several "
+                          "threads call it at once");
+        constexpr bool crosses = detail::crossable<T>;
+        static_assert(crosses, "weir::map_blocking(n, pool, f): items cross threads, and these are bound to their "
+                               "thread, as weir::bytes are, or borrow their memory; put to_owned() before it");
+        return ok && crosses;
+    }
+
     template <std::integral N, class F>
     auto operator()(N given, thread_pool& pool, F f) const {
         const std::size_t n = detail::at_least_one(given, "weir::map_blocking(n, pool, f): n must be at least 1");
-        return closure{[n, call = detail::call_in_pool<F>{pool, std::move(f)}]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>,
-                              "weir::map_blocking(n, pool, f): what is left of | is not a stream");
-            } else if constexpr (!detail::callable_at_once<F, item_t<S>>) {
-                static_assert(detail::always_false<S>, "weir::map_blocking(n, pool, f): f cannot be called with an "
-                                                       "item while it is const; several threads call it at once");
-            } else {
-                static_assert(
-                    detail::crossable<item_t<S>>,
-                    "weir::map_blocking(n, pool, f): items cross threads, and these are bound to their thread, as "
-                    "weir::bytes are, or borrow their memory; put to_owned() before it");
-                return map_async(n, std::move(call)).apply(std::move(upstream));
-            }
-        }};
+        return with(n, detail::call_in_pool<F>(pool, std::move(f)));
     }
 };
 
-struct map_blocking_unordered_fn : operator_needs_its_arguments_in_parentheses {
-    /// @throws std::invalid_argument when n is less than 1
+struct map_blocking_unordered_fn : detail::operator_fn<map_blocking_unordered_fn> {
+    template <class S, class N, class Call>
+    using pipeline = map_async_unordered_stream<S, Call>;
+
+    template <class T, class N, class Call>
+    static consteval bool accepts() {
+        constexpr bool ok = detail::callable_at_once<typename Call::function, T>;
+        static_assert(ok,
+                      "weir::map_blocking_unordered(n, pool, f): f cannot be called with an item while it is const; "
+                      "several threads call it at once");
+        constexpr bool crosses = detail::crossable<T>;
+        static_assert(crosses, "weir::map_blocking_unordered(n, pool, f): items cross threads, and these are bound to "
+                               "their thread, as weir::bytes are, or borrow their memory; put to_owned() before it");
+        return ok && crosses;
+    }
+
     template <std::integral N, class F>
     auto operator()(N given, thread_pool& pool, F f) const {
         const std::size_t n =
             detail::at_least_one(given, "weir::map_blocking_unordered(n, pool, f): n must be at least 1");
-        return closure{[n, call = detail::call_in_pool<F>{pool, std::move(f)}]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>,
-                              "weir::map_blocking_unordered(n, pool, f): what is left of | is not a stream");
-            } else if constexpr (!detail::callable_at_once<F, item_t<S>>) {
-                static_assert(detail::always_false<S>,
-                              "weir::map_blocking_unordered(n, pool, f): f cannot be called with an "
-                              "item while it is const; several threads call it at once");
-            } else {
-                static_assert(
-                    detail::crossable<item_t<S>>,
-                    "weir::map_blocking_unordered(n, pool, f): items cross threads, and these are bound to their "
-                    "thread, as weir::bytes are, or borrow their memory; put to_owned() before it");
-                return map_async_unordered(n, std::move(call)).apply(std::move(upstream));
-            }
-        }};
+        return with(n, detail::call_in_pool<F>(pool, std::move(f)));
     }
 };
 
-/// map_blocking(n, pool, f): a -> f(a), called on a thread of the pool, at most n at a time, in the order of the items.
+/// map_blocking(n, pool, f): f(a) for each item a, called on a thread of the pool, at most n at a time, in the order of
+/// the items.
 ///
 ///     in                        --a-b-c-------|
 ///     map_blocking(2, pool, f)  -------A-B--C-|     where f takes five ticks
@@ -105,15 +105,18 @@ struct map_blocking_unordered_fn : operator_needs_its_arguments_in_parentheses {
 ///     files | weir::map_blocking(4, pool, [](std::string path) { return sha256(path); })
 ///
 /// As map_async with `offload`: from the first poll on, upstream is asked as long as fewer than n calls are under way or
-/// wait for delivery. An error of f comes in its place, after the results before it; what was to come after it, and
-/// upstream, are dropped at once.
+/// wait for delivery.
 ///
-/// Dropping it never waits: calls that have not begun are withdrawn, those that run go on to their end for nobody. f and
-/// the item of a call live until the call has returned.
+/// Ends: with upstream, after the last result.
+/// Errors: upstream's, after the results of the calls under way; that of f in its place, after the results before it, and
+/// upstream is dropped at once. pool_closed and limit_exceeded, when the pool does not take a call.
+/// Dropped: never waits: calls that have not begun are withdrawn, those that run go on to their end and their results are
+/// lost. f and the item of a call live until the call has returned.
+/// Threads: f is called by up to n threads at once, as a const object; no more than the pool has threads.
+/// Cost: one allocation per call; up to n items and results held.
+/// See: offload, map_async, parallel.
 ///
-/// Threads: f is called by up to n threads at once, as a const object.
-/// @param n  calls at a time, > 0; of which no more run than the pool has threads
-/// @throws pool_closed, limit_exceeded: in the stream, when the pool does not take a call
+/// @throws std::invalid_argument when n is less than 1
 inline constexpr map_blocking_fn map_blocking{};
 
 /// map_blocking_unordered(n, pool, f): the same, but results come as they are ready. A failure comes after the results

@@ -7,15 +7,16 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/context.hpp>
+#include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
 
 namespace detail {
 
-/// Stands for errors of every type.
+/// Stands for errors of all types.
 struct any_error {};
 
 /// What the user's function is called with.
@@ -24,78 +25,94 @@ using error_argument_t = std::conditional_t<std::is_same_v<E, any_error>, std::e
 
 } // namespace detail
 
-/// An upstream, and when it has failed, the stream that a function made of its error.
+/// An upstream, and when it has failed, the stream that a function returned for its error.
 template <stream S, class E, class F>
-class on_error_resume_stream {
+class [[nodiscard("add a sink and co_await it")]] on_error_resume_stream {
     using fallback_t = std::remove_cvref_t<std::invoke_result_t<F&, detail::error_argument_t<E>>>;
 
 public:
     using value_type = item_t<S>;
 
-    on_error_resume_stream(S upstream, F f) : f_{std::move(f)}, upstream_{std::in_place, std::move(upstream)} {}
+    on_error_resume_stream(S upstream, F f) : f_(std::move(f)), upstream_(std::in_place, std::move(upstream)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (fallback_) return fallback_->poll_next(cx);
-        std::exception_ptr error;
         try {
             return upstream_->poll_next(cx);
         } catch (...) {
-            error = std::current_exception();
+            error_ = std::current_exception();
         }
         upstream_.reset();
-        resume(std::move(error));
+        resume();
         return fallback_->poll_next(cx);
     }
 
 private:
-    void resume(std::exception_ptr error) {
+    void resume() {
         if constexpr (std::is_same_v<E, detail::any_error>) {
-            fallback_.emplace(std::invoke(f_, std::move(error)));
+            fallback_.emplace(std::invoke(f_, std::move(error_)));
         } else {
             try {
-                std::rethrow_exception(error);
+                std::rethrow_exception(error_);
             } catch (const E& e) {
                 fallback_.emplace(std::invoke(f_, e));
             }
         }
     }
 
-    F f_; // outlives the coroutines that it makes
+    F f_; // outlives the coroutines that it starts
     std::optional<S> upstream_;
+    std::exception_ptr error_; // outlives the fallback, which may refer to it
     std::optional<fallback_t> fallback_;
 };
 
-/// on_error_resume(f): when upstream fails it is dropped, and the stream that f makes of the error goes on in its place.
+namespace detail {
+
+template <class E>
+struct on_error_resume_fn : operator_fn<on_error_resume_fn<E>> {
+    template <class S, class F>
+    using pipeline = on_error_resume_stream<S, E, F>;
+
+    template <class T, class F>
+    static consteval bool accepts() {
+        constexpr bool called = std::invocable<F&, error_argument_t<E>>;
+        static_assert(called,
+                      "weir::on_error_resume(f): f cannot be called with the error: a std::exception_ptr, or the "
+                      "E of on_error_resume<E>");
+        if constexpr (called) {
+            using fallback = std::remove_cvref_t<std::invoke_result_t<F&, error_argument_t<E>>>;
+            constexpr bool streams = stream<fallback>;
+            static_assert(streams, "weir::on_error_resume(f): f does not give a stream; write just(value) for a value");
+            if constexpr (streams) {
+                constexpr bool same = std::same_as<item_t<fallback>, T>;
+                static_assert(same, "weir::on_error_resume(f): f gives a stream of another item type than what is left "
+                                    "of |");
+                return same;
+            }
+        }
+        return false;
+    }
+};
+
+} // namespace detail
+
+/// on_error_resume(f): when upstream fails it is destroyed, and the stream that f returns for the error takes its place.
 /// on_error_resume<E>(f): the same for errors of type E; others pass.
 ///
 ///     in                          --1--2--#
 ///     f(error)                    -8-9|
 ///     on_error_resume(f)          --1--2---8-9|
 ///
-/// Ends with its upstream or with f's stream. An error of f's stream passes, and an exception from f ends the stream.
+/// f takes a std::exception_ptr, or a const E&, and returns a stream of the same items. The error lives as long as that
+/// stream, which may be a coroutine that refers to it.
 ///
-/// @param f  takes a std::exception_ptr, or a const E&, and gives a stream of the same item type
+/// Ends: with upstream, or with f's stream.
+/// Errors: those of f's stream, and what f throws; upstream's, if they are not of type E.
+/// Cost: no allocation; no item held.
+/// See: retry, timeout, concat.
 template <class E = detail::any_error, class F>
 constexpr auto on_error_resume(F f) {
-    return closure{[f = std::move(f)]<class S>(S upstream) mutable {
-        if constexpr (!stream<S>) {
-            static_assert(detail::always_false<S>, "weir::on_error_resume(f): what is left of | is not a stream");
-        } else if constexpr (!std::invocable<F&, detail::error_argument_t<E>>) {
-            static_assert(detail::always_false<S>,
-                          "weir::on_error_resume(f): f cannot be called with the error: a std::exception_ptr, or the E "
-                          "of on_error_resume<E>");
-        } else if constexpr (!stream<std::remove_cvref_t<std::invoke_result_t<F&, detail::error_argument_t<E>>>>) {
-            static_assert(detail::always_false<S>,
-                          "weir::on_error_resume(f): f does not give a stream; write just(value) for a value");
-        } else if constexpr (!std::same_as<
-                                 item_t<std::remove_cvref_t<std::invoke_result_t<F&, detail::error_argument_t<E>>>>,
-                                 item_t<S>>) {
-            static_assert(detail::always_false<S>,
-                          "weir::on_error_resume(f): f gives a stream of another item type than what is left of |");
-        } else {
-            return on_error_resume_stream<S, E, F>{std::move(upstream), std::move(f)};
-        }
-    }};
+    return detail::on_error_resume_fn<E>{}(std::move(f));
 }
 
 } // namespace weir

@@ -7,9 +7,8 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/closure.hpp>
 #include <weir/core/detail/arguments.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/resilience/rate_limiter.hpp>
 
@@ -41,6 +40,20 @@ constexpr auto cost_function(Cost cost) {
     }
 }
 
+/// A rate limiter of the stream's own, and one that others use too, as arguments.
+struct own_limiter {
+    using type = rate_limiter;
+    operator rate_limiter&&() && noexcept { return std::move(limiter); }
+
+    rate_limiter limiter;
+};
+struct shared_limiter {
+    using type = rate_limiter&;
+    operator rate_limiter&() const noexcept { return *limiter; }
+
+    rate_limiter* limiter;
+};
+
 template <class Cost, class T>
 concept gives_cost = std::invocable<Cost&, const T&> && std::integral<std::invoke_result_t<Cost&, const T&>>;
 
@@ -49,12 +62,12 @@ concept gives_cost = std::invocable<Cost&, const T&> && std::integral<std::invok
 /// Items of an upstream, no faster than a rate limiter lets them through.
 /// @tparam Limiter  one of its own, or a reference to one that others use too
 template <stream S, class Limiter, class Cost>
-class pace_stream {
+class [[nodiscard("add a sink and co_await it")]] pace_stream {
 public:
     using value_type = item_t<S>;
 
     pace_stream(S upstream, Limiter limiter, Cost cost)
-        : upstream_{std::move(upstream)}, limiter_{std::forward<Limiter>(limiter)}, cost_{std::move(cost)} {}
+        : upstream_(std::move(upstream)), limiter_(std::forward<Limiter>(limiter)), cost_(std::move(cost)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (!held_) {
@@ -67,7 +80,7 @@ public:
         }
         if (turn_->poll_result(cx).is_pending()) return pending;
         turn_.reset();
-        poll<value_type> item{std::move(*held_)};
+        poll<value_type> item(std::move(*held_));
         held_.reset();
         return item;
     }
@@ -80,34 +93,24 @@ private:
     std::optional<rate_limiter::acquire_operation> turn_; // for what is held
 };
 
-struct pace_fn : operator_needs_its_arguments_in_parentheses {
+struct pace_fn : detail::operator_fn<pace_fn> {
+    template <class S, class Limiter, class Cost>
+    using pipeline = pace_stream<S, typename Limiter::type, Cost>;
+
+    template <class T, class Limiter, class Cost>
+    static consteval bool accepts() {
+        constexpr bool ok = detail::gives_cost<Cost, T>;
+        static_assert(ok, "weir::pace(rate, burst, cost): cost cannot be called with an item, or gives no number");
+        return ok;
+    }
+
     template <std::integral N = int, class Cost = int>
     constexpr auto operator()(rate r, N burst = 1, Cost cost = 1) const {
-        return make<rate_limiter>(rate_limiter{r, burst}, detail::cost_function(std::move(cost)));
+        return with(detail::own_limiter{rate_limiter{r, burst}}, detail::cost_function(std::move(cost)));
     }
     template <class Cost = int>
     constexpr auto operator()(rate_limiter& limiter, Cost cost = 1) const {
-        return make<rate_limiter&>(limiter, detail::cost_function(std::move(cost)));
-    }
-
-private:
-    template <class Limiter, class Cost>
-    static constexpr auto make(Limiter&& limiter, Cost cost) {
-        struct kept {
-            Limiter limiter;
-            Cost cost;
-        };
-        return closure{[k = kept{std::forward<Limiter>(limiter), std::move(cost)}]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::pace(rate): what is left of | is not a stream");
-            } else if constexpr (!detail::gives_cost<Cost, item_t<S>>) {
-                static_assert(detail::always_false<S>,
-                              "weir::pace(rate, burst, cost): cost cannot be called with an item, or gives no number");
-            } else {
-                return pace_stream<S, Limiter, Cost>{std::move(upstream), std::forward<Limiter>(k.limiter),
-                                                     std::move(k.cost)};
-            }
-        }};
+        return with(detail::shared_limiter{&limiter}, detail::cost_function(std::move(cost)));
     }
 };
 
@@ -122,14 +125,16 @@ private:
 ///     requests | weir::pace(limiter)                                              // shared with others
 ///
 /// An item takes as many tokens as it costs, one by default, and waits until they are there; the bucket is full at the
-/// start. While it waits upstream is not asked: that is how a fast source is slowed. See rate_limiter for what costs more
-/// than the bucket holds, and for late wake-ups.
+/// start. While it waits upstream is not asked: that is how a fast source is slowed. See rate_limiter for an item that
+/// costs more than the bucket holds, and for late wake-ups.
 ///
-/// Ends and fails with its upstream, once the item that waits has come out. A cost that is negative fails with
-/// std::invalid_argument.
+/// Ends: with upstream. Errors: upstream's, what cost throws, and std::invalid_argument for a negative cost.
+/// Dropped: the item that waits is lost, and its tokens are given back.
+/// Cost: no allocation; one item held.
+/// See: throttle, rate_limiter.
 ///
 /// @param burst  > 0
-/// @param cost   >= 0, or a function that makes it of an item
+/// @param cost   >= 0, or a function that returns it for an item
 inline constexpr pace_fn pace{};
 
 } // namespace weir

@@ -13,7 +13,7 @@ namespace weir {
 
 /// Each item of an upstream with the one before it.
 template <stream S>
-class [[nodiscard("end the pipeline with a sink and co_await it")]] pairwise_stream
+class [[nodiscard("add a sink and co_await it")]] pairwise_stream
     : public detail::one_to_optional<pairwise_stream<S>, S> {
 public:
     using value_type = std::pair<item_t<S>, item_t<S>>;

@@ -12,9 +12,10 @@
 #include <weir/core/closure.hpp>
 #include <weir/core/context.hpp>
 #include <weir/core/detail/arguments.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/member_waker.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
@@ -64,7 +65,7 @@ public:
     using value_type = T;
 
     rail_items(hop_receiver<T> items, rail_count done_with)
-        : items_{std::move(items)}, done_with_{std::move(done_with)} {}
+        : items_(std::move(items)), done_with_(std::move(done_with)) {}
 
     poll<T> poll_next(context& cx) {
         if (std::exchange(given_, false)) ++*done_with_;
@@ -86,7 +87,7 @@ public:
     using value_type = std::optional<item_t<Sub>>;
 
     rail_results(Sub pipeline, rail_count done_with)
-        : pipeline_{std::in_place, std::move(pipeline)}, done_with_{std::move(done_with)} {}
+        : pipeline_(std::in_place, std::move(pipeline)), done_with_(std::move(done_with)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (*done_with_ == 0 && !held_ && pipeline_) ask(cx);
@@ -95,7 +96,7 @@ public:
             return poll<value_type>{std::nullopt};
         }
         if (held_) {
-            poll<value_type> result{std::move(held_)};
+            poll<value_type> result(std::move(held_));
             held_.reset();
             return result;
         }
@@ -165,7 +166,7 @@ public:
             place& rail = rails_[at];
             auto result = rail.ended ? poll<item_t<Rail>>{weir::done} : rail.results.poll_next(cx);
             if (result.is_pending()) return pending;
-            if (result.is_item() && result->has_value()) return poll<value_type>{*std::move(*result)};
+            if (result.is_item() && result->has_value()) return poll<value_type>(*std::move(*result));
             if (result.is_done()) rail.ended = true;
             if (!turns_.empty()) {
                 turns_.drop_front();
@@ -201,14 +202,14 @@ private:
 /// The items of an upstream, spread over rails that run on executors of their own, and the results of these.
 /// @tparam Results  how they come out
 template <stream S, class Rail, class Results>
-class parallel_stream {
+class [[nodiscard("add a sink and co_await it")]] parallel_stream {
     using item = item_t<S>;
 
 public:
     using value_type = typename Results::value_type;
 
     parallel_stream(S upstream, std::vector<detail::rail_entry<item>> entries, std::vector<Rail> rails)
-        : upstream_{std::in_place, std::move(upstream)}, entries_{std::move(entries)}, rails_{std::move(rails)} {}
+        : upstream_(std::in_place, std::move(upstream)), entries_{std::move(entries)}, rails_{std::move(rails)} {}
 
     poll<value_type> poll_next(context& cx) {
         if (!results_) [[unlikely]]
@@ -328,8 +329,10 @@ namespace detail {
 template <bool InOrder, class Sub>
 class rail_builder {
 public:
+    using pipeline = Sub;
+
     rail_builder(runtime& rt, const Sub& pipeline, const parallel_options& options, const char* no_room)
-        : pipeline_{pipeline}, room_{at_least_one(options.room, no_room)} {
+        : pipeline_(pipeline), room_{at_least_one(options.room, no_room)} {
         const std::size_t n = options.rails == 0 ? rt.size() : options.rails;
         for (std::size_t i = 0; i != n; ++i) where_.push_back(&rt[i % rt.size()]);
     }
@@ -349,7 +352,7 @@ public:
             entries.emplace_back(in);
             rails.push_back(build(std::move(items), *ex));
         }
-        return parallel_stream<S, rail, results>{std::move(upstream), std::move(entries), std::move(rails)};
+        return parallel_stream<S, rail, results>(std::move(upstream), std::move(entries), std::move(rails));
     }
 
 private:
@@ -357,14 +360,14 @@ private:
     auto build(hop_receiver<T> items, executor& ex) const {
         if constexpr (InOrder) {
             const auto done_with = std::make_shared<std::size_t>(0);
-            return there(rail_results{rail_items<T>{std::move(items), done_with} | Sub{pipeline_}, done_with}, ex);
+            return there(rail_results{rail_items<T>{std::move(items), done_with} | Sub(pipeline_), done_with}, ex);
         } else {
-            return there(std::move(items) | Sub{pipeline_}, ex);
+            return there(std::move(items) | Sub(pipeline_), ex);
         }
     }
     template <class Pipeline>
     auto there(Pipeline pipeline, executor& ex) const {
-        return subscribe_on_stream<Pipeline>{std::move(pipeline), ex, room_, demand::ahead};
+        return subscribe_on_stream<Pipeline>(std::move(pipeline), ex, room_, demand::ahead);
     }
 
     Sub pipeline_;
@@ -372,51 +375,61 @@ private:
     std::vector<executor*> where_;
 };
 
-template <bool InOrder, class Sub>
-auto parallel(runtime& rt, const Sub& pipeline, const parallel_options& options, const char* no_room) {
-    if constexpr (!std::is_copy_constructible_v<Sub>) {
-        static_assert(always_false<Sub>, "weir::parallel(runtime, pipeline): pipeline is copied for each rail, and "
-                                         "cannot be: what it holds is move-only");
-        return closure{[]<class S>(S upstream) { return upstream; }}; // so that nothing else is said
-    } else {
-        return closure{[build = rail_builder<InOrder, Sub>{rt, pipeline, options, no_room}]<class S>(S upstream) {
-            if constexpr (!stream<S>) {
-                static_assert(always_false<S>, "weir::parallel(runtime, pipeline): what is left of | is not a stream");
-            } else if constexpr (!stream<decltype(std::declval<hop_receiver<item_t<S>>>() | std::declval<Sub>())>) {
-                static_assert(always_false<S>,
-                              "weir::parallel(runtime, pipeline): pipeline is made of operators, and has no sink; "
-                              "what stands right of parallel takes the results");
-            } else {
-                static_assert(
-                    crossable<item_t<S>>,
-                    "weir::parallel(runtime, pipeline): items cross threads, and these are bound to their thread, "
-                    "as weir::bytes are, or borrow their memory; put to_owned() before it");
-                static_assert(
-                    crossable<item_t<decltype(std::declval<hop_receiver<item_t<S>>>() | std::declval<Sub>())>>,
-                    "weir::parallel(runtime, pipeline): results cross threads, and these are bound to their "
-                    "thread, as weir::bytes are, or borrow their memory; end the pipeline with to_owned()");
-                return build(std::move(upstream));
-            }
-        }};
+/// What parallel and parallel_unordered have in common.
+template <class Operator, bool InOrder>
+struct parallel_base : operator_fn<Operator> {
+    template <class T, class Rails>
+    static consteval bool accepts() {
+        constexpr bool copied = std::is_copy_constructible_v<typename Rails::pipeline>;
+        static_assert(copied,
+                      "weir::parallel(runtime, pipeline): pipeline is copied for each rail, and cannot be: what "
+                      "it holds is move-only");
+        constexpr bool sent = crossable<T>;
+        static_assert(sent,
+                      "weir::parallel(runtime, pipeline): items cross threads, and these are bound to their thread, "
+                      "as weir::bytes are, or borrow their memory; put to_owned() before it");
+        using rail = decltype(std::declval<hop_receiver<T>>() | std::declval<typename Rails::pipeline>());
+        constexpr bool streams = stream<rail> || std::same_as<rail, invalid_pipeline>;
+        static_assert(streams,
+                      "weir::parallel(runtime, pipeline): pipeline is made of operators, and has no sink; what "
+                      "stands right of parallel takes the results");
+        if constexpr (copied && sent && stream<rail>) {
+            constexpr bool back = crossable<item_t<rail>>;
+            static_assert(back,
+                          "weir::parallel(runtime, pipeline): results cross threads, and these are bound to their "
+                          "thread, as weir::bytes are, or borrow their memory; end the pipeline with to_owned()");
+            return back;
+        }
+        return false;
     }
-}
 
-} // namespace detail
+    template <stream S, class Rails>
+    static auto attach(S upstream, const Rails& rails) {
+        return rails(std::move(upstream));
+    }
 
-struct parallel_fn : operator_needs_its_arguments_in_parentheses {
-    /// @throws std::invalid_argument when options.room is 0
+protected:
     template <class F>
-    auto operator()(runtime& rt, const closure<F>& pipeline, parallel_options options = {}) const {
-        return detail::parallel<true>(rt, pipeline, options, "weir::parallel: options.room must be at least 1");
+    static auto rails(runtime& rt, const closure<F>& pipeline, const parallel_options& options, const char* no_room) {
+        return operator_fn<Operator>::with(rail_builder<InOrder, closure<F>>(rt, pipeline, options, no_room));
     }
 };
 
-struct parallel_unordered_fn : operator_needs_its_arguments_in_parentheses {
+} // namespace detail
+
+struct parallel_fn : detail::parallel_base<parallel_fn, true> {
     /// @throws std::invalid_argument when options.room is 0
     template <class F>
     auto operator()(runtime& rt, const closure<F>& pipeline, parallel_options options = {}) const {
-        return detail::parallel<false>(rt, pipeline, options,
-                                       "weir::parallel_unordered: options.room must be at least 1");
+        return rails(rt, pipeline, options, "weir::parallel: options.room must be at least 1");
+    }
+};
+
+struct parallel_unordered_fn : detail::parallel_base<parallel_unordered_fn, false> {
+    /// @throws std::invalid_argument when options.room is 0
+    template <class F>
+    auto operator()(runtime& rt, const closure<F>& pipeline, parallel_options options = {}) const {
+        return rails(rt, pipeline, options, "weir::parallel_unordered: options.room must be at least 1");
     }
 };
 
@@ -438,15 +451,17 @@ struct parallel_unordered_fn : operator_needs_its_arguments_in_parentheses {
 /// At most `room` items wait for each rail, and as many results behind it. A rail whose results are slow holds up the
 /// others, as in map_async: see parallel_unordered.
 ///
-/// Ends when upstream and all rails have ended. An error of upstream comes after the results of what was sent. An error of
-/// a rail comes in its place; upstream is dropped at once, and the other rails are cancelled. A rail whose pipeline ends
-/// early gets no more items, and those on their way to it are lost; when all have ended upstream is dropped.
+/// What runs on the rails goes there at the first poll, and is destroyed there.
 ///
-/// What runs on the rails goes there at the first poll, and is destroyed there: soon, when the stream is dropped. When an
-/// executor dies first the stream fails with `stopped`.
-///
+/// Ends: when upstream and all rails have ended. A rail whose pipeline ends early gets no more items, and those on their way
+/// to it are lost; when all have ended upstream is dropped.
+/// Errors: upstream's, after the results of what was sent; a rail's, in its place: upstream is dropped at once, and the
+/// other rails are cancelled. `stopped` when an executor dies first.
+/// Dropped: upstream is destroyed at once, what runs on the rails soon: nobody waits for that.
 /// Threads: items and results cross, and the copies of the pipeline, with all that the functions in it refer to: these are
 /// called by several threads at once. The runtime must live until the pipeline is built.
+/// Cost: four allocations per rail; up to twice `room` items held for each.
+/// See: map_blocking, publish_on, map_async.
 inline constexpr parallel_fn parallel{};
 
 /// parallel_unordered(rt, pipeline): the same, but results come as they are ready, and each item goes to the next rail that

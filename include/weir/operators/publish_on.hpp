@@ -11,7 +11,9 @@
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/detail/liveness.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
@@ -26,12 +28,12 @@ namespace detail {
 
 /// A pipeline whose right end runs on another executor.
 template <stream S, awaitable Far>
-class published_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] published_operation {
 public:
     using result_type = typename Far::result_type;
 
     published_operation(executor& ex, hop<item_t<S>>& queue, hop_sender<S> near, Far far)
-        : ex_{&ex}, inbox_{ex.inbox()}, queue_{&queue}, near_{std::in_place, std::move(near)}, far_{std::move(far)} {}
+        : ex_{&ex}, inbox_{ex.inbox()}, queue_{&queue}, near_(std::in_place, std::move(near)), far_(std::move(far)) {}
 
     poll<result_type> poll_result(context& cx) {
         if (!handle_) [[unlikely]]
@@ -48,6 +50,7 @@ public:
 private:
     /// Gives what is to run there, once.
     struct give {
+        explicit give(Far f) : far(std::move(f)) {}
         Far operator()() { return std::move(far); }
 
         Far far;
@@ -55,7 +58,7 @@ private:
 
     void start(context& cx) {
         queue_->bind_sender(cx.ex().inbox());
-        handle_.emplace(spawn_at(inbox_, *ex_, give{std::move(far_)}, std::source_location::current()));
+        handle_.emplace(spawn_at(inbox_, *ex_, give(std::move(far_)), std::source_location::current()));
     }
 
     executor* ex_; // which may be gone, when its inbox is not
@@ -72,22 +75,24 @@ private:
 /// A pipeline that goes on on another executor, and is not at its end yet: what follows to the right of the next | runs
 /// there, up to the sink.
 template <stream S, class Far>
-class published {
+class [[nodiscard("add a sink and co_await it")]] published {
 public:
     published(executor& ex, detail::hop<item_t<S>>& queue, detail::hop_sender<S> near, Far far)
-        : ex_{&ex}, queue_{&queue}, near_{std::move(near)}, far_{std::move(far)} {}
+        : ex_{&ex}, queue_{&queue}, near_(std::move(near)), far_(std::move(far)) {}
 
     template <class F>
     auto then(closure<F> next) && {
         using longer = decltype(std::move(far_) | std::move(next));
-        if constexpr (awaitable<longer>) {
+        if constexpr (std::same_as<longer, detail::invalid_pipeline>) {
+            return detail::invalid_pipeline{};
+        } else if constexpr (awaitable<longer>) {
             static_assert(detail::crossable<typename longer::result_type>,
                           "weir::publish_on(executor, n): the result of the sink crosses threads, and is bound to its "
                           "thread, as weir::bytes are, or borrows its memory; put to_owned() before the sink");
-            return detail::published_operation<S, longer>{*ex_, *queue_, std::move(near_),
-                                                          std::move(far_) | std::move(next)};
+            return detail::published_operation<S, longer>(*ex_, *queue_, std::move(near_),
+                                                          std::move(far_) | std::move(next));
         } else {
-            return published<S, longer>{*ex_, *queue_, std::move(near_), std::move(far_) | std::move(next)};
+            return published<S, longer>(*ex_, *queue_, std::move(near_), std::move(far_) | std::move(next));
         }
     }
 
@@ -103,33 +108,33 @@ auto operator|(published<S, Far>&& left, closure<F> right) {
     return std::move(left).then(std::move(right));
 }
 
-struct publish_on_fn : operator_needs_its_arguments_in_parentheses {
-    /// @throws std::invalid_argument when n is less than 1
+struct publish_on_fn : detail::operator_fn<publish_on_fn> {
+    template <class T, class Executor, class N>
+    static consteval bool accepts() {
+        constexpr bool ok = detail::crossable<T>;
+        static_assert(ok, "weir::publish_on(executor, n): items cross threads, and these are bound to their thread, as "
+                          "weir::bytes are, or borrow their memory; put to_owned() before it");
+        return ok;
+    }
+
+    template <stream S>
+    static auto attach(S upstream, executor& ex, std::size_t n) {
+        using item = item_t<S>;
+        auto* const queue = new detail::hop<item>{n, detail::demand::ahead};
+        detail::hop_receiver<item> far{*queue};
+        return published<S, detail::hop_receiver<item>>(ex, *queue, detail::hop_sender<S>(std::move(upstream), *queue),
+                                                        std::move(far));
+    }
+
     template <std::integral N>
     auto operator()(executor& ex, N given) const {
-        const std::size_t n = detail::at_least_one(given, "weir::publish_on(executor, n): n must be at least 1");
-        return closure{[&ex, n]<class S>(S upstream) {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>,
-                              "weir::publish_on(executor, n): what is left of | is not a stream");
-            } else {
-                using item = item_t<S>;
-                static_assert(
-                    detail::crossable<item>,
-                    "weir::publish_on(executor, n): items cross threads, and these are bound to their thread, as "
-                    "weir::bytes are, or borrow their memory; put to_owned() before it");
-                auto* const queue = new detail::hop<item>{n, detail::demand::ahead};
-                detail::hop_receiver<item> far{*queue};
-                return published<S, detail::hop_receiver<item>>{
-                    ex, *queue, detail::hop_sender<S>{std::move(upstream), *queue}, std::move(far)};
-            }
-        }};
+        return with(std::ref(ex), detail::at_least_one(given, "weir::publish_on(executor, n): n must be at least 1"));
     }
     template <std::derived_from<executor> Executor>
     auto operator()(Executor&) const {
         static_assert(detail::always_false<Executor>,
                       "weir::publish_on(executor, n): say how many items may wait for the other executor");
-        return closure{[]<class S>(S upstream) { return upstream; }}; // so that nothing else is said
+        return detail::invalid_closure();
     }
 };
 
@@ -142,16 +147,18 @@ struct publish_on_fn : operator_needs_its_arguments_in_parentheses {
 ///
 /// As Reactor's publishOn. Up to n items wait for the other executor; upstream is asked for more when three quarters of
 /// them were taken. There may be several in a pipeline: one hands on to the next. To have a part left of the | run
-/// elsewhere, and to go on here, see subscribe_on.
+/// elsewhere, and to go on here, see subscribe_on. What stands right of it goes to the other executor at the first poll.
 ///
-/// What stands right of it goes to the other executor at the first poll, and is destroyed on its thread, before the result
-/// comes back; upstream stays on the executor that polls. The end and an error of upstream come after the items. When the
-/// sink wants no more, or fails, upstream is dropped. Dropping the whole drops upstream at once, and what runs on the
-/// other executor soon: nobody waits for that. When the other executor dies first, the result is `stopped`.
-///
+/// Ends: the end of upstream comes after the items. When the sink wants no more, upstream is dropped.
+/// Errors: upstream's, after the items, and those on the other executor; `stopped` when that dies first. What runs there is
+/// destroyed there before the result or the error comes back.
+/// Dropped: upstream is destroyed at once, and what runs on the other executor soon: nobody waits for that.
 /// Threads: items and the result cross, and so do the operators and the sink, with all that the functions in them refer
 /// to. Items that nobody takes are destroyed on either thread. The other executor must live until the pipeline is built.
-/// @param n  items, > 0
+/// Cost: two allocations; n items held.
+/// See: subscribe_on, parallel, buffer.
+///
+/// @throws std::invalid_argument when n is less than 1
 inline constexpr publish_on_fn publish_on{};
 
 } // namespace weir

@@ -6,8 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/moving_deadline.hpp>
@@ -18,7 +17,7 @@ namespace weir {
 
 /// The newest item of an upstream at each tick of a clock.
 template <stream S, class OnDrop = detail::drop_silently>
-class sample_stream : public detail::driven<sample_stream<S, OnDrop>, S> {
+class [[nodiscard("add a sink and co_await it")]] sample_stream : public detail::driven<sample_stream<S, OnDrop>, S> {
     static_assert(detail::keepable<item_t<S>>, "weir::sample(d) keeps items, and these borrow their memory; put "
                                                "to_owned() before it, or outlives(view) around what outlives it");
 
@@ -29,7 +28,7 @@ public:
     using value_type = item_t<S>;
 
     sample_stream(S upstream, duration d, OnDrop on_drop)
-        : driven{std::move(upstream)}, ticks_{d}, on_drop_{std::move(on_drop)} {}
+        : driven(std::move(upstream)), ticks_{d}, on_drop_(std::move(on_drop)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (!begun_) {
@@ -43,7 +42,7 @@ public:
             ticks_.pass(cx.ex().now());
         }
         if (held_) {
-            poll<value_type> item{std::move(*held_)};
+            poll<value_type> item(std::move(*held_));
             held_.reset();
             return item;
         }
@@ -61,7 +60,7 @@ private:
             held_.emplace(std::move(item));
             return this->notify();
         }
-        value_type old{std::move(*held_)};
+        value_type old(std::move(*held_));
         held_.emplace(std::move(item));
         std::invoke(on_drop_, std::move(old));
     }
@@ -75,20 +74,24 @@ private:
     [[no_unique_address]] OnDrop on_drop_;
 };
 
-struct sample_fn : operator_needs_its_arguments_in_parentheses {
+struct sample_fn : detail::operator_fn<sample_fn> {
+    template <class S, class D, class OnDrop>
+    using pipeline = sample_stream<S, OnDrop>;
+
+    template <class T, class D, class OnDrop>
+    static consteval bool accepts() {
+        constexpr bool drops = std::invocable<OnDrop&, T>;
+        static_assert(drops, "weir::sample(d, on_drop): on_drop cannot be called with an item");
+        constexpr bool kept = detail::keepable<T>;
+        static_assert(kept, "weir::sample(d) keeps items, and these borrow their memory; put to_owned() before it, or "
+                            "outlives(view) around what outlives it");
+        return drops && kept;
+    }
+
     template <class OnDrop = detail::drop_silently>
     constexpr auto operator()(duration d, OnDrop on_drop = {}) const {
         if (d <= duration::zero()) throw std::invalid_argument{"weir::sample(d): d must be more than zero"};
-        return closure{[d, on_drop = std::move(on_drop)]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::sample(d): what is left of | is not a stream");
-            } else if constexpr (!std::invocable<OnDrop&, item_t<S>>) {
-                static_assert(detail::always_false<S>,
-                              "weir::sample(d, on_drop): on_drop cannot be called with an item");
-            } else {
-                return sample_stream<S, OnDrop>{std::move(upstream), d, std::move(on_drop)};
-            }
-        }};
+        return with(d, std::move(on_drop));
     }
 };
 
@@ -98,10 +101,15 @@ struct sample_fn : operator_needs_its_arguments_in_parentheses {
 ///     sample(4)  ----b---c---d|
 ///
 /// The ticks count from the first poll and do not drift. It takes items whether or not the consumer is busy, without a
-/// pause. A consumer that asks after it missed ticks gets the newest item at once, and the next at a tick again. What is
-/// dropped is passed to on_drop, the second argument, if there is one.
+/// pause. A consumer that asks after it missed ticks gets the newest item at once, and the next at a tick again.
 ///
-/// The item that is held at the end, or at an error, comes out at once before it.
+/// Ends: with upstream. Errors: upstream's, and what on_drop throws. The item held comes before either, at once, when
+/// upstream has been destroyed.
+/// Dropped: items that a newer one replaces are passed to on_drop, the second argument, if there is one.
+/// Cost: no allocation; one item held; one timer.
+/// See: throttle, debounce.
+///
+/// @throws std::invalid_argument when d is not more than zero
 inline constexpr sample_fn sample{};
 
 } // namespace weir

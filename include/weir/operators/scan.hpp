@@ -1,20 +1,15 @@
 #pragma once
 
-#include <concepts>
 #include <functional>
-#include <type_traits>
-#include <utility>
 
 #include <weir/core/detail/operator_fn.hpp>
-#include <weir/core/stream.hpp>
 #include <weir/operators/detail/one_to_one.hpp>
 
 namespace weir {
 
 /// The successive states of a fold over the items of an upstream.
 template <stream S, class State, class F>
-class [[nodiscard("end the pipeline with a sink and co_await it")]] scan_stream
-    : public detail::one_to_one<scan_stream<S, State, F>, S> {
+class [[nodiscard("add a sink and co_await it")]] scan_stream : public detail::one_to_one<scan_stream<S, State, F>, S> {
 public:
     using value_type = State;
 
@@ -34,16 +29,10 @@ struct scan_fn : detail::operator_fn<scan_fn> {
 
     template <class T, class State, class F>
     static consteval bool accepts() {
-        constexpr bool copied = std::copy_constructible<State>;
-        static_assert(copied, "weir::scan(init, f): the state is copied for each item, and init cannot be");
-        constexpr bool called = std::invocable<F&, State, T>;
-        static_assert(called, "weir::scan(init, f): f cannot be called with a state and an item");
-        if constexpr (called) {
-            constexpr bool state = std::assignable_from<State&, std::invoke_result_t<F&, State, T>>;
-            static_assert(state, "weir::scan(init, f): what f returns is not a state, which has the type of init");
-            return copied && state;
-        }
-        return false;
+        constexpr bool ok = std::copy_constructible<State> && detail::gives_assignable<State, F&, State, T>;
+        static_assert(ok,
+                      "weir::scan(init, f): f(state, item) must return a state, of init's type, which can be copied");
+        return ok;
     }
 };
 

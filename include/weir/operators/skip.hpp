@@ -13,8 +13,7 @@ namespace weir {
 
 /// The items of an upstream after the first n.
 template <stream S>
-class [[nodiscard("end the pipeline with a sink and co_await it")]] skip_stream
-    : public detail::selection<skip_stream<S>, S> {
+class [[nodiscard("add a sink and co_await it")]] skip_stream : public detail::selection<skip_stream<S>, S> {
 public:
     skip_stream(S upstream, std::size_t n) : skip_stream::selection(std::move(upstream)), left_{n} {}
 

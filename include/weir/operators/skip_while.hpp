@@ -12,7 +12,7 @@ namespace weir {
 
 /// The items of an upstream from the first for which a predicate does not hold.
 template <stream S, class Drop>
-class [[nodiscard("end the pipeline with a sink and co_await it")]] skip_while_stream
+class [[nodiscard("add a sink and co_await it")]] skip_while_stream
     : public detail::selection<skip_while_stream<S, Drop>, S> {
 public:
     skip_while_stream(S upstream, Drop drop)

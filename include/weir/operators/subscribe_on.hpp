@@ -7,9 +7,8 @@
 #include <source_location>
 #include <utility>
 
-#include <weir/core/closure.hpp>
 #include <weir/core/detail/arguments.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/inbox.hpp>
@@ -21,12 +20,12 @@ namespace weir {
 
 /// The items of an upstream that runs on another executor.
 template <stream S>
-class subscribe_on_stream {
+class [[nodiscard("add a sink and co_await it")]] subscribe_on_stream {
 public:
     using value_type = item_t<S>;
 
     subscribe_on_stream(S upstream, executor& ex, std::size_t n, detail::demand asks)
-        : ex_{&ex}, inbox_{ex.inbox()}, n_{n}, asks_{asks}, upstream_{std::in_place, std::move(upstream)} {}
+        : ex_{&ex}, inbox_{ex.inbox()}, n_{n}, asks_{asks}, upstream_(std::in_place, std::move(upstream)) {}
 
     poll<value_type> poll_next(context& cx) {
         start();
@@ -54,30 +53,23 @@ private:
     std::optional<detail::hop_receiver<value_type>> items_;
 };
 
-struct subscribe_on_fn : operator_needs_its_arguments_in_parentheses {
-private:
-    static auto make(executor& ex, std::size_t n, detail::demand asks) {
-        return closure{[&ex, n, asks]<class S>(S upstream) {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>,
-                              "weir::subscribe_on(executor): what is left of | is not a stream");
-            } else {
-                static_assert(
-                    detail::crossable<item_t<S>>,
-                    "weir::subscribe_on(executor): items cross threads, and these are bound to their thread, as "
-                    "weir::bytes are, or borrow their memory; put to_owned() before it");
-                return subscribe_on_stream<S>{std::move(upstream), ex, n, asks};
-            }
-        }};
+struct subscribe_on_fn : detail::operator_fn<subscribe_on_fn> {
+    template <class S, class Executor, class N, class Asks>
+    using pipeline = subscribe_on_stream<S>;
+
+    template <class T, class Executor, class N, class Asks>
+    static consteval bool accepts() {
+        constexpr bool ok = detail::crossable<T>;
+        static_assert(ok, "weir::subscribe_on(executor): items cross threads, and these are bound to their thread, as "
+                          "weir::bytes are, or borrow their memory; put to_owned() before it");
+        return ok;
     }
 
-public:
-    auto operator()(executor& ex) const { return make(ex, 1, detail::demand::on_demand); }
-    /// @throws std::invalid_argument when n is less than 1
+    auto operator()(executor& ex) const { return with(std::ref(ex), std::size_t{1}, detail::demand::on_demand); }
     template <std::integral N>
-    auto operator()(executor& ex, N n) const {
-        return make(ex, detail::at_least_one(n, "weir::subscribe_on(executor, n): n must be at least 1"),
-                    detail::demand::ahead);
+    auto operator()(executor& ex, N given) const {
+        const std::size_t n = detail::at_least_one(given, "weir::subscribe_on(executor, n): n must be at least 1");
+        return with(std::ref(ex), n, detail::demand::ahead);
     }
 };
 
@@ -90,15 +82,17 @@ public:
 ///
 /// subscribe_on(ex) asks for an item when its consumer does: nothing runs ahead, and each item costs a way there and
 /// back. subscribe_on(ex, n) lets upstream run ahead by n items, and asks for more when three quarters of them were
-/// taken: then many items share the way.
+/// taken: then many items share the way. Upstream goes to the other executor at the first poll.
 ///
-/// Upstream goes to the other executor at the first poll, and is destroyed on its thread, before the end or its error
-/// comes out. The end and an error come after the items. Dropping the stream drops upstream there, soon: nobody waits
-/// for that. When the other executor dies first, the stream fails with `stopped`, after the items that had crossed.
-///
+/// Ends: with upstream. Errors: upstream's; `stopped` when the other executor dies first. Either comes after the items, and
+/// when upstream has been destroyed, on its thread.
+/// Dropped: upstream is dropped there, soon: nobody waits for that. The items on their way are lost.
 /// Threads: upstream and its items cross, with all that the functions in it refer to. Items that nobody takes are
 /// destroyed on either thread. The other executor must live until the pipeline is built.
-/// @param n  items, > 0
+/// Cost: one allocation; n items held.
+/// See: publish_on, parallel, spawn_on.
+///
+/// @throws std::invalid_argument when n is less than 1
 inline constexpr subscribe_on_fn subscribe_on{};
 
 } // namespace weir

@@ -6,19 +6,19 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/member_waker.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
 
 namespace weir {
 
-/// The items of the stream that a function made of the newest item of an upstream.
+/// The items of the stream that a function returned for the newest item of an upstream.
 template <stream S, class F>
-class switch_map_stream {
+class [[nodiscard("add a sink and co_await it")]] switch_map_stream {
     static_assert(detail::keepable<item_t<S>>, "weir::switch_map(f) keeps items, and these borrow their memory; put "
                                                "to_owned() before it, or outlives(view) around what outlives it");
 
@@ -27,7 +27,7 @@ class switch_map_stream {
 public:
     using value_type = item_t<inner_t>;
 
-    switch_map_stream(S upstream, F f) : f_{std::move(f)}, upstream_{std::move(upstream)} {}
+    switch_map_stream(S upstream, F f) : f_(std::move(f)), upstream_(std::move(upstream)) {}
 
     poll<value_type> poll_next(context& cx) {
         const detail::liveness::watch self{liveness_};
@@ -108,32 +108,36 @@ private:
     bool upstream_ready_ = true;
 };
 
-struct switch_map_fn : operator_needs_its_arguments_in_parentheses {
-    template <class F>
-    constexpr auto operator()(F f) const {
-        return closure{[f = std::move(f)]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::switch_map(f): what is left of | is not a stream");
-            } else if constexpr (!detail::gives_stream<F&, item_t<S>>) {
-                static_assert(detail::always_false<S>,
-                              "weir::switch_map(f): f cannot be called with an item, or does not give a stream");
-            } else {
-                return switch_map_stream<S, F>{std::move(upstream), std::move(f)};
-            }
-        }};
+struct switch_map_fn : detail::operator_fn<switch_map_fn> {
+    template <class S, class F>
+    using pipeline = switch_map_stream<S, F>;
+
+    template <class T, class F>
+    static consteval bool accepts() {
+        constexpr bool ok = detail::gives_stream<F&, T>;
+        static_assert(ok, "weir::switch_map(f): f cannot be called with an item, or does not give a stream");
+        constexpr bool kept = detail::keepable<T>;
+        static_assert(kept,
+                      "weir::switch_map(f) keeps items, and these borrow their memory; put to_owned() before it, or "
+                      "outlives(view) around what outlives it");
+        return ok && kept;
     }
 };
 
-/// switch_map(f): the items of the stream f(a), until b comes, then those of f(b), and so on.
+/// switch_map(f): the items of the stream f(a), until b arrives, then those of f(b), and so on.
 ///
 ///     in             --a----b--------|
-///     switch_map(f)  ---1-2--1-2-3-4-|     where f makes -1-2-3-4|
+///     switch_map(f)  ---1-2--1-2-3-4-|     where f returns -1-2-3-4|
 ///
-/// Upstream is asked at once for the item after the one whose stream runs. When it comes, the old inner stream is
-/// dropped before f makes the new one; what it had not yet given is lost by design.
+/// Upstream is asked at once for the item after the one whose stream runs. When it arrives, the old inner stream is
+/// destroyed before f is called. f and the item of an inner stream live as long as that stream.
 ///
-/// Ends when upstream and the last inner stream have. Fails at once with an inner stream and with f. An error of upstream
-/// replaces the inner stream as a new item would, but comes after the item that this has, if it has one.
+/// Ends: when upstream and the last inner stream have ended.
+/// Errors: an inner stream's and what f throws, at once. An error of upstream replaces the inner stream as a new item
+/// would, but comes after the item that this has, if it has one. What is left is destroyed first.
+/// Dropped: what an inner stream had not emitted when it was replaced is lost by design.
+/// Cost: no allocation; one inner stream, and the item that it was made of.
+/// See: concat_map, flat_map, take_until.
 inline constexpr switch_map_fn switch_map{};
 
 } // namespace weir

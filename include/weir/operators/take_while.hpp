@@ -5,19 +5,18 @@
 #include <optional>
 #include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
 
 /// The items of an upstream up to the first for which a predicate does not hold.
 template <stream S, class Keep>
-class take_while_stream {
+class [[nodiscard("add a sink and co_await it")]] take_while_stream {
 public:
     using value_type = item_t<S>;
 
-    take_while_stream(S upstream, Keep keep) : upstream_{std::in_place, std::move(upstream)}, keep_{std::move(keep)} {}
+    take_while_stream(S upstream, Keep keep) : upstream_(std::in_place, std::move(upstream)), keep_(std::move(keep)) {}
 
     poll<value_type> poll_next(context& cx) {
         auto item = upstream_->poll_next(cx);
@@ -27,33 +26,31 @@ public:
     }
 
 private:
-    std::optional<S> upstream_;
+    std::optional<S> upstream_; // until the end
     [[no_unique_address]] Keep keep_;
 };
 
-struct take_while_fn : operator_needs_its_arguments_in_parentheses {
-    template <class Keep>
-    constexpr auto operator()(Keep keep) const {
-        return closure{[keep = std::move(keep)]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::take_while(keep): what is left of | is not a stream");
-            } else if constexpr (!std::predicate<Keep&, const item_t<S>&>) {
-                static_assert(detail::always_false<S>,
-                              "weir::take_while(keep): keep cannot be called with an item, or does not give a bool");
-            } else {
-                return take_while_stream<S, Keep>{std::move(upstream), std::move(keep)};
-            }
-        }};
+struct take_while_fn : detail::operator_fn<take_while_fn> {
+    template <class S, class Keep>
+    using pipeline = take_while_stream<S, Keep>;
+
+    template <class T, class Keep>
+    static consteval bool accepts() {
+        constexpr bool ok = std::predicate<Keep&, const T&>;
+        static_assert(ok, "weir::take_while(keep): keep cannot be called with an item, or does not give a bool");
+        return ok;
     }
 };
 
-/// take_while(keep): the items before the first for which keep does not hold, then the end. That item is gone, and
-/// upstream is dropped.
+/// take_while(keep): the items before the first for which keep returns false, then the end. That item is destroyed.
 ///
 ///     in                --1--2--3--1--|
 ///     take_while(x<3)   --1--2--|
 ///
-/// Ends early and fails with its upstream. An exception from keep ends the stream.
+/// Ends: at that item, or with upstream; upstream is destroyed first.
+/// Errors: upstream's, and what keep throws.
+/// Cost: no allocation; no item held.
+/// See: take, take_until, skip_while, filter.
 inline constexpr take_while_fn take_while{};
 
 } // namespace weir

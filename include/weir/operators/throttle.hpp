@@ -5,8 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/moving_deadline.hpp>
@@ -15,16 +14,17 @@
 
 namespace weir {
 
-/// Which item of a while comes through.
+/// Which items of a window are emitted.
 enum class edge : std::uint8_t {
     leading,  ///< the first, at once
-    trailing, ///< the last, when the while is over
+    trailing, ///< the last, at the end of the window
     both,     ///< the first at once, and the last if it is another
 };
 
-/// The items of an upstream, at most one in a while.
+/// The items of an upstream, at most one per window.
 template <stream S, class OnDrop = detail::drop_silently>
-class throttle_stream : public detail::held_back<throttle_stream<S, OnDrop>, S, OnDrop> {
+class [[nodiscard("add a sink and co_await it")]] throttle_stream
+    : public detail::held_back<throttle_stream<S, OnDrop>, S, OnDrop> {
     static_assert(detail::keepable<item_t<S>>, "weir::throttle(d) keeps items, and these borrow their memory; put "
                                                "to_owned() before it, or outlives(view) around what outlives it");
 
@@ -35,7 +35,7 @@ public:
     using typename held_back::value_type;
 
     throttle_stream(S upstream, duration d, edge which, OnDrop on_drop)
-        : held_back{std::move(upstream), std::move(on_drop)}, d_{d}, edge_{which} {}
+        : held_back(std::move(upstream), std::move(on_drop)), d_{d}, edge_{which} {}
 
 private:
     bool wants(context& cx) {
@@ -65,44 +65,52 @@ private:
         over_.set(d_ > time_point::max() - start ? time_point::max() : start + d_);
     }
 
-    detail::moving_deadline over_; // the while
+    detail::moving_deadline over_; // the end of the window
     bool begun_ = false;
     duration d_;
     edge edge_;
 };
 
-struct throttle_fn : operator_needs_its_arguments_in_parentheses {
+struct throttle_fn : detail::operator_fn<throttle_fn> {
+    template <class S, class D, class Edge, class OnDrop>
+    using pipeline = throttle_stream<S, OnDrop>;
+
+    template <class T, class D, class Edge, class OnDrop>
+    static consteval bool accepts() {
+        constexpr bool drops = std::invocable<OnDrop&, T>;
+        static_assert(drops, "weir::throttle(d, edge, on_drop): on_drop cannot be called with an item");
+        constexpr bool kept = detail::keepable<T>;
+        static_assert(kept,
+                      "weir::throttle(d) keeps items, and these borrow their memory; put to_owned() before it, or "
+                      "outlives(view) around what outlives it");
+        return drops && kept;
+    }
+
     template <class OnDrop = detail::drop_silently>
     constexpr auto operator()(duration d, edge which = edge::both, OnDrop on_drop = {}) const {
         if (d < duration::zero()) throw std::invalid_argument{"weir::throttle(d): d is negative"};
-        return closure{[d, which, on_drop = std::move(on_drop)]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::throttle(d): what is left of | is not a stream");
-            } else if constexpr (!std::invocable<OnDrop&, item_t<S>>) {
-                static_assert(detail::always_false<S>,
-                              "weir::throttle(d, edge, on_drop): on_drop cannot be called with an item");
-            } else {
-                return throttle_stream<S, OnDrop>{std::move(upstream), d, which, std::move(on_drop)};
-            }
-        }};
+        return with(d, which, std::move(on_drop));
     }
 };
 
-/// throttle(d): at most one item every d; the others are dropped.
+/// throttle(d): at most one item per window of d; the others are dropped.
 ///
 ///     in                           abcd--------|
 ///     throttle(3)                  a--c--d-----|
 ///     throttle(3, edge::leading)   a--d--------|
 ///     throttle(3, edge::trailing)  ---c--d-----|
 ///
-/// A while of d begins with an item that comes when there is none, and the next when one ends with an item. By default
-/// the first item comes out at once and the last at the end of the while. What is dropped is passed to on_drop, the third
-/// argument, if there is one.
+/// An item that arrives outside a window opens one; a window that ends with an item opens the next. By default the first
+/// item of a window is emitted at once and the last at its end. From the first poll on it takes items whether or not the
+/// consumer is busy. An item that was let through is never dropped: until the consumer takes it upstream is not asked.
 ///
-/// From the first poll on it takes items whether or not the consumer is busy. What was let through is never dropped:
-/// until the consumer takes it upstream is not asked.
+/// Ends: with upstream. Errors: upstream's, and what on_drop throws. The item held comes before either, at once, when
+/// upstream has been destroyed.
+/// Dropped: the other items of a window are passed to on_drop, the third argument, if there is one.
+/// Cost: no allocation; one item held; one timer.
+/// See: debounce, sample, pace (which loses nothing).
 ///
-/// The item that is held at the end, or at an error, comes out at once before it.
+/// @throws std::invalid_argument when d is negative
 inline constexpr throttle_fn throttle{};
 
 } // namespace weir

@@ -8,8 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/timed_out.hpp>
 #include <weir/executor/detail/moving_deadline.hpp>
@@ -56,13 +55,13 @@ private:
 
 } // namespace detail
 
-/// The items of an upstream, as long as none keeps its consumer waiting for too long.
+/// The items of an upstream, until one keeps its consumer waiting for too long.
 template <stream S>
-class timeout_stream {
+class [[nodiscard("add a sink and co_await it")]] timeout_stream {
 public:
     using value_type = item_t<S>;
 
-    timeout_stream(S upstream, duration d) : upstream_{std::in_place, std::move(upstream)}, watch_{d} {}
+    timeout_stream(S upstream, duration d) : upstream_(std::in_place, std::move(upstream)), watch_{d} {}
 
     poll<value_type> poll_next(context& cx) {
         auto item = upstream_->poll_next(cx);
@@ -90,12 +89,12 @@ private:
 
 /// The same, going on with another stream.
 template <stream S, class MakeFallback>
-class timeout_or_stream {
+class [[nodiscard("add a sink and co_await it")]] timeout_or_stream {
 public:
     using value_type = item_t<S>;
 
     timeout_or_stream(S upstream, duration d, MakeFallback make)
-        : upstream_{std::in_place, std::move(upstream)}, watch_{d}, make_{std::move(make)} {}
+        : upstream_(std::in_place, std::move(upstream)), watch_{d}, make_(std::move(make)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (upstream_) [[likely]] {
@@ -126,37 +125,39 @@ template <class MakeFallback, class T>
 concept makes_stream_of = std::invocable<MakeFallback&> && stream<std::invoke_result_t<MakeFallback&>> &&
                           std::same_as<item_t<std::invoke_result_t<MakeFallback&>>, T>;
 
+template <class S, class... MakeFallback>
+struct timeout_with {
+    using type = timeout_stream<S>;
+};
+template <class S, class MakeFallback>
+struct timeout_with<S, MakeFallback> {
+    using type = timeout_or_stream<S, MakeFallback>;
+};
+
 } // namespace detail
 
-struct timeout_fn : operator_needs_its_arguments_in_parentheses {
-    constexpr auto operator()(duration d) const {
-        check(d);
-        return closure{[d]<class S>(S upstream) {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::timeout(d): what is left of | is not a stream");
-            } else {
-                return timeout_stream<S>{std::move(upstream), d};
-            }
-        }};
+struct timeout_fn : detail::operator_fn<timeout_fn> {
+    template <class S, class D, class... MakeFallback>
+    using pipeline = typename detail::timeout_with<S, MakeFallback...>::type;
+
+    template <class T, class D, class MakeFallback>
+    static consteval bool accepts() {
+        constexpr bool made = !stream<MakeFallback>;
+        static_assert(made, "weir::timeout(d, make): takes a function that makes the other stream: "
+                            "timeout(d, [] { return ...; })");
+        constexpr bool ok = !made || detail::makes_stream_of<MakeFallback, T>;
+        static_assert(ok, "weir::timeout(d, make): make() does not give a stream of the same items");
+        return made && ok;
     }
 
+    constexpr auto operator()(duration d) const {
+        check(d);
+        return with(d);
+    }
     template <class MakeFallback>
     constexpr auto operator()(duration d, MakeFallback make) const {
         check(d);
-        return closure{[d, make = std::move(make)]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::timeout(d, make): what is left of | is not a stream");
-            } else if constexpr (stream<MakeFallback>) {
-                static_assert(detail::always_false<S>,
-                              "weir::timeout(d, make): takes a function that makes the other stream: "
-                              "timeout(d, [] { return ...; })");
-            } else if constexpr (!detail::makes_stream_of<MakeFallback, item_t<S>>) {
-                static_assert(detail::always_false<S>,
-                              "weir::timeout(d, make): make() does not give a stream of the same items");
-            } else {
-                return timeout_or_stream<S, MakeFallback>{std::move(upstream), d, std::move(make)};
-            }
-        }};
+        return with(d, std::move(make));
     }
 
 private:
@@ -166,16 +167,18 @@ private:
 };
 
 /// timeout(d): fails with timed_out when the consumer has waited longer than d for an item.
+/// timeout(d, make): goes on with the stream that make() returns instead, which has all the time it wants.
 ///
 ///     in          a--b-----c--|
 ///     timeout(4)  a--b---#
 ///
 /// The time counts from when an item was asked for and was not there; while the consumer is busy it does not. An item
-/// that is ready in the turn in which the time runs out wins. Upstream is then dropped, before the error is delivered.
+/// that is ready in the turn in which the time runs out wins.
 ///
-/// timeout(d, make): goes on with the stream that make() gives instead. That one has all the time it wants.
-///
-/// Ends and fails with its upstream. An item that is ready costs no timer and no store.
+/// Ends: with upstream, or with the other stream.
+/// Errors: upstream's; timed_out, when upstream has been destroyed.
+/// Cost: no allocation; an item that is ready costs no timer and no store.
+/// See: with_timeout for operations, debounce.
 inline constexpr timeout_fn timeout{};
 
 } // namespace weir

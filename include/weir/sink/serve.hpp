@@ -16,11 +16,11 @@
 #include <utility>
 
 #include <weir/core/assert.hpp>
-#include <weir/core/closure.hpp>
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/member_waker.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
@@ -29,6 +29,7 @@
 #include <weir/executor/detail/stop_watch.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/operators/map_async_unordered.hpp>
+#include <weir/sink/detail/sink.hpp>
 
 namespace weir {
 
@@ -47,7 +48,7 @@ struct serve_options {
     std::function<void(std::exception_ptr)> on_error = nullptr;
 };
 
-/// What became of all connections.
+/// How many connections there were, and how they ended.
 struct serve_result {
     std::uint64_t served = 0;  ///< to their end
     std::uint64_t failed = 0;  ///< their failures went to on_error
@@ -66,7 +67,7 @@ struct never_stop {};
 template <class Signal>
 class stop_signal {
 public:
-    explicit stop_signal(Signal signal) : signal_{std::in_place, std::move(signal)} {}
+    explicit stop_signal(Signal signal) : signal_(std::in_place, std::move(signal)) {}
 
     /// True when it came; then it may come again.
     bool poll(context& cx) {
@@ -108,7 +109,7 @@ private:
 /// What a server's parts share.
 template <stream S>
 struct serve_state {
-    serve_state(S upstream, serve_options o) : connections{std::move(upstream)}, options{std::move(o)} {}
+    serve_state(S upstream, serve_options o) : connections(std::move(upstream)), options{std::move(o)} {}
 
     /// At once: with the listener that the connections may own.
     void stop() noexcept {
@@ -186,11 +187,11 @@ class served_connection {
 public:
     using result_type = unit;
 
-    served_connection(serve_state<S>& server, A handler) : server_{&server}, handler_{std::move(handler)} {
+    served_connection(serve_state<S>& server, A handler) : server_{&server}, handler_(std::move(handler)) {
         ++server.active;
     }
     served_connection(served_connection&& other)
-        : server_{std::exchange(other.server_, nullptr)}, handler_{std::move(other.handler_)} {}
+        : server_{std::exchange(other.server_, nullptr)}, handler_(std::move(other.handler_)) {}
     ~served_connection() {
         if (server_ != nullptr) --server_->active;
     }
@@ -220,7 +221,7 @@ public:
 
     auto operator()(item_t<S>&& connection) {
         using handled = std::invoke_result_t<Handler&, item_t<S>>;
-        return served_connection<S, handled>{*server_, std::invoke(*handler_, std::move(connection))};
+        return served_connection<S, handled>(*server_, std::invoke(*handler_, std::move(connection)));
     }
 
 private:
@@ -237,11 +238,11 @@ public:
     using result_type = serve_result;
 
     serve_sink(S upstream, Handler handler, Stop stop, serve_options options)
-        : server_{std::move(upstream), std::move(options)}, handler_{std::move(handler)}, stop_{std::move(stop)} {}
+        : server_(std::move(upstream), std::move(options)), handler_(std::move(handler)), stop_(std::move(stop)) {}
     serve_sink(serve_sink&& other)
         : server_{std::move(*other.server_.connections), std::move(other.server_.options)},
-          handler_{std::move(other.handler_)},
-          stop_{std::move(other.stop_)} {
+          handler_(std::move(other.handler_)),
+          stop_(std::move(other.stop_)) {
         WEIR_ASSERT(!other.handled_, "an operation was moved after its first poll");
     }
 
@@ -328,49 +329,41 @@ private:
     detail::liveness liveness_;
 };
 
-class serve_fn : public operator_needs_its_arguments_in_parentheses {
-public:
+struct serve_fn : detail::operator_fn<serve_fn> {
+    template <class S, class Handler, class Stop, class Options>
+    using pipeline = detail::sink<serve_sink<S, Handler, Stop>>;
+
+    template <class T, class Handler, class Stop, class Options>
+    static consteval bool accepts() {
+        constexpr bool handles = detail::gives_awaitable<Handler&, T>;
+        static_assert(handles,
+                      "weir::serve(handler, stop): the handler cannot be called with a connection, or does not "
+                      "give a task or another awaitable");
+        constexpr bool stops = stream<Stop> || awaitable<Stop> || std::same_as<Stop, std::stop_token> ||
+                               std::same_as<Stop, detail::never_stop>;
+        static_assert(stops, "weir::serve(handler, stop): the stop is a stream, a task or another operation, or a "
+                             "std::stop_token");
+        return handles && stops;
+    }
+
     template <class Handler>
     auto operator()(Handler handler, serve_options options = {}) const {
-        return make(std::move(handler), detail::never_stop{}, std::move(options));
+        return (*this)(std::move(handler), detail::never_stop{}, std::move(options));
     }
     template <class Handler, class Stop>
         requires(!std::same_as<Stop, serve_options>)
     auto operator()(Handler handler, Stop stop, serve_options options = {}) const {
-        return make(std::move(handler), std::move(stop), std::move(options));
-    }
-
-private:
-    template <class Handler, class Stop>
-    static auto make(Handler handler, Stop stop, serve_options options) {
         detail::at_least_one(options.max_connections,
                              "weir::serve(handler, stop, options): max_connections must be at least 1");
         if (options.drain < duration::zero()) {
             throw std::invalid_argument{"weir::serve(handler, stop, options): drain must not be negative"};
         }
-        return closure{[handler = std::move(handler), stop = std::move(stop),
-                        options = std::move(options)]<class S>(S upstream) mutable {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>,
-                              "weir::serve(handler, stop): what is left of | is not a stream; accept(listener) is one");
-            } else if constexpr (!detail::gives_awaitable<Handler&, item_t<S>>) {
-                static_assert(detail::always_false<S>,
-                              "weir::serve(handler, stop): the handler cannot be called with a "
-                              "connection, or does not give a task or another awaitable");
-            } else if constexpr (!stream<Stop> && !awaitable<Stop> && !std::same_as<Stop, std::stop_token> &&
-                                 !std::same_as<Stop, detail::never_stop>) {
-                static_assert(detail::always_false<S>, "weir::serve(handler, stop): the stop is a stream, a task or "
-                                                       "another operation, or a std::stop_token");
-            } else {
-                return serve_sink<S, Handler, Stop>{std::move(upstream), std::move(handler), std::move(stop),
-                                                    std::move(options)};
-            }
-        }};
+        return with(std::move(handler), std::move(stop), std::move(options));
     }
 };
 
 /// serve(handler, stop, options): a server: handles connections until the stop comes, lets those that are being handled
-/// finish, and drops those that have not when the time for that is over. The result tells what became of them.
+/// finish, and drops those that have not when the time for that is over. The result, a serve_result, counts them.
 ///
 ///     weir::task<> echo(weir::tcp_stream client);
 ///
@@ -378,16 +371,19 @@ private:
 ///     co_await (weir::accept(std::move(listener)) |
 ///               weir::serve(echo, weir::signals({SIGINT, SIGTERM}), {.max_connections = 1000, .drain = 5s}));
 ///
-/// At the stop the stream of connections is dropped at once. An accept(listener) that owns its listener closes it: new
+/// At the stop the stream of connections is destroyed at once. An accept(listener) that owns its listener closes it: new
 /// connects are refused, and those that wait in the kernel's backlog are reset. One that borrows it leaves them waiting,
-/// for whoever accepts next.
+/// for the next that accepts.
 ///
 /// The stop is a stream (its first item; a second one ends the waiting, too), an operation (its result), or a
-/// std::stop_token. Without a stop it ends when there are no more connections and the last was handled, as it does when
-/// there are none before the stop. Dropping the server drops everything.
+/// std::stop_token. A failure of the connections is a stop, and is delivered after it.
 ///
-/// A failure of the connections is a stop, and comes after it; one of the stop is the end at once, and so is one of a
-/// handler, unless there is `on_error`.
+/// Ends: when there are no more connections and the last was handled, or its time after the stop is over.
+/// Errors: that of the connections, after the others have finished; those of the stop and of a handler at once, unless
+/// there is `on_error` for the handlers.
+/// Dropped: everything is destroyed at once.
+/// Cost: one allocation per connection at a time, reused.
+/// See: accept, for_each, with_stop.
 ///
 /// @throws std::invalid_argument for no connections, and for a negative drain
 inline constexpr serve_fn serve{};

@@ -19,7 +19,7 @@ namespace weir {
 
 /// The connections that come to a listener.
 template <class Listener>
-class accept_stream {
+class [[nodiscard("add a sink and co_await it")]] accept_stream {
 public:
     using value_type = typename Listener::connection_type;
 

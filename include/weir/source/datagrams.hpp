@@ -31,7 +31,7 @@ struct datagrams_options {
 };
 
 /// The datagrams that come to a socket.
-class datagrams_stream {
+class [[nodiscard("add a sink and co_await it")]] datagrams_stream {
 public:
     using value_type = datagram;
 

@@ -7,7 +7,7 @@
 namespace weir {
 
 template <class T>
-class empty_stream {
+class [[nodiscard("add a sink and co_await it")]] empty_stream {
 public:
     using value_type = T;
 

@@ -12,7 +12,7 @@
 namespace weir {
 
 template <class T>
-class fail_stream {
+class [[nodiscard("add a sink and co_await it")]] fail_stream {
 public:
     using value_type = T;
 

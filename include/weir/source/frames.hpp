@@ -11,8 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/pin.hpp>
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/core/stream.hpp>
@@ -36,11 +35,11 @@ public:
 
 /// The frames of a stream of bytes.
 template <stream S>
-class frames_stream {
+class [[nodiscard("add a sink and co_await it")]] frames_stream {
 public:
     using value_type = bytes;
 
-    frames_stream(S upstream, frames_options options) : upstream_{std::move(upstream)}, options_{options} {}
+    frames_stream(S upstream, frames_options options) : upstream_(std::move(upstream)), options_{options} {}
 
     poll<bytes> poll_next(context& cx) {
         pin_.check();
@@ -113,20 +112,21 @@ private:
     detail::pin pin_;
 };
 
-struct frames_fn : operator_needs_its_arguments_in_parentheses {
+struct frames_fn : detail::operator_fn<frames_fn> {
+    template <class S, class Options>
+    using pipeline = frames_stream<S>;
+
+    template <class T, class Options>
+    static consteval bool accepts() {
+        constexpr bool ok = std::is_same_v<T, bytes>;
+        static_assert(ok, "weir::frames(): takes a stream of weir::bytes, such as read(socket)");
+        return ok;
+    }
+
     /// `stream of bytes | frames({.limit = 4096})`
     auto operator()(frames_options options = {}) const {
         check(options);
-        return closure{[options]<class S>(S upstream) {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::frames(): what is left of | is not a stream");
-            } else if constexpr (!std::is_same_v<item_t<S>, bytes>) {
-                static_assert(detail::always_false<S>,
-                              "weir::frames(): takes a stream of weir::bytes, such as read(socket)");
-            } else {
-                return frames_stream<S>{std::move(upstream), options};
-            }
-        }};
+        return with(options);
     }
 
     /// `frames(socket)`

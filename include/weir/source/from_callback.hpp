@@ -59,7 +59,7 @@ public:
             return wait_for_room(lock) && push(std::move(item));
         case overflow::drop_oldest:
         case overflow::latest: {
-            T oldest{held_.pop_front()};
+            T oldest(held_.pop_front());
             push(std::move(item));
             drop(std::move(oldest), lock);
             return true;
@@ -102,7 +102,7 @@ public:
         const std::lock_guard lock{mutex_};
         consumer_ = std::this_thread::get_id();
         if (!held_.empty()) {
-            poll<T> item{std::move(held_.front())};
+            poll<T> item(std::move(held_.front()));
             held_.drop_front();
             if (suspended_ != 0) room_.notify_one();
             return item;
@@ -226,14 +226,14 @@ private:
 
 /// What callbacks emit, on whatever thread.
 template <class T, class Register>
-class from_callback_stream {
+class [[nodiscard("add a sink and co_await it")]] from_callback_stream {
 public:
     using value_type = T;
 
     from_callback_stream(Register connect, from_callback_options<T> options)
-        : queue_{std::make_shared<detail::callback_queue<T>>(std::move(options))}, connect_{std::move(connect)} {}
+        : queue_{std::make_shared<detail::callback_queue<T>>(std::move(options))}, connect_(std::move(connect)) {}
     from_callback_stream(from_callback_stream&& other)
-        : queue_{std::move(other.queue_)}, connect_{std::move(other.connect_)}, pin_{std::move(other.pin_)} {}
+        : queue_{std::move(other.queue_)}, connect_(std::move(other.connect_)), pin_{std::move(other.pin_)} {}
     ~from_callback_stream() {
         if (queue_ != nullptr) leave();
     }

@@ -14,11 +14,11 @@ namespace weir {
 
 /// The items of a range.
 template <detail::readable_range R>
-class from_range_stream {
+class [[nodiscard("add a sink and co_await it")]] from_range_stream {
 public:
     using value_type = std::ranges::range_value_t<R>;
 
-    explicit from_range_stream(R&& range) : items_{std::forward<R>(range)} {}
+    explicit from_range_stream(R&& range) : items_(std::forward<R>(range)) {}
 
     poll<value_type> poll_next(context&) {
         pin_.check();

@@ -14,7 +14,7 @@ namespace weir {
 
 /// What a function gives, call after call.
 template <class F>
-class generate_stream {
+class [[nodiscard("add a sink and co_await it")]] generate_stream {
     using result_t = std::remove_cvref_t<std::invoke_result_t<F&>>;
 
     template <class T>
@@ -30,16 +30,16 @@ class generate_stream {
 public:
     using value_type = typename item_of<result_t>::type;
 
-    explicit generate_stream(F f) : f_{std::move(f)} {}
+    explicit generate_stream(F f) : f_(std::move(f)) {}
 
     poll<value_type> poll_next(context&) {
         pin_.check();
         return pin_.watch([this]() -> poll<value_type> {
             if constexpr (detail::is_optional<result_t>) {
-                if (auto&& made = std::invoke(f_)) return poll<value_type>{*std::forward<decltype(made)>(made)};
+                if (auto&& made = std::invoke(f_)) return poll<value_type>(*std::forward<decltype(made)>(made));
                 return done;
             } else {
-                return poll<value_type>{std::invoke(f_)};
+                return poll<value_type>(std::invoke(f_));
             }
         });
     }

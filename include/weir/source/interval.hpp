@@ -24,7 +24,7 @@ enum class missed_ticks : std::uint8_t {
 #pragma GCC diagnostic pop
 
 /// Ticks of a clock.
-class interval_stream {
+class [[nodiscard("add a sink and co_await it")]] interval_stream {
 public:
     using value_type = std::uint64_t;
 

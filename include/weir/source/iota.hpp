@@ -14,11 +14,11 @@ namespace weir {
 
 template <std::weakly_incrementable T>
     requires std::copyable<T> && std::equality_comparable<T>
-class iota_stream {
+class [[nodiscard("add a sink and co_await it")]] iota_stream {
 public:
     using value_type = T;
 
-    iota_stream(T from, T to) : next_{std::move(from)}, last_{std::move(to)} {
+    iota_stream(T from, T to) : next_(std::move(from)), last_(std::move(to)) {
         if constexpr (std::totally_ordered<T>) {
             if (last_ < next_) throw std::invalid_argument{"weir::iota(first, last): last is before first"};
         }

@@ -14,15 +14,15 @@ namespace weir {
 
 /// Values that are at hand.
 template <class T, std::size_t N>
-class just_stream {
+class [[nodiscard("add a sink and co_await it")]] just_stream {
 public:
     using value_type = T;
 
-    explicit just_stream(std::array<T, N> values) : values_{std::move(values)} {}
+    explicit just_stream(std::array<T, N> values) : values_(std::move(values)) {}
 
     poll<T> poll_next(context&) {
         pin_.check();
-        if (next_ != N) return poll<T>{std::move(values_[next_++])};
+        if (next_ != N) return poll<T>(std::move(values_[next_++]));
         pin_.ended();
         return done;
     }

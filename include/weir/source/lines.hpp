@@ -8,8 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <weir/core/closure.hpp>
-#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/pin.hpp>
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/core/stream.hpp>
@@ -32,11 +31,11 @@ struct lines_options {
 
 /// The lines of a stream of bytes.
 template <stream S>
-class lines_stream {
+class [[nodiscard("add a sink and co_await it")]] lines_stream {
 public:
     using value_type = bytes;
 
-    lines_stream(S upstream, lines_options options) : upstream_{std::move(upstream)}, options_{options} {}
+    lines_stream(S upstream, lines_options options) : upstream_(std::move(upstream)), options_{options} {}
 
     poll<bytes> poll_next(context& cx) {
         pin_.check();
@@ -126,20 +125,19 @@ private:
     detail::pin pin_;
 };
 
-struct lines_fn : operator_needs_its_arguments_in_parentheses {
-    /// `stream of bytes | lines({.limit = 4096})`
-    constexpr auto operator()(lines_options options = {}) const {
-        return closure{[options]<class S>(S upstream) {
-            if constexpr (!stream<S>) {
-                static_assert(detail::always_false<S>, "weir::lines(): what is left of | is not a stream");
-            } else if constexpr (!std::is_same_v<item_t<S>, bytes>) {
-                static_assert(detail::always_false<S>,
-                              "weir::lines(): takes a stream of weir::bytes, such as read(file)");
-            } else {
-                return lines_stream<S>{std::move(upstream), options};
-            }
-        }};
+struct lines_fn : detail::operator_fn<lines_fn> {
+    template <class S, class Options>
+    using pipeline = lines_stream<S>;
+
+    template <class T, class Options>
+    static consteval bool accepts() {
+        constexpr bool ok = std::is_same_v<T, bytes>;
+        static_assert(ok, "weir::lines(): takes a stream of weir::bytes, such as read(file)");
+        return ok;
     }
+
+    /// `stream of bytes | lines({.limit = 4096})`
+    constexpr auto operator()(lines_options options = {}) const { return with(options); }
 
     /// `lines("access.log")`
     auto operator()(std::string path, lines_options options = {}) const {

@@ -7,7 +7,7 @@
 namespace weir {
 
 template <class T>
-class never_stream {
+class [[nodiscard("add a sink and co_await it")]] never_stream {
 public:
     using value_type = T;
 

@@ -15,11 +15,11 @@ namespace weir {
 
 /// The result of an operation.
 template <awaitable A>
-class once_stream {
+class [[nodiscard("add a sink and co_await it")]] once_stream {
 public:
     using value_type = typename A::result_type;
 
-    explicit once_stream(A operation) : operation_{std::in_place, std::move(operation)} {}
+    explicit once_stream(A operation) : operation_(std::in_place, std::move(operation)) {}
 
     poll<value_type> poll_next(context& cx) {
         pin_.check();

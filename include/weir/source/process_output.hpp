@@ -42,7 +42,7 @@ struct process_output_options {
 };
 
 /// What a program writes.
-class process_output_stream {
+class [[nodiscard("add a sink and co_await it")]] process_output_stream {
 public:
     using value_type = bytes;
 

@@ -79,7 +79,7 @@ private:
 
 /// What a device holds, block by block.
 template <class Holder>
-class read_stream {
+class [[nodiscard("add a sink and co_await it")]] read_stream {
     using device_type = typename Holder::device_type;
 
 public:

@@ -15,7 +15,7 @@
 namespace weir {
 
 /// Signals that come to the process.
-class signals_stream {
+class [[nodiscard("add a sink and co_await it")]] signals_stream {
 public:
     using value_type = int;
 

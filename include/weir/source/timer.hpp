@@ -12,7 +12,7 @@
 namespace weir {
 
 /// One tick.
-class timer_stream {
+class [[nodiscard("add a sink and co_await it")]] timer_stream {
 public:
     using value_type = std::uint64_t;
 

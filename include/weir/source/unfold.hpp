@@ -13,16 +13,16 @@ namespace weir {
 
 /// What a function makes of a state that it changes.
 template <class State, class F>
-class unfold_stream {
+class [[nodiscard("add a sink and co_await it")]] unfold_stream {
 public:
     using value_type = detail::optional_item_t<F&, State&>;
 
-    unfold_stream(State seed, F f) : state_{std::move(seed)}, f_{std::move(f)} {}
+    unfold_stream(State seed, F f) : state_(std::move(seed)), f_(std::move(f)) {}
 
     poll<value_type> poll_next(context&) {
         pin_.check();
         return pin_.watch([this]() -> poll<value_type> {
-            if (auto&& made = std::invoke(f_, state_)) return poll<value_type>{*std::forward<decltype(made)>(made)};
+            if (auto&& made = std::invoke(f_, state_)) return poll<value_type>(*std::forward<decltype(made)>(made));
             return done;
         });
     }

@@ -48,7 +48,7 @@ struct walk_options {
 };
 
 /// What is in a directory, and below it.
-class walk_stream {
+class [[nodiscard("add a sink and co_await it")]] walk_stream {
 public:
     using value_type = walk_entry;
 

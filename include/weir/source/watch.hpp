@@ -36,7 +36,7 @@ struct watch_options {
 };
 
 /// What happens to a file, or in a directory.
-class watch_stream {
+class [[nodiscard("add a sink and co_await it")]] watch_stream {
 public:
     using value_type = file_change;
 

@@ -9,6 +9,8 @@
 #include <utility>
 
 #include <weir/core/closure.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/task.hpp>
 #include <weir/testing/probe.hpp>
 #include <weir/testing/virtual_executor.hpp>
 
@@ -63,6 +65,8 @@ public:
 
     std::string run() {
         check_demand();
+        check_release(last::end);
+        check_release(last::error);
         for (const arrival when : {arrival::ready, arrival::late}) {
             for (const last how : {last::end, last::error}) {
                 const std::size_t steps = check_delivery(when, how, never);
@@ -124,6 +128,33 @@ private:
                "early pull: more is taken from upstream than was asked for");
     }
 
+    /// What a consumer sees of upstream in the moment of the end or an error. The sink is kept, as a user may keep it.
+    void check_release(last how) {
+        virtual_executor ex;
+        probe<tracked> source;
+        for (int i = 0; i != item_count; ++i) source.push(i);
+        finish(source, how);
+        auto pipeline = source.stream() | make_() | drain();
+        auto consumer = ex.spawn(look_at_the_end(pipeline, source));
+        settle(ex);
+    }
+    template <class Pipeline>
+    task<> look_at_the_end(Pipeline& pipeline, const probe<tracked>& source) {
+        try {
+            co_await pipeline;
+        } catch (...) { // of no interest here
+        }
+        expect(source.dropped(), "the end or an error is seen while upstream is still there");
+    }
+
+    static void finish(probe<tracked>& source, last how) {
+        if (how == last::end) {
+            source.end();
+        } else {
+            source.fail(std::make_exception_ptr(std::runtime_error{"upstream failed"}));
+        }
+    }
+
     /// Plays a script, dropping the operator after some of its steps. Returns how many it had.
     std::size_t check_delivery(arrival when, last how, std::size_t steps_until_drop) {
         virtual_executor ex;
@@ -138,17 +169,10 @@ private:
             settle(ex);
             return steps++ != steps_until_drop;
         };
-        const auto finish = [&] {
-            if (how == last::end) {
-                source.end();
-            } else {
-                source.fail(std::make_exception_ptr(std::runtime_error{"upstream failed"}));
-            }
-        };
         const auto script = [&] {
             if (when == arrival::ready) {
                 for (int i = 0; i != item_count; ++i) source.push(i);
-                finish();
+                finish(source, how);
                 sink.request(1);
                 if (!at_rest()) return false;
                 sink.request();
@@ -162,7 +186,7 @@ private:
                 expect(source.waiting() || source.dropped() || sink.finished(),
                        "lost wake: an item was not followed by a poll for the next");
             }
-            finish();
+            finish(source, how);
             return at_rest();
         };
 
@@ -203,6 +227,7 @@ private:
 /// - Nothing is pulled before the first poll, and then no more than was asked for (and the prefetch).
 /// - No wake is lost: items, end and error reach a consumer that polls only when it was woken.
 /// - Upstream is not polled after its end or its error.
+/// - When a sink's consumer sees the end or an error, upstream is gone.
 /// - It comes to rest when nothing happens.
 /// - Dropped at any point, it drops its upstream and leaves neither a timer nor a waker behind.
 /// - Items are moved, not copied.

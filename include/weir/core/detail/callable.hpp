@@ -17,6 +17,10 @@ template <class F, class... Args>
 concept gives_object =
     std::invocable<F, Args...> && std::is_object_v<std::remove_cvref_t<std::invoke_result_t<F, Args...>>>;
 
+/// A function that returns a new value for an object of type T.
+template <class T, class F, class... Args>
+concept gives_assignable = std::invocable<F, Args...> && std::assignable_from<T&, std::invoke_result_t<F, Args...>>;
+
 /// A function that makes a stream, or an operation.
 template <class F, class... Args>
 concept gives_stream = std::invocable<F, Args...> && stream<std::invoke_result_t<F, Args...>>;

@@ -48,6 +48,12 @@ struct operator_fn : operator_needs_its_arguments_in_parentheses {
         return true;
     }
 
+    /// An operator that needs more than a constructor has its own.
+    template <stream S, class... Args>
+    static constexpr auto attach(S left, Args... args) {
+        return typename Operator::template pipeline<S, Args...>(std::move(left), std::move(args)...);
+    }
+
 protected:
     template <class... Args>
     static constexpr auto with(Args... args) {
@@ -58,9 +64,9 @@ protected:
                     typename pipe_into<Operator, S>::what_is_left_of_the_pipe_is_not_a_stream;
                 return invalid_pipeline{};
             } else if constexpr (!checks<Operator, item_t<S>, Args...>) {
-                return typename Operator::template pipeline<S, Args...>(std::move(left), std::move(args)...);
+                return Operator::attach(std::move(left), std::move(args)...);
             } else if constexpr (Operator::template accepts<item_t<S>, Args...>()) {
-                return typename Operator::template pipeline<S, Args...>(std::move(left), std::move(args)...);
+                return Operator::attach(std::move(left), std::move(args)...);
             } else {
                 return invalid_pipeline{};
             }

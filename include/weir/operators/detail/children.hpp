@@ -202,7 +202,7 @@ template <stream S, std::size_t Index = 0>
 struct stream_child : child {
     static constexpr std::size_t position = Index;
 
-    explicit stream_child(S s) : child{Index}, source{std::move(s)} {}
+    explicit stream_child(S s) : child(Index), source(std::move(s)) {}
 
     poll<item_t<S>> poll_next(context& cx) {
         nested_context own{cx, *this};

@@ -25,7 +25,7 @@ namespace weir::detail {
 template <class Operator, stream S>
 class driven {
 protected:
-    explicit driven(S upstream) : upstream_{std::in_place, std::move(upstream)} {}
+    explicit driven(S upstream) : upstream_(std::in_place, std::move(upstream)) {}
 
     /// Upstream may have more.
     bool open() const noexcept { return upstream_.has_value(); }

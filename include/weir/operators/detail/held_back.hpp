@@ -24,7 +24,7 @@ public:
             if (!passed_ && this->open()) return this->wait(cx);
         }
         if (!held_) return this->finish();
-        poll<value_type> item{std::move(*held_)};
+        poll<value_type> item(std::move(*held_));
         held_.reset();
         passed_ = false;
         this->resume();
@@ -32,7 +32,7 @@ public:
     }
 
 protected:
-    held_back(S upstream, OnDrop on_drop) : driven<Operator, S>{std::move(upstream)}, on_drop_{std::move(on_drop)} {}
+    held_back(S upstream, OnDrop on_drop) : driven<Operator, S>(std::move(upstream)), on_drop_(std::move(on_drop)) {}
 
     bool holds() const noexcept { return held_.has_value(); }
     bool passed() const noexcept { return passed_; }
@@ -42,7 +42,7 @@ protected:
             held_.emplace(std::move(item));
             return;
         }
-        value_type old{std::move(*held_)};
+        value_type old(std::move(*held_));
         held_.emplace(std::move(item));
         drop(std::move(old));
     }

@@ -82,7 +82,7 @@ public:
     using value_type = typename Kind::template item<child_t>;
 
     in_flight_stream(S upstream, Limit limit, F f, bool delay_error = false)
-        : limit_{std::move(limit)}, f_{std::move(f)}, upstream_{std::move(upstream)}, delay_error_{delay_error} {}
+        : limit_(std::move(limit)), f_(std::move(f)), upstream_(std::move(upstream)), delay_error_{delay_error} {}
 
     poll<value_type> poll_next(context& cx) {
         if (!driver_.bound()) [[unlikely]] {
@@ -154,7 +154,7 @@ private:
 
     poll<value_type> deliver() {
         node& first = out_.pop_front();
-        poll<value_type> item{std::move(first.held)};
+        poll<value_type> item(std::move(first.held));
         first.held = pending;
         delivered(first);
         return item;

@@ -1,0 +1,166 @@
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <weir/executor/sleep.hpp>
+#include <weir/operators/buffer.hpp>
+#include <weir/operators/combine_latest.hpp>
+#include <weir/operators/concat.hpp>
+#include <weir/operators/concat_map.hpp>
+#include <weir/operators/debounce.hpp>
+#include <weir/operators/distinct_until_changed.hpp>
+#include <weir/operators/filter.hpp>
+#include <weir/operators/filter_map.hpp>
+#include <weir/operators/flat_map.hpp>
+#include <weir/operators/inspect.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/map_async.hpp>
+#include <weir/operators/map_async_unordered.hpp>
+#include <weir/operators/map_concat.hpp>
+#include <weir/operators/merge.hpp>
+#include <weir/operators/pace.hpp>
+#include <weir/operators/scan.hpp>
+#include <weir/operators/skip_while.hpp>
+#include <weir/operators/switch_map.hpp>
+#include <weir/operators/take.hpp>
+#include <weir/operators/take_until.hpp>
+#include <weir/operators/take_while.hpp>
+#include <weir/operators/timeout.hpp>
+#include <weir/operators/zip.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/sink/first.hpp>
+#include <weir/sink/fold.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/source/just.hpp>
+#include <weir/source/once.hpp>
+#include <weir/task.hpp>
+#include <weir/testing/probe.hpp>
+#include <weir/testing/virtual_executor.hpp>
+
+using namespace std::chrono_literals;
+using weir::testing::probe;
+using weir::testing::virtual_executor;
+
+namespace {
+
+/// Awaits a pipeline that is kept, and says how it ended and what of it is left in that moment.
+template <class Pipeline>
+weir::task<std::string> end_of(Pipeline& pipeline, virtual_executor& ex, const probe<int>& a, const probe<int>& b) {
+    std::string seen = "ended";
+    try {
+        co_await pipeline;
+    } catch (const std::runtime_error& e) {
+        seen = e.what();
+    }
+    if (!a.dropped()) seen += "; upstream is there";
+    if (!b.dropped()) seen += "; its sibling is there";
+    if (ex.timers().size() != 0) seen += "; a timer is armed";
+    co_return seen;
+}
+
+/// With an upstream that has given 1, 2 and 3 and not ended.
+template <class Operator>
+std::string end_of(Operator op) {
+    virtual_executor ex;
+    probe<int> source;
+    for (int i = 1; i != 4; ++i) source.push(i);
+    auto pipeline = source.stream() | std::move(op);
+    return ex.run(end_of(pipeline, ex, source, source));
+}
+
+/// The same, with a sibling that never gives anything.
+template <class Join>
+std::string end_of_both(Join join) {
+    virtual_executor ex;
+    probe<int> source;
+    probe<int> sibling;
+    for (int i = 1; i != 4; ++i) source.push(i);
+    auto pipeline = join(source.stream(), sibling.stream());
+    return ex.run(end_of(pipeline, ex, source, sibling));
+}
+
+int not_two(int x) {
+    if (x == 2) throw std::runtime_error{"two"};
+    return x;
+}
+bool holds(int x) { return not_two(x) != 0; }
+weir::task<int> later(int x) {
+    co_await weir::sleep_for(1ms);
+    co_return not_two(x);
+}
+
+} // namespace
+
+TEST_SUITE("operators/released") {
+    TEST_CASE("when a callable has thrown, upstream is gone before the consumer sees the error") {
+        CHECK(end_of(weir::map(not_two) | weir::drain()) == "two");
+        CHECK(end_of(weir::filter(holds) | weir::drain()) == "two");
+        CHECK(end_of(weir::filter_map([](int x) { return std::optional{not_two(x)}; }) | weir::drain()) == "two");
+        CHECK(end_of(weir::inspect(not_two) | weir::drain()) == "two");
+        CHECK(end_of(weir::scan(0, [](int, int x) { return not_two(x); }) | weir::drain()) == "two");
+        CHECK(end_of(weir::take_while(holds) | weir::drain()) == "two");
+        CHECK(end_of(weir::skip_while(holds) | weir::drain()) == "two");
+        CHECK(end_of(weir::distinct_until_changed(not_two) | weir::drain()) == "two");
+        CHECK(end_of(weir::map_concat([](int x) { return std::vector{not_two(x)}; }) | weir::drain()) == "two");
+        CHECK(end_of(weir::concat_map([](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
+        CHECK(end_of(weir::switch_map([](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
+        CHECK(end_of(weir::flat_map(2, [](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
+        CHECK(end_of(weir::map_async(2, later) | weir::drain()) == "two");
+        CHECK(end_of(weir::map_async_unordered(2, later) | weir::drain()) == "two");
+        CHECK(end_of(weir::pace(weir::rate{1000}, 8, not_two) | weir::drain()) == "two");
+        CHECK(end_of(weir::buffer(1, weir::overflow::drop_newest, not_two) | weir::map_async(1, later) |
+                     weir::drain()) == "two");
+    }
+
+    TEST_CASE("when a sink's callable or its task has thrown, upstream is gone before the consumer sees the error") {
+        CHECK(end_of(weir::for_each(not_two)) == "two");
+        CHECK(end_of(weir::for_each(later)) == "two");
+        CHECK(end_of(weir::fold(0, [](int, int x) { return not_two(x); })) == "two");
+    }
+
+    TEST_CASE("when a stream is cut short, upstream is gone before the consumer sees the end") {
+        CHECK(end_of(weir::take(2) | weir::drain()) == "ended");
+        CHECK(end_of(weir::take_while([](int x) { return x < 2; }) | weir::drain()) == "ended");
+        CHECK(end_of(weir::first()) == "ended");
+        CHECK(end_of(weir::take_until(weir::sleep_for(1ms)) | weir::drain()) == "ended");
+        CHECK(end_of(weir::timeout(1ms) | weir::drain()).find(";") == std::string::npos);
+        CHECK(end_of(weir::debounce(1ms) | weir::take(1) | weir::drain()) == "ended");
+    }
+
+    TEST_CASE("siblings, signals and inner operations are gone as well") {
+        using weir::drain;
+        using weir::map;
+        CHECK(end_of_both([](auto a, auto b) {
+                  return weir::merge(std::move(a) | map(not_two), std::move(b) | map(not_two)) | drain();
+              }) == "two");
+        CHECK(end_of_both([](auto a, auto b) {
+                  return weir::zip(std::move(a) | weir::filter([](int x) { return not_two(x) > 9; }), std::move(b)) |
+                         drain();
+              }) == "two");
+        CHECK(end_of_both([](auto a, auto b) {
+                  return weir::combine_latest(std::move(a) | weir::filter([](int x) { return not_two(x) > 9; }),
+                                              std::move(b)) |
+                         drain();
+              }) == "two");
+        CHECK(end_of_both([](auto a, auto b) {
+                  return weir::concat(std::move(a) | map(not_two), std::move(b) | map(not_two)) | drain();
+              }) == "two");
+        CHECK(end_of_both([](auto a, auto b) {
+                  return std::move(a) | map(not_two) | weir::take_until(std::move(b)) | drain();
+              }) == "two");
+        CHECK(end_of_both([](auto a, auto b) {
+                  return std::move(a) | weir::take_until(std::move(b)) | map(not_two) | drain();
+              }) == "two");
+        CHECK(end_of_both([](auto a, auto b) {
+                  return weir::merge(weir::once(std::move(a) | weir::for_each(not_two)) |
+                                         map([](weir::unit) { return 0; }),
+                                     std::move(b)) |
+                         drain();
+              }) == "two");
+    }
+}
