@@ -12,6 +12,7 @@
 
 #include <doctest/doctest.h>
 
+#include <row_view.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/io/byte_view.hpp>
 #include <weir/io/bytes.hpp>
@@ -20,25 +21,9 @@
 
 namespace {
 
-struct row {
-    std::string name;
-};
-struct row_view {
-    std::string_view name;
-};
-
-} // namespace
-
-template <>
-inline constexpr bool weir::borrowed<row_view> = true;
-template <>
-struct weir::owned<row_view> {
-    static row copy(const row_view& view) { return {std::string{view.name}}; }
-};
-
-namespace {
-
 using std::string_view;
+using support::row;
+using support::row_view;
 using weir::borrowed;
 using weir::bytes;
 using weir::owned;
