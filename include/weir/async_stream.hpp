@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <weir/core/detail/coroutine.hpp>
+#include <weir/core/detail/deep_destruction.hpp>
 #include <weir/core/detail/pin.hpp>
 #include <weir/core/stream.hpp>
 
@@ -23,6 +24,10 @@ namespace detail {
 class boxed : public pooled {
 public:
     virtual ~boxed() = default;
+
+    static void destroy(boxed& box) noexcept {
+        destroy_deep([](void* object) noexcept { delete static_cast<boxed*>(object); }, &box);
+    }
 };
 
 template <class S>
@@ -39,75 +44,119 @@ private:
 };
 
 template <class T>
-class generator_promise final : public coroutine_promise {
+class generator_state final : public generator_state_base {
 public:
-    async_stream<T> get_return_object() noexcept {
-        static_assert(fits_in_frame<T>, "weir::async_stream<T>, as a coroutine: T is aligned more strictly than its "
-                                        "frame; yield a std::unique_ptr<T>");
-        return async_stream<T>{this};
-    }
+    generator_state() noexcept : generator_state_base{&keep} {}
+    generator_state(const generator_state&) = delete;
+    generator_state& operator=(const generator_state&) = delete;
+    ~generator_state() {}
 
-    /// The item stays where the generator has it until the consumer moves it out.
-    std::suspend_always yield_value(T&& item) noexcept {
-        item_ = std::addressof(item);
-        return {};
+    /// The item at the co_yield that is about to suspend. It stays there: a consumer that polls takes it at once.
+    void set_item(T& item) noexcept { item_ = std::addressof(item); }
+    /// At the end of the coroutine.
+    void finish() noexcept {
+        coroutine_state::finish([](waker& self) noexcept { dispose(static_cast<generator_state&>(self)); });
     }
-    auto yield_value(const T& item) {
-        if constexpr (std::is_trivially_copyable_v<T>) {
-            item_ = const_cast<T*>(std::addressof(item)); // moving from it leaves it as it is
-            return std::suspend_always{};
-        } else {
-            return yield_copy{item, item_};
-        }
-    }
-    void return_void() const noexcept {}
 
     poll<T> poll_next(context& cx) {
-        if (runs_to_item(cx)) [[likely]]
-            return poll<T>{std::move(*item_)};
-        return without_running(cx, cx.wk);
+        if (resume_to_yield(cx)) [[likely]]
+            return poll<T>(std::move(*item_));
+        return poll_suspended(cx, cx.wk);
     }
     /// On behalf of a coroutine that runs.
-    poll<T> poll_next(coroutine_promise& consumer) {
-        if (runs_to_item(consumer.running_with())) [[likely]]
-            return poll<T>{std::move(*item_)};
-        return without_running(consumer.running_with(), consumer);
+    poll<T> poll_next(coroutine_state& consumer) {
+        if (resume_to_yield(consumer.running_with())) [[likely]]
+            return poll<T>(std::move(*item_));
+        return poll_suspended(consumer.running_with(), consumer);
+    }
+
+    void drop() noexcept {
+        if (is(yielded) && !runs()) std::destroy_at(std::addressof(kept_));
+        coroutine_state::drop();
     }
 
 private:
-    struct yield_copy {
-        T copy;
-        T*& item;
-
-        bool await_ready() const noexcept { return false; }
-        void await_suspend(std::coroutine_handle<>) noexcept { item = std::addressof(copy); }
-        void await_resume() const noexcept {}
-    };
-
-    bool runs_to_item(context& cx) noexcept {
-        if (this->phase_ != resumable) [[unlikely]]
+    static bool keep(generator_state_base& self) noexcept {
+        auto& me = static_cast<generator_state&>(self);
+        try {
+            ::new (static_cast<void*>(std::addressof(me.kept_))) T(std::move(*me.item_));
+            return true;
+        } catch (...) {
+            me.fail();
             return false;
-        this->resume(cx);
-        if (this->phase_ != resumable) [[unlikely]]
+        }
+    }
+
+    bool resume_to_yield(context& cx) noexcept {
+        if (phase_ != resumable) [[unlikely]]
             return false;
-        this->cx_ = nullptr;
+        resume(cx);
+        if (phase_ != resumable || cx.stopping()) [[unlikely]]
+            return false;
+        cx_ = nullptr;
         return true;
     }
 
-    [[gnu::noinline]] poll<T> without_running(const context& cx, waker& waiting) {
-        if (this->phase_ == yielded) {
-            this->phase_ = resumable;
-            return poll<T>{std::move(*item_)};
+    [[gnu::noinline]] poll<T> poll_suspended(context& cx, waker& waiting) {
+        if (phase_ == resumable) { // at a co_yield, and what polls was dropped by what the generator called
+            cx_ = nullptr;
+            waiting.defer();
+            return pending;
         }
-        if (!this->ended()) return this->wait(cx, waiting);
+        if (phase_ == yielded) {
+            phase_ = resumable;
+            const struct emptying {
+                T& kept;
+                ~emptying() { std::destroy_at(std::addressof(kept)); }
+            } at_exit{kept_};
+            return poll<T>(std::move(kept_));
+        }
+        if (!ended()) return wait(cx, waiting);
         pin_.check();
         pin_.ended();
-        if (this->is(failed)) this->rethrow();
+        if (!frame_is_gone()) end_frame();
+        if (is(failed)) std::rethrow_exception(take_error());
         return done;
     }
 
     T* item_ = nullptr;
+    union {
+        T kept_; // at a co_yield that was reached while nobody polled
+    };
     pin pin_;
+};
+
+template <class T>
+class generator_promise : public coroutine_promise<generator_state<T>> {
+public:
+    std::suspend_always final_suspend() noexcept {
+        this->state().finish();
+        return {};
+    }
+
+    std::suspend_always yield_value(T&& item) noexcept {
+        this->state().set_item(item);
+        return {};
+    }
+    auto yield_value(const T& item) {
+        if constexpr (std::is_trivially_copyable_v<T>) {
+            this->state().set_item(const_cast<T&>(item)); // moving from it leaves it as it is
+            return std::suspend_always{};
+        } else {
+            return yield_copy{item, this->state()};
+        }
+    }
+    void return_void() const noexcept {}
+
+private:
+    struct yield_copy {
+        T copy;
+        generator_state<T>& state;
+
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<>) noexcept { state.set_item(copy); }
+        void await_resume() const noexcept {}
+    };
 };
 
 } // namespace detail
@@ -123,7 +172,8 @@ private:
 ///     }
 ///
 /// A generator starts at the first poll, runs to its next `co_yield` on its own once it was pulled, and is destroyed,
-/// wherever it stands, with the stream. An exception that leaves it ends the stream. One allocation for the stream,
+/// wherever it stands, with the stream. Its parameters and locals die when it ends. An exception that leaves it ends
+/// the stream. What is yielded is safe from the co_yield on: the generator's own object may change. One allocation for the stream,
 /// none an item.
 ///
 /// As an argument, a lambda with captures must outlive its coroutine; operators that take one keep it for you.
@@ -131,7 +181,14 @@ template <class T>
 class [[nodiscard]] async_stream {
 public:
     using value_type = T;
-    using promise_type = detail::generator_promise<T>;
+
+    struct promise_type final : detail::generator_promise<T> {
+        static_assert(detail::fits_in_frame<T>,
+                      "weir::async_stream<T>, as a coroutine: T is aligned more strictly than "
+                      "its frame; yield a std::unique_ptr<T>");
+
+        async_stream get_return_object() noexcept { return async_stream{&this->state()}; }
+    };
 
     template <class S>
         requires(!std::same_as<S, async_stream> && requires { requires std::same_as<item_t<S>, T>; } && stream<S>)
@@ -153,7 +210,7 @@ public:
         if (is_generator()) {
             generator().drop();
         } else {
-            delete &box();
+            detail::boxed::destroy(box());
         }
     }
 
@@ -163,7 +220,7 @@ public:
         return poll_(box(), cx);
     }
     /// The same on behalf of a coroutine that runs.
-    poll<T> poll_next(detail::coroutine_promise& consumer) {
+    poll<T> poll_next(detail::coroutine_state& consumer) {
         check();
         if (is_generator()) return generator().poll_next(consumer);
         nested_context own{consumer.running_with(), consumer};
@@ -171,9 +228,11 @@ public:
     }
 
 private:
+    using generator_type = detail::generator_state<T>;
+
     friend promise_type;
 
-    explicit async_stream(promise_type* generator) noexcept : source_{generator}, poll_{nullptr} {}
+    explicit async_stream(generator_type* generator) noexcept : source_{generator}, poll_{nullptr} {}
 
     void check() noexcept {
         WEIR_ASSERT(source_ != nullptr, "a stream was polled after it was moved away");
@@ -181,7 +240,7 @@ private:
     }
 
     bool is_generator() const noexcept { return poll_ == nullptr; }
-    promise_type& generator() noexcept { return *static_cast<promise_type*>(source_); }
+    generator_type& generator() noexcept { return *static_cast<generator_type*>(source_); }
     detail::boxed& box() noexcept { return *static_cast<detail::boxed*>(source_); }
 
     void* source_;

@@ -30,100 +30,124 @@ class detached_task;
 template <class A>
 class group_task;
 
-template <class T>
-class task_promise;
-
 /// A coroutine's `T` as an object.
 template <class T>
 using result_object_t = typename as_result<T>::type;
 
-/// A promise with a place for the result.
+/// What a task is to whoever has a handle to it: its state, with a place for the result.
 template <class T>
-class task_result : public coroutine_promise {
+class task_state : public coroutine_state {
+    static_assert(fits_in_frame<T>, "weir::task<T>: T is aligned more strictly than a coroutine's frame; return a "
+                                    "std::unique_ptr<T>");
+
 public:
-    template <std::convertible_to<T> U = T>
-    void return_value(U&& value) {
+    task_state() noexcept {}
+    task_state(const task_state&) = delete;
+    task_state& operator=(const task_state&) = delete;
+    ~task_state() { discard(); }
+
+    template <class U>
+    void set(U&& value) {
         ::new (static_cast<void*>(std::addressof(value_))) T(static_cast<T>(std::forward<U>(value)));
         enter(returned);
     }
-
-protected:
-    task_result() noexcept {}
-    ~task_result() {
-        static_assert(fits_in_frame<T>, "weir::task<T>: T is aligned more strictly than a coroutine's frame; return a "
-                                        "std::unique_ptr<T>");
-        if (is(returned)) std::destroy_at(std::addressof(value_));
+    /// At the end of the coroutine.
+    void finish() noexcept {
+        coroutine_state::finish([](waker& self) noexcept { dispose(static_cast<task_state&>(self)); });
+        if (is(dropped)) [[unlikely]]
+            discard(); // whoever drops it does not want the result
     }
 
-    bool succeeded() const noexcept { return phase_ == (finished | returned); }
-    poll<T> take() { return std::move(value_); }
+    /// Runs it as far as it can; an item when it is finished.
+    poll<unit> poll_finished(context& cx) noexcept {
+        if (phase_ == resumable) resume(cx);
+        if (phase_ == (finished | returned)) [[likely]]
+            return unit{};
+        return without_result(cx, cx.wk);
+    }
+    /// On behalf of a coroutine that runs.
+    poll<unit> poll_finished(coroutine_state& waiting) noexcept {
+        if (phase_ == resumable) resume(waiting.running_with());
+        if (phase_ == (finished | returned)) [[likely]]
+            return unit{};
+        return without_result(waiting.running_with(), waiting);
+    }
+
+    /// Lets the run queue start it, as a root.
+    void start(run_queue& queue, root_kind kind, root_record* parent) noexcept {
+        bind(queue);
+        become_root(kind, parent);
+        coroutine_state::start();
+    }
+
+    bool has_ended() const noexcept { return is(finished); }
+    /// The error of one that is finished, if it has failed.
+    std::exception_ptr error() noexcept { return is(failed) ? take_error() : nullptr; }
+
+    /// The result, or the error, of one that is finished. The task is destroyed before that is handed on.
+    T take() {
+        const struct disposal {
+            task_state& state;
+            ~disposal() { dispose(state); }
+        } at_exit{*this};
+        if (is(failed)) [[unlikely]]
+            std::rethrow_exception(take_error());
+        return std::move(value_);
+    }
+
+    /// Of one that is no root.
+    void drop() noexcept {
+        if (is(finished) && !is(ending)) {
+            dispose(*this);
+        } else {
+            coroutine_state::drop();
+        }
+    }
 
 private:
+    poll<unit> without_result(const context& cx, waker& waiting) noexcept {
+        if (ended()) return unit{};
+        return wait(cx, waiting);
+    }
+    void discard() noexcept {
+        if (!is(returned)) return;
+        leave(returned);
+        std::destroy_at(std::addressof(value_));
+    }
+
     union {
         T value_;
     };
 };
 
-template <>
-class task_result<unit> : public coroutine_promise {
+template <class T>
+class task_promise : public coroutine_promise<task_state<T>> {
 public:
-    void return_void() const noexcept {}
+    auto final_suspend() noexcept {
+        this->state().finish();
+        return std::suspend_always{};
+    }
 
-protected:
-    bool succeeded() const noexcept { return phase_ == finished; }
-    poll<unit> take() { return unit{}; }
+    template <std::convertible_to<T> U = T>
+    void return_value(U&& value) {
+        this->state().set(std::forward<U>(value));
+    }
 };
 
-template <class T>
-class task_promise final : public task_result<result_object_t<T>> {
+template <>
+class task_promise<unit> : public coroutine_promise<task_state<unit>> {
 public:
-    task<T> get_return_object() noexcept { return task<T>{this}; }
-
-    /// Runs it as far as it can; an item when it is finished.
-    poll<unit> poll_finished(context& cx) noexcept {
-        if (this->phase_ == coroutine_promise::resumable) this->resume(cx);
-        if (this->succeeded()) [[likely]]
-            return unit{};
-        return without_result(cx, cx.wk);
+    auto final_suspend() noexcept {
+        state().finish();
+        return std::suspend_always{};
     }
-    /// On behalf of a coroutine that runs.
-    poll<unit> poll_finished(coroutine_promise& waiting) noexcept {
-        if (this->phase_ == coroutine_promise::resumable) this->resume(waiting.running_with());
-        if (this->succeeded()) [[likely]]
-            return unit{};
-        return without_result(waiting.running_with(), waiting);
-    }
-
-    /// Lets the run queue start it.
-    void start(run_queue& queue) noexcept {
-        this->bind(queue);
-        coroutine_promise::start();
-    }
-
-    /// The error of one that is finished, if it has failed.
-    std::exception_ptr error() noexcept {
-        return this->is(coroutine_promise::failed) ? std::exchange(this->error_, nullptr) : nullptr;
-    }
-    bool finished() const noexcept { return this->is(coroutine_promise::finished); }
-
-    /// The result, or the error, of one that is finished.
-    poll<result_object_t<T>> result() {
-        if (this->is(coroutine_promise::failed)) [[unlikely]]
-            this->rethrow();
-        return this->take();
-    }
-
-private:
-    poll<unit> without_result(const context& cx, waker& waiting) noexcept {
-        if (this->ended()) return unit{};
-        return this->wait(cx, waiting);
-    }
+    void return_void() { state().set(unit{}); }
 };
 
 } // namespace detail
 
 /// A coroutine with one result, or one exception. It starts when it is first awaited, runs in place as far as it can,
-/// and is destroyed, wherever it stands, with the task.
+/// and is destroyed, wherever it stands, with the task. Its parameters and locals die when it ends.
 ///
 ///     weir::task<int> answer() {
 ///         co_await weir::sleep_for(1s);
@@ -138,38 +162,43 @@ class [[nodiscard]] task {
 
 public:
     using result_type = detail::result_object_t<T>;
-    using promise_type = detail::task_promise<T>;
 
-    task(task&& other) noexcept : promise_{std::exchange(other.promise_, nullptr)} {}
+    struct promise_type final : detail::task_promise<result_type> {
+        task get_return_object() noexcept { return task{&this->state()}; }
+    };
+
+    task(task&& other) noexcept : state_{std::exchange(other.state_, nullptr)} {}
     task& operator=(task&& other) noexcept {
-        if (promise_type* old = std::exchange(promise_, std::exchange(other.promise_, nullptr))) old->drop();
+        if (state_type* old = std::exchange(state_, std::exchange(other.state_, nullptr))) old->drop();
         return *this;
     }
     ~task() {
-        if (promise_ != nullptr) promise_->drop();
+        if (state_ != nullptr) state_->drop();
     }
 
     poll<result_type> poll_result(context& cx) {
-        WEIR_ASSERT(promise_ != nullptr, "a task was awaited after it was moved away");
-        if (promise_->poll_finished(cx).is_pending()) return pending;
-        return promise_->result();
+        WEIR_ASSERT(state_ != nullptr, "a task was awaited after it had ended, or was moved away");
+        if (state_->poll_finished(cx).is_pending()) return pending;
+        return std::exchange(state_, nullptr)->take();
     }
 
 private:
+    using state_type = detail::task_state<result_type>;
+
     friend promise_type;
     friend detail::awaited<task>;
     friend detail::spawned_handle<task>;
     friend detail::detached_task<T>;
     friend detail::group_task<task>;
 
-    explicit task(promise_type* promise) noexcept : promise_{promise} {}
+    explicit task(state_type* state) noexcept : state_{state} {}
 
-    promise_type& release() noexcept {
-        WEIR_ASSERT(promise_ != nullptr, "a task was spawned after it was moved away");
-        return *std::exchange(promise_, nullptr);
+    state_type& release() noexcept {
+        WEIR_ASSERT(state_ != nullptr, "a task was spawned after it had ended, or was moved away");
+        return *std::exchange(state_, nullptr);
     }
 
-    promise_type* promise_;
+    state_type* state_;
 };
 
 /// The result stays in the task until the coroutine that awaits it goes on.
@@ -177,13 +206,16 @@ template <class T>
 struct detail::awaited<task<T>> {
     using answer = poll<unit>;
 
-    static answer ask(task<T>& operation, coroutine_promise& self) noexcept {
-        WEIR_ASSERT(operation.promise_ != nullptr, "a task was awaited after it was moved away");
-        return operation.promise_->poll_finished(self);
+    static answer ask(task<T>& operation, coroutine_state& self) noexcept {
+        WEIR_ASSERT(operation.state_ != nullptr, "a task was awaited after it had ended, or was moved away");
+        return operation.state_->poll_finished(self);
     }
     static T result(task<T>& operation, answer&&) {
-        auto result = operation.promise_->result();
-        if constexpr (!std::is_void_v<T>) return *std::move(result);
+        if constexpr (std::is_void_v<T>) {
+            operation.release().take();
+        } else {
+            return operation.release().take();
+        }
     }
 };
 

@@ -50,13 +50,15 @@ executor::executor(std::unique_ptr<weir::backend> io)
 
 void executor::shut_down() noexcept {
     executor* const outer = std::exchange(running, this);
+    const run_queue::destruction everything{queue_};
     do {
         while (!spawned_tasks_.empty()) spawned_tasks_.front().drop();
         while (!spawned_.empty()) spawned_.pop_front().destroy();
         finish_cleanups();
     } while (!spawned_tasks_.empty() || !spawned_.empty() || !cleanups_.empty());
     while (!guards_.empty()) {
-        const detail::cleanup& late = guards_.pop_front();
+        detail::cleanup& late = guards_.pop_front();
+        late.abandon();
         try {
             throw std::logic_error{"weir::async_finally: the executor died before the scope did"};
         } catch (...) { // or there is no memory to say so
@@ -158,7 +160,7 @@ detail::cleanups& executor::cleanups_of(std::uint32_t group) noexcept {
 
 void executor::begin(detail::cleanup& one, std::uint32_t group) noexcept {
     static_cast<detail::list_link&>(one).unlink();
-    one.begin(cleanups_of(group), queue_, group);
+    one.begin(cleanups_of(group));
 }
 
 } // namespace weir

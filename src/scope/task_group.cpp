@@ -1,5 +1,6 @@
 #include <weir/scope/task_group.hpp>
 
+#include <new>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -18,18 +19,25 @@ executor& executor_here() {
 
 task_group::task_group(task_group_options options) : task_group{executor_here(), options} {}
 
-task_group::task_group(executor& ex, task_group_options options) : task_group{ex, ex.queue().group(), options} {}
+task_group::task_group(executor& ex, task_group_options options)
+    : task_group{ex, ex.queue().root(), ex.queue().group(), options} {}
 
-task_group::task_group(executor& ex, std::uint32_t outer, task_group_options options)
+task_group::task_group(executor& ex, detail::root_record* owner, std::uint32_t outer, task_group_options options)
     : executor_{ex}, outer_{outer}, options_{options} {
     detail::check(options_);
     number_ = executor_.groups().add(cleanups_);
+    record_ = executor_.queue().add_group(owner, number_);
+    if (record_ == nullptr) {
+        executor_.groups().remove(number_);
+        throw std::bad_alloc{};
+    }
 }
 
 task_group::~task_group() {
     if (body_ != nullptr) std::exchange(body_, nullptr)->destroy();
     cancel();
     executor_.groups().remove(number_);
+    executor_.queue().remove_group(record_);
     executor_.adopt(cleanups_, outer_);
     failures_.each([this](const detail::failure_list::failure& f) { executor_.report(f.error, f.place); });
 }
@@ -61,7 +69,7 @@ void task_group::add_body(detail::group_member& body) noexcept {
     start(body);
 }
 
-void task_group::start(detail::group_member& one) noexcept { one.start(executor_.queue(), number_, options_.deadline); }
+void task_group::start(detail::group_member& one) noexcept { one.start(executor_.queue(), record_, options_.deadline); }
 
 void task_group::start_more() noexcept {
     while (!queued_.empty() && running_ < options_.max_concurrent) {
@@ -82,7 +90,6 @@ void task_group::ended(detail::group_member& one, std::exception_ptr error, std:
         static_cast<detail::list_link&>(one).unlink();
         --running_;
     }
-    gone.push_back(one);
     if (error != nullptr) {
         failures_.add(std::move(error), place);
         if (is_body || fails_fast()) {
@@ -94,6 +101,7 @@ void task_group::ended(detail::group_member& one, std::exception_ptr error, std:
     }
     start_more();
     cleanups_.wake();
+    one.die(); // which may destroy the group
     while (!gone.empty()) gone.pop_front().destroy();
 }
 

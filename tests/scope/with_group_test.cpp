@@ -194,20 +194,22 @@ TEST_SUITE("scope/with_group") {
     TEST_CASE("the function may drop its with_group: what it gives is not begun then") {
         virtual_executor ex;
         using function = std::function<weir::task<>(task_group&)>;
-        std::unique_ptr<weir::with_group_operation<function>> operation;
+        std::optional<weir::join_handle<weir::with_group_operation<function>>> operation;
+        bool dropped = false;
         bool begun = false;
         auto body = [&]() -> weir::task<> {
             begun = true;
             co_return;
         };
-        operation = std::make_unique<weir::with_group_operation<function>>(with_group(function{[&](task_group&) {
+        function drops = [&](task_group&) {
             auto made = body();
             operation.reset();
+            dropped = true;
             return made;
-        }}));
-        const auto handle = ex.spawn(support::borrowed<weir::with_group_operation<function>>{*operation});
+        };
+        operation.emplace(ex.spawn(with_group(std::move(drops))));
         ex.run_ready();
-        CHECK_FALSE(operation);
+        CHECK(dropped);
         CHECK_FALSE(begun);
     }
 

@@ -264,17 +264,18 @@ TEST_SUITE("sink/send") {
             using tested = decltype(std::declval<weir::async_stream<int>>() | send(std::declval<weir::sender<int>>()));
             virtual_executor ex;
             auto [tx, rx] = channel<int>(1);
-            std::unique_ptr<tested> sink;
+            std::optional<weir::join_handle<tested>> handle;
+            bool dropped = false;
             const auto culprit = [&]() -> weir::async_stream<int> {
                 if (later) co_yield 1;
-                sink.reset();
+                handle.reset();
+                dropped = true;
                 co_await weir::yield();
                 FAIL("it went on after it was dropped");
             };
-            sink = std::make_unique<tested>(culprit() | send(std::move(tx)));
-            const auto handle = ex.spawn(support::borrowed<tested>{*sink});
+            handle.emplace(ex.spawn(culprit() | send(std::move(tx))));
             ex.run_ready();
-            CHECK_FALSE(sink);
+            CHECK(dropped);
             CHECK(ex.run(std::move(rx) | weir::to<std::vector>()).size() == (later ? 1 : 0));
         }
     }

@@ -30,7 +30,13 @@ public:
     executor& ex() const noexcept { return wk.queue().owner(); }
 
     /// What a waker runs by itself from now on is for the same request.
-    void lend_to(waker& self) const noexcept { self.set_deadline(deadline); }
+    void lend_to(waker& self) const noexcept {
+        self.set_deadline(deadline);
+        self.belong_to(wk);
+    }
+
+    /// Whether what runs was dropped by what it called. Then nothing more is polled or called, and the answer is pending.
+    bool stopping() const noexcept { return wk.queue().stopping(); }
 
     /// Takes one unit. False when none was left: then return `yield()`.
     bool spend() noexcept {

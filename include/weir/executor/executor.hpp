@@ -7,6 +7,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <stdexcept>
 #include <type_traits>
@@ -14,6 +15,8 @@
 
 #include <weir/backend/backend.hpp>
 #include <weir/core/detail/frame_pool.hpp>
+#include <weir/core/detail/lazy_operation.hpp>
+#include <weir/core/detail/root_waker.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/deadline_timer.hpp>
@@ -46,9 +49,9 @@ public:
 
 namespace detail {
 
-/// Makes an operation the root of its own chain of polls.
+/// Makes an operation the root of its own chain of polls. The operation is destroyed as soon as it has a result.
 template <awaitable A>
-class root_operation : public waker {
+class root_operation : public root_waker {
 public:
     root_operation(executor& ex, A operation);
 
@@ -70,16 +73,17 @@ protected:
         if (finished_) return; // a late wake
         try {
             context cx{*this};
-            result_ = operation_.poll_result(cx);
-            finished_ = result_.is_item();
+            result_ = operation_->poll_result(cx);
+            if (result_.is_pending()) return;
         } catch (...) {
             error_ = std::current_exception();
-            finished_ = true;
         }
+        operation_.reset();
+        finished_ = true;
     }
 
 private:
-    A operation_;
+    std::optional<A> operation_;
     poll<typename A::result_type> result_{pending};
     std::exception_ptr error_;
     bool finished_ = false;
@@ -103,24 +107,24 @@ public:
     spawned_task(const spawned_task&) = delete;
     spawned_task& operator=(const spawned_task&) = delete;
 
-    /// At once or, when it is running, when it has suspended.
+    /// At once or, when something of it is on the stack, as soon as that is no longer so.
     void drop() noexcept {
         unlink();
-        if (promise_ != nullptr) std::exchange(promise_, nullptr)->drop();
+        if (state_ != nullptr) std::exchange(state_, nullptr)->drop_root();
     }
 
 protected:
-    spawned_task(coroutine_promise& promise, std::source_location place) noexcept : promise_{&promise}, place_{place} {}
+    spawned_task(coroutine_state& state, std::source_location place) noexcept : state_{&state}, place_{place} {}
     spawned_task(spawned_task&& other) noexcept { take_from(other); }
     ~spawned_task() { drop(); }
 
     void take_from(spawned_task& other) noexcept {
         take_place_of(other);
-        promise_ = std::exchange(other.promise_, nullptr);
+        state_ = std::exchange(other.state_, nullptr);
         place_ = other.place_;
     }
 
-    coroutine_promise* promise_;
+    coroutine_state* state_;
     std::source_location place_;
 };
 
@@ -134,7 +138,9 @@ constexpr void cannot_be_run() {
     static_assert(
         !stream<A>,
         "weir::run, weir::spawn: a stream alone has no result; end the pipeline with a sink, such as | drain()");
-    static_assert(stream<A>, "weir::run, weir::spawn: takes a task, or a pipeline that ends in a sink");
+    static_assert(stream<A>,
+                  "weir::run, weir::spawn: takes a task, a pipeline that ends in a sink, or a function of no "
+                  "arguments that gives one of these");
 }
 
 } // namespace detail
@@ -176,7 +182,7 @@ public:
     explicit executor(std::unique_ptr<weir::backend> io);
     executor(const executor&) = delete;
     executor& operator=(const executor&) = delete;
-    ~executor() { shut_down(); }
+    virtual ~executor() { shut_down(); }
 
     /// What destroying it does first: drops everything that was spawned on it, and takes nothing more.
     void shut_down() noexcept;
@@ -194,16 +200,29 @@ public:
     template <awaitable A>
     [[nodiscard]] join_handle<A> spawn(A operation, std::source_location place = std::source_location::current());
 
-    /// What is neither does not compile, and the compiler says why.
-    template <class A>
-        requires(!awaitable<A>)
-    void run(A) {
-        detail::cannot_be_run<A>();
+    /// The same with a function that makes the operation. The executor calls it in the next turn, and keeps it as long as
+    /// the operation: a coroutine may use what a lambda has captured.
+    ///
+    ///     auto served = ex.spawn([port]() -> weir::task<> { co_await serve(port); });
+    ///
+    /// What is neither does not compile.
+    template <class F>
+        requires(!awaitable<F>)
+    auto run(F f) {
+        if constexpr (detail::gives_awaitable<F&>) {
+            return run(detail::lazy_operation<F>(std::move(f)));
+        } else {
+            detail::cannot_be_run<F>();
+        }
     }
-    template <class A>
-        requires(!awaitable<A>)
-    void spawn(A) {
-        detail::cannot_be_run<A>();
+    template <class F>
+        requires(!awaitable<F>)
+    [[nodiscard]] auto spawn(F f, std::source_location place = std::source_location::current()) {
+        if constexpr (detail::gives_awaitable<F&>) {
+            return spawn(detail::lazy_operation<F>(std::move(f)), place);
+        } else {
+            detail::cannot_be_run<F>();
+        }
     }
 
     /// Calls f on the executor's thread, as long as the executor runs again. From any thread. An exception that leaves
@@ -305,8 +324,9 @@ root_operation<A>::root_operation(executor& ex, A operation)
 
 template <awaitable A>
 root_operation<A>::root_operation(executor& ex, A operation, function run)
-    : waker{run}, operation_(std::move(operation)) {
+    : root_waker{run}, operation_{std::in_place, std::move(operation)} {
     bind(ex.queue());
+    become_root(root_kind::spawned, ex.queue().root());
     wake();
 }
 
@@ -317,21 +337,18 @@ public:
     spawned(executor& ex, A operation, std::source_location place)
         : root_operation<A>{ex, std::move(operation), &run}, place_{place} {}
 
-    void destroy() noexcept override { delete this; }
-
-    /// The handle goes away, and the operation with it: at once or, if it is running, when it has suspended.
-    void drop() noexcept {
-        handle_ = nullptr;
-        if (running_) {
-            dropped_ = true;
-        } else {
-            delete this;
-        }
+    /// The executor goes away, or the handle, and the operation with it: at once or, when something of it is on the stack,
+    /// as soon as that is no longer so.
+    void destroy() noexcept override {
+        if (handle_ != nullptr) *std::exchange(handle_, nullptr) = nullptr;
+        static_cast<list_link&>(static_cast<spawned_entry&>(*this)).unlink();
+        dropped_ = true;
+        this->queue().drop(*this, [](waker& self) noexcept { delete &static_cast<spawned&>(self); });
     }
 
     void detach() noexcept {
         handle_ = nullptr;
-        if (this->finished() && !running_) end_detached();
+        if (this->finished()) end_detached();
     }
 
     /// The handle's pointer here, to be cleared when the executor dies first.
@@ -344,24 +361,18 @@ public:
     }
 
 private:
-    ~spawned() {
-        if (handle_ != nullptr) *handle_ = nullptr;
-    }
+    ~spawned() = default;
 
     static void run(waker& self) noexcept {
         auto& me = static_cast<spawned&>(self);
-        me.running_ = true;
         me.poll_once();
-        me.running_ = false;
-        if (me.dropped_) {
-            delete &me;
-        } else if (me.finished()) {
-            me.joiner_.wake();
-            if (me.handle_ == nullptr) me.end_detached();
-        }
+        if (me.dropped_ || !me.finished()) return;
+        me.joiner_.wake();
+        if (me.handle_ == nullptr) me.end_detached();
     }
 
     void end_detached() noexcept {
+        this->queue().leave(*this);
         if (this->failed()) this->queue().owner().report(this->error(), place_);
         delete this;
     }
@@ -369,7 +380,6 @@ private:
     waker_slot joiner_;
     spawned** handle_ = nullptr;
     std::source_location place_;
-    bool running_ = false;
     bool dropped_ = false;
 };
 
@@ -402,7 +412,7 @@ private:
         if (spawned_ != nullptr) spawned_->known_at(&spawned_);
     }
     void drop() noexcept {
-        if (spawned_ != nullptr) spawned_->drop();
+        if (spawned_ != nullptr) spawned_->destroy();
     }
 
     spawned<A>* spawned_ = nullptr;
@@ -414,17 +424,23 @@ class detached_task final : public spawned_entry, public coroutine_owner, public
 public:
     detached_task(task<T> operation, std::source_location place) noexcept
         : operation_{std::move(operation)}, place_{place} {
-        operation_.promise_->owned_by(*this);
+        operation_.state_->owned_by(*this);
     }
 
-    void destroy() noexcept override { delete this; }
+    void destroy() noexcept override {
+        static_cast<list_link&>(*this).unlink();
+        operation_.state_->drop_root();
+    }
 
 private:
+    void die() noexcept override { delete this; }
     void ended() noexcept override {
-        if (std::exception_ptr error = operation_.promise_->error()) {
-            operation_.promise_->queue().owner().report(std::move(error), place_);
-        }
+        run_queue& queue = operation_.state_->queue();
+        const std::exception_ptr error = operation_.state_->error();
+        const std::source_location place = place_;
+        queue.leave(*operation_.state_);
         delete this;
+        if (error != nullptr) queue.owner().report(error, place);
     }
 
     task<T> operation_;
@@ -436,7 +452,7 @@ class spawned_handle<task<T>> final : public spawned_task {
 public:
     spawned_handle(executor& ex, task<T> operation, std::source_location place)
         : spawned_task{operation.release(), place} {
-        promise().start(ex.queue());
+        state().start(ex.queue(), root_kind::spawned, ex.queue().root());
         ex.adopt(*this);
     }
     spawned_handle(spawned_handle&& other) noexcept = default;
@@ -447,23 +463,21 @@ public:
         return *this;
     }
 
-    bool empty() const noexcept { return promise_ == nullptr; }
-    bool finished() const noexcept { return promise().finished(); }
-    bool wait(context& cx) noexcept { return promise().poll_finished(cx).is_item(); }
-    poll<unit> wait(coroutine_promise& waiting) noexcept { return promise().poll_finished(waiting); }
-    typename task<T>::result_type take() {
-        const task<T> ended = release();
-        return *ended.promise_->result();
-    }
+    bool empty() const noexcept { return state_ == nullptr; }
+    bool finished() const noexcept { return state().has_ended(); }
+    bool wait(context& cx) noexcept { return state().poll_finished(cx).is_item(); }
+    poll<unit> wait(coroutine_state& waiting) noexcept { return state().poll_finished(waiting); }
+    typename task<T>::result_type take() { return release().take(); }
     void detach();
 
 private:
-    task<T> release() noexcept {
-        unlink();
-        return task<T>{static_cast<task_promise<T>*>(std::exchange(promise_, nullptr))};
-    }
+    using state_type = task_state<typename task<T>::result_type>;
 
-    task_promise<T>& promise() const noexcept { return static_cast<task_promise<T>&>(*promise_); }
+    state_type& state() const noexcept { return static_cast<state_type&>(*state_); }
+    state_type& release() noexcept {
+        unlink();
+        return static_cast<state_type&>(*std::exchange(state_, nullptr));
+    }
 };
 
 } // namespace detail
@@ -506,7 +520,7 @@ template <class T>
 struct detail::awaited<join_handle<task<T>>> {
     using answer = poll<unit>;
 
-    static answer ask(join_handle<task<T>>& handle, coroutine_promise& self) {
+    static answer ask(join_handle<task<T>>& handle, coroutine_state& self) {
         handle.check();
         return handle.spawned_.wait(self);
     }
@@ -545,7 +559,7 @@ detail::spawned_handle<A>::spawned_handle(executor& ex, A operation, std::source
 
 template <class T>
 void detail::spawned_handle<task<T>>::detach() {
-    executor& ex = promise_->queue().owner();
+    executor& ex = state_->queue().owner();
     if (finished()) {
         try {
             static_cast<void>(take());
@@ -554,7 +568,9 @@ void detail::spawned_handle<task<T>>::detach() {
         }
         return;
     }
-    ex.adopt(*new detached_task<T>{release(), place_});
+    auto* const owner = new detached_task<T>{task<T>{&state()}, place_};
+    static_cast<void>(release());
+    ex.adopt(*owner);
 }
 
 template <class F>
@@ -583,14 +599,15 @@ void executor::post(F f) {
     if (!inbox_->enter(entry)) entry.discard();
 }
 
-/// Runs one operation (a task, or a pipeline that ends in a sink) on an executor of its own, to its result.
+/// Runs one operation (a task, a pipeline that ends in a sink, or what a function gives) on an executor of its own, to its
+/// result.
 ///
 ///     weir::run(weir::iota(1, 5) | weir::map(square) | weir::for_each(print));
 ///
 /// @throws what the operation throws; std::system_error when the backend cannot be had
 template <class A>
 auto run(A operation, backend_kind kind = backend_kind::automatic) {
-    if constexpr (awaitable<A>) {
+    if constexpr (awaitable<A> || detail::gives_awaitable<A&>) {
         executor ex{kind};
         return ex.run(std::move(operation));
     } else {

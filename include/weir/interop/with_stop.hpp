@@ -9,7 +9,6 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/kept_result.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/detail/stop_watch.hpp>
@@ -34,9 +33,7 @@ public:
             operation_.reset();
             return result_type{};
         }
-        const detail::liveness::watch self{liveness_};
         auto result = operation_->poll_result(cx);
-        if (self.gone()) return pending;
         if (result.is_pending()) {
             stop_.wait(cx);
             return pending;
@@ -51,7 +48,6 @@ public:
 private:
     detail::stop_watch stop_;
     std::optional<A> operation_;
-    detail::liveness liveness_;
 };
 
 /// `co_await with_stop(token, operation)`: its result, as a std::optional; nothing when a stop was requested before it had

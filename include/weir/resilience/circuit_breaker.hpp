@@ -14,10 +14,9 @@
 #include <weir/core/assert.hpp>
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/liveness.hpp>
+#include <weir/core/detail/lazy_operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/resilience/detail/deferred.hpp>
 
 namespace weir {
 
@@ -175,7 +174,7 @@ private:
 template <detail::runnable A>
 class circuit_breaker::run_operation {
 public:
-    using result_type = typename detail::deferred<A>::result_type;
+    using result_type = typename detail::lazy_operation<A>::result_type;
 
     run_operation(run_operation&& other) noexcept : breaker_{other.breaker_}, operation_(std::move(other.operation_)) {
         WEIR_ASSERT(other.era_ == 0, "moved after its first poll");
@@ -186,24 +185,21 @@ public:
     }
 
     poll<result_type> poll_result(context& cx) {
-        const detail::liveness::watch self{liveness_};
         if (era_ == 0) {
             breaker_->look(cx.ex());
-            if (self.gone()) return pending;
+            if (cx.stopping()) return cx.yield();
             era_ = breaker_->admit(cx.ex().now());
             began_ = cx.ex().now();
         }
         circuit_breaker& breaker = *breaker_;
         try {
-            auto result = operation_.ask(cx, self);
-            if (self.gone() || result.is_pending()) return pending;
+            auto result = operation_.poll_result(cx);
+            if (result.is_pending()) return pending;
             operation_.reset();
             breaker.ended(std::exchange(era_, 0), false, cx.ex().now() - began_, cx.ex());
             return result;
         } catch (...) {
-            if (self.gone()) throw;
             const bool failed = breaker.is_failure(std::current_exception());
-            if (self.gone()) throw;
             operation_.reset();
             breaker.ended(std::exchange(era_, 0), failed, cx.ex().now() - began_, cx.ex());
             throw;
@@ -216,10 +212,9 @@ private:
     run_operation(circuit_breaker& breaker, A operation) : breaker_{&breaker}, operation_(std::move(operation)) {}
 
     circuit_breaker* breaker_;
-    detail::deferred<A> operation_;
+    detail::lazy_operation<A> operation_;
     era era_ = 0; // while it runs
     time_point began_{};
-    detail::liveness liveness_;
 };
 
 template <class A>

@@ -13,11 +13,10 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
-#include <weir/core/detail/liveness.hpp>
+#include <weir/core/detail/lazy_operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/resilience/detail/deferred.hpp>
 #include <weir/resilience/detail/waiting_line.hpp>
 #include <weir/resilience/overloaded.hpp>
 
@@ -259,7 +258,7 @@ private:
 template <detail::runnable A>
 class concurrency_limit::run_operation {
 public:
-    using result_type = typename detail::deferred<A>::result_type;
+    using result_type = typename detail::lazy_operation<A>::result_type;
 
     poll<result_type> poll_result(context& cx) {
         if (!permit_) {
@@ -267,16 +266,14 @@ public:
             if (granted.is_pending()) return pending;
             permit_.emplace(*std::move(granted));
         }
-        const detail::liveness::watch self{liveness_};
         try {
-            auto result = operation_.ask(cx, self);
-            if (self.gone() || result.is_pending()) return pending;
+            auto result = operation_.poll_result(cx);
+            if (result.is_pending()) return pending;
             end(verdict::success);
             return result;
         } catch (...) {
-            if (self.gone()) throw;
             const verdict how = limit_->judge(std::current_exception());
-            if (!self.gone()) end(how);
+            end(how);
             throw;
         }
     }
@@ -297,8 +294,7 @@ private:
     concurrency_limit* limit_;
     acquire_operation acquire_;
     std::optional<permit> permit_;
-    detail::deferred<A> operation_; // goes before its permit does
-    detail::liveness liveness_;
+    detail::lazy_operation<A> operation_; // goes before its permit does
 };
 
 /// Wakes an operator when the limit has grown.

@@ -12,7 +12,6 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/frame_pool.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/detail/time_limit.hpp>
@@ -40,46 +39,43 @@ public:
         : factory_(std::move(factory)), delay_{after}, options_{std::move(options)} {}
 
     poll<result_type> poll_result(context& cx) {
-        const detail::liveness::watch self{liveness_};
         for (;;) {
             while (!ready_.empty()) {
                 if (!cx.spend()) return cx.yield();
-                auto answer = ask(static_cast<attempt&>(ready_.pop_front()), cx, self);
-                if (self.gone() || answer.is_item()) return answer;
+                auto answer = ask(static_cast<attempt&>(ready_.pop_front()), cx);
+                if (answer.is_item()) return answer;
             }
             if (begun_ == options_.max) {
                 if (running_ == 0) std::rethrow_exception(std::exchange(error_, nullptr));
                 break;
             }
             if (!due_ && !(delay_over_ && delay_over_->over(cx))) break;
-            begin(cx, self);
-            if (self.gone()) return pending;
+            begin(cx);
+            if (cx.stopping()) return cx.yield();
         }
         return ready_.wait(cx);
     }
 
 private:
     struct attempt : detail::child, detail::pooled {
-        explicit attempt(attempt_t made) : operation(std::move(made)) {}
+        explicit attempt(attempt_t&& made) : operation(std::move(made)) {}
 
         std::optional<attempt_t> operation;
         std::unique_ptr<attempt> before;
     };
 
-    void begin(context& cx, const detail::liveness::watch& self) {
+    void begin(context& cx) {
         ++begun_;
         due_ = false;
         delay_over_.reset();
         try {
-            auto made = std::invoke(factory_);
-            if (self.gone()) return;
-            auto fresh = std::make_unique<attempt>(std::move(made));
+            auto fresh = std::make_unique<attempt>(std::invoke(factory_));
             fresh->before = std::move(attempts_);
             attempts_ = std::move(fresh);
             ready_.adopt(*attempts_, cx.wk);
             ++running_;
         } catch (...) {
-            if (!self.gone()) failed(self);
+            failed();
             return;
         }
         if (begun_ != options_.max && delay_ != duration::max())
@@ -87,31 +83,30 @@ private:
     }
 
     /// A result, or pending for anything else, which is seen to.
-    poll<result_type> ask(attempt& one, context& cx, const detail::liveness::watch& self) {
+    poll<result_type> ask(attempt& one, context& cx) {
         poll<result_type> result{pending};
         try {
             nested_context own{cx, one};
             result = one.operation->poll_result(own);
         } catch (...) {
-            if (self.gone()) return pending;
             one.retire();
             one.operation.reset();
             --running_;
-            failed(self);
+            failed();
             return pending;
         }
-        if (result.is_item() && !self.gone()) drop_all();
+        if (result.is_item()) drop_all();
         return result;
     }
 
     /// In a catch block.
-    void failed(const detail::liveness::watch& self) {
+    void failed() {
         error_ = std::current_exception();
         if (options_.when && !options_.when(error_)) {
-            if (!self.gone()) drop_all();
+            drop_all();
             throw;
         }
-        if (!self.gone()) due_ = true;
+        due_ = true;
     }
 
     void drop_all() noexcept {
@@ -130,7 +125,6 @@ private:
     std::size_t running_ = 0;
     bool due_ = true; // another attempt, now
     std::exception_ptr error_;
-    detail::liveness liveness_;
 };
 
 struct hedge_fn {

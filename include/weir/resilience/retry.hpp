@@ -9,7 +9,6 @@
 #include <utility>
 
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/timed_out.hpp>
@@ -36,11 +35,16 @@ class retried {
         return source.poll_next(cx);
     }
 
+    /// A result, or the end of a stream: what gave it has done its work.
+    template <class T>
+    static bool is_last(const poll<T>& answer) noexcept {
+        return awaitable<attempt_t> || answer.is_done();
+    }
+
 protected:
     retried(Factory factory, retry_policy policy) : factory_(std::move(factory)), backoff_{std::move(policy)} {}
 
     auto run(context& cx) -> decltype(ask(std::declval<attempt_t&>(), cx)) {
-        const liveness::watch self{liveness_};
         for (;;) {
             if (waiting_ && !wait_.poll(cx)) return pending;
             waiting_ = false;
@@ -48,19 +52,17 @@ protected:
             try {
                 if (!attempt_) {
                     begin(cx);
-                    auto made = std::invoke(factory_);
-                    if (self.gone()) return pending;
-                    attempt_.emplace(std::move(made));
+                    attempt_.emplace(std::invoke(factory_));
+                    if (cx.stopping()) return cx.yield();
                 }
                 nested_context own{cx, in_row_ ? std::min(cx.deadline, attempt_ends_) : cx.deadline};
                 auto answer = ask(*attempt_, own);
-                if (self.gone()) return answer;
                 if (!answer.is_pending()) {
                     if (in_row_) succeeded();
+                    if (is_last(answer)) attempt_.reset();
                     return answer;
                 }
             } catch (...) {
-                if (self.gone()) throw;
                 error = std::current_exception();
             }
             if (error == nullptr) {
@@ -69,6 +71,7 @@ protected:
             }
             attempt_.reset();
             limit_.reset();
+            if (cx.stopping()) return cx.yield();
             fail_or_wait(std::move(error), cx);
         }
     }
@@ -115,7 +118,6 @@ private:
     time_point row_ends_{};
     bool in_row_ = false; // from the first attempt, or from a failure, to a success
     bool waiting_ = false;
-    liveness liveness_;
 };
 
 } // namespace detail

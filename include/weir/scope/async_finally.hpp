@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <functional>
+#include <memory>
 #include <source_location>
 #include <stdexcept>
 #include <type_traits>
@@ -138,7 +139,9 @@ private:
         if (executor_ == nullptr) throw std::logic_error{"weir::async_finally: no executor runs on this thread"};
         if (within < duration::zero()) throw std::invalid_argument{"weir::async_finally: within is negative"};
         group_ = executor_->queue().group();
-        node_ = new node{within, place, std::move(resource), std::move(f)};
+        auto made = std::unique_ptr<node>(new node{within, place, std::move(resource), std::move(f)});
+        made->prepare(executor_->queue(), group_);
+        node_ = made.release();
         executor_->guard(*node_);
     }
 

@@ -14,6 +14,8 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/frame_pool.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
+#include <weir/core/detail/lazy_operation.hpp>
+#include <weir/core/detail/root_waker.hpp>
 #include <weir/core/detail/slot.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
@@ -50,8 +52,11 @@ void check(const task_group_options& options);
 /// An operation of a task group.
 class group_member : public list_link {
 public:
-    virtual void start(run_queue& queue, std::uint32_t group, time_point deadline) noexcept = 0;
+    virtual void start(run_queue& queue, root_record* group, time_point deadline) noexcept = 0;
+    /// At once or, when something of it is on the stack, as soon as that is no longer so.
     virtual void destroy() noexcept = 0;
+    /// When it has ended.
+    virtual void die() noexcept = 0;
 
 protected:
     ~group_member() = default;
@@ -92,6 +97,12 @@ public:
     /// Starts an operation in the next turn, or when it is its turn. After a failure that was not joined yet it is dropped.
     template <awaitable A>
     void spawn(A operation, std::source_location place = std::source_location::current());
+    /// The same with a function that makes the operation: called when that starts, and kept as long.
+    template <class F>
+        requires(!awaitable<F> && detail::gives_awaitable<F&>)
+    void spawn(F f, std::source_location place = std::source_location::current()) {
+        spawn(detail::lazy_operation<F>(std::move(f)), place);
+    }
 
     /// Drops what runs, and what waits for its turn. What guards have to do goes on.
     void cancel() noexcept;
@@ -115,7 +126,7 @@ private:
     template <class F>
     friend class with_group_operation;
 
-    task_group(executor& ex, std::uint32_t outer, task_group_options options);
+    task_group(executor& ex, detail::root_record* owner, std::uint32_t outer, task_group_options options);
 
     /// Of one more operation, and of all that are there.
     void make_room_for_failures() {
@@ -136,6 +147,7 @@ private:
     executor& executor_;
     std::uint32_t outer_;
     std::uint32_t number_ = 0;
+    detail::root_record* record_ = nullptr; // the members are roots that belong to it
     task_group_options options_;
     detail::group_member* body_ = nullptr;
     detail::intrusive_list<detail::group_member> started_;
@@ -149,51 +161,47 @@ private:
 namespace detail {
 
 template <class A>
-class group_task final : public waker, public group_member, public pooled {
+class group_task final : public root_waker, public group_member, public pooled {
 public:
     group_task(task_group& group, A operation, std::source_location place)
-        : waker{&run}, group_{group}, operation_(std::move(operation)), place_{place} {}
+        : root_waker{&run}, group_{group}, operation_(std::move(operation)), place_{place} {}
 
-    void start(run_queue& queue, std::uint32_t group, time_point deadline) noexcept override {
+    void start(run_queue& queue, root_record* group, time_point deadline) noexcept override {
         bind(queue);
-        set_group(group);
+        become_root(root_kind::member, group);
         set_deadline(deadline);
         wake();
     }
 
-    /// At once or, if it is running, when it has suspended.
     void destroy() noexcept override {
-        if (running_) {
-            dropped_ = true;
-        } else {
-            delete this;
+        if (!bound()) {
+            delete this; // it was not its turn yet
+            return;
         }
+        dropped_ = true;
+        queue().drop(*this, [](waker& self) noexcept { delete &static_cast<group_task&>(self); });
+    }
+    void die() noexcept override {
+        queue().leave(*this);
+        delete this;
     }
 
 private:
     static void run(waker& self) noexcept {
         auto& me = static_cast<group_task&>(self);
-        bool finished = true;
         std::exception_ptr error;
-        me.running_ = true;
         try {
             context cx{me};
-            finished = !me.operation_.poll_result(cx).is_pending();
+            if (me.operation_.poll_result(cx).is_pending()) return;
         } catch (...) {
             error = std::current_exception();
         }
-        me.running_ = false;
-        if (me.dropped_) {
-            delete &me;
-        } else if (finished) {
-            me.group_.ended(me, std::move(error), me.place_);
-        }
+        if (!me.dropped_) me.group_.ended(me, std::move(error), me.place_);
     }
 
     task_group& group_;
     A operation_;
     std::source_location place_;
-    bool running_ = false;
     bool dropped_ = false;
 };
 
@@ -203,21 +211,29 @@ class group_task<task<T>> final : public group_member, public coroutine_owner, p
 public:
     group_task(task_group& group, task<T> operation, std::source_location place)
         : group_{group}, operation_(std::move(operation)), place_{place} {
-        WEIR_ASSERT(operation_.promise_ != nullptr, "a task was spawned after it was moved away");
-        operation_.promise_->owned_by(*this);
+        WEIR_ASSERT(operation_.state_ != nullptr, "a task was spawned after it had ended, or was moved away");
+        operation_.state_->owned_by(*this);
     }
 
-    void start(run_queue& queue, std::uint32_t group, time_point deadline) noexcept override {
-        auto& promise = *operation_.promise_;
-        promise.set_group(group);
-        promise.set_deadline(deadline);
-        promise.start(queue);
+    void start(run_queue& queue, root_record* group, time_point deadline) noexcept override {
+        operation_.state_->set_deadline(deadline);
+        operation_.state_->start(queue, root_kind::member, group);
     }
 
-    void destroy() noexcept override { delete this; }
+    void destroy() noexcept override {
+        if (operation_.state_->bound()) {
+            operation_.state_->drop_root();
+        } else {
+            delete this; // it was not its turn yet
+        }
+    }
+    void die() noexcept override {
+        operation_.state_->queue().leave(*operation_.state_);
+        delete this;
+    }
 
 private:
-    void ended() noexcept override { group_.ended(*this, operation_.promise_->error(), place_); }
+    void ended() noexcept override { group_.ended(*this, operation_.state_->error(), place_); }
 
     task_group& group_;
     task<T> operation_;

@@ -9,7 +9,6 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/slot.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/scope/task_group.hpp>
@@ -49,16 +48,15 @@ private:
         explicit body(with_group_operation& owner) noexcept : owner_{&owner} {}
 
         poll<unit> poll_result(context& cx) {
-            const detail::liveness::watch scope{owner_->liveness_};
             try {
                 if (!operation_) operation_.fill([this] { return std::invoke(owner_->f_, *owner_->group_); });
-                if (scope.gone()) return pending;
+                if (cx.stopping()) return cx.yield();
                 auto result = operation_->poll_result(cx);
-                if (scope.gone() || result.is_pending()) return pending;
+                if (result.is_pending()) return pending;
                 owner_->result_ = std::move(result);
                 return unit{};
             } catch (...) {
-                if (!scope.gone()) owner_->body_error_ = std::current_exception();
+                owner_->body_error_ = std::current_exception();
                 throw;
             }
         }
@@ -70,7 +68,7 @@ private:
 
     void begin(context& cx) {
         options_.deadline = std::min(options_.deadline, cx.deadline);
-        group_.fill([&] { return task_group(cx.ex(), cx.wk.group(), options_); });
+        group_.fill([&] { return task_group(cx.ex(), cx.wk.root(), cx.wk.group(), options_); });
         group_->add_body(*new detail::group_task<body>{*group_, body{*this}, place_});
     }
 
@@ -81,7 +79,6 @@ private:
     std::exception_ptr body_error_;
     detail::slot<task_group> group_;
     detail::cleanups::waiter waiter_;
-    detail::liveness liveness_;
 };
 
 /// `co_await with_group(f)`: runs the task that f(group) makes, in a task group that does not outlive it.

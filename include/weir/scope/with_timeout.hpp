@@ -7,7 +7,6 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
@@ -31,13 +30,18 @@ public:
 
     poll<result_type> poll_result(context& cx) {
         if (!begun_) begin(cx.ex());
-        const detail::liveness::watch self{liveness_};
-        {
+        try {
             nested_context inner{cx, std::min(cx.deadline, until_)};
             auto result = operation_->poll_result(inner);
-            if (result.is_item() || self.gone()) return result;
+            if (result.is_item()) {
+                operation_.reset();
+                return result;
+            }
+            if (!time_.over(cx)) return pending;
+        } catch (...) {
+            operation_.reset();
+            throw;
         }
-        if (!time_.over(cx)) return pending;
         operation_.reset();
         throw timed_out{name_, limit_};
     }
@@ -58,7 +62,6 @@ private:
     time_point until_ = time_point::max(); // or limit_, until it has begun
     duration limit_ = duration::max();
     detail::time_limit time_;
-    detail::liveness liveness_;
     bool begun_ = false;
 };
 

@@ -39,7 +39,7 @@ struct awaited<next_operation<S>> {
     using answer = poll<item_t<S>>;
 
     static answer ask(next_operation<S>& operation, context& cx) { return operation.source_->poll_next(cx); }
-    static answer ask(next_operation<S>& operation, coroutine_promise& self)
+    static answer ask(next_operation<S>& operation, coroutine_state& self)
         requires requires(S& s) { s.poll_next(self); }
     {
         return operation.source_->poll_next(self);

@@ -10,7 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include <weir/core/context.hpp>
 #include <weir/core/detail/member_waker.hpp>
+#include <weir/core/detail/root_waker.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/executor.hpp>
@@ -131,22 +133,20 @@ class probe_sink {
 public:
     static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
-    probe_sink(executor& ex, S upstream) : upstream_{std::in_place, std::move(upstream)} {
-        waker_.emplace().bind(*this, ex.queue());
-    }
+    probe_sink(executor& ex, S upstream) : consumer_{new consumer(*this, ex, std::move(upstream))} {}
     probe_sink(const probe_sink&) = delete;
     probe_sink& operator=(const probe_sink&) = delete;
+    ~probe_sink() { drop(); }
 
     /// Asks for n more items. They come when the executor runs.
     void request(std::size_t n = unlimited) {
         const bool asking = wanted_ != 0;
         wanted_ = n > unlimited - wanted_ ? unlimited : wanted_ + n;
-        if (!asking && waker_) waker_->wake();
+        if (!asking && consumer_ != nullptr) consumer_->wake();
     }
-    /// Destroys the stream, wherever it stands.
+    /// Destroys the stream: at once, or, when the stream itself calls this while it is polled, after that poll.
     void drop() noexcept {
-        upstream_.reset();
-        waker_.reset();
+        if (consumer_ != nullptr) std::exchange(consumer_, nullptr)->drop();
     }
 
     const std::vector<item_t<S>>& items() const noexcept { return items_; }
@@ -168,32 +168,51 @@ public:
     bool finished() const noexcept { return ended_ || failed(); }
 
 private:
-    void run() noexcept {
-        context cx{*waker_};
-        while (wanted_ != 0 && !finished()) {
-            ++polls_;
-            try {
-                auto item = upstream_->poll_next(cx);
-                if (item.is_pending()) return;
-                if (item.is_done()) {
-                    ended_ = true;
+    /// The stream, and what polls it: a root of its own, which may outlive the sink for the rest of a poll.
+    class consumer final : public weir::detail::root_waker {
+    public:
+        consumer(probe_sink& owner, executor& ex, S upstream)
+            : root_waker{&run}, owner_{&owner}, upstream_(std::move(upstream)) {
+            bind(ex.queue());
+            become_root(weir::detail::root_kind::spawned, ex.queue().root());
+        }
+
+        void drop() noexcept {
+            owner_ = nullptr;
+            queue().drop(*this, [](waker& self) noexcept { delete &static_cast<consumer&>(self); });
+        }
+
+    private:
+        static void run(waker& self) noexcept {
+            auto& me = static_cast<consumer&>(self);
+            context cx{me};
+            while (me.owner_ != nullptr && me.owner_->wanted_ != 0 && !me.owner_->finished()) {
+                ++me.owner_->polls_;
+                try {
+                    auto item = me.upstream_.poll_next(cx);
+                    if (me.owner_ == nullptr || item.is_pending()) return;
+                    if (item.is_done()) {
+                        me.owner_->ended_ = true;
+                        return;
+                    }
+                    me.owner_->items_.push_back(*std::move(item));
+                } catch (...) {
+                    if (me.owner_ != nullptr) me.owner_->error_ = std::current_exception();
                     return;
                 }
-                items_.push_back(*std::move(item));
-            } catch (...) {
-                error_ = std::current_exception();
-                return;
-            }
-            if (wanted_ != unlimited) --wanted_;
-            if (!cx.spend()) {
-                waker_->defer();
-                return;
+                if (me.owner_->wanted_ != unlimited) --me.owner_->wanted_;
+                if (!cx.spend()) {
+                    me.defer();
+                    return;
+                }
             }
         }
-    }
 
-    std::optional<weir::detail::member_waker<probe_sink, &probe_sink::run>> waker_;
-    std::optional<S> upstream_;
+        probe_sink* owner_; // null when it was dropped
+        S upstream_;
+    };
+
+    consumer* consumer_;
     std::vector<item_t<S>> items_;
     std::exception_ptr error_;
     std::size_t wanted_ = 0;

@@ -12,6 +12,7 @@ namespace weir::testing {
 class virtual_executor : public executor {
 public:
     virtual_executor();
+    ~virtual_executor() override { shut_down(); }
 
     /// Virtual time since the start.
     duration elapsed() const noexcept { return now().time_since_epoch(); }

@@ -1,6 +1,7 @@
 #include <weir/executor/detail/cleanup.hpp>
 
 #include <exception>
+#include <new>
 #include <utility>
 
 #include <weir/core/timed_out.hpp>
@@ -8,10 +9,15 @@
 
 namespace weir::detail {
 
-void cleanup::begin(cleanups& owner, run_queue& queue, std::uint32_t group) noexcept {
-    owner.add(*this);
+void cleanup::prepare(run_queue& queue, std::uint32_t group) {
+    root_record* const own = queue.add_group(nullptr, group);
+    if (own == nullptr) throw std::bad_alloc{};
     waker_.bind(*this, queue);
-    waker_.set_group(group);
+    waker_.become_root(root_kind::known, own);
+}
+
+void cleanup::begin(cleanups& owner) noexcept {
+    owner.add(*this);
     waker_.wake();
 }
 
@@ -34,6 +40,7 @@ void cleanup::run() noexcept {
     }
     const std::source_location place = place_;
     owner_->ended(*this);
+    waker_.queue().leave(waker_);
     delete this;
     if (error != nullptr) ex.report(std::move(error), place);
 }
@@ -61,7 +68,7 @@ void cleanups::wake() noexcept {
 void cleanups::move_to(cleanups& other, std::uint32_t group) noexcept {
     while (!empty()) {
         cleanup& one = running_.pop_front();
-        one.waker_.set_group(group);
+        one.waker_.root()->group = group;
         other.add(one);
     }
 }

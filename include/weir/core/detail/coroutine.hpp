@@ -3,6 +3,7 @@
 #include <weir/core/detail/requirements.hpp>
 
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <new>
@@ -19,59 +20,87 @@ namespace weir::detail {
 
 class yield_operation;
 
-/// Whoever has a coroutine that nobody polls, and is told when that has ended.
+/// The owner of a coroutine that nobody polls. It is notified when the coroutine has ended.
 class coroutine_owner {
 public:
     virtual void ended() noexcept = 0;
+    /// Destroys the owner, and the coroutine with it.
+    virtual void die() noexcept = 0;
 
 protected:
     ~coroutine_owner() = default;
 };
 
-/// The part of a promise that generators and tasks share: how the coroutine awaits, is resumed, and is dropped.
+/// The memory of coroutine frames, from the pool. It may outlive the frame: what is left of a coroutine that has ended by
+/// itself, its result, stays where it is.
+class frame_memory {
+public:
+    static void* allocate(std::size_t size) { return frame_pool::allocate(size); }
+    static void release(void* memory, std::size_t size) noexcept {
+        if (kept_ != nullptr && kept_->memory_ == memory) {
+            kept_->size_ = size;
+            kept_ = kept_->outer_;
+        } else {
+            frame_pool::deallocate(memory, size);
+        }
+    }
+
+    /// While it lives, the memory of one frame is not given back. Frames are destroyed within each other.
+    explicit frame_memory(void* memory) noexcept : memory_{memory}, outer_{std::exchange(kept_, this)} {}
+    frame_memory(const frame_memory&) = delete;
+    frame_memory& operator=(const frame_memory&) = delete;
+    ~frame_memory() {
+        if (size_ == 0) kept_ = outer_;
+    }
+
+    /// Known when the frame was destroyed; 0 for a frame that a compiler put elsewhere.
+    std::size_t size() const noexcept { return size_; }
+
+private:
+    void* memory_;
+    frame_memory* outer_;
+    std::size_t size_ = 0;
+
+    static inline constinit thread_local frame_memory* kept_ = nullptr;
+};
+
+/// The part of a coroutine's state that generators and tasks share: how the coroutine awaits, is resumed, and is dropped.
 ///
 /// The coroutine is its own waker. It is resumed from two places only: by the poll of its consumer, and by the run
 /// queue when what it awaits has woken it; never from inside a completion.
-class coroutine_promise : public waker, public pooled {
+///
+/// The state lives in the promise, but the promise does not destroy it: the frame, with locals and parameters, dies when
+/// the coroutine ends, and the state stays until its result was taken.
+class coroutine_state : public waker {
 public:
-    coroutine_promise(const coroutine_promise&) = delete;
-    coroutine_promise& operator=(const coroutine_promise&) = delete;
+    coroutine_state(const coroutine_state&) = delete;
+    coroutine_state& operator=(const coroutine_state&) = delete;
 
-    std::suspend_always initial_suspend() const noexcept { return {}; }
-    std::suspend_always final_suspend() noexcept {
-        enter(finished);
-        return {};
-    }
-    void unhandled_exception() noexcept {
-        ::new (static_cast<void*>(&error_)) std::exception_ptr{std::current_exception()};
-        enter(failed);
-    }
-
-    template <class A>
-    auto await_transform(A&& operation);
-    auto await_transform(yield_operation&&) noexcept { return to_the_back{*this}; }
-
-    /// What it awaits with, while it runs.
+    /// The context to await with, while the coroutine runs.
     context& running_with() noexcept { return *cx_; }
 
     /// From now on nobody polls it.
     void owned_by(coroutine_owner& owner) noexcept {
         std::destroy_at(&consumer_);
         owner_ = &owner;
-        has_owner_ = true;
+        last_ = known::owner;
     }
 
-    /// Destroys the frame, or, when the coroutine drops itself while it runs, leaves that to whoever resumed it.
+    /// Destroys a coroutine that is no root. When it drops itself while it runs, whoever resumed it does that.
     void drop() noexcept {
-        if (phase_ == resumable && cx_ != nullptr) {
+        if (runs() || is(ending)) {
             enter(dropped);
         } else {
-            handle().destroy();
+            destroy();
         }
     }
 
+    /// Destroys a root: at once, or when nothing of it is on the stack any more.
+    void drop_root() noexcept;
+
 protected:
-    /// What a coroutine is at. One that was dropped while it ran is at another as well, when it has suspended.
+    /// The phase of a coroutine. A coroutine that was dropped while it ran is in another phase as well, once it has
+    /// suspended.
     enum phase : unsigned char {
         resumable = 0, // not started, or running, or at a co_yield whose item was taken
         queued = 1,    // to be started, or to go on, by the run queue
@@ -82,13 +111,15 @@ protected:
         returned = 16, // there is a result
         failed = 32,   // there is an error
         dropped = 64,
+        ending = 128, // finished, and its frame is being destroyed
     };
 
-    coroutine_promise() noexcept : waker{&go_on}, cx_{nullptr}, consumer_{} {}
-    ~coroutine_promise() {
+    coroutine_state() noexcept : waker{&resume_from_queue}, cx_{nullptr}, consumer_{} {}
+    ~coroutine_state() {
         if (is(failed)) [[unlikely]]
             std::destroy_at(&error_);
-        if (!has_owner_) std::destroy_at(&consumer_);
+        if (last_ == known::consumer) std::destroy_at(&consumer_);
+        forget_root();
     }
 
     bool is(phase what) const noexcept { return (phase_ & what) != 0; }
@@ -96,8 +127,22 @@ protected:
     bool ended() const noexcept { return is(finished) && !is(dropped); }
     /// Added to the phase: what was dropped stays so.
     void enter(phase next) noexcept { phase_ = static_cast<unsigned char>(phase_ | next); }
+    void leave(phase last) noexcept { phase_ = static_cast<unsigned char>(phase_ & ~last); }
+    /// Not suspended. A local may still be destroyed when there is a result.
+    bool runs() const noexcept { return (phase_ & ~(returned | dropped)) == resumable && cx_ != nullptr; }
 
-    [[noreturn]] void rethrow() { std::rethrow_exception(std::exchange(error_, nullptr)); }
+    /// The coroutine is at its final suspension. From now on its waker runs `destroy`, by which one that knows no type of
+    /// the result gets rid of it.
+    void finish(function destroy) noexcept {
+        if (!is(dropped)) retire();
+        on_wake(destroy);
+        enter(finished);
+    }
+    void fail() noexcept {
+        ::new (static_cast<void*>(&error_)) std::exception_ptr{std::current_exception()};
+        enter(failed);
+    }
+    std::exception_ptr take_error() noexcept { return std::exchange(error_, nullptr); }
 
     /// Runs the coroutine to its next suspension.
     void resume(context& cx) noexcept {
@@ -109,7 +154,7 @@ protected:
     /// waits; unless it has dropped itself: then nothing of it may be touched.
     pending_t wait(const context& cx, waker& waiting) noexcept {
         if (is(dropped)) [[unlikely]] {
-            handle().destroy();
+            end_dropped();
             return pending;
         }
         cx.lend_to(*this);
@@ -124,8 +169,34 @@ protected:
         wake();
     }
 
+    bool frame_is_gone() const noexcept { return last_ == known::memory_size; }
+    /// Destroys the frame, when there is one, and then the state. There is no result.
+    void destroy() noexcept;
+    /// Destroys the frame of a coroutine that has ended, or can go no further. The state and its memory stay.
+    void end_frame() noexcept;
+    /// Destroys the state of a coroutine that has ended, with its result, and the frame if it is still there.
+    template <class State>
+    static void dispose(State& state) noexcept {
+        const std::coroutine_handle<coroutine_state> frame = state.handle();
+        if (!state.frame_is_gone()) [[likely]] {
+            std::destroy_at(&state); // what the parameters' destructors do does not reach it any more
+            frame.destroy();
+        } else {
+            const std::size_t size = state.memory_size_;
+            std::destroy_at(&state);
+            if (size != 0) frame_pool::deallocate(frame.address(), size);
+        }
+    }
+
     unsigned char phase_ = resumable;
-    bool has_owner_ = false;
+
+private:
+    /// What the last member is.
+    enum class known : unsigned char { consumer, owner, memory_size };
+
+    known last_ = known::consumer;
+
+protected:
     union {
         context* cx_;              // while it runs: to await with; null at a co_yield
         void* await_;              // while it awaits: the await_operation
@@ -135,62 +206,96 @@ protected:
 private:
     template <class>
     friend class await_operation;
+    template <class>
+    friend class coroutine_promise;
 
     /// `co_await yield()` polls nothing, neither now nor when it is this coroutine's turn again.
-    struct to_the_back {
-        coroutine_promise& promise;
+    struct yield_awaiter {
+        coroutine_state& state;
 
         bool await_ready() const noexcept { return false; }
         void await_suspend(std::coroutine_handle<>) const noexcept {
-            if (promise.phase_ != resumable) [[unlikely]] // it dropped itself
+            state.enter(queued);
+            if (state.is(dropped)) [[unlikely]] // it dropped itself
                 return;
-            promise.bind(promise.cx_->wk);
-            promise.on_wake(&go_on);
-            promise.enter(queued);
-            promise.wake();
+            state.bind(state.cx_->wk);
+            state.on_wake(&resume_from_queue);
+            state.wake();
         }
         void await_resume() const noexcept {}
     };
 
-    // The promise begins with this object, and no item in it is aligned more strictly than a frame.
-    std::coroutine_handle<coroutine_promise> handle() noexcept {
-        return std::coroutine_handle<coroutine_promise>::from_promise(*this);
+    // The promise is this object, and no item in it is aligned more strictly than a frame.
+    std::coroutine_handle<coroutine_state> handle() noexcept {
+        return std::coroutine_handle<coroutine_state>::from_promise(*this);
     }
 
+    /// It was dropped while it ran, and has suspended.
+    void end_dropped() noexcept;
+    static void destroy_root(waker& self) noexcept;
+    std::size_t destroy_frame() noexcept;
+
     /// The run queue's turn for one that is queued.
-    static void go_on(waker& self) noexcept {
-        auto& promise = static_cast<coroutine_promise&>(self);
-        if (promise.phase_ != queued) return; // a late wake, from something that the coroutine no longer waits for
-        context cx{promise};
-        promise.phase_ = resumable;
-        promise.go_on(cx);
+    static void resume_from_queue(waker& self) noexcept {
+        auto& state = static_cast<coroutine_state&>(self);
+        if (state.phase_ != queued) return; // a late wake, from something that the coroutine no longer waits for
+        context cx{state};
+        state.phase_ = resumable;
+        state.run(cx);
     }
-    void go_on(context& cx) noexcept {
+    /// Goes on while nobody polls.
+    void run(context& cx) noexcept {
         resume(cx);
-        switch (phase_) {
-        case queued:
-        case awaiting:
-            return;
-        case resumable:
-            phase_ = yielded;
-            cx_ = nullptr;
-            break;
-        default:
-            if (!is(dropped)) break;
-            handle().destroy();
-            return;
-        }
-        if (has_owner_) {
-            owner_->ended();
-        } else {
-            consumer_.wake();
-        }
+        if (phase_ == awaiting || phase_ == queued) return;
+        suspended();
     }
+    /// At a co_yield, finished, or dropped.
+    void suspended() noexcept;
 
     union {
         waker_slot consumer_;
         coroutine_owner* owner_;
+        std::size_t memory_size_; // of the frame, when it is gone
     };
+};
+
+/// The part of a generator's state that knows nothing of its items.
+class generator_state_base : public coroutine_state {
+protected:
+    /// Moves the item at which the generator is suspended into the state: until it is polled, the generator's own object
+    /// may change. False when that has failed: then that is the generator's error.
+    using keep_function = bool (*)(generator_state_base&) noexcept;
+
+    explicit generator_state_base(keep_function keep) noexcept : keep_{keep} {}
+
+private:
+    friend class coroutine_state;
+
+    keep_function keep_;
+};
+
+/// A promise: the memory of a state, which outlives the promise.
+template <class State>
+class coroutine_promise {
+public:
+    static void* operator new(std::size_t size) { return frame_memory::allocate(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept { frame_memory::release(memory, size); }
+
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    void unhandled_exception() noexcept { state().fail(); }
+
+    template <class A>
+    auto await_transform(A&& operation);
+    auto await_transform(yield_operation&&) noexcept { return coroutine_state::yield_awaiter{state()}; }
+
+    State& state() noexcept { return *std::launder(reinterpret_cast<State*>(memory_)); }
+
+protected:
+    coroutine_promise() noexcept { ::new (static_cast<void*>(memory_)) State(); }
+
+private:
+    // The destructor is trivial: it must not touch the memory.
+    alignas(State) unsigned char memory_[sizeof(State)];
 };
 
 /// How a coroutine awaits an operation: what it asks and keeps until it goes on, and what that becomes. An operation
@@ -214,8 +319,13 @@ struct awaited {
 template <class A>
 class await_operation {
 public:
-    await_operation(coroutine_promise& promise, A& operation)
-        : operation_{&operation}, answer_{first_answer(promise, operation)} {}
+    await_operation(coroutine_state& state, A& operation)
+        : operation_{&operation}, answer_(first_answer(state, operation)) {
+        if (stopping(state)) [[unlikely]] {
+            answer_ = answer(pending);
+            state.defer();
+        }
+    }
     await_operation(const await_operation&) = delete;
     await_operation& operator=(const await_operation&) = delete;
 
@@ -223,10 +333,10 @@ public:
 
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> self) noexcept {
-        coroutine_promise& promise = self.promise();
-        promise.await_ = this;
-        promise.on_wake(&poll_again);
-        promise.enter(coroutine_promise::awaiting);
+        coroutine_state& state = self.promise().state();
+        state.await_ = this;
+        state.on_wake(&poll_again);
+        state.enter(coroutine_state::awaiting);
     }
 
     await_result_t<A> await_resume() {
@@ -238,57 +348,70 @@ public:
 private:
     using answer = typename awaited<A>::answer;
 
-    static constexpr bool is_coroutine = requires(A& a, coroutine_promise& self) { awaited<A>::ask(a, self); };
+    static constexpr bool is_coroutine = requires(A& a, coroutine_state& self) { awaited<A>::ask(a, self); };
 
-    static answer first_answer(coroutine_promise& promise, A& operation) {
-        // A coroutine that dropped itself ends here; what polled it may be gone.
-        if (promise.phase_ != coroutine_promise::resumable) [[unlikely]]
+    /// A coroutine goes no further when its root was dropped, by itself or by what it awaits: no answer reaches it.
+    static bool stopping(const coroutine_state& state) noexcept { return state.bound() && state.queue().stopping(); }
+
+    static answer first_answer(coroutine_state& state, A& operation) {
+        if (state.phase_ != coroutine_state::resumable) [[unlikely]]
             return pending;
-        context& cx = *promise.cx_;
-        promise.bind(cx.wk);
-        if (!cx.spend()) [[unlikely]] {
-            promise.defer();
+        context& cx = *state.cx_;
+        state.bind(cx.wk);
+        if (!cx.spend() || cx.stopping()) [[unlikely]] {
+            state.defer();
             return pending;
         }
-        if constexpr (is_coroutine) {
-            return awaited<A>::ask(operation, promise);
-        } else {
-            nested_context own{cx, promise};
-            return awaited<A>::ask(operation, own);
+        try {
+            if constexpr (is_coroutine) {
+                return awaited<A>::ask(operation, state);
+            } else {
+                nested_context own{cx, state};
+                return awaited<A>::ask(operation, own);
+            }
+        } catch (...) {
+            if (!stopping(state)) throw;
+            return pending;
         }
     }
 
     /// The run queue's turn.
     static void poll_again(waker& self) noexcept {
-        auto& promise = static_cast<coroutine_promise&>(self);
-        if (promise.phase_ != coroutine_promise::awaiting) return; // a late wake
-        auto& me = *static_cast<await_operation*>(promise.await_);
-        context cx{promise};
-        promise.phase_ = coroutine_promise::resumable;
-        promise.cx_ = &cx;
+        auto& state = static_cast<coroutine_state&>(self);
+        if (state.phase_ != coroutine_state::awaiting) return; // a late wake
+        auto& me = *static_cast<await_operation*>(state.await_);
+        context cx{state};
+        state.phase_ = coroutine_state::resumable;
+        state.cx_ = &cx;
         std::exception_ptr error;
         try {
             if constexpr (is_coroutine) {
-                me.answer_ = awaited<A>::ask(*me.operation_, promise);
+                me.answer_ = awaited<A>::ask(*me.operation_, state);
             } else {
                 me.answer_ = awaited<A>::ask(*me.operation_, cx);
             }
         } catch (...) {
             error = std::current_exception();
         }
-        if (promise.phase_ != coroutine_promise::resumable) [[unlikely]] {
-            promise.handle().destroy(); // dropped
+        if (state.phase_ != coroutine_state::resumable) [[unlikely]] {
+            state.enter(coroutine_state::awaiting);
+            state.end_dropped();
             return;
+        }
+        if (stopping(state)) [[unlikely]] {
+            me.answer_ = answer(pending);
+            error = nullptr;
+            state.defer();
         }
         if (me.answer_.is_pending()) {
             if (error == nullptr) {
-                promise.await_ = &me;
-                promise.enter(coroutine_promise::awaiting);
+                state.await_ = &me;
+                state.enter(coroutine_state::awaiting);
                 return;
             }
             me.error_ = &error;
         }
-        promise.go_on(cx);
+        state.run(cx);
     }
 
     union {
@@ -298,8 +421,9 @@ private:
     answer answer_;
 };
 
+template <class State>
 template <class A>
-auto coroutine_promise::await_transform(A&& operation) {
+auto coroutine_promise<State>::await_transform(A&& operation) {
     if constexpr (!awaitable<std::remove_cvref_t<A>>) {
         static_assert(always_false<A>,
                       "co_await: not a weir operation; await a task, a sink at the end of a pipeline, next(stream), "
@@ -310,7 +434,7 @@ auto coroutine_promise::await_transform(A&& operation) {
         static_assert(fits_in_frame<A> && fits_in_frame<await_t>,
                       "co_await: the operation or its result is aligned more strictly than a coroutine's frame; run it "
                       "outside of one, or keep what is so aligned in a std::unique_ptr");
-        return await_t{*this, operation};
+        return await_t{state(), operation};
     }
 }
 

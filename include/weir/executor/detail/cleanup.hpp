@@ -23,12 +23,18 @@ class cleanups;
 class cleanup : public list_link, public pooled {
 public:
     cleanup(duration within, std::source_location place) noexcept : within_{within}, place_{place} {}
-    virtual ~cleanup() = default;
+    virtual ~cleanup() { waker_.forget_root(); }
+
+    /// While its scope lives: makes it a root in a task group, so that nothing can fail when the scope dies.
+    /// @throws std::bad_alloc
+    void prepare(run_queue& queue, std::uint32_t group);
+    /// The executor dies before the scope.
+    void abandon() noexcept { waker_.forget_root(); }
 
     std::source_location place() const noexcept { return place_; }
 
     /// Begins in the next turn.
-    void begin(cleanups& owner, run_queue& queue, std::uint32_t group) noexcept;
+    void begin(cleanups& owner) noexcept;
 
 private:
     friend class cleanups;

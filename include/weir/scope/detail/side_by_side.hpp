@@ -12,7 +12,6 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/range_items.hpp>
 #include <weir/core/detail/slot.hpp>
 #include <weir/core/operation.hpp>
@@ -134,17 +133,15 @@ public:
     /// An item when it is over.
     poll<unit> poll_all(context& cx) {
         if (begun_ != sides_.size() && left_ != 0) {
-            const liveness::watch self{liveness_};
             bool yields = false;
             sides_.each(begun_, [&](auto& one) {
                 one.begin(*this, begun_++, cx.wk);
                 nested_context own{cx, one};
-                ask(one, own, self);
-                if (self.gone() || left_ == 0) return false;
-                yields = !own.spend();
+                ask(one, own);
+                if (left_ == 0) return false;
+                yields = !own.spend() || own.stopping();
                 return !yields;
             });
-            if (self.gone()) return pending;
             if (yields) return cx.yield();
         }
         if (left_ == 0) return unit{};
@@ -163,31 +160,28 @@ private:
     template <class Side>
     void woken(Side& one) noexcept {
         if (!one.operation) return; // a late wake
-        const liveness::watch self{liveness_};
         context cx{one};
-        ask(one, cx, self);
-        if (!self.gone() && left_ == 0) consumer_.wake();
+        ask(one, cx);
+        if (left_ == 0) consumer_.wake();
     }
 
     template <class Side>
-    void ask(Side& one, context& cx, const liveness::watch& self) noexcept {
+    void ask(Side& one, context& cx) noexcept {
         try {
             auto result = one.operation->poll_result(cx);
-            if (self.gone() || result.is_pending()) return;
+            if (result.is_pending()) return;
             one.result = std::move(result);
         } catch (...) {
-            if (self.gone()) return;
             one.error = std::current_exception();
         }
         one.operation.reset();
-        if (self.gone()) return;
         --left_;
         if (Rule == ends_with::first || (Rule == ends_with::first_error && one.error != nullptr)) {
             left_ = 0;
             decisive_ = one.index;
-            sides_.each(0, [&](auto& other) {
+            sides_.each(0, [](auto& other) {
                 other.operation.reset();
-                return !self.gone();
+                return true;
             });
         }
     }
@@ -197,7 +191,6 @@ private:
     std::size_t left_;
     std::size_t decisive_ = none;
     waker_slot consumer_;
-    liveness liveness_;
 };
 
 template <class... R>

@@ -13,7 +13,6 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
@@ -303,7 +302,6 @@ public:
     }
 
     poll<unit> poll_result(context& outer) {
-        const liveness::watch self{liveness_};
         nested_context cx{outer};
         to_->watch(cx);
         try {
@@ -311,20 +309,18 @@ public:
                 if (to_->cancelled()) return close(nullptr);
                 if (!to_->has_room(cx)) return pending;
                 auto item = upstream_->poll_next(cx);
-                if (self.gone()) return pending;
                 if (item.is_done()) return close(nullptr);
                 if (item.is_pending()) {
                     to_->flush();
                     return pending;
                 }
                 to_->send(*std::move(item));
-                if (!cx.spend()) {
+                if (!cx.spend() || cx.stopping()) {
                     to_->flush();
                     return cx.yield();
                 }
             }
         } catch (...) {
-            if (self.gone()) return pending;
             return close(std::current_exception());
         }
     }
@@ -338,7 +334,6 @@ private:
 
     std::optional<S> upstream_;
     hop<item_t<S>>* to_;
-    liveness liveness_;
 };
 
 } // namespace weir::detail

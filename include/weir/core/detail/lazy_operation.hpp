@@ -1,5 +1,7 @@
 #pragma once
 
+#include <weir/core/detail/requirements.hpp>
+
 #include <functional>
 #include <optional>
 #include <type_traits>
@@ -7,20 +9,18 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 
 namespace weir::detail {
 
-/// What may be run under some condition: an operation, which does nothing before it is polled, or a function that makes
-/// one.
+/// What may be run: an operation, which does nothing before it is polled, or a function that makes one.
 template <class A>
 concept runnable = awaitable<A> || gives_awaitable<A&>;
 
-/// An operation, or a function that makes one: called when it is first polled. It ends with `reset`.
+/// An operation, or a function that makes one: called when it is first polled, and kept as long as what it made.
 template <runnable A>
-class deferred {
+class lazy_operation {
     struct as_it_is {
         using type = A;
     };
@@ -30,17 +30,15 @@ public:
     using operation_type = typename std::conditional_t<made_before, as_it_is, std::invoke_result<A&>>::type;
     using result_type = typename operation_type::result_type;
 
-    explicit deferred(A what) : what_{std::in_place, std::move(what)} {}
+    explicit lazy_operation(A what) : what_(std::in_place, std::move(what)) {}
 
-    /// @param self  of the operation that this is part of. When it is gone, the answer means nothing.
-    poll<result_type> ask(context& cx, [[maybe_unused]] const liveness::watch& self) {
+    poll<result_type> poll_result(context& cx) {
         if constexpr (made_before) {
             return what_->poll_result(cx);
         } else {
             if (!operation_) {
-                auto made = std::invoke(*what_);
-                if (self.gone()) return pending;
-                operation_.emplace(std::move(made));
+                operation_.emplace(std::invoke(*what_));
+                if (cx.stopping()) return cx.yield();
             }
             return operation_->poll_result(cx);
         }

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <weir/core/waker.hpp>
+
+namespace weir::detail {
+
+/// The waker of a root that is an object. It is a base of it: what belongs to the root is destroyed first.
+class root_waker : public waker {
+public:
+    using waker::waker;
+    ~root_waker() { forget_root(); }
+};
+
+} // namespace weir::detail

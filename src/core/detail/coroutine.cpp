@@ -1,0 +1,84 @@
+#include <weir/core/detail/coroutine.hpp>
+
+#include <cstddef>
+#include <memory>
+
+#include <weir/core/detail/deep_destruction.hpp>
+
+namespace weir::detail {
+
+void coroutine_state::drop_root() noexcept {
+    if (is(ending)) {
+        enter(dropped); // end_frame sees it
+    } else if (is(finished) && !is(dropped)) {
+        on_wake()(*this);
+    } else if (!queue().drop(*this, &destroy_root)) {
+        enter(dropped);
+    }
+}
+
+void coroutine_state::destroy_root(waker& self) noexcept {
+    auto& state = static_cast<coroutine_state&>(self);
+    if (state.last_ == known::owner) {
+        state.owner_->die();
+    } else {
+        state.destroy();
+    }
+}
+
+void coroutine_state::end_dropped() noexcept {
+    if (is_root()) {
+        on_wake(&destroy_root); // the run queue has it
+    } else {
+        destroy();
+    }
+}
+
+void coroutine_state::suspended() noexcept {
+    if (is(dropped)) {
+        end_dropped();
+        return;
+    }
+    if (phase_ == resumable) {
+        cx_ = nullptr;
+        auto& generator = static_cast<generator_state_base&>(*this);
+        if (generator.keep_(generator)) {
+            enter(yielded);
+        } else {
+            enter(finished);
+        }
+    }
+    if (last_ == known::owner) {
+        owner_->ended();
+        return;
+    }
+    consumer_.wake();
+    if (is(finished)) end_frame();
+}
+
+void coroutine_state::end_frame() noexcept {
+    enter(ending);
+    const std::size_t size = destroy_frame();
+    leave(ending);
+    forget_root();
+    std::destroy_at(&consumer_);
+    last_ = known::memory_size;
+    memory_size_ = size;
+    if (is(dropped)) on_wake()(*this);
+}
+
+void coroutine_state::destroy() noexcept {
+    void* const memory = handle().address();
+    const std::size_t size = frame_is_gone() ? memory_size_ : destroy_frame();
+    this->~coroutine_state();
+    if (size != 0) frame_pool::deallocate(memory, size);
+}
+
+std::size_t coroutine_state::destroy_frame() noexcept {
+    frame_memory memory{handle().address()};
+    destroy_deep([](void* frame) noexcept { std::coroutine_handle<>::from_address(frame).destroy(); },
+                 handle().address());
+    return memory.size();
+}
+
+} // namespace weir::detail

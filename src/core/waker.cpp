@@ -1,0 +1,204 @@
+#include <weir/core/waker.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+namespace weir {
+
+struct detail::root_records::block {
+    static constexpr std::size_t size = 60;
+
+    block* next;
+    root_record records[size];
+};
+
+detail::root_records::~root_records() {
+    while (blocks_ != nullptr) {
+        block* const next = blocks_->next;
+        delete blocks_;
+        blocks_ = next;
+    }
+}
+
+detail::root_record* detail::root_records::add(root_record* parent, std::uint32_t group) noexcept {
+    if (unused_ == nullptr) {
+        block* const more = new (std::nothrow) block{blocks_, {}};
+        if (more == nullptr) return nullptr;
+        blocks_ = more;
+        for (root_record& record : more->records) remove(&record);
+    }
+    root_record* const record = unused_;
+    unused_ = record->parent;
+    *record = {.id = ++last_id_, .parent = parent, .group = group, .on_stack = false, .dead = false};
+    return record;
+}
+
+void detail::root_records::remove(root_record* record) noexcept {
+    record->id = root_record::unused;
+    record->parent = unused_;
+    record->on_stack = record->dead = false;
+    unused_ = record;
+}
+
+namespace {
+
+/// Null where there is none, or where its record was reused: then it is not older than its child.
+detail::root_record* parent_of(const detail::root_record* record) noexcept {
+    detail::root_record* const parent = record->parent;
+    return parent != nullptr && record->id != detail::root_record::unused && parent->id < record->id ? parent : nullptr;
+}
+
+/// Ids fall from a record to its parents.
+bool belongs_to(const detail::root_record* record, const detail::root_record* root) noexcept {
+    while (record != nullptr && record != root && record->id > root->id) record = parent_of(record);
+    return record == root;
+}
+
+} // namespace
+
+detail::root_record* waker::make_record() const noexcept {
+    if (being_destroyed_) return root_;
+    const bool is_member = kind_ == detail::root_kind::member;
+    detail::root_record* const parent = parent_lives() ? root_ : &queue_->no_root_;
+    detail::root_record* const own = queue_->records_.add(parent, is_member ? parent->group : 0);
+    if (own == nullptr) return &queue_->any_root_; // the next that wants to belong to it tries again
+    root_ = own;
+    kind_ = detail::root_kind::known;
+    return own;
+}
+
+run_queue::run_queue(executor& owner) noexcept
+    : owner_{owner}, reaper_{[](waker& self) noexcept { self.queue().destroy_dropped(); }} {
+    reaper_.bind(*this);
+}
+
+std::uint32_t run_queue::group() const noexcept {
+    if (innermost_ != nullptr) return innermost_->root_->group;
+    return running_ != nullptr ? running_->group() : running_root_->group;
+}
+
+detail::root_record* run_queue::root() noexcept {
+    if (innermost_ != nullptr) return innermost_->root_;
+    return running_ != nullptr ? running_->root() : running_root_;
+}
+
+detail::root_record* run_queue::add_group(detail::root_record* parent, std::uint32_t group) noexcept {
+    return records_.add(parent, group);
+}
+
+void run_queue::remove(detail::root_record* record) noexcept {
+    if (running_root_ == record) {
+        detail::root_record* const parent = parent_of(record);
+        running_root_ = parent != nullptr ? parent : &no_root_;
+    }
+    if (record->on_stack) {
+        record->dead = true; // what is being destroyed goes on to belong to its parents
+    } else {
+        records_.remove(record);
+    }
+}
+
+run_queue::destruction::destruction(run_queue& queue) noexcept
+    : queue_{queue}, outer_{queue.innermost_}, root_{&queue.no_root_} {
+    queue.innermost_ = this;
+}
+
+run_queue::destruction::destruction(run_queue& queue, waker& root) noexcept
+    : queue_{queue}, outer_{queue.innermost_}, root_{root.root_} {
+    if (root.kind_ == detail::root_kind::known) {
+        own_ = root.root_;
+    } else if (!root.parent_lives()) {
+        root_ = &queue.no_root_;
+    }
+    root.being_destroyed_ = true;
+    // Everything above a marked record is marked.
+    for (detail::root_record* r = root_; r != nullptr && !r->on_stack; r = parent_of(r)) {
+        r->on_stack = true;
+        ++marked_;
+    }
+    queue.innermost_ = this;
+}
+
+run_queue::destruction::~destruction() {
+    detail::root_record* r = root_;
+    for (std::size_t n = marked_; n != 0; --n) {
+        detail::root_record* const parent = parent_of(r);
+        r->on_stack = false;
+        if (r->dead) queue_.records_.remove(r);
+        r = parent;
+    }
+    if (own_ != nullptr) queue_.remove(own_);
+    queue_.innermost_ = outer_;
+    if (queue_.stopping_) [[unlikely]]
+        queue_.destroy_dropped();
+}
+
+bool run_queue::on_stack(const waker& root) const noexcept {
+    if (running_ == &root || root.being_destroyed_ || any_root_.on_stack || running_root_ == &any_root_) return true;
+    if (root.kind_ != detail::root_kind::known) return false; // nothing belongs to it
+    if (root.root_->on_stack) return true;
+    if (running_ != nullptr && running_->kind_ != detail::root_kind::none &&
+        running_->kind_ != detail::root_kind::known && !running_->parent_lives())
+        return false;
+    return belongs_to(running_root_, root.root_);
+}
+
+bool run_queue::drop(waker& root, waker::function destroy) noexcept {
+    if (on_stack(root)) {
+        static_cast<detail::list_link&>(root).unlink();
+        root.on_wake(destroy);
+        dropped_.push_back(root); // where it cannot be woken any more
+        stopping_ = true;
+        if (!reaper_.queued()) ready_.push_front(reaper_);
+        return false;
+    }
+    const destruction here{*this, root};
+    destroy(root);
+    return true;
+}
+
+/// One that has left the stack. What belongs to another comes before it.
+waker* run_queue::next_dropped() noexcept {
+    waker* next = nullptr;
+    detail::intrusive_list<waker> all;
+    all.take(dropped_);
+    while (!all.empty()) {
+        waker& one = all.pop_front();
+        dropped_.push_back(one);
+        if (!on_stack(one) && (next == nullptr || belongs_to(one.root_, next->root_))) next = &one;
+    }
+    return next;
+}
+
+void run_queue::destroy_dropped() noexcept {
+    if (destroying_dropped_) return;
+    destroying_dropped_ = true;
+    while (waker* const next = next_dropped()) {
+        static_cast<detail::list_link&>(*next).unlink();
+        const destruction here{*this, *next};
+        next->run_(*next);
+    }
+    destroying_dropped_ = false;
+    stopping_ = !dropped_.empty();
+}
+
+std::size_t run_queue::run_reordered(std::size_t most) noexcept {
+    most = order_->turn_length(most);
+    std::size_t ran = 0;
+    for (; ran != most && !ready_.empty(); ++ran) {
+        for (std::size_t n = order_->pass_over(); n != 0; --n) ready_.push_back(ready_.pop_front());
+        waker& next = ready_.pop_front();
+        enter(next);
+        next.run_(next);
+        if (stopping_) {
+            leave();
+            destroy_dropped();
+        }
+    }
+    leave();
+    ready_.take(deferred_);
+    return ran;
+}
+
+} // namespace weir
