@@ -380,10 +380,6 @@ template <class Operator, bool InOrder>
 struct parallel_base : operator_fn<Operator> {
     template <class T, class Rails>
     static consteval bool accepts() {
-        constexpr bool copied = std::is_copy_constructible_v<typename Rails::pipeline>;
-        static_assert(copied,
-                      "weir::parallel(runtime, pipeline): pipeline is copied for each rail, and cannot be: what "
-                      "it holds is move-only");
         constexpr bool sent = crossable<T>;
         static_assert(sent,
                       "weir::parallel(runtime, pipeline): items cross threads, and these are bound to their thread, "
@@ -393,7 +389,7 @@ struct parallel_base : operator_fn<Operator> {
         static_assert(streams,
                       "weir::parallel(runtime, pipeline): pipeline is made of operators, and has no sink; what "
                       "stands right of parallel takes the results");
-        if constexpr (copied && sent && stream<rail>) {
+        if constexpr (sent && stream<rail>) {
             constexpr bool back = crossable<item_t<rail>>;
             static_assert(back,
                           "weir::parallel(runtime, pipeline): results cross threads, and these are bound to their "
@@ -411,7 +407,15 @@ struct parallel_base : operator_fn<Operator> {
 protected:
     template <class F>
     static auto rails(runtime& rt, const closure<F>& pipeline, const parallel_options& options, const char* no_room) {
-        return operator_fn<Operator>::with(rail_builder<InOrder, closure<F>>(rt, pipeline, options, no_room));
+        constexpr bool copied = std::is_copy_constructible_v<F>;
+        static_assert(copied,
+                      "weir::parallel(runtime, pipeline): pipeline is copied for each rail, and cannot be: what "
+                      "it holds is move-only");
+        if constexpr (copied) {
+            return operator_fn<Operator>::with(rail_builder<InOrder, closure<F>>(rt, pipeline, options, no_room));
+        } else {
+            return invalid_closure();
+        }
     }
 };
 
