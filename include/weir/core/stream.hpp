@@ -16,8 +16,8 @@ namespace weir {
 ///
 /// The owner of a stream destroys it when it has ended or failed, before anybody sees that: sinks do, so does an operator
 /// that goes on without a stream or that ends before its upstream. So an operator that only passes items on need not
-/// remember the end nor catch what its callable throws. A stream that a coroutine holds and asks
-/// with `next` is its own to destroy.
+/// remember the end nor catch what its callable throws. A stream that a coroutine holds and asks with `next`, and what an
+/// async_stream hides, is destroyed by that coroutine.
 template <class S>
 concept stream = requires(S& s, context& cx) {
     typename S::value_type;

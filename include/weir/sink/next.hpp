@@ -60,8 +60,8 @@ struct awaited<next_operation<S>> {
 /// way is the result of the next call.
 ///
 /// Errors: those of s.
-/// Lifetime: borrows s, which stays where it is. A failed or ended s is destroyed with its owner, and what it still holds
-/// with it; an async_stream releases that at once.
+/// Lifetime: borrows s, which stays where it is. Its owner destroys it; what an operator of s still holds after the end or
+/// an error, such as an upstream behind a function that has thrown, lives until then.
 /// See: for_each, as_range.
 template <class S>
 auto next(S& source) noexcept {
