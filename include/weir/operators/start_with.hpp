@@ -16,9 +16,12 @@ class [[nodiscard("add a sink and co_await it")]] start_with_stream {
 public:
     using value_type = item_t<S>;
 
-    template <class... Values>
-    explicit start_with_stream(S upstream, Values... values)
-        : upstream_(std::move(upstream)), values_{static_cast<value_type>(std::move(values))...} {}
+    // Of at least one value: without one, clang would take this for a conversion to the stream, and ask whether that is
+    // a stream before it is known.
+    template <class First, class... Rest>
+    start_with_stream(S upstream, First first, Rest... rest)
+        : upstream_(std::move(upstream)),
+          values_{static_cast<value_type>(std::move(first)), static_cast<value_type>(std::move(rest))...} {}
 
     poll<value_type> poll_next(context& cx) {
         if (next_ != N) return poll<value_type>(std::move(values_[next_++]));
