@@ -31,11 +31,14 @@ executor::session::session(executor& ex) : ex_{ex} {
                                "or spawn it there instead"};
     }
     running = &ex;
+    ex.now_ = ex.backend_->now();
+    ex.inbox_->served(true);
 }
 
 executor::session::~session() {
     ex_.finish_cleanups();
     running = nullptr;
+    ex_.inbox_->served(false);
 }
 
 executor::executor(backend_kind kind) : executor{make_backend(kind)} {}
@@ -102,9 +105,16 @@ void executor::turn(time_point until) {
     if (running != nullptr)
         throw std::logic_error{"weir::executor::turn: an executor is already running on this thread"};
     running = this;
+    now_ = backend_->now();
+    inbox_->served(true);
     const struct leave {
-        ~leave() { running = nullptr; }
-    } at_exit;
+        detail::inbox& of;
+
+        ~leave() {
+            running = nullptr;
+            of.served(false);
+        }
+    } at_exit{*inbox_};
     run_ready();
     visit_backend(until);
 }

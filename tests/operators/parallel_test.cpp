@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -328,5 +330,10 @@ TEST_SUITE("threads/parallel") {
                              "weir::parallel: options.room must be at least 1", std::invalid_argument);
         CHECK_THROWS_WITH_AS(static_cast<void>(parallel_unordered(rt, same(), {.room = 0})),
                              "weir::parallel_unordered: options.room must be at least 1", std::invalid_argument);
+        CHECK_THROWS_WITH_AS(static_cast<void>(parallel(rt, same(), {.room = std::numeric_limits<std::size_t>::max()})),
+                             "weir::parallel: options.room: more than 9223372036854775807 items",
+                             std::invalid_argument);
+        CHECK_THROWS_WITH_AS(static_cast<void>(parallel(rt, same(), {.rails = 1'000'000})),
+                             "weir::parallel: options.rails: more than 65536", std::invalid_argument);
     }
 }

@@ -3,11 +3,15 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <barrier>
 #include <chrono>
+#include <cstddef>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <semaphore>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -30,8 +34,10 @@
 #include <weir/task.hpp>
 #include <weir/testing/virtual_executor.hpp>
 #include <weir/threads/runtime.hpp>
+#include <weir/threads/spawn_on.hpp>
 
 #include "allocations.hpp"
+#include "item_types.hpp"
 #include "self_drop.hpp"
 #include "token.hpp"
 
@@ -301,11 +307,138 @@ TEST_SUITE("threads/publish_on") {
         }
     }
 
+    TEST_CASE("dropping it waits for the callable that runs there, and none is called afterwards") {
+        weir::runtime rt{1};
+        weir::executor ex;
+        for (int round = 0; round != 30; ++round) {
+            std::atomic<bool> inside = false;
+            std::atomic<int> calls = 0;
+            std::atomic<bool> begun = false;
+            const auto busy = [&](int) {
+                inside = true;
+                ++calls;
+                begun = true;
+                for (int i = 0; i != 100; ++i) std::this_thread::yield();
+                inside = false;
+            };
+            const auto ready = [&](int i) -> task<int> {
+                busy(i);
+                co_return i;
+            };
+            {
+                const auto by_drivers = weir::map_async(4, ready) | weir::buffer(4);
+                auto handle =
+                    ex.spawn(weir::iota(0, 1'000'000) | publish_on(rt[0], 64) | by_drivers | weir::for_each(busy));
+                while (!begun) ex.turn(ex.now());
+            }
+            CHECK_FALSE(inside);
+            const int before = calls;
+            weir::spawn_on(rt[0], [] { return weir::yield(); }).get();
+            CHECK(calls == before);
+        }
+    }
+
+    TEST_CASE("told not to, it does not wait") {
+        weir::runtime rt{1};
+        weir::executor ex;
+        std::binary_semaphore begun{0};
+        std::binary_semaphore goes_on{0};
+        const auto busy = [&](int i) {
+            if (i != 0) return;
+            begun.release();
+            goes_on.acquire();
+        };
+        auto handle = std::optional{
+            ex.spawn(weir::iota(0, 10) | publish_on(rt[0], 64, {.wait_when_dropped = false}) | weir::for_each(busy))};
+        ex.turn(ex.now());
+        begun.acquire();
+        handle.reset(); // with the callable in the middle
+        goes_on.release();
+    }
+
+    TEST_CASE("it does not wait for an executor that nobody runs, which drops it before all else") {
+        weir::testing::virtual_executor here;
+        weir::testing::virtual_executor there;
+        int calls = 0;
+        auto held = std::make_shared<int>();
+        const auto count = [&calls, held](int) -> task<> {
+            ++calls;
+            co_await weir::yield();
+        };
+        {
+            auto handle =
+                here.spawn(weir::iota(0, 100) | publish_on(there, 8) | weir::map_async(2, count) | weir::drain());
+            here.run_ready();
+            there.turn(there.now());
+            here.run_ready();
+            CHECK(calls != 0);
+        }
+        const int before = calls;
+        CHECK(held.use_count() > 2);
+        there.turn(there.now());
+        CHECK(calls == before);
+        CHECK(held.use_count() == 2);
+    }
+
+    TEST_CASE("two executors may drop pipelines of each other at the same time") {
+        weir::runtime rt{2};
+        for (int round = 0; round != 30; ++round) {
+            std::barrier both{2};
+            const auto side = [&](std::size_t self) {
+                return weir::spawn_on(rt[self], [&, self]() -> task<> {
+                    weir::executor& here = *weir::executor::current();
+                    auto handle = std::optional{here.spawn(weir::iota(0, 1'000'000) | publish_on(rt[1 - self], 16) |
+                                                           weir::for_each([](int) { return weir::yield(); }))};
+                    for (int i = 0; i != 20; ++i) co_await weir::yield();
+                    both.arrive_and_wait();
+                    handle.reset();
+                });
+            };
+            auto first = side(0);
+            auto second = side(1);
+            std::move(first).get();
+            std::move(second).get();
+        }
+    }
+
+    TEST_CASE("a large n costs nothing until it is used, and one beyond all counting is an error") {
+        weir::testing::virtual_executor ex;
+        const auto text = [](int i) { return std::string(40, 'x') + std::to_string(i); };
+        const auto all = ex.run(weir::iota(0, 1000) | weir::map(text) | publish_on(ex, std::size_t{1} << 62U) |
+                                weir::to<std::vector>());
+        CHECK(all.size() == 1000);
+        CHECK(all.back() == text(999));
+        CHECK_THROWS_WITH_AS(static_cast<void>(publish_on(ex, std::numeric_limits<std::size_t>::max())),
+                             "weir::publish_on(executor, n): n: more than 9223372036854775807 items",
+                             std::invalid_argument);
+    }
+
+    TEST_CASE("what throws as it is moved is an error, and nothing is lost in memory") {
+        using item = support::items::throwing_move;
+        const auto made = [](int i) { return item(i); };
+        for (int n = 1; n != 40; ++n) {
+            CAPTURE(n);
+            {
+                weir::testing::virtual_executor ex;
+                item::throw_at(n);
+                try {
+                    const auto add = [held = item(1)](int sum, const item& i) {
+                        return sum + i.value() * held.value();
+                    };
+                    const int sum = ex.run(weir::iota(0, 4) | weir::map(made) | publish_on(ex, 2) | weir::fold(0, add));
+                    CHECK(sum == 6);
+                } catch (const item::thrown&) {}
+                item::throw_at(0);
+            }
+            CHECK(item::alive() == 0);
+        }
+    }
+
     TEST_CASE("n must be at least 1") {
         weir::testing::virtual_executor ex;
-        CHECK_THROWS_WITH_AS(publish_on(ex, 0), "weir::publish_on(executor, n): n must be at least 1",
-                             std::invalid_argument);
-        CHECK_THROWS_AS(publish_on(ex, -3), std::invalid_argument);
+        CHECK_THROWS_WITH_AS(static_cast<void>(publish_on(ex, 0)),
+                             "weir::publish_on(executor, n): n must be at least 1", std::invalid_argument);
+        CHECK_THROWS_AS(static_cast<void>(publish_on(ex, -3)), std::invalid_argument);
     }
 
     TEST_CASE("nothing is allocated for an item") {

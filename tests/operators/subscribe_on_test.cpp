@@ -4,10 +4,13 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <semaphore>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -32,6 +35,7 @@
 #include <weir/threads/runtime.hpp>
 
 #include "allocations.hpp"
+#include "item_types.hpp"
 #include "token.hpp"
 
 using weir::subscribe_on;
@@ -299,9 +303,41 @@ TEST_SUITE("threads/subscribe_on") {
 
     TEST_CASE("n must be at least 1") {
         weir::testing::virtual_executor ex;
-        CHECK_THROWS_WITH_AS(subscribe_on(ex, 0), "weir::subscribe_on(executor, n): n must be at least 1",
+        CHECK_THROWS_WITH_AS(static_cast<void>(subscribe_on(ex, 0)),
+                             "weir::subscribe_on(executor, n): n must be at least 1", std::invalid_argument);
+        CHECK_THROWS_AS(static_cast<void>(subscribe_on(ex, -3)), std::invalid_argument);
+    }
+
+    TEST_CASE("a large n costs nothing until it is used, and one beyond all counting is an error") {
+        weir::testing::virtual_executor ex;
+        const auto text = [](int i) { return std::string(40, 'x') + std::to_string(i); };
+        const auto all = ex.run(weir::iota(0, 1000) | weir::map(text) | subscribe_on(ex, std::size_t{1} << 62U) |
+                                weir::to<std::vector>());
+        CHECK(all.size() == 1000);
+        CHECK(all.back() == text(999));
+        CHECK_THROWS_WITH_AS(static_cast<void>(subscribe_on(ex, std::numeric_limits<std::size_t>::max())),
+                             "weir::subscribe_on(executor, n): n: more than 9223372036854775807 items",
                              std::invalid_argument);
-        CHECK_THROWS_AS(subscribe_on(ex, -3), std::invalid_argument);
+    }
+
+    TEST_CASE("what throws as it is moved is an error, and nothing is lost in memory") {
+        using item = support::items::throwing_move;
+        for (int n = 1; n != 40; ++n) {
+            CAPTURE(n);
+            {
+                weir::testing::virtual_executor ex;
+                item::throw_at(n);
+                try {
+                    const auto made = [held = item(1)](int i) { return item(i * held.value()); };
+                    int sum = 0;
+                    ex.run(weir::iota(0, 4) | weir::map(made) | subscribe_on(ex, 2) |
+                           weir::for_each([&](const item& i) { sum += i.value(); }));
+                    CHECK(sum == 6);
+                } catch (const item::thrown&) {}
+                item::throw_at(0);
+            }
+            CHECK(item::alive() == 0);
+        }
     }
 
     TEST_CASE("nothing is allocated for an item") {

@@ -5,6 +5,8 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -331,8 +333,13 @@ class rail_builder {
 public:
     using pipeline = Sub;
 
-    rail_builder(runtime& rt, const Sub& pipeline, const parallel_options& options, const char* no_room)
-        : pipeline_(pipeline), room_{at_least_one(options.room, no_room)} {
+    rail_builder(runtime& rt, const Sub& pipeline, const parallel_options& options, const std::string& name)
+        : pipeline_(pipeline),
+          room_{room_of_hop(at_least_one(options.room, (name + ": options.room must be at least 1").c_str()),
+                            (name + ": options.room").c_str())} {
+        if (options.rails > most_rails) {
+            throw std::invalid_argument{name + ": options.rails: more than " + std::to_string(most_rails)};
+        }
         const std::size_t n = options.rails == 0 ? rt.size() : options.rails;
         for (std::size_t i = 0; i != n; ++i) where_.push_back(&rt[i % rt.size()]);
     }
@@ -349,13 +356,16 @@ public:
         for (executor* ex : where_) {
             auto& in = *new hop<item>{room_, demand::ahead};
             hop_receiver<item> items{in};
-            entries.emplace_back(in);
+            rail_entry<item> entry{in};
+            entries.push_back(std::move(entry));
             rails.push_back(build(std::move(items), *ex));
         }
         return parallel_stream<S, rail, results>(std::move(upstream), std::move(entries), std::move(rails));
     }
 
 private:
+    static constexpr std::size_t most_rails = 65536;
+
     template <class T>
     auto build(hop_receiver<T> items, executor& ex) const {
         if constexpr (InOrder) {
@@ -406,13 +416,13 @@ struct parallel_base : operator_fn<Operator> {
 
 protected:
     template <class F>
-    static auto rails(runtime& rt, const closure<F>& pipeline, const parallel_options& options, const char* no_room) {
+    static auto rails(runtime& rt, const closure<F>& pipeline, const parallel_options& options, const char* name) {
         constexpr bool copied = std::is_copy_constructible_v<F>;
         static_assert(copied,
                       "weir::parallel(runtime, pipeline): pipeline is copied for each rail, and cannot be: what "
                       "it holds is move-only");
         if constexpr (copied) {
-            return operator_fn<Operator>::with(rail_builder<InOrder, closure<F>>(rt, pipeline, options, no_room));
+            return operator_fn<Operator>::with(rail_builder<InOrder, closure<F>>(rt, pipeline, options, name));
         } else {
             return invalid_closure();
         }
@@ -422,18 +432,18 @@ protected:
 } // namespace detail
 
 struct parallel_fn : detail::parallel_base<parallel_fn, true> {
-    /// @throws std::invalid_argument when options.room is 0
+    /// @throws std::invalid_argument when options.room is 0, or it or options.rails is too large
     template <class F>
     auto operator()(runtime& rt, const closure<F>& pipeline, parallel_options options = {}) const {
-        return rails(rt, pipeline, options, "weir::parallel: options.room must be at least 1");
+        return rails(rt, pipeline, options, "weir::parallel");
     }
 };
 
 struct parallel_unordered_fn : detail::parallel_base<parallel_unordered_fn, false> {
-    /// @throws std::invalid_argument when options.room is 0
+    /// @throws std::invalid_argument when options.room is 0, or it or options.rails is too large
     template <class F>
     auto operator()(runtime& rt, const closure<F>& pipeline, parallel_options options = {}) const {
-        return rails(rt, pipeline, options, "weir::parallel_unordered: options.room must be at least 1");
+        return rails(rt, pipeline, options, "weir::parallel_unordered");
     }
 };
 

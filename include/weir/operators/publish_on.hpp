@@ -32,8 +32,13 @@ class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] published_o
 public:
     using result_type = typename Far::result_type;
 
-    published_operation(executor& ex, hop<item_t<S>>& queue, hop_sender<S> near, Far far)
-        : ex_{&ex}, inbox_{ex.inbox()}, queue_{&queue}, near_(std::in_place, std::move(near)), far_(std::move(far)) {}
+    published_operation(executor& ex, hop<item_t<S>>& queue, hop_sender<S> near, Far far, bool waits)
+        : ex_{&ex},
+          inbox_{ex.inbox()},
+          queue_{&queue},
+          near_(std::in_place, std::move(near)),
+          far_(std::move(far)),
+          waits_{waits} {}
 
     poll<result_type> poll_result(context& cx) {
         if (!handle_) [[unlikely]]
@@ -58,7 +63,7 @@ private:
 
     void start(context& cx) {
         queue_->bind_sender(cx.ex().inbox());
-        handle_.emplace(spawn_at(inbox_, *ex_, give(std::move(far_)), std::source_location::current()));
+        handle_.emplace(spawn_at(inbox_, *ex_, give(std::move(far_)), std::source_location::current()), waits_);
     }
 
     executor* ex_; // which may be gone, when its inbox is not
@@ -66,19 +71,26 @@ private:
     hop<item_t<S>>* queue_; // as long as near_
     std::optional<hop_sender<S>> near_;
     Far far_; // until the first poll
-    std::optional<far_handle<result_type>> handle_;
+    bool waits_;
+    std::optional<waits_for_far<result_type>> handle_; // goes first: then nothing runs there that hears of the rest
     liveness liveness_;
 };
 
 } // namespace detail
+
+/// What happens when a pipeline with publish_on is dropped.
+struct publish_on_options {
+    /// Waits until what runs on the other executor was dropped.
+    bool wait_when_dropped = true;
+};
 
 /// A pipeline that goes on on another executor, and is not at its end yet: what follows to the right of the next | runs
 /// there, up to the sink.
 template <stream S, class Far>
 class [[nodiscard("add a sink and co_await it")]] published {
 public:
-    published(executor& ex, detail::hop<item_t<S>>& queue, detail::hop_sender<S> near, Far far)
-        : ex_{&ex}, queue_{&queue}, near_(std::move(near)), far_(std::move(far)) {}
+    published(executor& ex, detail::hop<item_t<S>>& queue, detail::hop_sender<S> near, Far far, bool waits)
+        : ex_{&ex}, queue_{&queue}, near_(std::move(near)), far_(std::move(far)), waits_{waits} {}
 
     template <class F>
     auto then(closure<F> next) && {
@@ -90,9 +102,9 @@ public:
                           "weir::publish_on(executor, n): the result of the sink crosses threads, and is bound to its "
                           "thread, as weir::bytes are, or borrows its memory; put to_owned() before the sink");
             return detail::published_operation<S, longer>(*ex_, *queue_, std::move(near_),
-                                                          std::move(far_) | std::move(next));
+                                                          std::move(far_) | std::move(next), waits_);
         } else {
-            return published<S, longer>(*ex_, *queue_, std::move(near_), std::move(far_) | std::move(next));
+            return published<S, longer>(*ex_, *queue_, std::move(near_), std::move(far_) | std::move(next), waits_);
         }
     }
 
@@ -101,6 +113,7 @@ private:
     detail::hop<item_t<S>>* queue_;
     detail::hop_sender<S> near_;
     Far far_;
+    bool waits_;
 };
 
 template <class S, class Far, class F>
@@ -109,7 +122,7 @@ auto operator|(published<S, Far>&& left, closure<F> right) {
 }
 
 struct publish_on_fn : detail::operator_fn<publish_on_fn> {
-    template <class T, class Executor, class N>
+    template <class T, class...>
     static consteval bool accepts() {
         constexpr bool ok = detail::crossable<T>;
         static_assert(ok, "weir::publish_on(executor, n): items cross threads, and these are bound to their thread, as "
@@ -118,17 +131,20 @@ struct publish_on_fn : detail::operator_fn<publish_on_fn> {
     }
 
     template <stream S>
-    static auto attach(S upstream, executor& ex, std::size_t n) {
+    static auto attach(S upstream, executor& ex, std::size_t n, publish_on_options options) {
         using item = item_t<S>;
         auto* const queue = new detail::hop<item>{n, detail::demand::ahead};
         detail::hop_receiver<item> far{*queue};
         return published<S, detail::hop_receiver<item>>(ex, *queue, detail::hop_sender<S>(std::move(upstream), *queue),
-                                                        std::move(far));
+                                                        std::move(far), options.wait_when_dropped);
     }
 
     template <std::integral N>
-    auto operator()(executor& ex, N given) const {
-        return with(std::ref(ex), detail::at_least_one(given, "weir::publish_on(executor, n): n must be at least 1"));
+    auto operator()(executor& ex, N given, publish_on_options options = {}) const {
+        const std::size_t n =
+            detail::room_of_hop(detail::at_least_one(given, "weir::publish_on(executor, n): n must be at least 1"),
+                                "weir::publish_on(executor, n): n");
+        return with(std::ref(ex), n, options);
     }
     template <std::derived_from<executor> Executor>
     auto operator()(Executor&) const {
@@ -152,13 +168,16 @@ struct publish_on_fn : detail::operator_fn<publish_on_fn> {
 /// Ends: the end of upstream comes after the items. When the sink wants no more, upstream is dropped.
 /// Errors: upstream's, after the items, and those on the other executor; `stopped` when that dies first. What runs there is
 /// destroyed there before the result or the error comes back.
-/// Dropped: upstream is destroyed at once, and what runs on the other executor soon: nobody waits for that.
+/// Dropped: waits until what runs on the other executor was dropped there. A callable that runs comes to its end, and none
+/// is called afterwards. It does not wait when nobody runs the other executor: then that drops it before it runs anything
+/// else; nor when this thread runs the other executor, or holds up that one's thread in the same way.
+/// publish_on(ex, n, {.wait_when_dropped = false}) never waits; what runs there is dropped soon.
 /// Threads: items and the result cross, and so do the operators and the sink, with all that the functions in them refer
 /// to. Items that nobody takes are destroyed on either thread. The other executor must live until the pipeline is built.
 /// Cost: two allocations; n items held.
 /// See: subscribe_on, parallel, buffer.
 ///
-/// @throws std::invalid_argument when n is less than 1
+/// @throws std::invalid_argument when n is less than 1, or more than can be counted
 inline constexpr publish_on_fn publish_on{};
 
 } // namespace weir

@@ -68,7 +68,9 @@ struct subscribe_on_fn : detail::operator_fn<subscribe_on_fn> {
     auto operator()(executor& ex) const { return with(std::ref(ex), std::size_t{1}, detail::demand::on_demand); }
     template <std::integral N>
     auto operator()(executor& ex, N given) const {
-        const std::size_t n = detail::at_least_one(given, "weir::subscribe_on(executor, n): n must be at least 1");
+        const std::size_t n =
+            detail::room_of_hop(detail::at_least_one(given, "weir::subscribe_on(executor, n): n must be at least 1"),
+                                "weir::subscribe_on(executor, n): n");
         return with(std::ref(ex), n, detail::demand::ahead);
     }
 };

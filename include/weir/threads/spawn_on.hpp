@@ -67,24 +67,32 @@ private:
     std::source_location place_;
 };
 
+/// An operation that can be dropped where it runs.
+class far_end {
+public:
+    /// Between two of its polls; then it has finished.
+    virtual void abandon() noexcept = 0;
+
+protected:
+    ~far_end() = default;
+};
+
 /// What is known of an operation on another executor: by the side where it runs, and by the one that waits for its
 /// result. Both own it.
 template <class Result>
 class far_state final : public shared_by_threads, private inbox_entry {
 public:
     far_state(executor& ex, std::shared_ptr<inbox> far, std::source_location place) noexcept
-        : shared_by_threads{2}, ex_{ex}, far_{std::move(far)}, place_{place} {
-        far_bell_.bind(far_);
-    }
+        : shared_by_threads{2}, ex_{ex}, far_{std::move(far)}, place_{place} {}
 
     // For the side where it runs.
 
     bool dropped() const noexcept { return interest_.load(std::memory_order_acquire) == interest::none; }
-    /// Wakes the context's waker when it is dropped.
-    void watch(context& cx) noexcept { far_bell_.wait(cx); }
+    /// Whom to tell when it is dropped: null while it is polled.
+    void watch(far_end* end) noexcept { far_end_ = end; }
 
     void finish(poll<Result>&& result, std::exception_ptr error) noexcept {
-        far_bell_.leave();
+        far_end_ = nullptr;
         error_ = std::move(error);
         try {
             result_ = std::move(result);
@@ -94,6 +102,7 @@ public:
         const interest in_result = interest_.exchange(interest::over);
         if (in_result == interest::waits) home_bell_.ring();
         interest_.notify_all();
+        if (in_result == interest::none) far_->changed();
         if (in_result == interest::error_only) report();
         release();
     }
@@ -119,9 +128,10 @@ public:
         return *std::move(result_);
     }
 
-    void drop() noexcept {
+    /// @param wait  until it was dropped there, if somebody else runs that executor
+    void drop(bool wait) noexcept {
         home_bell_.leave();
-        if (interest_.exchange(interest::none) != interest::over) far_bell_.ring();
+        if (interest_.exchange(interest::none) != interest::over) drop_there(wait);
         release();
     }
     void detach() noexcept {
@@ -137,6 +147,32 @@ private:
         error_only, // detached
         none,       // dropped
         over,       // it is finished
+    };
+
+    void drop_there(bool wait) noexcept {
+        executor* const here = executor::current();
+        if (here != nullptr && here->inbox() == far_) {
+            if (far_end_ != nullptr) return far_end_->abandon();
+            wait = false;
+        }
+        retain();
+        if (!far_->enter(request_)) return release();
+        if (wait) far_->wait_for([this] { return finished(); }, here != nullptr ? here->inbox().get() : nullptr);
+    }
+
+    /// That it was dropped, on its way there.
+    class drop_request final : public inbox_entry {
+    public:
+        explicit drop_request(far_state& owner) noexcept : owner_{owner} {}
+
+        void run() noexcept override {
+            if (owner_.far_end_ != nullptr) owner_.far_end_->abandon();
+            owner_.release();
+        }
+        void discard() noexcept override { owner_.release(); }
+
+    private:
+        far_state& owner_;
     };
 
     /// An error that nobody awaits. An executor that is gone takes no more reports.
@@ -156,33 +192,38 @@ private:
     const std::source_location place_;
     poll<Result> result_{pending};
     std::exception_ptr error_;
-    doorbell far_bell_{*this};
+    far_end* far_end_ = nullptr; // for the thread where it runs
+    drop_request request_{*this};
     doorbell home_bell_{*this};
     std::atomic<interest> interest_ = interest::some;
 };
 
 /// The side where it runs: makes the operation of a function, and drops both before it tells the result.
 template <class F>
-class far_operation {
+class far_operation final : private far_end {
     using operation = std::invoke_result_t<F&>;
     using state = far_state<typename operation::result_type>;
 
 public:
     using result_type = unit;
 
-    far_operation(F make, state& known) : known_{known}, make_{std::in_place, std::move(make)} {}
+    far_operation(F&& make, state& known) : known_{known}, make_{std::in_place, std::move(make)} {}
 
     poll<unit> poll_result(context& cx) {
-        known_->watch(cx);
+        if (!known_) return unit{};
+        waiter_.arm(cx.wk);
         if (known_->dropped()) return finish(pending, nullptr);
+        known_->watch(nullptr);
         try {
             if (!operation_) operation_.fill(*make_);
             auto result = operation_->poll_result(cx);
-            if (result.is_pending()) return pending;
-            return finish(std::move(result), nullptr);
+            if (!result.is_pending()) return finish(std::move(result), nullptr);
         } catch (...) {
             return finish(pending, std::current_exception());
         }
+        if (known_->dropped()) return finish(pending, nullptr);
+        known_->watch(this);
+        return pending;
     }
 
 private:
@@ -196,12 +237,18 @@ private:
             if (known_ != nullptr) known_->finish(pending, std::make_exception_ptr(stopped{}));
         }
 
+        explicit operator bool() const noexcept { return known_ != nullptr; }
         state* operator->() const noexcept { return known_; }
         state& release() noexcept { return *std::exchange(known_, nullptr); }
 
     private:
         state* known_;
     };
+
+    void abandon() noexcept override {
+        finish(pending, nullptr);
+        waiter_.wake(); // to end
+    }
 
     unit finish(poll<typename operation::result_type>&& result, std::exception_ptr error) noexcept {
         operation_.reset();
@@ -213,7 +260,15 @@ private:
     share known_;           // first: it goes last
     std::optional<F> make_; // a function outlives the coroutine that it makes
     slot<operation> operation_;
+    waker_slot waiter_;
 };
+
+} // namespace detail
+
+namespace detail {
+
+template <class Result>
+class waits_for_far;
 
 } // namespace detail
 
@@ -230,13 +285,11 @@ public:
     far_handle(far_handle&& other) noexcept : known_{std::exchange(other.known_, nullptr)} {}
     far_handle& operator=(far_handle&& other) noexcept {
         if (this == &other) return *this;
-        if (known_ != nullptr) known_->drop();
+        drop(false);
         known_ = std::exchange(other.known_, nullptr);
         return *this;
     }
-    ~far_handle() {
-        if (known_ != nullptr) known_->drop();
-    }
+    ~far_handle() { drop(false); }
 
     /// Lets it run to its end without this handle. Its error then goes to the handler of the executor where it ran.
     void detach() && {
@@ -268,6 +321,13 @@ public:
     }
 
 private:
+    template <class>
+    friend class detail::waits_for_far;
+
+    void drop(bool wait) noexcept {
+        if (known_ != nullptr) std::exchange(known_, nullptr)->drop(wait);
+    }
+
     void must_be_joinable() const {
         if (known_ == nullptr) throw std::logic_error{"weir: far_handle: joined twice"};
     }
@@ -276,7 +336,7 @@ private:
         auto* const ended = std::exchange(known_, nullptr);
         const struct release_at_exit {
             detail::far_state<Result>* ended;
-            ~release_at_exit() { ended->drop(); }
+            ~release_at_exit() { ended->drop(false); }
         } guard{ended};
         return ended->take();
     }
@@ -285,6 +345,24 @@ private:
 };
 
 namespace detail {
+
+/// A handle that waits when it is dropped, until the operation was dropped there. It does not wait when nobody runs that
+/// executor, when this thread does, and when its thread waits for this one's in the same way.
+template <class Result>
+class waits_for_far {
+public:
+    using result_type = Result;
+
+    waits_for_far(far_handle<Result> handle, bool wait) noexcept : handle_{std::move(handle)}, wait_{wait} {}
+    waits_for_far(waits_for_far&&) noexcept = default;
+    ~waits_for_far() { handle_.drop(wait_); }
+
+    poll<Result> poll_result(context& cx) { return handle_.poll_result(cx); }
+
+private:
+    far_handle<Result> handle_;
+    bool wait_;
+};
 
 /// The same with an executor that may be gone already.
 template <class F>

@@ -58,4 +58,39 @@ void inbox::close() noexcept {
     io_ = nullptr;
 }
 
+namespace {
+
+/// Guards who waits for whom.
+std::mutex& waiting_mutex() noexcept {
+    static std::mutex it;
+    return it;
+}
+
+} // namespace
+
+void inbox::served(bool by_somebody) noexcept {
+    served_.store(by_somebody);
+    if (by_somebody) {
+        // Either this takes what somebody has entered who found that nobody runs it, or they find that somebody does.
+        run();
+    } else {
+        changed();
+    }
+}
+
+bool inbox::begin_waiting(inbox* own) noexcept {
+    const std::lock_guard lock{waiting_mutex()};
+    for (const inbox* next = this; next != nullptr; next = next->waits_for_) {
+        if (next == own) return false;
+    }
+    if (own != nullptr) own->waits_for_ = this;
+    return true;
+}
+
+void inbox::end_waiting(inbox* own) noexcept {
+    if (own == nullptr) return;
+    const std::lock_guard lock{waiting_mutex()};
+    own->waits_for_ = nullptr;
+}
+
 } // namespace weir::detail

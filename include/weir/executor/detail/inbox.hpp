@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 
@@ -56,6 +57,29 @@ public:
     /// The executor goes away. Discards what is there.
     void close() noexcept;
 
+    // For who must know that the executor has done something.
+
+    /// While somebody runs the executor; then what has entered runs first.
+    void served(bool by_somebody) noexcept;
+    /// Something happened that somebody may wait for. From any thread.
+    void changed() noexcept {
+        changes_.fetch_add(1);
+        changes_.notify_all();
+    }
+    /// Holds up the thread until it is over, for as long as another thread runs the executor: not when nobody does, and
+    /// not when that one waits in the same way for an executor that this thread runs.
+    /// @param own  the inbox of that executor; null where none runs
+    template <class F>
+    void wait_for(F over, inbox* own) noexcept {
+        if (!begin_waiting(own)) return;
+        for (;;) {
+            const std::uint32_t seen = changes_.load();
+            if (over() || !served_.load()) break;
+            changes_.wait(seen);
+        }
+        end_waiting(own);
+    }
+
 private:
     std::mutex mutex_;
     intrusive_list<inbox_entry> entries_; // guarded by mutex_
@@ -65,6 +89,12 @@ private:
     // True from the first entry until the executor takes the entries, so that one wake serves many. The exchange in
     // enter() is acq_rel, the one in run() pairs with it.
     std::atomic<bool> notified_ = false;
+    std::atomic<bool> served_ = false;
+    std::atomic<std::uint32_t> changes_ = 0;
+    inbox* waits_for_ = nullptr; // whose thread holds up this one's: guarded by a mutex of all
+
+    bool begin_waiting(inbox* own) noexcept;
+    void end_waiting(inbox* own) noexcept;
 };
 
 } // namespace detail

@@ -7,8 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -59,8 +62,19 @@ enum class demand {
     on_demand, ///< for one item, when one is asked for
 };
 
+/// For as many items as a user wants to let wait on their way.
+/// @param what  operator and argument, for the message
+/// @throws std::invalid_argument when it is more than can be counted
+inline std::size_t room_of_hop(std::size_t n, const char* what) {
+    constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / 2;
+    if (n > most) throw std::invalid_argument{what + (": more than " + std::to_string(most) + " items")};
+    return n;
+}
+
 /// A bounded queue from one executor to another. Each end belongs to its thread; both own the queue, and the last that
 /// goes destroys what is left in it.
+///
+/// The memory is in segments, made when they are needed and kept: a large bound costs nothing until it is used.
 ///
 /// The sender publishes items in batches: when it has nothing more to send at the moment, when the receiver sleeps, and
 /// every few items. The receiver gives room back in batches too: when three quarters of it were taken. Either side
@@ -71,11 +85,10 @@ public:
     hop(std::size_t n, demand asks)
         : shared_by_threads{2},
           room_{n},
-          batch_{std::max<std::size_t>(1, n / 4)},
+          batch_{std::clamp<std::size_t>(n / 4, 1, most_in_batch)},
           refill_{n - n / 4},
-          mask_{std::bit_ceil(n) - 1},
+          places_{std::min(most_places, std::bit_ceil(std::clamp<std::size_t>(n, 16, most_places)))},
           asks_{asks},
-          block_{std::allocator<T>{}.allocate(mask_ + 1)},
           asked_{asks == demand::ahead ? n : 0} {
         sender_.allowed = receiver_.asked = asked_.load(std::memory_order_relaxed); // nobody else has it yet
         if (asks == demand::ahead) receiver_.ask_at = refill_;
@@ -91,7 +104,9 @@ public:
         if (receiver_.taken == receiver_.known) [[unlikely]] {
             if (const poll<unit> found = look_for_items(cx); !found.is_item()) return found.template no_item<T>();
         }
-        T* const from = place(receiver_.taken);
+        if (receiver_.taken == receiver_.segment_end) [[unlikely]]
+            go_to_next_segment();
+        T* const from = place(*receiver_.at, receiver_.taken);
         poll<T> item{std::move(*from)};
         std::destroy_at(from);
         if (++receiver_.taken == receiver_.ask_at) [[unlikely]]
@@ -125,7 +140,9 @@ public:
     }
 
     void send(T&& item) {
-        std::construct_at(place(sender_.sent), std::move(item));
+        if (sender_.sent == sender_.segment_end) [[unlikely]]
+            add_segment();
+        std::construct_at(place(*sender_.at, sender_.sent), std::move(item));
         ++sender_.sent;
         if (sender_.sent == sender_.flush_at || receiver_is_.load(std::memory_order_relaxed) != receiver::awake)
             [[unlikely]]
@@ -153,12 +170,55 @@ public:
 private:
     enum class receiver : std::uint8_t { awake, asleep, gone };
 
+    static constexpr std::size_t most_in_batch = 256;
+    // A few pages of small items.
+    static constexpr std::size_t most_places = std::clamp<std::size_t>(std::bit_floor(8192 / sizeof(T)), 1, 256);
+
+    /// Memory for so many items in a row.
+    struct segment {
+        explicit segment(std::size_t n) : places{n}, items{std::allocator<T>{}.allocate(n)} {}
+        segment(const segment&) = delete;
+        segment& operator=(const segment&) = delete;
+        ~segment() { std::allocator<T>{}.deallocate(items, places); }
+
+        const std::size_t places;
+        T* const items;
+        segment* next = nullptr; // with items that come after these, or another that is free
+    };
+
     ~hop() override {
-        for (; receiver_.taken != sender_.sent; ++receiver_.taken) std::destroy_at(place(receiver_.taken));
-        std::allocator<T>{}.deallocate(block_, mask_ + 1);
+        for (; receiver_.taken != sender_.sent; ++receiver_.taken) {
+            if (receiver_.taken == receiver_.segment_end) go_to_next_segment();
+            std::destroy_at(place(*receiver_.at, receiver_.taken));
+        }
+        for (segment* list : {receiver_.at != nullptr ? receiver_.at : first_, free_.load(), sender_.free}) {
+            while (list != nullptr) delete std::exchange(list, list->next);
+        }
     }
 
-    T* place(std::size_t number) noexcept { return block_ + (number & mask_); }
+    T* place(const segment& of, std::size_t number) const noexcept { return of.items + (number & (places_ - 1)); }
+
+    [[gnu::noinline]] void add_segment() {
+        if (sender_.free == nullptr) sender_.free = free_.exchange(nullptr, std::memory_order_acquire); // give_back()
+        segment* const fresh =
+            sender_.free != nullptr ? std::exchange(sender_.free, sender_.free->next) : new segment{places_};
+        fresh->next = nullptr;
+        // The receiver looks there when an item in the segment was published.
+        (sender_.at != nullptr ? sender_.at->next : first_) = fresh;
+        sender_.at = fresh;
+        sender_.segment_end += places_;
+    }
+
+    [[gnu::noinline]] void go_to_next_segment() noexcept {
+        segment* const done_with = std::exchange(receiver_.at, receiver_.at != nullptr ? receiver_.at->next : first_);
+        receiver_.segment_end += places_;
+        if (done_with != nullptr) give_back(*done_with);
+    }
+    void give_back(segment& s) noexcept {
+        s.next = free_.load(std::memory_order_relaxed);
+        // Release: pairs with the exchange in add_segment(), which takes all that are there.
+        while (!free_.compare_exchange_weak(s.next, &s, std::memory_order_release, std::memory_order_relaxed)) {}
+    }
 
     [[gnu::noinline]] poll<unit> look_for_items(context& cx) {
         for (;;) {
@@ -226,6 +286,9 @@ private:
         std::size_t published = 0;
         std::size_t flush_at = 0;
         std::size_t allowed = 0; // as it was last looked up
+        std::size_t segment_end = 0;
+        segment* at = nullptr;
+        segment* free = nullptr;
         detail::patience patience;
     };
     struct receiving_end {
@@ -233,6 +296,8 @@ private:
         std::size_t known = 0; // as it was last looked up
         std::size_t asked = 0;
         std::size_t ask_at = 0; // never, where it asks for one at a time: then it has asked before
+        std::size_t segment_end = 0;
+        segment* at = nullptr;
         detail::patience patience;
     };
 
@@ -243,9 +308,9 @@ private:
     const std::size_t room_;
     const std::size_t batch_;
     const std::size_t refill_;
-    const std::size_t mask_;
+    const std::size_t places_; // of a segment
     const demand asks_;
-    T* const block_;
+    segment* first_ = nullptr; // written once, before its first item is published
     doorbell receiver_bell_{*this};
     doorbell sender_bell_{*this};
     std::exception_ptr error_; // before closed_
@@ -255,6 +320,7 @@ private:
     std::atomic<bool> closed_ = false;
     alignas(line) receiving_end receiver_;
     alignas(line) std::atomic<std::size_t> asked_;
+    std::atomic<segment*> free_ = nullptr; // what the receiver is done with
     // Written seldom, and read for each item.
     alignas(line) std::atomic<receiver> receiver_is_ = receiver::awake;
     std::atomic<bool> sender_sleeps_ = false;
@@ -292,9 +358,9 @@ class hop_sender {
 public:
     using result_type = unit;
 
-    hop_sender(S upstream, hop<item_t<S>>& to) try : upstream_{std::in_place, std::move(upstream)}, to_{&to} {
+    hop_sender(S&& upstream, hop<item_t<S>>& to) try : upstream_{std::in_place, std::move(upstream)}, to_{&to} {
     } catch (...) {
-        to.close(nullptr); // this end is owned from the call on
+        to.close(std::current_exception());
     }
     hop_sender(hop_sender&& other) : upstream_(std::move(other.upstream_)), to_{std::exchange(other.to_, nullptr)} {}
     ~hop_sender() {
