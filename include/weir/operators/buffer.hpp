@@ -21,9 +21,6 @@ namespace weir {
 /// The items of an upstream, asked for ahead of the consumer.
 template <stream S, class OnDrop = detail::drop_silently>
 class [[nodiscard("add a sink and co_await it")]] buffer_stream : public detail::driven<buffer_stream<S, OnDrop>, S> {
-    static_assert(detail::keepable<item_t<S>>, "weir::buffer(n) keeps items, and these borrow their memory; put "
-                                               "to_owned() before it, or outlives(view) around what outlives it");
-
     using driven = detail::driven<buffer_stream, S>;
     friend driven;
 

@@ -46,9 +46,6 @@ private:
 /// The items of an upstream, several at a time.
 template <stream S, class Patience>
 class [[nodiscard("add a sink and co_await it")]] chunk_stream {
-    static_assert(detail::keepable<item_t<S>>, "weir::chunk(n) keeps items, and these borrow their memory; put "
-                                               "to_owned() before it, or outlives(view) around what outlives it");
-
 public:
     using value_type = std::vector<item_t<S>>;
 

@@ -23,9 +23,6 @@ struct debounce_options {
 template <stream S, class OnDrop = detail::drop_silently>
 class [[nodiscard("add a sink and co_await it")]] debounce_stream
     : public detail::held_back<debounce_stream<S, OnDrop>, S, OnDrop> {
-    static_assert(detail::keepable<item_t<S>>, "weir::debounce(d) keeps items, and these borrow their memory; put "
-                                               "to_owned() before it, or outlives(view) around what outlives it");
-
     using held_back = detail::held_back<debounce_stream, S, OnDrop>;
     friend detail::driven<debounce_stream, S>;
 

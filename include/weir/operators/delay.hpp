@@ -18,9 +18,6 @@ namespace weir {
 /// The items of an upstream, each later by a duration.
 template <stream S>
 class [[nodiscard("add a sink and co_await it")]] delay_stream : public detail::driven<delay_stream<S>, S> {
-    static_assert(detail::keepable<item_t<S>>, "weir::delay(d) keeps items, and these borrow their memory; put "
-                                               "to_owned() before it, or outlives(view) around what outlives it");
-
     using driven = detail::driven<delay_stream, S>;
     friend driven;
 

@@ -22,9 +22,6 @@ struct flat_map_options {
 template <stream S, class F>
 class [[nodiscard("add a sink and co_await it")]] flat_map_stream
     : public detail::in_flight_stream<S, F, detail::inner_streams, detail::delivery::as_ready> {
-    static_assert(detail::keepable<item_t<S>>, "weir::flat_map(n, f) keeps items, and these borrow their memory; put "
-                                               "to_owned() before it, or outlives(view) around what outlives it");
-
 public:
     using flat_map_stream::in_flight_stream::in_flight_stream;
 };

@@ -17,9 +17,6 @@ namespace weir {
 template <stream S, class F, class Limit = std::size_t>
 class [[nodiscard("add a sink and co_await it")]] map_async_stream
     : public detail::in_flight_stream<S, F, detail::operations, detail::delivery::as_started, Limit> {
-    static_assert(detail::keepable<item_t<S>>, "weir::map_async(n, f) keeps items, and these borrow their memory; put "
-                                               "to_owned() before it, or outlives(view) around what outlives it");
-
 public:
     using map_async_stream::in_flight_stream::in_flight_stream;
     /// @tparam User  the function as the user wrote it

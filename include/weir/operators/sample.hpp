@@ -18,9 +18,6 @@ namespace weir {
 /// The newest item of an upstream at each tick of a clock.
 template <stream S, class OnDrop = detail::drop_silently>
 class [[nodiscard("add a sink and co_await it")]] sample_stream : public detail::driven<sample_stream<S, OnDrop>, S> {
-    static_assert(detail::keepable<item_t<S>>, "weir::sample(d) keeps items, and these borrow their memory; put "
-                                               "to_owned() before it, or outlives(view) around what outlives it");
-
     using driven = detail::driven<sample_stream, S>;
     friend driven;
 

@@ -19,9 +19,6 @@ namespace weir {
 /// The items of the stream that a function returned for the newest item of an upstream.
 template <stream S, class F>
 class [[nodiscard("add a sink and co_await it")]] switch_map_stream {
-    static_assert(detail::keepable<item_t<S>>, "weir::switch_map(f) keeps items, and these borrow their memory; put "
-                                               "to_owned() before it, or outlives(view) around what outlives it");
-
     using inner_t = std::invoke_result_t<F&, item_t<S>>;
 
 public:

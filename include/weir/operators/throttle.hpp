@@ -25,9 +25,6 @@ enum class edge : std::uint8_t {
 template <stream S, class OnDrop = detail::drop_silently>
 class [[nodiscard("add a sink and co_await it")]] throttle_stream
     : public detail::held_back<throttle_stream<S, OnDrop>, S, OnDrop> {
-    static_assert(detail::keepable<item_t<S>>, "weir::throttle(d) keeps items, and these borrow their memory; put "
-                                               "to_owned() before it, or outlives(view) around what outlives it");
-
     using held_back = detail::held_back<throttle_stream, S, OnDrop>;
     friend detail::driven<throttle_stream, S>;
 
