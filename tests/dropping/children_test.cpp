@@ -1,0 +1,124 @@
+// Runs a sample; WEIR_DROPPING=whole runs all of it, WEIR_DROPPING=each every pipeline in a process of its own.
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <dropping.hpp>
+#include <dropping_ways.hpp>
+#include <weir/operators/combine_latest.hpp>
+#include <weir/operators/concat.hpp>
+#include <weir/operators/concat_map.hpp>
+#include <weir/operators/flat_map.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/map_async.hpp>
+#include <weir/operators/map_async_unordered.hpp>
+#include <weir/operators/merge.hpp>
+#include <weir/operators/switch_map.hpp>
+#include <weir/operators/zip.hpp>
+#include <weir/resilience/concurrency_limit.hpp>
+#include <weir/resilience/retry.hpp>
+
+namespace {
+
+using namespace support::dropping;
+
+auto first_of_tuple(scene& s) {
+    return weir::map([&s](std::tuple<item, item> both) {
+        s.called();
+        return s.still_here(std::get<0>(std::move(both)));
+    });
+}
+
+stage_table children() {
+    stage_table table;
+    table.add("concat_map", [](scene& s, auto in) { return std::move(in) | weir::concat_map(makes_stream(s, false)); });
+    table.add("concat_map of waiting streams",
+              [](scene& s, auto in) { return std::move(in) | weir::concat_map(makes_stream(s, true)); });
+    table.add("flat_map", [](scene& s, auto in) { return std::move(in) | weir::flat_map(2, makes_stream(s, false)); });
+    table.add("flat_map of waiting streams",
+              [](scene& s, auto in) { return std::move(in) | weir::flat_map(2, makes_stream(s, true)); });
+    table.add("flat_map of plain streams", [](scene& s, auto in) {
+        return std::move(in) | weir::flat_map(2, [&s](item x) {
+                   s.called();
+                   return plain_source{s, s.still_here(x).value() % 2 == 0};
+               });
+    });
+    table.add("switch_map", [](scene& s, auto in) { return std::move(in) | weir::switch_map(makes_stream(s, false)); });
+    table.add("switch_map of waiting streams",
+              [](scene& s, auto in) { return std::move(in) | weir::switch_map(makes_stream(s, true)); });
+    table.add("map_async", [](scene& s, auto in) { return std::move(in) | weir::map_async(2, makes_task(s, false)); });
+    table.add("map_async of waiting tasks",
+              [](scene& s, auto in) { return std::move(in) | weir::map_async(2, makes_task(s, true)); });
+    table.add("map_async of tasks that read their argument",
+              [](scene& s, auto in) { return std::move(in) | weir::map_async(2, reads_argument(s)); });
+    table.add("map_async under a limit", [](scene& s, auto in) {
+        auto& limit = s.template keep<weir::concurrency_limit>(2);
+        return std::move(in) | weir::map_async(limit, makes_task(s, true));
+    });
+    table.add("map_async_unordered",
+              [](scene& s, auto in) { return std::move(in) | weir::map_async_unordered(2, makes_task(s, false)); });
+    table.add("map_async_unordered of waiting tasks",
+              [](scene& s, auto in) { return std::move(in) | weir::map_async_unordered(3, makes_task(s, true)); });
+    table.add("map_async_unordered under a limit", [](scene& s, auto in) {
+        auto& limit = s.template keep<weir::concurrency_limit>(2);
+        return std::move(in) | weir::map_async_unordered(limit, reads_argument(s));
+    });
+    table.add("merge", [](scene& s, auto in) { return weir::merge(std::move(in), waiting_generator(s)); });
+    table.add("merge that ends with the first", [](scene& s, auto in) {
+        return weir::merge({.eager_complete = true}, std::move(in), waiting_generator(s), plain_source{s});
+    });
+    table.add("merge that delays errors", [](scene& s, auto in) {
+        return weir::merge({.delay_error = true}, std::move(in), failing_generator(s), plain_source{s, true});
+    });
+    table.add("merge of a range", [](scene& s, auto in) {
+        std::vector<weir::async_stream<item>> all;
+        all.push_back(waiting_generator(s));
+        all.push_back(weir::async_stream<item>{std::move(in)});
+        all.push_back(ready_generator(s));
+        return weir::merge(std::move(all));
+    });
+    table.add("zip", [](scene& s, auto in) { return weir::zip(std::move(in), waiting_generator(s)) | first_of_tuple(s); });
+    table.add("zip, behind", [](scene& s, auto in) {
+        return weir::zip(ready_generator(s), std::move(in)) | first_of_tuple(s);
+    });
+    table.add("combine_latest", [](scene& s, auto in) {
+        return weir::combine_latest(std::move(in), waiting_generator(s)) | first_of_tuple(s);
+    });
+    table.add("concat of a range", [](scene& s, auto in) {
+        std::vector<weir::async_stream<item>> all;
+        all.push_back(ready_generator(s));
+        all.push_back(weir::async_stream<item>{std::move(in)});
+        return weir::concat(std::move(all));
+    });
+    table.add("retry", [](scene& s, auto in) {
+        auto first = std::make_shared<std::optional<decltype(in)>>(std::move(in));
+        return weir::retry(
+            [&s, first] {
+                s.called();
+                if (!*first) return weir::async_stream<item>{plain_source{s, true}};
+                weir::async_stream<item> once{*std::move(*first)};
+                first->reset();
+                return once;
+            },
+            {.attempts = 3, .delay = tick});
+    });
+    return table;
+}
+
+} // namespace
+
+TEST_SUITE("dropping/children") {
+    TEST_CASE("an operator over several streams or operations may be dropped by whatever runs in them") {
+        CHECK(drop_from_within(behind_sources(children().stages)) == "");
+    }
+
+    TEST_CASE("an operator over several streams or operations in one piece with its source, too") {
+        CHECK(drop_from_within(children().fused) == "");
+    }
+}

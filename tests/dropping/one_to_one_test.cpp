@@ -1,0 +1,146 @@
+// Runs a sample; WEIR_DROPPING=whole runs all of it, WEIR_DROPPING=each every pipeline in a process of its own.
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <functional>
+#include <exception>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include <dropping.hpp>
+#include <dropping_ways.hpp>
+#include <weir/operators/concat.hpp>
+#include <weir/operators/distinct_until_changed.hpp>
+#include <weir/operators/enumerate.hpp>
+#include <weir/operators/filter.hpp>
+#include <weir/operators/filter_map.hpp>
+#include <weir/operators/finally.hpp>
+#include <weir/operators/inspect.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/map_concat.hpp>
+#include <weir/operators/on_error_resume.hpp>
+#include <weir/operators/pairwise.hpp>
+#include <weir/operators/scan.hpp>
+#include <weir/operators/skip.hpp>
+#include <weir/operators/skip_while.hpp>
+#include <weir/operators/start_with.hpp>
+#include <weir/operators/take.hpp>
+#include <weir/operators/take_while.hpp>
+#include <weir/sink/first.hpp>
+#include <weir/source/once.hpp>
+
+namespace {
+
+using namespace support::dropping;
+
+stage_table one_to_one() {
+    stage_table table;
+    table.add("map", [](scene& s, auto in) { return std::move(in) | weir::map(passes(s)); });
+    table.add("filter", [](scene& s, auto in) { return std::move(in) | weir::filter(holds(s)); });
+    table.add("filter of few", [](scene& s, auto in) { return std::move(in) | weir::filter(holds(s, 3)); });
+    table.add("filter_map", [](scene& s, auto in) {
+        return std::move(in) | weir::filter_map([&s](item x) {
+                   s.called();
+                   return s.still_here(x).value() % 2 == 0 ? std::nullopt : std::optional{std::move(x)};
+               });
+    });
+    table.add("inspect", [](scene& s, auto in) { return std::move(in) | weir::inspect(looks(s)); });
+    table.add("scan", [](scene& s, auto in) {
+        return std::move(in) | weir::scan(item{s, 0}, [&s](item sum, item x) {
+                   s.called();
+                   return item{s, s.still_here(sum).value() + x.value()};
+               });
+    });
+    table.add("enumerate", [](scene& s, auto in) {
+        return std::move(in) | weir::enumerate() | weir::map([&s](auto numbered) {
+                   s.called();
+                   return s.still_here(std::move(numbered.second));
+               });
+    });
+    table.add("pairwise", [](scene& s, auto in) {
+        return std::move(in) | weir::pairwise() | weir::map([&s](auto pair) {
+                   s.called();
+                   return s.still_here(std::move(pair.second));
+               });
+    });
+    table.add("distinct_until_changed",
+              [](scene&, auto in) { return std::move(in) | weir::distinct_until_changed(); });
+    table.add("distinct_until_changed by a projection", [](scene& s, auto in) {
+        return std::move(in) | weir::distinct_until_changed([&s](const item& x) {
+                   s.called();
+                   return s.still_here(x).value() / 2;
+               });
+    });
+    table.add("distinct_until_changed by a comparison", [](scene& s, auto in) {
+        return std::move(in) | weir::distinct_until_changed([&s](const item& a, const item& b) {
+                   s.called();
+                   return s.still_here(a).value() / 2 == b.value() / 2;
+               });
+    });
+    table.add("take", [](scene&, auto in) { return std::move(in) | weir::take(2); });
+    table.add("take_while", [](scene& s, auto in) {
+        return std::move(in) | weir::take_while([&s](const item& x) {
+                   s.called();
+                   return s.still_here(x).value() < 2;
+               });
+    });
+    table.add("skip", [](scene&, auto in) { return std::move(in) | weir::skip(2); });
+    table.add("skip_while", [](scene& s, auto in) {
+        return std::move(in) | weir::skip_while([&s](const item& x) {
+                   s.called();
+                   return s.still_here(x).value() < 2;
+               });
+    });
+    table.add("start_with", [](scene& s, auto in) { return std::move(in) | weir::start_with(item{s, 7}); });
+    table.add("map_concat", [](scene& s, auto in) {
+        return std::move(in) | weir::map_concat([&s](item x) {
+                   s.called();
+                   std::vector<item> two;
+                   two.push_back(item{s, s.still_here(x).value()});
+                   two.push_back(std::move(x));
+                   return two;
+               });
+    });
+    table.add("finally", [](scene& s, auto in) { return std::move(in) | weir::finally([&s] { s.ended(); }); });
+    table.add("on_error_resume", [](scene& s, auto in) {
+        return std::move(in) | weir::on_error_resume([&s](std::exception_ptr) {
+                   s.called();
+                   return ready_generator(s.still_here(s));
+               });
+    });
+    table.add("on_error_resume of a type", [](scene& s, auto in) {
+        return std::move(in) | weir::on_error_resume<std::runtime_error>([&s](const std::runtime_error&) {
+                   s.called();
+                   return waiting_generator(s.still_here(s));
+               });
+    });
+    table.add("concat", [](scene& s, auto in) { return weir::concat(std::move(in), plain_source{s}); });
+    table.add("once", [](scene& s, auto in) {
+        return weir::once(std::move(in) | weir::first()) | weir::map([&s](std::optional<item> x) {
+                   s.called();
+                   return x ? s.still_here(*std::move(x)) : item{s, 0};
+               });
+    });
+    table.add("a coroutine", [](scene& s, auto in) { return relay(s, std::move(in)); });
+    table.add("a map that throws", [](scene& s, auto in) {
+        return std::move(in) | weir::map([&s](item x) {
+                   s.called();
+                   if (s.still_here(x).value() == 2) throw std::runtime_error{"callable"};
+                   return x;
+               });
+    });
+    return table;
+}
+
+} // namespace
+
+TEST_SUITE("dropping/one_to_one") {
+    TEST_CASE("an operator that passes items on may be dropped by whatever runs above and below it") {
+        CHECK(drop_from_within(behind_sources(one_to_one().stages)) == "");
+    }
+
+    TEST_CASE("so may a pipeline without a coroutine") { CHECK(drop_from_within(one_to_one().fused) == ""); }
+}

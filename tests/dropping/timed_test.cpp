@@ -1,0 +1,105 @@
+// Runs a sample; WEIR_DROPPING=whole runs all of it, WEIR_DROPPING=each every pipeline in a process of its own.
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <dropping.hpp>
+#include <dropping_ways.hpp>
+#include <weir/core/overflow.hpp>
+#include <weir/operators/buffer.hpp>
+#include <weir/operators/chunk.hpp>
+#include <weir/operators/debounce.hpp>
+#include <weir/operators/delay.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/map_concat.hpp>
+#include <weir/operators/pace.hpp>
+#include <weir/operators/sample.hpp>
+#include <weir/operators/take_until.hpp>
+#include <weir/operators/throttle.hpp>
+#include <weir/operators/timeout.hpp>
+#include <weir/resilience/rate_limiter.hpp>
+#include <weir/source/never.hpp>
+
+namespace {
+
+using namespace support::dropping;
+
+auto items_of_chunk(scene& s) {
+    return weir::map_concat([&s](std::vector<item> chunk) {
+        s.called();
+        return s.still_here(std::move(chunk));
+    });
+}
+
+stage_table timed() {
+    constexpr auto half_tick = weir::duration{tick} / 2;
+    stage_table table;
+    table.add("buffer", [](scene&, auto in) { return std::move(in) | weir::buffer(2); });
+    table.add("buffer, drop_oldest", [](scene& s, auto in) {
+        return std::move(in) | weir::buffer(1, weir::overflow::drop_oldest, takes_dropped(s));
+    });
+    table.add("buffer, drop_newest", [](scene& s, auto in) {
+        return std::move(in) | weir::buffer(1, weir::overflow::drop_newest, takes_dropped(s));
+    });
+    table.add("buffer, error",
+              [](scene&, auto in) { return std::move(in) | weir::buffer(1, weir::overflow::error); });
+    table.add("chunk", [](scene& s, auto in) { return std::move(in) | weir::chunk(3) | items_of_chunk(s); });
+    table.add("chunk with a time",
+              [](scene& s, auto in) { return std::move(in) | weir::chunk(3, tick) | items_of_chunk(s); });
+    table.add("debounce", [half_tick](scene& s, auto in) {
+        return std::move(in) | weir::debounce(half_tick, {}, takes_dropped(s));
+    });
+    table.add("debounce with a limit", [](scene& s, auto in) {
+        return std::move(in) | weir::debounce(2 * tick, {.max_wait = 3 * tick}, takes_dropped(s));
+    });
+    table.add("delay", [](scene&, auto in) { return std::move(in) | weir::delay(tick, 2); });
+    table.add("pace", [](scene& s, auto in) {
+        return std::move(in) | weir::pace(weir::rate{1000}, 1, [&s](const item& x) {
+                   s.called();
+                   return s.still_here(x).value() % 2 + 1;
+               });
+    });
+    table.add("pace by a limiter of others", [](scene& s, auto in) {
+        return std::move(in) | weir::pace(s.template keep<weir::rate_limiter>(weir::rate{1000}));
+    });
+    table.add("sample", [](scene& s, auto in) { return std::move(in) | weir::sample(tick, takes_dropped(s)); });
+    table.add("throttle", [](scene& s, auto in) {
+        return std::move(in) | weir::throttle(tick, weir::edge::both, takes_dropped(s));
+    });
+    table.add("throttle, trailing", [](scene& s, auto in) {
+        return std::move(in) | weir::throttle(tick, weir::edge::trailing, takes_dropped(s));
+    });
+    table.add("timeout", [](scene&, auto in) { return std::move(in) | weir::timeout(long_time); });
+    table.add("timeout that comes", [half_tick](scene&, auto in) { return std::move(in) | weir::timeout(half_tick); });
+    table.add("timeout with another stream", [half_tick](scene& s, auto in) {
+        return std::move(in) | weir::timeout(half_tick, [&s] {
+                   s.called();
+                   return waiting_generator(s.still_here(s));
+               });
+    });
+    table.add("take_until a time", [](scene&, auto in) { return std::move(in) | weir::take_until(weir::sleep_for(2 * tick)); });
+    table.add("take_until a task",
+              [](scene& s, auto in) { return std::move(in) | weir::take_until(waiting_task(s, 1)); });
+    table.add("take_until a generator",
+              [](scene& s, auto in) { return std::move(in) | weir::take_until(waiting_generator(s)); });
+    table.add("take_until what never comes", [](scene& s, auto in) {
+        return std::move(in) | weir::take_until(relay(s, weir::never<item>()));
+    });
+    return table;
+}
+
+} // namespace
+
+TEST_SUITE("dropping/timed") {
+    TEST_CASE("an operator with a driver or a timer may be dropped by whatever runs above and below it") {
+        CHECK(drop_from_within(behind_sources(timed().stages)) == "");
+    }
+
+    TEST_CASE("an operator with a driver or a timer in a pipeline without a coroutine, too") {
+        CHECK(drop_from_within(timed().fused) == "");
+    }
+}

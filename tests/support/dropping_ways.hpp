@@ -1,0 +1,413 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <iterator>
+#include <optional>
+#include <source_location>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <dropping.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/interop/with_stop.hpp>
+#include <weir/operators/buffer.hpp>
+#include <weir/operators/flat_map.hpp>
+#include <weir/operators/map_async.hpp>
+#include <weir/operators/merge.hpp>
+#include <weir/operators/switch_map.hpp>
+#include <weir/operators/take_until.hpp>
+#include <weir/operators/timeout.hpp>
+#include <weir/resilience/hedge.hpp>
+#include <weir/resilience/retry.hpp>
+#include <weir/scope/async_finally.hpp>
+#include <weir/scope/task_group.hpp>
+#include <weir/scope/when_all.hpp>
+#include <weir/scope/when_all_settled.hpp>
+#include <weir/scope/when_any.hpp>
+#include <weir/scope/with_group.hpp>
+#include <weir/scope/with_timeout.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/source/just.hpp>
+#include <weir/source/once.hpp>
+#include <weir/sync/event.hpp>
+#include <weir/task.hpp>
+#include <weir/testing/virtual_executor.hpp>
+
+/// Where a pipeline is awaited, and how it is dropped.
+namespace support::dropping {
+
+using maker = std::function<any_operation()>;
+
+inline constexpr std::chrono::milliseconds tick{1};
+inline constexpr std::chrono::hours long_time{1};
+
+inline weir::task<> awaits(scene& s, any_operation operation) {
+    const local here{s};
+    s.called();
+    co_await operation;
+    s.called();
+}
+
+inline weir::task<item> gives_item(scene& s, any_operation operation) {
+    const local here{s};
+    item result{s, 0};
+    co_await operation;
+    s.called();
+    co_return result;
+}
+
+inline weir::task<> awaits_deeply(scene& s, any_operation operation) {
+    const local here{s};
+    weir::task<item> inner = gives_item(s, std::move(operation));
+    const item result = co_await inner;
+    s.called();
+}
+
+inline weir::task<> awaits_in_group(scene& s, any_operation operation) {
+    const local here{s};
+    weir::task_group group;
+    group.spawn(std::move(operation));
+    group.spawn(weir::sleep_for(2 * tick));
+    co_await group.join();
+    s.called();
+}
+
+inline weir::task<> awaits_with_group(scene& s, any_operation operation) {
+    const local here{s};
+    auto body = [&s, &operation](weir::task_group& group) -> weir::task<> {
+        const local in_body{s};
+        group.spawn(std::move(operation));
+        group.spawn(weir::sleep_for(2 * tick));
+        co_await weir::sleep_for(tick);
+        s.called();
+    };
+    auto scope = weir::with_group(body);
+    co_await scope;
+    s.called();
+}
+
+inline weir::task<> awaits_guarded(scene& s, any_operation operation) {
+    const weir::async_finally at_exit{tick, [&s] {
+                                          s.ended();
+                                          return weir::sleep_for(tick / 2);
+                                      }};
+    const local here{s};
+    co_await operation;
+    s.called();
+}
+
+struct place {
+    const char* name;
+    any_operation (*around)(scene& s, const maker& make);
+};
+
+inline constexpr place places[] = {
+    {"by itself", [](scene&, const maker& make) { return make(); }},
+    {"in a task", [](scene& s, const maker& make) { return any_operation{awaits(s, make())}; }},
+    {"in a task in a task", [](scene& s, const maker& make) { return any_operation{awaits_deeply(s, make())}; }},
+    {"in when_any",
+     [](scene&, const maker& make) { return any_operation{weir::when_any(make(), weir::sleep_for(long_time))}; }},
+    {"in when_any, as the loser",
+     [](scene&, const maker& make) { return any_operation{weir::when_any(weir::sleep_for(2 * tick), make())}; }},
+    {"in when_all",
+     [](scene&, const maker& make) { return any_operation{weir::when_all(weir::sleep_for(2 * tick), make())}; }},
+    {"twice in when_all", [](scene&, const maker& make) { return any_operation{weir::when_all(make(), make())}; }},
+    {"in when_all_settled",
+     [](scene&, const maker& make) { return any_operation{weir::when_all_settled(make(), make())}; }},
+    {"in with_timeout", [](scene&, const maker& make) { return any_operation{weir::with_timeout(long_time, make())}; }},
+    {"in with_timeout, which expires",
+     [](scene&, const maker& make) { return any_operation{weir::with_timeout(2 * tick, make())}; }},
+    {"below buffer",
+     [](scene&, const maker& make) {
+         return any_operation{weir::once(make()) | weir::buffer(2) | weir::drain()};
+     }},
+    {"below merge",
+     [](scene&, const maker& make) {
+         return any_operation{weir::merge(weir::once(make()), weir::once(make())) | weir::drain()};
+     }},
+    {"below timeout and take_until",
+     [](scene&, const maker& make) {
+         return any_operation{weir::once(make()) | weir::timeout(long_time) |
+                              weir::take_until(weir::sleep_for(2 * tick)) | weir::drain()};
+     }},
+    {"in map_async",
+     [](scene& s, const maker& make) {
+         auto one = [&s, make](int) {
+             s.called();
+             return make();
+         };
+         return any_operation{weir::iota(0, 3) | weir::map_async(2, one) | weir::drain()};
+     }},
+    {"in flat_map",
+     [](scene& s, const maker& make) {
+         auto one = [&s, make](int) {
+             s.called();
+             return weir::once(make());
+         };
+         return any_operation{weir::iota(0, 3) | weir::flat_map(2, one) | weir::drain()};
+     }},
+    {"in switch_map",
+     [](scene& s, const maker& make) {
+         auto one = [&s, make](int) {
+             s.called();
+             return weir::once(make());
+         };
+         return any_operation{weir::iota(0, 2) | weir::switch_map(one) | weir::drain()};
+     }},
+    {"in retry",
+     [](scene& s, const maker& make) {
+         auto one = [&s, make] {
+             s.called();
+             return make();
+         };
+         return any_operation{weir::retry(one, {.attempts = 2, .delay = tick})};
+     }},
+    {"in hedge",
+     [](scene& s, const maker& make) {
+         auto one = [&s, make] {
+             s.called();
+             return make();
+         };
+         return any_operation{weir::hedge(one, tick)};
+     }},
+    {"in a group", [](scene& s, const maker& make) { return any_operation{awaits_in_group(s, make())}; }},
+    {"in with_group", [](scene& s, const maker& make) { return any_operation{awaits_with_group(s, make())}; }},
+    {"in a guarded scope", [](scene& s, const maker& make) { return any_operation{awaits_guarded(s, make())}; }},
+};
+
+/// One run of a pipeline, and all by which it may be dropped.
+struct world {
+    scene s{};
+    weir::testing::virtual_executor ex{};
+    std::optional<weir::join_handle<any_operation>> operation{};
+    std::optional<weir::join_handle<weir::task<>>> task{};
+    std::optional<weir::task_group> group{};
+    std::stop_source stop{};
+    std::optional<weir::event> over{};
+};
+
+enum class takes_effect {
+    at_once, ///< nothing of the pipeline is called after the drop
+    later,   ///< the drop is asked for; it comes when the pipeline waits
+};
+
+struct way {
+    const char* name;
+    takes_effect when;
+    /// Starts an operation, and gives what drops it.
+    std::function<void()> (*start)(world& w, any_operation operation);
+};
+
+inline constexpr way ways[] = {
+    {"join_handle of a pipeline", takes_effect::at_once,
+     [](world& w, any_operation operation) -> std::function<void()> {
+         w.operation.emplace(w.ex.spawn(std::move(operation)));
+         return [&w] { w.operation.reset(); };
+     }},
+    {"join_handle of a task", takes_effect::at_once,
+     [](world& w, any_operation operation) -> std::function<void()> {
+         w.task.emplace(w.ex.spawn(awaits(w.s, std::move(operation))));
+         return [&w] { w.task.reset(); };
+     }},
+    {"cancel of a group of pipelines", takes_effect::at_once,
+     [](world& w, any_operation operation) -> std::function<void()> {
+         w.group.emplace(w.ex);
+         w.group->spawn(std::move(operation));
+         return [&w] { w.group->cancel(); };
+     }},
+    {"cancel of a group of tasks", takes_effect::at_once,
+     [](world& w, any_operation operation) -> std::function<void()> {
+         w.group.emplace(w.ex);
+         w.group->spawn(awaits(w.s, std::move(operation)));
+         w.group->spawn(gives_item(w.s, any_operation{weir::sleep_for(2 * tick)}));
+         return [&w] { w.group->cancel(); };
+     }},
+    {"the end of its group", takes_effect::at_once,
+     [](world& w, any_operation operation) -> std::function<void()> {
+         w.group.emplace(w.ex);
+         w.group->spawn(gives_item(w.s, std::move(operation)));
+         return [&w] { w.group.reset(); };
+     }},
+    {"join_handle of the owner of its group", takes_effect::at_once,
+     [](world& w, any_operation operation) -> std::function<void()> {
+         w.task.emplace(w.ex.spawn(awaits_in_group(w.s, std::move(operation))));
+         return [&w] { w.task.reset(); };
+     }},
+    {"cancel of a group around its with_group", takes_effect::at_once,
+     [](world& w, any_operation operation) -> std::function<void()> {
+         w.group.emplace(w.ex);
+         auto inner = any_operation{awaits_with_group(w.s, std::move(operation))};
+         w.group->spawn(awaits_in_group(w.s, std::move(inner)));
+         return [&w] { w.group->cancel(); };
+     }},
+    {"with_stop", takes_effect::later,
+     [](world& w, any_operation operation) -> std::function<void()> {
+         auto stoppable = any_operation{weir::with_stop(w.stop.get_token(), std::move(operation))};
+         w.task.emplace(w.ex.spawn(awaits(w.s, std::move(stoppable))));
+         return [&w] { w.stop.request_stop(); };
+     }},
+    {"take_until a token", takes_effect::later,
+     [](world& w, any_operation operation) -> std::function<void()> {
+         auto stoppable = any_operation{weir::once(std::move(operation)) | weir::take_until(w.stop.get_token()) | weir::drain()};
+         w.operation.emplace(w.ex.spawn(std::move(stoppable)));
+         return [&w] { w.stop.request_stop(); };
+     }},
+    {"the winner of when_any", takes_effect::later,
+     [](world& w, any_operation operation) -> std::function<void()> {
+         auto race = any_operation{weir::when_any(std::move(operation), w.over.emplace().wait())};
+         w.task.emplace(w.ex.spawn(awaits(w.s, std::move(race))));
+         return [&w] { w.over->set(); };
+     }},
+    {"the failure of a sibling", takes_effect::later,
+     [](world& w, any_operation operation) -> std::function<void()> {
+         auto fails = [](weir::event& when) -> weir::task<> {
+             co_await when.wait();
+             throw std::runtime_error{"sibling"};
+         };
+         w.group.emplace(w.ex);
+         w.group->spawn(std::move(operation));
+         w.group->spawn(fails(w.over.emplace()));
+         return [&w] { w.over->set(); };
+     }},
+};
+
+/// What a run came to: how many events there were, and what went wrong.
+struct outcome {
+    std::size_t events = 0;
+    std::string failures{};
+};
+
+inline constexpr auto never = static_cast<std::size_t>(-1);
+
+/// Runs a pipeline and drops it at event number n, counted from zero; or never.
+inline outcome play(const pipeline& what, const place& where, const way& how, std::size_t n) {
+    outcome result;
+    const auto expect = [&result](bool holds, const char* what) {
+        if (!holds) result.failures += std::string{what} + "; ";
+    };
+    world w;
+    w.ex.on_error([](std::exception_ptr, std::source_location) {}); // of the group
+    bool dropped = false;
+    const std::function<void()> drop = how.start(w, where.around(w.s, [&] { return what.make(w.s); }));
+    w.s.drop_at(n, [&] {
+        drop();
+        dropped = true;
+        if (how.when == takes_effect::at_once) w.s.forbid_calls();
+    });
+    for (int i = 0; i != 100; ++i) {
+        w.ex.advance(i == 0 ? weir::duration::zero() : weir::duration{tick});
+        if (dropped && how.when == takes_effect::at_once) break;
+    }
+    if (dropped) expect(w.s.strays() == 0, "a callable was called, or a source asked, after the drop");
+    w.ex.advance(2 * tick); // cleanups
+    expect(w.s.live == 0, "an item or a local variable is left");
+    expect(w.ex.timers().size() == 0, "a timer is left");
+    w.ex.advance(10 * tick);
+    if (dropped) expect(w.s.strays() == 0, "a callable was called, or a source asked, later");
+    result.events = w.s.events();
+    return result;
+}
+
+/// How much of all there is to try.
+enum class extent {
+    sample,
+    whole,
+    each, ///< the sample, every pipeline in a process of its own: to see all that crash, not the first
+};
+
+inline extent asked_extent() {
+    const char* asked = std::getenv("WEIR_DROPPING");
+    if (asked == nullptr) return extent::sample;
+    if (std::string_view{asked} == "whole") return extent::whole;
+    return extent::each;
+}
+
+/// The same numbers in the same order, always.
+class sampler {
+public:
+    explicit sampler(std::string_view seed) noexcept {
+        for (const char c : seed) state_ = (state_ ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+    }
+    std::size_t below(std::size_t n) noexcept {
+        state_ ^= state_ << 13;
+        state_ ^= state_ >> 7;
+        state_ ^= state_ << 17;
+        return static_cast<std::size_t>((state_ >> 11) % n);
+    }
+
+private:
+    std::uint64_t state_ = 0xcbf29ce484222325U;
+};
+
+/// Runs f in a process of its own. True if that ended well.
+template <class F>
+bool survives(F f) {
+    std::fflush(nullptr);
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(f() ? 0 : 1);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/// Drops a pipeline at some events, or at all.
+inline std::string drop_at_events(const pipeline& what, const place& where, const way& how, extent how_much) {
+    const std::string name = what.name + ", " + where.name + ", by " + how.name;
+    const outcome undisturbed = play(what, where, how, never);
+    std::string failures;
+    if (!undisturbed.failures.empty()) failures += name + ": " + undisturbed.failures + '\n';
+    const auto at = [&](std::size_t n) {
+        const outcome o = play(what, where, how, n);
+        if (!o.failures.empty()) failures += name + ", at event " + std::to_string(n) + ": " + o.failures + '\n';
+    };
+    if (how_much == extent::whole) {
+        for (std::size_t n = 0; n != undisturbed.events; ++n) at(n);
+    } else if (undisturbed.events != 0) {
+        sampler some{name};
+        for (int i = 0; i != 4; ++i) at(some.below(undisturbed.events));
+    }
+    return failures;
+}
+
+/// Drops pipelines in some ways at some places, or in all ways everywhere. What has failed, a line each.
+inline std::string drop_from_within(const std::vector<pipeline>& all) {
+    const extent how_much = asked_extent();
+    std::string failures;
+    const auto check = [&](const pipeline& what, const place& where, const way& how) {
+        if (how_much != extent::each) {
+            failures += drop_at_events(what, where, how, how_much);
+        } else if (!survives([&] { return drop_at_events(what, where, how, how_much).empty(); })) {
+            failures += what.name + ", " + where.name + ", by " + how.name + '\n';
+        }
+    };
+    for (const pipeline& what : all) {
+        if (how_much == extent::whole) {
+            for (const place& where : places) {
+                for (const way& how : ways) check(what, where, how);
+            }
+        } else {
+            sampler some{what.name};
+            for (int i = 0; i != 8; ++i) {
+                const place& where = places[some.below(std::size(places))];
+                check(what, where, ways[some.below(std::size(ways))]);
+            }
+        }
+    }
+    return failures;
+}
+
+} // namespace support::dropping
