@@ -114,11 +114,21 @@ stage_table children() {
 } // namespace
 
 TEST_SUITE("dropping/children") {
-    TEST_CASE("an operator over several streams or operations may be dropped by whatever runs in them") {
+    TEST_CASE("an operator over several streams or operations may be dropped by whatever runs above and below it") {
         CHECK(drop_from_within(behind_sources(children().stages)) == "");
     }
 
-    TEST_CASE("an operator over several streams or operations in one piece with its source, too") {
+    TEST_CASE("an operator over several streams or operations may be dropped in one piece with its source and its sink") {
         CHECK(drop_from_within(children().fused) == "");
+    }
+
+    TEST_CASE("an operator over several streams or operations is gone when a drop from outside returns") {
+        CHECK(drop_from_outside(behind_sources(children().stages)) == "");
+        CHECK(drop_from_outside(children().fused) == "");
+    }
+
+    TEST_CASE("an operator over several streams or operations is gone when the end or the error is seen") {
+        CHECK(keep_after_the_end(behind_sources(children().stages)) == "");
+        CHECK(keep_after_the_end(children().fused) == "");
     }
 }

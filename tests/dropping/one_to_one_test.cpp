@@ -142,5 +142,17 @@ TEST_SUITE("dropping/one_to_one") {
         CHECK(drop_from_within(behind_sources(one_to_one().stages)) == "");
     }
 
-    TEST_CASE("so may a pipeline without a coroutine") { CHECK(drop_from_within(one_to_one().fused) == ""); }
+    TEST_CASE("an operator that passes items on may be dropped in one piece with its source and its sink") {
+        CHECK(drop_from_within(one_to_one().fused) == "");
+    }
+
+    TEST_CASE("an operator that passes items on is gone when a drop from outside returns") {
+        CHECK(drop_from_outside(behind_sources(one_to_one().stages)) == "");
+        CHECK(drop_from_outside(one_to_one().fused) == "");
+    }
+
+    TEST_CASE("an operator that passes items on is gone when the end or the error is seen") {
+        CHECK(keep_after_the_end(behind_sources(one_to_one().stages)) == "");
+        CHECK(keep_after_the_end(one_to_one().fused) == "");
+    }
 }

@@ -287,4 +287,14 @@ TEST_SUITE("dropping/sinks") {
     TEST_CASE("a source, or an operation, that calls a function may be dropped by it") {
         CHECK(drop_from_within(calling_sources()) == "");
     }
+
+    TEST_CASE("a sink is gone when a drop from outside returns") {
+        CHECK(drop_from_outside(behind_sources(all_sinks())) == "");
+        CHECK(drop_from_outside(calling_sources()) == "");
+    }
+
+    TEST_CASE("what is above a sink is gone when its result or its error is there") {
+        CHECK(keep_after_the_end(behind_sources(all_sinks())) == "");
+        CHECK(keep_after_the_end(calling_sources()) == "");
+    }
 }

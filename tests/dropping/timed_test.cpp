@@ -99,7 +99,17 @@ TEST_SUITE("dropping/timed") {
         CHECK(drop_from_within(behind_sources(timed().stages)) == "");
     }
 
-    TEST_CASE("an operator with a driver or a timer in a pipeline without a coroutine, too") {
+    TEST_CASE("an operator with a driver or a timer may be dropped in one piece with its source and its sink") {
         CHECK(drop_from_within(timed().fused) == "");
+    }
+
+    TEST_CASE("an operator with a driver or a timer is gone when a drop from outside returns") {
+        CHECK(drop_from_outside(behind_sources(timed().stages)) == "");
+        CHECK(drop_from_outside(timed().fused) == "");
+    }
+
+    TEST_CASE("an operator with a driver or a timer is gone when the end or the error is seen") {
+        CHECK(keep_after_the_end(behind_sources(timed().stages)) == "");
+        CHECK(keep_after_the_end(timed().fused) == "");
     }
 }

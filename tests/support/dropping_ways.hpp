@@ -322,6 +322,61 @@ inline outcome play(const pipeline& what, const place& where, const way& how, st
     return result;
 }
 
+/// Runs a pipeline for n ticks and drops it, from a task of its own or from outside of the executor: nothing of it is on
+/// the stack. Then all of it is gone when the drop returns.
+inline outcome play_from_outside(const pipeline& what, const place& where, const way& how, int ticks, bool by_a_task) {
+    outcome result;
+    const auto expect = [&result](bool holds, const char* what) {
+        if (!holds) result.failures += std::string{what} + "; ";
+    };
+    world w;
+    w.ex.on_error([](std::exception_ptr, std::source_location) {}); // of the group
+    const std::function<void()> drop = how.start(w, where.around(w.s, [&] { return what.make(w.s); }));
+    const auto drop_and_check = [&] {
+        drop();
+        w.s.forbid_calls();
+        expect(w.s.live == 0, "an item or a local variable is left when the drop returns");
+        expect(w.ex.timers().size() == 0, "a timer is left when the drop returns");
+    };
+    if (by_a_task) {
+        const auto later = [&](weir::duration d) -> weir::task<> {
+            co_await weir::sleep_for(d);
+            drop_and_check();
+        };
+        const auto culprit = w.ex.spawn(later(ticks * tick));
+        w.ex.advance((ticks + 10) * tick);
+    } else {
+        w.ex.advance(ticks * tick);
+        drop_and_check();
+        w.ex.advance(10 * tick);
+    }
+    expect(w.s.strays() == 0, "a callable was called, or a source asked, after the drop");
+    return result;
+}
+
+/// Runs a pipeline to its end in a task that keeps it: all of it is gone when the task goes on.
+inline outcome play_to_the_end(const pipeline& what, const place& where) {
+    outcome result;
+    const auto expect = [&result](bool holds, const char* what) {
+        if (!holds) result.failures += std::string{what} + "; ";
+    };
+    world w;
+    const auto keeps = [&](any_operation operation) -> weir::task<> {
+        const char* how = "an item or a local variable is left when the result is there";
+        try {
+            co_await operation;
+        } catch (const std::exception&) {
+            how = "an item or a local variable is left when the error is there";
+        }
+        expect(w.s.live == 0, how);
+        expect(w.ex.timers().size() == 0, "a timer is left when it is over");
+    };
+    const auto task = w.ex.spawn(keeps(where.around(w.s, [&] { return what.make(w.s); })));
+    w.ex.advance(100 * tick);
+    expect(task.finished(), "it does not end");
+    return result;
+}
+
 /// How much of all there is to try.
 enum class extent {
     sample,
@@ -365,34 +420,82 @@ bool survives(F f) {
 }
 
 /// Drops a pipeline at some events, or at all.
-inline std::string drop_at_events(const pipeline& what, const place& where, const way& how, extent how_much) {
-    const std::string name = what.name + ", " + where.name + ", by " + how.name;
+inline outcome drop_at_events(const pipeline& what, const place& where, const way& how, extent how_much) {
     const outcome undisturbed = play(what, where, how, never);
-    std::string failures;
-    if (!undisturbed.failures.empty()) failures += name + ": " + undisturbed.failures + '\n';
+    outcome result = undisturbed;
     const auto at = [&](std::size_t n) {
         const outcome o = play(what, where, how, n);
-        if (!o.failures.empty()) failures += name + ", at event " + std::to_string(n) + ": " + o.failures + '\n';
+        if (!o.failures.empty()) result.failures += "at event " + std::to_string(n) + ": " + o.failures;
     };
     if (how_much == extent::whole) {
         for (std::size_t n = 0; n != undisturbed.events; ++n) at(n);
     } else if (undisturbed.events != 0) {
-        sampler some{name};
+        sampler some{what.name + where.name + how.name};
         for (int i = 0; i != 4; ++i) at(some.below(undisturbed.events));
     }
-    return failures;
+    return result;
 }
 
-/// Drops pipelines in some ways at some places, or in all ways everywhere. What has failed, a line each.
+/// Collects what fails, a line each.
+class failure_list {
+public:
+    explicit failure_list(extent how_much) noexcept : how_much_{how_much} {}
+
+    template <class Play>
+    void play(const std::string& name, Play run) {
+        if (how_much_ == extent::each) {
+            if (!survives([&] { return run().failures.empty(); })) all_ += name + '\n';
+        } else if (const outcome o = run(); !o.failures.empty()) {
+            all_ += name + ": " + o.failures + '\n';
+        }
+    }
+
+    std::string all() && { return std::move(all_); }
+
+private:
+    extent how_much_;
+    std::string all_;
+};
+
+/// Drops pipelines that wait, at some moments.
+inline std::string drop_from_outside(const std::vector<pipeline>& all) {
+    const extent how_much = asked_extent();
+    failure_list failures{how_much};
+    for (const pipeline& what : all) {
+        sampler some{what.name};
+        for (int n = how_much == extent::whole ? 1000 : 4; n != 0; --n) {
+            const place& where = places[some.below(std::size(places))];
+            const way& how = ways[some.below(std::size(ways))];
+            if (how.when != takes_effect::at_once) continue;
+            const int ticks = static_cast<int>(some.below(6));
+            const bool by_a_task = some.below(2) == 0;
+            failures.play(what.name + ", " + where.name + ", by " + how.name + ", after " + std::to_string(ticks) +
+                              " ticks" + (by_a_task ? ", by a task" : ""),
+                          [&] { return play_from_outside(what, where, how, ticks, by_a_task); });
+        }
+    }
+    return std::move(failures).all();
+}
+
+/// Runs pipelines to their end.
+inline std::string keep_after_the_end(const std::vector<pipeline>& all) {
+    failure_list failures{asked_extent()};
+    for (const pipeline& what : all) {
+        for (const place& where : places) {
+            if (asked_extent() != extent::whole && sampler{what.name + where.name}.below(4) != 0) continue;
+            failures.play(what.name + ", " + where.name, [&] { return play_to_the_end(what, where); });
+        }
+    }
+    return std::move(failures).all();
+}
+
+/// Drops pipelines in some ways at some places, or in all ways everywhere.
 inline std::string drop_from_within(const std::vector<pipeline>& all) {
     const extent how_much = asked_extent();
-    std::string failures;
+    failure_list failures{how_much};
     const auto check = [&](const pipeline& what, const place& where, const way& how) {
-        if (how_much != extent::each) {
-            failures += drop_at_events(what, where, how, how_much);
-        } else if (!survives([&] { return drop_at_events(what, where, how, how_much).empty(); })) {
-            failures += what.name + ", " + where.name + ", by " + how.name + '\n';
-        }
+        failures.play(what.name + ", " + where.name + ", by " + how.name,
+                      [&] { return drop_at_events(what, where, how, how_much); });
     };
     for (const pipeline& what : all) {
         if (how_much == extent::whole) {
@@ -407,7 +510,7 @@ inline std::string drop_from_within(const std::vector<pipeline>& all) {
             }
         }
     }
-    return failures;
+    return std::move(failures).all();
 }
 
 } // namespace support::dropping
