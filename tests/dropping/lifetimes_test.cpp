@@ -1,0 +1,634 @@
+// What a coroutine or an operation holds dies when it has ended, before anyone sees its result, whatever keeps its handle.
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <span>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <weir/async_stream.hpp>
+#include <weir/backend/endpoint.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/interop/with_stop.hpp>
+#include <weir/io/tcp.hpp>
+#include <weir/operators/buffer.hpp>
+#include <weir/operators/chunk.hpp>
+#include <weir/operators/concat_map.hpp>
+#include <weir/operators/distinct_until_changed.hpp>
+#include <weir/operators/enumerate.hpp>
+#include <weir/operators/filter.hpp>
+#include <weir/operators/filter_map.hpp>
+#include <weir/operators/flat_map.hpp>
+#include <weir/operators/inspect.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/map_async.hpp>
+#include <weir/operators/map_concat.hpp>
+#include <weir/operators/sample.hpp>
+#include <weir/operators/scan.hpp>
+#include <weir/operators/skip_while.hpp>
+#include <weir/operators/switch_map.hpp>
+#include <weir/operators/take_until.hpp>
+#include <weir/operators/take_while.hpp>
+#include <weir/operators/timeout.hpp>
+#include <weir/scope/task_group.hpp>
+#include <weir/scope/when_any.hpp>
+#include <weir/scope/with_group.hpp>
+#include <weir/scope/with_timeout.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/sink/first.hpp>
+#include <weir/sink/fold.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/sink/next.hpp>
+#include <weir/source/interval.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/source/once.hpp>
+#include <weir/sync/broadcast.hpp>
+#include <weir/sync/channel.hpp>
+#include <weir/sync/event.hpp>
+#include <weir/task.hpp>
+#include <weir/testing/probe.hpp>
+#include <weir/testing/virtual_executor.hpp>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// What is given to a coroutine or captured: counts what lives.
+class token {
+public:
+    explicit token(int& live) noexcept : live_{&live} { ++live; }
+    token(token&& other) noexcept : live_{std::exchange(other.live_, nullptr)} {}
+    ~token() {
+        if (live_ != nullptr) --*live_;
+    }
+
+private:
+    int* live_;
+};
+
+weir::task<> holds(token, weir::duration d) { co_await weir::sleep_for(d); }
+weir::task<int> holds_and_counts(token, weir::duration d) {
+    co_await weir::sleep_for(d);
+    co_return 7;
+}
+weir::task<std::string> holds_and_tells(token, weir::duration d) {
+    co_await weir::sleep_for(d);
+    co_return std::string(40, 'x');
+}
+weir::task<int&> holds_and_refers(token, weir::duration d, int& n) {
+    co_await weir::sleep_for(d);
+    co_return n;
+}
+weir::task<int> holds_and_fails(token, weir::duration d) {
+    co_await weir::sleep_for(d);
+    throw std::runtime_error{"task"};
+}
+weir::async_stream<int> holds_and_yields(token, weir::duration d, bool fails = false) {
+    co_yield 1;
+    if (d != 0s) co_await weir::sleep_for(d);
+    co_yield 2;
+    if (fails) throw std::runtime_error{"generator"};
+}
+
+constexpr std::array times{weir::duration{0s}, weir::duration{1ms}};
+
+/// A pipeline that holds a token until its result is there.
+auto pipeline_that_holds(int& live) {
+    return weir::iota(0, 3) | weir::map([held = std::make_shared<token>(live)](int x) { return x; });
+}
+
+/// Throws at the n-th move of any of them.
+class throws_when_moved {
+public:
+    explicit throws_when_moved(int value) noexcept : value_{value} { ++alive; }
+    throws_when_moved(throws_when_moved&& other) : value_{other.value_} { // NOLINT: it is here to throw
+        if (++moves == throw_at) throw std::runtime_error{"move"};
+        ++alive;
+    }
+    ~throws_when_moved() { --alive; }
+
+    int value() const noexcept { return value_; }
+
+    static inline int moves = 0;
+    static inline int throw_at = 0;
+    static inline int alive = 0;
+
+private:
+    int value_;
+};
+
+weir::task<throws_when_moved> gives_what_throws(weir::duration d, int& live) {
+    const token here{live};
+    throws_when_moved result{7};
+    if (d != 0s) co_await weir::sleep_for(d);
+    co_return std::move(result);
+}
+
+/// Lets each move throw in turn, until none does.
+/// @param run  gives the value of the result
+template <class Run>
+void each_move_throws(Run run) {
+    for (int n = 1;; ++n) {
+        CAPTURE(n);
+        REQUIRE(n < 50);
+        throws_when_moved::throw_at = n;
+        throws_when_moved::moves = 0;
+        bool thrown = false;
+        int live = 0;
+        try {
+            CHECK(run(live) == 7);
+        } catch (const std::runtime_error& e) {
+            thrown = true;
+            CHECK(std::string{e.what()} == "move");
+        }
+        CHECK(thrown == (throws_when_moved::moves >= n));
+        CHECK(live == 0);
+        CHECK(throws_when_moved::alive == 0);
+        if (!thrown) return;
+    }
+}
+
+weir::task<> sends(weir::sender<int> to, int n) {
+    for (int i = 0; i != n; ++i) co_await to.send(i);
+}
+weir::task<> sends_to_all(weir::broadcast<int> to, int n) {
+    for (int i = 0; i != n; ++i) co_await to.send(i);
+}
+
+/// An upstream that fails after an item, below an operator that passes the failure on or throws at the item.
+/// @param make  makes the operator
+template <class Make>
+void lets_go(const char* name, Make make) {
+    CAPTURE(name);
+    for (const bool upstream_fails : {false, true}) {
+        CAPTURE(upstream_fails);
+        weir::testing::virtual_executor ex;
+        weir::testing::probe<int> source;
+        bool seen = false;
+        const auto consumes = [&](auto stream) -> weir::task<> {
+            try {
+                while (co_await weir::next(stream)) {}
+            } catch (int) {
+                CHECK(source.dropped());
+                CHECK(ex.timers().size() == 0);
+                seen = true;
+            }
+        };
+        const auto handle = ex.spawn(consumes(weir::async_stream{source.stream() | make()}));
+        ex.run_ready();
+        if (upstream_fails) {
+            source.fail(std::make_exception_ptr(1));
+        } else {
+            source.push(1);
+        }
+        ex.advance(10ms);
+        CHECK(seen);
+    }
+}
+
+} // namespace
+
+TEST_SUITE("dropping/lifetimes") {
+    TEST_CASE("a spawned task has destroyed its frame when it has ended, its handle notwithstanding") {
+        for (const auto d : times) {
+            weir::testing::virtual_executor ex;
+            int live = 0;
+            int n = 0;
+            auto a = ex.spawn(holds(token{live}, d));
+            auto b = ex.spawn(holds_and_counts(token{live}, d));
+            auto c = ex.spawn(holds_and_tells(token{live}, d));
+            auto e = ex.spawn(holds_and_refers(token{live}, d, n));
+            auto f = ex.spawn(holds_and_fails(token{live}, d));
+            CHECK(live == 5);
+            ex.advance(2ms);
+            CHECK(live == 0);
+            ex.run(std::move(a));
+            CHECK(ex.run(std::move(b)) == 7);
+            CHECK(ex.run(std::move(c)) == std::string(40, 'x'));
+            CHECK(&ex.run(std::move(e)) == &n);
+            CHECK_THROWS_AS(ex.run(std::move(f)), std::runtime_error);
+        }
+    }
+
+    TEST_CASE("a task that is awaited and kept has destroyed its frame when its awaiter goes on") {
+        for (const auto d : times) {
+            weir::testing::virtual_executor ex;
+            const auto program = [&]() -> weir::task<> {
+                int live = 0;
+                int n = 0;
+                auto a = holds(token{live}, d);
+                co_await a;
+                CHECK(live == 0);
+                auto b = holds_and_counts(token{live}, d);
+                const int seven = co_await b;
+                CHECK(seven == 7);
+                CHECK(live == 0);
+                auto c = holds_and_tells(token{live}, d);
+                const std::string text = co_await c;
+                CHECK(text == std::string(40, 'x'));
+                CHECK(live == 0);
+                auto e = holds_and_refers(token{live}, d, n);
+                const int* referred = &co_await e;
+                CHECK(referred == &n);
+                CHECK(live == 0);
+                auto f = holds_and_fails(token{live}, d);
+                try {
+                    co_await f;
+                    FAIL("it has failed");
+                } catch (const std::runtime_error&) {}
+                CHECK(live == 0);
+            };
+            ex.run(program());
+        }
+    }
+
+    TEST_CASE("a task of a group, and a detached one, have destroyed their frames when they have ended") {
+        for (const auto d : times) {
+            weir::testing::virtual_executor ex;
+            ex.on_error([](std::exception_ptr, std::source_location) {});
+            int live = 0;
+            weir::task_group group{ex, {.errors = weir::group_errors::collect}};
+            group.spawn(holds(token{live}, d));
+            group.spawn(holds_and_tells(token{live}, d));
+            group.spawn(holds_and_fails(token{live}, d));
+            ex.spawn(holds_and_counts(token{live}, d)).detach();
+            ex.spawn(holds_and_fails(token{live}, d)).detach();
+            ex.advance(2ms);
+            CHECK(live == 0);
+        }
+    }
+
+    TEST_CASE("a generator has destroyed its frame when its end or its error is seen") {
+        for (const auto d : times) {
+            weir::testing::virtual_executor ex;
+            const auto program = [&](bool fails) -> weir::task<> {
+                int live = 0;
+                auto stream = holds_and_yields(token{live}, d, fails);
+                int n = 0;
+                try {
+                    while (co_await weir::next(stream)) ++n;
+                    CHECK_FALSE(fails);
+                } catch (const std::runtime_error&) {
+                    CHECK(fails);
+                }
+                CHECK(n == 2);
+                CHECK(live == 0);
+            };
+            ex.run(program(false));
+            ex.run(program(true));
+        }
+    }
+
+    TEST_CASE("a coroutine that an operator has made has destroyed its frame when its result is passed on") {
+        weir::testing::virtual_executor ex;
+        int live = 0;
+        const auto one = [&](int) { return holds_and_counts(token{live}, 1ms); };
+        ex.run(weir::iota(0, 3) | weir::map_async(1, one) | weir::for_each([&](int) { CHECK(live <= 1); }));
+        CHECK(live == 0);
+        ex.run(weir::once(holds_and_counts(token{live}, 0s)) | weir::for_each([&](int) { CHECK(live == 0); }));
+    }
+
+    TEST_CASE("a sender that was passed to a producer closes its channel when the producer returns") {
+        weir::testing::virtual_executor ex;
+        int received = 0;
+        const auto receives = [&](auto from) -> weir::task<> {
+            auto all = std::move(from) | weir::for_each([&](int) { ++received; });
+            co_await all;
+        };
+        SUBCASE("spawned") {
+            auto [tx, rx] = weir::channel<int>(16);
+            const auto producer = ex.spawn(sends(std::move(tx), 3));
+            ex.run(receives(std::move(rx)));
+        }
+        SUBCASE("in a group") {
+            auto [tx, rx] = weir::channel<int>(16);
+            weir::task_group group{ex};
+            group.spawn(sends(std::move(tx), 3));
+            ex.run(receives(std::move(rx)));
+        }
+        SUBCASE("awaited and kept") {
+            auto [tx, rx] = weir::channel<int>(16);
+            const auto program = [&](weir::task<> producer, weir::receiver<int> from) -> weir::task<> {
+                co_await producer;
+                co_await receives(std::move(from));
+            };
+            ex.run(program(sends(std::move(tx), 3), std::move(rx)));
+        }
+        SUBCASE("from hand to hand") {
+            auto [tx, rx] = weir::channel<int>(0);
+            const auto producer = ex.spawn(sends(std::move(tx), 3));
+            ex.run(receives(std::move(rx)));
+        }
+        SUBCASE("to all") {
+            weir::broadcast<int> all;
+            auto subscription = all.subscribe();
+            const auto producer = ex.spawn(sends_to_all(std::move(all), 3));
+            ex.run(receives(std::move(subscription)));
+        }
+        CHECK(received == 3);
+    }
+
+    TEST_CASE("a socket that was given to a handler is closed when the handler returns") {
+        weir::executor ex;
+        const auto program = [&]() -> weir::task<std::size_t> {
+            auto listener = co_await weir::listen(weir::endpoint{"127.0.0.1", 0});
+            const auto handler = [](weir::tcp_stream client) -> weir::task<> {
+                co_await client.write("bye");
+            };
+            auto client = co_await weir::tcp_connect(listener.local_endpoint());
+            auto connection = co_await listener.accept();
+            const auto handled = ex.spawn(handler(std::move(connection)));
+            std::array<char, 64> answer{};
+            std::size_t size = 0;
+            for (;;) {
+                auto read = weir::with_timeout(10s, client.read(std::span{answer}));
+                const std::size_t n = co_await read;
+                if (n == 0) break;
+                size += n;
+            }
+            co_return size;
+        };
+        CHECK(ex.run(program()) == 3);
+    }
+
+    TEST_CASE("a spawned pipeline stops its upstream and its driver when it has its result") {
+        weir::testing::virtual_executor ex;
+        int asked = 0;
+        const auto handle =
+            ex.spawn(weir::interval(1s) | weir::inspect([&](auto) { ++asked; }) | weir::sample(10s) | weir::first());
+        ex.advance(100s);
+        CHECK(handle.finished());
+        CHECK(asked == 10);
+        CHECK(ex.timers().size() == 0);
+    }
+
+    TEST_CASE("an operation is destroyed before its result is handed on") {
+        weir::testing::virtual_executor ex;
+        int live = 0;
+        const auto program = [&]() -> weir::task<> {
+            auto kept = pipeline_that_holds(live) | weir::first();
+            static_cast<void>(co_await kept);
+            CHECK(live == 0);
+            auto folded = pipeline_that_holds(live) | weir::fold(0, std::plus{});
+            const int sum = co_await folded;
+            CHECK(sum == 3);
+            CHECK(live == 0);
+            auto timed = weir::with_timeout(1h, pipeline_that_holds(live) | weir::drain());
+            co_await timed;
+            CHECK(live == 0);
+            CHECK(ex.timers().size() == 0);
+            auto timed_late = weir::with_timeout(1h, holds_and_counts(token{live}, 1ms));
+            static_cast<void>(co_await timed_late);
+            CHECK(live == 0);
+            CHECK(ex.timers().size() == 0);
+            const std::stop_source source;
+            auto stoppable = weir::with_stop(source.get_token(), pipeline_that_holds(live) | weir::drain());
+            static_cast<void>(co_await stoppable);
+            CHECK(live == 0);
+            auto race = weir::when_any(pipeline_that_holds(live) | weir::drain(), weir::sleep_for(1h));
+            static_cast<void>(co_await race);
+            CHECK(live == 0);
+            CHECK(ex.timers().size() == 0);
+            auto handle = ex.spawn(pipeline_that_holds(live) | weir::first());
+            static_cast<void>(co_await handle);
+            CHECK(live == 0);
+            auto body = [&](weir::task_group& group) -> weir::task<int> {
+                group.spawn(holds(token{live}, 1ms));
+                co_return 1;
+            };
+            auto grouped = weir::with_group(body);
+            static_cast<void>(co_await grouped);
+            CHECK(live == 0);
+        };
+        ex.run(program());
+    }
+
+    TEST_CASE("an operation is destroyed before its error is handed on") {
+        weir::testing::virtual_executor ex;
+        int live = 0;
+        const auto program = [&]() -> weir::task<> {
+            const auto fails = [&](auto operation) -> weir::task<bool> {
+                try {
+                    static_cast<void>(co_await operation);
+                } catch (const std::runtime_error&) {
+                    CHECK(live == 0);
+                    CHECK(ex.timers().size() == 0);
+                    co_return true;
+                }
+                co_return false;
+            };
+            const auto upstream = [&] { return holds_and_yields(token{live}, 1ms, true); };
+            const bool drain = co_await fails(upstream() | weir::drain());
+            CHECK(drain);
+            const bool fold = co_await fails(upstream() | weir::fold(0, std::plus{}));
+            CHECK(fold);
+            const bool for_each = co_await fails(upstream() | weir::for_each([](int) {}));
+            CHECK(for_each);
+            const bool callable = co_await fails(upstream() | weir::for_each([](int n) {
+                                                     if (n == 2) throw std::runtime_error{"sink"};
+                                                 }));
+            CHECK(callable);
+            const bool timed = co_await fails(weir::with_timeout(1h, upstream() | weir::drain()));
+            CHECK(timed);
+            const bool timed_task = co_await fails(weir::with_timeout(1h, holds_and_fails(token{live}, 1ms)));
+            CHECK(timed_task);
+            const bool spawned = co_await fails(ex.spawn(upstream() | weir::drain()));
+            CHECK(spawned);
+        };
+        ex.run(program());
+    }
+
+    TEST_CASE("an operator has dropped its upstream when a failure is seen, its own or upstream's") {
+        lets_go("map", [] { return weir::map([](int) -> int { throw 1; }); });
+        lets_go("filter", [] { return weir::filter([](int) -> bool { throw 1; }); });
+        lets_go("filter_map", [] { return weir::filter_map([](int) -> std::optional<int> { throw 1; }); });
+        lets_go("inspect", [] { return weir::inspect([](int) { throw 1; }); });
+        lets_go("scan", [] { return weir::scan(0, [](int, int) -> int { throw 1; }); });
+        lets_go("take_while", [] { return weir::take_while([](int) -> bool { throw 1; }); });
+        lets_go("skip_while", [] { return weir::skip_while([](int) -> bool { throw 1; }); });
+        lets_go("map_concat", [] { return weir::map_concat([](int) -> std::array<int, 2> { throw 1; }); });
+        lets_go("distinct_until_changed", [] { return weir::distinct_until_changed([](int) -> int { throw 1; }); });
+        lets_go("concat_map", [] { return weir::concat_map([](int) -> weir::async_stream<int> { throw 1; }); });
+        lets_go("switch_map", [] { return weir::switch_map([](int) -> weir::async_stream<int> { throw 1; }); });
+        lets_go("flat_map", [] { return weir::flat_map(2, [](int) -> weir::async_stream<int> { throw 1; }); });
+        lets_go("map_async", [] { return weir::map_async(2, [](int) -> weir::task<int> { throw 1; }); });
+        lets_go("map below a timeout", [] { return weir::timeout(1h) | weir::map([](int) -> int { throw 1; }); });
+        lets_go("a timeout below map", [] { return weir::map([](int) -> int { throw 1; }) | weir::timeout(1h); });
+        lets_go("map below take_until", [] { return weir::map([](int) -> int { throw 1; }) | weir::take_until(weir::sleep_for(1h)); });
+        lets_go("map below buffer", [] { return weir::map([](int) -> int { throw 1; }) | weir::buffer(4); });
+        lets_go("map below enumerate", [] { return weir::map([](int) -> int { throw 1; }) | weir::enumerate(); });
+    }
+
+    TEST_CASE("take_until has dropped its signal, and timeout its timer, when a failure is seen") {
+        weir::testing::virtual_executor ex;
+        weir::testing::probe<int> source;
+        weir::testing::probe<int> signal;
+        weir::testing::probe_sink sink{ex, weir::async_stream{source.stream() | weir::timeout(1h) |
+                                                               weir::take_until(signal.stream())}};
+        sink.request();
+        ex.run_ready();
+        source.fail(std::make_exception_ptr(1));
+        ex.run_ready();
+        CHECK(sink.failed());
+        CHECK(source.dropped());
+        CHECK(signal.dropped());
+        CHECK(ex.timers().size() == 0);
+    }
+
+    TEST_CASE("a throwing move of a task's result is the task's error") {
+        for (const auto d : times) {
+            each_move_throws([d](int& live) {
+                weir::testing::virtual_executor ex;
+                return ex.run(gives_what_throws(d, live)).value();
+            });
+            each_move_throws([d](int& live) {
+                weir::testing::virtual_executor ex;
+                auto handle = ex.spawn(gives_what_throws(d, live));
+                ex.advance(2ms);
+                CHECK(live == 0);
+                return ex.run(std::move(handle)).value();
+            });
+            each_move_throws([d](int& live) {
+                weir::testing::virtual_executor ex;
+                const auto program = [&]() -> weir::task<int> {
+                    auto inner = gives_what_throws(d, live);
+                    const auto result = co_await inner;
+                    co_return result.value();
+                };
+                return ex.run(program());
+            });
+            each_move_throws([d](int& live) {
+                weir::testing::virtual_executor ex;
+                const auto program = [&]() -> weir::task<int> {
+                    auto handle = ex.spawn(gives_what_throws(d, live));
+                    auto timed = weir::with_timeout(1h, std::move(handle));
+                    const auto result = co_await timed;
+                    co_return result.value();
+                };
+                return ex.run(program());
+            });
+        }
+    }
+
+    TEST_CASE("a throwing move of a yielded item is the stream's error") {
+        const auto yields = [](int& live) -> weir::async_stream<throws_when_moved> {
+            const token here{live};
+            throws_when_moved one{7};
+            co_yield std::move(one);
+            throws_when_moved other{8};
+            co_yield std::move(other);
+        };
+        each_move_throws([&](int& live) {
+            weir::testing::virtual_executor ex;
+            const auto program = [&]() -> weir::task<int> {
+                auto stream = yields(live);
+                int value = 0;
+                while (auto x = co_await weir::next(stream)) {
+                    if (value == 0) value = x->value();
+                }
+                co_return value;
+            };
+            return ex.run(program());
+        });
+    }
+
+    TEST_CASE("a yielded object may change, or die, from the yield on") {
+        weir::testing::virtual_executor ex;
+        weir::event changed;
+        const auto one_each_change = [&](auto yield) { return yield(changed); };
+        const auto first_after = [&](auto stream, auto change) {
+            std::optional<typename decltype(stream)::value_type> seen;
+            const auto consumes = [&]() -> weir::task<> {
+                auto x = co_await weir::next(stream);
+                REQUIRE(x.has_value());
+                seen.emplace(*std::move(x));
+            };
+            const auto consumer = ex.spawn(consumes());
+            ex.run_ready();
+            const auto changes = [&]() -> weir::task<> {
+                changed.set();
+                co_await weir::yield(); // the generator has run to its co_yield
+                change();
+                changed.reset();
+            };
+            ex.run(changes());
+            ex.run_ready();
+            REQUIRE(seen.has_value());
+            return *std::move(seen);
+        };
+        SUBCASE("an element of a container of ints") {
+            std::vector<int> prices{42};
+            const auto quotes = [&](weir::event& when) -> weir::async_stream<int> {
+                co_await when.wait();
+                co_yield prices[0];
+            };
+            const int seen = first_after(one_each_change(quotes), [&] {
+                prices.assign({7, 8, 9});
+                prices.shrink_to_fit();
+            });
+            CHECK(seen == 42);
+        }
+        SUBCASE("a const element") {
+            std::optional<const int> price{42};
+            const auto quotes = [&](weir::event& when) -> weir::async_stream<int> {
+                co_await when.wait();
+                co_yield *price;
+            };
+            CHECK(first_after(one_each_change(quotes), [&] { price.emplace(7); }) == 42);
+        }
+        SUBCASE("an aggregate that is copied as bytes") {
+            struct pair {
+                std::array<int, 16> numbers;
+            };
+            auto shared = std::make_unique<pair>();
+            shared->numbers[15] = 42;
+            const auto quotes = [&](weir::event& when) -> weir::async_stream<pair> {
+                co_await when.wait();
+                co_yield *shared;
+            };
+            CHECK(first_after(one_each_change(quotes), [&] { shared.reset(); }).numbers[15] == 42);
+        }
+        SUBCASE("a string") {
+            std::string shared(40, 'a');
+            const auto quotes = [&](weir::event& when) -> weir::async_stream<std::string> {
+                co_await when.wait();
+                co_yield shared;
+            };
+            CHECK(first_after(one_each_change(quotes), [&] { shared = std::string(40, 'b'); }) == std::string(40, 'a'));
+            CHECK(shared == std::string(40, 'b'));
+        }
+        SUBCASE("a string that is moved and given another value") {
+            auto shared = std::make_unique<std::string>(40, 'a');
+            const auto quotes = [&](weir::event& when) -> weir::async_stream<std::string> {
+                co_await when.wait();
+                co_yield std::move(*shared);
+            };
+            const auto seen = first_after(one_each_change(quotes), [&] {
+                *shared = std::string(40, 'b');
+                shared.reset();
+            });
+            CHECK(seen == std::string(40, 'a'));
+        }
+        SUBCASE("an int that is moved") {
+            auto shared = std::make_unique<int>(42);
+            const auto quotes = [&](weir::event& when) -> weir::async_stream<int> {
+                co_await when.wait();
+                co_yield std::move(*shared);
+            };
+            CHECK(first_after(one_each_change(quotes), [&] { shared.reset(); }) == 42);
+        }
+    }
+}
