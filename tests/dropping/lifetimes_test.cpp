@@ -149,7 +149,8 @@ void each_move_throws(Run run) {
         bool thrown = false;
         int live = 0;
         try {
-            CHECK(run(live) == 7);
+            const int value = run(live);
+            CHECK(value == 7);
         } catch (const std::runtime_error& e) {
             thrown = true;
             CHECK(std::string{e.what()} == "move");
@@ -548,7 +549,7 @@ TEST_SUITE("dropping/lifetimes") {
     TEST_CASE("a yielded object may change, or die, from the yield on") {
         weir::testing::virtual_executor ex;
         weir::event changed;
-        const auto one_each_change = [&](auto yield) { return yield(changed); };
+        const auto one_each_change = [&](auto& yield) { return yield(changed); };
         const auto first_after = [&](auto stream, auto change) {
             std::optional<typename decltype(stream)::value_type> seen;
             const auto consumes = [&]() -> weir::task<> {

@@ -1,0 +1,237 @@
+// After a drop from within the callable that runs finishes, and no other is called; where all callables of a chain are
+// stateless it may go on to the end of its budget.
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include <weir/async_stream.hpp>
+#include <weir/core/context.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/operators/buffer.hpp>
+#include <weir/operators/concat_map.hpp>
+#include <weir/operators/filter.hpp>
+#include <weir/operators/filter_map.hpp>
+#include <weir/operators/flat_map.hpp>
+#include <weir/operators/inspect.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/merge.hpp>
+#include <weir/operators/scan.hpp>
+#include <weir/operators/skip_while.hpp>
+#include <weir/operators/take_while.hpp>
+#include <weir/scope/when_all.hpp>
+#include <weir/scope/with_timeout.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/sink/fold.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/sink/next.hpp>
+#include <weir/source/generate.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/source/just.hpp>
+#include <weir/task.hpp>
+#include <weir/testing/virtual_executor.hpp>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int many = 1'000'000;
+
+/// Drops what it was given at its tenth call; counts the calls that come later.
+class culprit {
+public:
+    explicit culprit(std::function<void()>& drop) noexcept : drop_{&drop} {}
+
+    int calls() const noexcept { return calls_; }
+    void call() {
+        if (++calls_ == 10) (*drop_)();
+    }
+
+private:
+    std::function<void()>* drop_;
+    int calls_ = 0;
+};
+
+/// Runs what make(culprit) gives until the culprit drops it; says how often the culprit was called after that.
+template <class Make>
+int calls_after_the_drop(Make make) {
+    weir::testing::virtual_executor ex;
+    std::function<void()> drop;
+    culprit c{drop};
+    auto handle = std::optional{ex.spawn(make(c))};
+    drop = [&] { handle.reset(); };
+    ex.advance(1s);
+    CHECK_FALSE(handle);
+    return c.calls() - 10;
+}
+
+// The same for callables without a state.
+std::optional<weir::join_handle<weir::task<>>> dropped;
+int calls = 0;
+
+void call() {
+    if (++calls == 10) dropped.reset();
+}
+
+int stateless_calls_after_the_drop(weir::task<> (*make)()) {
+    weir::testing::virtual_executor ex;
+    calls = 0;
+    dropped.emplace(ex.spawn(make()));
+    ex.advance(1s);
+    CHECK_FALSE(dropped);
+    return calls - 10;
+}
+
+} // namespace
+
+TEST_SUITE("dropping/calls_after") {
+    TEST_CASE("a callable with a state that drops its pipeline is not called again, nor is another") {
+        const auto looks = [](culprit& c) { return [&c](int) { c.call(); }; };
+        const auto passes = [](culprit& c) {
+            return [&c](int x) {
+                c.call();
+                return x;
+            };
+        };
+        const auto holds = [](culprit& c) {
+            return [&c](int) {
+                c.call();
+                return true;
+            };
+        };
+        const auto none = [](culprit& c) {
+            return [&c](int) {
+                c.call();
+                return false;
+            };
+        };
+        CHECK(calls_after_the_drop([&](culprit& c) { return weir::iota(0, many) | weir::for_each(looks(c)); }) == 0);
+        CHECK(calls_after_the_drop([&](culprit& c) {
+                  return weir::iota(0, many) | weir::map([](int x) { return x + 1; }) | weir::for_each(looks(c));
+              }) == 0);
+        CHECK(calls_after_the_drop([&](culprit& c) { return weir::iota(0, many) | weir::map(passes(c)) | weir::drain(); }) == 0);
+        CHECK(calls_after_the_drop([&](culprit& c) { return weir::iota(0, many) | weir::filter(holds(c)) | weir::drain(); }) == 0);
+        CHECK(calls_after_the_drop([&](culprit& c) { return weir::iota(0, many) | weir::filter(none(c)) | weir::drain(); }) == 0);
+        CHECK(calls_after_the_drop([&](culprit& c) { return weir::iota(0, many) | weir::skip_while(holds(c)) | weir::drain(); }) ==
+              0);
+        CHECK(calls_after_the_drop([&](culprit& c) { return weir::iota(0, many) | weir::take_while(holds(c)) | weir::drain(); }) ==
+              0);
+        CHECK(calls_after_the_drop([&](culprit& c) { return weir::iota(0, many) | weir::inspect(looks(c)) | weir::drain(); }) == 0);
+        CHECK(calls_after_the_drop([&](culprit& c) {
+                  return weir::iota(0, many) | weir::filter_map([&c](int) -> std::optional<int> {
+                             c.call();
+                             return std::nullopt;
+                         }) |
+                         weir::drain();
+              }) == 0);
+        CHECK(calls_after_the_drop([&](culprit& c) {
+                  return weir::iota(0, many) | weir::scan(0, [&c](int a, int b) {
+                             c.call();
+                             return a ^ b;
+                         }) |
+                         weir::drain();
+              }) == 0);
+        CHECK(calls_after_the_drop([&](culprit& c) {
+                  return weir::iota(0, many) | weir::fold(0, [&c](int a, int b) {
+                             c.call();
+                             return a ^ b;
+                         });
+              }) == 0);
+        CHECK(calls_after_the_drop([&](culprit& c) {
+                  return weir::generate([&c] {
+                             c.call();
+                             return 1;
+                         }) |
+                         weir::drain();
+              }) == 0);
+        CHECK(calls_after_the_drop([&](culprit& c) {
+                  return weir::iota(0, many) | weir::map(passes(c)) | weir::buffer(64) | weir::for_each([](int) {});
+              }) == 0);
+        CHECK(calls_after_the_drop([&](culprit& c) {
+                  return weir::merge(weir::iota(0, many) | weir::map(passes(c)), weir::iota(0, many)) | weir::drain();
+              }) == 0);
+        CHECK(calls_after_the_drop([&](culprit& c) {
+                  return weir::iota(0, many) | weir::flat_map(4, [&c](int x) {
+                             c.call();
+                             return weir::just(x, x);
+                         }) |
+                         weir::drain();
+              }) == 0);
+        CHECK(calls_after_the_drop([&](culprit& c) {
+                  return weir::iota(0, many) | weir::concat_map([&c](int x) {
+                             c.call();
+                             return weir::just(x, x);
+                         }) |
+                         weir::for_each(looks(c));
+              }) == 0);
+        CHECK(calls_after_the_drop([&](culprit& c) {
+                  return weir::when_all(weir::iota(0, many) | weir::for_each(looks(c)),
+                                        weir::with_timeout(1h, weir::iota(0, many) | weir::for_each(looks(c))));
+              }) == 0);
+    }
+
+    TEST_CASE("a coroutine that drops its pipeline does not go on, and no coroutine that waits for it does") {
+        CHECK(calls_after_the_drop([](culprit& c) {
+                  const auto numbers = [](culprit& c) -> weir::async_stream<int> {
+                      for (int i = 0; i != many; ++i) {
+                          c.call();
+                          co_yield i;
+                      }
+                  };
+                  return numbers(c) | weir::for_each([&c, n = 0](int) mutable {
+                             if (++n == 10) c.call();
+                         });
+              }) == 0);
+        CHECK(calls_after_the_drop([](culprit& c) {
+                  const auto inner = [](culprit& c) -> weir::task<int> {
+                      c.call();
+                      co_return 1;
+                  };
+                  const auto outer = [inner](culprit& c) -> weir::task<int> {
+                      const int n = co_await inner(c);
+                      if (c.calls() >= 10) c.call();
+                      co_return n;
+                  };
+                  const auto all = [](auto outer, culprit& c) -> weir::task<> {
+                      for (int i = 0; i != many; ++i) {
+                          co_await outer(c);
+                          if (c.calls() >= 10) c.call();
+                      }
+                  };
+                  return all(outer, c);
+              }) == 0);
+        CHECK(calls_after_the_drop([](culprit& c) {
+                  const auto relay = [](auto upstream, culprit& c) -> weir::async_stream<int> {
+                      while (auto x = co_await weir::next(upstream)) {
+                          if (c.calls() >= 10) c.call();
+                          co_yield *x;
+                      }
+                  };
+                  auto upstream = weir::iota(0, many) | weir::map([&c](int x) {
+                                      c.call();
+                                      return x;
+                                  });
+                  return relay(std::move(upstream), c) | weir::drain();
+              }) == 0);
+    }
+
+    TEST_CASE("a chain of callables without a state goes on to the end of its budget at most") {
+        constexpr int budget = weir::context::polls_per_run;
+        CHECK(stateless_calls_after_the_drop([]() -> weir::task<> {
+                  auto all = weir::iota(0, many) | weir::for_each([](int) { call(); });
+                  co_await all;
+              }) <= budget);
+        CHECK(stateless_calls_after_the_drop([]() -> weir::task<> {
+                  auto all = weir::iota(0, many) | weir::map([](int x) {
+                                 call();
+                                 return x;
+                             }) |
+                             weir::filter([](int) { return false; }) | weir::drain();
+                  co_await all;
+              }) <= budget);
+    }
+}
