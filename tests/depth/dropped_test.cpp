@@ -138,7 +138,9 @@ TEST_SUITE("depth/dropped") {
             SUBCASE("by with_timeout") {
                 CHECK_THROWS_AS(ex.run(weir::with_timeout(1s, nested(deep, live))), weir::timed_out);
             }
-            SUBCASE("by when_any") { CHECK(ex.run(weir::when_any(nested(deep, live), weir::sleep_for(1s))).index == 1); }
+            SUBCASE("by when_any") {
+                CHECK(ex.run(weir::when_any(nested(deep, live), weir::sleep_for(1s))).index == 1);
+            }
             SUBCASE("by their handle") {
                 std::optional handle{ex.spawn(nested(deep, live))};
                 ex.run_ready();

@@ -183,7 +183,9 @@ TEST_SUITE("dropping/at_once") {
             ex.run(weir::interval(10ms) | weir::map([](auto n) { return static_cast<int>(n); }) | weir::take(5) |
                    weir::switch_map(make) | weir::take(40) | weir::drain());
         }
-        SUBCASE("before it was asked") { ex.run(weir::iota(0, 5) | weir::switch_map(make) | weir::take(3) | weir::drain()); }
+        SUBCASE("before it was asked") {
+            ex.run(weir::iota(0, 5) | weir::switch_map(make) | weir::take(3) | weir::drain());
+        }
         SUBCASE("in the turn in which it has an item") {
             ex.run(weir::interval(1ms) | weir::map([](auto n) { return static_cast<int>(n); }) | weir::take(5) |
                    weir::switch_map(make) | weir::take(9) | weir::drain());
@@ -291,7 +293,8 @@ TEST_SUITE("dropping/at_once") {
             CHECK(live == 0);
             ++dropped;
         };
-        ex.run(weir::when_any(ticks(dropped) | weir::take(3) | weir::inspect(drops) | weir::drain(), weir::sleep_for(1h)));
+        ex.run(
+            weir::when_any(ticks(dropped) | weir::take(3) | weir::inspect(drops) | weir::drain(), weir::sleep_for(1h)));
         CHECK_FALSE(sibling);
         CHECK(ex.timers().size() == 0);
     }
@@ -303,7 +306,8 @@ TEST_SUITE("dropping/at_once") {
         std::optional other{ex.spawn(sleeps(1h, live))};
         class drops_at_exit {
         public:
-            drops_at_exit(std::optional<weir::join_handle<weir::task<>>>& other, int& live) : other_{other}, live_{live} {}
+            drops_at_exit(std::optional<weir::join_handle<weir::task<>>>& other, int& live)
+                : other_{other}, live_{live} {}
             drops_at_exit(const drops_at_exit&) = delete;
             drops_at_exit& operator=(const drops_at_exit&) = delete;
             ~drops_at_exit() {

@@ -113,14 +113,18 @@ TEST_SUITE("dropping/calls_after") {
         CHECK(calls_after_the_drop([&](culprit& c) {
                   return weir::iota(0, many) | weir::map([](int x) { return x + 1; }) | weir::for_each(looks(c));
               }) == 0);
-        CHECK(calls_after_the_drop([&](culprit& c) { return weir::iota(0, many) | weir::map(passes(c)) | weir::drain(); }) == 0);
-        CHECK(calls_after_the_drop([&](culprit& c) { return weir::iota(0, many) | weir::filter(holds(c)) | weir::drain(); }) == 0);
-        CHECK(calls_after_the_drop([&](culprit& c) { return weir::iota(0, many) | weir::filter(none(c)) | weir::drain(); }) == 0);
-        CHECK(calls_after_the_drop([&](culprit& c) { return weir::iota(0, many) | weir::skip_while(holds(c)) | weir::drain(); }) ==
-              0);
-        CHECK(calls_after_the_drop([&](culprit& c) { return weir::iota(0, many) | weir::take_while(holds(c)) | weir::drain(); }) ==
-              0);
-        CHECK(calls_after_the_drop([&](culprit& c) { return weir::iota(0, many) | weir::inspect(looks(c)) | weir::drain(); }) == 0);
+        CHECK(calls_after_the_drop(
+                  [&](culprit& c) { return weir::iota(0, many) | weir::map(passes(c)) | weir::drain(); }) == 0);
+        CHECK(calls_after_the_drop(
+                  [&](culprit& c) { return weir::iota(0, many) | weir::filter(holds(c)) | weir::drain(); }) == 0);
+        CHECK(calls_after_the_drop(
+                  [&](culprit& c) { return weir::iota(0, many) | weir::filter(none(c)) | weir::drain(); }) == 0);
+        CHECK(calls_after_the_drop(
+                  [&](culprit& c) { return weir::iota(0, many) | weir::skip_while(holds(c)) | weir::drain(); }) == 0);
+        CHECK(calls_after_the_drop(
+                  [&](culprit& c) { return weir::iota(0, many) | weir::take_while(holds(c)) | weir::drain(); }) == 0);
+        CHECK(calls_after_the_drop(
+                  [&](culprit& c) { return weir::iota(0, many) | weir::inspect(looks(c)) | weir::drain(); }) == 0);
         CHECK(calls_after_the_drop([&](culprit& c) {
                   return weir::iota(0, many) | weir::filter_map([&c](int) -> std::optional<int> {
                              c.call();
@@ -129,10 +133,12 @@ TEST_SUITE("dropping/calls_after") {
                          weir::drain();
               }) == 0);
         CHECK(calls_after_the_drop([&](culprit& c) {
-                  return weir::iota(0, many) | weir::scan(0, [&c](int a, int b) {
-                             c.call();
-                             return a ^ b;
-                         }) |
+                  return weir::iota(0, many) |
+                         weir::scan(0,
+                                    [&c](int a, int b) {
+                                        c.call();
+                                        return a ^ b;
+                                    }) |
                          weir::drain();
               }) == 0);
         CHECK(calls_after_the_drop([&](culprit& c) {
@@ -155,10 +161,12 @@ TEST_SUITE("dropping/calls_after") {
                   return weir::merge(weir::iota(0, many) | weir::map(passes(c)), weir::iota(0, many)) | weir::drain();
               }) == 0);
         CHECK(calls_after_the_drop([&](culprit& c) {
-                  return weir::iota(0, many) | weir::flat_map(4, [&c](int x) {
-                             c.call();
-                             return weir::just(x, x);
-                         }) |
+                  return weir::iota(0, many) |
+                         weir::flat_map(4,
+                                        [&c](int x) {
+                                            c.call();
+                                            return weir::just(x, x);
+                                        }) |
                          weir::drain();
               }) == 0);
         CHECK(calls_after_the_drop([&](culprit& c) {

@@ -83,10 +83,10 @@ stage_table children() {
         all.push_back(ready_generator(s));
         return weir::merge(std::move(all));
     });
-    table.add("zip", [](scene& s, auto in) { return weir::zip(std::move(in), waiting_generator(s)) | first_of_tuple(s); });
-    table.add("zip, behind", [](scene& s, auto in) {
-        return weir::zip(ready_generator(s), std::move(in)) | first_of_tuple(s);
-    });
+    table.add("zip",
+              [](scene& s, auto in) { return weir::zip(std::move(in), waiting_generator(s)) | first_of_tuple(s); });
+    table.add("zip, behind",
+              [](scene& s, auto in) { return weir::zip(ready_generator(s), std::move(in)) | first_of_tuple(s); });
     table.add("combine_latest", [](scene& s, auto in) {
         return weir::combine_latest(std::move(in), waiting_generator(s)) | first_of_tuple(s);
     });
@@ -118,7 +118,8 @@ TEST_SUITE("dropping/children") {
         CHECK(drop_from_within(behind_sources(children().stages)) == "");
     }
 
-    TEST_CASE("an operator over several streams or operations may be dropped in one piece with its source and its sink") {
+    TEST_CASE(
+        "an operator over several streams or operations may be dropped in one piece with its source and its sink") {
         CHECK(drop_from_within(children().fused) == "");
     }
 

@@ -346,9 +346,7 @@ TEST_SUITE("dropping/lifetimes") {
         weir::executor ex;
         const auto program = [&]() -> weir::task<std::size_t> {
             auto listener = co_await weir::listen(weir::endpoint{"127.0.0.1", 0});
-            const auto handler = [](weir::tcp_stream client) -> weir::task<> {
-                co_await client.write("bye");
-            };
+            const auto handler = [](weir::tcp_stream client) -> weir::task<> { co_await client.write("bye"); };
             auto client = co_await weir::tcp_connect(listener.local_endpoint());
             auto connection = co_await listener.accept();
             const auto handled = ex.spawn(handler(std::move(connection)));
@@ -468,7 +466,8 @@ TEST_SUITE("dropping/lifetimes") {
         lets_go("map_async", [] { return weir::map_async(2, [](int) -> weir::task<int> { throw 1; }); });
         lets_go("map below a timeout", [] { return weir::timeout(1h) | weir::map([](int) -> int { throw 1; }); });
         lets_go("a timeout below map", [] { return weir::map([](int) -> int { throw 1; }) | weir::timeout(1h); });
-        lets_go("map below take_until", [] { return weir::map([](int) -> int { throw 1; }) | weir::take_until(weir::sleep_for(1h)); });
+        lets_go("map below take_until",
+                [] { return weir::map([](int) -> int { throw 1; }) | weir::take_until(weir::sleep_for(1h)); });
         lets_go("map below buffer", [] { return weir::map([](int) -> int { throw 1; }) | weir::buffer(4); });
         lets_go("map below enumerate", [] { return weir::map([](int) -> int { throw 1; }) | weir::enumerate(); });
     }
@@ -477,8 +476,8 @@ TEST_SUITE("dropping/lifetimes") {
         weir::testing::virtual_executor ex;
         weir::testing::probe<int> source;
         weir::testing::probe<int> signal;
-        weir::testing::probe_sink sink{ex, weir::async_stream{source.stream() | weir::timeout(1h) |
-                                                               weir::take_until(signal.stream())}};
+        weir::testing::probe_sink sink{
+            ex, weir::async_stream{source.stream() | weir::timeout(1h) | weir::take_until(signal.stream())}};
         sink.request();
         ex.run_ready();
         source.fail(std::make_exception_ptr(1));

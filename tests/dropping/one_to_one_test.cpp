@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <functional>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -66,8 +66,7 @@ stage_table one_to_one() {
                    return s.still_here(std::move(pair.second));
                });
     });
-    table.add("distinct_until_changed",
-              [](scene&, auto in) { return std::move(in) | weir::distinct_until_changed(); });
+    table.add("distinct_until_changed", [](scene&, auto in) { return std::move(in) | weir::distinct_until_changed(); });
     table.add("distinct_until_changed by a projection", [](scene& s, auto in) {
         return std::move(in) | weir::distinct_until_changed([&s](const item& x) {
                    s.called();

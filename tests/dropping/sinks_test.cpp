@@ -127,7 +127,7 @@ std::vector<sink> all_sinks() {
              auto one = [&s](item&& x) {
                  s.called();
                  static_cast<void>(s.still_here(x));
-                 return weir::with_timeout(long_time, waiting_task(s, x.value()) );
+                 return weir::with_timeout(long_time, waiting_task(s, x.value()));
              };
              return any_operation{std::move(in) | weir::map(passes(s)) | weir::for_each(one)};
          }},
@@ -147,21 +147,21 @@ std::vector<sink> all_sinks() {
         {"send to a channel",
          [](scene& s, items_stream in) {
              auto [tx, rx] = weir::channel<item>(1, {.on_drop = takes_dropped(s)});
-             return any_operation{weir::when_all(std::move(in) | weir::send(std::move(tx)),
-                                                 std::move(rx) | weir::for_each(looks(s)))};
+             return any_operation{
+                 weir::when_all(std::move(in) | weir::send(std::move(tx)), std::move(rx) | weir::for_each(looks(s)))};
          }},
         {"send from hand to hand",
          [](scene& s, items_stream in) {
              auto [tx, rx] = weir::channel<item>(0, {.on_drop = takes_dropped(s)});
-             return any_operation{weir::when_all(relay(s, std::move(rx)) | weir::drain(),
-                                                 std::move(in) | weir::send(std::move(tx)))};
+             return any_operation{
+                 weir::when_all(relay(s, std::move(rx)) | weir::drain(), std::move(in) | weir::send(std::move(tx)))};
          }},
         {"send to all",
          [](scene& s, items_stream in) {
              weir::broadcast<item> all;
              auto one = all.subscribe({.capacity = 1, .on_drop = takes_dropped(s)});
-             auto other = all.subscribe(
-                 {.capacity = 1, .overflow = weir::overflow::drop_oldest, .on_drop = takes_dropped(s)});
+             auto other =
+                 all.subscribe({.capacity = 1, .overflow = weir::overflow::drop_oldest, .on_drop = takes_dropped(s)});
              return any_operation{weir::when_all(std::move(in) | weir::send(std::move(all)),
                                                  std::move(one) | weir::for_each(looks(s)),
                                                  std::move(other) | weir::drain())};
@@ -175,9 +175,7 @@ std::vector<sink> all_sinks() {
              return any_operation{std::move(in) | as_text(s) | weir::write(device{s, true})};
          }},
         {"serve",
-         [](scene& s, items_stream in) {
-             return any_operation{std::move(in) | weir::serve(makes_task(s, true))};
-         }},
+         [](scene& s, items_stream in) { return any_operation{std::move(in) | weir::serve(makes_task(s, true))}; }},
         {"serve with a stop",
          [](scene& s, items_stream in) {
              auto handler = [&s](item x) -> weir::task<> {
@@ -193,7 +191,8 @@ std::vector<sink> all_sinks() {
                                               {.max_connections = 2, .drain = tick, .on_error = on_error})};
          }},
         {"a coroutine", [](scene& s, items_stream in) { return any_operation{sum_by_hand(s, std::move(in))}; }},
-        {"an impatient coroutine", [](scene& s, items_stream in) { return any_operation{impatient(s, std::move(in))}; }},
+        {"an impatient coroutine",
+         [](scene& s, items_stream in) { return any_operation{impatient(s, std::move(in))}; }},
         {"a coroutine under a limit",
          [](scene& s, items_stream in) {
              auto& limit = s.keep<weir::concurrency_limit>(1);

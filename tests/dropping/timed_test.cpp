@@ -45,8 +45,7 @@ stage_table timed() {
     table.add("buffer, drop_newest", [](scene& s, auto in) {
         return std::move(in) | weir::buffer(1, weir::overflow::drop_newest, takes_dropped(s));
     });
-    table.add("buffer, error",
-              [](scene&, auto in) { return std::move(in) | weir::buffer(1, weir::overflow::error); });
+    table.add("buffer, error", [](scene&, auto in) { return std::move(in) | weir::buffer(1, weir::overflow::error); });
     table.add("chunk", [](scene& s, auto in) { return std::move(in) | weir::chunk(3) | items_of_chunk(s); });
     table.add("chunk with a time",
               [](scene& s, auto in) { return std::move(in) | weir::chunk(3, tick) | items_of_chunk(s); });
@@ -81,14 +80,14 @@ stage_table timed() {
                    return waiting_generator(s.still_here(s));
                });
     });
-    table.add("take_until a time", [](scene&, auto in) { return std::move(in) | weir::take_until(weir::sleep_for(2 * tick)); });
+    table.add("take_until a time",
+              [](scene&, auto in) { return std::move(in) | weir::take_until(weir::sleep_for(2 * tick)); });
     table.add("take_until a task",
               [](scene& s, auto in) { return std::move(in) | weir::take_until(waiting_task(s, 1)); });
     table.add("take_until a generator",
               [](scene& s, auto in) { return std::move(in) | weir::take_until(waiting_generator(s)); });
-    table.add("take_until what never comes", [](scene& s, auto in) {
-        return std::move(in) | weir::take_until(relay(s, weir::never<item>()));
-    });
+    table.add("take_until what never comes",
+              [](scene& s, auto in) { return std::move(in) | weir::take_until(relay(s, weir::never<item>())); });
     return table;
 }
 

@@ -132,9 +132,7 @@ inline constexpr place places[] = {
     {"in with_timeout, which expires",
      [](scene&, const maker& make) { return any_operation{weir::with_timeout(2 * tick, make())}; }},
     {"below buffer",
-     [](scene&, const maker& make) {
-         return any_operation{weir::once(make()) | weir::buffer(2) | weir::drain()};
-     }},
+     [](scene&, const maker& make) { return any_operation{weir::once(make()) | weir::buffer(2) | weir::drain()}; }},
     {"below merge",
      [](scene&, const maker& make) {
          return any_operation{weir::merge(weir::once(make()), weir::once(make())) | weir::drain()};
@@ -262,7 +260,8 @@ inline constexpr way ways[] = {
      }},
     {"take_until a token", takes_effect::later,
      [](world& w, any_operation operation) -> std::function<void()> {
-         auto stoppable = any_operation{weir::once(std::move(operation)) | weir::take_until(w.stop.get_token()) | weir::drain()};
+         auto stoppable =
+             any_operation{weir::once(std::move(operation)) | weir::take_until(w.stop.get_token()) | weir::drain()};
          w.operation.emplace(w.ex.spawn(std::move(stoppable)));
          return [&w] { w.stop.request_stop(); };
      }},
