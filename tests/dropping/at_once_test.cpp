@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include <weir/backend/endpoint.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/interop/with_stop.hpp>
 #include <weir/io/tcp.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/concat.hpp>
@@ -386,6 +388,91 @@ TEST_SUITE("dropping/at_once") {
         ex.advance(2ms);
         CHECK(seen == std::string(40, '-') + "mm");
         CHECK(ex.timers().size() == 0);
+    }
+
+    TEST_CASE("what was dropped from within is not woken any more") {
+        weir::testing::virtual_executor ex;
+        int ran = 0;
+        weir::event happened;
+        std::optional<weir::join_handle<weir::task<>>> root;
+        const auto waits = [&]() -> weir::task<> {
+            co_await happened.wait();
+            ++ran;
+        };
+        const auto sleeps_as_long = [&]() -> weir::task<> {
+            co_await weir::sleep_for(1ms);
+            ++ran;
+        };
+        const auto is_ready = [&]() -> weir::task<> {
+            co_await weir::sleep_for(500us);
+            co_await weir::sleep_for(500us);
+            co_await weir::yield();
+            ++ran;
+        };
+        const auto program = [&](bool in_group) -> weir::task<> {
+            const auto drops = [&](int) {
+                root.reset();
+                happened.set();
+            };
+            const auto culprit = [&]() -> weir::task<> {
+                co_await weir::sleep_for(1ms);
+                co_await (weir::iota(0, 10) | weir::for_each(drops));
+                ++ran;
+            };
+            if (in_group) {
+                weir::task_group group;
+                group.spawn(waits());
+                group.spawn(culprit());
+                group.spawn(sleeps_as_long());
+                group.spawn(is_ready());
+                co_await group.join();
+            } else {
+                auto all = weir::when_all(waits(), culprit(), sleeps_as_long(), is_ready());
+                co_await all;
+            }
+            ++ran;
+        };
+        SUBCASE("in when_all") { root.emplace(ex.spawn(program(false))); }
+        SUBCASE("in a group") { root.emplace(ex.spawn(program(true))); }
+        ex.advance(1ms);
+        CHECK_FALSE(root);
+        CHECK(ex.timers().size() == 0);
+        ex.advance(10ms);
+        CHECK(ran == 0);
+    }
+
+    TEST_CASE("the I/O of what was dropped from within is over when that has left the stack") {
+        weir::executor ex;
+        std::optional<weir::join_handle<weir::task<>>> root;
+        auto listener = ex.run(listens());
+        const weir::endpoint where = listener.local_endpoint();
+        const auto program = [&](weir::tcp_listener here) -> weir::task<> {
+            const auto drops = [&, calls = 0](auto) mutable {
+                if (++calls == 3) root.reset();
+            };
+            auto all = weir::when_all(serves(std::move(here)), weir::interval(1ms) | weir::for_each(drops));
+            co_await all;
+        };
+        root.emplace(ex.spawn(program(std::move(listener))));
+        for (int turns = 0; root && turns != 1000; ++turns) ex.turn();
+        CHECK_FALSE(root);
+        CHECK(ex.io().in_flight() == 0);
+        CHECK(ex.timers().size() == 0);
+        CHECK(ex.run(listens(where)).local_endpoint().port() == where.port());
+    }
+
+    TEST_CASE("a callable that stops the token that its pipeline is run with ends it") {
+        int calls = 0;
+        int live = 0;
+        std::stop_source source;
+        const auto stops = [&](auto) {
+            if (++calls == 3) source.request_stop();
+        };
+        CHECK_THROWS_AS(weir::run(weir::when_all(weir::interval(1ms) | weir::for_each(stops), sleeps(1h, live)),
+                                  source.get_token()),
+                        weir::stopped);
+        CHECK(calls == 3);
+        CHECK(live == 0);
     }
 
     TEST_CASE("take_until has dropped its upstream when its end is seen, whatever the signal") {
