@@ -454,7 +454,7 @@ TEST_SUITE("dropping/at_once") {
             co_await all;
         };
         root.emplace(ex.spawn(program(std::move(listener))));
-        for (int turns = 0; root && turns != 1000; ++turns) ex.turn();
+        for (int turns = 0; root && turns != 10'000; ++turns) ex.turn(ex.now() + 1ms);
         CHECK_FALSE(root);
         CHECK(ex.io().in_flight() == 0);
         CHECK(ex.timers().size() == 0);
