@@ -69,6 +69,47 @@ int calls_after_the_drop(Make make) {
     return c.calls() - 10;
 }
 
+weir::async_stream<int> numbers(culprit& c) {
+    for (int i = 0; i != many; ++i) {
+        c.call();
+        co_yield i;
+    }
+}
+
+weir::task<int> calls_and_returns(culprit& c) {
+    c.call();
+    co_return 1;
+}
+
+weir::task<int> awaits_caller(culprit& c) {
+    const int n = co_await calls_and_returns(c);
+    if (c.calls() >= 10) c.call();
+    co_return n;
+}
+
+weir::task<> awaits_callers(culprit& c) {
+    for (int i = 0; i != many; ++i) {
+        co_await awaits_caller(c);
+        if (c.calls() >= 10) c.call();
+    }
+}
+
+template <class S>
+weir::async_stream<int> relays(S upstream, culprit& c) {
+    while (auto x = co_await weir::next(upstream)) {
+        if (c.calls() >= 10) c.call();
+        co_yield *x;
+    }
+}
+
+weir::async_stream<int> awaits_and_yields(culprit& c) {
+    for (int i = 0; i != many; ++i) {
+        const int n = co_await calls_and_returns(c);
+        if (c.calls() >= 10) c.call();
+        co_yield n;
+    }
+}
+
 // The same for callables without a state.
 std::optional<weir::join_handle<weir::task<>>> dropped;
 int calls = 0;
@@ -184,46 +225,18 @@ TEST_SUITE("dropping/calls_after") {
 
     TEST_CASE("a coroutine that drops its pipeline does not go on, and no coroutine that waits for it does") {
         CHECK(calls_after_the_drop([](culprit& c) {
-                  const auto numbers = [](culprit& c) -> weir::async_stream<int> {
-                      for (int i = 0; i != many; ++i) {
-                          c.call();
-                          co_yield i;
-                      }
-                  };
                   return numbers(c) | weir::for_each([&c, n = 0](int) mutable {
                              if (++n == 10) c.call();
                          });
               }) == 0);
+        CHECK(calls_after_the_drop([](culprit& c) { return awaits_callers(c); }) == 0);
+        CHECK(calls_after_the_drop([](culprit& c) { return awaits_and_yields(c) | weir::drain(); }) == 0);
         CHECK(calls_after_the_drop([](culprit& c) {
-                  const auto inner = [](culprit& c) -> weir::task<int> {
-                      c.call();
-                      co_return 1;
-                  };
-                  const auto outer = [inner](culprit& c) -> weir::task<int> {
-                      const int n = co_await inner(c);
-                      if (c.calls() >= 10) c.call();
-                      co_return n;
-                  };
-                  const auto all = [](auto outer, culprit& c) -> weir::task<> {
-                      for (int i = 0; i != many; ++i) {
-                          co_await outer(c);
-                          if (c.calls() >= 10) c.call();
-                      }
-                  };
-                  return all(outer, c);
-              }) == 0);
-        CHECK(calls_after_the_drop([](culprit& c) {
-                  const auto relay = [](auto upstream, culprit& c) -> weir::async_stream<int> {
-                      while (auto x = co_await weir::next(upstream)) {
-                          if (c.calls() >= 10) c.call();
-                          co_yield *x;
-                      }
-                  };
                   auto upstream = weir::iota(0, many) | weir::map([&c](int x) {
                                       c.call();
                                       return x;
                                   });
-                  return relay(std::move(upstream), c) | weir::drain();
+                  return relays(std::move(upstream), c) | weir::drain();
               }) == 0);
     }
 

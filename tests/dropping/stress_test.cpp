@@ -294,10 +294,8 @@ things stage(world& w, root& r, things in, int depth) {
     case 20: {
         auto [tx, rx] =
             weir::channel<thing>(static_cast<std::size_t>(w.below(2)), {.on_drop = [&w](thing) { w.dies(); }});
-        auto sends = weir::once(std::move(in) | weir::send(std::move(tx))) | weir::concat_map([&w](std::uint64_t) {
-                         return things{weir::once(
-                             weir::task<thing>{[](world& w) -> weir::task<thing> { co_return thing{w, 1}; }(w)})};
-                     });
+        auto sends = weir::once(std::move(in) | weir::send(std::move(tx))) |
+                     weir::map([&w](std::uint64_t) { return thing{w, 1}; });
         return weir::merge(std::move(sends), std::move(rx));
     }
     default:

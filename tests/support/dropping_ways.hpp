@@ -101,9 +101,9 @@ inline weir::task<> awaits_with_group(scene& s, any_operation operation) {
 }
 
 inline weir::task<> awaits_guarded(scene& s, any_operation operation) {
-    const weir::async_finally at_exit{tick, [&s] {
+    const weir::async_finally at_exit{long_time, [&s] {
                                           s.ended();
-                                          return weir::sleep_for(tick / 2);
+                                          return weir::yield();
                                       }};
     const local here{s};
     co_await operation;
@@ -296,8 +296,8 @@ inline constexpr auto never = static_cast<std::size_t>(-1);
 /// Runs a pipeline and drops it at event number n, counted from zero; or never.
 inline outcome play(const pipeline& what, const place& where, const way& how, std::size_t n) {
     outcome result;
-    const auto expect = [&result](bool holds, const char* what) {
-        if (!holds) result.failures += std::string{what} + "; ";
+    const auto expect = [&result](bool holds, const char* otherwise) {
+        if (!holds) result.failures += std::string{otherwise} + "; ";
     };
     world w;
     w.ex.on_error([](std::exception_ptr, std::source_location) {}); // of the group
@@ -330,8 +330,8 @@ inline outcome play(const pipeline& what, const place& where, const way& how, st
 /// the stack. Then all of it is gone when the drop returns.
 inline outcome play_from_outside(const pipeline& what, const place& where, const way& how, int ticks, bool by_a_task) {
     outcome result;
-    const auto expect = [&result](bool holds, const char* what) {
-        if (!holds) result.failures += std::string{what} + "; ";
+    const auto expect = [&result](bool holds, const char* otherwise) {
+        if (!holds) result.failures += std::string{otherwise} + "; ";
     };
     world w;
     w.ex.on_error([](std::exception_ptr, std::source_location) {}); // of the group
@@ -361,8 +361,8 @@ inline outcome play_from_outside(const pipeline& what, const place& where, const
 /// Runs a pipeline to its end in a task that keeps it: all of it is gone when the task goes on.
 inline outcome play_to_the_end(const pipeline& what, const place& where) {
     outcome result;
-    const auto expect = [&result](bool holds, const char* what) {
-        if (!holds) result.failures += std::string{what} + "; ";
+    const auto expect = [&result](bool holds, const char* otherwise) {
+        if (!holds) result.failures += std::string{otherwise} + "; ";
     };
     world w;
     const auto keeps = [&](any_operation operation) -> weir::task<> {
