@@ -1,4 +1,5 @@
-// Runs a sample; WEIR_DROPPING=whole runs all of it, WEIR_DROPPING=each every pipeline in a process of its own.
+// Runs a sample; WEIR_DROPPING=100 a larger one, WEIR_DROPPING=whole all of it, WEIR_DROPPING=each every pipeline in a
+// process of its own.
 
 #include <doctest/doctest.h>
 

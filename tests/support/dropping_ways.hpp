@@ -382,17 +382,20 @@ inline outcome play_to_the_end(const pipeline& what, const place& where) {
 }
 
 /// How much of all there is to try.
-enum class extent {
-    sample,
-    whole,
-    each, ///< the sample, every pipeline in a process of its own: to see all that crash, not the first
+struct extent {
+    int places = 8; ///< how many of the places where a pipeline may be awaited, each with one of the ways to drop it
+    bool whole = false; ///< all places, all ways, all events
+    bool each = false;  ///< every pipeline in a process of its own: to see all that crash, not the first
 };
 
 inline extent asked_extent() {
-    const char* asked = std::getenv("WEIR_DROPPING");
-    if (asked == nullptr) return extent::sample;
-    if (std::string_view{asked} == "whole") return extent::whole;
-    return extent::each;
+    extent asked;
+    const char* text = std::getenv("WEIR_DROPPING");
+    if (text == nullptr) return asked;
+    asked.whole = std::string_view{text} == "whole";
+    asked.each = std::string_view{text} == "each";
+    if (const int n = std::atoi(text); n > 0) asked.places = n;
+    return asked;
 }
 
 /// The same numbers in the same order, always.
@@ -424,7 +427,7 @@ bool survives(F f) {
 }
 
 /// Drops a pipeline at some events, or at all.
-inline outcome drop_at_events(const pipeline& what, const place& where, const way& how, extent how_much) {
+inline outcome drop_at_events(const pipeline& what, const place& where, const way& how, const extent& how_much) {
     const outcome undisturbed = play(what, where, how, never);
     outcome result = undisturbed;
     const auto at = [&](std::size_t n) {
@@ -432,7 +435,7 @@ inline outcome drop_at_events(const pipeline& what, const place& where, const wa
         if (!o.failures.empty()) result.failures += "at event " + std::to_string(n) + ": " + o.failures;
         result.calls_after = result.calls_after || o.calls_after;
     };
-    if (how_much == extent::whole) {
+    if (how_much.whole) {
         for (std::size_t n = 0; n != undisturbed.events; ++n) at(n);
     } else if (undisturbed.events != 0) {
         sampler some{what.name + where.name + how.name};
@@ -444,11 +447,11 @@ inline outcome drop_at_events(const pipeline& what, const place& where, const wa
 /// Collects what fails, a line each.
 class failure_list {
 public:
-    explicit failure_list(extent how_much) noexcept : how_much_{how_much} {}
+    explicit failure_list(const extent& how_much) noexcept : how_much_{how_much} {}
 
     template <class Play>
     void play(const std::string& name, Play run) {
-        if (how_much_ == extent::each) {
+        if (how_much_.each) {
             if (!survives([&] { return run().failures.empty(); })) all_ += name + '\n';
             return;
         }
@@ -473,7 +476,7 @@ inline std::string drop_from_outside(const std::vector<pipeline>& all) {
     failure_list failures{how_much};
     for (const pipeline& what : all) {
         sampler some{what.name};
-        for (int n = how_much == extent::whole ? 1000 : 4; n != 0; --n) {
+        for (int n = how_much.whole ? 1000 : how_much.places / 2; n != 0; --n) {
             const place& where = places[some.below(std::size(places))];
             const way& how = ways[some.below(std::size(ways))];
             if (how.when != takes_effect::at_once) continue;
@@ -489,10 +492,13 @@ inline std::string drop_from_outside(const std::vector<pipeline>& all) {
 
 /// Runs pipelines to their end.
 inline std::string keep_after_the_end(const std::vector<pipeline>& all) {
-    failure_list failures{asked_extent()};
+    const extent how_much = asked_extent();
+    failure_list failures{how_much};
     for (const pipeline& what : all) {
         for (const place& where : places) {
-            if (asked_extent() != extent::whole && sampler{what.name + where.name}.below(4) != 0) continue;
+            if (!how_much.whole &&
+                sampler{what.name + where.name}.below(30) >= static_cast<std::size_t>(how_much.places))
+                continue;
             failures.play(what.name + ", " + where.name, [&] { return play_to_the_end(what, where); });
         }
     }
@@ -508,13 +514,13 @@ inline failure_list drop_from_within(const std::vector<pipeline>& all) {
                       [&] { return drop_at_events(what, where, how, how_much); });
     };
     for (const pipeline& what : all) {
-        if (how_much == extent::whole) {
+        if (how_much.whole) {
             for (const place& where : places) {
                 for (const way& how : ways) check(what, where, how);
             }
         } else {
             sampler some{what.name};
-            for (int i = 0; i != 8; ++i) {
+            for (int i = 0; i != how_much.places; ++i) {
                 const place& where = places[some.below(std::size(places))];
                 check(what, where, ways[some.below(std::size(ways))]);
             }
