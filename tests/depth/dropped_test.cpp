@@ -103,6 +103,20 @@ weir::join_handle<weir::task<>> join_chain(weir::executor& ex, weir::duration d,
     return chain;
 }
 
+weir::task<> keeps(weir::join_handle<weir::task<>> other, int& live) {
+    const counted here{live};
+    co_await weir::sleep_for(1h);
+    co_await other;
+}
+
+/// Groups in groups.
+weir::task<> groups(int n, int& live) {
+    const counted here{live};
+    weir::task_group group;
+    if (n != 0) group.spawn(groups(n - 1, live));
+    co_await weir::sleep_for(1h);
+}
+
 /// n, after all that are less. Its first item passes all of them.
 weir::async_stream<int> recursive(int n, int& live) {
     const counted here{live};
@@ -220,6 +234,35 @@ TEST_SUITE("depth/dropped") {
                 ex.run_ready();
             }
             CHECK(live == 0);
+        });
+    }
+
+    TEST_CASE("a million tasks that keep each other's handles are dropped") {
+        on_a_normal_stack([] {
+            weir::testing::virtual_executor ex;
+            int live = 0;
+            {
+                auto chain = ex.spawn(sleeps(1h, live));
+                for (int i = 1; i != deep; ++i) chain = ex.spawn(keeps(std::move(chain), live));
+                SUBCASE("before they run") {}
+                SUBCASE("where they wait") { ex.run_ready(); }
+            }
+            CHECK(live == 0);
+            CHECK(ex.timers().size() == 0);
+        });
+    }
+
+    TEST_CASE("a million groups in each other's tasks are dropped") {
+        on_a_normal_stack([] {
+            weir::testing::virtual_executor ex;
+            int live = 0;
+            {
+                const auto outermost = ex.spawn(groups(deep, live));
+                ex.run_ready();
+                CHECK(live == deep + 1);
+            }
+            CHECK(live == 0);
+            CHECK(ex.timers().size() == 0);
         });
     }
 

@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,7 +36,9 @@
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
+#include <weir/operators/map_async_unordered.hpp>
 #include <weir/operators/map_concat.hpp>
+#include <weir/operators/on_error_resume.hpp>
 #include <weir/operators/sample.hpp>
 #include <weir/operators/scan.hpp>
 #include <weir/operators/skip_while.hpp>
@@ -52,8 +55,10 @@
 #include <weir/sink/fold.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
+#include <weir/sink/serve.hpp>
 #include <weir/source/interval.hpp>
 #include <weir/source/iota.hpp>
+#include <weir/source/just.hpp>
 #include <weir/source/once.hpp>
 #include <weir/sync/broadcast.hpp>
 #include <weir/sync/channel.hpp>
@@ -102,6 +107,8 @@ weir::async_stream<int> holds_and_yields(token, weir::duration d, bool fails = f
     co_yield 2;
     if (fails) throw std::runtime_error{"generator"};
 }
+
+constexpr std::string_view digits = "0123456789";
 
 constexpr std::array times{weir::duration{0s}, weir::duration{1ms}};
 
@@ -543,6 +550,92 @@ TEST_SUITE("dropping/lifetimes") {
             };
             return ex.run(program());
         });
+    }
+
+    TEST_CASE("an item lives as long as the coroutine that was made of it, however that takes it") {
+        weir::testing::virtual_executor ex;
+        std::string seen;
+        const auto strings = [] {
+            return weir::iota(0, 3) |
+                   weir::map([](int n) { return std::string(40, digits[static_cast<std::size_t>(n)]); });
+        };
+        const std::string all = "012";
+        SUBCASE("for_each") {
+            ex.run(strings() | weir::for_each([&](const std::string& s) -> weir::task<> {
+                       co_await weir::sleep_for(1ms);
+                       seen += s[39];
+                   }));
+            ex.run(strings() | weir::for_each([&](std::string&& s) -> weir::task<> {
+                       co_await weir::sleep_for(1ms);
+                       seen += s[39];
+                   }));
+            ex.run(strings() | weir::for_each([&](std::string s) -> weir::task<> {
+                       co_await weir::sleep_for(1ms);
+                       seen += s[39];
+                   }));
+            CHECK(seen == all + all + all);
+        }
+        SUBCASE("map_async") {
+            const auto one = [](const std::string& s) -> weir::task<char> {
+                co_await weir::sleep_for(1ms);
+                co_return s[39];
+            };
+            const auto moved = [](std::string&& s) -> weir::task<char> {
+                co_await weir::sleep_for(1ms);
+                co_return s[39];
+            };
+            const auto sees = [&] { return weir::for_each([&](char c) { seen += c; }); };
+            ex.run(strings() | weir::map_async(2, one) | sees());
+            ex.run(strings() | weir::map_async(2, moved) | sees());
+            ex.run(strings() | weir::map_async_unordered(2, one) | sees());
+            CHECK(seen == all + all + all);
+        }
+        SUBCASE("streams of streams") {
+            const auto one = [](const std::string& s) -> weir::async_stream<char> {
+                co_await weir::sleep_for(1ms);
+                co_yield s[39];
+            };
+            const auto moved = [](std::string&& s) -> weir::async_stream<char> {
+                co_await weir::sleep_for(1ms);
+                co_yield s[39];
+            };
+            const auto sees = [&] { return weir::for_each([&](char c) { seen += c; }); };
+            ex.run(strings() | weir::concat_map(one) | sees());
+            ex.run(strings() | weir::concat_map(moved) | sees());
+            ex.run(strings() | weir::flat_map(1, one) | sees());
+            ex.run(strings() | weir::flat_map(1, moved) | sees());
+            CHECK(seen == all + all + all + all);
+            seen.clear();
+            ex.run(strings() | weir::switch_map(one) | sees());
+            ex.run(strings() | weir::switch_map(moved) | sees());
+            CHECK(seen == "22");
+        }
+        SUBCASE("on_error_resume") {
+            const auto fails = [] {
+                return weir::just(1) | weir::map([](int) -> char { throw std::runtime_error{std::string(40, 'e')}; });
+            };
+            const auto sees = [&] { return weir::for_each([&](char c) { seen += c; }); };
+            ex.run(
+                fails() |
+                weir::on_error_resume<std::runtime_error>([](const std::runtime_error& e) -> weir::async_stream<char> {
+                    co_await weir::sleep_for(1ms);
+                    co_yield e.what()[39];
+                }) |
+                sees());
+            ex.run(fails() | weir::on_error_resume([](const std::exception_ptr& e) -> weir::async_stream<char> {
+                       co_await weir::sleep_for(1ms);
+                       co_yield e == nullptr ? '0' : 'p';
+                   }) |
+                   sees());
+            CHECK(seen == "ep");
+        }
+        SUBCASE("serve") {
+            ex.run(strings() | weir::serve([&](const std::string& s) -> weir::task<> {
+                       co_await weir::sleep_for(1ms);
+                       seen += s[39];
+                   }));
+            CHECK(seen == all);
+        }
     }
 
     TEST_CASE("a yielded object may change, or die, from the yield on") {
