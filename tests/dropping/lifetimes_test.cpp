@@ -352,7 +352,8 @@ TEST_SUITE("dropping/lifetimes") {
     TEST_CASE("a socket that was given to a handler is closed when the handler returns") {
         weir::executor ex;
         const auto program = [&]() -> weir::task<std::size_t> {
-            auto listener = co_await weir::listen(weir::endpoint{"127.0.0.1", 0});
+            const weir::endpoint anywhere{"127.0.0.1", 0};
+            auto listener = co_await weir::listen(anywhere);
             const auto handler = [](weir::tcp_stream client) -> weir::task<> { co_await client.write("bye"); };
             auto client = co_await weir::tcp_connect(listener.local_endpoint());
             auto connection = co_await listener.accept();
@@ -449,7 +450,8 @@ TEST_SUITE("dropping/lifetimes") {
             CHECK(callable);
             const bool timed = co_await fails(weir::with_timeout(1h, upstream() | weir::drain()));
             CHECK(timed);
-            const bool timed_task = co_await fails(weir::with_timeout(1h, holds_and_fails(token{live}, 1ms)));
+            auto failing = holds_and_fails(token{live}, 1ms);
+            const bool timed_task = co_await fails(weir::with_timeout(1h, std::move(failing)));
             CHECK(timed_task);
             const bool spawned = co_await fails(ex.spawn(upstream() | weir::drain()));
             CHECK(spawned);
@@ -624,7 +626,8 @@ TEST_SUITE("dropping/lifetimes") {
                 sees());
             ex.run(fails() | weir::on_error_resume([](const std::exception_ptr& e) -> weir::async_stream<char> {
                        co_await weir::sleep_for(1ms);
-                       co_yield e == nullptr ? '0' : 'p';
+                       const char seen_as = e == nullptr ? '0' : 'p';
+                       co_yield seen_as;
                    }) |
                    sees());
             CHECK(seen == "ep");
