@@ -5,6 +5,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <allocations.hpp>
@@ -12,6 +13,7 @@
 #include <range/v3/range/conversion.hpp>
 #include <range/v3/view/concat.hpp>
 
+#include <weir/async_stream.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/to.hpp>
 #include <weir/source/empty.hpp>
@@ -33,6 +35,13 @@ TEST_SUITE("operators/start_with") {
         weir::testing::marbles m;
         CHECK(m.play(m.cold("#") | weir::start_with('x')) == "[x#]");
         CHECK(m.play(m.cold("-a-#") | weir::start_with('x')) == "xa-#");
+    }
+
+    TEST_CASE("start_with behind a boxed stream can be boxed") {
+        virtual_executor ex;
+        weir::async_stream<int> boxed = weir::just(2, 3);
+        boxed = std::move(boxed) | weir::start_with(1);
+        CHECK(ex.run(std::move(boxed) | weir::to<std::vector>()) == std::vector{1, 2, 3});
     }
 
     TEST_CASE("it keeps the common contract") {
