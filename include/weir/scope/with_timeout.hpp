@@ -35,11 +35,13 @@ public:
             auto result = operation_->poll_result(inner);
             if (result.is_item()) {
                 operation_.reset();
+                time_.stop();
                 return result;
             }
             if (!time_.over(cx)) return pending;
         } catch (...) {
             operation_.reset();
+            time_.stop();
             throw;
         }
         operation_.reset();

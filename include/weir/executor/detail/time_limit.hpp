@@ -11,6 +11,11 @@ class time_limit {
 public:
     void set(executor& ex, time_point until) { timer_.arm(ex, until); }
 
+    /// It is not to be enforced any more.
+    void stop() noexcept {
+        if (timer_.armed()) timer_.cancel();
+    }
+
     /// For a poll that found it pending. True when it is over; else the context's waker is woken when it may be.
     bool over(context& cx) noexcept {
         if (last_turn_) return true;
