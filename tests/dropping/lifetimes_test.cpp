@@ -176,37 +176,6 @@ weir::task<> sends_to_all(weir::broadcast<int> to, int n) {
     for (int i = 0; i != n; ++i) co_await to.send(i);
 }
 
-/// An upstream that fails after an item, below an operator that passes the failure on or throws at the item.
-/// @param make  makes the operator
-template <class Make>
-void lets_go(const char* name, Make make) {
-    CAPTURE(name);
-    for (const bool upstream_fails : {false, true}) {
-        CAPTURE(upstream_fails);
-        weir::testing::virtual_executor ex;
-        weir::testing::probe<int> source;
-        bool seen = false;
-        const auto consumes = [&](auto stream) -> weir::task<> {
-            try {
-                while (co_await weir::next(stream)) {}
-            } catch (int) {
-                CHECK(source.dropped());
-                CHECK(ex.timers().size() == 0);
-                seen = true;
-            }
-        };
-        const auto handle = ex.spawn(consumes(weir::async_stream{source.stream() | make()}));
-        ex.run_ready();
-        if (upstream_fails) {
-            source.fail(std::make_exception_ptr(1));
-        } else {
-            source.push(1);
-        }
-        ex.advance(10ms);
-        CHECK(seen);
-    }
-}
-
 } // namespace
 
 TEST_SUITE("dropping/lifetimes") {
@@ -457,44 +426,6 @@ TEST_SUITE("dropping/lifetimes") {
             CHECK(spawned);
         };
         ex.run(program());
-    }
-
-    TEST_CASE("an operator has dropped its upstream when a failure is seen, its own or upstream's") {
-        lets_go("map", [] { return weir::map([](int) -> int { throw 1; }); });
-        lets_go("filter", [] { return weir::filter([](int) -> bool { throw 1; }); });
-        lets_go("filter_map", [] { return weir::filter_map([](int) -> std::optional<int> { throw 1; }); });
-        lets_go("inspect", [] { return weir::inspect([](int) { throw 1; }); });
-        lets_go("scan", [] { return weir::scan(0, [](int, int) -> int { throw 1; }); });
-        lets_go("take_while", [] { return weir::take_while([](int) -> bool { throw 1; }); });
-        lets_go("skip_while", [] { return weir::skip_while([](int) -> bool { throw 1; }); });
-        lets_go("map_concat", [] { return weir::map_concat([](int) -> std::array<int, 2> { throw 1; }); });
-        lets_go("distinct_until_changed", [] { return weir::distinct_until_changed([](int) -> int { throw 1; }); });
-        lets_go("concat_map", [] { return weir::concat_map([](int) -> weir::async_stream<int> { throw 1; }); });
-        lets_go("switch_map", [] { return weir::switch_map([](int) -> weir::async_stream<int> { throw 1; }); });
-        lets_go("flat_map", [] { return weir::flat_map(2, [](int) -> weir::async_stream<int> { throw 1; }); });
-        lets_go("map_async", [] { return weir::map_async(2, [](int) -> weir::task<int> { throw 1; }); });
-        lets_go("map below a timeout", [] { return weir::timeout(1h) | weir::map([](int) -> int { throw 1; }); });
-        lets_go("a timeout below map", [] { return weir::map([](int) -> int { throw 1; }) | weir::timeout(1h); });
-        lets_go("map below take_until",
-                [] { return weir::map([](int) -> int { throw 1; }) | weir::take_until(weir::sleep_for(1h)); });
-        lets_go("map below buffer", [] { return weir::map([](int) -> int { throw 1; }) | weir::buffer(4); });
-        lets_go("map below enumerate", [] { return weir::map([](int) -> int { throw 1; }) | weir::enumerate(); });
-    }
-
-    TEST_CASE("take_until has dropped its signal, and timeout its timer, when a failure is seen") {
-        weir::testing::virtual_executor ex;
-        weir::testing::probe<int> source;
-        weir::testing::probe<int> signal;
-        weir::testing::probe_sink sink{
-            ex, weir::async_stream{source.stream() | weir::timeout(1h) | weir::take_until(signal.stream())}};
-        sink.request();
-        ex.run_ready();
-        source.fail(std::make_exception_ptr(1));
-        ex.run_ready();
-        CHECK(sink.failed());
-        CHECK(source.dropped());
-        CHECK(signal.dropped());
-        CHECK(ex.timers().size() == 0);
     }
 
     TEST_CASE("a throwing move of a task's result is the task's error") {

@@ -141,13 +141,11 @@ TEST_SUITE("dropping/one_to_one") {
     TEST_CASE("an operator that passes items on may be dropped by whatever runs above and below it") {
         const auto failures = drop_from_within(behind_sources(one_to_one().stages));
         CHECK(failures.all() == "");
-        CHECK(failures.calls_after() == "");
     }
 
     TEST_CASE("an operator that passes items on may be dropped in one piece with its source and its sink") {
         const auto failures = drop_from_within(one_to_one().fused);
         CHECK(failures.all() == "");
-        CHECK(failures.calls_after() == "");
     }
 
     TEST_CASE("an operator that passes items on is gone when a drop from outside returns") {
