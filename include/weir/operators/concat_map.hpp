@@ -31,12 +31,13 @@ public:
                         return item;
                     inner_.reset();
                     item_.reset();
-                    if (!cx.spend()) return cx.yield();
+                    if (!cx.spend() || cx.stopping()) return cx.yield();
                 }
                 auto outer = upstream_->poll_next(cx);
                 if (!outer.is_item()) return outer.template no_item<value_type>();
                 item_.emplace(*std::move(outer));
                 inner_.fill([&] { return std::invoke(f_, *std::move(item_)); });
+                if (cx.stopping()) return cx.yield();
             }
         } catch (...) {
             drop();

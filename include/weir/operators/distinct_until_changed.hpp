@@ -45,7 +45,7 @@ struct change_detector<T, Project, Equal> {
 /// @tparam F  nothing, a projection or a comparison, or both
 template <stream S, class... F>
 class [[nodiscard("add a sink and co_await it")]] distinct_until_changed_stream
-    : public detail::selection<distinct_until_changed_stream<S, F...>, S> {
+    : public detail::selection<distinct_until_changed_stream<S, F...>, S, F...> {
     using project_t = typename detail::change_detector<item_t<S>, F...>::project;
     using equal_t = typename detail::change_detector<item_t<S>, F...>::equal;
     using key_t = std::remove_cvref_t<std::invoke_result_t<project_t&, const item_t<S>&>>;

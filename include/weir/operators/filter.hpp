@@ -12,7 +12,8 @@ namespace weir {
 
 /// The items of an upstream for which a predicate holds.
 template <stream S, class Keep>
-class [[nodiscard("add a sink and co_await it")]] filter_stream : public detail::selection<filter_stream<S, Keep>, S> {
+class [[nodiscard("add a sink and co_await it")]] filter_stream
+    : public detail::selection<filter_stream<S, Keep>, S, Keep> {
 public:
     filter_stream(S upstream, Keep keep) : filter_stream::selection(std::move(upstream)), keep_(std::move(keep)) {}
 

@@ -13,7 +13,7 @@ namespace weir {
 /// The values of the non-empty optionals that a function returns for the items of an upstream.
 template <stream S, class F>
 class [[nodiscard("add a sink and co_await it")]] filter_map_stream
-    : public detail::one_to_optional<filter_map_stream<S, F>, S> {
+    : public detail::one_to_optional<filter_map_stream<S, F>, S, F> {
 public:
     using value_type = detail::optional_item_t<F&, item_t<S>>;
 

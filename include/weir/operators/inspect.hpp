@@ -10,7 +10,8 @@ namespace weir {
 
 /// The items of an upstream, each shown to a function on its way.
 template <stream S, class F>
-class [[nodiscard("add a sink and co_await it")]] inspect_stream : public detail::selection<inspect_stream<S, F>, S> {
+class [[nodiscard("add a sink and co_await it")]] inspect_stream
+    : public detail::selection<inspect_stream<S, F>, S, F> {
 public:
     inspect_stream(S upstream, F f) : inspect_stream::selection(std::move(upstream)), f_(std::move(f)) {}
 

@@ -10,7 +10,7 @@ namespace weir {
 
 /// The results of a function, called with each item of an upstream.
 template <stream S, class F>
-class [[nodiscard("add a sink and co_await it")]] map_stream : public detail::one_to_one<map_stream<S, F>, S> {
+class [[nodiscard("add a sink and co_await it")]] map_stream : public detail::one_to_one<map_stream<S, F>, S, F> {
 public:
     using value_type = std::remove_cvref_t<std::invoke_result_t<F&, item_t<S>>>;
 

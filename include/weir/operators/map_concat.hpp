@@ -45,6 +45,7 @@ public:
             if (!item.is_item()) return item.template no_item<value_type>();
             item_.emplace(*std::move(item));
             range_.emplace(std::invoke(f_, std::move(*item_)));
+            if (cx.stopping()) return cx.yield();
         }
     }
 

@@ -43,7 +43,9 @@ public:
             error_ = std::current_exception();
         }
         upstream_.reset();
+        if (cx.stopping()) return cx.yield();
         resume();
+        if (cx.stopping()) return cx.yield();
         return fallback_->poll_next(cx);
     }
 

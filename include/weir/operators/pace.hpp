@@ -74,6 +74,7 @@ public:
             auto item = upstream_.poll_next(cx);
             if (!item.is_item()) return item;
             const auto cost = detail::number_of_items(std::invoke(cost_, std::as_const(*item)), detail::negative_cost);
+            if (cx.stopping()) return cx.yield();
             if (*limiter_.try_acquire(cost).poll_result(cx)) return item;
             held_.emplace(*std::move(item));
             turn_.emplace(limiter_.acquire(cost));

@@ -9,7 +9,8 @@ namespace weir {
 
 /// The successive states of a fold over the items of an upstream.
 template <stream S, class State, class F>
-class [[nodiscard("add a sink and co_await it")]] scan_stream : public detail::one_to_one<scan_stream<S, State, F>, S> {
+class [[nodiscard("add a sink and co_await it")]] scan_stream
+    : public detail::one_to_one<scan_stream<S, State, F>, S, F> {
 public:
     using value_type = State;
 

@@ -13,7 +13,7 @@ namespace weir {
 /// The items of an upstream from the first for which a predicate does not hold.
 template <stream S, class Drop>
 class [[nodiscard("add a sink and co_await it")]] skip_while_stream
-    : public detail::selection<skip_while_stream<S, Drop>, S> {
+    : public detail::selection<skip_while_stream<S, Drop>, S, Drop> {
 public:
     skip_while_stream(S upstream, Drop drop)
         : skip_while_stream::selection(std::move(upstream)), drop_(std::move(drop)) {}

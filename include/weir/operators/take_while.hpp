@@ -20,7 +20,13 @@ public:
 
     poll<value_type> poll_next(context& cx) {
         auto item = upstream_->poll_next(cx);
-        if (!item.is_item() || std::invoke(keep_, std::as_const(*item))) return item;
+        if (!item.is_item()) return item;
+        const bool kept = std::invoke(keep_, std::as_const(*item));
+        if constexpr (detail::may_drop<Keep>) {
+            if (cx.stopping()) [[unlikely]]
+                item = poll<value_type>(cx.yield());
+        }
+        if (kept) return item;
         upstream_.reset();
         return done;
     }

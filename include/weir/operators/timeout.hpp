@@ -107,7 +107,9 @@ public:
             watch_.stop();
             if (item.is_done()) return done;
             upstream_.reset();
+            if (cx.stopping()) return cx.yield();
             fallback_.emplace(std::invoke(make_));
+            if (cx.stopping()) return cx.yield();
         }
         return fallback_->poll_next(cx);
     }

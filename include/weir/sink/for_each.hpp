@@ -22,6 +22,7 @@ template <class T, class F>
 class call_each {
 public:
     using result_type = unit;
+    static constexpr bool may_stop = may_drop<F>;
 
     explicit call_each(F f) : f_(std::move(f)) {}
 
@@ -52,11 +53,12 @@ public:
                 if (item.is_done()) return unit{};
                 item_.emplace(*std::move(item));
                 running_.emplace(std::invoke(f_, std::move(*item_)));
+                if (cx.stopping()) return cx.yield();
             }
             if (running_->poll_result(cx).is_pending()) return pending;
             running_.reset();
             item_.reset();
-            if (!cx.spend()) return cx.yield();
+            if (!cx.spend() || cx.stopping()) return cx.yield();
         }
     }
 

@@ -32,9 +32,9 @@ public:
 
     explicit generate_stream(F f) : f_(std::move(f)) {}
 
-    poll<value_type> poll_next(context&) {
+    poll<value_type> poll_next(context& cx) {
         pin_.check();
-        return pin_.watch([this]() -> poll<value_type> {
+        auto item = pin_.watch([this]() -> poll<value_type> {
             if constexpr (detail::is_optional<result_t>) {
                 if (auto&& made = std::invoke(f_)) return poll<value_type>(*std::forward<decltype(made)>(made));
                 return done;
@@ -42,6 +42,11 @@ public:
                 return poll<value_type>(std::invoke(f_));
             }
         });
+        if constexpr (detail::may_drop<F>) {
+            if (cx.stopping()) [[unlikely]]
+                item = poll<value_type>(cx.yield());
+        }
+        return item;
     }
 
 private:

@@ -19,12 +19,17 @@ public:
 
     unfold_stream(State seed, F f) : state_(std::move(seed)), f_(std::move(f)) {}
 
-    poll<value_type> poll_next(context&) {
+    poll<value_type> poll_next(context& cx) {
         pin_.check();
-        return pin_.watch([this]() -> poll<value_type> {
+        auto item = pin_.watch([this]() -> poll<value_type> {
             if (auto&& made = std::invoke(f_, state_)) return poll<value_type>(*std::forward<decltype(made)>(made));
             return done;
         });
+        if constexpr (detail::may_drop<F>) {
+            if (cx.stopping()) [[unlikely]]
+                item = poll<value_type>(cx.yield());
+        }
+        return item;
     }
 
 private:

@@ -21,6 +21,16 @@ concept gives_object =
 template <class T, class F, class... Args>
 concept gives_assignable = std::invocable<F, Args...> && std::assignable_from<T&, std::invoke_result_t<F, Args...>>;
 
+/// Whether a call of an F may drop what runs, by a handle that it has: then whoever has called it looks at
+/// context::stopping before anything else is pulled or called. A function without a state is taken not to: a chain of
+/// such functions goes on to the end of its budget at worst.
+template <class F>
+inline constexpr bool may_drop = !std::is_empty_v<F> && !std::is_pointer_v<F> && !std::is_member_pointer_v<F>;
+
+/// The same of the destructor of an item.
+template <class T>
+inline constexpr bool may_drop_at_end = !std::is_trivially_destructible_v<T>;
+
 /// A function that makes a stream, or an operation.
 template <class F, class... Args>
 concept gives_stream = std::invocable<F, Args...> && stream<std::invoke_result_t<F, Args...>>;

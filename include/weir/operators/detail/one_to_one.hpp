@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 
@@ -16,21 +17,31 @@ namespace weir::detail {
 // Their constructors take an S and nothing that converts to one: an async_stream converts from any stream of its items,
 // such as the base itself, and the move constructor would have to ask whether that is a stream before it is known.
 //
+// Callables are the types of the user's functions that the operator calls: after one that may drop what runs, nothing
+// more is pulled or called.
+//
 // None of them catches an exception or remembers the end: whoever owns the stream destroys it then, upstream included.
 
 /// One item for each item of upstream.
 ///
 ///     using value_type = ...;
 ///     value_type pass(item_t<S>&& item);
-template <class Operator, stream S>
+template <class Operator, stream S, class... Callables>
 class one_to_one {
 public:
     auto poll_next(context& cx) {
         using answer = poll<typename Operator::value_type>;
         auto item = upstream_.poll_next(cx);
-        if (item.is_item()) [[likely]]
+        if (!item.is_item()) [[unlikely]]
+            return item.template no_item<typename answer::value_type>();
+        if constexpr ((may_drop<Callables> || ...)) {
+            answer passed(static_cast<Operator&>(*this).pass(*std::move(item)));
+            if (cx.stopping()) [[unlikely]]
+                passed = answer(cx.yield());
+            return passed;
+        } else {
             return answer(static_cast<Operator&>(*this).pass(*std::move(item)));
-        return item.template no_item<typename answer::value_type>();
+        }
     }
 
 protected:
@@ -45,18 +56,21 @@ private:
 ///
 ///     using value_type = ...;
 ///     std::optional<value_type> pass(item_t<S>&& item); // or a reference to one
-template <class Operator, stream S>
+template <class Operator, stream S, class... Callables>
 class one_to_optional {
+    static constexpr bool may_stop = (may_drop<Callables> || ...) || may_drop_at_end<item_t<S>>;
+
 public:
     auto poll_next(context& cx) {
         using answer = poll<typename Operator::value_type>;
         for (;;) {
-            auto item = upstream_.poll_next(cx);
-            if (!item.is_item()) return item.template no_item<typename answer::value_type>();
-            if (auto&& passed = static_cast<Operator&>(*this).pass(*std::move(item))) {
-                return answer(*std::forward<decltype(passed)>(passed));
+            {
+                auto item = upstream_.poll_next(cx);
+                if (!item.is_item()) return item.template no_item<typename answer::value_type>();
+                auto&& passed = static_cast<Operator&>(*this).pass(*std::move(item));
+                if (passed && !(may_stop && cx.stopping())) return answer(*std::forward<decltype(passed)>(passed));
             }
-            if (!cx.spend()) return answer(cx.yield());
+            if (!cx.spend() || (may_stop && cx.stopping())) return answer(cx.yield());
         }
     }
 
@@ -71,8 +85,10 @@ private:
 /// The items of upstream that the operator selects, unchanged.
 ///
 ///     bool selects(const item_t<S>& item);
-template <class Operator, stream S>
+template <class Operator, stream S, class... Callables>
 class selection {
+    static constexpr bool may_stop = (may_drop<Callables> || ...) || may_drop_at_end<item_t<S>>;
+
 public:
     using value_type = item_t<S>;
 
@@ -80,9 +96,17 @@ public:
         for (;;) {
             { // a scope in which all returns name one object: clang constructs the item where it is returned
                 auto item = upstream_.poll_next(cx);
-                if (!item.is_item() || static_cast<Operator&>(*this).selects(std::as_const(*item))) return item;
+                if (!item.is_item()) return item;
+                const bool selected = static_cast<Operator&>(*this).selects(std::as_const(*item));
+                if constexpr ((may_drop<Callables> || ...)) {
+                    if (cx.stopping()) [[unlikely]] {
+                        item = poll<value_type>(cx.yield());
+                        return item;
+                    }
+                }
+                if (selected) return item;
             }
-            if (!cx.spend()) return cx.yield();
+            if (!cx.spend() || (may_stop && cx.stopping())) return cx.yield();
         }
     }
 

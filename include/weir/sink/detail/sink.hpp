@@ -5,6 +5,7 @@
 
 #include <weir/core/assert.hpp>
 #include <weir/core/context.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 
@@ -53,14 +54,25 @@ public:
     poll<result_type> poll_result(context& outer) {
         nested_context cx{outer};
         for (;;) {
-            auto item = upstream_.poll_next(cx);
-            if (item.is_pending()) return pending;
-            if (item.is_done() || !accumulator_.add(*std::move(item))) return accumulator_.finish();
+            bool more = true;
+            {
+                auto item = upstream_.poll_next(cx);
+                if (item.is_pending()) return pending;
+                if (item.is_done()) return accumulator_.finish();
+                more = accumulator_.add(*std::move(item));
+            }
+            if constexpr (may_stop) {
+                if (cx.stopping()) [[unlikely]]
+                    return cx.yield();
+            }
+            if (!more) return accumulator_.finish();
             if (!cx.spend()) return cx.yield();
         }
     }
 
 private:
+    static constexpr bool may_stop = may_drop_at_end<item_t<S>> || requires { requires Accumulator::may_stop; };
+
     S upstream_;
     [[no_unique_address]] Accumulator accumulator_;
 };
