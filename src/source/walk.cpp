@@ -26,13 +26,12 @@ constexpr int cost_of_status = 4;
 
 poll<walk_entry> walk_stream::poll_next(context& cx) {
     pin_.check();
-    const detail::liveness::watch self{liveness_};
     try {
-        auto entry = next(cx, self);
+        auto entry = next(cx);
         if (entry.is_done()) pin_.ended();
         return entry;
     } catch (...) {
-        if (!self.gone()) {
+        if (!cx.stopping()) {
             open_.close();
             pin_.ended();
         }
@@ -40,26 +39,26 @@ poll<walk_entry> walk_stream::poll_next(context& cx) {
     }
 }
 
-poll<walk_entry> walk_stream::next(context& cx, const detail::liveness::watch& self) {
+poll<walk_entry> walk_stream::next(context& cx) {
     for (;;) {
-        if (self.gone()) return pending;
+        if (cx.stopping()) return pending;
         if (!cx.spend()) return cx.yield();
         if (listed_ && !listing_.empty()) {
             walk_entry entry;
-            if (!describe(cx, listing_.take(), entry) || self.gone()) continue;
+            if (!describe(cx, listing_.take(), entry) || cx.stopping()) continue;
             if (entry.type == file_type::directory && entry.depth < options_.max_depth) {
                 const bool wanted = !options_.descend || options_.descend(entry);
-                if (self.gone()) continue;
+                if (cx.stopping()) continue;
                 if (wanted) to_read_.push_back({entry.path, entry.depth + 1});
             }
             return entry;
         }
         if (open_.get() >= 0) {
             read_more(cx);
-            if (!self.gone() && !spend(cx, cost_of_batch)) return cx.yield();
+            if (!cx.stopping() && !spend(cx, cost_of_batch)) return cx.yield();
         } else if (!to_read_.empty()) {
             open_next(cx);
-            if (!self.gone() && !spend(cx, cost_of_directory)) return cx.yield();
+            if (!cx.stopping() && !spend(cx, cost_of_directory)) return cx.yield();
         } else {
             return done;
         }

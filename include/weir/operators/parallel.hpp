@@ -15,7 +15,6 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/invalid_pipeline.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
@@ -247,7 +246,6 @@ private:
     // From here on what the run queue calls.
 
     void spread() noexcept {
-        const detail::liveness::watch self{liveness_};
         context cx{driver_};
         try {
             while (upstream_) {
@@ -257,7 +255,7 @@ private:
                     return;
                 }
                 auto next = upstream_->poll_next(cx);
-                if (self.gone()) return;
+                if (cx.stopping()) return;
                 if (next.is_pending()) return pause(cx);
                 if (next.is_done()) return end();
                 entries_[to]->send(*std::move(next));
@@ -269,7 +267,7 @@ private:
                 }
             }
         } catch (...) {
-            if (self.gone()) return;
+            if (cx.stopping()) return;
             error_ = std::current_exception();
             end();
         }
@@ -322,7 +320,6 @@ private:
     std::size_t next_ = 0;
     std::exception_ptr error_;
     detail::member_waker<parallel_stream, &parallel_stream::spread> driver_;
-    detail::liveness liveness_;
 };
 
 namespace detail {

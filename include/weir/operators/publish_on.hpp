@@ -12,7 +12,6 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/invalid_pipeline.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/operation.hpp>
@@ -44,9 +43,8 @@ public:
         if (!handle_) [[unlikely]]
             start(cx);
         if (near_) {
-            const liveness::watch self{liveness_};
             const auto sent = near_->poll_result(cx);
-            if (self.gone()) return pending;
+            if (cx.stopping()) return pending;
             if (sent.is_item()) near_.reset();
         }
         return handle_->poll_result(cx);
@@ -73,7 +71,6 @@ private:
     Far far_; // until the first poll
     bool waits_;
     std::optional<waits_for_far<result_type>> handle_; // goes first: then nothing runs there that hears of the rest
-    liveness liveness_;
 };
 
 } // namespace detail

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
@@ -27,19 +26,18 @@ public:
     switch_map_stream(S upstream, F f) : f_(std::move(f)), upstream_(std::move(upstream)) {}
 
     poll<value_type> poll_next(context& cx) {
-        const detail::liveness::watch self{liveness_};
         try {
             for (;;) {
                 if (error_ != nullptr && !inner_) std::rethrow_exception(error_);
                 if (upstream_ready_ && upstream_) {
-                    turn_to_newest(cx, self);
-                    if (self.gone()) return pending;
+                    turn_to_newest(cx);
+                    if (cx.stopping()) return pending;
                 }
                 if (inner_) {
                     // Polled before upstream is asked again: an upstream that is always ready must not keep every
                     // inner stream from saying anything.
                     auto item = inner_->poll_next(cx);
-                    if (self.gone()) return item;
+                    if (cx.stopping()) return item;
                     if (item.is_done() || error_ != nullptr) drop_inner();
                     if (item.is_item()) return item;
                     if (error_ != nullptr) continue;
@@ -48,7 +46,7 @@ public:
                 if (!cx.spend()) return cx.yield();
             }
         } catch (...) {
-            if (!self.gone()) drop();
+            drop();
             throw;
         }
         if (!inner_ && !upstream_) return done;
@@ -57,27 +55,27 @@ public:
     }
 
 private:
-    void turn_to_newest(context& cx, const detail::liveness::watch& self) {
+    void turn_to_newest(context& cx) {
         upstream_waker_.bind(*this, cx.wk);
         nested_context own{cx, upstream_waker_};
         poll<item_t<S>> newest{pending};
         try {
             newest = upstream_->poll_next(own);
         } catch (...) {
-            if (self.gone() || !inner_) throw;
+            if (cx.stopping() || !inner_) throw;
             // Whether the inner stream had an item before is known when it is asked.
             error_ = std::current_exception();
             upstream_.reset();
             return;
         }
-        if (self.gone()) return;
+        if (cx.stopping()) return;
         upstream_ready_ = newest.is_item();
         if (newest.is_done()) upstream_.reset();
         if (!newest.is_item()) return;
         drop_inner();
         item_.emplace(*std::move(newest));
         auto made = std::invoke(f_, *std::move(item_));
-        if (!self.gone()) inner_.emplace(std::move(made));
+        if (!cx.stopping()) inner_.emplace(std::move(made));
     }
 
     void upstream_woken() noexcept {
@@ -101,7 +99,6 @@ private:
     std::exception_ptr error_; // of upstream, which comes after an item that the inner stream has
     waker_slot consumer_;
     detail::member_waker<switch_map_stream, &switch_map_stream::upstream_woken> upstream_waker_;
-    detail::liveness liveness_;
     bool upstream_ready_ = true;
 };
 

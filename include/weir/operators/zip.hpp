@@ -9,7 +9,6 @@
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/invalid_pipeline.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -23,11 +22,10 @@ public:
     explicit zip_stream(S... sources) : sides_(side<S>(std::move(sources))...) {}
 
     poll<value_type> poll_next(context& cx) {
-        const detail::liveness::watch self{liveness_};
         try {
-            return std::apply([&](auto&... each) { return ask(cx, self, each...); }, sides_);
+            return std::apply([&](auto&... each) { return ask(cx, each...); }, sides_);
         } catch (...) {
-            if (!self.gone()) drop();
+            drop();
             throw;
         }
     }
@@ -43,13 +41,13 @@ private:
 
     /// Those that owe an item are asked, even when one has to be waited for, but none after one that has ended.
     template <class... Side>
-    poll<value_type> ask(context& cx, const detail::liveness::watch& self, Side&... each) {
+    poll<value_type> ask(context& cx, Side&... each) {
         bool complete = true;
         bool ended = false;
         const auto ask_one = [&](auto& one) {
             if (one.held) return true;
             auto item = one.source->poll_next(cx);
-            if (self.gone()) return false;
+            if (cx.stopping()) return false;
             if (item.is_item()) [[likely]] {
                 one.held.emplace(*std::move(item));
                 return true;
@@ -74,7 +72,6 @@ private:
     }
 
     std::tuple<side<S>...> sides_;
-    detail::liveness liveness_;
 };
 
 struct zip_fn : operator_needs_its_arguments_in_parentheses {

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/slot.hpp>
 #include <weir/core/operation.hpp>
@@ -50,7 +49,6 @@ public:
 
     poll<std::uint64_t> poll_result(context& outer) {
         nested_context cx{outer};
-        const liveness::watch self{liveness_};
         for (;;) {
             if (sending_) {
                 const auto taken = sending_->poll_result(cx);
@@ -62,7 +60,7 @@ public:
             }
             for (;;) {
                 auto item = upstream_.poll_next(cx);
-                if (item.is_pending() && (self.gone() || !closing(cx))) return pending;
+                if (item.is_pending() && (cx.stopping() || !closing(cx))) return pending;
                 if (!item.is_item()) return sent_;
                 if (!at_once(*item)) {
                     sending_.fill([&] { return to_.send(*std::move(item)); });
@@ -100,7 +98,6 @@ private:
     slot<transfer> sending_;
     slot<typename closing_of<Sender>::type> closing_;
     std::uint64_t sent_ = 0;
-    liveness liveness_;
 };
 
 } // namespace detail

@@ -18,7 +18,6 @@
 #include <weir/core/assert.hpp>
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/limit_exceeded.hpp>
@@ -133,7 +132,6 @@ struct serve_state {
     std::size_t active = 0;
     std::exception_ptr error; // of connections
     bool stopping = false;    // the others have until the deadline
-    liveness alive;
 };
 
 /// The connections that are to be served, until the stop.
@@ -145,28 +143,27 @@ public:
     explicit served_connections(serve_state<S>& server) noexcept : server_{server} {}
 
     poll<value_type> poll_next(context& cx) {
-        const liveness::watch self{server_.alive};
         for (;;) {
             if (!server_.connections) return done;
-            auto next = take(cx, self);
-            if (!next.is_item() || self.gone() || server_.active < server_.options.max_connections) return next;
+            auto next = take(cx);
+            if (!next.is_item() || cx.stopping() || server_.active < server_.options.max_connections) return next;
             ++server_.result.refused;
             server_.tell(std::make_exception_ptr(limit_exceeded{message(*next)}));
-            if (self.gone()) return pending;
+            if (cx.stopping()) return pending;
             if (!cx.spend()) return cx.yield();
         }
     }
 
 private:
-    poll<value_type> take(context& cx, const liveness::watch& self) {
+    poll<value_type> take(context& cx) {
         try {
             auto next = server_.connections->poll_next(cx);
-            if (self.gone()) return pending;
+            if (cx.stopping()) return pending;
             if (next.is_pending()) server_.taker.arm(cx.wk);
             if (next.is_done()) server_.connections.reset();
             return next;
         } catch (...) {
-            if (self.gone()) return pending;
+            if (cx.stopping()) return pending;
             server_.error = std::current_exception();
             server_.stop();
             return done;
@@ -249,11 +246,10 @@ public:
     poll<serve_result> poll_result(context& outer) {
         nested_context cx{outer};
         if (!handled_) begin(cx);
-        const detail::liveness::watch self{liveness_};
-        if ((stop_woken_ || stop_waker_.queued()) && !look_at_stop(cx, self)) return pending;
+        if ((stop_woken_ || stop_waker_.queued()) && !look_at_stop(cx)) return pending;
         for (;;) {
             auto ended = handled_->poll_next(cx);
-            if (self.gone()) return pending;
+            if (cx.stopping()) return pending;
             if (ended.is_done()) return finish();
             if (ended.is_pending()) {
                 if (server_.stopping && late(cx)) {
@@ -283,12 +279,12 @@ private:
     }
 
     /// False when something that was called dropped the server.
-    bool look_at_stop(context& outer, const detail::liveness::watch& self) {
+    bool look_at_stop(context& outer) {
         stop_woken_ = false;
         nested_context cx{outer, stop_waker_};
         for (;;) {
             const bool came = stop_.poll(cx);
-            if (self.gone()) return false;
+            if (cx.stopping()) return false;
             if (!came) return true;
             if (server_.stopping) server_.options.drain = duration::zero();
             server_.stop();
@@ -326,7 +322,6 @@ private:
     deadline_timer deadline_; // since the stop
     bool last_call_ = false;
     std::optional<map_async_unordered_stream<connections, each>> handled_;
-    detail::liveness liveness_;
 };
 
 struct serve_fn : detail::operator_fn<serve_fn> {

@@ -12,7 +12,6 @@
 
 #include <weir/backend/file_system.hpp>
 #include <weir/core/context.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/pin.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/io/detail/descriptor.hpp>
@@ -64,7 +63,7 @@ private:
         std::size_t depth;
     };
 
-    poll<walk_entry> next(context& cx, const detail::liveness::watch& self);
+    poll<walk_entry> next(context& cx);
     void open_next(context& cx);
     void read_more(context& cx);
     bool describe(context& cx, const detail::directory_listing::entry& found, walk_entry& entry);
@@ -80,7 +79,6 @@ private:
     std::size_t found_ = 0;              // of to_read_, those before are not of current_
     std::vector<file_status> ancestors_; // of current_, and itself; when links are followed
     detail::pin pin_;
-    detail::liveness liveness_;
 };
 
 /// walk(path): what is in a directory and, after that, in each directory in it, and so on.

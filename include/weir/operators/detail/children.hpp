@@ -12,7 +12,6 @@
 
 #include <weir/core/assert.hpp>
 #include <weir/core/context.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
@@ -327,13 +326,12 @@ public:
     poll<T> poll_next(context& cx) {
         // The path of an item is kept small, to be inlined.
         if (straight_ && !due_.empty()) [[likely]] {
-            const liveness::watch self{liveness_};
-            auto item = ask(due_.front(), cx, self);
+            auto item = ask(due_.front(), cx);
             if (item.is_item()) [[likely]] {
                 due_.to_back();
                 return item;
             }
-            if (self.gone() || !settle(item.is_done(), cx, self)) return pending;
+            if (cx.stopping() || !settle(item.is_done(), cx)) return pending;
         }
         return look_further(cx);
     }
@@ -360,26 +358,26 @@ private:
     Operator& self() noexcept { return static_cast<Operator&>(*this); }
 
     /// What comes out, or no item: then `says_` may tell why.
-    poll<T> ask(child& next, context& cx, const liveness::watch& alive) {
+    poll<T> ask(child& next, context& cx) {
         try {
             return children_.visit(next, [&](auto& c) {
                 if constexpr (Operator::passes_all) {
                     return c.poll_next(cx);
                 } else {
                     auto answer = c.poll_next(cx);
-                    if (!answer.is_item() || alive.gone()) return answer.template no_item<T>();
+                    if (!answer.is_item() || cx.stopping()) return answer.template no_item<T>();
                     return self().pass(c, *std::move(answer));
                 }
             });
         } catch (...) {
-            if (alive.gone()) throw;
+            if (cx.stopping()) throw;
             keep_error();
             return pending;
         }
     }
 
     /// The same for a child that holds an item.
-    poll<T> pass_held(child& next, const liveness::watch& alive) {
+    poll<T> pass_held(child& next) {
         try {
             return children_.visit(next, [&](auto& c) -> poll<T> {
                 auto item = *std::move(c.held);
@@ -391,18 +389,17 @@ private:
                 }
             });
         } catch (...) {
-            if (alive.gone()) throw;
             keep_error();
             return pending;
         }
     }
 
     /// Lets a child hold its item, if it has one. False when it has none; then `says_` may tell why.
-    bool hold(child& next, context& cx, const liveness::watch& alive) noexcept {
+    bool hold(child& next, context& cx) noexcept {
         try {
             return children_.visit(next, [&](auto& c) {
                 auto answer = c.poll_next(cx);
-                if (alive.gone()) return false;
+                if (cx.stopping()) return false;
                 if (answer.is_item()) {
                     c.held.emplace(*std::move(answer));
                     return true;
@@ -411,7 +408,7 @@ private:
                 return false;
             });
         } catch (...) {
-            if (!alive.gone()) keep_error();
+            if (!cx.stopping()) keep_error();
             return false;
         }
     }
@@ -423,17 +420,17 @@ private:
     }
 
     /// The first that is due had nothing to pass on. False when it is time to yield, or this was dropped.
-    bool settle(bool ended, context& cx, const liveness::watch& alive) noexcept {
+    bool settle(bool ended, context& cx) noexcept {
         if (ended) says_ = says::end;
-        see_to(due_.pop_front(), cx, alive);
-        if (alive.gone()) return false;
+        see_to(due_.pop_front(), cx);
+        if (cx.stopping()) return false;
         if (cx.spend()) return true;
         cx.yield();
         return false;
     }
 
     /// To a child that is in no queue and had nothing to pass on.
-    void see_to(child& c, context& cx, const liveness::watch& alive) noexcept {
+    void see_to(child& c, context& cx) noexcept {
         switch (std::exchange(says_, says::nothing)) {
         case says::nothing:
             if (closing_) drop(c);
@@ -446,28 +443,28 @@ private:
                 return drop(c);
             }
             drop(c);
-            return close(cx, alive);
+            return close(cx);
         case says::failure:
             drop(c);
-            if (!closing_ && !delay_error_) close(cx, alive);
+            if (!closing_ && !delay_error_) close(cx);
             return;
         }
     }
 
     /// What others have is held, and there will be no more.
-    [[gnu::cold, gnu::noinline]] void close(context& cx, const liveness::watch& alive) noexcept {
+    [[gnu::cold, gnu::noinline]] void close(context& cx) noexcept {
         closing_ = true;
         straight_ = false;
         while (!due_.empty()) {
             child& next = due_.pop_front();
             if (!next.was_asked()) {
                 drop(next);
-            } else if (hold(next, cx, alive)) {
+            } else if (hold(next, cx)) {
                 held_.push_back(next);
-            } else if (alive.gone()) {
+            } else if (cx.stopping()) {
                 return;
             } else {
-                see_to(next, cx, alive);
+                see_to(next, cx);
             }
         }
         children_.each([](auto& c) {
@@ -477,28 +474,27 @@ private:
 
     [[gnu::noinline]] poll<T> look_further(context& cx) {
         if (!started_) start(cx.wk);
-        const liveness::watch alive{liveness_};
         for (;;) {
             if (!held_.empty()) {
                 child& next = held_.pop_front();
-                auto item = pass_held(next, alive);
-                if (alive.gone()) return pending;
+                auto item = pass_held(next);
+                if (cx.stopping()) return pending;
                 if (item.is_item()) {
                     taken(next, cx);
                     return item;
                 }
-                see_to(next, cx, alive);
-                if (alive.gone()) return pending;
+                see_to(next, cx);
+                if (cx.stopping()) return pending;
             } else if (!due_.empty()) {
                 child& next = due_.front();
                 if (next.first_asked()) --unasked_;
-                auto item = ask(next, cx, alive);
+                auto item = ask(next, cx);
                 if (item.is_item()) {
                     due_.to_back();
                     drive_later(cx);
                     return item;
                 }
-                if (alive.gone() || !settle(item.is_done(), cx, alive)) return pending;
+                if (cx.stopping() || !settle(item.is_done(), cx)) return pending;
             } else if (running_ != 0 && !closing_) {
                 cx.lend_to(driver_);
                 return due_.wait(cx);
@@ -533,20 +529,19 @@ private:
 
     /// What the run queue calls.
     void drive() noexcept {
-        const liveness::watch alive{liveness_};
         context cx{driver_};
         straight_ = false;
         while (!due_.empty()) {
             child& next = due_.pop_front();
             if (next.first_asked()) --unasked_;
-            if (hold(next, cx, alive)) {
+            if (hold(next, cx)) {
                 held_.push_back(next);
                 due_.notify();
-            } else if (alive.gone()) {
+            } else if (cx.stopping()) {
                 return;
             } else {
-                see_to(next, cx, alive);
-                if (alive.gone()) return;
+                see_to(next, cx);
+                if (cx.stopping()) return;
                 if (closing_ || running_ == 0) due_.notify();
             }
             if (!cx.spend()) {
@@ -573,7 +568,6 @@ private:
     std::size_t unasked_ = 0;
     std::exception_ptr error_;
     member_waker<over_children, &over_children::drive> driver_;
-    liveness liveness_;
     bool delay_error_;
     bool started_ = false;
     bool straight_ =

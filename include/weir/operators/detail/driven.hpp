@@ -5,7 +5,6 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
@@ -39,10 +38,9 @@ protected:
             consumer.lend_to(driver_);
             return true; // nothing has happened upstream
         }
-        const liveness::watch watch{liveness_};
         nested_context cx{consumer, driver_};
-        pull(cx, watch);
-        return !watch.gone();
+        pull(cx);
+        return !consumer.stopping();
     }
 
     /// It wants items again.
@@ -71,23 +69,22 @@ private:
     Operator& self() noexcept { return static_cast<Operator&>(*this); }
 
     void run() noexcept {
-        const liveness::watch watch{liveness_};
         context cx{driver_};
-        pull(cx, watch);
+        pull(cx);
     }
 
-    void pull(context& cx, const liveness::watch& watch) noexcept {
+    void pull(context& cx) noexcept {
         try {
             while (open() && self().wants(cx)) {
                 auto item = upstream_->poll_next(cx);
-                if (watch.gone() || item.is_pending()) return;
+                if (cx.stopping() || item.is_pending()) return;
                 if (item.is_done()) return close(cx);
                 self().take(*std::move(item), cx);
-                if (watch.gone()) return;
+                if (cx.stopping()) return;
                 if (!cx.spend()) return static_cast<void>(cx.yield());
             }
         } catch (...) {
-            if (watch.gone()) return;
+            if (cx.stopping()) return;
             error_ = std::current_exception();
             close(cx);
         }
@@ -103,7 +100,6 @@ private:
     std::exception_ptr error_;
     waker_slot consumer_;
     member_waker<driven, &driven::run> driver_;
-    liveness liveness_;
 };
 
 /// The `on_drop` of operators for whom nobody asks what they drop.

@@ -12,7 +12,6 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/arguments.hpp>
-#include <weir/core/detail/liveness.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
@@ -92,7 +91,6 @@ public:
         }
         cx.lend_to(driver_);
         if (deliverable()) return deliver();
-        const liveness::watch self{liveness_};
         for (;;) {
             if (!may_work()) {
                 if (finished()) return finish();
@@ -100,12 +98,12 @@ public:
                 return pending;
             }
             if (!cx.spend()) return cx.yield();
-            node* next = next_to_ask(cx, self);
-            if (self.gone()) return pending;
+            node* next = next_to_ask(cx);
+            if (cx.stopping()) return pending;
             if (next != nullptr) {
                 nested_context own{cx, *next};
-                auto item = ask(*next, own, self);
-                if (self.gone()) return pending;
+                auto item = ask(*next, own);
+                if (cx.stopping()) return pending;
                 if (item.is_item()) {
                     if constexpr (Order == delivery::as_ready) {
                         // Out without being held.
@@ -193,31 +191,29 @@ private:
 
     /// A child for the next item of upstream, if that has one, or else one whose item was taken: when children are
     /// ready they take turns, all that may be there.
-    node* next_to_ask(context& cx, const liveness::watch& self) {
+    node* next_to_ask(context& cx) {
         if constexpr (!Kind::one_item) {
             if (!may_pull()) return &hungry_.pop_front();
         }
-        return pull(cx, self);
+        return pull(cx);
     }
 
-    node* pull(context& cx, const liveness::watch& self) {
+    node* pull(context& cx) {
         node* fresh = nullptr;
         try {
             nested_context own{cx, puller_};
             auto item = upstream_->poll_next(own);
-            if (self.gone()) return nullptr;
             if (!item.is_item()) {
                 pulling_ = item.is_pending();
                 if (!pulling_) upstream_.reset();
                 return nullptr;
             }
+            if (cx.stopping()) return nullptr;
             fresh = &acquire();
             fresh->item.emplace(*std::move(item));
-            auto made = std::invoke(f_, *std::move(fresh->item));
-            if (!self.gone()) fresh->child.emplace(std::move(made));
+            fresh->child.emplace(std::invoke(f_, *std::move(fresh->item)));
             return fresh;
         } catch (...) {
-            if (self.gone()) return nullptr;
             if (fresh != nullptr) {
                 fail(*fresh);
             } else {
@@ -229,14 +225,14 @@ private:
     }
 
     /// An item, or pending for anything else, which is seen to.
-    poll<value_type> ask(node& n, context& own, const liveness::watch& self) {
+    poll<value_type> ask(node& n, context& own) {
         try {
             auto item = Kind::ask(*n.child, own);
-            if (item.is_item() || self.gone()) return item;
+            if (item.is_item()) return item;
             n.awaited = item.is_pending();
             if (item.is_done() || closing_) release(n);
         } catch (...) {
-            if (!self.gone()) fail(n);
+            fail(n);
         }
         return pending;
     }
@@ -293,10 +289,8 @@ private:
     void woken(node& n) noexcept {
         if (!n.awaited) return; // a late wake
         n.awaited = false;
-        const liveness::watch self{liveness_};
         context own{n};
-        keep_item_of(n, own, self);
-        if (self.gone()) return;
+        keep_item_of(n, own);
         tell();
         if (may_work()) driver_.wake();
     }
@@ -307,28 +301,27 @@ private:
     }
 
     void drive() noexcept {
-        const liveness::watch self{liveness_};
         context cx{driver_};
         while (may_work()) {
             if (!cx.spend()) {
                 driver_.defer();
                 break;
             }
-            node* next = next_to_ask(cx, self);
-            if (!self.gone() && next != nullptr) {
+            if (node* next = next_to_ask(cx); next != nullptr && !cx.stopping()) {
                 nested_context own{cx, *next};
-                keep_item_of(*next, own, self);
+                keep_item_of(*next, own);
             }
-            if (self.gone()) return;
+            if (cx.stopping()) [[unlikely]]
+                return;
         }
         tell();
     }
 
     /// In a function that is noexcept, but an item may throw when it is moved.
-    void keep_item_of(node& n, context& own, const liveness::watch& self) noexcept {
+    void keep_item_of(node& n, context& own) noexcept {
         try {
-            auto item = ask(n, own, self);
-            if (item.is_item() && !self.gone()) hold(n, std::move(item));
+            auto item = ask(n, own);
+            if (item.is_item()) hold(n, std::move(item));
         } catch (...) {
             fail(n);
         }
@@ -353,7 +346,6 @@ private:
     waker_slot consumer_;
     member_waker<in_flight_stream, &in_flight_stream::drive> driver_;
     member_waker<in_flight_stream, &in_flight_stream::upstream_woken> puller_;
-    liveness liveness_;
 };
 
 } // namespace weir::detail
