@@ -1,4 +1,4 @@
-// expect: takes a task, or a pipeline that ends in a sink
+// expect: takes a task, a pipeline that ends in a sink
 
 #include <weir/executor/executor.hpp>
 #include <weir/operators/publish_on.hpp>

@@ -74,7 +74,7 @@ public:
 
 private:
     int first_;
-    std::array<std::byte, 64 * 1024 - 2 * sizeof(int)> between_{};
+    [[maybe_unused]] std::array<std::byte, 64 * 1024 - 2 * sizeof(int)> between_{};
     int last_;
 };
 
