@@ -1,0 +1,341 @@
+// The code of the pages in docs/guide and of docs/protocol.md and docs/threads.md, cut out of this file by its marks.
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <weir/testing/marbles.hpp>
+#include <weir/testing/virtual_executor.hpp>
+#include <weir/weir.hpp>
+
+using namespace std::chrono_literals;
+using weir::testing::virtual_executor;
+
+namespace {
+
+// [generator]
+weir::async_stream<std::string> readings(int count) {
+    for (int n = 1; n <= count; ++n) {
+        co_await weir::sleep_for(100ms); // stands for a read from a sensor
+        co_yield "reading " + std::to_string(n);
+    }
+}
+// [/generator]
+
+// [task]
+weir::task<int> lookup(int key) {
+    co_await weir::sleep_for(50ms); // stands for a request to a database
+    co_return key * 10;
+}
+// [/task]
+
+// [next]
+weir::task<std::size_t> first_long(weir::async_stream<std::string> lines, std::size_t length) {
+    std::size_t skipped = 0;
+    while (auto line = co_await weir::next(lines)) {
+        if (line->size() >= length) break;
+        ++skipped;
+    }
+    co_return skipped; // `lines` is destroyed here, and whatever produced it
+}
+// [/next]
+
+weir::async_stream<int> produce(int count) {
+    for (int n = 1; n <= count; ++n) {
+        co_await weir::sleep_for(100ms);
+        co_yield n;
+    }
+}
+
+// [slow consumer]
+weir::task<> consume(int) { co_await weir::sleep_for(250ms); }
+// [/slow consumer]
+
+weir::async_stream<int> broken() {
+    co_yield 1;
+    co_yield 2;
+    throw std::runtime_error{"the sensor was unplugged"};
+}
+
+// [goodbye]
+weir::task<> goodbye(std::vector<std::string>& log) {
+    co_await weir::sleep_for(10ms);
+    log.push_back("goodbye");
+}
+
+weir::task<> session(std::vector<std::string>& log) {
+    const weir::async_finally at_exit{1s, [&log] { return goodbye(log); }};
+    co_await weir::sleep_for(1h);
+}
+// [/goodbye]
+
+// [drop from within]
+struct note_destruction {
+    std::vector<std::string>& log;
+    ~note_destruction() { log.push_back("destroyed"); }
+};
+
+weir::task<> drop_itself(std::optional<weir::join_handle<weir::task<>>>& handle, std::vector<std::string>& log) {
+    const note_destruction local{log};
+    handle.reset();           // of the task that runs here: it is on the stack, and is not destroyed yet
+    log.push_back("dropped"); // statements up to the next co_await run
+    co_await weir::yield();   // the task stops here, and is destroyed
+    log.push_back("never");
+}
+// [/drop from within]
+
+// [countdown operation]
+/// Completes when it was polled n times.
+class polled_n_times {
+public:
+    using result_type = weir::unit;
+
+    explicit polled_n_times(int n) noexcept : left_{n} {}
+
+    weir::poll<weir::unit> poll_result(weir::context& cx) {
+        if (--left_ == 0) return weir::unit{};
+        return cx.yield(); // pending; the waker runs again in the next turn
+    }
+
+private:
+    int left_;
+};
+// [/countdown operation]
+
+// [mailbox]
+/// A stream of what `put` was called with. It holds one item.
+class mailbox {
+public:
+    using value_type = int;
+
+    void put(int item) {
+        item_ = item;
+        full_ = true;
+        waiter_.wake(); // only queues the waiter; it polls in its turn
+    }
+
+    weir::poll<int> poll_next(weir::context& cx) {
+        if (full_) {
+            full_ = false;
+            return item_;
+        }
+        waiter_.arm(cx.wk);
+        return weir::pending;
+    }
+
+private:
+    int item_ = 0;
+    bool full_ = false;
+    weir::waker_slot waiter_;
+};
+// [/mailbox]
+
+} // namespace
+
+TEST_SUITE("docs/guide") {
+    TEST_CASE("a first pipeline collects squares") {
+        // [squares]
+        const auto squares = weir::run(weir::iota(1, 100)                               // 1, 2, 3, ...
+                                       | weir::filter([](int n) { return n % 2 == 1; }) // 1, 3, 5, ...
+                                       | weir::map([](int n) { return n * n; })         // 1, 9, 25, ...
+                                       | weir::take(4)                                  // the first four
+                                       | weir::to<std::vector>());
+        CHECK(squares == std::vector{1, 9, 25, 49});
+        // [/squares]
+    }
+
+    TEST_CASE("a generator and a task run on a virtual clock") {
+        // [virtual]
+        virtual_executor ex;
+        CHECK(ex.run(readings(3) | weir::count()) == 3);
+        CHECK(ex.elapsed() == 300ms);
+        // [/virtual]
+        CHECK(ex.run(first_long(readings(12), 10)) == 9);
+    }
+
+    TEST_CASE("map_async overlaps what it awaits") {
+        // [concurrent]
+        virtual_executor ex;
+        const auto results = ex.run(weir::iota(0, 8) | weir::map_async(4, lookup) | weir::to<std::vector>());
+        CHECK(results == std::vector{0, 10, 20, 30, 40, 50, 60, 70}); // in the order of the items
+        CHECK(ex.elapsed() == 100ms);                                 // four at a time: two rounds of 50 ms
+        // [/concurrent]
+    }
+
+    TEST_CASE("two spawned operations run beside each other") {
+        // [spawn]
+        virtual_executor ex;
+        ex.run([&]() -> weir::task<> {
+            auto background = ex.spawn(readings(5) | weir::count());
+            CHECK(co_await lookup(4) == 40); // `background` runs meanwhile
+            CHECK(co_await background == 5); // its result; dropping the handle would have dropped it
+        });
+        // [/spawn]
+    }
+
+    TEST_CASE("a slow consumer slows its source") {
+        // [no buffer]
+        virtual_executor ex;
+        ex.run(produce(12) | weir::for_each(consume));
+        CHECK(ex.elapsed() == 12 * (100ms + 250ms)); // the producer waits while the consumer is busy
+        // [/no buffer]
+    }
+
+    TEST_CASE("a buffer lets both work at the same time") {
+        // [buffer]
+        virtual_executor ex;
+        ex.run(produce(12) | weir::buffer(3) | weir::for_each(consume));
+        CHECK(ex.elapsed() == 100ms + 12 * 250ms); // as fast as the slower of the two
+        // [/buffer]
+    }
+
+    TEST_CASE("an overflow policy drops what does not fit") {
+        // [drop oldest]
+        virtual_executor ex;
+        std::vector<int> seen, lost;
+        const auto note = [&](int n) { lost.push_back(n); };
+        ex.run(produce(12) | weir::buffer(3, weir::overflow::drop_oldest, note) |
+               weir::for_each([&](int n) -> weir::task<> {
+                   seen.push_back(n);
+                   co_await consume(n);
+               }));
+        CHECK(seen.size() + lost.size() == 12); // every item is either seen or noted
+        CHECK(!lost.empty());
+        // [/drop oldest]
+    }
+
+    TEST_CASE("sample and debounce choose among items") {
+        // [sample]
+        weir::testing::marbles m;
+        CHECK(m.play(m.hot("abc--de-|") | weir::debounce(2ms)) == "----c---[e|]");
+        // [/sample]
+    }
+
+    TEST_CASE("an error follows the items before it") {
+        // [error]
+        std::vector<int> seen;
+        try {
+            weir::run(broken() | weir::for_each([&](int n) { seen.push_back(n); }));
+        } catch (const std::runtime_error&) {
+            CHECK(seen == std::vector{1, 2});
+        }
+        // [/error]
+        CHECK(seen.size() == 2);
+    }
+
+    TEST_CASE("another stream replaces one that failed") {
+        // [resume]
+        const auto items =
+            weir::run(broken() | weir::on_error_resume([](std::exception_ptr) { return weir::just(0); }) |
+                      weir::to<std::vector>());
+        CHECK(items == std::vector{1, 2, 0});
+        // [/resume]
+    }
+
+    TEST_CASE("retry makes what failed again") {
+        // [retry]
+        virtual_executor ex;
+        int attempts = 0;
+        const auto answer = ex.run(weir::retry(
+            [&]() -> weir::task<int> {
+                if (++attempts < 3) throw std::runtime_error{"busy"};
+                co_return co_await lookup(7);
+            },
+            {.attempts = 5, .delay = 100ms}));
+        CHECK(answer == 70);
+        CHECK(attempts == 3);
+        // [/retry]
+    }
+
+    TEST_CASE("a time limit drops what is late") {
+        // [timeout]
+        virtual_executor ex;
+        CHECK_THROWS_AS(ex.run(weir::with_timeout(10ms, lookup(1))), weir::timed_out);
+        CHECK(ex.timers().size() == 0); // the lookup and its timer are gone
+        // [/timeout]
+    }
+
+    TEST_CASE("dropping a handle cancels what it is for") {
+        // [drop]
+        virtual_executor ex;
+        bool cleaned = false;
+        {
+            auto handle = ex.spawn(readings(1000) | weir::finally([&] { cleaned = true; }) | weir::drain());
+            ex.advance(250ms);
+            CHECK(!cleaned);
+        }
+        CHECK(cleaned); // no turn of the executor was needed
+        CHECK(ex.timers().size() == 0);
+        // [/drop]
+    }
+
+    TEST_CASE("cleanup that waits runs after its scope") {
+        // [async cleanup]
+        virtual_executor ex;
+        std::vector<std::string> log;
+        CHECK_THROWS_AS(ex.run(weir::with_timeout(50ms, session(log))), weir::timed_out);
+        CHECK(log == std::vector<std::string>{"goodbye"}); // `run` has waited for it
+        CHECK(ex.elapsed() == 60ms);
+        // [/async cleanup]
+    }
+
+    TEST_CASE("an operation answers pending until it has a result") {
+        virtual_executor ex;
+        ex.run(polled_n_times{3});
+        CHECK(ex.stats().wakers_run == 3);
+    }
+
+    TEST_CASE("a mailbox wakes whoever waits for an item") {
+        // [wake]
+        virtual_executor ex;
+        mailbox box;
+        int got = 0;
+        auto handle = ex.spawn([&]() -> weir::task<> {
+            const auto item = co_await weir::next(box); // pending: the task waits
+            got = item.value_or(-1);
+        });
+        ex.run_ready();
+        CHECK(got == 0);
+        box.put(7); // wakes the task: it is queued, and has not run
+        CHECK(got == 0);
+        ex.run_ready();
+        CHECK(got == 7);
+        // [/wake]
+    }
+
+    TEST_CASE("what drops itself is destroyed when it has left the stack") {
+        virtual_executor ex;
+        std::vector<std::string> log;
+        std::optional<weir::join_handle<weir::task<>>> handle;
+        handle = ex.spawn(drop_itself(handle, log));
+        ex.run_ready();
+        CHECK(log == std::vector<std::string>{"dropped", "destroyed"});
+        // [/drop from within test]
+    }
+
+    TEST_CASE("work moves to other threads and back") {
+        // [threads]
+        weir::thread_pool pool{2}; // for calls that block
+        weir::runtime rt{1};       // an executor on a thread of its own
+        const auto total = weir::run([&]() -> weir::task<int> {
+            const int a = co_await weir::offload(pool, [] { return 40; });
+            auto remote = rt.spawn_on(0, [] { return weir::iota(0, 3) | weir::fold(0, std::plus{}); });
+            co_return a + co_await remote;
+        });
+        CHECK(total == 43);
+        const auto squares = weir::run(weir::iota(1, 4) | weir::map([](int n) { return n * n; }) // runs on rt[0]
+                                       | weir::subscribe_on(rt[0], 16)                           // items cross here
+                                       | weir::to<std::vector>());                               // runs here
+        CHECK(squares == std::vector{1, 4, 9});
+        // [/threads]
+    }
+}
