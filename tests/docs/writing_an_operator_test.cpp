@@ -53,7 +53,7 @@ namespace weir {
 // [map]
 /// The results of a function, called with each item of an upstream.
 template <stream S, class F>
-class [[nodiscard("add a sink and co_await it")]] apply_stream : public detail::one_to_one<apply_stream<S, F>, S> {
+class [[nodiscard("add a sink and co_await it")]] apply_stream : public detail::one_to_one<apply_stream<S, F>, S, F> {
 public:
     using value_type = std::remove_cvref_t<std::invoke_result_t<F&, item_t<S>>>;
 
@@ -124,7 +124,12 @@ public:
             return done;
         }
         auto item = upstream_->poll_next(cx);
-        if (item.is_item()) ending_ = std::invoke(last_, std::as_const(*item));
+        if (!item.is_item()) return item;
+        ending_ = std::invoke(last_, std::as_const(*item));
+        if constexpr (detail::may_drop<Last>) {
+            if (cx.stopping()) [[unlikely]] // last has dropped what runs
+                item = poll<value_type>(cx.yield());
+        }
         return item;
     }
 
