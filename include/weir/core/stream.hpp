@@ -14,6 +14,12 @@ namespace weir {
 /// failure it is not polled again. A stream may be moved until it is first polled, then it stays where it is.
 /// Destroying it cancels everything below it before the destructor returns.
 ///
+/// A callable, a coroutine or a destructor that runs inside a poll may drop the operation that is being polled, by
+/// whatever owns that: a join_handle, a task group, a stop. The operation is then destroyed when it has left the stack.
+/// Until then it polls and calls nothing more, except that a chain of functions without a state may go on to the end of
+/// its budget. A stream must not be destroyed by value while it is polled, such as by resetting the optional that holds
+/// it: nothing can put that off. Only a coroutine may do that to itself.
+///
 /// The owner of a stream destroys it when it has ended or failed, before anybody sees that: sinks do, so does an operator
 /// that goes on without a stream or that ends before its upstream. So an operator that only passes items on need not
 /// remember the end nor catch what its callable throws. A stream that a coroutine holds and asks with `next`, and what an
