@@ -447,7 +447,10 @@ TEST_SUITE("faults/out_of_memory") {
                 co_await near.write("text");
                 char text[4];
                 std::size_t got = 0;
-                while (got != 4) got += co_await far.read(std::span{text}.subspan(got));
+                while (got != 4) {
+                    const auto rest = std::span{text}.subspan(got);
+                    got += co_await far.read(rest);
+                }
                 co_return std::string_view(text, 4) == "text";
             }());
         });

@@ -239,7 +239,9 @@ TEST_SUITE("operators/item_types") {
                      weir::to<std::vector>()) == std::vector<std::string>{"counted"});
         const auto by_reference = [](const std::exception_ptr& e) -> weir::async_stream<std::string> {
             co_await weir::sleep_for(1ms);
-            co_yield e != nullptr&& counted_error::alive != 0 ? "counted" : "nothing";
+            const bool lives = e != nullptr && counted_error::alive != 0;
+            const char* const found = lives ? "counted" : "nothing";
+            co_yield std::string(found);
         };
         CHECK(ex.run(weir::fail<std::string>(counted_error{}) | weir::on_error_resume(by_reference) |
                      weir::to<std::vector>()) == std::vector<std::string>{"counted"});
