@@ -59,7 +59,7 @@ public:
     }
 
     poll<T> poll_next(context& cx) {
-        if (resume_to_yield(cx)) [[likely]]
+        if (resume_to_yield(cx) && !cx.stopping()) [[likely]]
             return poll<T>(std::move(*item_));
         return poll_suspended(cx, cx.wk);
     }
@@ -71,7 +71,11 @@ public:
     }
 
     void drop() noexcept {
-        if (is(yielded) && !runs()) std::destroy_at(std::addressof(kept_));
+        if (is(finished) && !is(ending)) [[likely]] {
+            dispose(*this);
+            return;
+        }
+        if (phase_ == yielded) std::destroy_at(std::addressof(kept_));
         coroutine_state::drop();
     }
 
@@ -91,7 +95,7 @@ private:
         if (phase_ != resumable) [[unlikely]]
             return false;
         resume(cx);
-        if (phase_ != resumable || cx.stopping()) [[unlikely]]
+        if (phase_ != resumable) [[unlikely]]
             return false;
         cx_ = nullptr;
         return true;
@@ -99,7 +103,6 @@ private:
 
     [[gnu::noinline]] poll<T> poll_suspended(context& cx, waker& waiting) {
         if (phase_ == resumable) { // at a co_yield, and what polls was dropped by what the generator called
-            cx_ = nullptr;
             waiting.defer();
             return pending;
         }

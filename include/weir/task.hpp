@@ -109,6 +109,12 @@ private:
         if (ended()) return unit{};
         return wait(cx, waiting);
     }
+    friend coroutine_state;
+
+    void destroy_outcome() noexcept {
+        discard();
+        coroutine_state::destroy_outcome();
+    }
     void discard() noexcept {
         if (!is(returned)) return;
         leave(returned);

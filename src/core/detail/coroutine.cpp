@@ -34,37 +34,14 @@ void coroutine_state::end_dropped() noexcept {
     }
 }
 
-void coroutine_state::suspended() noexcept {
-    if (is(dropped)) {
-        end_dropped();
-        return;
+void coroutine_state::at_yield() noexcept {
+    cx_ = nullptr;
+    auto& generator = static_cast<generator_state_base&>(*this);
+    if (generator.keep_(generator)) {
+        enter(yielded);
+    } else {
+        enter(finished);
     }
-    if (phase_ == resumable) {
-        cx_ = nullptr;
-        auto& generator = static_cast<generator_state_base&>(*this);
-        if (generator.keep_(generator)) {
-            enter(yielded);
-        } else {
-            enter(finished);
-        }
-    }
-    if (last_ == known::owner) {
-        owner_->ended();
-        return;
-    }
-    consumer_.wake();
-    if (is(finished)) end_frame();
-}
-
-void coroutine_state::end_frame() noexcept {
-    enter(ending);
-    const std::size_t size = destroy_frame();
-    leave(ending);
-    forget_root();
-    std::destroy_at(&consumer_);
-    last_ = known::memory_size;
-    memory_size_ = size;
-    if (is(dropped)) on_wake()(*this);
 }
 
 void coroutine_state::destroy() noexcept {

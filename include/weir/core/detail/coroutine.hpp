@@ -142,6 +142,10 @@ protected:
         ::new (static_cast<void*>(&error_)) std::exception_ptr{std::current_exception()};
         enter(failed);
     }
+    void destroy_outcome() noexcept {
+        if (is(failed)) [[unlikely]]
+            std::destroy_at(&error_);
+    }
     std::exception_ptr take_error() noexcept { return std::exchange(error_, nullptr); }
 
     /// Runs the coroutine to its next suspension.
@@ -173,13 +177,31 @@ protected:
     /// Destroys the frame, when there is one, and then the state. There is no result.
     void destroy() noexcept;
     /// Destroys the frame of a coroutine that has ended, or can go no further. The state and its memory stay.
-    void end_frame() noexcept;
+    [[gnu::noinline]] void end_frame() noexcept {
+        enter(ending);
+        std::size_t size = 0;
+        {
+            const frame_memory memory{handle().address()};
+            handle().destroy();
+            size = memory.size();
+        }
+        leave(ending);
+        forget_root();
+        std::destroy_at(&consumer_);
+        last_ = known::memory_size;
+        memory_size_ = size;
+        if (is(dropped)) [[unlikely]]
+            on_wake()(*this);
+    }
     /// Destroys the state of a coroutine that has ended, with its result, and the frame if it is still there.
     template <class State>
     static void dispose(State& state) noexcept {
         const std::coroutine_handle<coroutine_state> frame = state.handle();
         if (!state.frame_is_gone()) [[likely]] {
-            std::destroy_at(&state); // what the parameters' destructors do does not reach it any more
+            // It has ended within its first poll, or has an owner: nothing waits for it, and `finish` has retired its
+            // waker. So nothing is left of the state but the result or the error.
+            state.destroy_outcome();
+            state.forget_root();
             frame.destroy();
         } else {
             const std::size_t size = state.memory_size_;
@@ -250,7 +272,20 @@ private:
         suspended();
     }
     /// At a co_yield, finished, or dropped.
-    void suspended() noexcept;
+    void suspended() noexcept {
+        if (is(dropped)) [[unlikely]] {
+            end_dropped();
+            return;
+        }
+        if (phase_ == resumable) at_yield();
+        if (last_ == known::owner) {
+            owner_->ended();
+            return;
+        }
+        consumer_.wake();
+        if (is(finished)) end_frame();
+    }
+    void at_yield() noexcept;
 
     union {
         waker_slot consumer_;
@@ -321,7 +356,7 @@ class await_operation {
 public:
     await_operation(coroutine_state& state, A& operation)
         : operation_{&operation}, answer_(first_answer(state, operation)) {
-        if (stopping(state)) [[unlikely]] {
+        if (state.queue().stopping()) [[unlikely]] {
             answer_ = answer(pending);
             state.defer();
         }
@@ -351,14 +386,12 @@ private:
     static constexpr bool is_coroutine = requires(A& a, coroutine_state& self) { awaited<A>::ask(a, self); };
 
     /// A coroutine goes no further when its root was dropped, by itself or by what it awaits: no answer reaches it.
-    static bool stopping(const coroutine_state& state) noexcept { return state.bound() && state.queue().stopping(); }
-
     static answer first_answer(coroutine_state& state, A& operation) {
-        if (state.phase_ != coroutine_state::resumable) [[unlikely]]
-            return pending;
         context& cx = *state.cx_;
         state.bind(cx.wk);
-        if (!cx.spend() || cx.stopping()) [[unlikely]] {
+        if (state.phase_ != coroutine_state::resumable) [[unlikely]]
+            return pending;
+        if (!cx.spend() || state.queue().stopping()) [[unlikely]] {
             state.defer();
             return pending;
         }
@@ -370,7 +403,7 @@ private:
                 return awaited<A>::ask(operation, own);
             }
         } catch (...) {
-            if (!stopping(state)) throw;
+            if (!state.queue().stopping()) throw;
             return pending;
         }
     }
@@ -398,7 +431,7 @@ private:
             state.end_dropped();
             return;
         }
-        if (stopping(state)) [[unlikely]] {
+        if (state.queue().stopping()) [[unlikely]] {
             me.answer_ = answer(pending);
             error = nullptr;
             state.defer();
