@@ -111,7 +111,9 @@ int main() {
     };
     auto server = sim.spawn(serve());
     auto lines = []() -> weir::task<> {
-        co_await (weir::lines("/no/file") | weir::for_each([](std::string_view line) { std::puts(line.data()); }));
+        co_await (weir::lines("/no/file") | weir::for_each([](std::string_view line) {
+                      std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
+                  }));
     };
     sim.spawn(lines()).detach();
 }
