@@ -102,7 +102,8 @@ private:
     }
 
     [[gnu::noinline]] poll<T> poll_suspended(context& cx, waker& waiting) {
-        if (phase_ == resumable) { // at a co_yield, and what polls was dropped by what the generator called
+        if (cx.stopping()) [[unlikely]] { // what polls was dropped by what the generator called
+            if (is(dropped)) return wait(cx, waiting);
             waiting.defer();
             return pending;
         }

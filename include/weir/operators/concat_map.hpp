@@ -35,6 +35,7 @@ public:
                 }
                 auto outer = upstream_->poll_next(cx);
                 if (!outer.is_item()) return outer.template no_item<value_type>();
+                if (cx.stopping()) return cx.yield();
                 item_.emplace(*std::move(outer));
                 inner_.fill([&] { return std::invoke(f_, *std::move(item_)); });
                 if (cx.stopping()) return cx.yield();

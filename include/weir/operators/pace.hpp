@@ -73,6 +73,7 @@ public:
         if (!held_) {
             auto item = upstream_.poll_next(cx);
             if (!item.is_item()) return item;
+            if (cx.stopping()) return cx.yield();
             const auto cost = detail::number_of_items(std::invoke(cost_, std::as_const(*item)), detail::negative_cost);
             if (cx.stopping()) return cx.yield();
             if (*limiter_.try_acquire(cost).poll_result(cx)) return item;

@@ -21,6 +21,12 @@ public:
     poll<value_type> poll_next(context& cx) {
         auto item = upstream_->poll_next(cx);
         if (!item.is_item()) return item;
+        if constexpr (detail::may_drop<Keep>) {
+            if (cx.stopping()) [[unlikely]] {
+                item = poll<value_type>(cx.yield());
+                return item;
+            }
+        }
         const bool kept = std::invoke(keep_, std::as_const(*item));
         if constexpr (detail::may_drop<Keep>) {
             if (cx.stopping()) [[unlikely]]

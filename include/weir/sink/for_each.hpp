@@ -51,6 +51,7 @@ public:
                 auto item = upstream_.poll_next(cx);
                 if (item.is_pending()) return pending;
                 if (item.is_done()) return unit{};
+                if (cx.stopping()) return cx.yield();
                 item_.emplace(*std::move(item));
                 running_.emplace(std::invoke(f_, std::move(*item_)));
                 if (cx.stopping()) return cx.yield();

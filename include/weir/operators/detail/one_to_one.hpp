@@ -17,8 +17,8 @@ namespace weir::detail {
 // Their constructors take an S and nothing that converts to one: an async_stream converts from any stream of its items,
 // such as the base itself, and the move constructor would have to ask whether that is a stream before it is known.
 //
-// Callables are the types of the user's functions that the operator calls: after one that may drop what runs, nothing
-// more is pulled or called.
+// Callables are the types of the user's functions that the operator calls. One that may drop what runs is not called when
+// upstream has done that, and after it nothing more is pulled or called.
 //
 // None of them catches an exception or remembers the end: whoever owns the stream destroys it then, upstream included.
 
@@ -35,6 +35,8 @@ public:
         if (!item.is_item()) [[unlikely]]
             return item.template no_item<typename answer::value_type>();
         if constexpr ((may_drop<Callables> || ...)) {
+            if (cx.stopping()) [[unlikely]]
+                return answer(cx.yield());
             answer passed(static_cast<Operator&>(*this).pass(*std::move(item)));
             if (cx.stopping()) [[unlikely]]
                 passed = answer(cx.yield());
@@ -67,6 +69,7 @@ public:
             {
                 auto item = upstream_.poll_next(cx);
                 if (!item.is_item()) return item.template no_item<typename answer::value_type>();
+                if (may_stop && cx.stopping()) return answer(cx.yield());
                 auto&& passed = static_cast<Operator&>(*this).pass(*std::move(item));
                 if (passed && !(may_stop && cx.stopping())) return answer(*std::forward<decltype(passed)>(passed));
             }
@@ -97,6 +100,12 @@ public:
             { // a scope in which all returns name one object: clang constructs the item where it is returned
                 auto item = upstream_.poll_next(cx);
                 if (!item.is_item()) return item;
+                if constexpr ((may_drop<Callables> || ...)) {
+                    if (cx.stopping()) [[unlikely]] {
+                        item = poll<value_type>(cx.yield());
+                        return item;
+                    }
+                }
                 const bool selected = static_cast<Operator&>(*this).selects(std::as_const(*item));
                 if constexpr ((may_drop<Callables> || ...)) {
                     if (cx.stopping()) [[unlikely]] {

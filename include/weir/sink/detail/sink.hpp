@@ -59,6 +59,10 @@ public:
                 auto item = upstream_.poll_next(cx);
                 if (item.is_pending()) return pending;
                 if (item.is_done()) return accumulator_.finish();
+                if constexpr (may_stop) {
+                    if (cx.stopping()) [[unlikely]]
+                        return cx.yield();
+                }
                 more = accumulator_.add(*std::move(item));
             }
             if constexpr (may_stop) {
