@@ -339,10 +339,10 @@ TEST_SUITE("threads/publish_on") {
     }
 
     TEST_CASE("told not to, it does not wait") {
-        weir::runtime rt{1};
-        weir::executor ex;
         std::binary_semaphore begun{0};
         std::binary_semaphore goes_on{0};
+        weir::runtime rt{1}; // its thread still uses them when the pipeline is gone
+        weir::executor ex;
         const auto busy = [&](int i) {
             if (i != 0) return;
             begun.release();
