@@ -34,7 +34,7 @@ class group_task;
 template <class T>
 using result_object_t = typename as_result<T>::type;
 
-/// What a task is to whoever has a handle to it: its state, with a place for the result.
+/// The state of a task, with a place for the result.
 template <class T>
 class task_state : public coroutine_state {
     static_assert(fits_in_frame<T>, "weir::task<T>: T is aligned more strictly than a coroutine's frame; return a "
@@ -55,7 +55,7 @@ public:
     void finish() noexcept {
         coroutine_state::finish([](waker& self) noexcept { dispose(static_cast<task_state&>(self)); });
         if (is(dropped)) [[unlikely]]
-            discard(); // whoever drops it does not want the result
+            discard(); // a dropped task has no use for its result
     }
 
     /// Runs it as far as it can; an item when it is finished.

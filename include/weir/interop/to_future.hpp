@@ -20,7 +20,7 @@ namespace weir {
 
 namespace detail {
 
-/// An operation and the std::promise of its result. When it is dropped before it has one, that is told.
+/// An operation and the std::promise of its result. Dropped without a result, it gives the future `stopped`.
 template <awaitable A>
 class promised {
     using result = await_result_t<A>;

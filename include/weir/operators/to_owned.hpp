@@ -36,6 +36,9 @@ struct to_owned_fn : detail::operator_fn<to_owned_fn> {
 
 /// to_owned(): each item as a copy that owns its memory, and may be kept or sent to another thread.
 ///
+///     in          --a--b--c--|
+///     to_owned()  --A--B--C--|
+///
 ///     weir::lines("access.log") | weir::to_owned() | weir::publish_on(rt[1], 256) | weir::for_each(store)
 ///
 /// `bytes` and std::string_view become std::string, std::span<const T> becomes std::vector<T>, also within a pair, a tuple,

@@ -227,7 +227,7 @@ public:
     }
 
 private:
-    /// This side's share of what is known. Whoever waits is told when it goes.
+    /// This side's reference to the shared state. Releasing it notifies the waiter.
     class share {
     public:
         explicit share(state& known) noexcept : known_{&known} {}

@@ -13,7 +13,7 @@ public:
 
     /// Readable when there may be something to take.
     virtual int descriptor() const noexcept = 0;
-    /// A signal that came, each once however often it came; 0 when there is none.
+    /// The number of a caught signal, once per signal however often it arrived; 0 if no signal is left.
     virtual int take() noexcept = 0;
 };
 

@@ -21,7 +21,7 @@ concept gives_object =
 template <class T, class F, class... Args>
 concept gives_assignable = std::invocable<F, Args...> && std::assignable_from<T&, std::invoke_result_t<F, Args...>>;
 
-/// Whether a call of an F may drop what runs, by a handle that it has: then whoever has called it looks at
+/// Whether a call of an F may drop what runs, by a handle that it has: then the caller looks at
 /// context::stopping before anything else is pulled or called. A function without a state is taken not to: a chain of
 /// such functions goes on to the end of its budget at worst.
 template <class F>

@@ -86,7 +86,7 @@ public:
         last_ = known::owner;
     }
 
-    /// Destroys a coroutine that is no root. When it drops itself while it runs, whoever resumed it does that.
+    /// Destroys a coroutine that is no root. When it drops itself while it runs, its resumer destroys it.
     void drop() noexcept {
         if (runs() || is(ending)) {
             enter(dropped);

@@ -20,7 +20,7 @@ namespace weir::detail {
 // Callables are the types of the user's functions that the operator calls. One that may drop what runs is not called when
 // upstream has done that, and after it nothing more is pulled or called.
 //
-// None of them catches an exception or remembers the end: whoever owns the stream destroys it then, upstream included.
+// None of them catches an exception or remembers the end: the owner of the stream destroys it then, upstream included.
 
 /// One item for each item of upstream.
 ///
