@@ -130,7 +130,7 @@ run_queue::destruction::~destruction() {
     }
     if (own_ != nullptr) queue_.remove(own_);
     queue_.innermost_ = outer_;
-    if (queue_.stopping_) [[unlikely]]
+    if (queue_.leaving_) [[unlikely]]
         queue_.destroy_dropped();
 }
 
@@ -144,12 +144,20 @@ bool run_queue::on_stack(const waker& root) const noexcept {
     return belongs_to(running_root_, root.root_);
 }
 
+/// Whether what runs is the root or a part of it, and not another root that belongs to it.
+bool run_queue::runs(const waker& root) const noexcept {
+    if (running_ == &root) return true;
+    return running_ != nullptr && running_->kind_ == detail::root_kind::none &&
+           root.kind_ == detail::root_kind::known && running_root_ == root.root_;
+}
+
 bool run_queue::drop(waker& root, waker::function destroy) noexcept {
     if (on_stack(root)) {
         static_cast<detail::list_link&>(root).unlink();
         root.on_wake(destroy);
         dropped_.push_back(root); // where it cannot be woken any more
-        stopping_ = true;
+        leaving_ = true;
+        if (runs(root)) stopping_ = true;
         if (!reaper_.queued()) ready_.push_front(reaper_);
         return false;
     }
@@ -180,7 +188,15 @@ void run_queue::destroy_dropped() noexcept {
         next->run_(*next);
     }
     destroying_dropped_ = false;
-    stopping_ = !dropped_.empty();
+    leaving_ = !dropped_.empty();
+    stopping_ = false;
+    detail::intrusive_list<waker> all;
+    all.take(dropped_);
+    while (!all.empty()) {
+        waker& one = all.pop_front();
+        dropped_.push_back(one);
+        if (runs(one)) stopping_ = true;
+    }
 }
 
 std::size_t run_queue::run_reordered(std::size_t most) noexcept {
@@ -191,7 +207,7 @@ std::size_t run_queue::run_reordered(std::size_t most) noexcept {
         waker& next = ready_.pop_front();
         enter(next);
         next.run_(next);
-        if (stopping_) {
+        if (leaving_) {
             leave();
             destroy_dropped();
         }

@@ -50,9 +50,12 @@ stage_table children() {
                    return plain_source{s, s.still_here(x).value() % 2 == 0};
                });
     });
-    table.add("switch_map", [](scene& s, auto in) { return std::move(in) | weir::switch_map(makes_stream(s, false)); });
-    table.add("switch_map of waiting streams",
-              [](scene& s, auto in) { return std::move(in) | weir::switch_map(makes_stream(s, true)); });
+    table.add(
+        "switch_map", [](scene& s, auto in) { return std::move(in) | weir::switch_map(makes_stream(s, false)); },
+        false);
+    table.add(
+        "switch_map of waiting streams",
+        [](scene& s, auto in) { return std::move(in) | weir::switch_map(makes_stream(s, true)); }, false);
     table.add("map_async", [](scene& s, auto in) { return std::move(in) | weir::map_async(2, makes_task(s, false)); });
     table.add("map_async of waiting tasks",
               [](scene& s, auto in) { return std::move(in) | weir::map_async(2, makes_task(s, true)); });
@@ -71,12 +74,18 @@ stage_table children() {
         return std::move(in) | weir::map_async_unordered(limit, reads_argument(s));
     });
     table.add("merge", [](scene& s, auto in) { return weir::merge(std::move(in), waiting_generator(s)); });
-    table.add("merge that ends with the first", [](scene& s, auto in) {
-        return weir::merge({.eager_complete = true}, std::move(in), waiting_generator(s), plain_source{s});
-    });
-    table.add("merge that delays errors", [](scene& s, auto in) {
-        return weir::merge({.delay_error = true}, std::move(in), failing_generator(s), plain_source{s, true});
-    });
+    table.add(
+        "merge that ends with the first",
+        [](scene& s, auto in) {
+            return weir::merge({.eager_complete = true}, std::move(in), waiting_generator(s), plain_source{s});
+        },
+        false);
+    table.add(
+        "merge that delays errors",
+        [](scene& s, auto in) {
+            return weir::merge({.delay_error = true}, std::move(in), failing_generator(s), plain_source{s, true});
+        },
+        false);
     table.add("merge of a range", [](scene& s, auto in) {
         std::vector<weir::async_stream<item>> all;
         all.push_back(waiting_generator(s));
@@ -124,6 +133,12 @@ TEST_SUITE("dropping/children") {
         "an operator over several streams or operations may be dropped in one piece with its source and its sink") {
         const auto failures = drop_from_within(children().fused);
         CHECK(failures.all() == "");
+    }
+
+    TEST_CASE(
+        "an operator over several streams or operations loses nothing when it drops who spawned it and lives on") {
+        CHECK(outlive_the_spawner(behind_sources(children().stages)) == "");
+        CHECK(outlive_the_spawner(children().fused) == "");
     }
 
     TEST_CASE("an operator over several streams or operations is gone when a drop from outside returns") {

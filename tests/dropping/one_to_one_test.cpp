@@ -125,13 +125,16 @@ stage_table one_to_one() {
                });
     });
     table.add("a coroutine", [](scene& s, auto in) { return relay(s, std::move(in)); });
-    table.add("a map that throws", [](scene& s, auto in) {
-        return std::move(in) | weir::map([&s](item x) {
-                   s.called();
-                   if (s.still_here(x).value() == 2) throw std::runtime_error{"callable"};
-                   return x;
-               });
-    });
+    table.add(
+        "a map that throws",
+        [](scene& s, auto in) {
+            return std::move(in) | weir::map([&s](item x) {
+                       s.called();
+                       if (s.still_here(x).value() == 2) throw std::runtime_error{"callable"};
+                       return x;
+                   });
+        },
+        false);
     return table;
 }
 
@@ -146,6 +149,11 @@ TEST_SUITE("dropping/one_to_one") {
     TEST_CASE("an operator that passes items on may be dropped in one piece with its source and its sink") {
         const auto failures = drop_from_within(one_to_one().fused);
         CHECK(failures.all() == "");
+    }
+
+    TEST_CASE("an operator that passes items on loses nothing when it drops who spawned it and lives on") {
+        CHECK(outlive_the_spawner(behind_sources(one_to_one().stages)) == "");
+        CHECK(outlive_the_spawner(one_to_one().fused) == "");
     }
 
     TEST_CASE("an operator that passes items on is gone when a drop from outside returns") {

@@ -105,6 +105,11 @@ TEST_SUITE("dropping/timed") {
         CHECK(failures.all() == "");
     }
 
+    TEST_CASE("an operator with a driver or a timer loses nothing when it drops who spawned it and lives on") {
+        CHECK(outlive_the_spawner(behind_sources(timed().stages)) == "");
+        CHECK(outlive_the_spawner(timed().fused) == "");
+    }
+
     TEST_CASE("an operator with a driver or a timer is gone when a drop from outside returns") {
         CHECK(drop_from_outside(behind_sources(timed().stages)) == "");
         CHECK(drop_from_outside(timed().fused) == "");

@@ -305,12 +305,14 @@ inline auto makes_stream(scene& s, bool waits) {
 struct source {
     const char* name;
     weir::async_stream<item> (*make)(scene& s);
+    bool fails = false;
 };
 
 /// What stands between a source and its sink.
 struct stage {
     std::string name;
     std::function<weir::async_stream<item>(scene& s, weir::async_stream<item> in)> make;
+    bool steady = true; ///< what happens does not depend on what comes first
 };
 
 /// What stands at the end.
@@ -323,6 +325,7 @@ struct sink {
 struct pipeline {
     std::string name;
     std::function<any_operation(scene& s)> make;
+    bool steady = true; ///< what happens does not depend on what comes first
 };
 
 /// Collects stages: behind any source, and in one piece with a source that is no coroutine.
@@ -330,13 +333,14 @@ class stage_table {
 public:
     /// @param make  from a scene and a stream of items to another
     template <class F>
-    void add(std::string name, F make) {
-        fused.push_back({name + ", in one piece", [make](scene& s) {
-                             return any_operation{make(s, plain_source{s}) | weir::for_each(looks(s))};
-                         }});
-        stages.push_back({std::move(name), [make](scene& s, weir::async_stream<item> in) {
-                              return weir::async_stream<item>{make(s, std::move(in))};
-                          }});
+    void add(std::string name, F make, bool steady = true) {
+        fused.push_back(
+            {name + ", in one piece",
+             [make](scene& s) { return any_operation{make(s, plain_source{s}) | weir::for_each(looks(s))}; }, steady});
+        stages.push_back(
+            {std::move(name),
+             [make](scene& s, weir::async_stream<item> in) { return weir::async_stream<item>{make(s, std::move(in))}; },
+             steady});
     }
 
     std::vector<stage> stages;
@@ -349,7 +353,7 @@ inline const std::vector<source>& sources() {
         {"waiting source", [](scene& s) { return weir::async_stream<item>{plain_source{s, true}}; }},
         {"generator", [](scene& s) { return ready_generator(s); }},
         {"waiting generator", [](scene& s) { return waiting_generator(s); }},
-        {"failing generator", [](scene& s) { return failing_generator(s); }},
+        {"failing generator", [](scene& s) { return failing_generator(s); }, true},
     };
     return all;
 }
@@ -359,9 +363,11 @@ inline std::vector<pipeline> behind_sources(const std::vector<stage>& stages) {
     std::vector<pipeline> all;
     for (const source& from : sources()) {
         for (const stage& one : stages) {
-            all.push_back({std::string{from.name} + " | " + one.name, [make = one.make, from](scene& s) {
+            all.push_back({std::string{from.name} + " | " + one.name,
+                           [make = one.make, from](scene& s) {
                                return any_operation{make(s, from.make(s)) | weir::for_each(looks(s))};
-                           }});
+                           },
+                           one.steady && !from.fails});
         }
     }
     return all;
@@ -372,7 +378,7 @@ inline std::vector<pipeline> behind_sources(const std::vector<sink>& sinks) {
     for (const source& from : sources()) {
         for (const sink& one : sinks) {
             all.push_back({std::string{from.name} + " | " + one.name,
-                           [make = one.make, from](scene& s) { return make(s, from.make(s)); }});
+                           [make = one.make, from](scene& s) { return make(s, from.make(s)); }, !from.fails});
         }
     }
     return all;

@@ -114,6 +114,7 @@ struct place {
     const char* name;
     any_operation (*around)(scene& s, const maker& make);
     bool cleans_up = false; ///< something goes on when it is over
+    bool steady = true;     ///< what happens does not depend on what comes first
 };
 
 inline constexpr place places[] = {
@@ -123,7 +124,8 @@ inline constexpr place places[] = {
     {"in when_any",
      [](scene&, const maker& make) { return any_operation{weir::when_any(make(), weir::sleep_for(long_time))}; }},
     {"in when_any, as the loser",
-     [](scene&, const maker& make) { return any_operation{weir::when_any(weir::sleep_for(2 * tick), make())}; }},
+     [](scene&, const maker& make) { return any_operation{weir::when_any(weir::sleep_for(2 * tick), make())}; }, false,
+     false},
     {"in when_all",
      [](scene&, const maker& make) { return any_operation{weir::when_all(weir::sleep_for(2 * tick), make())}; }},
     {"twice in when_all", [](scene&, const maker& make) { return any_operation{weir::when_all(make(), make())}; }},
@@ -131,18 +133,20 @@ inline constexpr place places[] = {
      [](scene&, const maker& make) { return any_operation{weir::when_all_settled(make(), make())}; }},
     {"in with_timeout", [](scene&, const maker& make) { return any_operation{weir::with_timeout(long_time, make())}; }},
     {"in with_timeout, which expires",
-     [](scene&, const maker& make) { return any_operation{weir::with_timeout(2 * tick, make())}; }},
+     [](scene&, const maker& make) { return any_operation{weir::with_timeout(2 * tick, make())}; }, false, false},
     {"below buffer",
      [](scene&, const maker& make) { return any_operation{weir::once(make()) | weir::buffer(2) | weir::drain()}; }},
     {"below merge",
      [](scene&, const maker& make) {
          return any_operation{weir::merge(weir::once(make()), weir::once(make())) | weir::drain()};
-     }},
+     },
+     false, false},
     {"below timeout and take_until",
      [](scene&, const maker& make) {
          return any_operation{weir::once(make()) | weir::timeout(long_time) |
                               weir::take_until(weir::sleep_for(2 * tick)) | weir::drain()};
-     }},
+     },
+     false, false},
     {"in map_async",
      [](scene& s, const maker& make) {
          auto one = [&s, make](int) {
@@ -166,7 +170,8 @@ inline constexpr place places[] = {
              return weir::once(make());
          };
          return any_operation{weir::iota(0, 2) | weir::switch_map(one) | weir::drain()};
-     }},
+     },
+     false, false},
     {"in retry",
      [](scene& s, const maker& make) {
          auto one = [&s, make] {
@@ -182,7 +187,8 @@ inline constexpr place places[] = {
              return make();
          };
          return any_operation{weir::hedge(one, tick)};
-     }},
+     },
+     false, false},
     {"in a group", [](scene& s, const maker& make) { return any_operation{awaits_in_group(s, make())}; }},
     {"in with_group", [](scene& s, const maker& make) { return any_operation{awaits_with_group(s, make())}; }},
     {"in a guarded scope", [](scene& s, const maker& make) { return any_operation{awaits_guarded(s, make())}; }, true},
@@ -323,6 +329,32 @@ inline outcome play(const pipeline& what, const place& where, const way& how, st
     expect(w.ex.timers().size() == 0, "a timer is left");
     w.ex.advance(10 * tick);
     result.calls_after = dropped && w.s.strays() != 0;
+    result.events = w.s.events();
+    return result;
+}
+
+/// Spawns an operation, or makes it the member of a group, by a task that it may outlive.
+inline weir::task<> starts_what_outlives_it(world& w, any_operation operation, bool in_group) {
+    if (in_group) {
+        w.group.emplace();
+        w.group->spawn(std::move(operation));
+    } else {
+        w.operation.emplace(w.ex.spawn(std::move(operation)));
+    }
+    co_await weir::sleep_for(long_time);
+}
+
+/// Runs a pipeline to its end; at event number n it drops the task that spawned it, which does not own it. Nothing of it
+/// is lost: as much happens as in a run that is not disturbed.
+inline outcome play_outliving(const pipeline& what, const place& where, bool in_group, std::size_t n) {
+    outcome result;
+    world w;
+    w.ex.on_error([](std::exception_ptr, std::source_location) {}); // of the group
+    w.task.emplace(w.ex.spawn(starts_what_outlives_it(w, where.around(w.s, [&] { return what.make(w.s); }), in_group)));
+    w.s.drop_at(n, [&] { w.task.reset(); });
+    for (int i = 0; i != 100; ++i) w.ex.advance(i == 0 ? weir::duration::zero() : weir::duration{tick});
+    w.task.reset();
+    if (in_group ? w.group->running() != 0 : !w.operation->finished()) result.failures += "it does not end; ";
     result.events = w.s.events();
     return result;
 }
@@ -486,6 +518,36 @@ inline std::string drop_from_outside(const std::vector<pipeline>& all) {
             failures.play(what.name + ", " + where.name + ", by " + how.name + ", after " + std::to_string(ticks) +
                               " ticks" + (by_a_task ? ", by a task" : ""),
                           [&] { return play_from_outside(what, where, how, ticks, by_a_task); });
+        }
+    }
+    return failures.all();
+}
+
+/// Runs pipelines that drop the task that spawned them, and live on.
+inline std::string outlive_the_spawner(const std::vector<pipeline>& all) {
+    const extent how_much = asked_extent();
+    failure_list failures{how_much};
+    const auto run = [&](const pipeline& what, const place& where, bool in_group) {
+        outcome result = play_outliving(what, where, in_group, never);
+        sampler some{what.name + where.name};
+        for (std::size_t n = how_much.whole ? result.events : 4; n != 0; --n) {
+            const std::size_t at = how_much.whole ? n - 1 : some.below(result.events);
+            const outcome o = play_outliving(what, where, in_group, at);
+            if (o.events != result.events)
+                result.failures += "of " + std::to_string(result.events) + " events there are " +
+                                   std::to_string(o.events) + " when event " + std::to_string(at) + " drops; ";
+            result.failures += o.failures;
+        }
+        return result;
+    };
+    for (const pipeline& what : all) {
+        sampler some{what.name};
+        for (int i = 0; i != how_much.places / 2; ++i) {
+            const place& where = places[some.below(std::size(places))];
+            const bool in_group = some.below(2) == 0;
+            if (!what.steady || !where.steady) continue;
+            failures.play(what.name + ", " + where.name + (in_group ? ", in a group" : ", spawned"),
+                          [&] { return run(what, where, in_group); });
         }
     }
     return failures.all();

@@ -38,6 +38,10 @@ public:
     /// Whether what runs was dropped by what it called. Then nothing more is polled or called, and the answer is pending.
     bool stopping() const noexcept { return wk.queue().stopping(); }
 
+    /// Whether something was dropped that what runs may belong to. A loop that has nothing in hand yields then: what runs
+    /// calls nothing more if it was dropped, and loses nothing if it was not.
+    bool leaving() const noexcept { return wk.queue().leaving(); }
+
     /// Takes one unit. False when none was left: then return `yield()`.
     bool spend() noexcept {
         if (--budget_ != 0) [[likely]]

@@ -129,6 +129,10 @@ public:
     bool drop(waker& root, waker::function destroy) noexcept;
     /// Whether what runs was dropped by what it called: it polls nothing and calls nothing any more, and answers pending.
     bool stopping() const noexcept { return stopping_; }
+    /// Whether a root was dropped that what runs may belong to, or may outlive: an operation that was spawned, and a member
+    /// of a group, need not die with the root that spawned it or that made the group. So what runs loses nothing, but
+    /// yields before it begins something new.
+    bool leaving() const noexcept { return leaving_; }
 
     /// The waker that runs is a root that has ended and is about to be destroyed.
     void leave(const waker& root) noexcept {
@@ -151,6 +155,7 @@ private:
         running_root_ = &no_root_;
     }
     bool on_stack(const waker& root) const noexcept;
+    bool runs(const waker& root) const noexcept;
     waker* next_dropped() noexcept;
     void destroy_dropped() noexcept;
     void remove(detail::root_record* record) noexcept;
@@ -164,6 +169,7 @@ private:
     detail::root_record* running_root_ = &no_root_;
     destruction* innermost_ = nullptr;
     bool stopping_ = false;
+    bool leaving_ = false; // there are dropped ones
     bool destroying_dropped_ = false;
     detail::root_record no_root_{.id = 0};
     detail::root_record any_root_{.id = 0}; // where there was no memory for a record: taken to be that of every root
@@ -281,7 +287,7 @@ inline std::size_t run_queue::run(std::size_t most) noexcept {
         next.run_(next);
     }
     leave();
-    if (stopping_) [[unlikely]]
+    if (leaving_) [[unlikely]]
         destroy_dropped();
     ready_.take(deferred_);
     return ran;

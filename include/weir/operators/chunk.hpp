@@ -62,7 +62,7 @@ public:
                     if (chunk_.empty()) begin(cx);
                     chunk_.push_back(*std::move(item));
                     if (chunk_.size() == n_) return take();
-                    if (!cx.spend() || cx.stopping()) {
+                    if (!cx.spend() || cx.leaving()) {
                         if (patience_.due(cx)) return take();
                         return cx.yield();
                     }

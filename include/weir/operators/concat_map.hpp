@@ -31,7 +31,7 @@ public:
                         return item;
                     inner_.reset();
                     item_.reset();
-                    if (!cx.spend() || cx.stopping()) return cx.yield();
+                    if (!cx.spend() || cx.leaving()) return cx.yield();
                 }
                 auto outer = upstream_->poll_next(cx);
                 if (!outer.is_item()) return outer.template no_item<value_type>();

@@ -39,7 +39,7 @@ public:
                 if (inner.is_item()) return inner;
                 range_.reset();
                 item_.reset();
-                if (!cx.spend()) return cx.yield();
+                if (!cx.spend() || cx.leaving()) return cx.yield();
             }
             auto item = upstream_.poll_next(cx);
             if (!item.is_item()) return item.template no_item<value_type>();

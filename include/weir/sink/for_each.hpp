@@ -59,7 +59,7 @@ public:
             if (running_->poll_result(cx).is_pending()) return pending;
             running_.reset();
             item_.reset();
-            if (!cx.spend() || cx.stopping()) return cx.yield();
+            if (!cx.spend() || cx.leaving()) return cx.yield();
         }
     }
 

@@ -391,7 +391,7 @@ private:
         state.bind(cx.wk);
         if (state.phase_ != coroutine_state::resumable) [[unlikely]]
             return pending;
-        if (!cx.spend() || state.queue().stopping()) [[unlikely]] {
+        if (!cx.spend() || state.queue().leaving()) [[unlikely]] {
             state.defer();
             return pending;
         }

@@ -73,7 +73,7 @@ public:
                 auto&& passed = static_cast<Operator&>(*this).pass(*std::move(item));
                 if (passed && !(may_stop && cx.stopping())) return answer(*std::forward<decltype(passed)>(passed));
             }
-            if (!cx.spend() || (may_stop && cx.stopping())) return answer(cx.yield());
+            if (!cx.spend() || (may_stop && cx.leaving())) return answer(cx.yield());
         }
     }
 
@@ -115,7 +115,7 @@ public:
                 }
                 if (selected) return item;
             }
-            if (!cx.spend() || (may_stop && cx.stopping())) return cx.yield();
+            if (!cx.spend() || (may_stop && cx.leaving())) return cx.yield();
         }
     }
 

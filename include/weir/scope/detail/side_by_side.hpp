@@ -139,7 +139,7 @@ public:
                 nested_context own{cx, one};
                 ask(one, own);
                 if (left_ == 0) return false;
-                yields = !own.spend() || own.stopping();
+                yields = !own.spend() || own.leaving();
                 return !yields;
             });
             if (yields) return cx.yield();

@@ -66,8 +66,9 @@ public:
                 more = accumulator_.add(*std::move(item));
             }
             if constexpr (may_stop) {
-                if (cx.stopping()) [[unlikely]]
-                    return cx.yield();
+                if (cx.leaving()) [[unlikely]] {
+                    if (more || cx.stopping()) return cx.yield();
+                }
             }
             if (!more) return accumulator_.finish();
             if (!cx.spend()) return cx.yield();

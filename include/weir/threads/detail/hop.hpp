@@ -381,7 +381,7 @@ public:
                     return pending;
                 }
                 to_->send(*std::move(item));
-                if (!cx.spend() || cx.stopping()) {
+                if (!cx.spend() || cx.leaving()) {
                     to_->flush();
                     return cx.yield();
                 }
