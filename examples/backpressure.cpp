@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A producer that could make ten items a second, a consumer that takes a quarter of a second for each: what becomes of
 // the items, with no buffer and with each kind of buffer. On a virtual clock: it takes no time, and is always the same.
 

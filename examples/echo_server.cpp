@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A TCP server that sends back what it gets. A client that does not read gets no more: each has one block of memory.
 //
 //     echo_server --port P [--backend uring|epoll]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The program of the README: a source that waits, a pipeline, a time limit.
 
 // [readme]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A client of a service that is slow now and then, fails now and then, and is down for a while: each policy does its part
 // and they compose by wrapping one another. On a virtual clock: it takes no time, and is always the same.
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # From a bare Debian or Ubuntu machine to a running example:
 #     examples/run.sh                       log_report on the log that is here
 #     examples/run.sh FILE...               log_report on yours

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Sourced by examples/run.sh and tests/run.sh: brings the machine to where weir can be built.
 # Installs what is missing, and nothing else.
 

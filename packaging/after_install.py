@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Run by `meson install`: lets the loader find the library, and says what is left to be set.
 
     after_install.py PREFIX LIBDIR

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does it cost a server to accept a connection and to wait for what it says, with ten thousand of them?
 
 #include "support/crowd.hpp"

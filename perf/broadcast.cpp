@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does it cost a server to send a message to each of ten thousand connections?
 
 #include "support/crowd.hpp"

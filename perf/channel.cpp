@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does an item cost on its way through a channel, between two tasks on one thread?
 
 #include <algorithm>

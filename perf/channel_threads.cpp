@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does an item cost on its way through a channel, from one thread to another?
 
 #include <chrono>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How long do compilers take for a program that uses weir?
 
     python3 perf/compile_time.py [--quick] [--json] [--list]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does it cost to send a file in page cache to a socket, and to pass on from one socket to another? (Processor time
 // of the process that copies; other processes feed and drain the sockets.)
 

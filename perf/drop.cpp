@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How long does it take until ten thousand connections that are dropped at once are gone?
 
 #include "support/crowd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does a round trip cost a server, with 64 connections that send 64 bytes each and wait for them?
 
 #include "support/echo.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does a round trip cost a server that has only one connection, and so nothing to do in between?
 
 #include "support/echo.hpp"

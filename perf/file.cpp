@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does it cost to read a large file that is in memory?
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does it cost to read many small files that are in memory?
 
 #include <array>

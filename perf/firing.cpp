@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How late do timers fire, of which there are ten thousand within a second?
 
 #include <algorithm>

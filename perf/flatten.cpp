@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does an inner stream of four items cost?
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does a chain of operators cost an item, over the same work in a loop?
 
 #include <cstdint>

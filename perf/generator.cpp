@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does a coroutine generator cost an item, alone and with operators behind it?
 
 #include <cstdint>

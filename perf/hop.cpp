@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does an item cost on its way from one thread's executor to another's?
 
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How much memory of its own does a server take for an idle connection, with ten thousand?
 
 #include "support/crowd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How late does a 1 ms timer fire beside a pipeline that is always ready, over an idle loop?
 
 #include <algorithm>

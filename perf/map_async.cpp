@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does an asynchronous operation an item cost, with 64 in flight, when each lets the others go first once?
 
 #include <algorithm>

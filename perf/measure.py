@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Asks the benchmark programs their questions, and shows the answers: tables, JSON lines, pictures.
 
     python3 perf/measure.py BUILD [--quick] [--instructions] [--curves] [--peers=SOURCE=COMMAND]... [QUESTION...]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How much memory does a suspended task take, when there are very many?
 
 #include <chrono>

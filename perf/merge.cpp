@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does merging cost an item, when eight sources are all ready?
 
 #include <array>

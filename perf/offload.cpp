@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does it cost to have something done by another thread, there and back?
 
 #include <condition_variable>

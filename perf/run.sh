@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Measures weir beside floors and peers, on this machine: installs what is missing, builds, asks each question.
 #     perf/run.sh [--quick] [--no-peers] [--instructions] [QUESTION...]
 #     perf/run.sh --curves [--quick] [CURVE...]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does it cost to spawn a task on the executor and join it?
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What do four coroutine stages, each awaiting the one before, cost an item?
 
 #include <cstdint>

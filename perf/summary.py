@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The table and the picture of README.md, from the results of a run.
 
     python3 perf/summary.py RESULTS [--write]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does it cost to create a task and await it, when it has its result at once?
 
 #include <cstdint>

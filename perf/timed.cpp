@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What do operators with a clock add to a stream that is always ready?
 
 #include <chrono>

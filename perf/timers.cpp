@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does a timer cost that is armed and, nine times in ten, cancelled, with a million alive?
 //
 // All are armed, for some time between ten seconds and seventy; then nine in ten are cancelled. Memory that a timer's owner

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What does it cost to yield to the run queue and come back?
 
 #include <cstdint>

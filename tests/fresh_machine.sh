@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Runs the commands of the README, as it has them, on a Debian 12 that has nothing else: run it before each release.
 #     tests/fresh_machine.sh
 #

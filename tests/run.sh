@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # From a bare Debian or Ubuntu machine to tested: installs what is missing, builds, runs every test on every backend.
 #     tests/run.sh                one build with g++, optimised, assertions on
 #     CI=true tests/run.sh        compilers x sanitizers, and the tests of the tree itself; a warning is an error

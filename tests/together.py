@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Puts test files together, so that a compiler reads the headers and instantiates what they share once for all of them.
 
     together.py OUTPUT.cpp... -- TEST.cpp...

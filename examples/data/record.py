@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Records access.log: an nginx on the loopback, half a minute of visitors, crawlers and junk.
 
     python3 examples/data/record.py examples/data/access.log [PORT]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 
 // The SQLite file: what of it the program needs. One thread at a time.

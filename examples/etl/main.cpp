@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Extract, transform, load: pages of measurements are fetched over HTTP, parsed, and stored in SQLite, with bounded
 // queues between the stages. The database blocks, so it has a thread of its own; the loop goes on meanwhile.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 
 // A server with slow, failing and flaky pages, to fetch from where there is no network.

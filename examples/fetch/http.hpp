@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 
 // HTTP/1.1 over a TCP connection: what http_parser is fed with, and what it says.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Fetches many URLs at once: bounded concurrency, timeouts, retries, and one line for each, in the order asked for.
 //
 //     fetch [-n CONCURRENCY] [--timeout S] [--total-timeout S] [--retries N] [--limit BYTES] [--serve-demo] URL...

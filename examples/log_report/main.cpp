@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Reads several logs, pipes and standard input at once and reports on all of them: one pipeline from bytes to a summary.
 //
 //     log_report [--follow] [--json] [--idle-timeout SECONDS] PATH... | -

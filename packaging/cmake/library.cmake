@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The library for projects that add weir by FetchContent or add_subdirectory. Meson builds the tests and installs.
 # The lists of files are Meson's.
 

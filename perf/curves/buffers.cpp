@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How does what an item costs change with the size of a buffer between two sides?
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How does what a round trip costs a server grow with the number of connections?
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How does what an item costs grow with the length of a pipeline?
 
 #include <cstddef>

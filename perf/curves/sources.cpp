@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How does what an item costs grow with the number of streams that are merged?
 
 #include <chrono>

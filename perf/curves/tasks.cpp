@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How does what a task costs grow with the number of tasks that are alive?
 
 #include <cstddef>

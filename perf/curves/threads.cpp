@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How does what an item costs fall with the number of threads that compute?
 
 #include <algorithm>

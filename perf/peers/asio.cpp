@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The same questions, answered by asio: `peer_asio QUESTION CASE` answers each line `N` on its standard input with a
 // line `NANOSECONDS CHECKSUM`; `peer_asio --list` names the cases, with how many times fewer items they get.
 // With PEER_BOOST defined it is Boost.Asio that answers, by the same names.

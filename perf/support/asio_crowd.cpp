@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "crowd_servers.hpp"
 
 #if __has_include(<asio.hpp>)

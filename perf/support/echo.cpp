@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "echo.hpp"
 
 #include <memory>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "crowd_servers.hpp"
 #include "remote.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "remote.hpp"
 
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "echo_servers.hpp"
 
 #include <span>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/backend/io_operation.hpp>
 
 #include <cerrno>

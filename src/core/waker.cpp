@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/core/waker.hpp>
 
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/executor/deadline_timer.hpp>
 
 #include <weir/executor/detail/timer_wheel.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/executor/remote_event.hpp>
 
 #include <weir/executor/executor.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/io/bytes.hpp>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/io/process.hpp>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/io/resolve.hpp>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/io/socket_options.hpp>
 
 #include <chrono>

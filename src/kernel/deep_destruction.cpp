@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/core/detail/deep_destruction.hpp>
 
 #include <cstddef>

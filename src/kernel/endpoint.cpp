@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/backend/endpoint.hpp>
 
 #include <cstring>

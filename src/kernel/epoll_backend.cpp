@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "kernel/epoll_backend.hpp"
 
 #include <algorithm>

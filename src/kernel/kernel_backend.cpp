@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "kernel/kernel_backend.hpp"
 
 #include <algorithm>

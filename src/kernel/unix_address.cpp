@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/backend/unix_address.hpp>
 
 #include <algorithm>

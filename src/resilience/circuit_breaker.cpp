@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/resilience/circuit_breaker.hpp>
 
 #include <algorithm>

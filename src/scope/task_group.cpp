@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/scope/task_group.hpp>
 
 #include <new>

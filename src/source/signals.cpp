@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/source/signals.hpp>
 
 #include <weir/executor/executor.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/testing/marbles.hpp>
 
 #include <typeinfo>

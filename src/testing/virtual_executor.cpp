@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/testing/virtual_executor.hpp>
 
 #include <atomic>

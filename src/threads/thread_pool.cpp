@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/threads/thread_pool.hpp>
 
 #include <string>

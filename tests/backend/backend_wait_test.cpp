@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/backend/backend.hpp>
 
 #include <array>

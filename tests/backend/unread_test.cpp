@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a read had taken when it was dropped is what the next one gets.
 
 #include <array>

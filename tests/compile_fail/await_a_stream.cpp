@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: co_await: not a weir operation
 
 #include <weir/async_stream.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: co_await: the operation or its result is aligned more strictly than a coroutine's frame
 
 #include <weir/sink/last.hpp>

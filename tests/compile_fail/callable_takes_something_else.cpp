@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::map(f)
 // expect: f cannot be called with an item
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::from_callback<T>(connect): T crosses threads
 
 #include <string>

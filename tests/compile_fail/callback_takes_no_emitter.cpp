@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::from_callback<T>(connect)
 // expect: weir::emitter<T>
 

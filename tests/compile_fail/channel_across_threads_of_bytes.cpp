@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::concurrent_channel<T>(n): T crosses threads
 
 #include <string>

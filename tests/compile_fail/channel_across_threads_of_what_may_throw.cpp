@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: to move a T from thread to thread must not throw
 
 #include <string>

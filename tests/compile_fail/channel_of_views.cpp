@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::channel<T>(n) keeps what is sent, and a T borrows its memory
 
 #include <string_view>

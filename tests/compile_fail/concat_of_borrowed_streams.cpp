@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::concat(range)
 // expect: concat(std::move(range))
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::concat(streams...)
 // expect: different item types
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::distinct_until_changed(): keeps the last key, and it borrows its memory; put to_owned() before it
 
 #include <string_view>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::distinct_until_changed()
 // expect: ==
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::filter_map(f)
 // expect: does not give a std::optional
 

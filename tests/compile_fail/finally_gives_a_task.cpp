@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::finally(f)
 // expect: async_finally(f)
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::flat_map(n, f)
 // expect: say how many
 

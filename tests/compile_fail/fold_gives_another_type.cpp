@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::fold(init, f)
 // expect: which has the type of init
 

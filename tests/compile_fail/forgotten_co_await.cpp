@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // flags: -Werror=unused-result
 // expect: co_await it, or pass it to weir::run or spawn
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // flags: -Werror=unused-result
 // expect: add a sink and co_await it
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::from_range(range)
 // expect: from_range(std::move(range))
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::from_range(range)
 // expect: just(1, 2, 3)
 

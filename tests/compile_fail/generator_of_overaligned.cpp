@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::async_stream<T>, as a coroutine: T is aligned more strictly than its frame
 
 #include <weir/async_stream.hpp>

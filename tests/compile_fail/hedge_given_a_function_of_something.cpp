@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::hedge(factory, delay)
 // expect: cannot be called without arguments
 

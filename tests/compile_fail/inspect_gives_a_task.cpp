@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::inspect(f)
 // expect: nobody would await it
 

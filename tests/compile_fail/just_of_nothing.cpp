@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::just()
 // expect: empty<T>()
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::lines()
 // expect: takes a stream of weir::bytes
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::map_async(n, f)
 // expect: does not give a task
 

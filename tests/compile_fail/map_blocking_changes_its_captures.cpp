@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::map_blocking(n, pool, f)
 // expect: several threads call it at once
 

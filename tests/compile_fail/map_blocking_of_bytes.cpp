@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::map_blocking(n, pool, f): items cross threads
 
 #include <string>

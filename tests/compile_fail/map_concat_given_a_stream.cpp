@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::map_concat(f)
 // expect: write concat_map(f)
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::filter(keep)
 // expect: keep cannot be called with an item
 

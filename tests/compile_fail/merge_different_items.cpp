@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::merge(streams...)
 // expect: type of item
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::offload(pool, f), map_blocking: the result of f crosses threads
 
 #include <weir/io/bytes.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::offload(pool, f)
 // expect: without arguments
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::buffer(n, overflow, on_drop)
 // expect: cannot be called with an item
 

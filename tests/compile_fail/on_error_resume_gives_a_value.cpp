@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::on_error_resume(f)
 // expect: just(value)
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::once(operation)
 // expect: just(value)
 

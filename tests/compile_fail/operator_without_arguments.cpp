@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: needs_its_arguments_in_parentheses
 // expect: weir::map_fn
 

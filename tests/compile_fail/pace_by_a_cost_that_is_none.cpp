@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::pace(rate, burst, cost)
 // expect: gives no number
 

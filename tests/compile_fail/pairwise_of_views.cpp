@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::pairwise() keeps items, and these borrow their memory; put to_owned() before it
 
 #include <string_view>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::parallel(runtime, pipeline): results cross threads
 
 #include <weir/io/bytes.hpp>

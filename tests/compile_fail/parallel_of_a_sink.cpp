@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::parallel(runtime, pipeline)
 // expect: has no sink
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::parallel(runtime, pipeline): items cross threads
 
 #include <weir/io/bytes.hpp>

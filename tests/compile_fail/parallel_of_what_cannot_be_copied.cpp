@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::parallel(runtime, pipeline)
 // expect: copied for each rail
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::publish_on(executor, n): items cross threads
 
 #include <weir/io/bytes.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::publish_on(executor, n)
 // expect: say how many items may wait
 

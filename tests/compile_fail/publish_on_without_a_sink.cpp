@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: takes a task, a pipeline that ends in a sink
 
 #include <weir/executor/executor.hpp>

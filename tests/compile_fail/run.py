@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Builds a case twice: as it is it must compile; with -DMUST_NOT_COMPILE it must fail, and say why.
 
     run.py CASE.cpp -- COMPILER [FLAGS...]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::concurrency_limit::run(operation)
 // expect: takes a task
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::send(sender)
 // expect: cannot be called with an item
 

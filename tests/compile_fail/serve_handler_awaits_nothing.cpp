@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::serve(handler, stop)
 // expect: does not give a task
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::serve(handler, stop)
 // expect: the stop is a stream, a task or another operation
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::for_each_fn
 // expect: what_is_left_of_the_pipe_is_not_a_stream
 

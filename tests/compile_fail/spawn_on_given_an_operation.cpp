@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::spawn_on(executor, f)
 // expect: give a task or another awaitable
 

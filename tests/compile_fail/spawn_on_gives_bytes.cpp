@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::spawn_on(executor, f): the result crosses threads
 
 #include <optional>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::run, weir::spawn: a stream alone has no result; end the pipeline with a sink
 
 #include <weir/executor/executor.hpp>

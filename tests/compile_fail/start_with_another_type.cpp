@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::start_with(values...)
 // expect: does not convert
 

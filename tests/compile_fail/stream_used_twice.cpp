@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: a stream is used once and cannot be copied: write std::move(stream) | ...
 
 #include <utility>

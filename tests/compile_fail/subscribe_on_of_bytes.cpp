@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::subscribe_on(executor): items cross threads
 
 #include <weir/io/bytes.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::take_until(signal)
 // expect: a std::stop_token
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::task<T>: T is aligned more strictly than a coroutine's frame
 
 #include <weir/task.hpp>

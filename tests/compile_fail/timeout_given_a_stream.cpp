@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::timeout(d, make)
 // expect: timeout(d, [] { return ...; })
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::to<Container>()
 // expect: cannot be put into
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::to_future(executor, operation)
 // expect: takes a task
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::to_future(executor, operation): the result crosses threads
 
 #include <weir/interop/to_future.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::to_owned(): weir::owned<T> does not say how an item is copied
 
 #include <weir/operators/to_owned.hpp>

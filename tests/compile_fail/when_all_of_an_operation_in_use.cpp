@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: when_all
 // expect: write when_all(std::move(operation), ...)
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: when_any
 // expect: takes tasks, pipelines that end in a sink
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::with_deadline(t, operation)
 // expect: takes a task
 

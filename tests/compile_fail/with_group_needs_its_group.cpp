@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::with_group(f)
 // expect: task_group&
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::with_stop(token, operation)
 // expect: into a stream put take_until(token)
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::with_timeout(d, operation)
 // expect: end the pipeline with a sink
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::write(...)
 // expect: items are text or bytes
 

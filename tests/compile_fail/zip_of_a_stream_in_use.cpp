@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: weir::zip(streams...)
 // expect: write zip(std::move(stream), ...)
 

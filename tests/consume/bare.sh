@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Runs the lines of README.md that install weir, unchanged, on a Debian 12 that has nothing but what the first of them
 # installs; then sets what the installation said is to be set, and builds a program as README.md says.
 #     bare.sh ROOT

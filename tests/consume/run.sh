@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Builds app/ against weir in every way that a user has. No network.
 #     run.sh ROOT WAY...
 #

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/core/closure.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/core/poll.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Chains a million deep are built, run and dropped on a stack of normal size: nothing recurses. At -O0 and under
 // sanitizers too.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Ready work must not grow the stack, whatever the compiler makes of tail calls: run at -O0 and under sanitizers too.
 
 #include <doctest/doctest.h>

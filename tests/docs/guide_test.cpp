@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The code of the pages in docs/guide and of docs/protocol.md and docs/threads.md, cut out of this file by its marks.
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The operators that docs/writing-an-operator.md builds, cut out of this file by their marks.
 
 #include <doctest/doctest.h>

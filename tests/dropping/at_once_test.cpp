@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is dropped and is not on the stack is destroyed before the drop returns, also when the drop comes from within.
 
 #include <doctest/doctest.h>

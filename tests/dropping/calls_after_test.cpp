@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // After a drop from within the callable that runs finishes, and no other is called; where all callables of a chain are
 // stateless it may go on to the end of its budget.
 

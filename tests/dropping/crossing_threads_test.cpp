@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Pipelines with a part on another thread, dropped by what they call on this one.
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Runs a sample; WEIR_DROPPING=100 a larger one, WEIR_DROPPING=whole all of it, WEIR_DROPPING=each every pipeline in a
 // process of its own.
 

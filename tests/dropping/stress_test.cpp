@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Random trees under virtual time, in which callables and destructors drop whatever there is. Runs a few;
 // WEIR_DROPPING_SEEDS=n runs n, WEIR_DROPPING_SEED=s one.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """echo_server: every byte comes back, slow clients cost nobody else, and an interrupt ends it.
 
     python3 tests/examples/echo_server_test.py ECHO_SERVER [--sanitized]

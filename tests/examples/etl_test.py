@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """etl: whatever happens to it, what it has stored is whole, and another run brings the rest.
 
     python3 tests/examples/etl_test.py ETL [--sanitized]

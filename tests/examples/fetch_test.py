@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """fetch: every URL is answered for, in order, however its server behaves.
 
     python3 tests/examples/fetch_test.py FETCH [--sanitized]

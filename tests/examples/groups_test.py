@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """groups: what it says, and when, is always the same.
 
     python3 tests/examples/groups_test.py GROUPS

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What log_report --json computes, in awk: the oracle of its test, and what it is measured against.
 #     LC_ALL=C mawk -f log_report.awk FILE...
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """log_report against the same in awk, and what else it promises.
 
     python3 tests/examples/log_report_test.py LOG_REPORT PEAK_MEMORY [--sanitized]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes a long access log: a sample repeated, with other days, clients and articles each time.
 
     python3 tests/examples/make_log.py SAMPLE MEGABYTES > long.log

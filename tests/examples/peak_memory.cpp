@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Runs a program and writes to a file how much memory it took at most, in KiB. (A large parent that measures its child
 // gets its own size, since a child begins as a copy of it.)
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/executor/sleep.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Checks the form of commit messages.
 
     commits.py [ROOT [BASE]]        the commits since BASE, by default since this script was added

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fails when a file is not as .clang-format has it; `--fix` formats them.
 
     python3 tests/hygiene/format.py --fix

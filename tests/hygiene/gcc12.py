@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Finds what g++ 12 may miscompile in coroutines: in examples, docs and tests, or in the files and folders given.
 
     python3 tests/hygiene/gcc12.py [FILE|FOLDER...]

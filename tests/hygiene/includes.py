@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Checks what headers and sources include, against the order of the rooms.
 
 A room is a folder of include/weir, with the folder of the same name in src; what stands in no folder is the room

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Compares the file lists in the meson.build files, and the includes of weir.hpp, with the tree; `--fix` rewrites them.
 
     python3 tests/hygiene/lists.py --fix

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Compares the code in README.md and docs/, and what it says is printed, with the files that it is cut from.
 
     python3 tests/hygiene/readme.py [ROOT [NAME=PROGRAM ...]] [--fix]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Checks that a compilation that cannot succeed gets one readable error from weir, and nothing else.
 
     requirements.py ROOT COMPILER...

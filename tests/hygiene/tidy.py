@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs clang-tidy 19, as .clang-tidy says, on what the last commit and the working tree have changed.
 
     tidy.py [ROOT [BASE]]           changed since BASE, by default since the commit before the last

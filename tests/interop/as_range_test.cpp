@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/interop/as_range.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/interop/stop_scope.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/interop/to_future.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/interop/with_stop.hpp>
 
 #include <doctest/doctest.h>

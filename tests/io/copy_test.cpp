@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/io/copy.hpp>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/io/tcp.hpp>
 
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/io/udp.hpp>
 
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "kernel/uring_backend.hpp"
 
 #include <array>

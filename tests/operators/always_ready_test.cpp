@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Operators and sinks that always find an item: sooner or later others get their turn, a cancellation among them.
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/buffer.hpp>
 
 #include <doctest/doctest.h>

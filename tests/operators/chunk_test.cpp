@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/chunk.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/combine_latest.hpp>
 
 #include <doctest/doctest.h>

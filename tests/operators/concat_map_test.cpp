@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/concat_map.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/concat.hpp>
 
 #include <doctest/doctest.h>

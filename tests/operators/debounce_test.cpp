@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/debounce.hpp>
 
 #include <doctest/doctest.h>

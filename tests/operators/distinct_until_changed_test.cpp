@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/distinct_until_changed.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Operators that poll their upstream in place may be gone when it answers: dropped by what they polled. Then they touch
 // nothing of themselves.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/filter_map.hpp>
 
 #include <doctest/doctest.h>

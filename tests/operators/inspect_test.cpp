@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/inspect.hpp>
 
 #include <doctest/doctest.h>

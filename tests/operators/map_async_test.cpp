@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/map_async.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/map_async_unordered.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/map_concat.hpp>
 
 #include <doctest/doctest.h>

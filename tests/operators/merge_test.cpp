@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/merge.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/on_error_resume.hpp>
 
 #include <doctest/doctest.h>

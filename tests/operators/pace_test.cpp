@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/pace.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/parallel.hpp>
 
 #include <doctest/doctest.h>

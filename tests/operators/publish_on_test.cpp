@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/publish_on.hpp>
 
 #include <doctest/doctest.h>

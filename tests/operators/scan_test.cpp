@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/scan.hpp>
 
 #include <doctest/doctest.h>

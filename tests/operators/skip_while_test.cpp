@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/skip_while.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/start_with.hpp>
 
 #include <doctest/doctest.h>

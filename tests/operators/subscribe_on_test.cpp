@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/subscribe_on.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/take.hpp>
 
 #include <doctest/doctest.h>

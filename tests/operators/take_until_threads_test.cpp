@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/take_until.hpp>
 
 #include <doctest/doctest.h>

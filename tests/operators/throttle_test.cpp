@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/throttle.hpp>
 
 #include <doctest/doctest.h>

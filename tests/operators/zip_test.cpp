@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/operators/zip.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/resilience/adaptive_limit.hpp>
 
 #include <doctest/doctest.h>

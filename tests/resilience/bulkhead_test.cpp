@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/resilience/bulkhead.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/resilience/concurrency_limit.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/resilience/rate_limiter.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/scope/async_finally.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/scope/deadline.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Scopes in scopes at random: whatever is inside what, and wherever it is dropped, nothing is left behind.
 
 #include <doctest/doctest.h>

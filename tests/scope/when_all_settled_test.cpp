@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/scope/when_all_settled.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/scope/when_all.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/scope/when_any.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/scope/with_timeout.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A server with limits and clients that try again, through everything that a network does to them.
 
 #include <weir/testing/simulation.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Are bugs found that show in one order of events only? Each is made here, on purpose, beside what is right.
 
 #include <weir/testing/simulation.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Channels, locks and the like between tasks that come, give up and leave in every order that a seed can think of.
 
 #include <weir/testing/simulation.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Reads that are given up in a simulation, at any moment: nothing is lost, and nothing comes twice.
 
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/sink/drain.hpp>
 
 #include <doctest/doctest.h>

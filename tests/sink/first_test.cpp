@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/sink/first.hpp>
 
 #include <doctest/doctest.h>

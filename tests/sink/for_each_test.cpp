@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/sink/for_each.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/sink/next.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/sink/serve.hpp>
 
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/sink/to.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/source/accept.hpp>
 
 #include <chrono>

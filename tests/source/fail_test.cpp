@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/source/fail.hpp>
 
 #include <doctest/doctest.h>

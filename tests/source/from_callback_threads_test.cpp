@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/source/from_callback.hpp>
 
 #include <doctest/doctest.h>

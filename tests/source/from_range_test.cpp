@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/source/from_range.hpp>
 
 #include <doctest/doctest.h>

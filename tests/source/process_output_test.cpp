@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/source/process_output.hpp>
 
 #include <cerrno>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/source/walk.hpp>
 
 #include <algorithm>

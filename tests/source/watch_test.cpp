@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/source/watch.hpp>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Throws senders and receivers at channels across threads, in all orders of send, receive, abandon, close and drop, with
 // pauses of random length, and counts what becomes of each item.
 //

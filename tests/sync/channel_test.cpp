@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/sync/channel.hpp>
 
 #include <algorithm>

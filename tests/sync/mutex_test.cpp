@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/sync/mutex.hpp>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/testing/contract.hpp>
 
 #include <doctest/doctest.h>

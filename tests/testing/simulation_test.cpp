@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/testing/simulation.hpp>
 
 #include <array>

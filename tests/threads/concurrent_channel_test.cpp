@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/threads/concurrent_channel.hpp>
 
 #include <algorithm>

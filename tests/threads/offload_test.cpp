@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/threads/offload.hpp>
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/threads/spawn_on.hpp>
 
 #include <doctest/doctest.h>

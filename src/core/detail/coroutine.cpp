@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/core/detail/coroutine.hpp>
 
 #include <cstddef>

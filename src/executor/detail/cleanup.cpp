@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/executor/detail/cleanup.hpp>
 
 #include <exception>

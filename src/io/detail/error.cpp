@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/io/detail/error.hpp>
 
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "testing/simulation/network_state.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "testing/simulation/world.hpp"
 
 #include <algorithm>

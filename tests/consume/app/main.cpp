@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <weir/weir.hpp>
 
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Something of every room, to see what a user's compiler says of weir's headers.
 
 #include <chrono>

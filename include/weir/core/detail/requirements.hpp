@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 
 // Ends a compilation that cannot succeed with one error. After #error a compiler goes on, and thousands of errors would

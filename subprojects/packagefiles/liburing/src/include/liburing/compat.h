@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* SPDX-License-Identifier: MIT */
 /* configure writes this file; here for a kernel with openat2 (5.6) and glibc with statx (2.28). */
 #ifndef LIBURING_COMPAT_H
