@@ -183,7 +183,7 @@ private:
 ///
 /// As an argument, a lambda with captures must outlive its coroutine; operators that take one keep it for you.
 template <class T>
-class [[nodiscard]] async_stream {
+class [[nodiscard("add a sink and co_await it")]] async_stream {
 public:
     using value_type = T;
 

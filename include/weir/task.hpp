@@ -164,7 +164,7 @@ public:
 /// Awaiting a task that completes without waiting never suspends its awaiter, so loops over ready tasks do not grow
 /// the stack. T may be void, or an lvalue reference. One allocation from a per-thread pool.
 template <class T = void>
-class [[nodiscard]] task {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] task {
     static_assert(!std::is_rvalue_reference_v<T>, "weir::task<T>: return the object itself");
 
 public:

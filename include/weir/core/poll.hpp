@@ -28,7 +28,7 @@ struct unit {
 ///
 /// As cheap to pass as its item: trivially copyable when T is.
 template <class T>
-class [[nodiscard]] poll {
+class [[nodiscard("it may hold an item or the result")]] poll {
     static_assert(std::is_object_v<T>, "weir::poll<T>: items are objects; wrap a reference in a pointer");
 
 public:

@@ -199,7 +199,7 @@ public:
 
     /// Starts an operation in the next turn. Dropping the handle drops the operation.
     template <awaitable A>
-    [[nodiscard]] join_handle<A> spawn(A operation, std::source_location place = std::source_location::current());
+    join_handle<A> spawn(A operation, std::source_location place = std::source_location::current());
 
     /// The same with a function that makes the operation. The executor calls it in the next turn, and keeps it as long as
     /// the operation: a coroutine may use what a lambda has captured.
@@ -218,7 +218,7 @@ public:
     }
     template <class F>
         requires(!awaitable<F>)
-    [[nodiscard]] auto spawn(F f, std::source_location place = std::source_location::current()) {
+    auto spawn(F f, std::source_location place = std::source_location::current()) {
         if constexpr (detail::gives_awaitable<F&>) {
             return spawn(detail::lazy_operation<F>(std::move(f)), place);
         } else {
@@ -486,7 +486,7 @@ private:
 /// A spawned operation. Awaiting it gives its result or throws its error; dropping it drops the operation, and, when that
 /// has ended, its result or error: whoever drops it does not want to know.
 template <awaitable A>
-class [[nodiscard]] join_handle {
+class [[nodiscard("co_await it, keep it, or detach it: dropping it drops the operation")]] join_handle {
 public:
     using result_type = typename A::result_type;
 

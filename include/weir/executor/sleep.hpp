@@ -7,7 +7,7 @@ namespace weir {
 
 namespace detail {
 
-class sleep_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] sleep_operation {
 public:
     using result_type = unit;
 
@@ -25,7 +25,7 @@ private:
     deadline_timer timer_;
 };
 
-class sleep_for_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] sleep_for_operation {
 public:
     using result_type = unit;
 
@@ -43,7 +43,7 @@ private:
     deadline_timer timer_;
 };
 
-class yield_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] yield_operation {
 public:
     using result_type = unit;
 
@@ -58,7 +58,7 @@ private:
     bool yielded_ = false;
 };
 
-class executor_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] executor_operation {
 public:
     using result_type = executor*;
 

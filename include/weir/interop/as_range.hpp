@@ -20,7 +20,7 @@ namespace weir {
 
 /// The items of a stream for code that blocks. Copies share the stream.
 template <stream S>
-class blocking_range : public std::ranges::view_interface<blocking_range<S>> {
+class [[nodiscard("iterate over it")]] blocking_range : public std::ranges::view_interface<blocking_range<S>> {
     struct state {
         state(executor& on, S s) : ex{on}, upstream{std::in_place, std::move(s)} {}
 

@@ -19,7 +19,7 @@ namespace weir {
 
 /// An operation that a std::stop_token may end.
 template <awaitable A>
-class stoppable_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] stoppable_operation {
     static constexpr bool without_result = std::is_void_v<await_result_t<A>>;
 
 public:

@@ -35,7 +35,7 @@ concept file_to_socket = requires {
 
 /// Reads and writes in turn.
 template <class From, class To>
-class copy_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] copy_operation {
 public:
     using result_type = std::uint64_t;
 

@@ -74,7 +74,7 @@ private:
 
 namespace detail {
 
-class sync_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] sync_operation {
 public:
     using result_type = unit;
 
@@ -92,7 +92,7 @@ private:
     io_operation operation_;
 };
 
-class open_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] open_operation {
 public:
     using result_type = file;
 

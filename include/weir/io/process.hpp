@@ -31,7 +31,7 @@ class child_process;
 
 namespace detail {
 
-class wait_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] wait_operation {
 public:
     using result_type = exit_status;
 

@@ -88,7 +88,7 @@ private:
 };
 
 template <class Listener>
-class accept_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] accept_operation {
 public:
     using result_type = typename Listener::connection_type;
 
@@ -163,7 +163,7 @@ inline poll<int> accept_step::poll_next(context& cx, int fd) {
     }
 }
 
-class connect_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] connect_operation {
 public:
     using result_type = tcp_stream;
 

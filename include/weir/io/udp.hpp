@@ -30,7 +30,7 @@ class udp_socket;
 
 namespace detail {
 
-class send_to_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] send_to_operation {
 public:
     using result_type = unit;
 
@@ -61,7 +61,7 @@ private:
     io_operation operation_; // last: cancelled before its message goes
 };
 
-class receive_from_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] receive_from_operation {
 public:
     using result_type = received_datagram;
 

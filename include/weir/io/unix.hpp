@@ -87,7 +87,7 @@ concept has_descriptor = requires(const D& d) {
     { d.native_handle() } -> std::same_as<int>;
 };
 
-class write_with_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] write_with_operation {
 public:
     using result_type = unit;
 
@@ -103,7 +103,7 @@ private:
     io_operation operation_; // last: cancelled before its message goes
 };
 
-class read_with_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] read_with_operation {
 public:
     using result_type = received_with_descriptors;
 
@@ -279,7 +279,7 @@ inline poll<received_with_descriptors> read_with_operation::poll_result(context&
     return received_with_descriptors{static_cast<std::size_t>(*r), std::move(descriptors)};
 }
 
-class unix_connect_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] unix_connect_operation {
 public:
     using result_type = unix_stream;
 

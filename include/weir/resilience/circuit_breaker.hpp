@@ -173,7 +173,7 @@ private:
 
 /// See circuit_breaker::run.
 template <detail::runnable A>
-class circuit_breaker::run_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] circuit_breaker::run_operation {
 public:
     using result_type = typename detail::lazy_operation<A>::result_type;
 

@@ -152,7 +152,7 @@ private:
 };
 
 /// The right to be in flight, until it is released or destroyed.
-class [[nodiscard]] concurrency_limit::permit {
+class [[nodiscard("name it: the permit is returned when it dies")]] concurrency_limit::permit {
 public:
     permit(permit&& other) noexcept
         : limit_{std::exchange(other.limit_, nullptr)},
@@ -193,7 +193,8 @@ private:
 };
 
 /// See concurrency_limit::acquire.
-class concurrency_limit::acquire_operation : private detail::waiter {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] concurrency_limit::acquire_operation
+    : private detail::waiter {
 public:
     using result_type = permit;
 
@@ -238,7 +239,7 @@ private:
 };
 
 /// See concurrency_limit::try_acquire.
-class concurrency_limit::try_acquire_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] concurrency_limit::try_acquire_operation {
 public:
     using result_type = std::optional<permit>;
 
@@ -257,7 +258,7 @@ private:
 
 /// See concurrency_limit::run.
 template <detail::runnable A>
-class concurrency_limit::run_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] concurrency_limit::run_operation {
 public:
     using result_type = typename detail::lazy_operation<A>::result_type;
 
@@ -372,7 +373,7 @@ private:
 /// A function that makes an operation of an item, made into one whose operations first wait for a permit, without the
 /// queue limits: the operator is bounded itself. The function and the item stay where they are meanwhile.
 template <class F>
-class under_limit {
+class [[nodiscard("pass it to an operator, such as map_async(n, limit.guard(f))")]] under_limit {
 public:
     under_limit(concurrency_limit& limit, F f) : limit_{&limit}, f_(std::move(f)) {}
 

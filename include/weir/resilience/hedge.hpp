@@ -30,7 +30,7 @@ struct hedge_options {
 
 /// The result of the first of several attempts to have one.
 template <class Factory>
-class hedge_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] hedge_operation {
     using attempt_t = std::invoke_result_t<Factory&>;
 
 public:

@@ -177,7 +177,8 @@ private:
 };
 
 /// See rate_limiter::acquire.
-class rate_limiter::acquire_operation : private detail::waiter {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] rate_limiter::acquire_operation
+    : private detail::waiter {
 public:
     using result_type = unit;
 
@@ -217,7 +218,7 @@ private:
 };
 
 /// See rate_limiter::try_acquire.
-class rate_limiter::try_acquire_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] rate_limiter::try_acquire_operation {
 public:
     using result_type = bool;
 

@@ -125,7 +125,7 @@ private:
 
 /// The items of a stream that is made anew when it has failed.
 template <class Factory>
-class retry_stream : private detail::retried<Factory> {
+class [[nodiscard("add a sink and co_await it")]] retry_stream : private detail::retried<Factory> {
 public:
     using value_type = item_t<std::invoke_result_t<Factory&>>;
 
@@ -137,7 +137,8 @@ public:
 
 /// The result of an operation that is made anew when it has failed.
 template <class Factory>
-class retry_operation : private detail::retried<Factory> {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] retry_operation
+    : private detail::retried<Factory> {
 public:
     using result_type = typename std::invoke_result_t<Factory&>::result_type;
 

@@ -82,16 +82,18 @@ private:
 /// @throws std::logic_error when no executor runs on this thread
 /// Lifetime: the scope dies before its executor; one that does not is reported, and not cleaned up.
 template <class F, class Resource = detail::no_resource>
-class [[nodiscard]] async_finally {
+class [[nodiscard("name it: the cleanup begins when it dies")]] async_finally {
     static_assert(detail::cleans_up<F, Resource>,
                   "weir::async_finally{within, resource, f}: f cannot be called with the resource, or does not give a "
                   "task or another awaitable");
 
 public:
-    explicit async_finally(duration within, F f, std::source_location place = std::source_location::current())
+    [[nodiscard("name it: the cleanup begins when it dies")]] explicit async_finally(
+        duration within, F f, std::source_location place = std::source_location::current())
         requires std::same_as<Resource, detail::no_resource>
         : async_finally{within, place, detail::no_resource{}, std::move(f)} {}
-    async_finally(duration within, Resource resource, F f, std::source_location place = std::source_location::current())
+    [[nodiscard("name it: the cleanup begins when it dies")]] async_finally(
+        duration within, Resource resource, F f, std::source_location place = std::source_location::current())
         requires(!std::same_as<Resource, detail::no_resource>)
         : async_finally{within, place, std::move(resource), std::move(f)} {}
 

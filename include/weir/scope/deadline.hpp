@@ -12,14 +12,14 @@ namespace weir {
 
 namespace detail {
 
-class deadline_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] deadline_operation {
 public:
     using result_type = time_point;
 
     poll<time_point> poll_result(context& cx) const noexcept { return cx.deadline; }
 };
 
-class remaining_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] remaining_operation {
 public:
     using result_type = duration;
 

@@ -17,7 +17,7 @@ namespace weir {
 ///     if (a) use(*a);
 ///     else log(a.error());
 template <class T = void>
-class [[nodiscard]] outcome {
+class [[nodiscard("see whether it holds an error")]] outcome {
     using object = typename detail::as_result<T>::type;
 
 public:

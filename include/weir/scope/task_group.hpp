@@ -243,7 +243,7 @@ private:
 
 } // namespace detail
 
-class task_group::join_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] task_group::join_operation {
 public:
     using result_type = unit;
 
@@ -263,7 +263,7 @@ private:
     detail::cleanups::waiter waiter_;
 };
 
-class task_group::room_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] task_group::room_operation {
 public:
     using result_type = unit;
 

@@ -30,7 +30,7 @@ void rethrow_decisive(side_by_side<Operations, ends_with::first_error>& all) {
 
 /// Operations of any types, and all their results.
 template <awaitable... A>
-class when_all_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_all_operation {
     static constexpr bool without_result = (std::is_void_v<await_result_t<A>> && ...);
 
 public:
@@ -56,7 +56,7 @@ private:
 
 /// Operations of one type, and all their results.
 template <awaitable A>
-class when_all_of_range_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_all_of_range_operation {
     static constexpr bool without_result = std::is_void_v<await_result_t<A>>;
 
 public:

@@ -28,7 +28,7 @@ auto outcome_of(Side& one) {
 
 /// Operations of any types, and how each has ended.
 template <awaitable... A>
-class when_all_settled_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_all_settled_operation {
 public:
     using result_type = std::tuple<outcome<await_result_t<A>>...>;
 
@@ -46,7 +46,7 @@ private:
 
 /// Operations of one type, and how each has ended.
 template <awaitable A>
-class when_all_settled_of_range_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_all_settled_of_range_operation {
 public:
     using result_type = std::vector<outcome<await_result_t<A>>>;
 

@@ -17,7 +17,7 @@
 namespace weir {
 
 template <class F>
-class with_group_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] with_group_operation {
     using body_type = std::invoke_result_t<F&, task_group&>;
 
 public:

@@ -20,7 +20,7 @@ namespace weir {
 
 /// An operation that has until a moment, or some time from when it begins.
 template <awaitable A>
-class timed_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] timed_operation {
 public:
     using result_type = typename A::result_type;
 

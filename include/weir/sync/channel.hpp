@@ -199,7 +199,7 @@ private:
 /// The end of a channel that items come out of: a stream, which ends when the channel is closed and empty. It may be moved
 /// at any time. When it dies what is in the buffer goes to on_drop.
 template <class T>
-class [[nodiscard]] receiver {
+class [[nodiscard("add a sink and co_await it")]] receiver {
 public:
     using value_type = T;
 
@@ -226,7 +226,7 @@ private:
 
 /// What `channel` gives.
 template <class T>
-struct channel_ends {
+struct [[nodiscard("keep both ends: auto [tx, rx] = ...")]] channel_ends {
     weir::sender<T> sender;
     weir::receiver<T> receiver;
 };

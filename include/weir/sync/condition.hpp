@@ -66,7 +66,7 @@ private:
 };
 
 template <class T>
-class [[nodiscard]] condition_wait_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] condition_wait_operation {
     using mutex_user = handle<mutex_core<T>, role::other>;
 
 public:

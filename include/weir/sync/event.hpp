@@ -81,7 +81,7 @@ private:
     bool open_ = true;
 };
 
-class [[nodiscard]] event_wait_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] event_wait_operation {
 public:
     using result_type = unit;
 

@@ -39,7 +39,7 @@ class mutex;
 
 /// Holds a mutex, and gives access to what it guards; lets go of it when it is destroyed or unlocked.
 template <class T>
-class [[nodiscard]] mutex_guard {
+class [[nodiscard("name it: the mutex is unlocked when it dies")]] mutex_guard {
 public:
     mutex_guard(mutex_guard&&) noexcept = default;
     mutex_guard& operator=(mutex_guard&& other) noexcept {
@@ -84,7 +84,7 @@ private:
 namespace detail {
 
 template <class T>
-class [[nodiscard]] lock_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] lock_operation {
 public:
     using result_type = mutex_guard<T>;
 
@@ -139,7 +139,8 @@ public:
     detail::lock_operation<T> lock() const noexcept { return detail::lock_operation<T>{user{core_}}; }
 
     /// What `lock` gives, if it need not wait.
-    std::optional<mutex_guard<T>> try_lock() const noexcept {
+    [[nodiscard("name it: the mutex is unlocked when it dies")]] std::optional<mutex_guard<T>>
+    try_lock() const noexcept {
         if (!core_->lock.try_take(1)) return std::nullopt;
         return mutex_guard<T>{user{core_}};
     }

@@ -84,7 +84,7 @@ oneshot_ends<T> oneshot(oneshot_options<T> options = {});
 
 /// The end of a oneshot that sends.
 template <class T>
-class [[nodiscard]] oneshot_sender {
+class [[nodiscard("keep it: the receiver fails when it dies")]] oneshot_sender {
     using core = detail::oneshot_core<T>;
 
 public:
@@ -130,7 +130,7 @@ private:
 /// The end of a oneshot that receives: `co_await rx` gives the value, once. It may be moved at any time; to give up
 /// waiting without giving up the value, await `rx.receive()`.
 template <class T>
-class [[nodiscard]] oneshot_receiver {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] oneshot_receiver {
 public:
     using result_type = T;
 
@@ -147,7 +147,7 @@ private:
     template <class U>
     friend oneshot_ends<U> oneshot(oneshot_options<U>);
 
-    class [[nodiscard]] receive_operation {
+    class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] receive_operation {
     public:
         using result_type = T;
 
@@ -166,7 +166,7 @@ private:
 
 /// What `oneshot` gives.
 template <class T>
-struct oneshot_ends {
+struct [[nodiscard("keep both ends: auto [tx, rx] = ...")]] oneshot_ends {
     oneshot_sender<T> sender;
     oneshot_receiver<T> receiver;
 };

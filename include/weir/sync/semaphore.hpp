@@ -65,7 +65,7 @@ public:
     /// What `acquire` gives, if it need not wait.
     /// @throws std::invalid_argument
     template <std::integral N = int>
-    std::optional<permit> try_acquire(N n = 1) const;
+    [[nodiscard("name it: the permit is returned when it dies")]] std::optional<permit> try_acquire(N n = 1) const;
 
     /// No more permits are given. Those who wait get the exception `closed`.
     void close() const noexcept { core_->left.close(); }
@@ -88,7 +88,7 @@ private:
 };
 
 /// The right to go on; given back when it is destroyed or released.
-class [[nodiscard]] semaphore::permit {
+class [[nodiscard("name it: the permit is returned when it dies")]] semaphore::permit {
 public:
     permit(permit&&) noexcept = default;
     permit& operator=(permit&& other) noexcept {
@@ -119,7 +119,7 @@ private:
     std::size_t n_;
 };
 
-class [[nodiscard]] semaphore::acquire_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] semaphore::acquire_operation {
 public:
     using result_type = permit;
 

@@ -53,7 +53,7 @@ class state;
 /// The values of a state, the newest first of all, and then each time there is a newer one: a stream, which ends when the
 /// state dies, after its last value. Values that were followed before they were asked for are left out.
 template <class T>
-class [[nodiscard]] state_stream {
+class [[nodiscard("add a sink and co_await it")]] state_stream {
 public:
     using value_type = T;
 

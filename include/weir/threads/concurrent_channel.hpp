@@ -198,7 +198,7 @@ inline void must_not_block_an_executor(const char* what) {
 /// What `send` and `send_from` give.
 /// @tparam Item  T, or T& for an item that stays with its owner
 template <class T, class Item>
-class [[nodiscard]] concurrent_send_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] concurrent_send_operation {
 public:
     using result_type = bool;
 
@@ -249,7 +249,7 @@ private:
 
 /// What `closing` gives.
 template <class T>
-class [[nodiscard]] concurrent_closing_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] concurrent_closing_operation {
 public:
     using result_type = unit;
 
@@ -388,7 +388,7 @@ private:
 /// Threads: each belongs to the executor on which it was first polled; until then, and for receive_blocking, to one thread
 /// at a time.
 template <class T>
-class [[nodiscard]] concurrent_receiver {
+class [[nodiscard("add a sink and co_await it")]] concurrent_receiver {
 public:
     using value_type = T;
 
@@ -487,7 +487,7 @@ private:
 
 /// What `concurrent_channel` gives.
 template <class T>
-struct concurrent_channel_ends {
+struct [[nodiscard("keep both ends: auto [tx, rx] = ...")]] concurrent_channel_ends {
     concurrent_sender<T> sender;
     concurrent_receiver<T> receiver;
 };

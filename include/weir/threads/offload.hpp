@@ -109,7 +109,7 @@ private:
 };
 
 template <class F>
-class [[nodiscard]] offload_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] offload_operation {
     static_assert(
         crossable<std::remove_cvref_t<std::invoke_result_t<F>>>,
         "weir::offload(pool, f), map_blocking: the result of f crosses threads, and is bound to its thread, as "

@@ -278,7 +278,7 @@ class waits_for_far;
 ///
 /// Threads: belongs to the executor that awaits it. It may outlive the one where the operation runs.
 template <class Result>
-class [[nodiscard]] far_handle {
+class [[nodiscard("co_await it, keep it, or detach it: dropping it drops the operation")]] far_handle {
 public:
     using result_type = Result;
 

@@ -30,7 +30,7 @@ concept byte_device = requires(const T& device, void* data, std::size_t size) {
 
 /// `co_await device.read(buffer)`: at most as much as fits, as soon as there is some.
 template <class Device>
-class read_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] read_operation {
 public:
     using result_type = std::size_t;
 
@@ -92,7 +92,7 @@ private:
 
 /// `co_await device.write(data)`: all of it.
 template <class Device>
-class write_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] write_operation {
 public:
     using result_type = unit;
 
@@ -182,7 +182,7 @@ private:
 
 /// An operation that has its result at once, and needs only to know where it runs.
 template <class F>
-class immediate_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] immediate_operation {
 public:
     using result_type = std::invoke_result_t<F&, backend&>;
 

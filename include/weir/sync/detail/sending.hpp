@@ -29,7 +29,7 @@ private:
 ///               that it will never take. A send that it sets back to `fresh` is to try by itself
 /// @tparam Item  T, or T& for an item that stays with its owner
 template <class Core, class Item>
-class [[nodiscard]] send_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] send_operation {
     using value_type = std::remove_reference_t<Item>;
 
 public:
@@ -91,7 +91,7 @@ private:
 /// What `closing` gives.
 /// @tparam Core  is `open()`, and releases those in its line `closing()` when it no longer is
 template <class Core>
-class [[nodiscard]] closing_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] closing_operation {
 public:
     using result_type = unit;
 
