@@ -273,6 +273,27 @@ TEST_SUITE("sync/item_types") {
         for (const T& item : weir::as_range(ex, std::move(rx))) CHECK(item.value() == 2);
     }
 
+    TEST_CASE("a channel keeps what it holds when a send for which it grows throws") {
+        for (int n = 1; n != 12; ++n) {
+            CAPTURE(n);
+            weir::executor ex;
+            auto [tx, rx] = weir::channel<throwing_move>(100);
+            std::vector<int> sent;
+            for (int i = 0; i != 8; ++i) {
+                if (ex.run(tx.send(throwing_move(i)))) sent.push_back(i);
+            }
+            auto ninth = ex.spawn(tx.send(throwing_move(8)));
+            throwing_move::throw_at(n);
+            try {
+                if (ex.run(std::move(ninth))) sent.push_back(8);
+            } catch (const throwing_move::thrown&) {}
+            throwing_move::throw_at(0);
+            tx.close();
+            CHECK(values(ex, std::move(rx)) == sent);
+        }
+        CHECK(throwing_move::alive() == 0);
+    }
+
     TEST_CASE("a move that throws in a channel, a oneshot, a broadcast or a task is an error and loses no memory") {
         for (int n = 1; n != 40; ++n) {
             CAPTURE(n);

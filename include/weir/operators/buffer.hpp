@@ -67,12 +67,9 @@ private:
             return this->notify();
         }
         switch (policy_) {
-        case overflow::drop_oldest: {
-            value_type oldest(held_.pop_front());
-            held_.push_back(std::move(item));
-            std::invoke(on_drop_, std::move(oldest));
+        case overflow::drop_oldest:
+            std::invoke(on_drop_, held_.replace_front(std::move(item)));
             return;
-        }
         case overflow::drop_newest:
             std::invoke(on_drop_, std::move(item));
             return;

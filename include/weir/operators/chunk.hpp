@@ -61,7 +61,7 @@ public:
                 auto item = upstream_->poll_next(cx);
                 if (item.is_item()) [[likely]] {
                     if (chunk_.empty()) begin(cx);
-                    chunk_.push_back(*std::move(item));
+                    append(*std::move(item));
                     if (chunk_.size() == n_) return take();
                     if (!cx.spend() || cx.leaving()) {
                         if (patience_.due(cx)) return take();
@@ -90,6 +90,20 @@ private:
     void begin(context& cx) {
         chunk_.reserve(std::min(n_, most_reserved));
         patience_.begin(cx);
+    }
+
+    void append(item_t<S>&& item) {
+        if constexpr (std::is_nothrow_move_constructible_v<item_t<S>> || std::copy_constructible<item_t<S>>) {
+            chunk_.push_back(std::move(item));
+        } else {
+            const bool grows = chunk_.size() == chunk_.capacity();
+            try {
+                chunk_.push_back(std::move(item));
+            } catch (...) {
+                if (grows) chunk_.clear(); // some were moved, some not
+                throw;
+            }
+        }
     }
 
     value_type take() noexcept { return std::exchange(chunk_, {}); }

@@ -60,8 +60,8 @@ public:
             return wait_for_room(lock) && push(std::move(item));
         case overflow::drop_oldest:
         case overflow::latest: {
-            T oldest(held_.pop_front());
-            push(std::move(item));
+            T oldest(held_.replace_front(std::move(item)));
+            notify();
             drop(std::move(oldest), lock);
             return true;
         }

@@ -57,17 +57,16 @@ public:
         if (error_ != nullptr) return false;
         try {
             if (held_.size() != options_.capacity) {
-                hold(entry{item, number});
+                held_.push_back(entry{item, number});
+                wake();
                 return blocks();
             }
             switch (options_.overflow) {
             case overflow::drop_oldest:
             case overflow::latest: {
-                entry newest{item, number};
-                T oldest(std::move(held_.front().item));
-                held_.drop_front();
-                hold(std::move(newest));
-                drop(std::move(oldest));
+                entry oldest(held_.replace_front(entry{item, number}));
+                wake();
+                drop(std::move(oldest.item));
                 break;
             }
             case overflow::error:
@@ -113,10 +112,6 @@ private:
         std::uint64_t number;
     };
 
-    void hold(entry&& newest) {
-        held_.push_back(std::move(newest));
-        wake();
-    }
     void drop(T&& item) noexcept {
         ++dropped_;
         if (options_.on_drop) options_.on_drop(std::move(item));
@@ -228,7 +223,7 @@ class broadcast;
 /// What comes to one subscriber of a broadcast: a stream, which ends when the broadcast is closed, after what is held. It may
 /// be moved at any time.
 template <class T>
-class [[nodiscard]] subscription {
+class [[nodiscard("add a sink and co_await it")]] subscription {
 public:
     using value_type = T;
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include <weir/core/assert.hpp>
@@ -10,8 +11,14 @@
 namespace weir::detail {
 
 /// A queue in one block of memory. It grows as far as it was ever filled and keeps the memory.
+///
+/// A function that throws leaves the queue as it was. An item whose move may throw is therefore in memory of its own, and
+/// stays where it is when the queue grows.
 template <class T>
 class ring_buffer {
+    static constexpr bool in_block = std::is_nothrow_move_constructible_v<T>;
+    using place = std::conditional_t<in_block, T, std::unique_ptr<T>>;
+
 public:
     ring_buffer() noexcept = default;
     ring_buffer(ring_buffer&& other) noexcept
@@ -22,7 +29,7 @@ public:
     ring_buffer& operator=(ring_buffer&&) = delete;
     ~ring_buffer() {
         clear();
-        if (block_ != nullptr) std::allocator<T>{}.deallocate(block_, room_);
+        if (block_ != nullptr) std::allocator<place>{}.deallocate(block_, room_);
     }
 
     bool empty() const noexcept { return size_ == 0; }
@@ -30,7 +37,11 @@ public:
 
     T& front() noexcept {
         WEIR_ASSERT(!empty(), "ring_buffer: there is no first item");
-        return block_[first_];
+        if constexpr (in_block) {
+            return block_[first_];
+        } else {
+            return *block_[first_];
+        }
     }
 
     /// When there is no memory for it, the item stays where it is.
@@ -38,7 +49,11 @@ public:
     void push_back(U&& item) {
         if (size_ == room_) [[unlikely]]
             grow();
-        std::construct_at(block_ + at(size_), std::forward<U>(item));
+        if constexpr (in_block) {
+            std::construct_at(block_ + at(size_), std::forward<U>(item));
+        } else {
+            std::construct_at(block_ + at(size_), make_place(std::forward<U>(item)));
+        }
         ++size_;
     }
 
@@ -51,6 +66,15 @@ public:
         std::destroy_at(block_ + first_);
         first_ = at(1);
         --size_;
+    }
+
+    /// The first item; the one that is given takes its place in memory, and is the last.
+    T replace_front(T&& item) {
+        place last = make_place(std::move(item));
+        T first(pop_front());
+        std::construct_at(block_ + at(size_), std::move(last));
+        ++size_;
+        return first;
     }
 
     void clear() noexcept {
@@ -67,19 +91,28 @@ public:
 private:
     static constexpr std::size_t smallest = 8;
 
+    template <class U>
+    static place make_place(U&& item) {
+        if constexpr (in_block) {
+            return place(std::forward<U>(item));
+        } else {
+            return std::make_unique<T>(std::forward<U>(item));
+        }
+    }
+
     // The room is a power of two.
     std::size_t at(std::size_t i) const noexcept { return (first_ + i) & (room_ - 1); }
 
     [[gnu::noinline]] void grow() { // so that push_back is inlined
         const std::size_t room = room_ == 0 ? smallest : 2 * room_;
         ring_buffer larger;
-        larger.block_ = std::allocator<T>{}.allocate(room);
+        larger.block_ = std::allocator<place>{}.allocate(room);
         larger.room_ = room;
-        while (!empty()) larger.push_back(pop_front());
+        for (; !empty(); drop_front()) std::construct_at(larger.block_ + larger.size_++, std::move(block_[first_]));
         swap(larger);
     }
 
-    T* block_ = nullptr;
+    place* block_ = nullptr;
     std::size_t room_ = 0;
     std::size_t first_ = 0;
     std::size_t size_ = 0;
