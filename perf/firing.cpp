@@ -91,7 +91,7 @@ struct firing {
     using result_type = weir::unit;
 
     weir::poll<weir::unit> poll_result(weir::context& cx) {
-        if (!timer.armed() && !timer.expired()) timer.arm(cx.ex(), deadline);
+        if (!timer.armed() && !timer.expired()) timer.arm(cx.executor(), deadline);
         if (!timer.poll(cx)) return weir::pending;
         fired->add(deadline);
         return weir::unit{};

@@ -80,7 +80,7 @@ public:
     never_happens() noexcept = default;
 
     weir::poll<weir::unit> poll_result(weir::context& cx) {
-        waiter_.arm(cx.wk);
+        waiter_.arm(cx.waker());
         return weir::pending;
     }
 

@@ -62,7 +62,7 @@ public:
     poll<T> poll_next(context& cx) {
         if (resume_to_yield(cx) && !cx.stopping()) [[likely]]
             return poll<T>(std::move(*item_));
-        return poll_suspended(cx, cx.wk);
+        return poll_suspended(cx, cx.waker());
     }
     /// On behalf of a coroutine that runs.
     poll<T> poll_next(coroutine_state& consumer) {

@@ -64,7 +64,7 @@ public:
         if (phase_ == resumable) resume(cx);
         if (phase_ == (finished | returned)) [[likely]]
             return unit{};
-        return without_result(cx, cx.wk);
+        return without_result(cx, cx.waker());
     }
     /// On behalf of a coroutine that runs.
     poll<unit> poll_finished(coroutine_state& waiting) noexcept {

@@ -152,7 +152,7 @@ void circuit_breaker::change(circuit to, executor& ex) noexcept {
     window_.clear();
     probes_begun_ = 0;
     probes_ = {};
-    if (to == circuit::open) half_opens_ = ex.after(options_.open_for);
+    if (to == circuit::open) half_opens_ = ex.time_after(options_.open_for);
     if (!options_.on_change) return;
     try {
         options_.on_change(what);

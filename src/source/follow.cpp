@@ -109,7 +109,7 @@ public:
     news_or_time(news& of, time_point until) noexcept : news_{of}, until_{until} {}
 
     poll<unit> poll_result(context& cx) {
-        if (!timer_.armed() && !timer_.expired()) timer_.arm(cx.ex(), until_);
+        if (!timer_.armed() && !timer_.expired()) timer_.arm(cx.executor(), until_);
         if (timer_.poll(cx)) return unit{};
         while (news_.open()) {
             if (!told_.started() && news_.take()) return unit{};
@@ -144,7 +144,7 @@ async_stream<bytes> read_for_good(std::string path, follow_options options) {
     file_system& files = ex.io().files();
     news told{ex, path};
     const auto next_look = [&](bool reading) {
-        return ex.after(told.complete(reading) ? std::max(rarely, options.interval) : options.interval);
+        return ex.time_after(told.complete(reading) ? std::max(rarely, options.interval) : options.interval);
     };
 
     bool waited = false;
@@ -218,7 +218,7 @@ async_stream<bytes> read_for_good(std::string path, follow_options options) {
             if (!replaced) {
                 quiet_until.reset();
             } else if (!quiet_until) {
-                quiet_until = ex.after(options.interval);
+                quiet_until = ex.time_after(options.interval);
             }
             if (!replaced || ex.now() < *quiet_until) {
                 news_or_time change{told, replaced ? *quiet_until : next_look(true)};

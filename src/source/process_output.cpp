@@ -67,7 +67,7 @@ bool process_output_stream::keep_errors(context& cx) {
 
 poll<bytes> process_output_stream::next(context& cx) {
     if (!child_) {
-        child_.emplace(recipe_.spawn(cx.ex().io()));
+        child_.emplace(recipe_.spawn(cx.executor().io()));
         out_.emplace(detail::borrowed_device<file>{child_->out()}, block_);
         if (child_->err().is_open()) err_.emplace(detail::borrowed_device<file>{child_->err()}, block_);
     }

@@ -8,7 +8,7 @@ namespace weir {
 
 poll<int> signals_stream::poll_next(context& cx) {
     pin_.check();
-    if (!subscription_) subscription_ = cx.ex().io().catch_signals(numbers_);
+    if (!subscription_) subscription_ = cx.executor().io().catch_signals(numbers_);
     for (;;) {
         if (!operation_.started()) {
             if (const int number = subscription_->take()) return number;

@@ -67,7 +67,7 @@ poll<walk_entry> walk_stream::next(context& cx) {
 }
 
 void walk_stream::open_next(context& cx) {
-    file_system& files = cx.ex().io().files();
+    file_system& files = cx.executor().io().files();
     current_ = std::move(to_read_.back());
     to_read_.pop_back();
     found_ = to_read_.size();
@@ -78,7 +78,7 @@ void walk_stream::open_next(context& cx) {
         if (!given && (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)) return;
         return left_out(fd, "open", current_.path);
     }
-    open_ = detail::descriptor{fd, cx.ex().io().closer()};
+    open_ = detail::descriptor{fd, cx.executor().io().closer()};
     if (options_.links == symlinks::stay) return;
 
     file_status status;
@@ -99,7 +99,7 @@ void walk_stream::read_more(context& cx) {
     const bool by_name = options_.order == walk_order::by_name;
     if (by_name && listed_) return close();
     if (!by_name) listing_.clear();
-    const int r = cx.ex().io().files().read_directory(open_.get(), listing_);
+    const int r = cx.executor().io().files().read_directory(open_.get(), listing_);
     listed_ = !by_name || r == 0;
     if (r < 0) {
         close();
@@ -112,7 +112,7 @@ void walk_stream::read_more(context& cx) {
 
 /// False of what is left out.
 bool walk_stream::describe(context& cx, const detail::directory_listing::entry& found, walk_entry& entry) {
-    file_system& files = cx.ex().io().files();
+    file_system& files = cx.executor().io().files();
     entry.depth = current_.depth;
     entry.type = found.type;
     entry.path.reserve(current_.path.size() + 32);

@@ -53,7 +53,7 @@ poll<file_change> watch_stream::next(context& cx) {
             records_.clear();
             next_record_ = 0;
             int r = -EAGAIN;
-            if (!readable_.in_flight()) r = cx.ex().io().files().read_changes(watcher_.get(), records_);
+            if (!readable_.in_flight()) r = cx.executor().io().files().read_changes(watcher_.get(), records_);
             if (r >= 0) continue;
             if (r == -EAGAIN) {
                 announced_.clear();
@@ -67,10 +67,10 @@ poll<file_change> watch_stream::next(context& cx) {
 }
 
 void watch_stream::begin(context& cx) {
-    file_system& files = cx.ex().io().files();
+    file_system& files = cx.executor().io().files();
     const int fd = files.open_watcher();
     if (fd < 0) detail::throw_io_error(fd, "watch", path_);
-    watcher_ = detail::descriptor{fd, cx.ex().io().closer()};
+    watcher_ = detail::descriptor{fd, cx.executor().io().closer()};
     if (const int r = files.status(file_system::working_directory, path_.c_str(), symlinks::follow, root_); r < 0) {
         detail::throw_io_error(r, "watch", path_);
     }
@@ -105,7 +105,7 @@ int watch_stream::watch_directory(context& cx, const std::string& path, symlinks
     if (options_.recursive) what = what | of_directories;
     // That a file was removed or replaced shows in the number of its links, while someone has it open.
     if (root_.type != file_type::directory) what = what | change::attributes;
-    const int number = cx.ex().io().files().add_watch(watcher_.get(), path.c_str(), what, how);
+    const int number = cx.executor().io().files().add_watch(watcher_.get(), path.c_str(), what, how);
     if (number < 0 || !options_.recursive) return number;
     // The same directory under another name: it was moved, and what is told of that comes later.
     if (const auto former = names_.find(number); former != names_.end()) {
@@ -190,14 +190,15 @@ bool watch_stream::tell_vanished(file_change& result) {
 
 bool watch_stream::root_has_gone(context& cx) {
     file_status now;
-    return cx.ex().io().files().status(file_system::working_directory, path_.c_str(), symlinks::follow, now) < 0 ||
+    return cx.executor().io().files().status(file_system::working_directory, path_.c_str(), symlinks::follow, now) <
+               0 ||
            !now.same_file(root_);
 }
 
 /// It was moved away, with all below it.
 void watch_stream::forget(const std::string& directory, context& cx) {
     const auto drop = [&](auto place) {
-        cx.ex().io().files().remove_watch(watcher_.get(), place->second);
+        cx.executor().io().files().remove_watch(watcher_.get(), place->second);
         names_.erase(place->second);
         return numbers_.erase(place);
     };

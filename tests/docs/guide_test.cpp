@@ -129,7 +129,7 @@ public:
             full_ = false;
             return item_;
         }
-        waiter_.arm(cx.wk);
+        waiter_.arm(cx.waker());
         return weir::pending;
     }
 

@@ -213,7 +213,7 @@ TEST_SUITE("io/unix") {
         for (int i = 0; i != 2; ++i) connected.push_back(ex.run(weir::unix_connect(d / "s")));
         auto waiting = support::begin(ex, weir::unix_connect(d / "s"));
         std::optional dropped{support::begin(ex, weir::unix_connect(d / "s"))};
-        for (int i = 0; i != 20; ++i) ex.turn(ex.after(std::chrono::milliseconds{1}));
+        for (int i = 0; i != 20; ++i) ex.turn(ex.time_after(std::chrono::milliseconds{1}));
         CHECK_FALSE(waiting.finished());
         dropped.reset();
         for (int i = 0; i != 3; ++i) {

@@ -470,7 +470,7 @@ TEST_SUITE("resilience/retry") {
         struct failing {
             using result_type = weir::unit;
             weir::poll<weir::unit> poll_result(weir::context& cx) {
-                left.push_back(cx.deadline - cx.ex().now());
+                left.push_back(cx.deadline - cx.executor().now());
                 throw std::runtime_error{"no"};
             }
             std::vector<weir::duration>& left;

@@ -339,10 +339,10 @@ TEST_SUITE("scope/task_group") {
             }
         };
         weir::time_point seen;
-        task_group group{ex, {.deadline = ex.after(5s)}};
+        task_group group{ex, {.deadline = ex.time_after(5s)}};
         group.spawn(reads{&seen});
         ex.run_ready();
-        CHECK(seen == ex.after(5s));
+        CHECK(seen == ex.time_after(5s));
     }
 
     TEST_CASE("a child may cancel its group, or destroy it, and is gone when it has suspended") {

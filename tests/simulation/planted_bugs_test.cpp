@@ -85,7 +85,7 @@ public:
                 ended_ = true;
                 break;
             }
-            if (batch_.empty()) timer_.arm(cx.ex(), cx.ex().after(d_));
+            if (batch_.empty()) timer_.arm(cx.executor(), cx.executor().time_after(d_));
             batch_.push_back(*std::move(item));
         }
         if (batch_.empty()) {
@@ -151,7 +151,7 @@ public:
             }
             // The mistake: it waits already, it thinks, though it was woken since, and somebody else was faster.
             if (box_->what_ == code::wrong && std::exchange(waits_, true)) return weir::pending;
-            box_->waiting_[who_].arm(cx.wk);
+            box_->waiting_[who_].arm(cx.waker());
             return weir::pending;
         }
 

@@ -57,7 +57,7 @@ public:
     impatient(A operation, weir::duration patience) : operation_{std::move(operation)}, patience_{patience} {}
 
     weir::poll<result_type> poll_result(weir::context& cx) {
-        if (!std::exchange(begun_, true)) timer_.arm(cx.ex(), cx.ex().after(patience_));
+        if (!std::exchange(begun_, true)) timer_.arm(cx.executor(), cx.executor().time_after(patience_));
         if (timer_.poll(cx)) {
             operation_.reset();
             return result_type{};

@@ -32,8 +32,8 @@ TEST_SUITE("sink/drain") {
 
     TEST_CASE("it waits for the end") {
         weir::testing::marbles m;
-        m.ex().run(m.hot("-a---|") | weir::drain());
-        CHECK(m.ex().elapsed() == m.ticks(5));
+        m.executor().run(m.hot("-a---|") | weir::drain());
+        CHECK(m.executor().elapsed() == m.ticks(5));
     }
 
     TEST_CASE("it fails with its upstream") {

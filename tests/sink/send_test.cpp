@@ -116,7 +116,7 @@ public:
 
         weir::poll<bool> poll_result(weir::context& cx) {
             if (!std::exchange(asked, true)) {
-                cx.wk.wake();
+                cx.waker().wake();
                 return weir::pending;
             }
             if (to->size() == 2) return false;

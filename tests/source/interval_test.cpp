@@ -28,7 +28,7 @@ TEST_SUITE("source/interval") {
     TEST_CASE("it starts when it is first polled") {
         marbles m;
         auto ticks = weir::interval(2ms);
-        m.ex().advance(7ms);
+        m.executor().advance(7ms);
         CHECK(m.play(std::move(ticks) | weir::take(2)) == "--0-[1|]");
     }
 

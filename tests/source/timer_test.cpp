@@ -20,7 +20,7 @@ TEST_SUITE("source/timer") {
     TEST_CASE("the time counts from the first poll") {
         marbles m;
         auto tick = weir::timer(2ms);
-        m.ex().advance(7ms);
+        m.executor().advance(7ms);
         CHECK(m.play(std::move(tick)) == "--[0|]");
     }
 

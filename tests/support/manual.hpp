@@ -45,7 +45,7 @@ public:
             if (s.result || s.error) s.taken = true;
             if (s.error) std::rethrow_exception(s.error);
             if (s.result) return weir::poll<T>{*std::move(s.result)};
-            s.waiter.arm(cx.wk);
+            s.waiter.arm(cx.waker());
             return weir::pending;
         }
 
@@ -84,7 +84,7 @@ public:
 
     weir::poll<int> poll_result(weir::context& cx) noexcept {
         if (std::exchange(waited_, true)) return result_;
-        cx.wk.wake();
+        cx.waker().wake();
         return weir::pending;
     }
 
@@ -103,7 +103,7 @@ public:
     weir::poll<int> poll_next(weir::context& cx) noexcept {
         if (left_ == 0) return weir::done;
         if (!std::exchange(waited_, true)) {
-            cx.wk.wake();
+            cx.waker().wake();
             return weir::pending;
         }
         waited_ = false;

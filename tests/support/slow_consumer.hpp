@@ -21,7 +21,7 @@ std::string seen_when_busy(weir::testing::marbles& m, int ticks, S stream) {
         if (ticks != 0) co_await weir::sleep_for(m.ticks(ticks));
     };
     try {
-        m.ex().run(std::move(stream) | weir::for_each(work));
+        m.executor().run(std::move(stream) | weir::for_each(work));
         seen += '|';
     } catch (const weir::testing::marble_error&) {
         seen += '#';

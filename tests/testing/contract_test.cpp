@@ -92,7 +92,7 @@ struct leaks_a_waker {
     weir::poll<value_type> poll_next(weir::context& cx) {
         if (own == nullptr) {
             own = std::make_shared<weir::waker>([](weir::waker&) noexcept {});
-            own->bind(cx.wk.queue());
+            own->bind(cx.waker().queue());
             kept_alive.push_back(own);
         }
         return upstream.poll_next(cx);
@@ -202,7 +202,7 @@ private:
     };
 
     void let_go(weir::context& cx) {
-        upstream->bind(cx.wk.queue());
+        upstream->bind(cx.waker().queue());
         upstream->wake();
         kept.push_back(std::move(upstream));
     }

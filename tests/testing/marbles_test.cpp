@@ -19,7 +19,7 @@ TEST_SUITE("testing/marbles") {
         marbles m;
         auto hot = m.hot("a-b|");
         auto cold = m.cold("a-b|");
-        m.ex().advance(m.ticks(3));
+        m.executor().advance(m.ticks(3));
         CHECK(m.play(std::move(hot)) == "[ab|]");
         CHECK(m.play(std::move(cold)) == "a-b|");
     }

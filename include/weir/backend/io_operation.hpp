@@ -90,16 +90,16 @@ public:
             return result_;
         }
         WEIR_ASSERT(state_ == state::in_flight, "an I/O operation was polled before it was started");
-        waiter_.arm(cx.wk);
+        waiter_.arm(cx.waker());
         return pending;
     }
 
     /// Starts it at the first call; the answer as `poll_result` gives it. Goes on where a signal interrupted.
     poll<int> run(context& cx, const io_request& request) {
-        if (!started()) start(cx.ex(), request);
+        if (!started()) start(cx.executor(), request);
         auto result = poll_result(cx);
         while (result.is_item() && *result == -EINTR) {
-            start(cx.ex(), request);
+            start(cx.executor(), request);
             result = poll_result(cx);
         }
         return result;

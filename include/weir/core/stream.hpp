@@ -11,7 +11,7 @@ namespace weir {
 /// A source of items that are asked for one at a time.
 ///
 /// One `poll_next` is one unit of demand. It answers with an item, with `done`, or with `pending` after storing
-/// `cx.wk`, which it wakes once when another poll is worthwhile. A failure leaves as an exception. After the end or a
+/// `cx.waker()`, which it wakes once when another poll is worthwhile. A failure leaves as an exception. After the end or a
 /// failure it is not polled again. A stream may be moved until it is first polled, then it stays where it is.
 /// Destroying it cancels everything below it before the destructor returns.
 ///

@@ -41,7 +41,7 @@ public:
     /// True when the deadline has passed; else the context's waker is woken when it does.
     bool poll(context& cx) noexcept {
         if (expired()) return true;
-        waiter_.arm(cx.wk);
+        waiter_.arm(cx.waker());
         return false;
     }
 

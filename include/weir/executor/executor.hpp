@@ -237,7 +237,9 @@ public:
     /// The time that was read in this turn.
     time_point now() const noexcept { return now_; }
     /// The moment d from now; time_point::max() when that is beyond it.
-    time_point after(duration d) const noexcept { return d > time_point::max() - now_ ? time_point::max() : now_ + d; }
+    time_point time_after(duration d) const noexcept {
+        return d > time_point::max() - now_ ? time_point::max() : now_ + d;
+    }
 
     /// For choices that are left to chance. Seeded by the machine; by the seed of a simulation in one.
     random_bits& random() noexcept { return random_; }
@@ -357,7 +359,7 @@ public:
 
     /// For whoever joins it.
     bool wait(context& cx) noexcept {
-        if (!this->finished()) joiner_.arm(cx.wk);
+        if (!this->finished()) joiner_.arm(cx.waker());
         return this->finished();
     }
 

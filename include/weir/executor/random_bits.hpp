@@ -10,7 +10,7 @@ namespace weir {
 
 /// Random numbers of 64 bits, good for choices and not for secrets: a standard generator of 8 bytes (splitmix64).
 ///
-///     std::uniform_int_distribution{1, 6}(cx.ex().random())
+///     std::uniform_int_distribution{1, 6}(cx.executor().random())
 class random_bits {
 public:
     using result_type = std::uint64_t;

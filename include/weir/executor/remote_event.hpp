@@ -26,7 +26,7 @@ public:
             notified_ = false;
             return true;
         }
-        waiter_.arm(cx.wk);
+        waiter_.arm(cx.waker());
         return false;
     }
 

@@ -14,8 +14,8 @@ public:
     explicit sleep_operation(time_point until) noexcept : until_{until} {}
 
     poll<unit> poll_result(context& cx) {
-        if (until_ <= cx.ex().now()) return unit{};
-        if (!timer_.armed() && !timer_.expired()) timer_.arm(cx.ex(), until_);
+        if (until_ <= cx.executor().now()) return unit{};
+        if (!timer_.armed() && !timer_.expired()) timer_.arm(cx.executor(), until_);
         if (timer_.poll(cx)) return unit{};
         return pending;
     }
@@ -33,7 +33,7 @@ public:
 
     poll<unit> poll_result(context& cx) {
         if (timer_.expired()) return unit{};
-        if (!timer_.armed()) timer_.arm(cx.ex(), cx.ex().after(d_));
+        if (!timer_.armed()) timer_.arm(cx.executor(), cx.executor().time_after(d_));
         if (timer_.poll(cx)) return unit{};
         return pending;
     }
@@ -50,7 +50,7 @@ public:
     poll<unit> poll_result(context& cx) noexcept {
         if (yielded_) return unit{};
         yielded_ = true;
-        cx.wk.wake();
+        cx.waker().wake();
         return pending;
     }
 
@@ -62,7 +62,7 @@ class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] executor_op
 public:
     using result_type = executor*;
 
-    poll<executor*> poll_result(context& cx) noexcept { return &cx.ex(); }
+    poll<executor*> poll_result(context& cx) noexcept { return &cx.executor(); }
 };
 
 } // namespace detail

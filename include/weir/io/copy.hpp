@@ -72,7 +72,8 @@ private:
     bool send_directly(context& cx, reader& from, writer& to) {
         if constexpr (file_to_socket<reader, writer>) {
             if (!directly_ || reads_.started()) return false;
-            const int n = cx.ex().io().sockets().send_file(to.native_handle(), from.native_handle(), most_at_once);
+            const int n =
+                cx.executor().io().sockets().send_file(to.native_handle(), from.native_handle(), most_at_once);
             if (n >= 0) {
                 total_ += static_cast<std::size_t>(n);
                 ended_ = n == 0;

@@ -104,7 +104,7 @@ public:
             cx, {.what = io_request::kind::open, .mode = mode_, .permissions = permissions_, .data = path_.data()});
         if (fd.is_pending()) return pending;
         if (*fd < 0) throw_io_error(*fd, "open", path_);
-        return file{descriptor{*fd, cx.ex().io().closer()}, std::move(path_)};
+        return file{descriptor{*fd, cx.executor().io().closer()}, std::move(path_)};
     }
 
 private:

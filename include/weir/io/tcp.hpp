@@ -98,7 +98,7 @@ public:
         const auto r = step_.poll_next(cx, listener_->native_handle());
         if (r.is_pending()) return pending;
         if (*r < 0) throw_io_error(*r, "accept on", listener_->name());
-        return listener_->connection({*r, cx.ex().io().closer()}, step_.peer);
+        return listener_->connection({*r, cx.executor().io().closer()}, step_.peer);
     }
 
 private:
@@ -173,10 +173,10 @@ public:
 
     poll<tcp_stream> poll_result(context& cx) {
         if (fd_.get() < 0) {
-            const int fd = cx.ex().io().open_stream_socket(peer_);
+            const int fd = cx.executor().io().open_stream_socket(peer_);
             if (fd < 0) throw_io_error(fd, "connect to", peer_.to_string());
-            fd_ = descriptor{fd, cx.ex().io().closer()};
-            set_options(cx.ex().io(), fd, options_, peer_);
+            fd_ = descriptor{fd, cx.executor().io().closer()};
+            set_options(cx.executor().io(), fd, options_, peer_);
         }
         const auto r = operation_.run(cx, {.what = io_request::kind::connect, .fd = fd_.get(), .address = &peer_});
         if (r.is_pending()) return pending;

@@ -263,7 +263,7 @@ inline poll<unit> write_with_operation::poll_result(context& cx) {
 }
 
 inline poll<received_with_descriptors> read_with_operation::poll_result(context& cx) {
-    closer_ = cx.ex().io().closer();
+    closer_ = cx.executor().io().closer();
     message_.data = to_.data();
     message_.size = to_.size();
     message_.descriptors = descriptors_.get();
@@ -288,11 +288,11 @@ public:
     poll<unix_stream> poll_result(context& cx) {
         for (;;) {
             if (pause_.armed() && !pause_.poll(cx)) return pending;
-            const int r = cx.ex().io().sockets().connect_unix(peer_);
-            if (r >= 0) return unix_stream{descriptor{r, cx.ex().io().closer()}, peer_.to_string()};
+            const int r = cx.executor().io().sockets().connect_unix(peer_);
+            if (r >= 0) return unix_stream{descriptor{r, cx.executor().io().closer()}, peer_.to_string()};
             if (r != -EAGAIN) throw_io_error(r, "connect to", peer_.to_string());
             // The backlog is full. There is no event for its having room again.
-            pause_.arm(cx.ex(), cx.ex().after(delay_));
+            pause_.arm(cx.executor(), cx.executor().time_after(delay_));
             delay_ = std::min(delay_ * 2, longest_pause);
         }
     }

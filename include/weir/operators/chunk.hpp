@@ -33,7 +33,7 @@ class chunk_is_due_after {
 public:
     explicit chunk_is_due_after(duration d) noexcept : d_{d} {}
 
-    void begin(context& cx) noexcept { deadline_.set(cx.ex().after(d_)); }
+    void begin(context& cx) noexcept { deadline_.set(cx.executor().time_after(d_)); }
     bool due(context& cx) { return deadline_.poll(cx); }
     void stop() noexcept { deadline_.cancel(); }
 

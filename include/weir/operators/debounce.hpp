@@ -42,8 +42,8 @@ private:
     }
 
     void take(value_type item, context& cx) {
-        if (!this->holds()) latest_ = cx.ex().after(max_wait_);
-        quiet_.set(std::min(cx.ex().after(d_), latest_));
+        if (!this->holds()) latest_ = cx.executor().time_after(max_wait_);
+        quiet_.set(std::min(cx.executor().time_after(d_), latest_));
         this->hold(std::move(item));
     }
 

@@ -57,11 +57,11 @@ private:
     bool wants(context&) const noexcept { return line_.size() != capacity_; }
 
     void take(value_type item, context& cx) {
-        line_.push_back(delayed(std::move(item), cx.ex().after(d_)));
+        line_.push_back(delayed(std::move(item), cx.executor().time_after(d_)));
         if (line_.size() == 1) this->notify();
     }
 
-    void upstream_ended(context& cx) noexcept { end_ = cx.ex().after(d_); }
+    void upstream_ended(context& cx) noexcept { end_ = cx.executor().time_after(d_); }
 
     detail::ring_buffer<delayed> line_;
     duration d_;

@@ -63,7 +63,7 @@ public:
         : cleanup_(std::move(f), place), upstream_(std::in_place, std::move(upstream)) {}
 
     poll<value_type> poll_next(context& cx) {
-        cleanup_.report_to(cx.ex());
+        cleanup_.report_to(cx.executor());
         std::exception_ptr error;
         try {
             auto item = upstream_->poll_next(cx);

@@ -158,7 +158,7 @@ public:
         for (;;) {
             if (turns_.empty()) {
                 if (!was_all_sent) {
-                    consumer_.arm(cx.wk);
+                    consumer_.arm(cx.waker());
                     return pending;
                 }
                 // What rails still give when their items are over.
@@ -216,7 +216,7 @@ public:
     poll<value_type> poll_next(context& cx) {
         if (!results_) [[unlikely]]
             start(cx);
-        cx.lend_to(driver_);
+        cx.propagate_deadline_to(driver_);
         try {
             auto result = results_->poll_next(cx, !upstream_);
             if (!result.is_done()) return result;
@@ -231,10 +231,10 @@ public:
 
 private:
     void start(context& cx) {
-        for (auto& entry : entries_) entry->bind_sender(cx.ex().inbox());
+        for (auto& entry : entries_) entry->bind_sender(cx.executor().inbox());
         for (Rail& rail : rails_) rail.start();
         results_.emplace(std::move(rails_));
-        driver_.bind(*this, cx.wk);
+        driver_.bind(*this, cx.waker());
         driver_.wake();
     }
 

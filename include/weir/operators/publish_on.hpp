@@ -61,7 +61,7 @@ private:
     };
 
     void start(context& cx) {
-        queue_->bind_sender(cx.ex().inbox());
+        queue_->bind_sender(cx.executor().inbox());
         handle_.emplace(spawn_at(inbox_, *ex_, give(std::move(far_)), std::source_location::current()), waits_);
     }
 

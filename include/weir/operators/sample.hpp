@@ -31,13 +31,13 @@ public:
     poll<value_type> poll_next(context& cx) {
         if (!begun_) {
             begun_ = true;
-            ticks_.begin(cx.ex().now());
+            ticks_.begin(cx.executor().now());
         }
         if (this->open() && !this->drive(cx)) return pending;
         if (held_ && this->open()) {
             tick_.set(ticks_.next());
             if (!tick_.poll(cx)) return this->wait(cx);
-            ticks_.pass(cx.ex().now());
+            ticks_.pass(cx.executor().now());
         }
         if (held_) {
             poll<value_type> item(std::move(*held_));
@@ -54,7 +54,7 @@ private:
     void take(value_type item, context& cx) {
         if (!held_) {
             // The ticks before it came are none of its own.
-            ticks_.pass(cx.ex().now() - duration{1});
+            ticks_.pass(cx.executor().now() - duration{1});
             held_.emplace(std::move(item));
             return this->notify();
         }

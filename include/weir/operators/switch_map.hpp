@@ -51,13 +51,13 @@ public:
             throw;
         }
         if (!inner_ && !upstream_) return done;
-        consumer_.arm(cx.wk);
+        consumer_.arm(cx.waker());
         return pending;
     }
 
 private:
     void turn_to_newest(context& cx) {
-        upstream_waker_.bind(*this, cx.wk);
+        upstream_waker_.bind(*this, cx.waker());
         nested_context own{cx, upstream_waker_};
         poll<item_t<S>> newest{pending};
         try {

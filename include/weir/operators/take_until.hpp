@@ -34,7 +34,7 @@ public:
         }
         auto item = upstream_->poll_next(cx);
         if (item.is_pending()) {
-            consumer_.arm(cx.wk);
+            consumer_.arm(cx.waker());
         } else if (item.is_done()) {
             stop();
         }
@@ -45,7 +45,7 @@ private:
     bool signalled(context& cx) {
         woken_ = false;
         if (!signal_) return false;
-        watch_.bind(*this, cx.wk);
+        watch_.bind(*this, cx.waker());
         nested_context inner{cx, watch_};
         try {
             return poll_signal(inner);

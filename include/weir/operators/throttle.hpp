@@ -41,7 +41,7 @@ private:
         if (!this->holds() || !over_.poll(cx)) return true;
         begin(over_.deadline());
         // After a stall it does not catch up.
-        if (over_.passed(cx)) begin(cx.ex().now());
+        if (over_.passed(cx)) begin(cx.executor().now());
         this->pass();
         return false;
     }
@@ -51,7 +51,7 @@ private:
             if (edge_ == edge::leading) return this->drop(std::move(item));
             return this->hold(std::move(item));
         }
-        begin(cx.ex().now());
+        begin(cx.executor().now());
         this->hold(std::move(item));
         if (edge_ != edge::trailing) this->pass();
     }

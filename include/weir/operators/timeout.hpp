@@ -36,7 +36,7 @@ public:
         if (state_ == state::last_turn) return true;
         if (state_ == state::idle) {
             state_ = state::waiting;
-            deadline_.set(cx.ex().after(d_));
+            deadline_.set(cx.executor().time_after(d_));
         }
         if (deadline_.poll(cx)) {
             // What becomes ready in the turn in which the time runs out still gets through.

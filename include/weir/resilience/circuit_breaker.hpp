@@ -187,22 +187,22 @@ public:
 
     poll<result_type> poll_result(context& cx) {
         if (era_ == 0) {
-            breaker_->look(cx.ex());
+            breaker_->look(cx.executor());
             if (cx.stopping()) return cx.yield();
-            era_ = breaker_->admit(cx.ex().now());
-            began_ = cx.ex().now();
+            era_ = breaker_->admit(cx.executor().now());
+            began_ = cx.executor().now();
         }
         circuit_breaker& breaker = *breaker_;
         try {
             auto result = operation_.poll_result(cx);
             if (result.is_pending()) return pending;
             operation_.reset();
-            breaker.ended(std::exchange(era_, 0), false, cx.ex().now() - began_, cx.ex());
+            breaker.ended(std::exchange(era_, 0), false, cx.executor().now() - began_, cx.executor());
             return result;
         } catch (...) {
             const bool failed = breaker.is_failure(std::current_exception());
             operation_.reset();
-            breaker.ended(std::exchange(era_, 0), failed, cx.ex().now() - began_, cx.ex());
+            breaker.ended(std::exchange(era_, 0), failed, cx.executor().now() - began_, cx.executor());
             throw;
         }
     }

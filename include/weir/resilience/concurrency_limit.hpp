@@ -184,7 +184,7 @@ private:
     friend class concurrency_limit;
 
     permit(concurrency_limit& limit, context& cx) noexcept
-        : limit_{&limit}, executor_{&cx.ex()}, began_{cx.ex().now()}, in_flight_{limit.in_flight_} {}
+        : limit_{&limit}, executor_{&cx.executor()}, began_{cx.executor().now()}, in_flight_{limit.in_flight_} {}
 
     concurrency_limit* limit_;
     executor* executor_;

@@ -73,14 +73,14 @@ private:
             auto fresh = std::make_unique<attempt>(std::invoke(factory_));
             fresh->before = std::move(attempts_);
             attempts_ = std::move(fresh);
-            ready_.adopt(*attempts_, cx.wk);
+            ready_.adopt(*attempts_, cx.waker());
             ++running_;
         } catch (...) {
             failed();
             return;
         }
         if (begun_ != options_.max && delay_ != duration::max())
-            delay_over_.emplace().set(cx.ex(), cx.ex().after(delay_));
+            delay_over_.emplace().set(cx.executor(), cx.executor().time_after(delay_));
     }
 
     /// A result, or pending for anything else, which is seen to.

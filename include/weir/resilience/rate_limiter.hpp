@@ -193,7 +193,7 @@ public:
 
     poll<unit> poll_result(context& cx) {
         if (where() == detail::turn::fresh) {
-            if (limiter_->take_now(cost_, cx.ex().now())) {
+            if (limiter_->take_now(cost_, cx.executor().now())) {
                 become(detail::turn::over);
                 return unit{};
             }
@@ -222,7 +222,7 @@ class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] rate_limite
 public:
     using result_type = bool;
 
-    poll<bool> poll_result(context& cx) noexcept { return limiter_->take_now(cost_, cx.ex().now()); }
+    poll<bool> poll_result(context& cx) noexcept { return limiter_->take_now(cost_, cx.executor().now()); }
 
 private:
     friend class rate_limiter;
@@ -246,8 +246,8 @@ rate_limiter::try_acquire_operation rate_limiter::try_acquire(N cost) {
 inline void rate_limiter::enter(acquire_operation& operation, context& cx) {
     line_.enter(operation, cx);
     if (line_.size() != 1) return;
-    bucket_.settle(cx.ex().now());
-    driver_.emplace().waker.bind(*this, cx.wk.queue());
+    bucket_.settle(cx.executor().now());
+    driver_.emplace().waker.bind(*this, cx.waker().queue());
     serve();
 }
 

@@ -80,13 +80,13 @@ protected:
 private:
     void begin(context& cx) {
         begin_row(cx);
-        attempt_ends_ = std::min(row_ends_, cx.ex().after(backoff_.policy().attempt_timeout));
-        if (attempt_ends_ != time_point::max()) limit_.emplace().set(cx.ex(), attempt_ends_);
+        attempt_ends_ = std::min(row_ends_, cx.executor().time_after(backoff_.policy().attempt_timeout));
+        if (attempt_ends_ != time_point::max()) limit_.emplace().set(cx.executor(), attempt_ends_);
     }
     void begin_row(context& cx) {
         if (in_row_) return;
         in_row_ = true;
-        row_ends_ = cx.ex().after(backoff_.policy().total_timeout);
+        row_ends_ = cx.executor().time_after(backoff_.policy().total_timeout);
     }
     void succeeded() noexcept {
         in_row_ = false;
@@ -96,17 +96,17 @@ private:
 
     timed_out too_late(context& cx) const {
         const retry_policy& policy = backoff_.policy();
-        if (row_ends_ <= cx.ex().now()) return {"weir::retry: no success", policy.total_timeout};
+        if (row_ends_ <= cx.executor().now()) return {"weir::retry: no success", policy.total_timeout};
         return {"weir::retry: an attempt was not done", policy.attempt_timeout};
     }
 
     void fail_or_wait(std::exception_ptr error, context& cx) {
         begin_row(cx);
-        if (row_ends_ <= cx.ex().now() || !backoff_.again(error)) std::rethrow_exception(std::move(error));
-        const time_point next = cx.ex().after(backoff_.wait(cx.ex()));
+        if (row_ends_ <= cx.executor().now() || !backoff_.again(error)) std::rethrow_exception(std::move(error));
+        const time_point next = cx.executor().time_after(backoff_.wait(cx.executor()));
         // An attempt at that time would have no time left.
         if (next >= std::min(row_ends_, cx.deadline)) std::rethrow_exception(std::move(error));
-        wait_.arm(cx.ex(), next);
+        wait_.arm(cx.executor(), next);
         waiting_ = true;
     }
 

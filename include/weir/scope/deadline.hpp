@@ -25,7 +25,7 @@ public:
 
     poll<duration> poll_result(context& cx) const noexcept {
         if (cx.deadline == time_point::max()) return duration::max();
-        return std::max(cx.deadline - cx.ex().now(), duration::zero());
+        return std::max(cx.deadline - cx.executor().now(), duration::zero());
     }
 };
 

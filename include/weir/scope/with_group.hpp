@@ -69,7 +69,7 @@ private:
 
     void begin(context& cx) {
         options_.deadline = std::min(options_.deadline, cx.deadline);
-        group_.fill([&] { return task_group(cx.ex(), cx.wk.root(), cx.wk.group(), options_); });
+        group_.fill([&] { return task_group(cx.executor(), cx.waker().root(), cx.waker().group(), options_); });
         group_->add_body(*new detail::group_task<body>{*group_, body{*this}, place_});
     }
 

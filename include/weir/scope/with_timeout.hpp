@@ -30,7 +30,7 @@ public:
         : name_{name}, operation_{std::in_place, std::move(operation)}, limit_{limit} {}
 
     poll<result_type> poll_result(context& cx) {
-        if (!begun_) begin(cx.ex());
+        if (!begun_) begin(cx.executor());
         try {
             nested_context inner{cx, std::min(cx.deadline, until_)};
             auto result = operation_->poll_result(inner);
@@ -53,7 +53,7 @@ private:
     void begin(executor& ex) {
         begun_ = true;
         if (until_ == time_point::max()) {
-            until_ = ex.after(limit_);
+            until_ = ex.time_after(limit_);
         } else {
             limit_ = std::max(until_ - ex.now(), duration::zero());
         }
@@ -95,7 +95,7 @@ auto with_timeout(duration d, A operation) {
 
 /// `co_await with_deadline(t, operation)`: the same, until the moment t. After t only what is ready at once is a result.
 ///
-///     const auto by = (co_await weir::this_executor())->after(5s);
+///     const auto by = (co_await weir::this_executor())->time_after(5s);
 ///     for (const auto& part : parts) co_await weir::with_deadline(by, send(part));
 template <class A>
 auto with_deadline(time_point t, A operation) {

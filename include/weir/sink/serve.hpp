@@ -160,7 +160,7 @@ private:
         try {
             auto next = server_.connections->poll_next(cx);
             if (cx.stopping()) return pending;
-            if (next.is_pending()) server_.taker.arm(cx.wk);
+            if (next.is_pending()) server_.taker.arm(cx.waker());
             if (next.is_done()) server_.connections.reset();
             return next;
         } catch (...) {
@@ -259,7 +259,7 @@ public:
                     last_call_ = true;
                     return cx.yield();
                 }
-                server_.consumer.arm(cx.wk);
+                server_.consumer.arm(cx.waker());
                 return pending;
             }
             if (!cx.spend()) return cx.yield();
@@ -276,7 +276,7 @@ private:
         // With one more at a time there is always somebody to refuse connections.
         if (server_.options.on_full == when_full::refuse && limit != most) ++limit;
         handled_.emplace(connections{server_}, limit, each{server_, handler_});
-        stop_waker_.bind(*this, cx.wk);
+        stop_waker_.bind(*this, cx.waker());
     }
 
     /// False when something that was called dropped the server.
@@ -296,7 +296,7 @@ private:
         const duration allowed = server_.options.drain;
         if (allowed <= duration::zero()) return true;
         if (allowed == duration::max()) return false;
-        if (!deadline_.armed() && !deadline_.expired()) deadline_.arm(cx.ex(), cx.ex().after(allowed));
+        if (!deadline_.armed() && !deadline_.expired()) deadline_.arm(cx.executor(), cx.executor().time_after(allowed));
         return deadline_.poll(cx);
     }
 

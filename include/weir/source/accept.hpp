@@ -37,7 +37,7 @@ public:
             if (*r >= 0) {
                 pause_.cancel();
                 delay_ = shortest_pause;
-                return listener.connection({*r, cx.ex().io().closer()}, step_.peer);
+                return listener.connection({*r, cx.executor().io().closer()}, step_.peer);
             }
             switch (-*r) {
             case EMFILE:
@@ -45,7 +45,7 @@ public:
             case ENOBUFS:
             case ENOMEM:
                 // The connection stays in the backlog, so that the next try would fail as fast.
-                pause_.arm(cx.ex(), cx.ex().after(delay_));
+                pause_.arm(cx.executor(), cx.executor().time_after(delay_));
                 delay_ = std::min(delay_ * 2, longest_pause);
                 continue;
             default:

@@ -260,7 +260,7 @@ private:
     using connection_t = std::invoke_result_t<Register&, emitter<T>>;
 
     void connect(context& cx) {
-        event_.emplace(cx.ex());
+        event_.emplace(cx.executor());
         queue_->open(*event_);
         if constexpr (std::is_void_v<connection_t>) {
             std::invoke(connect_, emitter<T>{queue_});

@@ -33,13 +33,13 @@ public:
 
     poll<std::uint64_t> poll_next(context& cx) {
         pin_.check();
-        const time_point now = cx.ex().now();
+        const time_point now = cx.executor().now();
         if (!begun_) {
             begun_ = true;
             ticks_.begin(now);
         }
         if (!ticks_.due(now)) {
-            if (!timer_.armed()) timer_.arm(cx.ex(), ticks_.next());
+            if (!timer_.armed()) timer_.arm(cx.executor(), ticks_.next());
             static_cast<void>(timer_.poll(cx));
             return pending;
         }

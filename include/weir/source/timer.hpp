@@ -27,7 +27,7 @@ public:
         }
         if (!timer_.armed() && !timer_.expired()) {
             if (d_ == duration::zero()) return give();
-            timer_.arm(cx.ex(), cx.ex().after(d_));
+            timer_.arm(cx.executor(), cx.executor().time_after(d_));
         }
         if (!timer_.poll(cx)) return pending;
         return give();

@@ -98,7 +98,7 @@ public:
     const std::exception_ptr& error() const noexcept { return error_; }
     void wake() noexcept { receiver_.wake(); }
     pending_t wait(context& cx) noexcept {
-        receiver_.arm(cx.wk);
+        receiver_.arm(cx.waker());
         return pending;
     }
 

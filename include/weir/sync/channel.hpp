@@ -102,7 +102,7 @@ private:
             if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
             return done;
         }
-        receiver_.arm(cx.wk);
+        receiver_.arm(cx.waker());
         return pending;
     }
 

@@ -53,7 +53,7 @@ public:
         }
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
         if (givers() == 0) throw closed{"weir::oneshot"};
-        receiver_.arm(cx.wk);
+        receiver_.arm(cx.waker());
         return pending;
     }
 

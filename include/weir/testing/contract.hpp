@@ -93,7 +93,7 @@ private:
 
     /// Lets the operator come to rest.
     void settle(virtual_executor& ex) {
-        const time_point target = ex.after(options_.settle);
+        const time_point target = ex.time_after(options_.settle);
         for (int turns = 0; !ex.idle() || ex.now() < target; ++turns) {
             expect(turns < turns_to_rest, "busy: it keeps waking its consumer or itself");
             if (turns == turns_to_rest) return;

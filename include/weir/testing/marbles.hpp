@@ -61,12 +61,12 @@ public:
 
     poll<T> poll_next(context& cx) {
         pin_.check();
-        if (!origin_) origin_ = cx.ex().now();
+        if (!origin_) origin_ = cx.executor().now();
         if (position_ == script_.size()) return pending; // never ends
         const marble& next = script_[position_];
         const time_point due = *origin_ + tick_ * static_cast<duration::rep>(next.tick);
-        if (due > cx.ex().now()) {
-            if (!timer_.armed() || timer_.deadline() != due) timer_.arm(cx.ex(), due);
+        if (due > cx.executor().now()) {
+            if (!timer_.armed() || timer_.deadline() != due) timer_.arm(cx.executor(), due);
             static_cast<void>(timer_.poll(cx));
             return pending;
         }
@@ -183,7 +183,7 @@ public:
     template <stream S>
     std::string play(S upstream, std::size_t ticks = 1000);
 
-    virtual_executor& ex() noexcept { return executor_; }
+    virtual_executor& executor() noexcept { return executor_; }
     duration ticks(duration::rep n) const noexcept { return tick_ * n; }
 
 private:

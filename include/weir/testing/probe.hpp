@@ -113,7 +113,7 @@ public:
             s.answered_end = true;
             return done;
         }
-        s.waiter.arm(cx.wk);
+        s.waiter.arm(cx.waker());
         return pending;
     }
 

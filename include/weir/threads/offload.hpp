@@ -38,7 +38,7 @@ public:
 
     poll<result_type> poll_result(context& cx) {
         if (!done_) {
-            waiter_.arm(cx.wk);
+            waiter_.arm(cx.waker());
             return pending;
         }
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
@@ -126,7 +126,7 @@ public:
     }
 
     poll<result_type> poll_result(context& cx) {
-        if (job_ == nullptr) start(cx.ex());
+        if (job_ == nullptr) start(cx.executor());
         return job_->poll_result(cx);
     }
 

@@ -114,7 +114,7 @@ public:
 
     bool wait(context& cx) noexcept {
         if (finished()) return true;
-        if (!home_bell_.bound()) home_bell_.bind(cx.ex().inbox());
+        if (!home_bell_.bound()) home_bell_.bind(cx.executor().inbox());
         home_bell_.wait(cx);
         // Pairs with the exchange in finish(), which sees that somebody waits, or is seen.
         interest expected = interest::some;
@@ -212,7 +212,7 @@ public:
 
     poll<unit> poll_result(context& cx) {
         if (!known_) return unit{};
-        waiter_.arm(cx.wk);
+        waiter_.arm(cx.waker());
         if (known_->dropped()) return finish(pending, nullptr);
         known_->watch(nullptr);
         try {

@@ -28,7 +28,7 @@ void cleanup::run() noexcept {
     try {
         if (!begun_) {
             begun_ = true;
-            waker_.set_deadline(ex.after(within_));
+            waker_.set_deadline(ex.time_after(within_));
             limit_.set(ex, waker_.deadline());
         }
         context cx{waker_};
@@ -58,7 +58,7 @@ void cleanups::ended(cleanup& one) noexcept {
 }
 
 void cleanups::wait(waiter& who, context& cx) noexcept {
-    who.slot_.arm(cx.wk);
+    who.slot_.arm(cx.waker());
     if (!who.linked()) waiters_.push_back(who);
 }
 

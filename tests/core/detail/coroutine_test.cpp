@@ -254,7 +254,7 @@ TEST_SUITE("core/coroutine") {
 
             weir::poll<int> poll_result(weir::context& cx) {
                 if (times-- == 0) throw std::runtime_error{"polled"};
-                cx.wk.wake();
+                cx.waker().wake();
                 return weir::pending;
             }
 
@@ -345,7 +345,7 @@ TEST_SUITE("core/coroutine") {
 
     TEST_CASE("what a coroutine does after a yield has the deadline of whoever awaits it") {
         virtual_executor ex;
-        const weir::time_point soon = ex.after(1s);
+        const weir::time_point soon = ex.time_after(1s);
         auto yields_first = [&]() -> weir::task<> {
             co_await weir::yield();
             CHECK(co_await weir::deadline() == soon);

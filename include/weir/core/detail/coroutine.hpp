@@ -162,7 +162,7 @@ protected:
             end_dropped();
             return pending;
         }
-        cx.lend_to(*this);
+        cx.propagate_deadline_to(*this);
         consumer_.arm(waiting);
         return pending;
     }
@@ -241,7 +241,7 @@ private:
             state.enter(queued);
             if (state.is(dropped)) [[unlikely]] // it dropped itself
                 return;
-            state.bind(state.cx_->wk);
+            state.bind(state.cx_->waker());
             state.on_wake(&resume_from_queue);
             state.wake();
         }
@@ -389,7 +389,7 @@ private:
     /// A coroutine goes no further when its root was dropped, by itself or by what it awaits: no answer reaches it.
     static answer first_answer(coroutine_state& state, A& operation) {
         context& cx = *state.cx_;
-        state.bind(cx.wk);
+        state.bind(cx.waker());
         if (state.phase_ != coroutine_state::resumable) [[unlikely]]
             return pending;
         if (!cx.spend() || state.queue().leaving()) [[unlikely]] {

@@ -13,12 +13,12 @@ public:
     void set(time_point deadline) noexcept { deadline_ = deadline; }
 
     time_point deadline() const noexcept { return deadline_; }
-    bool passed(const context& cx) const noexcept { return deadline_ <= cx.ex().now(); }
+    bool passed(const context& cx) const noexcept { return deadline_ <= cx.executor().now(); }
 
     /// True when it has passed; else the context's waker is woken when it does, and may be woken earlier.
     bool poll(context& cx) {
         if (passed(cx)) return true;
-        if (!timer_.armed() || timer_.deadline() > deadline_) timer_.arm(cx.ex(), deadline_);
+        if (!timer_.armed() || timer_.deadline() > deadline_) timer_.arm(cx.executor(), deadline_);
         static_cast<void>(timer_.poll(cx));
         return false;
     }

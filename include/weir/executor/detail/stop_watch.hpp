@@ -26,11 +26,11 @@ public:
     void wait(context& cx) {
         if (!token_.stop_possible()) return;
         if (!event_) {
-            event_.emplace(cx.ex());
+            event_.emplace(cx.executor());
             callback_.emplace(token_, notify{*event_});
         }
         // It was notified while nobody waited: the token is to be asked again.
-        if (event_->poll(cx)) cx.wk.wake();
+        if (event_->poll(cx)) cx.waker().wake();
     }
 
 private:

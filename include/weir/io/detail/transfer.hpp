@@ -188,7 +188,7 @@ public:
 
     explicit immediate_operation(F f) : f_(std::move(f)) {}
 
-    poll<result_type> poll_result(context& cx) { return f_(cx.ex().io()); }
+    poll<result_type> poll_result(context& cx) { return f_(cx.executor().io()); }
 
 private:
     F f_;

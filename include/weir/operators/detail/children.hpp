@@ -162,7 +162,7 @@ public:
 
     /// Answers that none is ready, and wakes the consumer when one is.
     pending_t wait(context& cx) noexcept {
-        consumer_.arm(cx.wk);
+        consumer_.arm(cx.waker());
         return pending;
     }
     /// There is something for the consumer.
@@ -474,7 +474,7 @@ private:
     }
 
     [[gnu::noinline]] poll<T> look_further(context& cx) {
-        if (!started_) start(cx.wk);
+        if (!started_) start(cx.waker());
         for (;;) {
             if (!held_.empty()) {
                 child& next = held_.pop_front();
@@ -497,7 +497,7 @@ private:
                 }
                 if (cx.stopping() || !settle(item.is_done(), cx)) return pending;
             } else if (running_ != 0 && !closing_) {
-                cx.lend_to(driver_);
+                cx.propagate_deadline_to(driver_);
                 return due_.wait(cx);
             } else {
                 drop_all();
@@ -523,7 +523,7 @@ private:
     }
 
     void drive_later(context& cx) noexcept {
-        cx.lend_to(driver_);
+        cx.propagate_deadline_to(driver_);
         driver_.wake();
         straight_ = held_.empty() && unasked_ == 0;
     }

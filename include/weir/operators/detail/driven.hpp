@@ -34,9 +34,9 @@ protected:
     /// that was called dropped the operator: then nothing of it may be touched.
     [[nodiscard]] bool drive(context& consumer) {
         if (!driver_.bound()) {
-            driver_.bind(*this, consumer.wk);
+            driver_.bind(*this, consumer.waker());
         } else if (!driver_.queued()) {
-            consumer.lend_to(driver_);
+            consumer.propagate_deadline_to(driver_);
             return true; // nothing has happened upstream
         }
         nested_context cx{consumer, driver_};
@@ -53,7 +53,7 @@ protected:
     void notify() noexcept { consumer_.wake(); }
 
     pending_t wait(context& cx) noexcept {
-        consumer_.arm(cx.wk);
+        consumer_.arm(cx.waker());
         return pending;
     }
 

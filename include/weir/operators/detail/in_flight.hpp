@@ -86,16 +86,16 @@ public:
 
     poll<value_type> poll_next(context& cx) {
         if (!driver_.bound()) [[unlikely]] {
-            driver_.bind(*this, cx.wk);
-            puller_.bind(*this, cx.wk);
+            driver_.bind(*this, cx.waker());
+            puller_.bind(*this, cx.waker());
             if constexpr (!std::is_same_v<Limit, std::size_t>) limit_.follow(driver_);
         }
-        cx.lend_to(driver_);
+        cx.propagate_deadline_to(driver_);
         if (deliverable()) return deliver();
         for (;;) {
             if (!may_work()) {
                 if (finished()) return finish();
-                consumer_.arm(cx.wk);
+                consumer_.arm(cx.waker());
                 return pending;
             }
             if (!cx.spend()) return cx.yield();

@@ -44,7 +44,8 @@ public:
         if (size_ >= limits_.max_queued) {
             throw overloaded{std::string{owner_} + ": " + std::to_string(size_) + " are waiting already"};
         }
-        if (limits_.max_wait != duration::max()) w.limit_.emplace().set(cx.ex(), cx.ex().after(limits_.max_wait));
+        if (limits_.max_wait != duration::max())
+            w.limit_.emplace().set(cx.executor(), cx.executor().time_after(limits_.max_wait));
         enter_any(w);
     }
     /// The same without limits.

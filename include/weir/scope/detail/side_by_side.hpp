@@ -136,7 +136,7 @@ public:
         if (begun_ != sides_.size() && left_ != 0) {
             bool yields = false;
             sides_.each(begun_, [&](auto& one) {
-                one.begin(*this, begun_++, cx.wk);
+                one.begin(*this, begun_++, cx.waker());
                 nested_context own{cx, one};
                 ask(one, own);
                 if (left_ == 0) return false;
@@ -146,7 +146,7 @@ public:
             if (yields) return cx.yield();
         }
         if (left_ == 0) return unit{};
-        consumer_.arm(cx.wk);
+        consumer_.arm(cx.waker());
         return pending;
     }
 

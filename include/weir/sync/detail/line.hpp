@@ -29,7 +29,7 @@ public:
     void become(turn t) noexcept { turn_ = t; }
 
     pending_t wait(context& cx) noexcept {
-        slot_.arm(cx.wk);
+        slot_.arm(cx.waker());
         return pending;
     }
 

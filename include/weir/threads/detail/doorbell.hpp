@@ -41,7 +41,7 @@ public:
 
     void bind(std::shared_ptr<inbox> to) noexcept { inbox_ = std::move(to); }
     bool bound() const noexcept { return inbox_ != nullptr; }
-    void wait(context& cx) noexcept { waiter_.arm(cx.wk); }
+    void wait(context& cx) noexcept { waiter_.arm(cx.waker()); }
     /// It waits no more.
     void leave() noexcept { waiter_.disarm(); }
 

@@ -99,7 +99,7 @@ public:
     // For the receiver.
 
     /// At its first poll.
-    void bind_receiver(context& cx) noexcept { receiver_bell_.bind(cx.ex().inbox()); }
+    void bind_receiver(context& cx) noexcept { receiver_bell_.bind(cx.executor().inbox()); }
 
     poll<T> receive(context& cx) {
         if (receiver_.taken == receiver_.known) [[unlikely]] {
@@ -230,7 +230,7 @@ private:
                 return done;
             }
             if (asks_ == demand::on_demand && receiver_.asked == receiver_.taken) ask(receiver_.taken + 1);
-            if (receiver_.patience.look_again(cx.ex().now())) return cx.yield();
+            if (receiver_.patience.look_again(cx.executor().now())) return cx.yield();
             receiver_bell_.wait(cx);
             // All seq_cst, here and in flush() and close(): either this sees what is new, or they that it sleeps.
             receiver_is_.store(receiver::asleep);
@@ -242,7 +242,7 @@ private:
     bool find_items(context& cx) noexcept {
         receiver_.known = published_.load(std::memory_order_acquire); // pairs with flush()
         if (receiver_.known == receiver_.taken) return false;
-        receiver_.patience.rewarded(cx.ex().now());
+        receiver_.patience.rewarded(cx.executor().now());
         return true;
     }
 
@@ -260,11 +260,11 @@ private:
 
     [[gnu::noinline]] bool find_room(context& cx) noexcept {
         if (look_for_room()) {
-            sender_.patience.rewarded(cx.ex().now());
+            sender_.patience.rewarded(cx.executor().now());
             return true;
         }
         flush();
-        if (sender_.patience.look_again(cx.ex().now())) {
+        if (sender_.patience.look_again(cx.executor().now())) {
             static_cast<void>(cx.yield());
             return false;
         }

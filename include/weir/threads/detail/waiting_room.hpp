@@ -106,7 +106,7 @@ public:
             owes_ = true;
         }
         if (look_again(cx, room)) return true;
-        if (!in_room_) in_room_.emplace(cx.ex());
+        if (!in_room_) in_room_.emplace(cx.executor());
         while (in_room_->event.poll(cx)) {} // forgets what came late; then it is woken by what is new
         room.enter(*in_room_);
         entered_ = true;
@@ -133,7 +133,7 @@ public:
     void rewarded(context& cx, waiting_room& room) noexcept {
         if (looked_ == 0) return;
         if (slept_) {
-            const bool soon = cx.ex().now() - slept_at_ < std::chrono::microseconds{50};
+            const bool soon = cx.executor().now() - slept_at_ < std::chrono::microseconds{50};
             room.looks(soon ? waiting_room::most_looks : std::max(room.looks() / 2, 1U));
         }
         slept_ = false;
@@ -153,7 +153,7 @@ private:
     bool look_again(context& cx, waiting_room& room) noexcept {
         static constexpr unsigned first_looks = 8; // in the time in which whoever runs already would answer
         if (slept_ || looked_ >= room.looks()) {
-            if (!slept_) slept_at_ = cx.ex().now();
+            if (!slept_) slept_at_ = cx.executor().now();
             slept_ = true;
             return false;
         }
