@@ -11,7 +11,7 @@
 
 #include <weir/core/detail/coroutine.hpp>
 #include <weir/core/detail/deep_destruction.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -117,8 +117,8 @@ private:
             return poll<T>(std::move(kept_));
         }
         if (!ended()) return wait(cx, waiting);
-        pin_.check();
-        pin_.ended();
+        checker_.check();
+        checker_.ended();
         if (!frame_is_gone()) end_frame();
         if (is(failed)) std::rethrow_exception(take_error());
         return done;
@@ -128,7 +128,7 @@ private:
     union {
         T kept_; // at a co_yield that was reached while nobody polled
     };
-    pin pin_;
+    poll_checker checker_;
 };
 
 template <class T>
@@ -202,12 +202,12 @@ public:
           poll_{&detail::boxed_stream<S>::poll_next} {}
 
     async_stream(async_stream&& other) noexcept
-        : source_{std::exchange(other.source_, nullptr)}, poll_{other.poll_}, pin_{std::move(other.pin_)} {}
+        : source_{std::exchange(other.source_, nullptr)}, poll_{other.poll_}, checker_{std::move(other.checker_)} {}
     async_stream& operator=(async_stream&& other) noexcept {
         async_stream moved{std::move(other)};
         std::swap(source_, moved.source_);
         std::swap(poll_, moved.poll_);
-        pin_ = std::move(moved.pin_);
+        checker_ = std::move(moved.checker_);
         return *this;
     }
     ~async_stream() {
@@ -241,7 +241,7 @@ private:
 
     void check() noexcept {
         WEIR_ASSERT(source_ != nullptr, "a stream was polled after it was moved away");
-        pin_.check();
+        checker_.check();
     }
 
     bool is_generator() const noexcept { return poll_ == nullptr; }
@@ -250,7 +250,7 @@ private:
 
     void* source_;
     poll<T> (*poll_)(detail::boxed&, context&); // null for a generator, which is called without it
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 template <stream S>

@@ -193,7 +193,7 @@ private:
     using state_type = detail::task_state<result_type>;
 
     friend promise_type;
-    friend detail::awaited<task>;
+    friend detail::await_traits<task>;
     friend detail::spawned_handle<task>;
     friend detail::detached_task<T>;
     friend detail::group_task<task>;
@@ -210,7 +210,7 @@ private:
 
 /// The result stays in the task until the coroutine that awaits it goes on.
 template <class T>
-struct detail::awaited<task<T>> {
+struct detail::await_traits<task<T>> {
     using answer = poll<unit>;
 
     static answer ask(task<T>& operation, coroutine_state& self) noexcept {

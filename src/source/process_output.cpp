@@ -42,8 +42,8 @@ process_output_stream::process_output_stream(std::vector<std::string> arguments,
     : recipe_{std::move(arguments), options_of(options), "process_output"}, block_{options.block} {}
 
 poll<bytes> process_output_stream::poll_next(context& cx) {
-    pin_.check();
-    return pin_.watch([&] { return next(cx); });
+    checker_.check();
+    return checker_.checked([&] { return next(cx); });
 }
 
 /// True when there will not be more of them.

@@ -7,7 +7,7 @@
 namespace weir {
 
 poll<int> signals_stream::poll_next(context& cx) {
-    pin_.check();
+    checker_.check();
     if (!subscription_) subscription_ = cx.executor().io().catch_signals(numbers_);
     for (;;) {
         if (!operation_.started()) {
@@ -16,7 +16,7 @@ poll<int> signals_stream::poll_next(context& cx) {
         const auto r = operation_.run(cx, {.what = io_request::kind::readable, .fd = subscription_->descriptor()});
         if (r.is_pending()) return pending;
         if (*r < 0) {
-            pin_.ended();
+            checker_.ended();
             detail::throw_io_error(*r, "wait for", "signals");
         }
     }

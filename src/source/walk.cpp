@@ -26,15 +26,15 @@ constexpr int cost_of_status = 4;
 } // namespace
 
 poll<walk_entry> walk_stream::poll_next(context& cx) {
-    pin_.check();
+    checker_.check();
     try {
         auto entry = next(cx);
-        if (entry.is_done()) pin_.ended();
+        if (entry.is_done()) checker_.ended();
         return entry;
     } catch (...) {
         if (!cx.stopping()) {
             open_.close();
-            pin_.ended();
+            checker_.ended();
         }
         throw;
     }

@@ -28,8 +28,8 @@ std::string join(const std::string& directory, const std::string& name) {
 } // namespace
 
 poll<file_change> watch_stream::poll_next(context& cx) {
-    pin_.check();
-    return pin_.watch([&] { return next(cx); });
+    checker_.check();
+    return checker_.checked([&] { return next(cx); });
 }
 
 poll<file_change> watch_stream::next(context& cx) {

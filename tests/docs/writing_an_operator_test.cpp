@@ -34,7 +34,7 @@ public:
     weir::poll<int> poll_next(weir::context& cx) {
         auto item = upstream_.poll_next(cx);
         if (item.is_item()) return *item * factor_;
-        return item.template no_item<int>();
+        return item.template rebind<int>();
     }
 
 private:

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <weir/core/context.hpp>
-#include <weir/core/detail/slot.hpp>
+#include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/testing/virtual_executor.hpp>
@@ -54,7 +54,7 @@ protected:
 };
 
 /// One operation after another, each begun, polled and abandoned when the schedule says so.
-template <weir::awaitable A>
+template <weir::operation A>
 class attempt final : public attempt_base {
 public:
     using result_type = typename A::result_type;
@@ -66,7 +66,7 @@ public:
     template <class Make>
     void begin(Make make) {
         waker_.emplace(executor_, woken_);
-        operation_.fill(std::move(make));
+        operation_.construct_with(std::move(make));
         poll();
     }
 
@@ -91,7 +91,7 @@ public:
 
 private:
     std::function<void(result_type*)> ended_;
-    weir::detail::slot<A> operation_;
+    weir::detail::manual_lifetime<A> operation_;
 };
 
 /// Base of a world.

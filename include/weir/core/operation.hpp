@@ -9,16 +9,17 @@
 
 namespace weir {
 
-/// An operation with one result, which may take a while: what a sink is, what a task is, what `co_await` takes.
+/// An object with one result, which may not be ready yet. Tasks, sinks and I/O requests are operations; `co_await` takes
+/// one.
 ///
 /// `poll_result` answers with the result (once) or with `pending`, under the same rules as `poll_next`.
 template <class A>
-concept awaitable = requires(A& a, context& cx) {
+concept operation = requires(A& a, context& cx) {
     typename A::result_type;
     { a.poll_result(cx) } -> std::same_as<poll<typename A::result_type>>;
 } && std::move_constructible<A>;
 
-/// What awaiting gives: the result; nothing where it is `unit`, and a reference where it was one.
+/// The type of `co_await operation`: the result, `void` in place of `unit`, and a reference where the result is one.
 template <class A>
 using await_result_t = typename detail::from_result<typename A::result_type>::type;
 

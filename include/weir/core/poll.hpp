@@ -90,12 +90,12 @@ public:
     template <class F>
     constexpr auto transform(F& f) && -> poll<std::invoke_result_t<F&, T>> {
         if (is_item()) return std::invoke(f, std::move(item_));
-        return no_item<std::invoke_result_t<F&, T>>();
+        return rebind<std::invoke_result_t<F&, T>>();
     }
 
     /// The same answer for another item type, when there is no item.
     template <class U>
-    constexpr poll<U> no_item() const noexcept {
+    constexpr poll<U> rebind() const noexcept {
         if (is_done()) return done;
         return pending;
     }

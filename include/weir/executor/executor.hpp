@@ -29,7 +29,7 @@
 
 namespace weir {
 
-template <awaitable A>
+template <operation A>
 class join_handle;
 
 /// `run` was ended, by `executor::stop` or by a std::stop_token, before its operation had a result; the operation was
@@ -51,7 +51,7 @@ public:
 namespace detail {
 
 /// Makes an operation the root of its own chain of polls. The operation is destroyed as soon as it has a result.
-template <awaitable A>
+template <operation A>
 class root_operation : public root_waker {
 public:
     root_operation(executor& ex, A operation);
@@ -131,7 +131,7 @@ protected:
 
 template <class A>
 class spawned_handle;
-template <awaitable A>
+template <operation A>
 class starter;
 
 template <class A>
@@ -194,11 +194,11 @@ public:
     /// Runs until the operation has a result, and what async_finally guards have begun is done, and returns the result, or
     /// throws its error. What was spawned runs meanwhile.
     /// @throws stopped, and std::logic_error when an executor is already running on this thread
-    template <awaitable A>
+    template <operation A>
     await_result_t<A> run(A operation);
 
     /// Starts an operation in the next turn. Dropping the handle drops the operation.
-    template <awaitable A>
+    template <operation A>
     join_handle<A> spawn(A operation, std::source_location place = std::source_location::current());
 
     /// The same with a function that makes the operation. The executor calls it in the next turn, and keeps it as long as
@@ -208,18 +208,18 @@ public:
     ///
     /// What is neither does not compile.
     template <class F>
-        requires(!awaitable<F>)
+        requires(!operation<F>)
     auto run(F f) {
-        if constexpr (detail::gives_awaitable<F&>) {
+        if constexpr (detail::returns_operation<F&>) {
             return run(detail::lazy_operation<F>(std::move(f)));
         } else {
             detail::cannot_be_run<F>();
         }
     }
     template <class F>
-        requires(!awaitable<F>)
+        requires(!operation<F>)
     auto spawn(F f, std::source_location place = std::source_location::current()) {
-        if constexpr (detail::gives_awaitable<F&>) {
+        if constexpr (detail::returns_operation<F&>) {
             return spawn(detail::lazy_operation<F>(std::move(f)), place);
         } else {
             detail::cannot_be_run<F>();
@@ -272,7 +272,7 @@ public:
 private:
     template <class A>
     friend class detail::spawned_handle;
-    template <awaitable A>
+    template <operation A>
     friend class detail::starter;
 
     class session;
@@ -320,12 +320,12 @@ private:
 
 namespace detail {
 
-template <awaitable A>
+template <operation A>
 root_operation<A>::root_operation(executor& ex, A operation)
     : root_operation{ex, std::move(operation),
                      [](waker& self) noexcept { static_cast<root_operation&>(self).poll_once(); }} {}
 
-template <awaitable A>
+template <operation A>
 root_operation<A>::root_operation(executor& ex, A operation, function run)
     : root_waker{run}, operation_{std::in_place, std::move(operation)} {
     bind(ex.queue());
@@ -487,7 +487,7 @@ private:
 
 /// A spawned operation. Awaiting it gives its result or throws its error; dropping it drops the operation, and, when that
 /// has ended, its result or error: whoever drops it does not want to know.
-template <awaitable A>
+template <operation A>
 class [[nodiscard("co_await it, keep it, or detach it: dropping it drops the operation")]] join_handle {
 public:
     using result_type = typename A::result_type;
@@ -507,7 +507,7 @@ public:
 
 private:
     friend class executor;
-    friend detail::awaited<join_handle>;
+    friend detail::await_traits<join_handle>;
 
     join_handle(executor& ex, A operation, std::source_location place) : spawned_{ex, std::move(operation), place} {}
 
@@ -520,7 +520,7 @@ private:
 
 /// The result stays in the task until the coroutine that awaits it goes on.
 template <class T>
-struct detail::awaited<join_handle<task<T>>> {
+struct detail::await_traits<join_handle<task<T>>> {
     using answer = poll<unit>;
 
     static answer ask(join_handle<task<T>>& handle, coroutine_state& self) {
@@ -536,7 +536,7 @@ struct detail::awaited<join_handle<task<T>>> {
     }
 };
 
-template <awaitable A>
+template <operation A>
 await_result_t<A> executor::run(A operation) {
     const session running{*this};
     detail::root_operation<A> root{*this, std::move(operation)};
@@ -548,7 +548,7 @@ await_result_t<A> executor::run(A operation) {
     }
 }
 
-template <awaitable A>
+template <operation A>
 join_handle<A> executor::spawn(A operation, std::source_location place) {
     return join_handle<A>{*this, std::move(operation), place};
 }
@@ -610,7 +610,7 @@ void executor::post(F f) {
 /// @throws what the operation throws; std::system_error when the backend cannot be had
 template <class A>
 auto run(A operation, backend_kind kind = backend_kind::automatic) {
-    if constexpr (awaitable<A> || detail::gives_awaitable<A&>) {
+    if constexpr (weir::operation<A> || detail::returns_operation<A&>) {
         executor ex{kind};
         return ex.run(std::move(operation));
     } else {

@@ -22,7 +22,7 @@ namespace weir {
 namespace detail {
 
 /// An operation and the std::promise of its result. Dropped without a result, it gives the future `stopped`.
-template <awaitable A>
+template <operation A>
 class promised {
     using result = await_result_t<A>;
 
@@ -63,7 +63,7 @@ private:
 };
 
 /// What the executor runs of it.
-template <awaitable A>
+template <operation A>
 class promised_operation {
 public:
     using result_type = unit;
@@ -95,10 +95,10 @@ private:
 /// Threads: from any other thread. The operation is moved to the executor's thread, and destroyed there.
 template <class A>
 auto to_future(executor& ex, A operation, std::source_location place = std::source_location::current()) {
-    if constexpr (!awaitable<A>) {
+    if constexpr (!weir::operation<A>) {
         static_assert(detail::always_false<A>,
                       "weir::to_future(executor, operation): takes a task, a pipeline that ends in "
-                      "a sink, or another awaitable");
+                      "a sink, or another operation");
     } else {
         if (executor::current() == &ex) {
             throw std::logic_error{

@@ -18,7 +18,7 @@
 namespace weir {
 
 /// An operation that a std::stop_token may end.
-template <awaitable A>
+template <operation A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] stoppable_operation {
     static constexpr bool without_result = std::is_void_v<await_result_t<A>>;
 
@@ -59,10 +59,10 @@ private:
 /// A stop is no error: nothing inside the operation sees one. It may be requested from any thread.
 template <class A>
 auto with_stop(std::stop_token token, A operation) {
-    if constexpr (!awaitable<A>) {
+    if constexpr (!weir::operation<A>) {
         static_assert(detail::always_false<A>,
                       "weir::with_stop(token, operation): takes a task, a pipeline that ends in a "
-                      "sink, or another awaitable; into a stream put take_until(token)");
+                      "sink, or another operation; into a stream put take_until(token)");
     } else {
         return stoppable_operation<A>{std::move(token), std::move(operation)};
     }
@@ -70,7 +70,7 @@ auto with_stop(std::stop_token token, A operation) {
 
 /// Runs an operation on an executor of its own, until it has a result or a stop is requested.
 /// @throws stopped, and what `run(operation)` throws
-template <awaitable A>
+template <operation A>
 await_result_t<A> run(A operation, std::stop_token token, backend_kind kind = backend_kind::automatic) {
     executor ex{kind};
     auto result = ex.run(with_stop(std::move(token), std::move(operation)));

@@ -15,7 +15,7 @@ namespace detail {
 
 /// An operation whose result is R.
 template <class A, class R>
-concept operation_of = awaitable<A> && std::same_as<typename A::result_type, R>;
+concept operation_of = operation<A> && std::same_as<typename A::result_type, R>;
 
 } // namespace detail
 

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/detail/operator_fn.hpp>
-#include <weir/core/detail/slot.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -35,10 +35,10 @@ public:
                     if (!cx.spend() || cx.leaving()) return cx.yield();
                 }
                 auto outer = upstream_->poll_next(cx);
-                if (!outer.is_item()) return outer.template no_item<value_type>();
+                if (!outer.is_item()) return outer.template rebind<value_type>();
                 if (cx.stopping()) return cx.yield();
                 item_.emplace(*std::move(outer));
-                inner_.fill([&] { return std::invoke(f_, *std::move(item_)); });
+                inner_.construct_with([&] { return std::invoke(f_, *std::move(item_)); });
                 if (cx.stopping()) return cx.yield();
             }
         } catch (...) {
@@ -56,7 +56,7 @@ private:
     [[no_unique_address]] F f_;
     std::optional<S> upstream_;
     std::optional<item_t<S>> item_; // as long as the inner stream, which may refer to it
-    detail::slot<inner_t> inner_;
+    detail::manual_lifetime<inner_t> inner_;
 };
 
 struct concat_map_fn : detail::operator_fn<concat_map_fn> {

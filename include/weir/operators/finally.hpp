@@ -20,13 +20,13 @@ namespace detail {
 
 /// A function that is called once, at the latest when this is destroyed.
 template <class F>
-class owed_call {
+class run_once_guard {
 public:
-    owed_call(F f, std::source_location place) : f_(std::move(f)), place_{place} {}
-    owed_call(owed_call&& other)
+    run_once_guard(F f, std::source_location place) : f_(std::move(f)), place_{place} {}
+    run_once_guard(run_once_guard&& other)
         : f_(std::move(other.f_)), place_{other.place_}, owed_{std::exchange(other.owed_, false)} {}
-    owed_call& operator=(owed_call&&) = delete;
-    ~owed_call() { call_and_report(); }
+    run_once_guard& operator=(run_once_guard&&) = delete;
+    ~run_once_guard() { call_and_report(); }
 
     /// Who is told of what goes wrong when nobody else is.
     void report_to(executor& ex) noexcept { executor_ = &ex; }
@@ -81,7 +81,7 @@ public:
     }
 
 private:
-    detail::owed_call<F> cleanup_; // before upstream: called when that is gone
+    detail::run_once_guard<F> cleanup_; // before upstream: called when that is gone
     std::optional<S> upstream_;
 };
 
@@ -93,7 +93,7 @@ struct finally_fn : detail::operator_fn<finally_fn> {
     static consteval bool accepts() {
         constexpr bool called = std::invocable<F&>;
         static_assert(called, "weir::finally(f): f cannot be called without arguments");
-        constexpr bool awaits = detail::gives_awaitable<F&>;
+        constexpr bool awaits = detail::returns_operation<F&>;
         static_assert(!awaits, "weir::finally(f): f gives an operation, and nothing can be awaited while a stream is "
                                "dropped; write async_finally(f)");
         return called && !awaits;

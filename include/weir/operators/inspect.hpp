@@ -30,7 +30,7 @@ struct inspect_fn : detail::operator_fn<inspect_fn> {
     static consteval bool accepts() {
         constexpr bool called = std::invocable<F&, const T&>;
         static_assert(called, "weir::inspect(f): f cannot be called with a const item");
-        static_assert(!detail::gives_awaitable<F&, const T&>,
+        static_assert(!detail::returns_operation<F&, const T&>,
                       "weir::inspect(f): f gives an operation, and nobody would "
                       "await it; map_async(n, f) and for_each(f) do");
         return called;

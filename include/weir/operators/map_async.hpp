@@ -32,9 +32,9 @@ struct map_async_fn : detail::operator_fn<map_async_fn> {
 
     template <class T, class Limit, class Run, class F>
     static consteval bool accepts() {
-        constexpr bool ok = detail::gives_awaitable<typename F::type&, T>;
+        constexpr bool ok = detail::returns_operation<typename F::type&, T>;
         static_assert(ok, "weir::map_async(n, f): f cannot be called with an item, or does not give a task or another "
-                          "awaitable");
+                          "operation");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept,
                       "weir::map_async(n, f) keeps items, and these borrow their memory; put to_owned() before it, or "

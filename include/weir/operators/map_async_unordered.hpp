@@ -32,10 +32,10 @@ struct map_async_unordered_fn : detail::operator_fn<map_async_unordered_fn> {
 
     template <class T, class Limit, class Run, class F>
     static consteval bool accepts() {
-        constexpr bool ok = detail::gives_awaitable<typename F::type&, T>;
+        constexpr bool ok = detail::returns_operation<typename F::type&, T>;
         static_assert(
             ok, "weir::map_async_unordered(n, f): f cannot be called with an item, or does not give a task or another "
-                "awaitable");
+                "operation");
         constexpr bool kept = detail::keepable<T>;
         static_assert(
             kept,

@@ -43,7 +43,7 @@ public:
                 if (!cx.spend() || cx.leaving()) return cx.yield();
             }
             auto item = upstream_.poll_next(cx);
-            if (!item.is_item()) return item.template no_item<value_type>();
+            if (!item.is_item()) return item.template rebind<value_type>();
             if (cx.stopping()) return cx.yield();
             item_.emplace(*std::move(item));
             range_.emplace(std::invoke(f_, std::move(*item_)));

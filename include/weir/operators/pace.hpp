@@ -34,7 +34,7 @@ struct same_cost {
 template <class Cost>
 constexpr auto cost_function(Cost cost) {
     if constexpr (std::integral<Cost>) {
-        number_of_items(cost, negative_cost);
+        checked_count(cost, negative_cost);
         return same_cost<Cost>{cost};
     } else {
         return cost;
@@ -75,7 +75,7 @@ public:
             auto item = upstream_.poll_next(cx);
             if (!item.is_item()) return item;
             if (cx.stopping()) return cx.yield();
-            const auto cost = detail::number_of_items(std::invoke(cost_, std::as_const(*item)), detail::negative_cost);
+            const auto cost = detail::checked_count(std::invoke(cost_, std::as_const(*item)), detail::negative_cost);
             if (cx.stopping()) return cx.yield();
             if (*limiter_.try_acquire(cost).poll_result(cx)) return item;
             held_.emplace(*std::move(item));

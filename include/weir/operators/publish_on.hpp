@@ -27,7 +27,7 @@ namespace weir {
 namespace detail {
 
 /// A pipeline whose right end runs on another executor.
-template <stream S, awaitable Far>
+template <stream S, operation Far>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] published_operation {
 public:
     using result_type = typename Far::result_type;
@@ -95,7 +95,7 @@ public:
         using longer = decltype(std::move(far_) | std::move(next));
         if constexpr (std::same_as<longer, detail::invalid_pipeline>) {
             return detail::invalid_pipeline{};
-        } else if constexpr (awaitable<longer>) {
+        } else if constexpr (operation<longer>) {
             static_assert(detail::crossable<typename longer::result_type>,
                           "weir::publish_on(executor, n): the result of the sink crosses threads, and is bound to its "
                           "thread, as weir::bytes are, or borrows its memory; put to_owned() before the sink");

@@ -30,7 +30,7 @@ struct skip_fn : detail::operator_fn<skip_fn> {
 
     template <std::integral N>
     constexpr auto operator()(N n) const {
-        return with(detail::number_of_items(n, "weir::skip(n): n is negative"));
+        return with(detail::checked_count(n, "weir::skip(n): n is negative"));
     }
 };
 

@@ -41,7 +41,7 @@ struct take_fn : detail::operator_fn<take_fn> {
 
     template <std::integral N>
     constexpr auto operator()(N n) const {
-        return with(detail::number_of_items(n, "weir::take(n): n is negative"));
+        return with(detail::checked_count(n, "weir::take(n): n is negative"));
     }
 };
 

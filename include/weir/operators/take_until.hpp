@@ -122,7 +122,7 @@ struct take_until_fn : detail::operator_fn<take_until_fn> {
 
     template <class T, class Signal>
     static consteval bool accepts() {
-        constexpr bool ok = stream<Signal> || awaitable<Signal> || std::same_as<Signal, std::stop_token>;
+        constexpr bool ok = stream<Signal> || operation<Signal> || std::same_as<Signal, std::stop_token>;
         static_assert(ok, "weir::take_until(signal): the signal is a stream, a task or another operation, or a "
                           "std::stop_token");
         return ok;

@@ -224,7 +224,7 @@ auto circuit_breaker::run(A operation) {
         return run_operation<A>{*this, std::move(operation)};
     } else {
         static_assert(detail::always_false<A>,
-                      "weir::circuit_breaker::run(operation): takes a task or another awaitable, "
+                      "weir::circuit_breaker::run(operation): takes a task or another operation, "
                       "or a function that makes one");
     }
 }

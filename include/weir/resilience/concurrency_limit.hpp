@@ -337,7 +337,7 @@ auto concurrency_limit::run(A operation) {
         return run_operation<A>{*this, std::move(operation), acquire()};
     } else {
         static_assert(detail::always_false<A>, "weir::concurrency_limit::run(operation): takes a task or another "
-                                               "awaitable, or a function that makes one");
+                                               "operation, or a function that makes one");
     }
 }
 

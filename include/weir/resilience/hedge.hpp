@@ -132,14 +132,14 @@ struct hedge_fn {
     template <class Factory>
     auto operator()(Factory&& factory, duration after, hedge_options options = {}) const {
         using factory_t = std::remove_cvref_t<Factory>;
-        if constexpr (awaitable<factory_t>) {
+        if constexpr (operation<factory_t>) {
             static_assert(detail::always_false<Factory>,
                           "weir::hedge(factory, delay): an operation runs once; wrap what makes it: "
                           "hedge([]{ return ...; }, delay)");
-        } else if constexpr (!detail::gives_awaitable<factory_t&>) {
+        } else if constexpr (!detail::returns_operation<factory_t&>) {
             static_assert(detail::always_false<Factory>,
                           "weir::hedge(factory, delay): factory cannot be called without arguments, or does not give a "
-                          "task or another awaitable");
+                          "task or another operation");
         } else {
             if (after < duration::zero()) throw std::invalid_argument{"weir::hedge(factory, delay): delay is negative"};
             if (options.max == 0) throw std::invalid_argument{"weir::hedge(factory, delay, options): max is 0"};

@@ -235,12 +235,12 @@ private:
 
 template <std::integral N>
 rate_limiter::acquire_operation rate_limiter::acquire(N cost) {
-    return {*this, whole(detail::number_of_items(cost, "weir::rate_limiter::acquire(cost): cost is negative"))};
+    return {*this, whole(detail::checked_count(cost, "weir::rate_limiter::acquire(cost): cost is negative"))};
 }
 
 template <std::integral N>
 rate_limiter::try_acquire_operation rate_limiter::try_acquire(N cost) {
-    return {*this, whole(detail::number_of_items(cost, "weir::rate_limiter::try_acquire(cost): cost is negative"))};
+    return {*this, whole(detail::checked_count(cost, "weir::rate_limiter::try_acquire(cost): cost is negative"))};
 }
 
 inline void rate_limiter::enter(acquire_operation& operation, context& cx) {

@@ -27,7 +27,7 @@ template <class Factory>
 class retried {
     using attempt_t = std::invoke_result_t<Factory&>;
 
-    template <awaitable A>
+    template <operation A>
     static poll<typename A::result_type> ask(A& operation, context& cx) {
         return operation.poll_result(cx);
     }
@@ -39,7 +39,7 @@ class retried {
     /// A result, or the end of a stream: what gave it has done its work.
     template <class T>
     static bool is_last(const poll<T>& answer) noexcept {
-        return awaitable<attempt_t> || answer.is_done();
+        return operation<attempt_t> || answer.is_done();
     }
 
 protected:
@@ -156,7 +156,7 @@ struct retry_fn {
             static_assert(detail::always_false<Factory>,
                           "weir::retry(factory): a stream is used once and cannot be tried again; wrap what makes it: "
                           "retry([]{ return ...; })");
-        } else if constexpr (awaitable<factory_t>) {
+        } else if constexpr (operation<factory_t>) {
             static_assert(detail::always_false<Factory>,
                           "weir::retry(factory): an operation runs once and cannot be tried again; wrap what makes it: "
                           "retry([]{ return ...; })");
@@ -165,11 +165,11 @@ struct retry_fn {
                           "weir::retry(factory): factory cannot be called without arguments");
         } else if constexpr (detail::gives_stream<factory_t&>) {
             return retry_stream<factory_t>{std::forward<Factory>(factory), std::move(policy)};
-        } else if constexpr (detail::gives_awaitable<factory_t&>) {
+        } else if constexpr (detail::returns_operation<factory_t&>) {
             return retry_operation<factory_t>{std::forward<Factory>(factory), std::move(policy)};
         } else {
             static_assert(detail::always_false<Factory>,
-                          "weir::retry(factory): factory gives neither a task or another awaitable, nor a stream");
+                          "weir::retry(factory): factory gives neither a task or another operation, nor a stream");
         }
     }
 };

@@ -11,7 +11,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/slot.hpp>
+#include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/time.hpp>
 #include <weir/executor/detail/cleanup.hpp>
@@ -25,7 +25,7 @@ namespace detail {
 struct no_resource {};
 
 template <class F, class Resource>
-concept cleans_up = gives_awaitable<F&, Resource&> || (std::same_as<Resource, no_resource> && gives_awaitable<F&>);
+concept cleans_up = returns_operation<F&, Resource&> || (std::same_as<Resource, no_resource> && returns_operation<F&>);
 
 template <class F, class Resource>
 auto make_cleanup(F& f, Resource& resource) {
@@ -47,14 +47,14 @@ public:
 
 private:
     poll<unit> poll_cleanup(context& cx) override {
-        if (!operation_) operation_.fill([this] { return make_cleanup(f_, resource_); });
+        if (!operation_) operation_.construct_with([this] { return make_cleanup(f_, resource_); });
         if (operation_->poll_result(cx).is_pending()) return pending;
         return unit{};
     }
 
     [[no_unique_address]] Resource resource_;
     [[no_unique_address]] F f_;
-    slot<decltype(make_cleanup(std::declval<F&>(), std::declval<Resource&>()))> operation_;
+    manual_lifetime<decltype(make_cleanup(std::declval<F&>(), std::declval<Resource&>()))> operation_;
 };
 
 } // namespace detail
@@ -85,7 +85,7 @@ template <class F, class Resource = detail::no_resource>
 class [[nodiscard("name it: the cleanup begins when it dies")]] async_finally {
     static_assert(detail::cleans_up<F, Resource>,
                   "weir::async_finally{within, resource, f}: f cannot be called with the resource, or does not give a "
-                  "task or another awaitable");
+                  "task or another operation");
 
 public:
     [[nodiscard("name it: the cleanup begins when it dies")]] explicit async_finally(

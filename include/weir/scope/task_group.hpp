@@ -16,8 +16,8 @@
 #include <weir/core/detail/frame_pool.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
 #include <weir/core/detail/lazy_operation.hpp>
+#include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/detail/root_waker.hpp>
-#include <weir/core/detail/slot.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/time.hpp>
@@ -96,11 +96,11 @@ public:
     ~task_group();
 
     /// Starts an operation in the next turn, or when it is its turn. After a failure that was not joined yet it is dropped.
-    template <awaitable A>
+    template <operation A>
     void spawn(A operation, std::source_location place = std::source_location::current());
     /// The same with a function that makes the operation: called when that starts, and kept as long.
     template <class F>
-        requires(!awaitable<F> && detail::gives_awaitable<F&>)
+        requires(!operation<F> && detail::returns_operation<F&>)
     void spawn(F f, std::source_location place = std::source_location::current()) {
         spawn(detail::lazy_operation<F>(std::move(f)), place);
     }
@@ -283,7 +283,7 @@ private:
 inline task_group::join_operation task_group::join() noexcept { return join_operation{*this}; }
 inline task_group::room_operation task_group::room() noexcept { return room_operation{*this}; }
 
-template <awaitable A>
+template <operation A>
 void task_group::spawn(A operation, std::source_location place) {
     if (fails_fast() && !failures_.empty()) return;
     make_room_for_failures();

@@ -29,7 +29,7 @@ void rethrow_decisive(side_by_side<Operations, ends_with::first_error>& all) {
 } // namespace detail
 
 /// Operations of any types, and all their results.
-template <awaitable... A>
+template <operation... A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_all_operation {
     static constexpr bool without_result = (std::is_void_v<await_result_t<A>> && ...);
 
@@ -55,7 +55,7 @@ private:
 };
 
 /// Operations of one type, and all their results.
-template <awaitable A>
+template <operation A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_all_of_range_operation {
     static constexpr bool without_result = std::is_void_v<await_result_t<A>>;
 

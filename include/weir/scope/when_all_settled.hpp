@@ -27,7 +27,7 @@ auto outcome_of(Side& one) {
 } // namespace detail
 
 /// Operations of any types, and how each has ended.
-template <awaitable... A>
+template <operation... A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_all_settled_operation {
 public:
     using result_type = std::tuple<outcome<await_result_t<A>>...>;
@@ -45,7 +45,7 @@ private:
 };
 
 /// Operations of one type, and how each has ended.
-template <awaitable A>
+template <operation A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_all_settled_of_range_operation {
 public:
     using result_type = std::vector<outcome<await_result_t<A>>>;

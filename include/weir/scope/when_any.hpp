@@ -53,7 +53,7 @@ struct common_result<T, Same...> : std::type_identity<T> {};
 } // namespace detail
 
 /// Operations of any types, and the result of the first to end.
-template <awaitable... A>
+template <operation... A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_any_operation {
     using common = typename detail::common_result<await_result_t<A>...>::type;
 
@@ -85,7 +85,7 @@ private:
 };
 
 /// Operations of one type, and the result of the first to end.
-template <awaitable A>
+template <operation A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_any_of_range_operation {
 public:
     using result_type = winner<await_result_t<A>>;

@@ -10,7 +10,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/slot.hpp>
+#include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/scope/task_group.hpp>
 
@@ -50,7 +50,7 @@ private:
 
         poll<unit> poll_result(context& cx) {
             try {
-                if (!operation_) operation_.fill([this] { return std::invoke(owner_->f_, *owner_->group_); });
+                if (!operation_) operation_.construct_with([this] { return std::invoke(owner_->f_, *owner_->group_); });
                 if (cx.stopping()) return cx.yield();
                 auto result = operation_->poll_result(cx);
                 if (result.is_pending()) return pending;
@@ -64,12 +64,13 @@ private:
 
     private:
         with_group_operation* owner_;
-        detail::slot<body_type> operation_;
+        detail::manual_lifetime<body_type> operation_;
     };
 
     void begin(context& cx) {
         options_.deadline = std::min(options_.deadline, cx.deadline);
-        group_.fill([&] { return task_group(cx.executor(), cx.waker().root(), cx.waker().group(), options_); });
+        group_.construct_with(
+            [&] { return task_group(cx.executor(), cx.waker().root(), cx.waker().group(), options_); });
         group_->add_body(*new detail::group_task<body>{*group_, body{*this}, place_});
     }
 
@@ -78,7 +79,7 @@ private:
     std::source_location place_;
     poll<result_type> result_{pending};
     std::exception_ptr body_error_;
-    detail::slot<task_group> group_;
+    detail::manual_lifetime<task_group> group_;
     detail::cleanups::waiter waiter_;
 };
 
@@ -102,10 +103,10 @@ private:
 /// @throws std::invalid_argument when options.max_concurrent is 0
 template <class F>
 auto with_group(task_group_options options, F f, std::source_location place = std::source_location::current()) {
-    if constexpr (!detail::gives_awaitable<F&, task_group&>) {
+    if constexpr (!detail::returns_operation<F&, task_group&>) {
         static_assert(detail::always_false<F>,
                       "weir::with_group(f): f cannot be called with a task_group&, or does not "
-                      "give a task or another awaitable");
+                      "give a task or another operation");
     } else {
         detail::check(options);
         return with_group_operation<F>{options, std::move(f), place};

@@ -19,7 +19,7 @@
 namespace weir {
 
 /// An operation that has until a moment, or some time from when it begins.
-template <awaitable A>
+template <operation A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] timed_operation {
 public:
     using result_type = typename A::result_type;
@@ -83,10 +83,10 @@ auto with_timeout(duration d, A operation) {
     if constexpr (stream<A>) {
         static_assert(detail::always_false<A>, "weir::with_timeout(d, operation): takes an operation; end the pipeline "
                                                "with a sink, or put timeout(d) into it");
-    } else if constexpr (!awaitable<A>) {
+    } else if constexpr (!weir::operation<A>) {
         static_assert(
             detail::always_false<A>,
-            "weir::with_timeout(d, operation): takes a task, a pipeline that ends in a sink, or another awaitable");
+            "weir::with_timeout(d, operation): takes a task, a pipeline that ends in a sink, or another operation");
     } else {
         if (d < duration::zero()) throw std::invalid_argument{"weir::with_timeout(d, operation): d is negative"};
         return timed_operation<A>{"weir::with_timeout: no result", d, std::move(operation)};
@@ -102,10 +102,10 @@ auto with_deadline(time_point t, A operation) {
     if constexpr (stream<A>) {
         static_assert(detail::always_false<A>,
                       "weir::with_deadline(t, operation): takes an operation; end the pipeline with a sink");
-    } else if constexpr (!awaitable<A>) {
+    } else if constexpr (!weir::operation<A>) {
         static_assert(detail::always_false<A>,
                       "weir::with_deadline(t, operation): takes a task, a pipeline that ends in a sink, or another "
-                      "awaitable");
+                      "operation");
     } else {
         return timed_operation<A>{"weir::with_deadline: no result", t, std::move(operation)};
     }

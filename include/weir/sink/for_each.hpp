@@ -76,7 +76,7 @@ struct for_each_sink {
     using type = accumulating_sink<S, call_each<item_t<S>, F>>;
 };
 template <class S, class F>
-    requires gives_awaitable<F&, item_t<S>>
+    requires returns_operation<F&, item_t<S>>
 struct for_each_sink<S, F> {
     using type = sink<await_each<S, F>>;
 };

@@ -29,14 +29,14 @@ public:
     }
 
 private:
-    friend awaited<next_operation>;
+    friend await_traits<next_operation>;
 
     S* source_;
 };
 
 /// The coroutine keeps what the stream answered, and makes the optional when it goes on.
 template <stream S>
-struct awaited<next_operation<S>> {
+struct await_traits<next_operation<S>> {
     using answer = poll<item_t<S>>;
 
     static answer ask(next_operation<S>& operation, context& cx) { return operation.source_->poll_next(cx); }

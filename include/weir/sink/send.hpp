@@ -6,8 +6,8 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
+#include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/detail/operator_fn.hpp>
-#include <weir/core/detail/slot.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
@@ -20,14 +20,14 @@ namespace detail {
 /// Where items are sent to: `send(item)` answers whether it was taken.
 template <class Sender, class T>
 concept sends = requires(Sender& to, T item) {
-    { to.send(std::move(item)) } -> awaitable;
+    { to.send(std::move(item)) } -> operation;
     requires std::same_as<typename decltype(to.send(std::move(item)))::result_type, bool>;
 };
 
 /// Senders that tell when they will take nothing more, before they are asked.
 template <class Sender>
 concept tells_of_closing = requires(Sender& to) {
-    { to.closing() } -> awaitable;
+    { to.closing() } -> operation;
 };
 
 template <class Sender>
@@ -64,7 +64,7 @@ public:
                 if (item.is_pending() && (cx.stopping() || !closing(cx))) return pending;
                 if (!item.is_item()) return sent_;
                 if (!at_once(*item)) {
-                    sending_.fill([&] { return to_.send(*std::move(item)); });
+                    sending_.construct_with([&] { return to_.send(*std::move(item)); });
                     break;
                 }
                 ++sent_;
@@ -87,7 +87,7 @@ private:
 
     bool closing([[maybe_unused]] context& cx) {
         if constexpr (tells_of_closing<Sender>) {
-            if (!closing_) closing_.fill([&] { return to_.closing(); });
+            if (!closing_) closing_.construct_with([&] { return to_.closing(); });
             return closing_->poll_result(cx).is_item();
         } else {
             return false;
@@ -96,8 +96,8 @@ private:
 
     Sender to_; // outlives upstream, which may refer to the channel
     S upstream_;
-    slot<transfer> sending_;
-    slot<typename closing_of<Sender>::type> closing_;
+    manual_lifetime<transfer> sending_;
+    manual_lifetime<typename closing_of<Sender>::type> closing_;
     std::uint64_t sent_ = 0;
 };
 

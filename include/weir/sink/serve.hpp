@@ -76,7 +76,7 @@ public:
             auto item = signal_->poll_next(cx);
             if (item.is_done()) signal_.reset();
             return item.is_item();
-        } else if constexpr (awaitable<Signal>) {
+        } else if constexpr (operation<Signal>) {
             if (signal_->poll_result(cx).is_pending()) return false;
             signal_.reset();
             return true;
@@ -180,7 +180,7 @@ private:
 };
 
 /// A connection's handler at work.
-template <stream S, awaitable A>
+template <stream S, operation A>
 class served_connection {
 public:
     using result_type = unit;
@@ -331,11 +331,11 @@ struct serve_fn : detail::operator_fn<serve_fn> {
 
     template <class T, class Handler, class Stop, class Options>
     static consteval bool accepts() {
-        constexpr bool handles = detail::gives_awaitable<Handler&, T>;
+        constexpr bool handles = detail::returns_operation<Handler&, T>;
         static_assert(handles,
                       "weir::serve(handler, stop): the handler cannot be called with a connection, or does not "
-                      "give a task or another awaitable");
-        constexpr bool stops = stream<Stop> || awaitable<Stop> || std::same_as<Stop, std::stop_token> ||
+                      "give a task or another operation");
+        constexpr bool stops = stream<Stop> || operation<Stop> || std::same_as<Stop, std::stop_token> ||
                                std::same_as<Stop, detail::never_stop>;
         static_assert(stops, "weir::serve(handler, stop): the stop is a stream, a task or another operation, or a "
                              "std::stop_token");

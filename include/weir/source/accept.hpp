@@ -7,7 +7,7 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>
@@ -28,7 +28,7 @@ public:
     explicit accept_stream(Listener* listener) noexcept : borrowed_{listener} {}
 
     poll<value_type> poll_next(context& cx) {
-        pin_.check();
+        checker_.check();
         const Listener& listener = borrowed_ != nullptr ? *borrowed_ : owned_;
         for (;;) {
             if (pause_.armed() && !pause_.poll(cx)) return pending;
@@ -49,7 +49,7 @@ public:
                 delay_ = std::min(delay_ * 2, longest_pause);
                 continue;
             default:
-                pin_.ended();
+                checker_.ended();
                 detail::throw_io_error(*r, "accept on", listener.name());
             }
         }
@@ -63,7 +63,7 @@ private:
     Listener* borrowed_ = nullptr;
     duration delay_ = shortest_pause;
     deadline_timer pause_;
-    detail::pin pin_;
+    detail::poll_checker checker_;
     detail::accept_step step_; // last: cancelled before its descriptor goes
 };
 

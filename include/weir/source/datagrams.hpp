@@ -10,7 +10,7 @@
 
 #include <weir/backend/endpoint.hpp>
 #include <weir/core/context.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/io/bytes.hpp>
 #include <weir/io/udp.hpp>
@@ -42,8 +42,8 @@ public:
     datagrams_stream(udp_socket* socket, datagrams_options options) : datagrams_stream{options} { borrowed_ = socket; }
 
     poll<datagram> poll_next(context& cx) {
-        pin_.check();
-        return pin_.watch([&]() -> poll<datagram> {
+        checker_.check();
+        return checker_.checked([&]() -> poll<datagram> {
             if (!receive_.started()) filler_.make_room(std::max(block, limit_), limit_);
             auto got = receive_.poll_result(cx, borrowed_ != nullptr ? *borrowed_ : *owned_,
                                             std::span<char>{filler_.room(), limit_});
@@ -63,7 +63,7 @@ private:
     udp_socket* borrowed_ = nullptr;
     std::size_t limit_;
     detail::byte_filler filler_;
-    detail::pin pin_;
+    detail::poll_checker checker_;
     detail::receive_from_step receive_; // last: cancelled before its memory and its descriptor go
 };
 

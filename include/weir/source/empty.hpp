@@ -2,7 +2,7 @@
 #pragma once
 
 #include <weir/core/context.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 
 namespace weir {
@@ -13,13 +13,13 @@ public:
     using value_type = T;
 
     poll<T> poll_next(context&) noexcept {
-        pin_.check();
-        pin_.ended();
+        checker_.check();
+        checker_.ended();
         return done;
     }
 
 private:
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 /// empty<T>(): the end, at once.

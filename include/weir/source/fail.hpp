@@ -7,7 +7,7 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 
 namespace weir {
@@ -20,14 +20,14 @@ public:
     explicit fail_stream(std::exception_ptr error) noexcept : error_{std::move(error)} {}
 
     poll<T> poll_next(context&) {
-        pin_.check();
-        pin_.ended();
+        checker_.check();
+        checker_.ended();
         std::rethrow_exception(error_);
     }
 
 private:
     std::exception_ptr error_;
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 /// fail<T>(error): the error, at once.

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include <weir/core/detail/operator_fn.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/io/bytes.hpp>
@@ -43,7 +43,7 @@ public:
     frames_stream(S upstream, frames_options options) : upstream_(std::move(upstream)), options_{options} {}
 
     poll<bytes> poll_next(context& cx) {
-        pin_.check();
+        checker_.check();
         for (;;) {
             if (prefix_left_ != 0) take_prefix();
             if (prefix_left_ == 0) {
@@ -67,7 +67,7 @@ public:
             auto next = upstream_.poll_next(cx);
             if (next.is_pending()) return pending;
             if (next.is_done()) {
-                pin_.ended();
+                checker_.ended();
                 if (prefix_left_ != options_.prefix) throw incomplete_frame{number_};
                 return done;
             }
@@ -95,7 +95,7 @@ private:
         }
         if (prefix_left_ != 0) return;
         if (size_ > options_.limit) {
-            pin_.ended();
+            checker_.ended();
             throw limit_exceeded{"weir::frames: frame " + std::to_string(number_) + " has " + std::to_string(size_) +
                                  " bytes, more than " + std::to_string(options_.limit)};
         }
@@ -110,7 +110,7 @@ private:
     std::uint64_t size_ = 0;
     std::size_t prefix_left_ = options_.prefix;
     std::size_t frame_left_ = 0;
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 struct frames_fn : detail::operator_fn<frames_fn> {

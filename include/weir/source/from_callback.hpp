@@ -18,7 +18,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
@@ -234,13 +234,13 @@ public:
     from_callback_stream(Register connect, from_callback_options<T> options)
         : queue_{std::make_shared<detail::callback_queue<T>>(std::move(options))}, connect_(std::move(connect)) {}
     from_callback_stream(from_callback_stream&& other)
-        : queue_{std::move(other.queue_)}, connect_(std::move(other.connect_)), pin_{std::move(other.pin_)} {}
+        : queue_{std::move(other.queue_)}, connect_(std::move(other.connect_)), checker_{std::move(other.checker_)} {}
     ~from_callback_stream() {
         if (queue_ != nullptr) leave();
     }
 
     poll<T> poll_next(context& cx) {
-        pin_.check();
+        checker_.check();
         try {
             if (!event_) connect(cx);
             for (;;) {
@@ -274,14 +274,14 @@ private:
         queue_->abandon();
         connection_.reset();
         event_.reset();
-        pin_.ended();
+        checker_.ended();
     }
 
     std::shared_ptr<detail::callback_queue<T>> queue_;
     Register connect_;
     std::optional<remote_event> event_;
     std::optional<std::conditional_t<std::is_void_v<connection_t>, unit, connection_t>> connection_;
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 /// from_callback<T>(connect, options): what a callback is called with, as a stream of T.

@@ -7,7 +7,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/detail/range_items.hpp>
 #include <weir/core/poll.hpp>
 
@@ -22,13 +22,13 @@ public:
     explicit from_range_stream(R&& range) : items_(std::forward<R>(range)) {}
 
     poll<value_type> poll_next(context&) {
-        pin_.check();
-        return pin_.watch([this] { return items_.next(); });
+        checker_.check();
+        return checker_.checked([this] { return items_.next(); });
     }
 
 private:
     detail::range_items<R> items_;
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 struct from_range_fn {

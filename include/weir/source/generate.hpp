@@ -8,7 +8,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/optional.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 
 namespace weir {
@@ -34,8 +34,8 @@ public:
     explicit generate_stream(F f) : f_(std::move(f)) {}
 
     poll<value_type> poll_next(context& cx) {
-        pin_.check();
-        auto item = pin_.watch([this]() -> poll<value_type> {
+        checker_.check();
+        auto item = checker_.checked([this]() -> poll<value_type> {
             if constexpr (detail::is_optional<result_t>) {
                 if (auto&& made = std::invoke(f_)) return poll<value_type>(*std::forward<decltype(made)>(made));
                 return done;
@@ -52,7 +52,7 @@ public:
 
 private:
     [[no_unique_address]] F f_;
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 struct generate_fn {

@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include <weir/core/context.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/detail/schedule.hpp>
@@ -32,7 +32,7 @@ public:
     interval_stream(duration period, missed_ticks missed) noexcept : ticks_{period}, missed_{missed} {}
 
     poll<std::uint64_t> poll_next(context& cx) {
-        pin_.check();
+        checker_.check();
         const time_point now = cx.executor().now();
         if (!begun_) {
             begun_ = true;
@@ -64,7 +64,7 @@ private:
     std::uint64_t number_ = 0; // of the next tick
     missed_ticks missed_;
     bool begun_ = false;
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 /// interval(period): a tick each period, numbered from 0; it does not end.

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 
 namespace weir {
@@ -26,9 +26,9 @@ public:
     }
 
     poll<T> poll_next(context&) {
-        pin_.check();
+        checker_.check();
         if (next_ == last_) {
-            pin_.ended();
+            checker_.ended();
             return done;
         }
         return next_++;
@@ -37,7 +37,7 @@ public:
 private:
     T next_;
     T last_;
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 /// iota(first, last): first, first + 1, ..., last - 1, as std::views::iota.

@@ -8,7 +8,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 
 namespace weir {
@@ -22,16 +22,16 @@ public:
     explicit just_stream(std::array<T, N> values) : values_(std::move(values)) {}
 
     poll<T> poll_next(context&) {
-        pin_.check();
+        checker_.check();
         if (next_ != N) return poll<T>(std::move(values_[next_++]));
-        pin_.ended();
+        checker_.ended();
         return done;
     }
 
 private:
     std::array<T, N> values_;
     std::size_t next_ = 0;
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 /// just(values...): the values, in order. They are moved out of the stream. Values of several types become items of

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include <weir/core/detail/operator_fn.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/io/bytes.hpp>
@@ -39,7 +39,7 @@ public:
     lines_stream(S upstream, lines_options options) : upstream_(std::move(upstream)), options_{options} {}
 
     poll<bytes> poll_next(context& cx) {
-        pin_.check();
+        checker_.check();
         for (;;) {
             // `memchr` with nothing to look at must not be given the null pointer of an empty block.
             if (!block_.empty()) {
@@ -66,7 +66,7 @@ public:
                 continue;
             }
             if (ended_) {
-                pin_.ended();
+                checker_.ended();
                 return done;
             }
             if (!cx.spend()) return cx.yield();
@@ -111,7 +111,7 @@ private:
     }
 
     [[noreturn]] void fail() {
-        pin_.ended();
+        checker_.ended();
         throw limit_exceeded{"weir::lines: line " + std::to_string(ended_lines_ + 1) + " is longer than " +
                              std::to_string(options_.limit) + " bytes"};
     }
@@ -123,7 +123,7 @@ private:
     std::uint64_t ended_lines_ = 0;
     bool too_long_ = false;
     bool ended_ = false;
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 struct lines_fn : detail::operator_fn<lines_fn> {

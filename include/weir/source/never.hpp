@@ -2,7 +2,7 @@
 #pragma once
 
 #include <weir/core/context.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 
 namespace weir {
@@ -13,12 +13,12 @@ public:
     using value_type = T;
 
     poll<T> poll_next(context&) noexcept {
-        pin_.check();
+        checker_.check();
         return pending;
     }
 
 private:
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 /// never<T>(): nothing, and no end. Whoever awaits it is only ever dropped.

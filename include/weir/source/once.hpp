@@ -8,14 +8,14 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 
 namespace weir {
 
 /// The result of an operation.
-template <awaitable A>
+template <operation A>
 class [[nodiscard("add a sink and co_await it")]] once_stream {
 public:
     using value_type = typename A::result_type;
@@ -23,8 +23,8 @@ public:
     explicit once_stream(A operation) : operation_(std::in_place, std::move(operation)) {}
 
     poll<value_type> poll_next(context& cx) {
-        pin_.check();
-        return pin_.watch([&]() -> poll<value_type> {
+        checker_.check();
+        return checker_.checked([&]() -> poll<value_type> {
             if (!operation_) return done;
             auto result = operation_->poll_result(cx);
             if (result.is_item()) operation_.reset();
@@ -34,14 +34,14 @@ public:
 
 private:
     std::optional<A> operation_;
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 struct once_fn {
     template <class A>
     constexpr auto operator()(A&& operation) const {
         using operation_t = std::remove_cvref_t<A>;
-        if constexpr (!awaitable<operation_t>) {
+        if constexpr (!weir::operation<operation_t>) {
             static_assert(detail::always_false<A>,
                           "weir::once(operation): takes a task, or a pipeline that ends in a sink; write just(value) "
                           "for a value");

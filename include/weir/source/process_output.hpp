@@ -10,7 +10,7 @@
 
 #include <weir/backend/process_system.hpp>
 #include <weir/core/context.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/io/bytes.hpp>
 #include <weir/io/detail/device.hpp>
@@ -60,7 +60,7 @@ private:
     detail::process_recipe recipe_;
     read_options block_;
     std::string errors_;
-    detail::pin pin_;
+    detail::poll_checker checker_;
     std::optional<child_process> child_;
     // After what they read from and wait for: dropped before it.
     std::optional<reader> out_;

@@ -11,7 +11,7 @@
 
 #include <weir/backend/backend.hpp>
 #include <weir/core/context.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/io/bytes.hpp>
 #include <weir/io/detail/device.hpp>
@@ -90,8 +90,8 @@ public:
         : holder_{std::move(holder)}, blocks_{std::max<std::size_t>(options.block, 1)} {}
 
     poll<bytes> poll_next(context& cx) {
-        pin_.check();
-        return pin_.watch([&]() -> poll<bytes> {
+        checker_.check();
+        return checker_.checked([&]() -> poll<bytes> {
             device_type* device = holder_.poll_device(cx);
             if (device == nullptr) return pending;
             auto block = blocks_.poll_next(cx, *device);
@@ -102,7 +102,7 @@ public:
 
 private:
     Holder holder_;
-    detail::pin pin_;
+    detail::poll_checker checker_;
     detail::blocks<device_type> blocks_; // last: cancelled before its device goes
 };
 

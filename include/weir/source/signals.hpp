@@ -10,7 +10,7 @@
 #include <weir/backend/backend.hpp>
 #include <weir/backend/detail/signal_subscription.hpp>
 #include <weir/core/context.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 
 namespace weir {
@@ -27,7 +27,7 @@ public:
 private:
     std::vector<int> numbers_;
     std::unique_ptr<detail::signal_subscription> subscription_;
-    detail::pin pin_;
+    detail::poll_checker checker_;
     io_operation operation_; // last: cancelled before the descriptor goes
 };
 

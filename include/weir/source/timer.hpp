@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include <weir/core/context.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>
@@ -20,9 +20,9 @@ public:
     explicit timer_stream(duration d) noexcept : d_{d} {}
 
     poll<std::uint64_t> poll_next(context& cx) {
-        pin_.check();
+        checker_.check();
         if (given_) {
-            pin_.ended();
+            checker_.ended();
             return done;
         }
         if (!timer_.armed() && !timer_.expired()) {
@@ -42,7 +42,7 @@ private:
     duration d_;
     deadline_timer timer_;
     bool given_ = false;
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 /// timer(d): one tick, 0, and the end: the beginning of `interval(d)`.

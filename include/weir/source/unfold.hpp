@@ -7,7 +7,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/optional.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 
 namespace weir {
@@ -21,8 +21,8 @@ public:
     unfold_stream(State seed, F f) : state_(std::move(seed)), f_(std::move(f)) {}
 
     poll<value_type> poll_next(context& cx) {
-        pin_.check();
-        auto item = pin_.watch([this]() -> poll<value_type> {
+        checker_.check();
+        auto item = checker_.checked([this]() -> poll<value_type> {
             if (auto&& made = std::invoke(f_, state_)) return poll<value_type>(*std::forward<decltype(made)>(made));
             return done;
         });
@@ -36,7 +36,7 @@ public:
 private:
     State state_;
     [[no_unique_address]] F f_;
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 struct unfold_fn {

@@ -13,7 +13,7 @@
 
 #include <weir/backend/file_system.hpp>
 #include <weir/core/context.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/io/detail/descriptor.hpp>
 
@@ -79,7 +79,7 @@ private:
     bool listed_ = false;                // what is in listing_ may go out
     std::size_t found_ = 0;              // of to_read_, those before are not of current_
     std::vector<file_status> ancestors_; // of current_, and itself; when links are followed
-    detail::pin pin_;
+    detail::poll_checker checker_;
 };
 
 /// walk(path): what is in a directory and, after that, in each directory in it, and so on.

@@ -14,7 +14,7 @@
 #include <weir/backend/backend.hpp>
 #include <weir/backend/file_system.hpp>
 #include <weir/core/context.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/io/detail/descriptor.hpp>
 #include <weir/source/walk.hpp>
@@ -73,7 +73,7 @@ private:
     std::unordered_set<std::string> announced_; // the kernel may tell of it too, from before it was found
     bool lost_ = false;                         // to be told when all was looked into again
     bool vanished_ = false;
-    detail::pin pin_;
+    detail::poll_checker checker_;
     io_operation readable_; // last: cancelled before the descriptor goes
 };
 

@@ -252,7 +252,7 @@ template <class T, std::integral N>
 channel_ends<T> channel(N n, channel_options<T> options) {
     static_assert(detail::keepable<T>, "weir::channel<T>(n) keeps what is sent, and a T borrows its memory; send what "
                                        "owns it, such as std::string, or outlives(view)");
-    const std::size_t capacity = detail::number_of_items(n, "weir::channel<T>(n): n must not be negative");
+    const std::size_t capacity = detail::checked_count(n, "weir::channel<T>(n): n must not be negative");
     auto* core = new detail::channel_core<T>{capacity, std::move(options.on_drop)};
     return {sender<T>{*core}, receiver<T>{*core}};
 }

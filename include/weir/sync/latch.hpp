@@ -25,14 +25,14 @@ public:
     /// @param n  how often it is counted down, >= 0
     /// @throws std::invalid_argument
     template <std::integral N>
-    explicit latch(N n) : left_{detail::number_of_items(n, "weir::latch{n}: n must not be negative")} {
+    explicit latch(N n) : left_{detail::checked_count(n, "weir::latch{n}: n must not be negative")} {
         if (left_ == 0) zero_.set();
     }
 
     /// @throws std::invalid_argument when n is negative, or more than there is left
     template <std::integral N = int>
     void count_down(N n = 1) {
-        const std::size_t down = detail::number_of_items(n, "weir::latch::count_down(n): n must not be negative");
+        const std::size_t down = detail::checked_count(n, "weir::latch::count_down(n): n must not be negative");
         if (down > left_) throw std::invalid_argument{"weir::latch::count_down(n): n is more than there is left"};
         left_ -= down;
         if (left_ == 0) zero_.set();

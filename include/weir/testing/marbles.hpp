@@ -16,7 +16,7 @@
 #include <vector>
 
 #include <weir/core/detail/member_waker.hpp>
-#include <weir/core/detail/pin.hpp>
+#include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/testing/virtual_executor.hpp>
@@ -60,7 +60,7 @@ public:
           origin_{origin} {}
 
     poll<T> poll_next(context& cx) {
-        pin_.check();
+        checker_.check();
         if (!origin_) origin_ = cx.executor().now();
         if (position_ == script_.size()) return pending; // never ends
         const marble& next = script_[position_];
@@ -75,10 +75,10 @@ public:
         case marble::kind::item:
             return value_(next.name);
         case marble::kind::end:
-            pin_.ended();
+            checker_.ended();
             return done;
         case marble::kind::error:
-            pin_.ended();
+            checker_.ended();
             std::rethrow_exception(error_(next.name));
         }
         return done;
@@ -92,7 +92,7 @@ private:
     std::optional<time_point> origin_;
     std::size_t position_ = 0;
     deadline_timer timer_;
-    weir::detail::pin pin_;
+    weir::detail::poll_checker checker_;
 };
 
 namespace detail {

@@ -20,7 +20,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/slot.hpp>
+#include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/executor.hpp>
@@ -223,7 +223,7 @@ public:
 
 private:
     [[gnu::noinline]] poll<bool> wait_for_room(context& cx) {
-        if (!place_) place_.fill([] { return sleeping_place{}; });
+        if (!place_) place_.construct_with([] { return sleeping_place{}; });
         for (;;) {
             if (to_->push(item_)) {
                 place_->rewarded(cx, to_->senders);
@@ -244,7 +244,7 @@ private:
 
     concurrent_channel_core<T>* to_; // until the item is delivered
     Item item_;
-    slot<sleeping_place> place_; // once there was no room
+    manual_lifetime<sleeping_place> place_; // once there was no room
 };
 
 /// What `closing` gives.
@@ -261,7 +261,7 @@ public:
 
     poll<unit> poll_result(context& cx) {
         if (of_->closed()) return unit{};
-        if (!place_) place_.fill([] { return sleeping_place{sleeping_place::at_once{}}; });
+        if (!place_) place_.construct_with([] { return sleeping_place{sleeping_place::at_once{}}; });
         for (;;) {
             if (of_->closed()) return unit{};
             if (place_->rest(cx, of_->closing, [this] { return !of_->closed(); })) return pending;
@@ -270,7 +270,7 @@ public:
 
 private:
     concurrent_channel_core<T>* of_;
-    slot<sleeping_place> place_;
+    manual_lifetime<sleeping_place> place_;
 };
 
 } // namespace detail

@@ -12,8 +12,8 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/detail/result.hpp>
-#include <weir/core/detail/slot.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
@@ -27,7 +27,7 @@ namespace detail {
 
 /// Runs an operation on an executor when that comes to it. If it never does, the operation is destroyed. All memory is
 /// allocated by the thread that starts it, and the operation stays where it is: on the other thread nothing can fail.
-template <awaitable A>
+template <operation A>
 class starter final : public inbox_entry, public spawned_entry, public waker {
 public:
     /// From any thread. The executor may be gone, when its inbox is not.
@@ -216,7 +216,7 @@ public:
         if (known_->dropped()) return finish(pending, nullptr);
         known_->watch(nullptr);
         try {
-            if (!operation_) operation_.fill(*make_);
+            if (!operation_) operation_.construct_with(*make_);
             auto result = operation_->poll_result(cx);
             if (!result.is_pending()) return finish(std::move(result), nullptr);
         } catch (...) {
@@ -260,7 +260,7 @@ private:
 
     share known_;           // first: it goes last
     std::optional<F> make_; // a function outlives the coroutine that it makes
-    slot<operation> operation_;
+    manual_lifetime<operation> operation_;
     waker_slot waiter_;
 };
 
@@ -392,9 +392,9 @@ auto spawn_at(const std::shared_ptr<inbox>& to, executor& ex, F make, std::sourc
 /// runs may wait for the result with `get()`.
 template <class F>
 auto spawn_on(executor& ex, F make, std::source_location place = std::source_location::current()) {
-    if constexpr (!detail::gives_awaitable<F&>) {
+    if constexpr (!detail::returns_operation<F&>) {
         static_assert(detail::always_false<F>, "weir::spawn_on(executor, f): f cannot be called without arguments, or "
-                                               "does not give a task or another awaitable");
+                                               "does not give a task or another operation");
     } else {
         static_assert(
             detail::crossable<typename std::invoke_result_t<F&>::result_type>,

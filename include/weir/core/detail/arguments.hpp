@@ -14,7 +14,7 @@ namespace weir::detail {
 /// @param what  operator and argument, for the message
 /// @throws std::invalid_argument when it is negative
 template <std::integral N>
-constexpr std::size_t number_of_items(N n, const char* what) {
+constexpr std::size_t checked_count(N n, const char* what) {
     if constexpr (std::signed_integral<N>) {
         if (n < 0) throw std::invalid_argument{what};
     }

@@ -36,6 +36,6 @@ inline constexpr bool may_drop_at_end = !std::is_trivially_destructible_v<T>;
 template <class F, class... Args>
 concept gives_stream = std::invocable<F, Args...> && stream<std::invoke_result_t<F, Args...>>;
 template <class F, class... Args>
-concept gives_awaitable = std::invocable<F, Args...> && awaitable<std::invoke_result_t<F, Args...>>;
+concept returns_operation = std::invocable<F, Args...> && operation<std::invoke_result_t<F, Args...>>;
 
 } // namespace weir::detail

@@ -340,7 +340,7 @@ private:
 /// With an `ask(operation, self)`, the coroutine makes no context for it: an operation that is itself a coroutine, and needs to
 /// know who waits only where it has to wait.
 template <class A>
-struct awaited {
+struct await_traits {
     using answer = poll<typename A::result_type>;
 
     static answer ask(A& operation, context& cx) { return operation.poll_result(cx); }
@@ -378,13 +378,13 @@ public:
     await_result_t<A> await_resume() {
         if (answer_.is_pending()) [[unlikely]]
             std::rethrow_exception(*error_);
-        return awaited<A>::result(*operation_, std::move(answer_));
+        return await_traits<A>::result(*operation_, std::move(answer_));
     }
 
 private:
-    using answer = typename awaited<A>::answer;
+    using answer = typename await_traits<A>::answer;
 
-    static constexpr bool is_coroutine = requires(A& a, coroutine_state& self) { awaited<A>::ask(a, self); };
+    static constexpr bool is_coroutine = requires(A& a, coroutine_state& self) { await_traits<A>::ask(a, self); };
 
     /// A coroutine goes no further when its root was dropped, by itself or by what it awaits: no answer reaches it.
     static answer first_answer(coroutine_state& state, A& operation) {
@@ -398,10 +398,10 @@ private:
         }
         try {
             if constexpr (is_coroutine) {
-                return awaited<A>::ask(operation, state);
+                return await_traits<A>::ask(operation, state);
             } else {
                 nested_context own{cx, state};
-                return awaited<A>::ask(operation, own);
+                return await_traits<A>::ask(operation, own);
             }
         } catch (...) {
             if (!state.queue().stopping()) throw;
@@ -420,9 +420,9 @@ private:
         std::exception_ptr error;
         try {
             if constexpr (is_coroutine) {
-                me.answer_ = awaited<A>::ask(*me.operation_, state);
+                me.answer_ = await_traits<A>::ask(*me.operation_, state);
             } else {
-                me.answer_ = awaited<A>::ask(*me.operation_, cx);
+                me.answer_ = await_traits<A>::ask(*me.operation_, cx);
             }
         } catch (...) {
             error = std::current_exception();
@@ -458,7 +458,7 @@ private:
 template <class State>
 template <class A>
 auto coroutine_promise<State>::await_transform(A&& operation) {
-    if constexpr (!awaitable<std::remove_cvref_t<A>>) {
+    if constexpr (!weir::operation<std::remove_cvref_t<A>>) {
         static_assert(always_false<A>,
                       "co_await: not a weir operation; await a task, a sink at the end of a pipeline, next(stream), "
                       "sleep_for(duration), ...");

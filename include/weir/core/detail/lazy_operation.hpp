@@ -17,7 +17,7 @@ namespace weir::detail {
 
 /// What may be run: an operation, which does nothing before it is polled, or a function that makes one.
 template <class A>
-concept runnable = awaitable<A> || gives_awaitable<A&>;
+concept runnable = operation<A> || returns_operation<A&>;
 
 /// An operation, or a function that makes one: called when it is first polled, and kept as long as what it made.
 template <runnable A>
@@ -25,7 +25,7 @@ class lazy_operation {
     struct as_it_is {
         using type = A;
     };
-    static constexpr bool made_before = awaitable<A>;
+    static constexpr bool made_before = operation<A>;
 
 public:
     using operation_type = typename std::conditional_t<made_before, as_it_is, std::invoke_result<A&>>::type;

@@ -366,7 +366,7 @@ private:
                     return c.poll_next(cx);
                 } else {
                     auto answer = c.poll_next(cx);
-                    if (!answer.is_item() || cx.stopping()) return answer.template no_item<T>();
+                    if (!answer.is_item() || cx.stopping()) return answer.template rebind<T>();
                     return self().pass(c, *std::move(answer));
                 }
             });

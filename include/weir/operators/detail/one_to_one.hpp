@@ -34,7 +34,7 @@ public:
         using answer = poll<typename Operator::value_type>;
         auto item = upstream_.poll_next(cx);
         if (!item.is_item()) [[unlikely]]
-            return item.template no_item<typename answer::value_type>();
+            return item.template rebind<typename answer::value_type>();
         if constexpr ((may_drop<Callables> || ...)) {
             if (cx.stopping()) [[unlikely]]
                 return answer(cx.yield());
@@ -69,7 +69,7 @@ public:
         for (;;) {
             {
                 auto item = upstream_.poll_next(cx);
-                if (!item.is_item()) return item.template no_item<typename answer::value_type>();
+                if (!item.is_item()) return item.template rebind<typename answer::value_type>();
                 if (may_stop && cx.stopping()) return answer(cx.yield());
                 auto&& passed = static_cast<Operator&>(*this).pass(*std::move(item));
                 if (passed && !(may_stop && cx.stopping())) return answer(*std::forward<decltype(passed)>(passed));

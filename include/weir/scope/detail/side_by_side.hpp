@@ -13,8 +13,8 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/detail/range_items.hpp>
-#include <weir/core/detail/slot.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
@@ -22,7 +22,7 @@
 namespace weir::detail {
 
 /// One of several operations that run side by side: its waker, and how it has ended.
-template <class Owner, awaitable A>
+template <class Owner, operation A>
 class side : public waker {
 public:
     using result_type = typename A::result_type;
@@ -50,7 +50,7 @@ private:
 };
 
 /// Of different types.
-template <class Owner, awaitable... A>
+template <class Owner, operation... A>
 class sides_tuple {
 public:
     explicit sides_tuple(A... operations) : all_(std::move(operations)...) {}
@@ -77,7 +77,7 @@ private:
 };
 
 /// Of one type, as many as there are.
-template <class Owner, awaitable A>
+template <class Owner, operation A>
 class sides_vector {
 public:
     template <class Range>
@@ -106,12 +106,12 @@ private:
     std::vector<side<Owner, A>> all_;
 };
 
-template <awaitable... A>
+template <operation... A>
 struct pack_of_operations {
     template <class Owner>
     using sides = sides_tuple<Owner, A...>;
 };
-template <awaitable A>
+template <operation A>
 struct range_of_operations {
     template <class Owner>
     using sides = sides_vector<Owner, A>;
@@ -155,7 +155,7 @@ public:
     std::size_t decisive() const noexcept { return decisive_; }
 
 private:
-    template <class, awaitable>
+    template <class, operation>
     friend class side;
 
     template <class Side>
@@ -195,16 +195,16 @@ private:
 };
 
 template <class... R>
-inline constexpr bool is_range_of_awaitables = false;
+inline constexpr bool is_range_of_operations = false;
 template <std::ranges::input_range R>
-inline constexpr bool is_range_of_awaitables<R> = awaitable<std::ranges::range_value_t<R>>;
+inline constexpr bool is_range_of_operations<R> = operation<std::ranges::range_value_t<R>>;
 
 /// A function of several operations, or of a range of operations, from what awaits them.
 template <template <class...> class OfPack, template <class> class OfRange>
 struct side_by_side_fn {
     template <class... A>
     auto operator()(A&&... operations) const {
-        if constexpr (sizeof...(A) != 0 && (awaitable<std::remove_cvref_t<A>> && ...)) {
+        if constexpr (sizeof...(A) != 0 && (operation<std::remove_cvref_t<A>> && ...)) {
             if constexpr (!(std::constructible_from<std::remove_cvref_t<A>, A> && ...)) {
                 static_assert(always_false<A...>,
                               "weir::when_all, when_all_settled, when_any: an operation is awaited "
@@ -212,12 +212,12 @@ struct side_by_side_fn {
             } else {
                 return OfPack<std::remove_cvref_t<A>...>{std::forward<A>(operations)...};
             }
-        } else if constexpr (is_range_of_awaitables<A...>) {
+        } else if constexpr (is_range_of_operations<A...>) {
             return of_range(std::forward<A>(operations)...);
         } else {
             static_assert(always_false<A...>,
                           "weir::when_all, when_all_settled, when_any: takes tasks, pipelines that end "
-                          "in a sink, or other awaitables, or a range of them");
+                          "in a sink, or other operations, or a range of them");
         }
     }
 

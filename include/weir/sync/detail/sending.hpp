@@ -5,7 +5,7 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
-#include <weir/core/detail/slot.hpp>
+#include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/sync/detail/line.hpp>
 #include <weir/sync/detail/shared.hpp>
@@ -56,7 +56,7 @@ private:
     [[gnu::noinline]] poll<bool> wait_for_room(context& cx) {
         if (!waiting_) {
             if (!core_->open()) return false;
-            waiting_.fill([this] { return sending<value_type>{item_}; });
+            waiting_.construct_with([this] { return sending<value_type>{item_}; });
             core_->enter(*waiting_);
         }
         switch (waiting_->where()) {
@@ -85,7 +85,7 @@ private:
 
     handle<Core, role::giver> core_; // until it is delivered
     Item item_;
-    slot<sending<value_type>> waiting_; // once there was no room
+    manual_lifetime<sending<value_type>> waiting_; // once there was no room
 };
 
 /// What `closing` gives.

@@ -103,7 +103,7 @@ public:
 
     poll<T> receive(context& cx) {
         if (receiver_.taken == receiver_.known) [[unlikely]] {
-            if (const poll<unit> found = look_for_items(cx); !found.is_item()) return found.template no_item<T>();
+            if (const poll<unit> found = look_for_items(cx); !found.is_item()) return found.template rebind<T>();
         }
         if (receiver_.taken == receiver_.segment_end) [[unlikely]]
             go_to_next_segment();

@@ -5,36 +5,36 @@
 
 namespace weir::detail {
 
-/// Catches the move of a stream that was polled, and polls after the end, in debug builds. Sources hold one: every
-/// pipeline has a source. Its layout is the same in all builds, so that debug and release code link.
-class pin {
+/// Reports, in debug builds, that a stream was moved after its first poll or polled after its end. Sources hold one, and
+/// every pipeline has a source. The layout is the same in all builds, so that debug and release code link.
+class poll_checker {
 public:
-    pin() noexcept = default;
-    pin(const pin&) noexcept {}
-    pin(pin&& other) noexcept { other.must_not_have_been_polled(); }
-    /// For a stream that takes the place of another, which may have been polled.
-    pin& operator=(pin&& other) noexcept {
+    poll_checker() noexcept = default;
+    poll_checker(const poll_checker&) noexcept {}
+    poll_checker(poll_checker&& other) noexcept { other.must_not_have_been_polled(); }
+    /// For a stream that replaces another, which may have been polled.
+    poll_checker& operator=(poll_checker&& other) noexcept {
         other.must_not_have_been_polled();
         polled_ = ended_ = false;
         return *this;
     }
 
-    /// At the start of each poll.
+    /// To be called at the start of each poll.
     void check() noexcept {
 #ifndef NDEBUG
         WEIR_ASSERT(!ended_, "a stream was polled after its end");
         polled_ = true;
 #endif
     }
-    /// Where the end or a failure is answered.
+    /// To be called before `done` is returned or an error is thrown.
     void ended() noexcept {
 #ifndef NDEBUG
         ended_ = true;
 #endif
     }
-    /// Answers what f answers, the part of a poll that calls a user's code: `done` and an exception are the end.
+    /// Returns the answer of f, the part of a poll that calls the user's code. `done` or an exception counts as the end.
     template <class F>
-    auto watch(F f) {
+    auto checked(F f) {
 #ifdef NDEBUG
         return f();
 #else

@@ -9,21 +9,21 @@
 
 namespace weir::detail {
 
-/// A place for an object that is made where it stays: like an optional, but what a function gives is not moved.
+/// Storage for an object that is constructed in place: like an optional, but the result of a function is not moved.
 template <class T>
-class slot {
+class manual_lifetime {
 public:
-    slot() noexcept : none_{} {}
-    slot(slot&& other) noexcept : none_{} {
+    manual_lifetime() noexcept : none_{} {}
+    manual_lifetime(manual_lifetime&& other) noexcept : none_{} {
         WEIR_ASSERT(!other, "an operator was moved after its first poll");
         static_cast<void>(other);
     }
-    slot& operator=(slot&&) = delete;
-    ~slot() { reset(); }
+    manual_lifetime& operator=(manual_lifetime&&) = delete;
+    ~manual_lifetime() { reset(); }
 
-    /// Fills the place, which is empty, with what make() gives.
+    /// Constructs the object from the result of make(). There must be none yet.
     template <class Make>
-    void fill(Make&& make) {
+    void construct_with(Make&& make) {
         ::new (static_cast<void*>(std::addressof(object_))) T(std::forward<Make>(make)());
         filled_ = true;
     }
