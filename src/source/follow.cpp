@@ -26,13 +26,13 @@ namespace weir {
 
 namespace {
 
-/// How often a file is looked at though the kernel tells: a directory on the way to it may have been replaced.
+/// How often a file is checked although the kernel reports changes: a parent directory may have been replaced.
 constexpr duration rarely = std::chrono::seconds{5};
 
-/// What the kernel tells of a path and of the file that is read, as far as it does.
-class news {
+/// Watches a path and the open file for changes that the kernel reports.
+class change_watcher {
 public:
-    news(executor& ex, const std::string& path) : ex_{ex}, path_{path} {
+    change_watcher(executor& ex, const std::string& path) : ex_{ex}, path_{path} {
         const std::filesystem::path whole{path};
         directory_ = whole.has_parent_path() ? whole.parent_path().string() : ".";
         name_ = whole.filename().string();
@@ -40,7 +40,7 @@ public:
         renew();
     }
 
-    /// Before each look: what is watched may have changed, and what the kernel told until now will be seen.
+    /// To be called before each check of the file: watches the directory again when it was replaced.
     void renew() {
         if (!open() || directory_number_ >= 0) return;
         directory_number_ = files().add_watch(watcher_.get(), directory_.c_str(), change::created | change::moved_here,
@@ -61,24 +61,24 @@ public:
     bool open() const noexcept { return watcher_.get() >= 0; }
     void close() noexcept { watcher_.close(); }
     int descriptor() const noexcept { return watcher_.get(); }
-    /// Nothing of interest happens without being told.
+    /// Whether the kernel reports every change of interest.
     bool complete(bool reading) const noexcept {
         return open() && directory_number_ >= 0 && local_ && (!reading || (file_number_ >= 0 && !linked_));
     }
 
-    /// True when something of interest was told.
+    /// Reads the reported changes. Returns true when one of them is of interest.
     bool take() {
         bool worth_a_look = false;
         for (;;) {
-            told_.clear();
-            const int r = files().read_changes(watcher_.get(), told_);
+            changes_.clear();
+            const int r = files().read_changes(watcher_.get(), changes_);
             if (r == -EINTR) continue;
             if (r == -EAGAIN) return worth_a_look;
             if (r < 0) {
                 close();
                 return true;
             }
-            for (const detail::change_record& record : told_) {
+            for (const detail::change_record& record : changes_) {
                 const bool of_directory = record.watch == directory_number_;
                 if (of_directory && (record.what == change::vanished || record.watch_ended)) directory_number_ = -1;
                 worth_a_look |= !of_directory || record.name.empty() || record.name == name_;
@@ -98,37 +98,37 @@ private:
     int file_number_ = -1;
     bool local_ = false;
     bool linked_ = false;
-    std::vector<detail::change_record> told_;
+    std::vector<detail::change_record> changes_;
 };
 
-/// Until something is told, or until a moment.
-class news_or_time {
+/// Completes when a change of interest is reported, or at a given time.
+class change_or_time {
 public:
     using result_type = unit;
 
-    news_or_time(news& of, time_point until) noexcept : news_{of}, until_{until} {}
+    change_or_time(change_watcher& of, time_point until) noexcept : watcher_{of}, until_{until} {}
 
     poll<unit> poll_result(context& cx) {
         if (!timer_.armed() && !timer_.expired()) timer_.arm(cx.executor(), until_);
         if (timer_.poll(cx)) return unit{};
-        while (news_.open()) {
-            if (!told_.started() && news_.take()) return unit{};
-            const auto r = told_.run(cx, {.what = io_request::kind::readable, .fd = news_.descriptor()});
+        while (watcher_.open()) {
+            if (!readable_.started() && watcher_.take()) return unit{};
+            const auto r = readable_.run(cx, {.what = io_request::kind::readable, .fd = watcher_.descriptor()});
             if (r.is_pending()) return pending;
-            if (*r < 0) news_.close();
+            if (*r < 0) watcher_.close();
             if (!cx.spend()) return cx.yield();
         }
         return pending;
     }
 
 private:
-    news& news_;
+    change_watcher& watcher_;
     time_point until_;
     deadline_timer timer_;
-    io_operation told_;
+    io_operation readable_;
 };
 
-/// Nothing when the file went away again.
+/// Opens a file; nullopt when it does not exist.
 task<std::optional<file>> open_if_there(const std::string& path) {
     try {
         co_return co_await open(path);
@@ -142,9 +142,9 @@ async_stream<bytes> read_for_good(std::string path, follow_options options) {
     const std::size_t block = std::max<std::size_t>(options.block, 1);
     executor& ex = *co_await this_executor();
     file_system& files = ex.io().files();
-    news told{ex, path};
+    change_watcher watcher{ex, path};
     const auto next_look = [&](bool reading) {
-        return ex.time_after(told.complete(reading) ? std::max(rarely, options.interval) : options.interval);
+        return ex.time_after(watcher.complete(reading) ? std::max(rarely, options.interval) : options.interval);
     };
 
     bool waited = false;
@@ -156,9 +156,9 @@ async_stream<bytes> read_for_good(std::string path, follow_options options) {
             first = co_await open_if_there(path);
             if (first) break;
             waited = true;
-            news_or_time change{told, next_look(false)};
+            change_or_time change{watcher, next_look(false)};
             co_await change;
-            told.renew();
+            watcher.renew();
         }
     }
     file current = *std::move(first);
@@ -166,9 +166,9 @@ async_stream<bytes> read_for_good(std::string path, follow_options options) {
     files.status(current.native_handle(), status);
     const bool regular = status.type == file_type::regular;
     if (regular) {
-        told.read_from(current);
+        watcher.read_from(current);
     } else {
-        told.close();
+        watcher.close();
     }
     std::uint64_t offset = regular && options.from == follow_from::end && !waited ? status.size : 0;
     std::deque<file> later; // what was put at the path since, in that order
@@ -197,7 +197,7 @@ async_stream<bytes> read_for_good(std::string path, follow_options options) {
         if (!regular) co_return;
         filler.reset(); // many may wait that have nothing to read
 
-        told.renew();
+        watcher.renew();
         if (files.status(current.native_handle(), status) >= 0 && status.size < offset) {
             offset = 0;
         } else {
@@ -221,14 +221,14 @@ async_stream<bytes> read_for_good(std::string path, follow_options options) {
                 quiet_until = ex.time_after(options.interval);
             }
             if (!replaced || ex.now() < *quiet_until) {
-                news_or_time change{told, replaced ? *quiet_until : next_look(true)};
+                change_or_time change{watcher, replaced ? *quiet_until : next_look(true)};
                 co_await change;
                 continue;
             }
             if (later.empty()) detail::throw_io_error(-unreadable, "follow", path);
             current = std::move(later.front());
             later.pop_front();
-            told.read_from(current);
+            watcher.read_from(current);
             offset = 0;
             quiet_until.reset();
         }

@@ -13,8 +13,8 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/operators/detail/driven.hpp>
 #include <weir/operators/detail/one_to_one.hpp>
+#include <weir/operators/detail/prefetching_operator.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/source/iota.hpp>
 #include <weir/testing/contract.hpp>
@@ -158,14 +158,15 @@ inline constexpr take_through_fn take_through{};
 // [driver]
 /// The items of an upstream, of which one is asked for ahead of the consumer.
 template <stream S>
-class [[nodiscard("add a sink and co_await it")]] read_ahead_stream : public detail::driven<read_ahead_stream<S>, S> {
-    using driven = detail::driven<read_ahead_stream, S>;
-    friend driven;
+class [[nodiscard("add a sink and co_await it")]] read_ahead_stream
+    : public detail::prefetching_operator<read_ahead_stream<S>, S> {
+    using prefetching_operator = detail::prefetching_operator<read_ahead_stream, S>;
+    friend prefetching_operator;
 
 public:
     using value_type = item_t<S>;
 
-    explicit read_ahead_stream(S upstream) : driven(std::move(upstream)) {}
+    explicit read_ahead_stream(S upstream) : prefetching_operator(std::move(upstream)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (!held_ && this->open()) {

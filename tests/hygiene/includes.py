@@ -42,16 +42,16 @@ DETAIL_USERS = {
     "backend/detail/signal_subscription.hpp": ["source", "kernel"],
     "executor/detail/cleanup.hpp": ["scope"],
     "executor/detail/inbox.hpp": ["threads", "source", "operators"],
-    "executor/detail/moving_deadline.hpp": ["operators"],
-    "executor/detail/schedule.hpp": ["source", "operators"],
-    "executor/detail/stop_watch.hpp": ["operators", "sink", "interop"],
+    "executor/detail/resettable_deadline.hpp": ["operators"],
+    "executor/detail/periodic_schedule.hpp": ["source", "operators"],
+    "executor/detail/stop_token_watcher.hpp": ["operators", "sink", "interop"],
     "executor/detail/time_limit.hpp": ["scope", "resilience"],
     "io/detail/descriptor.hpp": ["source"],
     "io/detail/device.hpp": ["source", "sink"],
     "io/detail/error.hpp": ["source", "kernel", "testing"],
     "io/detail/transfer.hpp": ["source", "sink"],
-    "sync/detail/line.hpp": ["resilience"],
-    "threads/detail/hop.hpp": ["operators"],
+    "sync/detail/wait_queue.hpp": ["resilience"],
+    "threads/detail/executor_queue.hpp": ["operators"],
 }
 
 # A header that needs a private one of a room above its own, which itself needs core alone.
@@ -172,7 +172,7 @@ def self_test(root):
     plants = [
         ("include/weir/executor/executor.hpp", "#include <weir/io/file.hpp>", "executor does not stand above io"),
         ("include/weir/io/file.hpp", "#include <weir/source/read.hpp>", "io does not stand above source"),
-        ("include/weir/operators/map.hpp", "#include <weir/sync/detail/line.hpp>", "private to sync"),
+        ("include/weir/operators/map.hpp", "#include <weir/sync/detail/wait_queue.hpp>", "private to sync"),
         ("include/weir/weir.hpp", "#include <weir/core/detail/coroutine.hpp>", "public headers only"),
         ("include/weir/io/tcp.hpp", "#include <sys/socket.h>", "a kernel header"),
         ("include/weir/core/poll.hpp", "#include <range/v3/all.hpp>", "range-v3 belongs"),

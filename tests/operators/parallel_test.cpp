@@ -75,8 +75,8 @@ TEST_SUITE("threads/parallel") {
         for (const std::size_t room : {1U, 2U, 3U, 7U, 64U}) {
             CAPTURE(room);
             weir::executor ex;
-            CHECK(ex.run(weir::iota(0, 2000) | parallel(rt, same(), {.room = room}) | weir::to<std::vector<int>>()) ==
-                  numbers(2000));
+            CHECK(ex.run(weir::iota(0, 2000) | parallel(rt, same(), {.capacity = room}) |
+                         weir::to<std::vector<int>>()) == numbers(2000));
         }
     }
 
@@ -110,14 +110,14 @@ TEST_SUITE("threads/parallel") {
         for (const std::size_t room : {1U, 4U, 64U}) {
             const auto odd = weir::filter([](int i) { return i % 2 == 1; });
             const auto got =
-                ex.run(weir::iota(0, 1000) | parallel(rt, odd, {.room = room}) | weir::to<std::vector<int>>());
+                ex.run(weir::iota(0, 1000) | parallel(rt, odd, {.capacity = room}) | weir::to<std::vector<int>>());
             REQUIRE(got.size() == 500);
             for (int i = 0; i != 500; ++i) CHECK(got[static_cast<std::size_t>(i)] == 2 * i + 1);
 
             const auto some =
                 weir::map_concat([](int i) { return std::vector<int>(static_cast<std::size_t>(i % 4), i); });
             const auto repeated =
-                ex.run(weir::iota(0, 1000) | parallel(rt, some, {.room = room}) | weir::to<std::vector<int>>());
+                ex.run(weir::iota(0, 1000) | parallel(rt, some, {.capacity = room}) | weir::to<std::vector<int>>());
             CHECK(repeated.size() == 1500);
             CHECK(std::is_sorted(repeated.begin(), repeated.end()));
         }
@@ -144,7 +144,7 @@ TEST_SUITE("threads/parallel") {
 
     TEST_CASE("unordered, all results come, and a slow rail holds up nobody") {
         weir::runtime rt{2};
-        CHECK(sorted(weir::iota(0, 2000) | parallel_unordered(rt, same(), {.room = 3})) == numbers(2000));
+        CHECK(sorted(weir::iota(0, 2000) | parallel_unordered(rt, same(), {.capacity = 3})) == numbers(2000));
         std::binary_semaphore all_others{0};
         std::atomic<int> others = 0;
         const auto first_is_slow = weir::map([&](int i) {
@@ -155,7 +155,7 @@ TEST_SUITE("threads/parallel") {
             }
             return i;
         });
-        CHECK(sorted(weir::iota(0, 100) | parallel_unordered(rt, first_is_slow, {.room = 4})) == numbers(100));
+        CHECK(sorted(weir::iota(0, 100) | parallel_unordered(rt, first_is_slow, {.capacity = 4})) == numbers(100));
     }
 
     TEST_CASE("a stream without items ends") {
@@ -194,7 +194,7 @@ TEST_SUITE("threads/parallel") {
         weir::executor ex;
         std::vector<int> got;
         auto results = weir::iota(0, 1'000'000'000) | weir::map([t = w.make()](int i) { return i; }) |
-                       parallel(rt, fails, {.room = 8});
+                       parallel(rt, fails, {.capacity = 8});
         const auto work = [&]() -> task<bool> {
             try {
                 while (auto i = co_await weir::next(results)) got.push_back(*i);
@@ -234,8 +234,9 @@ TEST_SUITE("threads/parallel") {
             const auto w = std::make_shared<support::witness>();
             {
                 weir::executor ex;
-                const auto n = ex.run(weir::iota(0, 1'000'000'000) | parallel(rt, weir::map(copied{w}), {.room = 4}) |
-                                      weir::take(round) | weir::count());
+                const auto n =
+                    ex.run(weir::iota(0, 1'000'000'000) | parallel(rt, weir::map(copied{w}), {.capacity = 4}) |
+                           weir::take(round) | weir::count());
                 CHECK(n == static_cast<std::size_t>(round));
             }
             while (w->alive() != 0) w->wait();
@@ -260,8 +261,9 @@ TEST_SUITE("threads/parallel") {
             return ex.run(work());
         };
         for (int items = 0; items != 30; ++items) {
-            CHECK(stopped_after(items, [](weir::runtime& rt) { return parallel(rt, same(), {.room = 4}); }));
-            CHECK(stopped_after(items, [](weir::runtime& rt) { return parallel_unordered(rt, same(), {.room = 4}); }));
+            CHECK(stopped_after(items, [](weir::runtime& rt) { return parallel(rt, same(), {.capacity = 4}); }));
+            CHECK(stopped_after(items,
+                                [](weir::runtime& rt) { return parallel_unordered(rt, same(), {.capacity = 4}); }));
         }
     }
 
@@ -269,8 +271,8 @@ TEST_SUITE("threads/parallel") {
         weir::runtime rt{2};
         for (int round = 0; round != 60; ++round) {
             weir::executor ex;
-            ex.spawn(weir::iota(0, 1'000'000'000) | parallel(rt, same(), {.room = 2}) | weir::drain()).detach();
-            ex.spawn(weir::iota(0, 1'000'000'000) | parallel_unordered(rt, same(), {.room = 2}) | weir::drain())
+            ex.spawn(weir::iota(0, 1'000'000'000) | parallel(rt, same(), {.capacity = 2}) | weir::drain()).detach();
+            ex.spawn(weir::iota(0, 1'000'000'000) | parallel_unordered(rt, same(), {.capacity = 2}) | weir::drain())
                 .detach();
             const auto work = [&]() -> task<> {
                 for (int i = 0; i <= round; ++i) co_await weir::yield();
@@ -314,7 +316,7 @@ TEST_SUITE("threads/parallel") {
             return i;
         };
         const auto handle = ex.spawn(weir::iota(0, 100) | weir::map(count) |
-                                     parallel(rt, weir::map_async(1, hang), {.room = 4}) | weir::drain());
+                                     parallel(rt, weir::map_async(1, hang), {.capacity = 4}) | weir::drain());
         const auto there_and_back = [&]() -> task<> {
             while (begun == 0) co_await rt.spawn_on(0, [] { return weir::yield(); });
             for (int i = 0; i != 10; ++i) co_await rt.spawn_on(0, [] { return weir::yield(); });
@@ -327,13 +329,13 @@ TEST_SUITE("threads/parallel") {
 
     TEST_CASE("there must be room") {
         weir::runtime rt{1};
-        CHECK_THROWS_WITH_AS(static_cast<void>(parallel(rt, same(), {.room = 0})),
-                             "weir::parallel: options.room must be at least 1", std::invalid_argument);
-        CHECK_THROWS_WITH_AS(static_cast<void>(parallel_unordered(rt, same(), {.room = 0})),
-                             "weir::parallel_unordered: options.room must be at least 1", std::invalid_argument);
-        CHECK_THROWS_WITH_AS(static_cast<void>(parallel(rt, same(), {.room = std::numeric_limits<std::size_t>::max()})),
-                             "weir::parallel: options.room: more than 9223372036854775807 items",
-                             std::invalid_argument);
+        CHECK_THROWS_WITH_AS(static_cast<void>(parallel(rt, same(), {.capacity = 0})),
+                             "weir::parallel: options.capacity must be at least 1", std::invalid_argument);
+        CHECK_THROWS_WITH_AS(static_cast<void>(parallel_unordered(rt, same(), {.capacity = 0})),
+                             "weir::parallel_unordered: options.capacity must be at least 1", std::invalid_argument);
+        CHECK_THROWS_WITH_AS(
+            static_cast<void>(parallel(rt, same(), {.capacity = std::numeric_limits<std::size_t>::max()})),
+            "weir::parallel: options.capacity: more than 9223372036854775807 items", std::invalid_argument);
         CHECK_THROWS_WITH_AS(static_cast<void>(parallel(rt, same(), {.rails = 1'000'000})),
                              "weir::parallel: options.rails: more than 65536", std::invalid_argument);
     }

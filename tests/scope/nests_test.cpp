@@ -176,7 +176,7 @@ weir::task<int> adds_later(world& w, weir::task_group& group, group_plan plan, s
 weir::task<int> use(world& w, weir::task_group& group, group_plan plan, scope_ptr in, int depth) {
     const std::size_t most = plan.options.max_concurrent;
     for (int n = w.below(5); n != 0; --n) {
-        if (w.below(3) == 0) co_await group.room();
+        if (w.below(3) == 0) co_await group.wait_for_capacity();
         group.spawn(member(w, plan.members, most, in, plan.options.deadline, depth));
     }
     // It takes a place, but is no member.

@@ -146,7 +146,7 @@ TEST_SUITE("scope/task_group") {
         auto body = [&]() -> weir::task<> {
             task_group group{{.max_concurrent = 1}};
             for (const char* name : {"a", "b", "c"}) {
-                co_await group.room();
+                co_await group.wait_for_capacity();
                 log.note("room");
                 group.spawn(log.child(name, 10ms));
                 CHECK(group.waiting() == 0);
@@ -424,7 +424,7 @@ TEST_SUITE("scope/task_group") {
                   task_group group{ex, {.max_concurrent = 10}};
                   auto body = [&]() -> weir::task<> {
                       for (int i = 0; i != n; ++i) {
-                          co_await group.room();
+                          co_await group.wait_for_capacity();
                           group.spawn(support::one_turn{i});
                       }
                       co_await group.join();

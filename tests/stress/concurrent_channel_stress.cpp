@@ -249,7 +249,7 @@ void round(weir::runtime& rt, std::uint64_t seed) {
         auto ends = weir::concurrent_channel<item>(1 + random.below(random.one_in(2) ? 3 : 64),
                                                    {.on_drop = [&book](item one) { book.dropped(one.number()); }});
         std::vector<std::thread> threads;
-        std::vector<weir::far_handle<weir::unit>> tasks;
+        std::vector<weir::remote_join_handle<weir::unit>> tasks;
         std::size_t who = 0;
         for (int i = 0; i != senders; ++i, ++who) {
             sending one{ends.sender,   i * most_items, random.below(most_items),

@@ -245,7 +245,7 @@ TEST_SUITE("threads/spawn_on") {
         weir::runtime rt{1};
         auto handle = spawn_on(rt[0], []() -> weir::task<> { co_return; });
         std::move(handle).get();
-        CHECK_THROWS_WITH_AS(std::move(handle).get(), "weir: far_handle: joined twice", std::logic_error);
+        CHECK_THROWS_WITH_AS(std::move(handle).get(), "weir: remote_join_handle: joined twice", std::logic_error);
     }
 
     TEST_CASE("waiting for the result on an executor's thread is refused") {

@@ -132,7 +132,7 @@ protected:
 template <class A>
 class spawned_handle;
 template <operation A>
-class starter;
+class remote_spawn;
 
 template <class A>
 constexpr void cannot_be_run() {
@@ -273,7 +273,7 @@ private:
     template <class A>
     friend class detail::spawned_handle;
     template <operation A>
-    friend class detail::starter;
+    friend class detail::remote_spawn;
 
     class session;
 

@@ -44,7 +44,7 @@ public:
             } else {
                 promise_.set_value(static_cast<result&&>(*std::move(answer)));
             }
-            told_ = true;
+            answered_ = true;
         } catch (...) {
             fail(std::current_exception());
         }
@@ -53,13 +53,13 @@ public:
 
     void fail(std::exception_ptr error) noexcept {
         operation_.reset();
-        if (!std::exchange(told_, true)) promise_.set_exception(std::move(error));
+        if (!std::exchange(answered_, true)) promise_.set_exception(std::move(error));
     }
 
 private:
     std::optional<A> operation_;
     std::promise<result> promise_;
-    bool told_ = false;
+    bool answered_ = false;
 };
 
 /// What the executor runs of it.

@@ -12,7 +12,7 @@
 #include <weir/core/detail/kept_result.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/executor/detail/stop_watch.hpp>
+#include <weir/executor/detail/stop_token_watcher.hpp>
 #include <weir/executor/executor.hpp>
 
 namespace weir {
@@ -47,7 +47,7 @@ public:
     }
 
 private:
-    detail::stop_watch stop_;
+    detail::stop_token_watcher stop_;
     std::optional<A> operation_;
 };
 

@@ -15,21 +15,22 @@
 #include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/operators/detail/driven.hpp>
+#include <weir/operators/detail/prefetching_operator.hpp>
 
 namespace weir {
 
 /// The items of an upstream, asked for ahead of the consumer.
 template <stream S, class OnDrop = detail::drop_silently>
-class [[nodiscard("add a sink and co_await it")]] buffer_stream : public detail::driven<buffer_stream<S, OnDrop>, S> {
-    using driven = detail::driven<buffer_stream, S>;
-    friend driven;
+class [[nodiscard("add a sink and co_await it")]] buffer_stream
+    : public detail::prefetching_operator<buffer_stream<S, OnDrop>, S> {
+    using prefetching_operator = detail::prefetching_operator<buffer_stream, S>;
+    friend prefetching_operator;
 
 public:
     using value_type = item_t<S>;
 
     buffer_stream(S upstream, std::size_t n, overflow policy, OnDrop on_drop)
-        : driven(std::move(upstream)), n_{n}, policy_{policy}, on_drop_(std::move(on_drop)) {}
+        : prefetching_operator(std::move(upstream)), n_{n}, policy_{policy}, on_drop_(std::move(on_drop)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (held_.empty()) {

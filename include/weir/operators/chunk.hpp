@@ -14,7 +14,7 @@
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/executor/detail/moving_deadline.hpp>
+#include <weir/executor/detail/resettable_deadline.hpp>
 
 namespace weir {
 
@@ -39,7 +39,7 @@ public:
 
 private:
     duration d_;
-    moving_deadline deadline_;
+    resettable_deadline deadline_;
 };
 
 } // namespace detail

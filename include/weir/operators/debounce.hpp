@@ -9,9 +9,9 @@
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/executor/detail/moving_deadline.hpp>
-#include <weir/operators/detail/driven.hpp>
-#include <weir/operators/detail/held_back.hpp>
+#include <weir/executor/detail/resettable_deadline.hpp>
+#include <weir/operators/detail/latest_item_operator.hpp>
+#include <weir/operators/detail/prefetching_operator.hpp>
 
 namespace weir {
 
@@ -23,15 +23,15 @@ struct debounce_options {
 /// The items of an upstream that were followed by a pause.
 template <stream S, class OnDrop = detail::drop_silently>
 class [[nodiscard("add a sink and co_await it")]] debounce_stream
-    : public detail::held_back<debounce_stream<S, OnDrop>, S, OnDrop> {
-    using held_back = detail::held_back<debounce_stream, S, OnDrop>;
-    friend detail::driven<debounce_stream, S>;
+    : public detail::latest_item_operator<debounce_stream<S, OnDrop>, S, OnDrop> {
+    using latest_item_operator = detail::latest_item_operator<debounce_stream, S, OnDrop>;
+    friend detail::prefetching_operator<debounce_stream, S>;
 
 public:
-    using typename held_back::value_type;
+    using typename latest_item_operator::value_type;
 
     debounce_stream(S upstream, duration d, duration max_wait, OnDrop on_drop)
-        : held_back(std::move(upstream), std::move(on_drop)), d_{d}, max_wait_{max_wait} {}
+        : latest_item_operator(std::move(upstream), std::move(on_drop)), d_{d}, max_wait_{max_wait} {}
 
 private:
     bool wants(context& cx) {
@@ -49,7 +49,7 @@ private:
 
     void upstream_ended(context&) noexcept { quiet_.cancel(); }
 
-    detail::moving_deadline quiet_; // for the item that is held
+    detail::resettable_deadline quiet_; // for the item that is held
     time_point latest_{};
     duration d_;
     duration max_wait_;

@@ -11,22 +11,23 @@
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/executor/detail/moving_deadline.hpp>
-#include <weir/operators/detail/driven.hpp>
+#include <weir/executor/detail/resettable_deadline.hpp>
+#include <weir/operators/detail/prefetching_operator.hpp>
 
 namespace weir {
 
 /// The items of an upstream, each later by a duration.
 template <stream S>
-class [[nodiscard("add a sink and co_await it")]] delay_stream : public detail::driven<delay_stream<S>, S> {
-    using driven = detail::driven<delay_stream, S>;
-    friend driven;
+class [[nodiscard("add a sink and co_await it")]] delay_stream
+    : public detail::prefetching_operator<delay_stream<S>, S> {
+    using prefetching_operator = detail::prefetching_operator<delay_stream, S>;
+    friend prefetching_operator;
 
 public:
     using value_type = item_t<S>;
 
     delay_stream(S upstream, duration d, std::size_t capacity)
-        : driven(std::move(upstream)), d_{d}, capacity_{capacity} {}
+        : prefetching_operator(std::move(upstream)), d_{d}, capacity_{capacity} {}
 
     poll<value_type> poll_next(context& cx) {
         if (this->open() && !this->drive(cx)) return pending;
@@ -67,7 +68,7 @@ private:
     duration d_;
     std::size_t capacity_;
     time_point end_{};
-    detail::moving_deadline due_;
+    detail::resettable_deadline due_;
 };
 
 struct delay_fn : detail::operator_fn<delay_fn> {

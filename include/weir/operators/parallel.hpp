@@ -25,36 +25,36 @@
 #include <weir/executor/executor.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/subscribe_on.hpp>
-#include <weir/threads/detail/hop.hpp>
+#include <weir/threads/detail/executor_queue.hpp>
 #include <weir/threads/runtime.hpp>
 
 namespace weir {
 
 struct parallel_options {
     /// Items that may wait for each rail, and results that may wait behind it.
-    std::size_t room = 64;
+    std::size_t capacity = 64;
     /// Rails; 0 for one an executor. Where there are more rails than executors, they share them.
     std::size_t rails = 0;
 };
 
 namespace detail {
 
-/// The end of a hop at which items are put in by somebody who sends to several.
+/// The sending end of a rail's queue, for an operation that distributes items to several rails.
 template <class T>
 class rail_entry {
 public:
-    explicit rail_entry(hop<T>& to) noexcept : to_{&to} {}
+    explicit rail_entry(executor_queue<T>& to) noexcept : to_{&to} {}
     rail_entry(rail_entry&& other) noexcept : to_{std::exchange(other.to_, nullptr)} {}
     ~rail_entry() { close(); }
 
-    hop<T>* operator->() const noexcept { return to_; }
+    executor_queue<T>* operator->() const noexcept { return to_; }
     bool open() const noexcept { return to_ != nullptr && !to_->cancelled(); }
     void close() noexcept {
         if (to_ != nullptr) std::exchange(to_, nullptr)->close(nullptr);
     }
 
 private:
-    hop<T>* to_;
+    executor_queue<T>* to_;
 };
 
 /// How many items a rail is done with, and has not said so: known to what is left and right of its pipeline.
@@ -66,7 +66,7 @@ class rail_items {
 public:
     using value_type = T;
 
-    rail_items(hop_receiver<T> items, rail_count done_with)
+    rail_items(executor_queue_receiver<T> items, rail_count done_with)
         : items_(std::move(items)), done_with_(std::move(done_with)) {}
 
     poll<T> poll_next(context& cx) {
@@ -77,7 +77,7 @@ public:
     }
 
 private:
-    hop_receiver<T> items_;
+    executor_queue_receiver<T> items_;
     rail_count done_with_;
     bool given_ = false;
 };
@@ -325,7 +325,7 @@ private:
 
 namespace detail {
 
-/// Builds rails: each is a hop, a copy of the pipeline on the rail's executor, and the hop of subscribe_on back.
+/// Builds rails: each is a queue to the rail's executor, a copy of the pipeline there, and the queue of subscribe_on back.
 template <bool InOrder, class Sub>
 class rail_builder {
 public:
@@ -333,8 +333,9 @@ public:
 
     rail_builder(runtime& rt, const Sub& pipeline, const parallel_options& options, const std::string& name)
         : pipeline_(pipeline),
-          room_{room_of_hop(at_least_one(options.room, (name + ": options.room must be at least 1").c_str()),
-                            (name + ": options.room").c_str())} {
+          capacity_{checked_queue_capacity(
+              at_least_one(options.capacity, (name + ": options.capacity must be at least 1").c_str()),
+              (name + ": options.capacity").c_str())} {
         if (options.rails > most_rails) {
             throw std::invalid_argument{name + ": options.rails: more than " + std::to_string(most_rails)};
         }
@@ -345,15 +346,15 @@ public:
     template <stream S>
     auto operator()(S upstream) const {
         using item = item_t<S>;
-        using rail = decltype(build(std::declval<hop_receiver<item>>(), *where_[0]));
+        using rail = decltype(build(std::declval<executor_queue_receiver<item>>(), *where_[0]));
         using results = std::conditional_t<InOrder, results_in_order<rail>, results_as_ready<rail>>;
         std::vector<rail_entry<item>> entries;
         std::vector<rail> rails;
-        entries.reserve(where_.size()); // first: between a hop and its ends nothing may fail
+        entries.reserve(where_.size()); // first: nothing may fail between creating a queue and its ends
         rails.reserve(where_.size());
         for (executor* ex : where_) {
-            auto& in = *new hop<item>{room_, demand::ahead};
-            hop_receiver<item> items{in};
+            auto& in = *new executor_queue<item>{capacity_, demand::ahead};
+            executor_queue_receiver<item> items{in};
             rail_entry<item> entry{in};
             entries.push_back(std::move(entry));
             rails.push_back(build(std::move(items), *ex));
@@ -365,7 +366,7 @@ private:
     static constexpr std::size_t most_rails = 65536;
 
     template <class T>
-    auto build(hop_receiver<T> items, executor& ex) const {
+    auto build(executor_queue_receiver<T> items, executor& ex) const {
         if constexpr (InOrder) {
             const auto done_with = std::make_shared<std::size_t>(0);
             return there(rail_results{rail_items<T>{std::move(items), done_with} | Sub(pipeline_), done_with}, ex);
@@ -375,11 +376,11 @@ private:
     }
     template <class Pipeline>
     auto there(Pipeline pipeline, executor& ex) const {
-        return subscribe_on_stream<Pipeline>(std::move(pipeline), ex, room_, demand::ahead);
+        return subscribe_on_stream<Pipeline>(std::move(pipeline), ex, capacity_, demand::ahead);
     }
 
     Sub pipeline_;
-    std::size_t room_;
+    std::size_t capacity_;
     std::vector<executor*> where_;
 };
 
@@ -392,7 +393,7 @@ struct parallel_base : operator_fn<Operator> {
         static_assert(sent,
                       "weir::parallel(runtime, pipeline): items cross threads, and these are bound to their thread, "
                       "as weir::bytes are, or borrow their memory; put to_owned() before it");
-        using rail = decltype(std::declval<hop_receiver<T>>() | std::declval<typename Rails::pipeline>());
+        using rail = decltype(std::declval<executor_queue_receiver<T>>() | std::declval<typename Rails::pipeline>());
         constexpr bool streams = stream<rail> || std::same_as<rail, invalid_pipeline>;
         static_assert(streams,
                       "weir::parallel(runtime, pipeline): pipeline is made of operators, and has no sink; what "
@@ -430,7 +431,7 @@ protected:
 } // namespace detail
 
 struct parallel_fn : detail::parallel_base<parallel_fn, true> {
-    /// @throws std::invalid_argument when options.room is 0, or it or options.rails is too large
+    /// @throws std::invalid_argument when options.capacity is 0, or it or options.rails is too large
     template <class F>
     auto operator()(runtime& rt, const closure<F>& pipeline, parallel_options options = {}) const {
         return rails(rt, pipeline, options, "weir::parallel");
@@ -438,7 +439,7 @@ struct parallel_fn : detail::parallel_base<parallel_fn, true> {
 };
 
 struct parallel_unordered_fn : detail::parallel_base<parallel_unordered_fn, false> {
-    /// @throws std::invalid_argument when options.room is 0, or it or options.rails is too large
+    /// @throws std::invalid_argument when options.capacity is 0, or it or options.rails is too large
     template <class F>
     auto operator()(runtime& rt, const closure<F>& pipeline, parallel_options options = {}) const {
         return rails(rt, pipeline, options, "weir::parallel_unordered");

@@ -19,7 +19,7 @@
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/inbox.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/threads/detail/hop.hpp>
+#include <weir/threads/detail/executor_queue.hpp>
 #include <weir/threads/spawn_on.hpp>
 
 namespace weir {
@@ -32,7 +32,8 @@ class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] published_o
 public:
     using result_type = typename Far::result_type;
 
-    published_operation(executor& ex, hop<item_t<S>>& queue, hop_sender<S> near, Far far, bool waits)
+    published_operation(executor& ex, executor_queue<item_t<S>>& queue, executor_queue_sender<S> near, Far far,
+                        bool waits)
         : ex_{&ex},
           inbox_{ex.inbox()},
           queue_{&queue},
@@ -67,11 +68,12 @@ private:
 
     executor* ex_; // which may be gone, when its inbox is not
     std::shared_ptr<inbox> inbox_;
-    hop<item_t<S>>* queue_; // as long as near_
-    std::optional<hop_sender<S>> near_;
+    executor_queue<item_t<S>>* queue_; // as long as near_
+    std::optional<executor_queue_sender<S>> near_;
     Far far_; // until the first poll
     bool waits_;
-    std::optional<waits_for_far<result_type>> handle_; // goes first: then nothing runs there that hears of the rest
+    std::optional<blocking_join_handle<result_type>>
+        handle_; // goes first: then nothing runs there that hears of the rest
 };
 
 } // namespace detail
@@ -87,7 +89,8 @@ struct publish_on_options {
 template <stream S, class Far>
 class [[nodiscard("add a sink and co_await it")]] published {
 public:
-    published(executor& ex, detail::hop<item_t<S>>& queue, detail::hop_sender<S> near, Far far, bool waits)
+    published(executor& ex, detail::executor_queue<item_t<S>>& queue, detail::executor_queue_sender<S> near, Far far,
+              bool waits)
         : ex_{&ex}, queue_{&queue}, near_(std::move(near)), far_(std::move(far)), waits_{waits} {}
 
     template <class F>
@@ -108,8 +111,8 @@ public:
 
 private:
     executor* ex_;
-    detail::hop<item_t<S>>* queue_;
-    detail::hop_sender<S> near_;
+    detail::executor_queue<item_t<S>>* queue_;
+    detail::executor_queue_sender<S> near_;
     Far far_;
     bool waits_;
 };
@@ -131,17 +134,18 @@ struct publish_on_fn : detail::operator_fn<publish_on_fn> {
     template <stream S>
     static auto attach(S upstream, executor& ex, std::size_t n, publish_on_options options) {
         using item = item_t<S>;
-        auto* const queue = new detail::hop<item>{n, detail::demand::ahead};
-        detail::hop_receiver<item> far{*queue};
-        return published<S, detail::hop_receiver<item>>(ex, *queue, detail::hop_sender<S>(std::move(upstream), *queue),
-                                                        std::move(far), options.wait_when_dropped);
+        auto* const queue = new detail::executor_queue<item>{n, detail::demand::ahead};
+        detail::executor_queue_receiver<item> far{*queue};
+        return published<S, detail::executor_queue_receiver<item>>(
+            ex, *queue, detail::executor_queue_sender<S>(std::move(upstream), *queue), std::move(far),
+            options.wait_when_dropped);
     }
 
     template <std::integral N>
     auto operator()(executor& ex, N given, publish_on_options options = {}) const {
-        const std::size_t n =
-            detail::room_of_hop(detail::at_least_one(given, "weir::publish_on(executor, n): n must be at least 1"),
-                                "weir::publish_on(executor, n): n");
+        const std::size_t n = detail::checked_queue_capacity(
+            detail::at_least_one(given, "weir::publish_on(executor, n): n must be at least 1"),
+            "weir::publish_on(executor, n): n");
         return with(std::ref(ex), n, options);
     }
     template <std::derived_from<executor> Executor>

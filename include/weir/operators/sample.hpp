@@ -10,28 +10,29 @@
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/executor/detail/moving_deadline.hpp>
-#include <weir/executor/detail/schedule.hpp>
-#include <weir/operators/detail/driven.hpp>
+#include <weir/executor/detail/periodic_schedule.hpp>
+#include <weir/executor/detail/resettable_deadline.hpp>
+#include <weir/operators/detail/prefetching_operator.hpp>
 
 namespace weir {
 
 /// The newest item of an upstream at each tick of a clock.
 template <stream S, class OnDrop = detail::drop_silently>
-class [[nodiscard("add a sink and co_await it")]] sample_stream : public detail::driven<sample_stream<S, OnDrop>, S> {
-    using driven = detail::driven<sample_stream, S>;
-    friend driven;
+class [[nodiscard("add a sink and co_await it")]] sample_stream
+    : public detail::prefetching_operator<sample_stream<S, OnDrop>, S> {
+    using prefetching_operator = detail::prefetching_operator<sample_stream, S>;
+    friend prefetching_operator;
 
 public:
     using value_type = item_t<S>;
 
     sample_stream(S upstream, duration d, OnDrop on_drop)
-        : driven(std::move(upstream)), ticks_{d}, on_drop_(std::move(on_drop)) {}
+        : prefetching_operator(std::move(upstream)), ticks_{d}, on_drop_(std::move(on_drop)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (!begun_) {
             begun_ = true;
-            ticks_.begin(cx.executor().now());
+            ticks_.start(cx.executor().now());
         }
         if (this->open() && !this->drive(cx)) return pending;
         if (held_ && this->open()) {
@@ -67,8 +68,8 @@ private:
 
     std::optional<value_type> held_;
     bool begun_ = false;
-    detail::schedule ticks_;
-    detail::moving_deadline tick_;
+    detail::periodic_schedule ticks_;
+    detail::resettable_deadline tick_;
     [[no_unique_address]] OnDrop on_drop_;
 };
 

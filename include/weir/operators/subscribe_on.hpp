@@ -14,7 +14,7 @@
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/inbox.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/threads/detail/hop.hpp>
+#include <weir/threads/detail/executor_queue.hpp>
 #include <weir/threads/spawn_on.hpp>
 
 namespace weir {
@@ -37,12 +37,13 @@ public:
     void start() {
         if (items_) [[likely]]
             return;
-        auto* const queue = new detail::hop<value_type>{n_, asks_};
+        auto* const queue = new detail::executor_queue<value_type>{n_, asks_};
         items_.emplace(*queue);
         queue->bind_sender(inbox_);
-        detail::hop_sender<S> sender{*std::move(upstream_), *queue};
+        detail::executor_queue_sender<S> sender{*std::move(upstream_), *queue};
         upstream_.reset();
-        detail::starter<detail::hop_sender<S>>::start(inbox_, *ex_, std::move(sender), std::source_location::current());
+        detail::remote_spawn<detail::executor_queue_sender<S>>::start(inbox_, *ex_, std::move(sender),
+                                                                      std::source_location::current());
     }
 
 private:
@@ -51,7 +52,7 @@ private:
     std::size_t n_;
     detail::demand asks_;
     std::optional<S> upstream_; // until the first poll
-    std::optional<detail::hop_receiver<value_type>> items_;
+    std::optional<detail::executor_queue_receiver<value_type>> items_;
 };
 
 struct subscribe_on_fn : detail::operator_fn<subscribe_on_fn> {
@@ -69,9 +70,9 @@ struct subscribe_on_fn : detail::operator_fn<subscribe_on_fn> {
     auto operator()(executor& ex) const { return with(std::ref(ex), std::size_t{1}, detail::demand::on_demand); }
     template <std::integral N>
     auto operator()(executor& ex, N given) const {
-        const std::size_t n =
-            detail::room_of_hop(detail::at_least_one(given, "weir::subscribe_on(executor, n): n must be at least 1"),
-                                "weir::subscribe_on(executor, n): n");
+        const std::size_t n = detail::checked_queue_capacity(
+            detail::at_least_one(given, "weir::subscribe_on(executor, n): n must be at least 1"),
+            "weir::subscribe_on(executor, n): n");
         return with(std::ref(ex), n, detail::demand::ahead);
     }
 };

@@ -13,7 +13,7 @@
 #include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
-#include <weir/executor/detail/stop_watch.hpp>
+#include <weir/executor/detail/stop_token_watcher.hpp>
 
 namespace weir {
 
@@ -104,7 +104,7 @@ public:
 
 private:
     std::optional<S> upstream_;
-    detail::stop_watch stop_;
+    detail::stop_token_watcher stop_;
 };
 
 namespace detail {

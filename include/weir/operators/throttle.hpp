@@ -9,9 +9,9 @@
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/executor/detail/moving_deadline.hpp>
-#include <weir/operators/detail/driven.hpp>
-#include <weir/operators/detail/held_back.hpp>
+#include <weir/executor/detail/resettable_deadline.hpp>
+#include <weir/operators/detail/latest_item_operator.hpp>
+#include <weir/operators/detail/prefetching_operator.hpp>
 
 namespace weir {
 
@@ -25,15 +25,15 @@ enum class edge : std::uint8_t {
 /// The items of an upstream, at most one per window.
 template <stream S, class OnDrop = detail::drop_silently>
 class [[nodiscard("add a sink and co_await it")]] throttle_stream
-    : public detail::held_back<throttle_stream<S, OnDrop>, S, OnDrop> {
-    using held_back = detail::held_back<throttle_stream, S, OnDrop>;
-    friend detail::driven<throttle_stream, S>;
+    : public detail::latest_item_operator<throttle_stream<S, OnDrop>, S, OnDrop> {
+    using latest_item_operator = detail::latest_item_operator<throttle_stream, S, OnDrop>;
+    friend detail::prefetching_operator<throttle_stream, S>;
 
 public:
-    using typename held_back::value_type;
+    using typename latest_item_operator::value_type;
 
     throttle_stream(S upstream, duration d, edge which, OnDrop on_drop)
-        : held_back(std::move(upstream), std::move(on_drop)), d_{d}, edge_{which} {}
+        : latest_item_operator(std::move(upstream), std::move(on_drop)), d_{d}, edge_{which} {}
 
 private:
     bool wants(context& cx) {
@@ -63,7 +63,7 @@ private:
         over_.set(d_ > time_point::max() - start ? time_point::max() : start + d_);
     }
 
-    detail::moving_deadline over_; // the end of the window
+    detail::resettable_deadline over_; // the end of the window
     bool begun_ = false;
     duration d_;
     edge edge_;

@@ -12,7 +12,7 @@
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/timed_out.hpp>
-#include <weir/executor/detail/moving_deadline.hpp>
+#include <weir/executor/detail/resettable_deadline.hpp>
 
 namespace weir {
 
@@ -51,7 +51,7 @@ private:
 
     duration d_;
     state state_ = state::idle;
-    moving_deadline deadline_;
+    resettable_deadline deadline_;
 };
 
 } // namespace detail

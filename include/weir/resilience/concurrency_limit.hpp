@@ -18,7 +18,7 @@
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/resilience/detail/waiting_line.hpp>
+#include <weir/resilience/detail/bounded_wait_queue.hpp>
 #include <weir/resilience/overloaded.hpp>
 
 namespace weir {
@@ -85,7 +85,7 @@ public:
     std::size_t limit() const noexcept { return limit_; }
     std::size_t in_flight() const noexcept { return in_flight_; }
     /// How many wait for a permit.
-    std::size_t queued() const noexcept { return line_.size(); }
+    std::size_t queued() const noexcept { return waiters_.size(); }
 
     /// @throws std::invalid_argument when it is less than 1
     template <std::integral N>
@@ -112,7 +112,8 @@ public:
     detail::under_limit<F> guard(F f);
 
 protected:
-    concurrency_limit(std::size_t most, queue_limits waiting, const char* name) : limit_{most}, line_{waiting, name} {}
+    concurrency_limit(std::size_t most, queue_limits waiting, const char* name)
+        : limit_{most}, waiters_{waiting, name} {}
 
     void change_limit(std::size_t most) noexcept;
 
@@ -130,7 +131,7 @@ private:
     class follower;
 
     bool take_now() noexcept {
-        if (!line_.empty() || in_flight_ >= limit_) return false;
+        if (!waiters_.empty() || in_flight_ >= limit_) return false;
         ++in_flight_;
         return true;
     }
@@ -139,15 +140,15 @@ private:
         admit();
     }
     void admit() noexcept {
-        while (!line_.empty() && in_flight_ < limit_) {
+        while (!waiters_.empty() && in_flight_ < limit_) {
             ++in_flight_;
-            line_.grant_front();
+            waiters_.grant_front();
         }
     }
 
     std::size_t limit_;
     std::size_t in_flight_ = 0;
-    detail::waiting_line line_;
+    detail::bounded_wait_queue waiters_;
     detail::intrusive_list<follower> followers_;
 };
 
@@ -194,29 +195,29 @@ private:
 
 /// See concurrency_limit::acquire.
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] concurrency_limit::acquire_operation
-    : private detail::waiter {
+    : private detail::bounded_waiter {
 public:
     using result_type = permit;
 
     acquire_operation(acquire_operation&&) noexcept = default;
     ~acquire_operation() {
-        if (where() == detail::turn::waiting) limit_->line_.leave(*this);
-        if (where() == detail::turn::granted) limit_->give_back();
+        if (state() == detail::wait_state::waiting) limit_->waiters_.leave(*this);
+        if (state() == detail::wait_state::granted) limit_->give_back();
     }
 
     poll<permit> poll_result(context& cx) {
-        if (where() == detail::turn::fresh) {
+        if (state() == detail::wait_state::fresh) {
             if (limit_->take_now()) return take(cx);
             if (limited_ == limited::yes) {
-                limit_->line_.enter(*this, cx);
+                limit_->waiters_.enter(*this, cx);
             } else {
-                limit_->line_.enter_any(*this);
+                limit_->waiters_.enter_any(*this);
             }
         }
-        if (where() == detail::turn::granted) return take(cx);
-        if (limit_->line_.keep_waiting(*this, cx)) return pending;
-        limit_->line_.leave(*this);
-        throw limit_->line_.waited_too_long();
+        if (state() == detail::wait_state::granted) return take(cx);
+        if (limit_->waiters_.keep_waiting(*this, cx)) return pending;
+        limit_->waiters_.leave(*this);
+        throw limit_->waiters_.waited_too_long();
     }
 
 private:
@@ -230,7 +231,7 @@ private:
     acquire_operation(concurrency_limit& limit, limited l) noexcept : limit_{&limit}, limited_{l} {}
 
     permit take(context& cx) noexcept {
-        become(detail::turn::over);
+        set_state(detail::wait_state::finished);
         return {*limit_, cx};
     }
 

@@ -19,7 +19,7 @@
 #include <weir/core/waker.hpp>
 #include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/resilience/detail/waiting_line.hpp>
+#include <weir/resilience/detail/bounded_wait_queue.hpp>
 #include <weir/resilience/overloaded.hpp>
 
 namespace weir {
@@ -135,7 +135,7 @@ public:
     template <std::integral N = int>
     explicit rate_limiter(rate r, N burst = 1, queue_limits waiting = {})
         : bucket_{r, whole(detail::at_least_one(burst, "weir::rate_limiter: burst must be at least 1"))},
-          line_{waiting, "weir::rate_limiter"} {}
+          waiters_{waiting, "weir::rate_limiter"} {}
     rate_limiter(rate_limiter&&) noexcept = default; // until it is first used
 
     /// `co_await limiter.acquire()`: goes on when it has its tokens.
@@ -151,7 +151,7 @@ public:
     try_acquire_operation try_acquire(N cost = 1);
 
     /// How many wait.
-    std::size_t queued() const noexcept { return line_.size(); }
+    std::size_t queued() const noexcept { return waiters_.size(); }
 
 private:
     template <std::integral N>
@@ -160,7 +160,7 @@ private:
                                                                              : static_cast<std::int64_t>(n);
     }
 
-    bool take_now(std::int64_t cost, time_point now) noexcept { return line_.empty() && bucket_.take(cost, now); }
+    bool take_now(std::int64_t cost, time_point now) noexcept { return waiters_.empty() && bucket_.take(cost, now); }
     inline void enter(acquire_operation& operation, context& cx);
     inline void leave(acquire_operation& operation) noexcept;
     inline void serve() noexcept;
@@ -172,40 +172,40 @@ private:
     };
 
     detail::token_bucket bucket_;
-    detail::waiting_line line_;
+    detail::bounded_wait_queue waiters_;
     std::optional<driver> driver_;
 };
 
 /// See rate_limiter::acquire.
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] rate_limiter::acquire_operation
-    : private detail::waiter {
+    : private detail::bounded_waiter {
 public:
     using result_type = unit;
 
     acquire_operation(acquire_operation&&) noexcept = default;
     ~acquire_operation() {
-        if (where() == detail::turn::waiting) limiter_->leave(*this);
-        if (where() == detail::turn::granted) {
+        if (state() == detail::wait_state::waiting) limiter_->leave(*this);
+        if (state() == detail::wait_state::granted) {
             limiter_->bucket_.give_back(cost_);
             limiter_->serve();
         }
     }
 
     poll<unit> poll_result(context& cx) {
-        if (where() == detail::turn::fresh) {
+        if (state() == detail::wait_state::fresh) {
             if (limiter_->take_now(cost_, cx.executor().now())) {
-                become(detail::turn::over);
+                set_state(detail::wait_state::finished);
                 return unit{};
             }
             limiter_->enter(*this, cx);
         }
-        if (where() == detail::turn::granted) {
-            become(detail::turn::over);
+        if (state() == detail::wait_state::granted) {
+            set_state(detail::wait_state::finished);
             return unit{};
         }
-        if (limiter_->line_.keep_waiting(*this, cx)) return pending;
+        if (limiter_->waiters_.keep_waiting(*this, cx)) return pending;
         limiter_->leave(*this);
-        throw limiter_->line_.waited_too_long();
+        throw limiter_->waiters_.waited_too_long();
     }
 
 private:
@@ -244,24 +244,24 @@ rate_limiter::try_acquire_operation rate_limiter::try_acquire(N cost) {
 }
 
 inline void rate_limiter::enter(acquire_operation& operation, context& cx) {
-    line_.enter(operation, cx);
-    if (line_.size() != 1) return;
+    waiters_.enter(operation, cx);
+    if (waiters_.size() != 1) return;
     bucket_.settle(cx.executor().now());
     driver_.emplace().waker.bind(*this, cx.waker().queue());
     serve();
 }
 
 inline void rate_limiter::leave(acquire_operation& operation) noexcept {
-    const bool first = &line_.front() == &operation;
-    line_.leave(operation);
+    const bool first = &waiters_.front() == &operation;
+    waiters_.leave(operation);
     if (first) serve();
 }
 
 /// Hands out what is due, and comes again for the rest.
 inline void rate_limiter::serve() noexcept {
-    while (!line_.empty()) {
+    while (!waiters_.empty()) {
         executor& ex = driver_->waker.queue().owner();
-        const std::int64_t cost = static_cast<acquire_operation&>(line_.front()).cost_;
+        const std::int64_t cost = static_cast<acquire_operation&>(waiters_.front()).cost_;
         const time_point due = bucket_.due(cost);
         if (due > ex.now()) {
             driver_->timer.arm(ex, due);
@@ -270,7 +270,7 @@ inline void rate_limiter::serve() noexcept {
             return;
         }
         bucket_.take_due(cost, ex.now());
-        line_.grant_front();
+        waiters_.grant_front();
     }
     driver_.reset();
 }

@@ -74,7 +74,7 @@ class group_task;
 ///         weir::task_group group{{.max_concurrent = 100}};
 ///         auto connections = weir::accept(listener);
 ///         while (auto socket = co_await weir::next(connections)) {
-///             co_await group.room();
+///             co_await group.wait_for_capacity();
 ///             group.spawn(talk(*std::move(socket)));
 ///         }
 ///         co_await group.join();
@@ -95,31 +95,33 @@ public:
     task_group& operator=(const task_group&) = delete;
     ~task_group();
 
-    /// Starts an operation in the next turn, or when it is its turn. After a failure that was not joined yet it is dropped.
+    /// Starts an operation in the executor's next turn, or when a place is free where the group has a limit. Between a failure
+    /// and the `join` that reports it, the operation is dropped instead.
     template <operation A>
     void spawn(A operation, std::source_location place = std::source_location::current());
-    /// The same with a function that makes the operation: called when that starts, and kept as long.
+    /// The same with a function that returns the operation. The function is called when the operation starts, and is kept
+    /// as long as the operation.
     template <class F>
         requires(!operation<F> && detail::returns_operation<F&>)
     void spawn(F f, std::source_location place = std::source_location::current()) {
         spawn(detail::lazy_operation<F>(std::move(f)), place);
     }
 
-    /// Drops what runs, and what waits for its turn. What guards have to do goes on.
+    /// Drops the operations that run and those that wait for a place. Cleanups that were started go on.
     void cancel() noexcept;
 
-    /// How many run, and how many wait for their turn.
+    /// The number of operations that run, and of those that wait for a place.
     std::size_t running() const noexcept { return running_; }
     std::size_t waiting() const noexcept { return waiting_; }
 
     class join_operation;
-    class room_operation;
+    class capacity_operation;
 
-    /// `co_await group.join()`: waits until all are finished, and all that guards had to do; throws what has failed.
+    /// `co_await group.join()`: waits until all operations and all cleanups have finished; rethrows their failure.
     join_operation join() noexcept;
 
-    /// `co_await group.room()`: waits until one that is spawned now starts at once.
-    room_operation room() noexcept;
+    /// `co_await group.wait_for_capacity()`: waits until an operation that is spawned now starts without waiting.
+    capacity_operation wait_for_capacity() noexcept;
 
 private:
     template <class A>
@@ -263,11 +265,11 @@ private:
     detail::cleanups::waiter waiter_;
 };
 
-class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] task_group::room_operation {
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] task_group::capacity_operation {
 public:
     using result_type = unit;
 
-    explicit room_operation(task_group& group) noexcept : group_{&group} {}
+    explicit capacity_operation(task_group& group) noexcept : group_{&group} {}
 
     poll<unit> poll_result(context& cx) noexcept {
         if (group_->running_ < group_->options_.max_concurrent) return unit{};
@@ -281,7 +283,7 @@ private:
 };
 
 inline task_group::join_operation task_group::join() noexcept { return join_operation{*this}; }
-inline task_group::room_operation task_group::room() noexcept { return room_operation{*this}; }
+inline task_group::capacity_operation task_group::wait_for_capacity() noexcept { return capacity_operation{*this}; }
 
 template <operation A>
 void task_group::spawn(A operation, std::source_location place) {

@@ -13,7 +13,7 @@
 #include <weir/core/detail/kept_result.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/scope/detail/side_by_side.hpp>
+#include <weir/scope/detail/concurrent_operations.hpp>
 
 namespace weir {
 
@@ -21,9 +21,9 @@ namespace detail {
 
 /// Throws the error that has ended it.
 template <class Operations>
-void rethrow_decisive(side_by_side<Operations, ends_with::first_error>& all) {
-    if (all.decisive() == all.none) return;
-    all.sides().each(all.decisive(), [](auto& one) -> bool { std::rethrow_exception(one.error); });
+void rethrow_winner(concurrent_operations<Operations, ends_with::first_error>& all) {
+    if (all.winner() == all.none) return;
+    all.branches().each(all.winner(), [](auto& one) -> bool { std::rethrow_exception(one.error); });
 }
 
 } // namespace detail
@@ -40,18 +40,18 @@ public:
 
     poll<result_type> poll_result(context& cx) {
         if (all_.poll_all(cx).is_pending()) return pending;
-        detail::rethrow_decisive(all_);
+        detail::rethrow_winner(all_);
         if constexpr (without_result) {
             return unit{};
         } else {
-            return all_.sides().apply([](auto&... one) {
+            return all_.branches().apply([](auto&... one) {
                 return poll<result_type>{result_type(static_cast<detail::kept_t<A>&&>(*std::move(one.result))...)};
             });
         }
     }
 
 private:
-    detail::side_by_side<detail::pack_of_operations<A...>, detail::ends_with::first_error> all_;
+    detail::concurrent_operations<detail::pack_of_operations<A...>, detail::ends_with::first_error> all_;
 };
 
 /// Operations of one type, and all their results.
@@ -68,13 +68,13 @@ public:
 
     poll<result_type> poll_result(context& cx) {
         if (all_.poll_all(cx).is_pending()) return pending;
-        detail::rethrow_decisive(all_);
+        detail::rethrow_winner(all_);
         if constexpr (without_result) {
             return unit{};
         } else {
             result_type results;
-            results.reserve(all_.sides().size());
-            for (auto& one : all_.sides()) {
+            results.reserve(all_.branches().size());
+            for (auto& one : all_.branches()) {
                 results.push_back(static_cast<detail::kept_t<A>&&>(*std::move(one.result)));
             }
             return poll<result_type>{std::move(results)};
@@ -82,7 +82,7 @@ public:
     }
 
 private:
-    detail::side_by_side<detail::range_of_operations<A>, detail::ends_with::first_error> all_;
+    detail::concurrent_operations<detail::range_of_operations<A>, detail::ends_with::first_error> all_;
 };
 
 /// `co_await when_all(operations...)`: runs them side by side, and gives all results, as a std::tuple.
@@ -94,6 +94,6 @@ private:
 /// a vector.
 ///
 /// When one fails, the others are dropped at once, and its error is thrown.
-inline constexpr detail::side_by_side_fn<when_all_operation, when_all_of_range_operation> when_all{};
+inline constexpr detail::concurrent_operations_fn<when_all_operation, when_all_of_range_operation> when_all{};
 
 } // namespace weir

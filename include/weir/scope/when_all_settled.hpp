@@ -11,16 +11,16 @@
 #include <weir/core/detail/result.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/scope/detail/side_by_side.hpp>
+#include <weir/scope/detail/concurrent_operations.hpp>
 #include <weir/scope/outcome.hpp>
 
 namespace weir {
 
 namespace detail {
 
-template <class Side>
-auto outcome_of(Side& one) {
-    using result = outcome<typename from_result<typename Side::result_type>::type>;
+template <class Branch>
+auto outcome_of(Branch& one) {
+    using result = outcome<typename from_result<typename Branch::result_type>::type>;
     return one.error != nullptr ? result::failed(std::move(one.error)) : result(*std::move(one.result));
 }
 
@@ -36,12 +36,12 @@ public:
 
     poll<result_type> poll_result(context& cx) {
         if (all_.poll_all(cx).is_pending()) return pending;
-        return all_.sides().apply(
+        return all_.branches().apply(
             [](auto&... one) { return poll<result_type>{result_type(detail::outcome_of(one)...)}; });
     }
 
 private:
-    detail::side_by_side<detail::pack_of_operations<A...>, detail::ends_with::all> all_;
+    detail::concurrent_operations<detail::pack_of_operations<A...>, detail::ends_with::all> all_;
 };
 
 /// Operations of one type, and how each has ended.
@@ -57,13 +57,13 @@ public:
     poll<result_type> poll_result(context& cx) {
         if (all_.poll_all(cx).is_pending()) return pending;
         result_type results;
-        results.reserve(all_.sides().size());
-        for (auto& one : all_.sides()) results.push_back(detail::outcome_of(one));
+        results.reserve(all_.branches().size());
+        for (auto& one : all_.branches()) results.push_back(detail::outcome_of(one));
         return poll<result_type>{std::move(results)};
     }
 
 private:
-    detail::side_by_side<detail::range_of_operations<A>, detail::ends_with::all> all_;
+    detail::concurrent_operations<detail::range_of_operations<A>, detail::ends_with::all> all_;
 };
 
 /// `co_await when_all_settled(operations...)`: runs them side by side, each to its end, and gives how each has ended, as a
@@ -71,7 +71,7 @@ private:
 ///
 ///     for (auto& reply : co_await weir::when_all_settled(std::move(requests)))
 ///         if (!reply) log(reply.error());
-inline constexpr detail::side_by_side_fn<when_all_settled_operation, when_all_settled_of_range_operation>
+inline constexpr detail::concurrent_operations_fn<when_all_settled_operation, when_all_settled_of_range_operation>
     when_all_settled{};
 
 } // namespace weir

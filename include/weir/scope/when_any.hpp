@@ -15,7 +15,7 @@
 #include <weir/core/detail/kept_result.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/scope/detail/side_by_side.hpp>
+#include <weir/scope/detail/concurrent_operations.hpp>
 
 namespace weir {
 
@@ -33,8 +33,8 @@ struct winner<void> {
 namespace detail {
 
 /// The result of the one that has won, or its error.
-template <class Winner, class Side>
-poll<Winner> result_of(Side& one) {
+template <class Winner, class Branch>
+poll<Winner> result_of(Branch& one) {
     if (one.error != nullptr) std::rethrow_exception(std::move(one.error));
     if constexpr (std::same_as<Winner, winner<void>>) {
         return Winner{one.index};
@@ -64,14 +64,14 @@ public:
 
     poll<result_type> poll_result(context& cx) {
         if (all_.poll_all(cx).is_pending()) return pending;
-        return all_.sides().apply([this](auto&... one) { return this->template result<0>(one...); });
+        return all_.branches().apply([this](auto&... one) { return this->template result<0>(one...); });
     }
 
 private:
     template <std::size_t I, class One, class... Rest>
     poll<result_type> result(One& one, Rest&... rest) {
         if constexpr (sizeof...(Rest) != 0) {
-            if (all_.decisive() != I) return result<I + 1>(rest...);
+            if (all_.winner() != I) return result<I + 1>(rest...);
         }
         if constexpr ((std::same_as<await_result_t<A>, common> && ...)) {
             return detail::result_of<result_type>(one);
@@ -81,7 +81,7 @@ private:
         }
     }
 
-    detail::side_by_side<detail::pack_of_operations<A...>, detail::ends_with::first> all_;
+    detail::concurrent_operations<detail::pack_of_operations<A...>, detail::ends_with::first> all_;
 };
 
 /// Operations of one type, and the result of the first to end.
@@ -93,16 +93,16 @@ public:
     template <class Range>
     explicit when_any_of_range_operation(std::in_place_t, Range&& operations)
         : all_{std::in_place, std::forward<Range>(operations)} {
-        if (all_.sides().size() == 0) throw std::invalid_argument{"weir::when_any(range): the range is empty"};
+        if (all_.branches().size() == 0) throw std::invalid_argument{"weir::when_any(range): the range is empty"};
     }
 
     poll<result_type> poll_result(context& cx) {
         if (all_.poll_all(cx).is_pending()) return pending;
-        return detail::result_of<result_type>(all_.sides()[all_.decisive()]);
+        return detail::result_of<result_type>(all_.branches()[all_.winner()]);
     }
 
 private:
-    detail::side_by_side<detail::range_of_operations<A>, detail::ends_with::first> all_;
+    detail::concurrent_operations<detail::range_of_operations<A>, detail::ends_with::first> all_;
 };
 
 /// `co_await when_any(operations...)`: runs them side by side until the first has ended, and gives its position and its
@@ -116,6 +116,6 @@ private:
 ///
 /// when_any(range of operations) likewise.
 /// @throws std::invalid_argument when the range is empty
-inline constexpr detail::side_by_side_fn<when_any_operation, when_any_of_range_operation> when_any{};
+inline constexpr detail::concurrent_operations_fn<when_any_operation, when_any_of_range_operation> when_any{};
 
 } // namespace weir

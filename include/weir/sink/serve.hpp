@@ -26,7 +26,7 @@
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/deadline_timer.hpp>
-#include <weir/executor/detail/stop_watch.hpp>
+#include <weir/executor/detail/stop_token_watcher.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/operators/map_async_unordered.hpp>
 #include <weir/sink/detail/sink.hpp>
@@ -102,7 +102,7 @@ public:
     }
 
 private:
-    stop_watch watch_;
+    stop_token_watcher watch_;
     bool came_ = false;
 };
 
@@ -115,7 +115,7 @@ struct serve_state {
     void stop() noexcept {
         connections.reset();
         stopping = true;
-        taker.wake();
+        receiver.wake();
         consumer.wake();
     }
 
@@ -126,7 +126,7 @@ struct serve_state {
     }
 
     std::optional<S> connections; // until the stop
-    waker_slot taker;             // who waits for the next of them
+    waker_slot receiver;          // waits for the next connection
     waker_slot consumer;          // who waits for the end
     serve_options options;
     serve_result result;
@@ -160,7 +160,7 @@ private:
         try {
             auto next = server_.connections->poll_next(cx);
             if (cx.stopping()) return pending;
-            if (next.is_pending()) server_.taker.arm(cx.waker());
+            if (next.is_pending()) server_.receiver.arm(cx.waker());
             if (next.is_done()) server_.connections.reset();
             return next;
         } catch (...) {

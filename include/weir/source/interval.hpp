@@ -8,7 +8,7 @@
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/deadline_timer.hpp>
-#include <weir/executor/detail/schedule.hpp>
+#include <weir/executor/detail/periodic_schedule.hpp>
 #include <weir/executor/executor.hpp>
 
 namespace weir {
@@ -36,7 +36,7 @@ public:
         const time_point now = cx.executor().now();
         if (!begun_) {
             begun_ = true;
-            ticks_.begin(now);
+            ticks_.start(now);
         }
         if (!ticks_.due(now)) {
             if (!timer_.armed()) timer_.arm(cx.executor(), ticks_.next());
@@ -52,14 +52,14 @@ public:
             ticks_.pass_one();
             break;
         case missed_ticks::delay:
-            ticks_.begin(now);
+            ticks_.start(now);
             break;
         }
         return number_++;
     }
 
 private:
-    detail::schedule ticks_;
+    detail::periodic_schedule ticks_;
     deadline_timer timer_;
     std::uint64_t number_ = 0; // of the next tick
     missed_ticks missed_;

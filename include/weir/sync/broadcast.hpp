@@ -19,9 +19,9 @@
 #include <weir/core/overflow.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
-#include <weir/sync/detail/line.hpp>
-#include <weir/sync/detail/sending.hpp>
-#include <weir/sync/detail/shared.hpp>
+#include <weir/sync/detail/pending_send.hpp>
+#include <weir/sync/detail/shared_state.hpp>
+#include <weir/sync/detail/wait_queue.hpp>
 
 namespace weir {
 
@@ -128,7 +128,7 @@ private:
 
 /// What the senders and the subscriptions of a broadcast share.
 template <class T>
-class broadcast_core : public shared {
+class broadcast_core : public shared_state {
 public:
     bool open() const noexcept { return open_; }
     const std::exception_ptr& error() const noexcept { return error_; }
@@ -140,17 +140,17 @@ public:
         admit();
         return true;
     }
-    void enter(sending<T>& s) noexcept { senders_.enter(s); }
+    void enter(pending_send<T>& s) noexcept { senders_.enter(s); }
     void drop(T&) noexcept {}
 
     void close(std::exception_ptr error = nullptr) noexcept {
         if (!open_) return;
         open_ = false;
         error_ = std::move(error);
-        senders_.release_all(turn::refused);
+        senders_.release_all(wait_state::refused);
         each([](subscriber<T>& s) { s.wake(); });
     }
-    void givers_left() noexcept { close(); }
+    void producers_left() noexcept { close(); }
 
     void enter(subscriber<T>& s) noexcept { subscribers_.push_back(s); }
     void leave(subscriber<T>& s) noexcept {
@@ -198,16 +198,16 @@ private:
         while (!senders_.empty() && may_deliver()) {
             try {
                 T item(senders_.front().item());
-                senders_.release_front(turn::over);
+                senders_.release_front(wait_state::finished);
                 deliver(item);
             } catch (...) {
-                senders_.release_front(turn::fresh);
+                senders_.release_front(wait_state::fresh);
             }
         }
     }
 
     intrusive_list<subscriber<T>> subscribers_;
-    line<sending<T>> senders_;
+    wait_queue<pending_send<T>> senders_;
     std::exception_ptr error_;
     std::uint64_t next_ = 0;
     std::size_t blocking_ = 0; // subscribers
@@ -311,7 +311,7 @@ public:
     bool closed() const noexcept { return !core_->open(); }
 
 private:
-    detail::handle<core, detail::role::giver> core_;
+    detail::handle<core, detail::role::producer> core_;
 };
 
 template <class T>

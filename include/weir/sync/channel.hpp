@@ -13,9 +13,9 @@
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
-#include <weir/sync/detail/line.hpp>
-#include <weir/sync/detail/sending.hpp>
-#include <weir/sync/detail/shared.hpp>
+#include <weir/sync/detail/pending_send.hpp>
+#include <weir/sync/detail/shared_state.hpp>
+#include <weir/sync/detail/wait_queue.hpp>
 
 namespace weir {
 
@@ -33,7 +33,7 @@ namespace detail {
 /// Nobody waits with a send while there is room, and the receiver does not wait while there is an item: a sender that is
 /// woken has been rid of its item, or of its hope, and passes nothing on.
 template <class T>
-class channel_core : public shared {
+class channel_core : public shared_state {
 public:
     channel_core(std::size_t capacity, std::function<void(T)> on_drop)
         : capacity_{capacity}, room_{capacity}, on_drop_{std::move(on_drop)} {}
@@ -49,7 +49,7 @@ public:
         return true;
     }
 
-    void enter(sending<T>& s) noexcept {
+    void enter(pending_send<T>& s) noexcept {
         senders_.enter(s);
         receiver_.wake();
     }
@@ -71,8 +71,8 @@ public:
         open_ = false;
         room_ = 0;
         error_ = std::move(error);
-        senders_.release_all(turn::refused);
-        closing_.release_all(turn::granted);
+        senders_.release_all(wait_state::refused);
+        closing_.release_all(wait_state::granted);
         receiver_.wake();
     }
 
@@ -80,10 +80,10 @@ public:
         if (on_drop_) on_drop_(std::move(item));
     }
 
-    line<in_line>& closing() noexcept { return closing_; }
+    wait_queue<waiter>& closing() noexcept { return closing_; }
 
-    void givers_left() noexcept { close(); }
-    void takers_left() noexcept {
+    void producers_left() noexcept { close(); }
+    void consumers_left() noexcept {
         close();
         // Whatever an item's destructor does to the channel finds it empty.
         ring_buffer<T> left;
@@ -95,7 +95,7 @@ private:
     [[gnu::noinline]] poll<T> receive_otherwise(context& cx) {
         if (!senders_.empty()) {
             poll<T> item{senders_.front().item()};
-            senders_.release_front(turn::over);
+            senders_.release_front(wait_state::finished);
             return item;
         }
         if (!open_) {
@@ -111,9 +111,9 @@ private:
         while (!senders_.empty() && held_.size() < capacity_) {
             try {
                 held_.push_back(senders_.front().item());
-                senders_.release_front(turn::over);
+                senders_.release_front(wait_state::finished);
             } catch (...) {
-                senders_.release_front(turn::fresh); // it tries itself, and fails where it is awaited
+                senders_.release_front(wait_state::fresh); // it tries itself, and fails where it is awaited
             }
         }
     }
@@ -121,9 +121,9 @@ private:
     ring_buffer<T> held_;
     std::size_t capacity_;
     std::size_t room_; // 0 when closed
-    line<sending<T>> senders_;
+    wait_queue<pending_send<T>> senders_;
     waker_slot receiver_;
-    line<in_line> closing_;
+    wait_queue<waiter> closing_;
     std::exception_ptr error_;
     std::function<void(T)> on_drop_;
     bool open_ = true;
@@ -150,7 +150,7 @@ public:
     ///
     /// An item that was refused, or whose send is dropped before it is done, goes to on_drop. To have it back, use
     /// send_from.
-    detail::send_operation<core, T> send(T item) const { return {giver_, std::move(item)}; }
+    detail::send_operation<core, T> send(T item) const { return {producer_, std::move(item)}; }
 
     /// `co_await tx.send_from(item)`: the same for an item that stays where it is, and is moved from when, and only
     /// when, it is delivered. So if the answer is false, or there is none because the send was dropped, item is as it was.
@@ -158,42 +158,42 @@ public:
     ///     if (!co_await tx.send_from(job)) backlog.push_back(std::move(job));
     ///
     /// Lifetime: borrows item until the send is done or dropped.
-    detail::send_operation<core, T&> send_from(T& item) const { return {giver_, item}; }
+    detail::send_operation<core, T&> send_from(T& item) const { return {producer_, item}; }
 
     /// Moves from the item if there is room for it in the buffer, and only then. Never when n is 0.
-    bool try_send(T&& item) const { return giver_->try_send(item); }
+    bool try_send(T&& item) const { return producer_->try_send(item); }
     bool try_send(const T& item) const
         requires std::copy_constructible<T>
     {
-        if (giver_->size() >= giver_->capacity()) return false;
+        if (producer_->size() >= producer_->capacity()) return false;
         T copy(item);
-        return giver_->try_send(copy);
+        return producer_->try_send(copy);
     }
 
     /// Nothing goes in any more, from any sender: sends that wait answer false. What is in the buffer is received, and
     /// then the end.
-    void close() const noexcept { giver_->close(); }
+    void close() const noexcept { producer_->close(); }
     /// The same, but the receiver fails with the error at the end.
-    void fail(std::exception_ptr error) const noexcept { giver_->close(std::move(error)); }
+    void fail(std::exception_ptr error) const noexcept { producer_->close(std::move(error)); }
 
     /// The channel was closed, or its receiver is gone: what is sent will be refused.
-    bool closed() const noexcept { return !giver_->open(); }
+    bool closed() const noexcept { return !producer_->open(); }
     /// `co_await tx.closing()`: waits until it is. Also a signal for take_until.
     detail::closing_operation<core> closing() const noexcept {
-        return detail::closing_operation<core>{detail::handle<core, detail::role::other>{giver_}};
+        return detail::closing_operation<core>{detail::handle<core, detail::role::other>{producer_}};
     }
 
     /// Items in the buffer.
-    std::size_t size() const noexcept { return giver_->size(); }
-    std::size_t capacity() const noexcept { return giver_->capacity(); }
+    std::size_t size() const noexcept { return producer_->size(); }
+    std::size_t capacity() const noexcept { return producer_->capacity(); }
 
 private:
     template <class U, std::integral N>
     friend channel_ends<U> channel(N, channel_options<U>);
 
-    explicit sender(core& c) noexcept : giver_{c} {}
+    explicit sender(core& c) noexcept : producer_{c} {}
 
-    detail::handle<core, detail::role::giver> giver_;
+    detail::handle<core, detail::role::producer> producer_;
 };
 
 /// The end of a channel that items come out of: a stream, which ends when the channel is closed and empty. It may be moved
@@ -206,22 +206,22 @@ public:
     receiver(receiver&&) noexcept = default;
     receiver& operator=(receiver&&) noexcept = default;
 
-    poll<T> poll_next(context& cx) { return taker_->receive(cx); }
+    poll<T> poll_next(context& cx) { return consumer_->receive(cx); }
 
     /// Nothing goes in any more: sends that wait answer false. What is in the buffer can still be received, and then the
     /// end.
-    void close() noexcept { taker_->close(); }
+    void close() noexcept { consumer_->close(); }
 
     /// Items in the buffer.
-    std::size_t size() const noexcept { return taker_->size(); }
+    std::size_t size() const noexcept { return consumer_->size(); }
 
 private:
     template <class U, std::integral N>
     friend channel_ends<U> channel(N, channel_options<U>);
 
-    explicit receiver(detail::channel_core<T>& core) noexcept : taker_{core} {}
+    explicit receiver(detail::channel_core<T>& core) noexcept : consumer_{core} {}
 
-    detail::handle<detail::channel_core<T>, detail::role::taker> taker_;
+    detail::handle<detail::channel_core<T>, detail::role::consumer> consumer_;
 };
 
 /// What `channel` gives.

@@ -8,9 +8,9 @@
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/sync/closed.hpp>
-#include <weir/sync/detail/line.hpp>
 #include <weir/sync/detail/permits.hpp>
-#include <weir/sync/detail/shared.hpp>
+#include <weir/sync/detail/shared_state.hpp>
+#include <weir/sync/detail/wait_queue.hpp>
 #include <weir/sync/mutex.hpp>
 
 namespace weir {
@@ -34,34 +34,34 @@ private:
     notified how_ = notified::no;
 };
 
-class condition_core : public shared {
+class condition_core : public shared_state {
 public:
     void enter(condition_request& r) noexcept {
-        line_.enter(r);
-        if (!open_) line_.release_front(turn::refused);
+        waiters_.enter(r);
+        if (!open_) waiters_.release_front(wait_state::refused);
     }
 
     void notify_one() noexcept {
-        if (!line_.empty()) notify_front(condition_request::notified::alone);
+        if (!waiters_.empty()) notify_front(condition_request::notified::alone);
     }
     void notify_all() noexcept {
-        while (!line_.empty()) notify_front(condition_request::notified::with_all);
+        while (!waiters_.empty()) notify_front(condition_request::notified::with_all);
     }
 
     bool open() const noexcept { return open_; }
-    void givers_left() noexcept {
+    void producers_left() noexcept {
         open_ = false;
-        line_.release_all(turn::refused);
+        waiters_.release_all(wait_state::refused);
     }
 
 private:
     void notify_front(condition_request::notified how) noexcept {
-        condition_request& first = line_.take_front();
+        condition_request& first = waiters_.take_front();
         first.how_ = how;
         first.lock_->enter(first);
     }
 
-    line<condition_request> line_;
+    wait_queue<condition_request> waiters_;
     bool open_ = true;
 };
 
@@ -88,7 +88,7 @@ public:
     poll<unit> poll_result(context& cx) {
         if (!mutex_) begin();
         if (request_.how() == condition_request::notified::no) {
-            if (request_.where() == turn::refused) throw closed{"weir::condition"};
+            if (request_.state() == wait_state::refused) throw closed{"weir::condition"};
             return request_.wait(cx);
         }
         if (mutex_->lock.take(request_, cx).is_pending()) return pending;
@@ -147,7 +147,7 @@ public:
     void notify_all() const noexcept { core_->notify_all(); }
 
 private:
-    detail::handle<detail::condition_core, detail::role::giver> core_;
+    detail::handle<detail::condition_core, detail::role::producer> core_;
 };
 
 } // namespace weir

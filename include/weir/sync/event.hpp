@@ -7,8 +7,8 @@
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/sync/closed.hpp>
-#include <weir/sync/detail/line.hpp>
-#include <weir/sync/detail/shared.hpp>
+#include <weir/sync/detail/shared_state.hpp>
+#include <weir/sync/detail/wait_queue.hpp>
 
 namespace weir {
 
@@ -20,7 +20,7 @@ enum class event_reset : std::uint8_t {
 
 namespace detail {
 
-class event_core : public shared {
+class event_core : public shared_state {
 public:
     /// @param name  of the owner, for messages; lives as long as the program
     event_core(event_reset how, const char* name) noexcept : name_{name}, how_{how} {}
@@ -29,12 +29,12 @@ public:
     void reset() noexcept { set_ = false; }
 
     void set() noexcept {
-        if (how_ == event_reset::automatic && !line_.empty()) {
-            line_.release_front(turn::granted);
+        if (how_ == event_reset::automatic && !waiters_.empty()) {
+            waiters_.release_front(wait_state::granted);
             return;
         }
         set_ = true;
-        line_.release_all(turn::granted);
+        waiters_.release_all(wait_state::granted);
     }
 
     bool try_wait() noexcept {
@@ -43,19 +43,19 @@ public:
         return true;
     }
 
-    poll<unit> wait(in_line& w, context& cx) {
-        if (w.where() == turn::fresh) {
+    poll<unit> wait(waiter& w, context& cx) {
+        if (w.state() == wait_state::fresh) {
             if (try_wait()) {
-                w.become(turn::over);
+                w.set_state(wait_state::finished);
                 return unit{};
             }
-            if (open_) line_.enter(w);
+            if (open_) waiters_.enter(w);
         }
-        switch (w.where()) {
-        case turn::waiting:
+        switch (w.state()) {
+        case wait_state::waiting:
             return w.wait(cx);
-        case turn::granted:
-            w.become(turn::over);
+        case wait_state::granted:
+            w.set_state(wait_state::finished);
             return unit{};
         default:
             throw closed{name_};
@@ -63,18 +63,18 @@ public:
     }
 
     /// One that waits is dropped.
-    void leave(in_line& w) noexcept {
+    void leave(waiter& w) noexcept {
         w.unlink();
-        if (w.where() == turn::granted && how_ == event_reset::automatic && open_) set();
+        if (w.state() == wait_state::granted && how_ == event_reset::automatic && open_) set();
     }
 
-    void givers_left() noexcept {
+    void producers_left() noexcept {
         open_ = false;
-        line_.release_all(turn::refused);
+        waiters_.release_all(wait_state::refused);
     }
 
 private:
-    line<in_line> line_;
+    wait_queue<waiter> waiters_;
     const char* name_;
     event_reset how_;
     bool set_ = false;
@@ -95,7 +95,7 @@ public:
 
 private:
     handle<event_core, role::other> core_;
-    in_line waiter_;
+    waiter waiter_;
 };
 
 } // namespace detail
@@ -137,7 +137,7 @@ private:
 
     event(event_reset how, const char* name) : core_{*new detail::event_core{how, name}} {}
 
-    detail::handle<detail::event_core, detail::role::giver> core_;
+    detail::handle<detail::event_core, detail::role::producer> core_;
 };
 
 } // namespace weir

@@ -12,18 +12,18 @@
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/sync/detail/permits.hpp>
-#include <weir/sync/detail/shared.hpp>
+#include <weir/sync/detail/shared_state.hpp>
 
 namespace weir {
 
 namespace detail {
 
 template <class T>
-struct mutex_core : shared {
+struct mutex_core : shared_state {
     template <class... Args>
     explicit mutex_core(Args&&... args) : value(std::forward<Args>(args)...) {}
 
-    void givers_left() noexcept { lock.close(); }
+    void producers_left() noexcept { lock.close(); }
 
     permits lock{1, "weir::mutex"};
     [[no_unique_address]] std::conditional_t<std::is_void_v<T>, unit, T> value;
@@ -150,7 +150,7 @@ public:
 private:
     using user = detail::handle<detail::mutex_core<T>, detail::role::other>;
 
-    detail::handle<detail::mutex_core<T>, detail::role::giver> core_;
+    detail::handle<detail::mutex_core<T>, detail::role::producer> core_;
 };
 
 template <class T>

@@ -12,9 +12,9 @@
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/sync/closed.hpp>
-#include <weir/sync/detail/line.hpp>
-#include <weir/sync/detail/sending.hpp>
-#include <weir/sync/detail/shared.hpp>
+#include <weir/sync/detail/pending_send.hpp>
+#include <weir/sync/detail/shared_state.hpp>
+#include <weir/sync/detail/wait_queue.hpp>
 
 namespace weir {
 
@@ -27,12 +27,12 @@ struct oneshot_options {
 namespace detail {
 
 template <class T>
-class oneshot_core : public shared {
+class oneshot_core : public shared_state {
 public:
     explicit oneshot_core(std::function<void(T)> on_drop) : on_drop_{std::move(on_drop)} {}
 
     /// The value is wanted.
-    bool open() const noexcept { return takers() != 0; }
+    bool open() const noexcept { return consumers() != 0; }
 
     bool send(T& value) {
         if (!open()) return false;
@@ -52,26 +52,26 @@ public:
             return value;
         }
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
-        if (givers() == 0) throw closed{"weir::oneshot"};
+        if (producers() == 0) throw closed{"weir::oneshot"};
         receiver_.arm(cx.waker());
         return pending;
     }
 
-    void givers_left() noexcept { receiver_.wake(); }
-    void takers_left() noexcept {
-        closing_.release_all(turn::granted);
+    void producers_left() noexcept { receiver_.wake(); }
+    void consumers_left() noexcept {
+        closing_.release_all(wait_state::granted);
         if (!value_) return;
         if (on_drop_) on_drop_(std::move(*value_));
         value_.reset();
     }
 
-    line<in_line>& closing() noexcept { return closing_; }
+    wait_queue<waiter>& closing() noexcept { return closing_; }
 
 private:
     std::optional<T> value_;
     std::exception_ptr error_;
     waker_slot receiver_;
-    line<in_line> closing_;
+    wait_queue<waiter> closing_;
     std::function<void(T)> on_drop_;
 };
 
@@ -93,7 +93,7 @@ public:
 
     /// Sends, without waiting, and is used up. False, and value is not moved from, when the receiver is gone.
     bool send(T&& value) && {
-        const giver used = std::move(giver_);
+        const producer used = std::move(producer_);
         return used->send(value);
     }
     bool send(const T& value) &&
@@ -104,27 +104,27 @@ public:
     }
     /// Lets the receiver fail with an error.
     void fail(std::exception_ptr error) && noexcept {
-        const giver used = std::move(giver_);
+        const producer used = std::move(producer_);
         used->fail(std::move(error));
     }
 
     /// The receiver is gone.
-    bool closed() const noexcept { return !giver_->open(); }
+    bool closed() const noexcept { return !producer_->open(); }
 
     /// `co_await tx.closing()`: waits until it is.
     detail::closing_operation<core> closing() const noexcept {
-        return detail::closing_operation<core>{detail::handle<core, detail::role::other>{giver_}};
+        return detail::closing_operation<core>{detail::handle<core, detail::role::other>{producer_}};
     }
 
 private:
     template <class U>
     friend oneshot_ends<U> oneshot(oneshot_options<U>);
 
-    using giver = detail::handle<core, detail::role::giver>;
+    using producer = detail::handle<core, detail::role::producer>;
 
-    explicit oneshot_sender(core& c) noexcept : giver_{c} {}
+    explicit oneshot_sender(core& c) noexcept : producer_{c} {}
 
-    giver giver_;
+    producer producer_;
 };
 
 /// The end of a oneshot that receives: `co_await rx` gives the value, once. It may be moved at any time; to give up
@@ -137,7 +137,7 @@ public:
     oneshot_receiver(oneshot_receiver&&) noexcept = default;
     oneshot_receiver& operator=(oneshot_receiver&&) noexcept = default;
 
-    poll<T> poll_result(context& cx) { return taker_->receive(cx); }
+    poll<T> poll_result(context& cx) { return consumer_->receive(cx); }
 
     /// `co_await rx.receive()`: the same, as an operation that may be dropped and begun again.
     /// Lifetime: borrows the receiver, which stays where it is.
@@ -159,9 +159,9 @@ private:
         oneshot_receiver* from_;
     };
 
-    explicit oneshot_receiver(detail::oneshot_core<T>& core) noexcept : taker_{core} {}
+    explicit oneshot_receiver(detail::oneshot_core<T>& core) noexcept : consumer_{core} {}
 
-    detail::handle<detail::oneshot_core<T>, detail::role::taker> taker_;
+    detail::handle<detail::oneshot_core<T>, detail::role::consumer> consumer_;
 };
 
 /// What `oneshot` gives.

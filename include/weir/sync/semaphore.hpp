@@ -12,16 +12,16 @@
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/sync/detail/permits.hpp>
-#include <weir/sync/detail/shared.hpp>
+#include <weir/sync/detail/shared_state.hpp>
 
 namespace weir {
 
 namespace detail {
 
-struct semaphore_core : shared {
+struct semaphore_core : shared_state {
     explicit semaphore_core(std::size_t n) noexcept : all{n}, left{n, "weir::semaphore"} {}
 
-    void givers_left() noexcept { left.close(); }
+    void producers_left() noexcept { left.close(); }
 
     const std::size_t all;
     permits left;
@@ -84,7 +84,7 @@ private:
         return static_cast<std::size_t>(n);
     }
 
-    detail::handle<detail::semaphore_core, detail::role::giver> core_;
+    detail::handle<detail::semaphore_core, detail::role::producer> core_;
 };
 
 /// The right to go on; given back when it is destroyed or released.

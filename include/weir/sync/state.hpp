@@ -9,15 +9,15 @@
 #include <weir/core/context.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/sync/detail/line.hpp>
-#include <weir/sync/detail/shared.hpp>
+#include <weir/sync/detail/shared_state.hpp>
+#include <weir/sync/detail/wait_queue.hpp>
 
 namespace weir {
 
 namespace detail {
 
 template <class T>
-class state_core : public shared {
+class state_core : public shared_state {
 public:
     explicit state_core(T value) : value_(std::move(value)) {}
 
@@ -31,18 +31,18 @@ public:
     }
     void changed() noexcept {
         ++version_;
-        watchers_.release_all(turn::fresh);
+        watchers_.release_all(wait_state::fresh);
     }
 
-    void enter(in_line& w) noexcept {
-        if (w.where() == turn::fresh) watchers_.enter(w);
+    void enter(waiter& w) noexcept {
+        if (w.state() == wait_state::fresh) watchers_.enter(w);
     }
-    void givers_left() noexcept { watchers_.release_all(turn::fresh); }
+    void producers_left() noexcept { watchers_.release_all(wait_state::fresh); }
 
 private:
     T value_;
     std::uint64_t version_ = 1;
-    line<in_line> watchers_;
+    wait_queue<waiter> watchers_;
 };
 
 } // namespace detail
@@ -65,7 +65,7 @@ public:
             seen_ = core_->version();
             return newest;
         }
-        if (core_->givers() == 0) return done;
+        if (core_->producers() == 0) return done;
         core_->enter(waiter_);
         return waiter_.wait(cx);
     }
@@ -82,7 +82,7 @@ private:
         : core_{std::move(core)} {}
 
     detail::handle<detail::state_core<T>, detail::role::other> core_;
-    detail::in_line waiter_;
+    detail::waiter waiter_;
     std::uint64_t seen_ = 0;
 };
 
@@ -127,7 +127,7 @@ public:
     }
 
 private:
-    detail::handle<detail::state_core<T>, detail::role::giver> core_;
+    detail::handle<detail::state_core<T>, detail::role::producer> core_;
 };
 
 template <class T>

@@ -25,7 +25,7 @@
 #include <weir/core/poll.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/sync/channel.hpp>
-#include <weir/threads/detail/waiting_room.hpp>
+#include <weir/threads/detail/event_count.hpp>
 
 namespace weir {
 
@@ -157,9 +157,9 @@ public:
         release();
     }
 
-    waiting_room senders;
-    waiting_room receivers;
-    waiting_room closing;
+    event_count senders;
+    event_count receivers;
+    event_count closing;
 
 private:
     static constexpr std::size_t closed_bit = ~(static_cast<std::size_t>(-1) >> 1);
@@ -223,7 +223,7 @@ public:
 
 private:
     [[gnu::noinline]] poll<bool> wait_for_room(context& cx) {
-        if (!place_) place_.construct_with([] { return sleeping_place{}; });
+        if (!place_) place_.construct_with([] { return parked_operation{}; });
         for (;;) {
             if (to_->push(item_)) {
                 place_->rewarded(cx, to_->senders);
@@ -244,7 +244,7 @@ private:
 
     concurrent_channel_core<T>* to_; // until the item is delivered
     Item item_;
-    manual_lifetime<sleeping_place> place_; // once there was no room
+    manual_lifetime<parked_operation> place_; // once there was no room
 };
 
 /// What `closing` gives.
@@ -261,7 +261,7 @@ public:
 
     poll<unit> poll_result(context& cx) {
         if (of_->closed()) return unit{};
-        if (!place_) place_.construct_with([] { return sleeping_place{sleeping_place::at_once{}}; });
+        if (!place_) place_.construct_with([] { return parked_operation{parked_operation::at_once{}}; });
         for (;;) {
             if (of_->closed()) return unit{};
             if (place_->rest(cx, of_->closing, [this] { return !of_->closed(); })) return pending;
@@ -270,7 +270,7 @@ public:
 
 private:
     concurrent_channel_core<T>* of_;
-    manual_lifetime<sleeping_place> place_;
+    manual_lifetime<parked_operation> place_;
 };
 
 } // namespace detail
@@ -339,7 +339,7 @@ public:
         detail::must_not_block_an_executor(
             "weir::concurrent_sender::send_blocking: called on an executor's thread, which would stand still; "
             "co_await send(item) there");
-        detail::sleeping_thread me;
+        detail::parked_thread me;
         for (;;) {
             const bool sent = to_->push(item);
             if (sent || to_->closed()) {
@@ -433,7 +433,7 @@ public:
         detail::must_not_block_an_executor(
             "weir::concurrent_receiver::receive_blocking: called on an executor's thread, which would stand still; "
             "co_await weir::next(receiver) there");
-        detail::sleeping_thread me;
+        detail::parked_thread me;
         for (;;) {
             poll<T> item = from_->pop();
             if (!item.is_pending()) {
@@ -468,7 +468,7 @@ private:
         for (; item.is_pending(); item = from_->pop()) {
             if (from_->size() != 0) return cx.yield();
             waited_ = true;
-            if (place_ == nullptr) place_ = std::make_unique<detail::sleeping_place>();
+            if (place_ == nullptr) place_ = std::make_unique<detail::parked_operation>();
             if (place_->rest(cx, from_->receivers, blocked)) return pending;
         }
         if (place_ != nullptr) {
@@ -481,7 +481,7 @@ private:
     }
 
     detail::concurrent_channel_core<T>* from_;
-    std::unique_ptr<detail::sleeping_place> place_; // once there was nothing
+    std::unique_ptr<detail::parked_operation> place_; // once there was nothing
     bool waited_ = false;
 };
 

@@ -19,25 +19,25 @@
 #include <weir/core/poll.hpp>
 #include <weir/executor/detail/inbox.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/threads/detail/doorbell.hpp>
+#include <weir/threads/detail/remote_waker.hpp>
 
 namespace weir {
 
 namespace detail {
 
-/// Runs an operation on an executor when that comes to it. If it never does, the operation is destroyed. All memory is
-/// allocated by the thread that starts it, and the operation stays where it is: on the other thread nothing can fail.
+/// Starts an operation on another executor, or destroys it when that executor ends first. The starting thread allocates
+/// all memory, and the operation is not moved afterwards, so that nothing can fail on the other thread.
 template <operation A>
-class starter final : public inbox_entry, public spawned_entry, public waker {
+class remote_spawn final : public inbox_entry, public spawned_entry, public waker {
 public:
-    /// From any thread. The executor may be gone, when its inbox is not.
+    /// May be called on any thread. The executor may have ended; its inbox must exist.
     static void start(const std::shared_ptr<inbox>& to, executor& ex, A operation, std::source_location place) {
-        inbox_entry* const entry = new starter(ex, std::move(operation), place);
+        inbox_entry* const entry = new remote_spawn(ex, std::move(operation), place);
         if (!to->enter(*entry)) entry->discard();
     }
 
 private:
-    starter(executor& ex, A operation, std::source_location place)
+    remote_spawn(executor& ex, A operation, std::source_location place)
         : waker{&poll_once}, ex_{ex}, operation_(std::move(operation)), place_{place} {}
 
     void run() noexcept override {
@@ -49,7 +49,7 @@ private:
     void destroy() noexcept override { delete this; }
 
     static void poll_once(waker& self) noexcept {
-        auto& me = static_cast<starter&>(self);
+        auto& me = static_cast<remote_spawn&>(self);
         std::exception_ptr error;
         try {
             context cx{me};
@@ -68,32 +68,31 @@ private:
     std::source_location place_;
 };
 
-/// An operation that can be dropped where it runs.
-class far_end {
+/// A remote operation, as its handle sees it on the thread where it runs.
+class remote_end {
 public:
-    /// Between two of its polls; then it has finished.
+    /// Drops the operation. Called between two polls; the operation then counts as finished.
     virtual void abandon() noexcept = 0;
 
 protected:
-    ~far_end() = default;
+    ~remote_end() = default;
 };
 
-/// What is known of an operation on another executor: by the side where it runs, and by the one that waits for its
-/// result. Both own it.
+/// The state that a remote operation and its handle share. Both own it.
 template <class Result>
-class far_state final : public shared_by_threads, private inbox_entry {
+class remote_state final : public atomic_ref_counted, private inbox_entry {
 public:
-    far_state(executor& ex, std::shared_ptr<inbox> far, std::source_location place) noexcept
-        : shared_by_threads{2}, ex_{ex}, far_{std::move(far)}, place_{place} {}
+    remote_state(executor& ex, std::shared_ptr<inbox> far, std::source_location place) noexcept
+        : atomic_ref_counted{2}, ex_{ex}, far_{std::move(far)}, place_{place} {}
 
-    // For the side where it runs.
+    // For the thread on which the operation runs.
 
     bool dropped() const noexcept { return interest_.load(std::memory_order_acquire) == interest::none; }
-    /// Whom to tell when it is dropped: null while it is polled.
-    void watch(far_end* end) noexcept { far_end_ = end; }
+    /// Sets the operation to notify of a drop: null during a poll.
+    void watch(remote_end* end) noexcept { remote_end_ = end; }
 
     void finish(poll<Result>&& result, std::exception_ptr error) noexcept {
-        far_end_ = nullptr;
+        remote_end_ = nullptr;
         error_ = std::move(error);
         try {
             result_ = std::move(result);
@@ -101,26 +100,26 @@ public:
             error_ = std::current_exception();
         }
         const interest in_result = interest_.exchange(interest::over);
-        if (in_result == interest::waits) home_bell_.ring();
+        if (in_result == interest::waits) home_waker_.wake();
         interest_.notify_all();
         if (in_result == interest::none) far_->changed();
         if (in_result == interest::error_only) report();
         release();
     }
 
-    // For the side that waits.
+    // For the thread that owns the handle.
 
     bool finished() const noexcept { return interest_.load(std::memory_order_acquire) == interest::over; }
 
     bool wait(context& cx) noexcept {
         if (finished()) return true;
-        if (!home_bell_.bound()) home_bell_.bind(cx.executor().inbox());
-        home_bell_.wait(cx);
-        // Pairs with the exchange in finish(), which sees that somebody waits, or is seen.
+        if (!home_waker_.bound()) home_waker_.bind(cx.executor().inbox());
+        home_waker_.wait(cx);
+        // Pairs with the exchange in finish(): either finish() sees the waiter, or this thread sees the result.
         interest expected = interest::some;
         return !interest_.compare_exchange_strong(expected, interest::waits) && expected == interest::over;
     }
-    /// Holds up the thread.
+    /// Blocks the thread until the operation has finished.
     void block() const noexcept {
         for (interest seen = interest_.load(); seen != interest::over; seen = interest_.load()) interest_.wait(seen);
     }
@@ -129,31 +128,31 @@ public:
         return *std::move(result_);
     }
 
-    /// @param wait  until it was dropped there, if somebody else runs that executor
+    /// @param wait  blocks until the operation was dropped on its thread, if another thread runs that executor
     void drop(bool wait) noexcept {
-        home_bell_.leave();
+        home_waker_.leave();
         if (interest_.exchange(interest::none) != interest::over) drop_there(wait);
         release();
     }
     void detach() noexcept {
-        home_bell_.leave();
+        home_waker_.leave();
         if (interest_.exchange(interest::error_only) == interest::over) report();
         release();
     }
 
 private:
     enum class interest {
-        some,       // nobody waits at present
-        waits,      // on the bell
+        some,       // the handle exists and is not awaited at present
+        waits,      // the handle is awaited: wake it
         error_only, // detached
         none,       // dropped
-        over,       // it is finished
+        over,       // the operation has finished
     };
 
     void drop_there(bool wait) noexcept {
         executor* const here = executor::current();
         if (here != nullptr && here->inbox() == far_) {
-            if (far_end_ != nullptr) return far_end_->abandon();
+            if (remote_end_ != nullptr) return remote_end_->abandon();
             wait = false;
         }
         retain();
@@ -161,22 +160,22 @@ private:
         if (wait) far_->wait_for([this] { return finished(); }, here != nullptr ? here->inbox().get() : nullptr);
     }
 
-    /// That it was dropped, on its way there.
+    /// Tells the operation's thread about a drop.
     class drop_request final : public inbox_entry {
     public:
-        explicit drop_request(far_state& owner) noexcept : owner_{owner} {}
+        explicit drop_request(remote_state& owner) noexcept : owner_{owner} {}
 
         void run() noexcept override {
-            if (owner_.far_end_ != nullptr) owner_.far_end_->abandon();
+            if (owner_.remote_end_ != nullptr) owner_.remote_end_->abandon();
             owner_.release();
         }
         void discard() noexcept override { owner_.release(); }
 
     private:
-        far_state& owner_;
+        remote_state& owner_;
     };
 
-    /// An error that nobody awaits. An executor that is gone takes no more reports.
+    /// Reports the error of a detached operation. An executor that has ended takes no reports.
     void report() noexcept {
         if (error_ == nullptr) return;
         retain();
@@ -193,22 +192,22 @@ private:
     const std::source_location place_;
     poll<Result> result_{pending};
     std::exception_ptr error_;
-    far_end* far_end_ = nullptr; // for the thread where it runs
+    remote_end* remote_end_ = nullptr; // used by the operation's thread only
     drop_request request_{*this};
-    doorbell home_bell_{*this};
+    remote_waker home_waker_{*this};
     std::atomic<interest> interest_ = interest::some;
 };
 
-/// The side where it runs: makes the operation of a function, and drops both before it tells the result.
+/// The remote half: calls the function for its operation, and destroys both before it delivers the result.
 template <class F>
-class far_operation final : private far_end {
+class remote_operation final : private remote_end {
     using operation = std::invoke_result_t<F&>;
-    using state = far_state<typename operation::result_type>;
+    using state = remote_state<typename operation::result_type>;
 
 public:
     using result_type = unit;
 
-    far_operation(F&& make, state& known) : known_{known}, make_{std::in_place, std::move(make)} {}
+    remote_operation(F&& make, state& known) : known_{known}, make_{std::in_place, std::move(make)} {}
 
     poll<unit> poll_result(context& cx) {
         if (!known_) return unit{};
@@ -248,7 +247,7 @@ private:
 
     void abandon() noexcept override {
         finish(pending, nullptr);
-        waiter_.wake(); // to end
+        waiter_.wake(); // so that the next poll ends
     }
 
     unit finish(poll<typename operation::result_type>&& result, std::exception_ptr error) noexcept {
@@ -258,8 +257,8 @@ private:
         return {};
     }
 
-    share known_;           // first: it goes last
-    std::optional<F> make_; // a function outlives the coroutine that it makes
+    share known_;           // first, so that it is destroyed last
+    std::optional<F> make_; // the function must outlive the coroutine that it returns
     manual_lifetime<operation> operation_;
     waker_slot waiter_;
 };
@@ -269,30 +268,30 @@ private:
 namespace detail {
 
 template <class Result>
-class waits_for_far;
+class blocking_join_handle;
 
 } // namespace detail
 
-/// An operation that was spawned on another executor. Awaiting it gives its result or throws its error; dropping it drops
-/// the operation, there and soon: nobody waits for that.
+/// The handle of an operation that was spawned on another executor. Awaiting the handle returns the operation's result or
+/// throws its error. Dropping the handle drops the operation on its own thread, soon; the drop does not wait for that.
 ///
-/// Threads: belongs to the executor that awaits it. It may outlive the one where the operation runs.
+/// Threads: the handle belongs to the executor that awaits it. It may outlive the executor on which the operation runs.
 template <class Result>
-class [[nodiscard("co_await it, keep it, or detach it: dropping it drops the operation")]] far_handle {
+class [[nodiscard("co_await it, keep it, or detach it: dropping it drops the operation")]] remote_join_handle {
 public:
     using result_type = Result;
 
-    explicit far_handle(detail::far_state<Result>& known) noexcept : known_{&known} {}
-    far_handle(far_handle&& other) noexcept : known_{std::exchange(other.known_, nullptr)} {}
-    far_handle& operator=(far_handle&& other) noexcept {
+    explicit remote_join_handle(detail::remote_state<Result>& known) noexcept : known_{&known} {}
+    remote_join_handle(remote_join_handle&& other) noexcept : known_{std::exchange(other.known_, nullptr)} {}
+    remote_join_handle& operator=(remote_join_handle&& other) noexcept {
         if (this == &other) return *this;
         drop(false);
         known_ = std::exchange(other.known_, nullptr);
         return *this;
     }
-    ~far_handle() { drop(false); }
+    ~remote_join_handle() { drop(false); }
 
-    /// Lets it run to its end without this handle. Its error then goes to the handler of the executor where it ran.
+    /// Lets the operation run to its end. An error then goes to the handler of the executor on which it runs.
     void detach() && {
         if (known_ != nullptr) std::exchange(known_, nullptr)->detach();
     }
@@ -305,13 +304,14 @@ public:
         return take();
     }
 
-    /// Waits for the result, on a thread on which no executor runs.
-    /// @throws std::logic_error where one does: it must not be held up
+    /// Blocks until the operation has finished, and returns the result. For threads without an executor.
+    /// @throws std::logic_error when an executor runs on this thread, because blocking would stop it
     typename detail::from_result<Result>::type get() && {
         must_be_joinable();
         if (executor::current() != nullptr) {
-            throw std::logic_error{"weir: far_handle::get: an executor runs on this thread, which must not wait; "
-                                   "co_await the handle instead"};
+            throw std::logic_error{
+                "weir: remote_join_handle::get: an executor runs on this thread, which must not wait; "
+                "co_await the handle instead"};
         }
         known_->block();
         if constexpr (std::is_same_v<Result, unit>) {
@@ -323,73 +323,75 @@ public:
 
 private:
     template <class>
-    friend class detail::waits_for_far;
+    friend class detail::blocking_join_handle;
 
     void drop(bool wait) noexcept {
         if (known_ != nullptr) std::exchange(known_, nullptr)->drop(wait);
     }
 
     void must_be_joinable() const {
-        if (known_ == nullptr) throw std::logic_error{"weir: far_handle: joined twice"};
+        if (known_ == nullptr) throw std::logic_error{"weir: remote_join_handle: joined twice"};
     }
 
     Result take() {
         auto* const ended = std::exchange(known_, nullptr);
         const struct release_at_exit {
-            detail::far_state<Result>* ended;
+            detail::remote_state<Result>* ended;
             ~release_at_exit() { ended->drop(false); }
         } guard{ended};
         return ended->take();
     }
 
-    detail::far_state<Result>* known_;
+    detail::remote_state<Result>* known_;
 };
 
 namespace detail {
 
-/// A handle that waits when it is dropped, until the operation was dropped there. It does not wait when nobody runs that
-/// executor, when this thread does, and when its thread waits for this one's in the same way.
+/// A handle whose destructor blocks until the operation was dropped on its thread. It does not block when no thread runs
+/// that executor, when this thread does, or when that thread waits for this one in the same way.
 template <class Result>
-class waits_for_far {
+class blocking_join_handle {
 public:
     using result_type = Result;
 
-    waits_for_far(far_handle<Result> handle, bool wait) noexcept : handle_{std::move(handle)}, wait_{wait} {}
-    waits_for_far(waits_for_far&&) noexcept = default;
-    ~waits_for_far() { handle_.drop(wait_); }
+    blocking_join_handle(remote_join_handle<Result> handle, bool wait) noexcept
+        : handle_{std::move(handle)}, wait_{wait} {}
+    blocking_join_handle(blocking_join_handle&&) noexcept = default;
+    ~blocking_join_handle() { handle_.drop(wait_); }
 
     poll<Result> poll_result(context& cx) { return handle_.poll_result(cx); }
 
 private:
-    far_handle<Result> handle_;
+    remote_join_handle<Result> handle_;
     bool wait_;
 };
 
-/// The same with an executor that may be gone already.
+/// Spawns on an executor that may have ended already.
 template <class F>
 auto spawn_at(const std::shared_ptr<inbox>& to, executor& ex, F make, std::source_location place) {
     using result = typename std::invoke_result_t<F&>::result_type;
-    auto* const known = new far_state<result>{ex, to, place};
-    far_handle<result> handle{*known};
-    starter<far_operation<F>>::start(to, ex, far_operation<F>{std::move(make), *known}, place);
+    auto* const known = new remote_state<result>{ex, to, place};
+    remote_join_handle<result> handle{*known};
+    remote_spawn<remote_operation<F>>::start(to, ex, remote_operation<F>{std::move(make), *known}, place);
     return handle;
 }
 
 } // namespace detail
 
-/// Calls a function on the thread of another executor, and runs the operation that it makes there.
+/// Calls a function on the thread of another executor, and runs the operation that it returns there.
 ///
 ///     auto served = weir::spawn_on(other, [port] { return serve(port); });
 ///     const int requests = co_await served;
 ///
-/// It starts at once, whether or not it is awaited. What the function captured, and the operation, are destroyed on that
-/// thread too, before the result arrives. Dropping the handle drops the operation: there, when it is next suspended.
+/// The operation starts at once, whether or not the handle is awaited. The function, its captures and the operation are
+/// destroyed on that thread, before the result arrives.
 ///
-/// When the other executor dies first, the operation dies with it, and the handle throws `stopped`. The error of a
-/// detached one goes to the other executor's handler.
-///
-/// Threads: from any, while the other executor lives. The function and the result cross. A thread on which no executor
-/// runs may wait for the result with `get()`.
+/// Errors: those of the function and of the operation. `stopped` when the other executor ends first. The error of a
+/// detached operation goes to the other executor's handler.
+/// Dropped: dropping the handle drops the operation on its own thread, when it is next suspended.
+/// Threads: call it on any thread while the other executor exists. The function and the result cross threads. A thread
+/// without an executor may wait for the result with `get()`.
+/// Cost: two allocations per call.
 template <class F>
 auto spawn_on(executor& ex, F make, std::source_location place = std::source_location::current()) {
     if constexpr (!detail::returns_operation<F&>) {

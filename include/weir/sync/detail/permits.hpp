@@ -6,7 +6,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/sync/closed.hpp>
-#include <weir/sync/detail/line.hpp>
+#include <weir/sync/detail/wait_queue.hpp>
 
 namespace weir::detail {
 
@@ -14,7 +14,7 @@ namespace weir::detail {
 class permits {
 public:
     /// One that asks for permits.
-    class request : public in_line {
+    class request : public waiter {
     public:
         explicit request(std::size_t n) noexcept : n_{n} {}
 
@@ -32,7 +32,7 @@ public:
 
     /// Not before those who wait.
     bool try_take(std::size_t n) noexcept {
-        if (available_ < n || !line_.empty() || !open_) return false;
+        if (available_ < n || !waiters_.empty() || !open_) return false;
         available_ -= n;
         return true;
     }
@@ -40,12 +40,12 @@ public:
     /// An item when the request has its permits.
     /// @throws closed
     poll<unit> take(request& r, context& cx) {
-        if (r.where() == turn::fresh) enter(r);
-        switch (r.where()) {
-        case turn::waiting:
+        if (r.state() == wait_state::fresh) enter(r);
+        switch (r.state()) {
+        case wait_state::waiting:
             return r.wait(cx);
-        case turn::granted:
-            r.become(turn::over);
+        case wait_state::granted:
+            r.set_state(wait_state::finished);
             return unit{};
         default:
             throw closed{name_};
@@ -54,23 +54,23 @@ public:
 
     /// It waits, if it was not given its permits, or refused, at once.
     void enter(request& r) noexcept {
-        line_.enter(r);
+        waiters_.enter(r);
         if (open_) {
             admit();
         } else {
-            line_.release_front(turn::refused);
+            waiters_.release_front(wait_state::refused);
         }
     }
 
     /// A request that is not over is dropped.
     void leave(request& r) noexcept {
-        if (r.where() == turn::waiting) {
+        if (r.state() == wait_state::waiting) {
             r.unlink();
             admit(); // those behind it may ask for less
-        } else if (r.where() == turn::granted) {
+        } else if (r.state() == wait_state::granted) {
             give_back(r.count());
         }
-        r.become(turn::over);
+        r.set_state(wait_state::finished);
     }
 
     void give_back(std::size_t n) noexcept {
@@ -81,18 +81,18 @@ public:
     /// Those who wait are refused, and those who ask later.
     void close() noexcept {
         open_ = false;
-        line_.release_all(turn::refused);
+        waiters_.release_all(wait_state::refused);
     }
 
 private:
     void admit() noexcept {
-        while (!line_.empty() && line_.front().count() <= available_) {
-            available_ -= line_.front().count();
-            line_.release_front(turn::granted);
+        while (!waiters_.empty() && waiters_.front().count() <= available_) {
+            available_ -= waiters_.front().count();
+            waiters_.release_front(wait_state::granted);
         }
     }
 
-    line<request> line_;
+    wait_queue<request> waiters_;
     std::size_t available_;
     const char* name_;
     bool open_ = true;

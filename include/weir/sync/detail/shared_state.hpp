@@ -9,44 +9,45 @@
 
 namespace weir::detail {
 
-/// What a handle is to the others: the last giver that goes closes what they share, and the last taker too; the rest,
-/// such as operations that wait, only keep it in memory.
-enum class role : std::uint8_t { giver, taker, other };
+/// The role of a handle. The shared state is notified when its last producer and when its last consumer is destroyed;
+/// other handles, such as those of waiting operations, only keep it in memory.
+enum class role : std::uint8_t { producer, consumer, other };
 
-/// Base of what handles share on one executor. It goes with the last of them, whichever that is.
+/// Base of the state that handles share on one executor. The last handle, whatever its role, destroys it.
 ///
-/// It is told by `givers_left()` and `takers_left()`, each once at most, when there are no more of a kind that there were.
-class shared : public pooled {
+/// `producers_left()` is called when the last producer is destroyed, and `consumers_left()` when the last consumer is, each
+/// at most once.
+class shared_state : public pooled {
 public:
-    shared() noexcept = default;
-    shared(const shared&) = delete;
-    shared& operator=(const shared&) = delete;
+    shared_state() noexcept = default;
+    shared_state(const shared_state&) = delete;
+    shared_state& operator=(const shared_state&) = delete;
 
-    std::size_t givers() const noexcept { return givers_; }
-    std::size_t takers() const noexcept { return takers_; }
+    std::size_t producers() const noexcept { return producers_; }
+    std::size_t consumers() const noexcept { return consumers_; }
 
-    void givers_left() noexcept {}
-    void takers_left() noexcept {}
+    void producers_left() noexcept {}
+    void consumers_left() noexcept {}
 
 private:
     template <class, role>
     friend class handle;
 
-    bool unused() const noexcept { return (givers_ | takers_ | others_) == 0; }
+    bool unused() const noexcept { return (producers_ | consumers_ | others_) == 0; }
 
-    // One of them is counted a handle, no more: a send is a handle, and short.
-    std::size_t givers_ = 0;
-    std::size_t takers_ = 0;
+    // Each handle costs one increment and no more, because every send creates one.
+    std::size_t producers_ = 0;
+    std::size_t consumers_ = 0;
     std::size_t others_ = 0;
 };
 
-/// A counted pointer to what is shared; null when it was moved away.
+/// A counted pointer to the shared state; null after a move.
 template <class Shared, role Role>
 class handle {
 public:
     handle() noexcept : shared_{nullptr} {}
     explicit handle(Shared& s) noexcept : shared_{&s} { enter(); }
-    /// The same thing, in another role.
+    /// Shares the same state in another role.
     template <role Other>
     explicit handle(const handle<Shared, Other>& other) noexcept : shared_{other.get()} {
         if (shared_ != nullptr) enter();
@@ -74,8 +75,8 @@ public:
     Shared& operator*() const noexcept { return *shared_; }
 
 private:
-    static std::size_t& count(shared& s) noexcept {
-        return Role == role::giver ? s.givers_ : Role == role::taker ? s.takers_ : s.others_;
+    static std::size_t& count(shared_state& s) noexcept {
+        return Role == role::producer ? s.producers_ : Role == role::consumer ? s.consumers_ : s.others_;
     }
 
     void enter() noexcept { ++count(*shared_); }
@@ -84,9 +85,9 @@ private:
             last_left();
     }
     [[gnu::noinline]] void last_left() noexcept {
-        ++shared_->others_; // what is called may let go of all the rest
-        if constexpr (Role == role::giver) shared_->givers_left();
-        if constexpr (Role == role::taker) shared_->takers_left();
+        ++shared_->others_; // the call below may destroy all other handles
+        if constexpr (Role == role::producer) shared_->producers_left();
+        if constexpr (Role == role::consumer) shared_->consumers_left();
         --shared_->others_;
         if (shared_->unused()) delete shared_;
     }

@@ -11,24 +11,24 @@
 #include <weir/executor/detail/time_limit.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/resilience/overloaded.hpp>
-#include <weir/sync/detail/line.hpp>
+#include <weir/sync/detail/wait_queue.hpp>
 
 namespace weir::detail {
 
-/// Base of an operation that may have to wait for its turn, though not for ever.
-class waiter : public in_line {
+/// Base of an operation that may have to wait in a queue, for a limited time.
+class bounded_waiter : public waiter {
 private:
-    friend class waiting_line;
+    friend class bounded_wait_queue;
 
     std::optional<time_limit> limit_;
 };
 
-/// A line in which so many may stand, each for so long.
-class waiting_line {
+/// A queue with a maximum number of waiters and a maximum time for each of them.
+class bounded_wait_queue {
 public:
-    /// @param owner  for messages; lives as long as the program
-    /// @throws std::invalid_argument for a max_wait that is negative
-    waiting_line(queue_limits limits, const char* owner) : limits_{limits}, owner_{owner} {
+    /// @param owner  the name for error messages; a string literal
+    /// @throws std::invalid_argument when max_wait is negative
+    bounded_wait_queue(queue_limits limits, const char* owner) : limits_{limits}, owner_{owner} {
         if (limits.max_wait < duration::zero()) {
             throw std::invalid_argument{std::string{owner} + ": max_wait is negative"};
         }
@@ -37,10 +37,10 @@ public:
     bool empty() const noexcept { return size_ == 0; }
     std::size_t size() const noexcept { return size_; }
 
-    waiter& front() noexcept { return line_.front(); }
+    bounded_waiter& front() noexcept { return waiters_.front(); }
 
-    /// @throws overloaded when too many wait already
-    void enter(waiter& w, context& cx) {
+    /// @throws overloaded when the queue is full
+    void enter(bounded_waiter& w, context& cx) {
         if (size_ >= limits_.max_queued) {
             throw overloaded{std::string{owner_} + ": " + std::to_string(size_) + " are waiting already"};
         }
@@ -48,14 +48,14 @@ public:
             w.limit_.emplace().set(cx.executor(), cx.executor().time_after(limits_.max_wait));
         enter_any(w);
     }
-    /// The same without limits.
-    void enter_any(waiter& w) noexcept {
-        line_.enter(w);
+    /// Enters without either limit.
+    void enter_any(bounded_waiter& w) noexcept {
+        waiters_.enter(w);
         ++size_;
     }
 
-    /// For one that waits: false when it has waited for too long. It still has to leave.
-    bool keep_waiting(waiter& w, context& cx) {
+    /// Polls a waiter. Returns false when its time is up; the caller must then call `leave`.
+    bool keep_waiting(bounded_waiter& w, context& cx) {
         if (w.limit_ && w.limit_->over(cx)) return false;
         static_cast<void>(w.wait(cx));
         return true;
@@ -64,23 +64,23 @@ public:
         return overloaded{std::string{owner_} + ": no turn within " + to_text(limits_.max_wait)};
     }
 
-    void leave(waiter& w) noexcept {
+    void leave(bounded_waiter& w) noexcept {
         w.unlink();
-        w.become(turn::over);
+        w.set_state(wait_state::finished);
         --size_;
     }
 
-    /// The first has its turn.
+    /// Grants the first waiter's request.
     void grant_front() noexcept {
         --size_;
-        line_.front().limit_.reset();
-        line_.release_front(turn::granted);
+        waiters_.front().limit_.reset();
+        waiters_.release_front(wait_state::granted);
     }
 
 private:
     queue_limits limits_;
     const char* owner_;
-    line<waiter> line_;
+    wait_queue<bounded_waiter> waiters_;
     std::size_t size_ = 0;
 };
 

@@ -12,26 +12,26 @@
 
 namespace weir::detail {
 
-/// Base of an operator that asks upstream for items whether or not its own consumer waits: a driver on the run queue.
+/// Base of an operator that polls upstream whether or not its own consumer waits. Its driver is a waker on the run queue.
 ///
-/// The operator gives three functions, which the driver calls:
+/// The operator implements three functions, which the driver calls:
 ///
-///     bool wants(context&);          // ask for an item now? The context's waker is the driver's
-///     void take(item, context&);     // an item came; an exception fails the stream
-///     void upstream_ended(context&); // or failed; may be left out
+///     bool wants(context&);          // whether to poll upstream now; the context's waker is the driver's
+///     void take(item, context&);     // accepts an item; an exception fails the stream
+///     void upstream_ended(context&); // upstream ended or failed; optional
 ///
-/// and wakes the consumer with `notify()` when it has something to give. What waits to be given is the operator's;
-/// the error is kept here until then.
+/// The operator wakes the consumer with `notify()` when it has an item for it. The operator holds the items; this base
+/// holds the error until the items have been delivered.
 template <class Operator, stream S>
-class driven {
+class prefetching_operator {
 protected:
-    explicit driven(S upstream) : upstream_(std::in_place, std::move(upstream)) {}
+    explicit prefetching_operator(S upstream) : upstream_(std::in_place, std::move(upstream)) {}
 
-    /// Upstream may have more.
+    /// Whether upstream has neither ended nor failed.
     bool open() const noexcept { return upstream_.has_value(); }
 
-    /// For a poll that finds nothing to give: pulls at once what the driver would pull in its turn. False when something
-    /// that was called dropped the operator: then nothing of it may be touched.
+    /// For a poll that has no item to return: pulls at once what the driver would pull in the next turn. Returns false when
+    /// a callee dropped the operator; then no member of it may be used.
     [[nodiscard]] bool drive(context& consumer) {
         if (!driver_.bound()) {
             driver_.bind(*this, consumer.waker());
@@ -44,12 +44,12 @@ protected:
         return !consumer.stopping();
     }
 
-    /// It wants items again.
+    /// Lets the driver pull again, after the operator has made room.
     void resume() noexcept {
         if (open()) driver_.wake();
     }
 
-    /// There is something to give.
+    /// Wakes the consumer: an item is ready for it.
     void notify() noexcept { consumer_.wake(); }
 
     pending_t wait(context& cx) noexcept {
@@ -57,7 +57,7 @@ protected:
         return pending;
     }
 
-    /// How upstream ended, when all else was given.
+    /// Reports how upstream ended. To be called when all items were delivered.
     done_t finish() {
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
         return done;
@@ -100,10 +100,10 @@ private:
     std::optional<S> upstream_;
     std::exception_ptr error_;
     waker_slot consumer_;
-    member_waker<driven, &driven::run> driver_;
+    member_waker<prefetching_operator, &prefetching_operator::run> driver_;
 };
 
-/// The `on_drop` of operators for whom nobody asks what they drop.
+/// The `on_drop` of an operator whose user passed none.
 struct drop_silently {
     template <class T>
     void operator()(T&&) const noexcept {}

@@ -39,7 +39,7 @@ protected:
 /// then. Both are seq_cst, so one of the two sees the other.
 ///
 /// Threads: any.
-class waiting_room {
+class event_count {
 public:
     static constexpr unsigned most_looks = 64;
 
@@ -88,18 +88,18 @@ private:
 /// What an operation on an executor keeps while it may have to sleep in a room. It stays where it is once it was polled.
 ///
 /// A notification that it was given and has made no use of is passed on, when it has what it wanted or is dropped.
-class sleeping_place {
+class parked_operation {
 public:
     /// To sleep without having looked several times.
     struct at_once {};
 
-    sleeping_place() noexcept = default;
-    explicit sleeping_place(at_once) noexcept : slept_{true} {}
+    parked_operation() noexcept = default;
+    explicit parked_operation(at_once) noexcept : slept_{true} {}
 
     /// Whether to answer `pending`; if not, the operation tries again.
     /// @param blocked  whether there is still nothing to be had
     template <class Blocked>
-    bool rest(context& cx, waiting_room& room, Blocked blocked) {
+    bool rest(context& cx, event_count& room, Blocked blocked) {
         if (entered_) {
             if (!in_room_->event.poll(cx)) return true;
             entered_ = false;
@@ -115,7 +115,7 @@ public:
 
     /// It has what it wanted, or wants it no more.
     template <class Blocked>
-    void leave(waiting_room& room, Blocked blocked) noexcept {
+    void leave(event_count& room, Blocked blocked) noexcept {
         // It may be in the room even so, when a late notification has got it out of its sleep.
         if (in_room_ && !room.leave(*in_room_) && entered_) owes_ = true;
         entered_ = false;
@@ -124,17 +124,17 @@ public:
     }
     /// The same at its end.
     template <class Blocked>
-    void end(waiting_room& room, Blocked blocked) noexcept {
+    void end(event_count& room, Blocked blocked) noexcept {
         leave(room, blocked); // waits for whoever notifies it at this moment
         in_room_.reset();
     }
 
     /// It has found something.
-    void rewarded(context& cx, waiting_room& room) noexcept {
+    void rewarded(context& cx, event_count& room) noexcept {
         if (looked_ == 0) return;
         if (slept_) {
             const bool soon = cx.executor().now() - slept_at_ < std::chrono::microseconds{50};
-            room.looks(soon ? waiting_room::most_looks : std::max(room.looks() / 2, 1U));
+            room.looks(soon ? event_count::most_looks : std::max(room.looks() / 2, 1U));
         }
         slept_ = false;
         looked_ = 0;
@@ -150,7 +150,7 @@ private:
 
     /// To be woken costs both threads much more than a turn of the executor: where what it waits for uses to come soon,
     /// it looks again for about as long as a sleep would take.
-    bool look_again(context& cx, waiting_room& room) noexcept {
+    bool look_again(context& cx, event_count& room) noexcept {
         static constexpr unsigned first_looks = 8; // in the time in which whoever runs already would answer
         if (slept_ || looked_ >= room.looks()) {
             if (!slept_) slept_at_ = cx.executor().now();
@@ -171,12 +171,12 @@ private:
 };
 
 /// The same for a thread that has no executor.
-class sleeping_thread final : private sleeper {
+class parked_thread final : private sleeper {
 public:
     /// Returns when it is worthwhile to try again.
     template <class Blocked>
-    void rest(waiting_room& room, Blocked blocked) {
-        if (looked_ != waiting_room::most_looks) {
+    void rest(event_count& room, Blocked blocked) {
+        if (looked_ != event_count::most_looks) {
             ++looked_;
             std::this_thread::yield();
             return;
@@ -194,7 +194,7 @@ public:
         owes_ = !room.leave(*this);
     }
     template <class Blocked>
-    void leave(waiting_room& room, Blocked blocked) noexcept {
+    void leave(event_count& room, Blocked blocked) noexcept {
         if (owes_ && !blocked()) room.wake_one();
         owes_ = false;
     }

@@ -7,18 +7,18 @@
 
 namespace weir::detail {
 
-/// Moments a period apart, counted from one origin so that lateness does not add up.
-class schedule {
+/// Points in time one period apart, computed from one origin so that delays do not accumulate.
+class periodic_schedule {
 public:
-    explicit schedule(duration period) noexcept : period_{period} {}
+    explicit periodic_schedule(duration period) noexcept : period_{period} {}
 
-    /// The first moment is one period after the origin.
-    void begin(time_point origin) noexcept { next_ = one_period_after(origin); }
+    /// Sets the origin. The first point is one period after it.
+    void start(time_point origin) noexcept { next_ = one_period_after(origin); }
 
     time_point next() const noexcept { return next_; }
     bool due(time_point now) const noexcept { return next_ <= now; }
 
-    /// Passes over every moment up to now. Returns how many.
+    /// Advances past every point up to now and returns their number.
     std::uint64_t pass(time_point now) noexcept {
         if (!due(now)) return 0;
         const auto more = (now - next_) / period_;
@@ -26,7 +26,7 @@ public:
         return static_cast<std::uint64_t>(more) + 1;
     }
 
-    /// Passes over one moment.
+    /// Advances past one point.
     void pass_one() noexcept { next_ = one_period_after(next_); }
 
 private:

@@ -7,16 +7,16 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/poll.hpp>
-#include <weir/sync/detail/line.hpp>
-#include <weir/sync/detail/shared.hpp>
+#include <weir/sync/detail/shared_state.hpp>
+#include <weir/sync/detail/wait_queue.hpp>
 
 namespace weir::detail {
 
-/// A send that waits. The item stays where it is until it is taken from there.
+/// A send that waits in a queue. The item stays with the operation until the receiving end moves it out.
 template <class T>
-class sending : public in_line {
+class pending_send : public waiter {
 public:
-    explicit sending(T& item) noexcept : item_{&item} {}
+    explicit pending_send(T& item) noexcept : item_{&item} {}
 
     T&& item() const noexcept { return std::move(*item_); }
 
@@ -24,9 +24,9 @@ private:
     T* item_;
 };
 
-/// What `send` gives.
-/// @tparam Core  takes items: `try_send(T&)`, `enter(sending<T>&)` for one that must wait, `open()`, and `drop(T&)` for one
-///               that it will never take. A send that it sets back to `fresh` is to try by itself
+/// The operation that `send` returns.
+/// @tparam Core  accepts items: `try_send(T&)`, `enter(pending_send<T>&)` for a send that must wait, `open()`, and
+///               `drop(T&)` for an item that it will never accept. A send that it sets back to `fresh` tries again
 /// @tparam Item  T, or T& for an item that stays with its owner
 template <class Core, class Item>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] send_operation {
@@ -35,7 +35,7 @@ class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] send_operat
 public:
     using result_type = bool;
 
-    send_operation(handle<Core, role::giver> core, Item item)
+    send_operation(handle<Core, role::producer> core, Item item)
         : core_{std::move(core)}, item_(std::forward<Item>(item)) {}
     send_operation(send_operation&&) = default;
     ~send_operation() {
@@ -45,7 +45,7 @@ public:
         }
     }
 
-    /// True when the item was delivered, false when it never will be.
+    /// Returns true when the item was delivered, and false when it never will be.
     poll<bool> poll_result(context& cx) {
         if (!waiting_ && core_->try_send(item_)) [[likely]]
             return delivered();
@@ -56,16 +56,16 @@ private:
     [[gnu::noinline]] poll<bool> wait_for_room(context& cx) {
         if (!waiting_) {
             if (!core_->open()) return false;
-            waiting_.construct_with([this] { return sending<value_type>{item_}; });
+            waiting_.construct_with([this] { return pending_send<value_type>{item_}; });
             core_->enter(*waiting_);
         }
-        switch (waiting_->where()) {
-        case turn::waiting:
+        switch (waiting_->state()) {
+        case wait_state::waiting:
             return waiting_->wait(cx);
-        case turn::fresh:
+        case wait_state::fresh:
             waiting_.reset();
             return poll_result(cx);
-        case turn::over:
+        case wait_state::finished:
             return delivered();
         default:
             return false;
@@ -78,18 +78,18 @@ private:
     }
 
     [[gnu::noinline]] void drop() noexcept {
-        if (waiting_ && waiting_->where() == turn::over) return;
+        if (waiting_ && waiting_->state() == wait_state::finished) return;
         waiting_.reset();
         core_->drop(item_);
     }
 
-    handle<Core, role::giver> core_; // until it is delivered
+    handle<Core, role::producer> core_; // null once the item was delivered
     Item item_;
-    manual_lifetime<sending<value_type>> waiting_; // once there was no room
+    manual_lifetime<pending_send<value_type>> waiting_; // engaged once there was no room
 };
 
-/// What `closing` gives.
-/// @tparam Core  is `open()`, and releases those in its line `closing()` when it no longer is
+/// The operation that `closing` returns.
+/// @tparam Core  has `open()`, and releases the waiters in its queue `closing()` when it closes
 template <class Core>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] closing_operation {
 public:
@@ -99,13 +99,13 @@ public:
 
     poll<unit> poll_result(context& cx) noexcept {
         if (!core_->open()) return unit{};
-        if (waiter_.where() == turn::fresh) core_->closing().enter(waiter_);
+        if (waiter_.state() == wait_state::fresh) core_->closing().enter(waiter_);
         return waiter_.wait(cx);
     }
 
 private:
     handle<Core, role::other> core_;
-    in_line waiter_;
+    waiter waiter_;
 };
 
 } // namespace weir::detail

@@ -6,16 +6,16 @@
 #include <utility>
 
 #include <weir/core/stream.hpp>
-#include <weir/operators/detail/driven.hpp>
+#include <weir/operators/detail/prefetching_operator.hpp>
 
 namespace weir::detail {
 
-/// Base of an operator that holds one item back, until it lets it pass or replaces it by a later one.
+/// Base of an operator that holds one item until it releases the item or replaces it with a later one.
 ///
-/// What has passed is never dropped: until the consumer takes it upstream is not asked. What is held when upstream
-/// ends or fails comes out before that.
+/// A released item is never dropped: upstream is not polled until the consumer has taken the item. An item that is held
+/// when upstream ends or fails is delivered before the end.
 template <class Operator, stream S, class OnDrop>
-class held_back : public driven<Operator, S> {
+class latest_item_operator : public prefetching_operator<Operator, S> {
 public:
     using value_type = item_t<S>;
 
@@ -33,7 +33,8 @@ public:
     }
 
 protected:
-    held_back(S upstream, OnDrop on_drop) : driven<Operator, S>(std::move(upstream)), on_drop_(std::move(on_drop)) {}
+    latest_item_operator(S upstream, OnDrop on_drop)
+        : prefetching_operator<Operator, S>(std::move(upstream)), on_drop_(std::move(on_drop)) {}
 
     bool holds() const noexcept { return held_.has_value(); }
     bool passed() const noexcept { return passed_; }

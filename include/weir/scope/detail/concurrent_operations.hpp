@@ -21,43 +21,43 @@
 
 namespace weir::detail {
 
-/// One of several operations that run side by side: its waker, and how it has ended.
+/// One of several concurrent operations, with its waker and its outcome.
 template <class Owner, operation A>
-class side : public waker {
+class branch : public waker {
 public:
     using result_type = typename A::result_type;
 
-    explicit side(A one) : waker{&run}, operation{std::in_place, std::move(one)} {}
+    explicit branch(A one) : waker{&run}, operation{std::in_place, std::move(one)} {}
 
-    void begin(Owner& owner, std::size_t position, const waker& consumer) noexcept {
+    void start(Owner& owner, std::size_t position, const waker& consumer) noexcept {
         owner_ = &owner;
         index = position;
         bind(consumer);
     }
 
-    std::optional<A> operation; // until it has ended
+    std::optional<A> operation; // empty once the operation has ended
     std::size_t index = 0;
     poll<result_type> result{pending};
     std::exception_ptr error;
 
 private:
     static void run(waker& self) noexcept {
-        auto& me = static_cast<side&>(self);
+        auto& me = static_cast<branch&>(self);
         me.owner_->woken(me);
     }
 
     Owner* owner_ = nullptr;
 };
 
-/// Of different types.
+/// Branches of different types.
 template <class Owner, operation... A>
-class sides_tuple {
+class branch_tuple {
 public:
-    explicit sides_tuple(A... operations) : all_(std::move(operations)...) {}
+    explicit branch_tuple(A... operations) : all_(std::move(operations)...) {}
 
     static constexpr std::size_t size() noexcept { return sizeof...(A); }
 
-    /// Calls f with each of them from the one at `first` on, until it answers false.
+    /// Calls f with each branch from index `first` on, until f returns false.
     template <class F>
     void each(std::size_t first, F f) {
         std::apply(
@@ -73,15 +73,15 @@ public:
     }
 
 private:
-    std::tuple<side<Owner, A>...> all_;
+    std::tuple<branch<Owner, A>...> all_;
 };
 
-/// Of one type, as many as there are.
+/// Branches of one type; their number is known at run time.
 template <class Owner, operation A>
-class sides_vector {
+class branch_vector {
 public:
     template <class Range>
-    explicit sides_vector(Range&& range) {
+    explicit branch_vector(Range&& range) {
         if constexpr (std::ranges::sized_range<Range>) all_.reserve(std::ranges::size(range));
         for (auto&& one : range) {
             if constexpr (owned_container<Range>) {
@@ -98,45 +98,46 @@ public:
     void each(std::size_t first, F f) {
         for (std::size_t i = first; i < all_.size() && f(all_[i]); ++i) {}
     }
-    side<Owner, A>& operator[](std::size_t i) noexcept { return all_[i]; }
+    branch<Owner, A>& operator[](std::size_t i) noexcept { return all_[i]; }
     auto begin() noexcept { return all_.begin(); }
     auto end() noexcept { return all_.end(); }
 
 private:
-    std::vector<side<Owner, A>> all_;
+    std::vector<branch<Owner, A>> all_;
 };
 
 template <operation... A>
 struct pack_of_operations {
     template <class Owner>
-    using sides = sides_tuple<Owner, A...>;
+    using branches = branch_tuple<Owner, A...>;
 };
 template <operation A>
 struct range_of_operations {
     template <class Owner>
-    using sides = sides_vector<Owner, A>;
+    using branches = branch_vector<Owner, A>;
 };
 
-/// What ends it.
+/// Which branch ends the whole.
 enum class ends_with { all, first_error, first };
 
-/// Operations that run side by side, each on its own waker: one that wakes costs nothing to the others. They are begun
-/// in order, in the first poll; one that ends is dropped at once, and with the one that decides all others are.
+/// Operations that run concurrently on one executor. Each has its own waker, so that a wake polls one operation only.
+/// The first poll starts them in order. An operation is dropped as soon as it has ended, and the operation that decides
+/// the result drops all others.
 template <class Operations, ends_with Rule>
-class side_by_side {
+class concurrent_operations {
 public:
     static constexpr std::size_t none = static_cast<std::size_t>(-1);
 
     template <class... Args>
-    explicit side_by_side(std::in_place_t, Args&&... operations)
-        : sides_(std::forward<Args>(operations)...), left_{sides_.size()} {}
+    explicit concurrent_operations(std::in_place_t, Args&&... operations)
+        : branches_(std::forward<Args>(operations)...), left_{branches_.size()} {}
 
-    /// An item when it is over.
+    /// Returns an item when the result is decided.
     poll<unit> poll_all(context& cx) {
-        if (begun_ != sides_.size() && left_ != 0) {
+        if (started_ != branches_.size() && left_ != 0) {
             bool yields = false;
-            sides_.each(begun_, [&](auto& one) {
-                one.begin(*this, begun_++, cx.waker());
+            branches_.each(started_, [&](auto& one) {
+                one.start(*this, started_++, cx.waker());
                 nested_context own{cx, one};
                 ask(one, own);
                 if (left_ == 0) return false;
@@ -150,24 +151,24 @@ public:
         return pending;
     }
 
-    auto& sides() noexcept { return sides_; }
-    /// The one that has ended it before the others.
-    std::size_t decisive() const noexcept { return decisive_; }
+    auto& branches() noexcept { return branches_; }
+    /// The index of the branch that decided the result before the others had ended, or `none`.
+    std::size_t winner() const noexcept { return winner_; }
 
 private:
     template <class, operation>
-    friend class side;
+    friend class branch;
 
-    template <class Side>
-    void woken(Side& one) noexcept {
-        if (!one.operation) return; // a late wake
+    template <class Branch>
+    void woken(Branch& one) noexcept {
+        if (!one.operation) return; // woken after its end
         context cx{one};
         ask(one, cx);
         if (left_ == 0) consumer_.wake();
     }
 
-    template <class Side>
-    void ask(Side& one, context& cx) noexcept {
+    template <class Branch>
+    void ask(Branch& one, context& cx) noexcept {
         try {
             auto result = one.operation->poll_result(cx);
             if (result.is_pending()) return;
@@ -179,18 +180,18 @@ private:
         --left_;
         if (Rule == ends_with::first || (Rule == ends_with::first_error && one.error != nullptr)) {
             left_ = 0;
-            decisive_ = one.index;
-            sides_.each(0, [](auto& other) {
+            winner_ = one.index;
+            branches_.each(0, [](auto& other) {
                 other.operation.reset();
                 return true;
             });
         }
     }
 
-    typename Operations::template sides<side_by_side> sides_;
-    std::size_t begun_ = 0;
+    typename Operations::template branches<concurrent_operations> branches_;
+    std::size_t started_ = 0;
     std::size_t left_;
-    std::size_t decisive_ = none;
+    std::size_t winner_ = none;
     waker_slot consumer_;
 };
 
@@ -199,9 +200,10 @@ inline constexpr bool is_range_of_operations = false;
 template <std::ranges::input_range R>
 inline constexpr bool is_range_of_operations<R> = operation<std::ranges::range_value_t<R>>;
 
-/// A function of several operations, or of a range of operations, from what awaits them.
+/// The function object of several operations or of a range of operations.
+/// @tparam OfPack, OfRange  the operation that awaits them
 template <template <class...> class OfPack, template <class> class OfRange>
-struct side_by_side_fn {
+struct concurrent_operations_fn {
     template <class... A>
     auto operator()(A&&... operations) const {
         if constexpr (sizeof...(A) != 0 && (operation<std::remove_cvref_t<A>> && ...)) {

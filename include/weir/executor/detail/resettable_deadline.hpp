@@ -6,16 +6,16 @@
 
 namespace weir::detail {
 
-/// A deadline that is set anew all the time. To set it stores it: the timer stays armed for an earlier one, finds when
-/// it fires that the deadline has moved, and is armed again.
-class moving_deadline {
+/// A deadline that is set again often, such as once per item. `set` only stores the time: the timer stays armed for an
+/// earlier deadline, and is armed again when it fires and finds that the deadline has moved.
+class resettable_deadline {
 public:
     void set(time_point deadline) noexcept { deadline_ = deadline; }
 
     time_point deadline() const noexcept { return deadline_; }
     bool passed(const context& cx) const noexcept { return deadline_ <= cx.executor().now(); }
 
-    /// True when it has passed; else the context's waker is woken when it does, and may be woken earlier.
+    /// Returns true when the deadline has passed. Otherwise the context's waker is woken then, or earlier.
     bool poll(context& cx) {
         if (passed(cx)) return true;
         if (!timer_.armed() || timer_.deadline() > deadline_) timer_.arm(cx.executor(), deadline_);

@@ -22,7 +22,7 @@
 #include <weir/core/time.hpp>
 #include <weir/executor/detail/inbox.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/threads/detail/doorbell.hpp>
+#include <weir/threads/detail/remote_waker.hpp>
 
 namespace weir::detail {
 
@@ -59,47 +59,47 @@ private:
 };
 
 enum class demand {
-    ahead,     ///< for as many items as there is room for; again when three quarters of them were taken
-    on_demand, ///< for one item, when one is asked for
+    ahead,     ///< as many items as there is room for; renewed when three quarters of them were taken
+    on_demand, ///< one item per poll
 };
 
-/// For as many items as a user wants to let wait on their way.
+/// Checks a queue capacity that a user passed.
 /// @param what  operator and argument, for the message
-/// @throws std::invalid_argument when it is more than can be counted
-inline std::size_t room_of_hop(std::size_t n, const char* what) {
+/// @throws std::invalid_argument when n is too large
+inline std::size_t checked_queue_capacity(std::size_t n, const char* what) {
     constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / 2;
     if (n > most) throw std::invalid_argument{what + (": more than " + std::to_string(most) + " items")};
     return n;
 }
 
-/// A bounded queue from one executor to another. Each end belongs to its thread; both own the queue, and the last that
-/// goes destroys what is left in it.
+/// A bounded queue from one executor to another. Each end belongs to one thread. Both ends own the queue, and the last to
+/// be destroyed destroys the remaining items.
 ///
-/// The memory is in segments, made when they are needed and kept: a large bound costs nothing until it is used.
+/// Memory is allocated in segments on demand, and kept. A large capacity costs nothing until it is used.
 ///
-/// The sender publishes items in batches: when it has nothing more to send at the moment, when the receiver sleeps, and
-/// every few items. The receiver gives room back in batches too: when three quarters of it were taken. Either side
-/// that waits looks again for a while, then sleeps.
+/// The sender publishes items in batches: when it has no further item at the moment, when the receiver sleeps, and after a
+/// fixed number of items. The receiver returns capacity in batches too, when three quarters were taken. An end that
+/// waits spins for some turns before it sleeps.
 template <class T>
-class hop final : public shared_by_threads {
+class executor_queue final : public atomic_ref_counted {
 public:
-    hop(std::size_t n, demand asks)
-        : shared_by_threads{2},
+    executor_queue(std::size_t n, demand asks)
+        : atomic_ref_counted{2},
           room_{n},
           batch_{std::clamp<std::size_t>(n / 4, 1, most_in_batch)},
           refill_{n - n / 4},
           places_{std::min(most_places, std::bit_ceil(std::clamp<std::size_t>(n, 16, most_places)))},
           asks_{asks},
           asked_{asks == demand::ahead ? n : 0} {
-        sender_.allowed = receiver_.asked = asked_.load(std::memory_order_relaxed); // nobody else has it yet
+        sender_.allowed = receiver_.asked = asked_.load(std::memory_order_relaxed); // relaxed: no other thread has the queue yet
         if (asks == demand::ahead) receiver_.ask_at = refill_;
         sender_.flush_at = batch_;
     }
 
-    // For the receiver.
+    // For the receiving thread.
 
-    /// At its first poll.
-    void bind_receiver(context& cx) noexcept { receiver_bell_.bind(cx.executor().inbox()); }
+    /// To be called in the receiver's first poll.
+    void bind_receiver(context& cx) noexcept { receiver_waker_.bind(cx.executor().inbox()); }
 
     poll<T> receive(context& cx) {
         if (receiver_.taken == receiver_.known) [[unlikely]] {
@@ -115,22 +115,22 @@ public:
         return item;
     }
 
-    /// The receiver goes away.
+    /// The receiver is destroyed.
     void cancel() noexcept {
-        receiver_bell_.leave();
+        receiver_waker_.leave();
         receiver_is_.store(receiver::gone);
-        if (sender_bell_.bound()) sender_bell_.ring();
+        if (sender_waker_.bound()) sender_waker_.wake();
         release();
     }
 
-    // For the sender.
+    // For the sending thread.
 
-    /// The sender will be on the executor with that inbox. Before another thread has the queue.
-    void bind_sender(std::shared_ptr<inbox> to) noexcept { sender_bell_.bind(std::move(to)); }
+    /// Sets the inbox of the sender's executor. To be called before another thread has the queue.
+    void bind_sender(std::shared_ptr<inbox> to) noexcept { sender_waker_.bind(std::move(to)); }
 
     bool cancelled() const noexcept { return receiver_is_.load(std::memory_order_relaxed) == receiver::gone; }
     /// Wakes the context's waker when the receiver goes away, or gives room to a sender that waits for it.
-    void watch(context& cx) noexcept { sender_bell_.wait(cx); }
+    void watch(context& cx) noexcept { sender_waker_.wait(cx); }
 
     bool has_room() noexcept { return sender_.sent != sender_.allowed || look_for_room(); }
     /// Whether there is room for an item. If not, the context's waker, which watches, is woken when there is.
@@ -160,7 +160,7 @@ public:
 
     /// The sender goes away, with an error or without.
     void close(std::exception_ptr error) noexcept {
-        sender_bell_.leave();
+        sender_waker_.leave();
         flush();
         error_ = std::move(error);
         closed_.store(true);
@@ -187,7 +187,7 @@ private:
         segment* next = nullptr; // with items that come after these, or another that is free
     };
 
-    ~hop() override {
+    ~executor_queue() override {
         for (; receiver_.taken != sender_.sent; ++receiver_.taken) {
             if (receiver_.taken == receiver_.segment_end) go_to_next_segment();
             std::destroy_at(place(*receiver_.at, receiver_.taken));
@@ -204,7 +204,7 @@ private:
         segment* const fresh =
             sender_.free != nullptr ? std::exchange(sender_.free, sender_.free->next) : new segment{places_};
         fresh->next = nullptr;
-        // The receiver looks there when an item in the segment was published.
+        // The receiver reads the pointer after an item in the segment was published.
         (sender_.at != nullptr ? sender_.at->next : first_) = fresh;
         sender_.at = fresh;
         sender_.segment_end += places_;
@@ -231,8 +231,9 @@ private:
             }
             if (asks_ == demand::on_demand && receiver_.asked == receiver_.taken) ask(receiver_.taken + 1);
             if (receiver_.patience.look_again(cx.executor().now())) return cx.yield();
-            receiver_bell_.wait(cx);
-            // All seq_cst, here and in flush() and close(): either this sees what is new, or they that it sleeps.
+            receiver_waker_.wait(cx);
+            // All seq_cst, here and in flush() and close(): either this thread sees the update, or the updating thread sees that
+            // this one is asleep.
             receiver_is_.store(receiver::asleep);
             if (published_.load() == receiver_.taken && !closed_.load()) return pending;
             receiver_is_.store(receiver::awake);
@@ -250,7 +251,7 @@ private:
         receiver_.asked = up_to;
         if (asks_ == demand::ahead) receiver_.ask_at = receiver_.taken + refill_;
         asked_.store(up_to); // both seq_cst, as in find_room()
-        if (sender_sleeps_.load() && sender_sleeps_.exchange(false)) sender_bell_.ring();
+        if (sender_sleeps_.load() && sender_sleeps_.exchange(false)) sender_waker_.wake();
     }
 
     bool look_for_room() noexcept {
@@ -277,16 +278,16 @@ private:
     void wake_receiver() noexcept {
         receiver expected = receiver::asleep;
         if (receiver_is_.load() == expected && receiver_is_.compare_exchange_strong(expected, receiver::awake)) {
-            receiver_bell_.ring();
+            receiver_waker_.wake();
         }
     }
 
-    // Numbers of items since the beginning.
+    // All counts are of items since the queue was created.
     struct sending_end {
         std::size_t sent = 0;
         std::size_t published = 0;
         std::size_t flush_at = 0;
-        std::size_t allowed = 0; // as it was last looked up
+        std::size_t allowed = 0; // as last read from the other end
         std::size_t segment_end = 0;
         segment* at = nullptr;
         segment* free = nullptr;
@@ -294,49 +295,48 @@ private:
     };
     struct receiving_end {
         std::size_t taken = 0;
-        std::size_t known = 0; // as it was last looked up
+        std::size_t known = 0; // as last read from the other end
         std::size_t asked = 0;
-        std::size_t ask_at = 0; // never, where it asks for one at a time: then it has asked before
+        std::size_t ask_at = 0; // unused with demand::on_demand
         std::size_t segment_end = 0;
         segment* at = nullptr;
         detail::patience patience;
     };
 
-    // A line of the cache for each of: what does not change, what either end keeps for itself, and what it writes for
-    // the other.
-    static constexpr std::size_t line = 64;
+    // Separate cache lines for the constants, for each end's own state, and for what each end writes for the other.
+    static constexpr std::size_t cache_line = 64;
 
     const std::size_t room_;
     const std::size_t batch_;
     const std::size_t refill_;
     const std::size_t places_; // of a segment
     const demand asks_;
-    segment* first_ = nullptr; // written once, before its first item is published
-    doorbell receiver_bell_{*this};
-    doorbell sender_bell_{*this};
-    std::exception_ptr error_; // before closed_
+    segment* first_ = nullptr; // written once, before the first item is published
+    remote_waker receiver_waker_{*this};
+    remote_waker sender_waker_{*this};
+    std::exception_ptr error_; // written before closed_
 
-    alignas(line) sending_end sender_;
-    alignas(line) std::atomic<std::size_t> published_ = 0;
+    alignas(cache_line) sending_end sender_;
+    alignas(cache_line) std::atomic<std::size_t> published_ = 0;
     std::atomic<bool> closed_ = false;
-    alignas(line) receiving_end receiver_;
-    alignas(line) std::atomic<std::size_t> asked_;
-    std::atomic<segment*> free_ = nullptr; // what the receiver is done with
-    // Written seldom, and read for each item.
-    alignas(line) std::atomic<receiver> receiver_is_ = receiver::awake;
+    alignas(cache_line) receiving_end receiver_;
+    alignas(cache_line) std::atomic<std::size_t> asked_;
+    std::atomic<segment*> free_ = nullptr; // segments that the receiver has emptied
+    // Rarely written, and read once per item.
+    alignas(cache_line) std::atomic<receiver> receiver_is_ = receiver::awake;
     std::atomic<bool> sender_sleeps_ = false;
 };
 
-/// The items that come out of a hop.
+/// The stream of the items that leave an executor_queue.
 template <class T>
-class hop_receiver {
+class executor_queue_receiver {
 public:
     using value_type = T;
 
-    explicit hop_receiver(hop<T>& from) noexcept : from_{&from} {}
-    hop_receiver(hop_receiver&& other) noexcept
+    explicit executor_queue_receiver(executor_queue<T>& from) noexcept : from_{&from} {}
+    executor_queue_receiver(executor_queue_receiver&& other) noexcept
         : from_{std::exchange(other.from_, nullptr)}, polled_{std::exchange(other.polled_, false)} {}
-    ~hop_receiver() {
+    ~executor_queue_receiver() {
         if (from_ != nullptr) from_->cancel();
     }
 
@@ -349,22 +349,24 @@ public:
     }
 
 private:
-    hop<T>* from_;
+    executor_queue<T>* from_;
     bool polled_ = false;
 };
 
-/// An operation that sends the items of an upstream into a hop, and closes it at their end, or with their error.
+/// An operation that sends the items of an upstream into an executor_queue, and closes the queue with the end or error.
 template <stream S>
-class hop_sender {
+class executor_queue_sender {
 public:
     using result_type = unit;
 
-    hop_sender(S&& upstream, hop<item_t<S>>& to) try : upstream_{std::in_place, std::move(upstream)}, to_{&to} {
+    executor_queue_sender(S&& upstream, executor_queue<item_t<S>>& to) try
+        : upstream_{std::in_place, std::move(upstream)}, to_{&to} {
     } catch (...) {
         to.close(std::current_exception());
     }
-    hop_sender(hop_sender&& other) : upstream_(std::move(other.upstream_)), to_{std::exchange(other.to_, nullptr)} {}
-    ~hop_sender() {
+    executor_queue_sender(executor_queue_sender&& other)
+        : upstream_(std::move(other.upstream_)), to_{std::exchange(other.to_, nullptr)} {}
+    ~executor_queue_sender() {
         if (to_ != nullptr) close(std::make_exception_ptr(stopped{}));
     }
 
@@ -394,13 +396,13 @@ public:
 
 private:
     unit close(std::exception_ptr error) noexcept {
-        upstream_.reset(); // on its own thread, before anybody learns of it
+        upstream_.reset(); // on its own thread, before the receiver sees the end
         std::exchange(to_, nullptr)->close(std::move(error));
         return {};
     }
 
     std::optional<S> upstream_;
-    hop<item_t<S>>* to_;
+    executor_queue<item_t<S>>* to_;
 };
 
 } // namespace weir::detail
