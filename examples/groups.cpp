@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Operations that belong together: a race, a time limit, a group that grows as it runs and one that fails, and a goodbye
-// that is said on every way out. On a virtual clock: it takes no time, and is always the same.
+// Operations that belong together: a race, a time limit, a group that grows as it runs and one that fails, and a
+// goodbye that is said on every way out. On a virtual clock: it takes no time, and is always the same.
 
 #include <chrono>
 #include <exception>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A client of a service that is slow now and then, fails now and then, and is down for a while: each policy does its part
-// and they compose by wrapping one another. On a virtual clock: it takes no time, and is always the same.
+// A client of a service that is slow now and then, fails now and then, and is down for a while: each policy does its
+// part and they compose by wrapping one another. On a virtual clock: it takes no time, and is always the same.
 
 #include <chrono>
 #include <iomanip>
@@ -49,7 +49,8 @@ int main() {
              std::cout << std::setw(6) << at.count() << " ms  " << names[static_cast<int>(c.to)] << '\n';
          }}};
 
-    // From the inside: a connection; a call that counts; another one beside it when it is slow; and again when it fails.
+    // From the inside: a connection; a call that counts; another one beside it when it is slow; and again when it
+    // fails.
     const auto connect = [&] { return connections.run(service(ex)); };
     const auto call = [&] { return breaker.run(connect); };
     const auto fast = [&] { return weir::hedge(call, 60ms); };

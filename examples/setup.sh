@@ -27,7 +27,9 @@ has() {
     gnuplot-nox) command -v gnuplot ;;
     rustc | cargo) [ -x "/usr/bin/$1" ] ;; # the one that knows Debian's crates
     libasio-dev | libboost1.81-dev | librust-* | libc++*) installed "$1" ;;
-    libclang-rt-19-dev) installed "$1" || ls /usr/lib/*/clang/19/lib/*/libclang_rt.asan* /usr/lib/clang/19/lib/*/libclang_rt.asan* ;;
+    libclang-rt-19-dev)
+        installed "$1" || ls /usr/lib/*/clang/19/lib/*/libclang_rt.asan* /usr/lib/clang/19/lib/*/libclang_rt.asan*
+        ;;
     *) command -v "$1" ;;
     esac > /dev/null 2>&1
 }

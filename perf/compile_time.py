@@ -3,7 +3,7 @@
 
     python3 perf/compile_time.py [--quick] [--json] [--list]
 
-Answers as the other questions do, which perf/measure.py shows; seconds of processor time, for each compiler that is here,
+Answers in the form that perf/measure.py reads: seconds of processor time, for each compiler that is installed,
 in turn, with and without optimisation: a question each. The floor is an empty program; peers are pipelines of the same
 stages, and a header of a library of its kind.
 """
@@ -79,7 +79,8 @@ def newest(compiler):
 
 
 def command(compiler, optimisation, source, output):
-    return [compiler, "-std=c++20", optimisation, f"-I{HERE.parent / 'include'}", "-DASIO_STANDALONE", "-c", str(source), "-o",
+    return [compiler, "-std=c++20", optimisation, f"-I{HERE.parent / 'include'}", "-DASIO_STANDALONE",
+            "-c", str(source), "-o",
             str(output)]
 
 

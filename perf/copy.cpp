@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What does it cost to send a file in page cache to a socket, and to pass on from one socket to another? (Processor time
-// of the process that copies; other processes feed and drain the sockets.)
+// What does it cost to send a file in page cache to a socket, and to pass on from one socket to another? (Processor
+// time of the process that copies; other processes feed and drain the sockets.)
 
 #include <algorithm>
 #include <cstddef>

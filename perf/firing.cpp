@@ -30,8 +30,8 @@ using clock = std::chrono::steady_clock;
 
 constexpr int64_t second = 1'000'000'000;
 
-/// One timer in 0.1 ms, on average, but not in the order of their deadlines, of which no two are equal; and none before all
-/// have been armed.
+/// One timer in 0.1 ms, on average, but not in the order of their deadlines, of which no two are equal; and none before
+/// all have been armed.
 nanoseconds span(std::uint64_t i, std::uint64_t n) {
     const auto part = static_cast<double>(i * 2'654'435'761 & 0xffff'ffff) / 4'294'967'296.0;
     return nanoseconds{20'000'000 + static_cast<int64_t>(part * static_cast<double>(n) * 100'000)};

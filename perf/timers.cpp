@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What does a timer cost that is armed and, nine times in ten, cancelled, with a million alive?
 //
-// All are armed, for some time between ten seconds and seventy; then nine in ten are cancelled. Memory that a timer's owner
-// provides is there before. Then, no longer measured, the others expire, which they must do in order; where the clock is
-// the real one they are only counted.
+// All are armed, for some time between ten seconds and seventy; then nine in ten are cancelled. Memory that a timer's
+// owner provides is there before. Then, no longer measured, the others expire, which they must do in order; where the
+// clock is the real one they are only counted.
 
 #include <chrono>
 #include <cstddef>

@@ -128,7 +128,8 @@ def visit(rng):
     if kind < 0.83:
         return "GET", rng.choice(["/old-blog", f"/go/{rng.randint(1, 20)}", "/blog"]), headers, None
     if kind < 0.88:
-        return "GET", rng.choice(["/wp-login.php", "/.env", "/phpmyadmin/", f"/missing-{rng.randint(1, 60)}"]), headers, None
+        targets = ["/wp-login.php", "/.env", "/phpmyadmin/", f"/missing-{rng.randint(1, 60)}"]
+        return "GET", rng.choice(targets), headers, None
     if kind < 0.90:
         return "GET", rng.choice(["/private/keys", "/img/"]), headers, None
     if kind < 0.93:

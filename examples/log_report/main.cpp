@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads several logs, pipes and standard input at once and reports on all of them: one pipeline from bytes to a summary.
+// Reads several logs, pipes and standard input at once and reports on all of them: one pipeline from bytes to a
+// summary.
 //
 //     log_report [--follow] [--json] [--idle-timeout SECONDS] PATH... | -
 //

@@ -178,8 +178,8 @@ private:
 ///
 /// A generator starts at the first poll, runs to its next `co_yield` on its own once it was pulled, and is destroyed,
 /// wherever it stands, with the stream. Its parameters and locals die when it ends. An exception that leaves it ends
-/// the stream. What is yielded is safe from the co_yield on: the generator's own object may change. One allocation for the stream,
-/// none an item.
+/// the stream. What is yielded is safe from the co_yield on: the generator's own object may change. One allocation for
+/// the stream, none an item.
 ///
 /// As an argument, a lambda with captures must outlive its coroutine; operators that take one keep it for you.
 template <class T>

@@ -8,8 +8,8 @@
 #include <new>
 #include <utility>
 
-// The least that a coroutine can be made of: no errors, no cancellation, one thread. Floors are built of it. Functions that
-// return one are not to be inlined: clang would see through them and leave the coroutine out.
+// The least that a coroutine can be made of: no errors, no cancellation, one thread. Floors are built of it. Functions
+// that return one are not to be inlined: clang would see through them and leave the coroutine out.
 namespace bare {
 
 /// Frames of one program, kept by size and never given back.

@@ -13,8 +13,8 @@ enum class of_crowd {
     drop,      ///< nanoseconds until each client has seen the end, and the server has given its descriptor back
 };
 
-/// Each time a server is started, is connected to, sends to all, drops all, and must then still serve: every connection has
-/// to arrive, to get what is sent, and to end. Gives the exit status of the program.
+/// Each time a server is started, is connected to, sends to all, drops all, and must then still serve: every connection
+/// has to arrive, to get what is sent, and to end. Gives the exit status of the program.
 int ask_crowd(int argc, char** argv, std::string text, of_crowd what);
 
 } // namespace bench

@@ -17,7 +17,8 @@ struct echo_load {
 
 /// What round trips cost a server, which lives from the first measurement on, with its clients.
 work echo_served_by(server_process::serve serve, echo_load load);
-/// The same, anew for each measurement, with each client served once before: where there are too many for all servers at once.
+/// The same, anew for each measurement, with each client served once before: where there are too many for all servers
+/// at once.
 work echo_served_anew_by(server_process::serve serve, echo_load load);
 
 /// Asks what a round trip costs the server, of each server there is. Gives the exit status of the program.

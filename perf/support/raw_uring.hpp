@@ -11,8 +11,8 @@
 
 namespace bench {
 
-/// What servers over liburing share, as it is best written by hand: one system call for all that is ready, multishot accept,
-/// a ring of buffers.
+/// What servers over liburing share, as it is best written by hand: one system call for all that is ready, multishot
+/// accept, a ring of buffers.
 class raw_uring {
 protected:
     raw_uring(int listener, unsigned buffers, std::size_t buffer)

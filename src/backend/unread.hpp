@@ -11,8 +11,8 @@
 
 namespace weir::detail {
 
-/// Answers that were given to reads of one descriptor, and that nobody has seen: they were dropped. The next reads get them,
-/// what was given last first, as only that can have been put back last.
+/// Answers that were given to reads of one descriptor, and that nobody has seen: they were dropped. The next reads get
+/// them, what was given last first, as only that can have been put back last.
 class unread {
 public:
     enum class boundaries : bool {
@@ -22,8 +22,8 @@ public:
 
     bool empty() const noexcept { return pieces_.empty(); }
 
-    /// @param result  of a read that is complete: what its request points to, or an error. Descriptors that came with it
-    ///                are the request's no more.
+    /// @param result  of a read that is complete: what its request points to, or an error. Descriptors that came with
+    ///                it are the request's no more.
     /// @throws std::bad_alloc  and then nothing has changed
     void put_back(const io_request& request, int result, boundaries b);
 

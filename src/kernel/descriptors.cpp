@@ -34,8 +34,8 @@ struct kept {
     bool is_of(const struct stat& now) const noexcept { return now.st_dev == device && now.st_ino == inode; }
 };
 
-/// What was put back: for all executors, since a connection may go from one to another. Few descriptors have anything here,
-/// and not for long.
+/// What was put back: for all executors, since a connection may go from one to another. Few descriptors have anything
+/// here, and not for long.
 struct unread_table {
     using entries = std::unordered_map<int, kept>;
     std::mutex mutex;

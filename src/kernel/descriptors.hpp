@@ -14,8 +14,8 @@ namespace weir::kernel {
 /// How a backend wants what it opens.
 enum class descriptors { blocking, non_blocking };
 
-/// What is known about a descriptor by its number, in one word: how often the number was opened or closed (32 bits), how often
-/// that was so, or it was borrowed (31), and whether something waits for its next read (1).
+/// What is known about a descriptor by its number, in one word: how often the number was opened or closed (32 bits),
+/// how often that was so, or it was borrowed (31), and whether something waits for its next read (1).
 using descriptor_word = std::uint64_t;
 inline constexpr descriptor_word unread_mark = 1;
 inline constexpr descriptor_word one_borrowed = 2;
@@ -53,10 +53,11 @@ inline descriptor_word word_of(int fd) noexcept {
     return descriptor_words::of(fd).load(std::memory_order_acquire); // pairs with the add in renew
 }
 
-/// Changes when the number is given to something new. A backend that knows something about a descriptor knows by this when
-/// that is out of date, though it was closed elsewhere, on another thread even.
+/// Changes when the number is given to something new. A backend that knows something about a descriptor knows by this
+/// when that is out of date, though it was closed elsewhere, on another thread even.
 constexpr std::uint32_t generation(descriptor_word word) noexcept { return static_cast<std::uint32_t>(word) >> 1U; }
-/// The same, but for who borrows a descriptor: that it is another by then, he must see to. For as long as an operation lives.
+/// The same, but for who borrows a descriptor: that it is another by then, he must see to. For as long as an operation
+/// lives.
 constexpr std::uint32_t opened(descriptor_word word) noexcept {
     return static_cast<std::uint32_t>(word >> 32U) % io_operation::descriptors;
 }
@@ -66,8 +67,9 @@ void renew(int fd) noexcept;
 /// The number may name something new: it was closed and opened by others, if it was.
 void borrow(int fd) noexcept;
 
-/// Keeps the answer to a read that is dropped for the next read of the same descriptor, if there is anything in it that the
-/// kernel would not say again, and it was not closed since the read began. From a file: goes back to where it was read.
+/// Keeps the answer to a read that is dropped for the next read of the same descriptor, if there is anything in it that
+/// the kernel would not say again, and it was not closed since the read began. From a file: goes back to where it was
+/// read.
 void put_back(const io_operation& operation, int result) noexcept;
 
 /// A read, of a descriptor with the mark: completes it with what was put back, if there is something.
@@ -81,9 +83,9 @@ inline bool begin_read(io_operation& operation, descriptor_word word) noexcept {
     return answer_unread(operation);
 }
 
-/// In a program that was started without some of its standard streams, what is opened next takes their place, and whoever
-/// prints something writes it to a connection. This takes the places, with what can be neither read nor written (EBADF),
-/// and is not there in children.
+/// In a program that was started without some of its standard streams, what is opened next takes their place, and
+/// whoever prints something writes it to a connection. This takes the places, with what can be neither read nor written
+/// (EBADF), and is not there in children.
 void occupy_standard_streams() noexcept;
 
 /// Closes and renews.

@@ -99,9 +99,9 @@ bool is_tcp(int fd, descriptor_facts& state) noexcept {
     return *state.is_tcp;
 }
 
-/// With fewer bytes than asked for there is nothing more, and what comes later is a new edge: with TCP, that is. A local
-/// socket stops where a message with descriptors, or of another sender, begins, and a datagram socket after each. TCP
-/// stops where urgent data came: of that an edge has told, before or after. A close may have come already.
+/// With fewer bytes than asked for there is nothing more, and what comes later is a new edge: with TCP, that is. A
+/// local socket stops where a message with descriptors, or of another sender, begins, and a datagram socket after each.
+/// TCP stops where urgent data came: of that an edge has told, before or after. A close may have come already.
 void note_received(const io_request& request, int got, descriptor_facts& state) noexcept {
     state.drained = got > 0 && static_cast<std::size_t>(got) < request.size && (state.watched & EPOLLIN) != 0 &&
                     !state.peer_closed && !state.urgent && is_tcp(request.fd, state);

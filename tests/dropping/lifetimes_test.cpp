@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a coroutine or an operation holds dies when it has ended, before anyone sees its result, whatever keeps its handle.
+// What a coroutine or an operation holds dies when it has ended, before anyone sees its result, whatever keeps its
+// handle.
 
 #include <doctest/doctest.h>
 

@@ -27,8 +27,8 @@ weir::task<int> add(int a, int b) {
 } // namespace
 
 TEST_SUITE("threads/to_future") {
-    // An error is looked at when the loop has let go of it: the count of references to it is in libstdc++, where the thread
-    // sanitizer does not see it.
+    // An error is looked at when the loop has let go of it: the count of references to it is in libstdc++, where the
+    // thread sanitizer does not see it.
     TEST_CASE("threads wait for what an executor on another one does") {
         weir::executor ex;
         std::thread loop{[&] { CHECK_THROWS_AS(ex.run(weir::sleep_for(1h)), weir::stopped); }};

@@ -31,8 +31,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// How many items are pulled from a source that always has one before another task gets its turn. make is given the source
-/// and makes the pipeline. The source ends at last, so that the answer to a pipeline that hogs is a number.
+/// How many items are pulled from a source that always has one before another task gets its turn. make is given the
+/// source and makes the pipeline. The source ends at last, so that the answer to a pipeline that hogs is a number.
 template <class Make>
 int pulled_before_others_run(Make make) {
     constexpr int most = 1'000'000;

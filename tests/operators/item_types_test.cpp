@@ -161,7 +161,8 @@ weir::task<int> use(const counted& item) {
     co_return kept_throughout ? item.value() : 0;
 }
 
-/// A function for each way in which a coroutine may take its parameter. The captureless lambdas are coroutines themselves.
+/// A function for each way in which a coroutine may take its parameter. The captureless lambdas are coroutines
+/// themselves.
 template <class Test>
 void with_each_parameter(Test test) {
     test([](counted item) -> weir::task<int> { co_return co_await use(item); });

@@ -233,7 +233,8 @@ TEST_SUITE("simulation/echo") {
         // The test tests something.
         CHECK(sum.attempts > sum.ended);
         CHECK(sum.ended > 3 * seeds);
-        // Hundreds of thousands of virtual seconds a minute, where the compiler has had its way: there were ten million.
+        // Hundreds of thousands of virtual seconds a minute, where the compiler has had its way: there were ten
+        // million.
         if (seeds == 10'000) CHECK(std::chrono::duration<double>{sum.time}.count() * 60 / took.count() > 500'000);
     }
 

@@ -55,8 +55,8 @@ private:
     weir::file_system& files_;
 };
 
-/// The kernel's I/O, and a clock that goes on to the next timer when there is nothing else to do, unless that is far away
-/// or the clock is held.
+/// The kernel's I/O, and a clock that goes on to the next timer when there is nothing else to do, unless that is far
+/// away or the clock is held.
 class clock_of_its_own final : public weir::backend {
 public:
     explicit clock_of_its_own(changes how) : how_{how} {}

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Throws senders and receivers at channels across threads, in all orders of send, receive, abandon, close and drop, with
-// pauses of random length, and counts what becomes of each item.
+// Throws senders and receivers at channels across threads, in all orders of send, receive, abandon, close and drop,
+// with pauses of random length, and counts what becomes of each item.
 //
 //     concurrent_channel_stress [--rounds N] [--seed N]
 //
-// Round k has the seed N + k; it says which round failed, and why. What the threads do beside each other is never the same
-// twice, so a seed that has failed may have to be tried for some time.
+// Round k has the seed N + k; it says which round failed, and why. What the threads do beside each other is never the
+// same twice, so a seed that has failed may have to be tried for some time.
 
 #include <algorithm>
 #include <atomic>

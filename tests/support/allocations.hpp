@@ -20,7 +20,8 @@ bool allocations_can_fail() noexcept;
 
 /// What two runs of a pipeline differ in, by number of items: zero when it allocates nothing an item.
 ///
-///     CHECK(support::allocations_for_more_items([](int n) { weir::testing::virtual_executor ex; ex.run(iota(0, n) | drain()); }) == 0);
+///     const auto run = [](int n) { weir::testing::virtual_executor ex; ex.run(iota(0, n) | drain()); };
+///     CHECK(support::allocations_for_more_items(run) == 0);
 template <class Run>
 std::size_t allocations_for_more_items(Run run) {
     constexpr int few = 1000;

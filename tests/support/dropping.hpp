@@ -22,7 +22,8 @@
 /// Pipelines whose user code may drop the operation that awaits them, at any moment at which it runs.
 namespace support::dropping {
 
-/// What the user code of a pipeline has in common: it counts what happens, and drops the pipeline when that is asked for.
+/// What the user code of a pipeline has in common: it counts what happens, and drops the pipeline when that is asked
+/// for.
 class scene {
 public:
     scene() = default;

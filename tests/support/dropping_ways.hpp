@@ -345,8 +345,8 @@ inline weir::task<> starts_what_outlives_it(world& w, any_operation operation, b
     co_await weir::sleep_for(long_time);
 }
 
-/// Runs a pipeline to its end; at event number n it drops the task that spawned it, which does not own it. Nothing of it
-/// is lost: as much happens as in a run that is not disturbed.
+/// Runs a pipeline to its end; at event number n it drops the task that spawned it, which does not own it. Nothing of
+/// it is lost: as much happens as in a run that is not disturbed.
 inline outcome play_outliving(const pipeline& what, const place& where, bool in_group, std::size_t n) {
     outcome result;
     world w;
@@ -360,8 +360,8 @@ inline outcome play_outliving(const pipeline& what, const place& where, bool in_
     return result;
 }
 
-/// Runs a pipeline for n ticks and drops it, from a task of its own or from outside of the executor: nothing of it is on
-/// the stack. Then all of it is gone when the drop returns.
+/// Runs a pipeline for n ticks and drops it, from a task of its own or from outside of the executor: nothing of it is
+/// on the stack. Then all of it is gone when the drop returns.
 inline outcome play_from_outside(const pipeline& what, const place& where, const way& how, int ticks, bool by_a_task) {
     outcome result;
     const auto expect = [&result](bool holds, const char* otherwise) {

@@ -17,8 +17,8 @@
 
 /// Every interleaving of a few actors, up to a length.
 ///
-/// A world has actors, and says what each of them can do next. `explore` makes a new world for every schedule, which is a
-/// list of such actions, and checks after each action, and at the end of every schedule, what the world expects.
+/// A world has actors, and says what each of them can do next. `explore` makes a new world for every schedule, which is
+/// a list of such actions, and checks after each action, and at the end of every schedule, what the world expects.
 namespace support {
 
 /// What a world knows of an attempt, whatever it attempts.

@@ -57,8 +57,8 @@ public:
     virtual void start(io_operation& operation) = 0;
     /// Returns when the operation is complete, with its result or with -ECANCELED.
     virtual void cancel(io_operation& operation) noexcept = 0;
-    /// A read is dropped that has this answer, which nobody has seen. What is in it, and would not be told again, is for the
-    /// next read of the descriptor, unless that was closed since. Here: it is lost.
+    /// A read is dropped that has this answer, which nobody has seen. What is in it, and would not be told again, is
+    /// for the next read of the descriptor, unless that was closed since. Here: it is lost.
     virtual void put_back(const io_operation& /*operation*/, int /*result*/) noexcept {}
 
     /// Submits what was started and completes what is finished; waits for that until `until` or `notify`.
@@ -96,8 +96,8 @@ public:
     void close(int fd) noexcept { closer()->close(fd); }
 };
 
-/// Which backend an executor is to use. With WEIR_DEBUG=1 in the environment the automatic choice says on stderr why it is
-/// not io_uring.
+/// Which backend an executor is to use. With WEIR_DEBUG=1 in the environment the automatic choice says on stderr why it
+/// is not io_uring.
 enum class backend_kind : std::uint8_t {
     automatic, ///< WEIR_BACKEND if it is set (uring, epoll), else io_uring where the kernel allows it, else epoll
     uring,

@@ -107,8 +107,8 @@ struct change_record {
 
 } // namespace detail
 
-/// The part of a backend that knows names: calls that do not wait for anything but a disk. Each answers as the system call
-/// does: >= 0, or minus the error number. This one knows none.
+/// The part of a backend that knows names: calls that do not wait for anything but a disk. Each answers as the system
+/// call does: >= 0, or minus the error number. This one knows none.
 class file_system {
 public:
     /// Of what is open.

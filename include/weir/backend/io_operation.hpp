@@ -24,8 +24,8 @@ enum class open_mode : std::uint8_t {
     create, ///< reads and writes of what is made now; an error if it exists
 };
 
-/// What `receive_bytes` is asked for: little, as a stream of messages needs no more, and a piece that is kept for the sake of
-/// a few bytes should not hold much memory; then more, by whoever filled that.
+/// What `receive_bytes` is asked for: little, as a stream of messages needs no more, and a piece that is kept for the
+/// sake of a few bytes should not hold much memory; then more, by whoever filled that.
 inline constexpr std::uint32_t small_receive = 4 * 1024;
 inline constexpr std::uint32_t large_receive = 32 * 1024;
 
@@ -35,9 +35,9 @@ struct io_request {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
     enum class kind : std::uint8_t {
-        read,          ///< fd, data, size, offset (-1: the descriptor's own position)
-        receive,       ///< fd, data, size: from a socket
-        receive_bytes, ///< fd, data: a `bytes`, size: at most this, > 0; the memory is the backend's, and found when needed
+        read,            ///< fd, data, size, offset (-1: the descriptor's own position)
+        receive,         ///< fd, data, size: from a socket
+        receive_bytes,   ///< fd, data: a `bytes`, size: the maximum, > 0; the backend provides the memory when needed
         receive_message, ///< fd, data: an io_message; the result is a datagram's length, even where that is beyond size
         readable,        ///< fd: completes when a read would not block
         write,           ///< fd, data, size, offset
@@ -65,9 +65,9 @@ struct io_request {
 
 /// A request in the kernel's hands, with room for its answer. What the request points to must live as long.
 ///
-/// Destroying it while in flight cancels it and waits for its final completion, so that the kernel touches nothing
-/// of it afterwards; a descriptor that it still produced is closed, and what a read had taken goes back: it is the answer to
-/// the next read of that descriptor, before anything that comes later.
+/// Destroying it while in flight cancels it and waits for its final completion, so that the kernel touches nothing of
+/// it afterwards; a descriptor that it still produced is closed, and what a read had taken goes back: it is the answer
+/// to the next read of that descriptor, before anything that comes later.
 class io_operation : private detail::list_link {
 public:
     io_operation() noexcept = default;

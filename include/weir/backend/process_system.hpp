@@ -51,8 +51,8 @@ struct process_descriptors {
     const char* failed = nullptr; ///< what of the request could not be had, when that is not the program
 };
 
-/// The part of a backend that starts programs and knows what becomes of them. Each call answers as system calls do: >= 0,
-/// or minus the error number. This one starts none.
+/// The part of a backend that starts programs and knows what becomes of them. Each call answers as system calls do: >=
+/// 0, or minus the error number. This one starts none.
 ///
 /// It outlives the backend, since child processes may.
 ///

@@ -38,8 +38,8 @@ struct passed_descriptors {
     alignas(std::size_t) std::array<std::byte, 1032> control;
 };
 
-/// A datagram with its address, or a piece of a stream with the descriptors that go with it: what `data` of the requests
-/// `send_message` and `receive_message` points to.
+/// A datagram with its address, or a piece of a stream with the descriptors that go with it: what `data` of the
+/// requests `send_message` and `receive_message` points to.
 struct io_message {
     void* data = nullptr;
     std::size_t size = 0;
@@ -81,8 +81,8 @@ public:
     virtual int connect_unix(const unix_address& /*peer*/) { return -ENOSYS; }
     virtual int unix_pair(int& /*one*/, int& /*other*/) { return -ENOSYS; }
 
-    /// Sends what a file holds from its position on, without taking it out of the kernel: how much it was, 0 at its end,
-    /// -EAGAIN when there is no room for it. Any other error says to do it by reading and writing.
+    /// Sends what a file holds from its position on, without taking it out of the kernel: how much it was, 0 at its
+    /// end, -EAGAIN when there is no room for it. Any other error says to do it by reading and writing.
     virtual int send_file(int /*socket*/, int /*file*/, std::size_t /*most*/) noexcept { return -ENOSYS; }
 
 protected:

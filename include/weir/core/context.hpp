@@ -9,7 +9,8 @@ namespace weir {
 
 class executor;
 
-/// The arguments of a poll: the waker to wake when another poll is worthwhile, the deadline of the request, and a budget.
+/// The arguments of a poll: the waker to wake when another poll is worthwhile, the deadline of the request, and a
+/// budget.
 ///
 /// The budget bounds one run of a waker: every loop over items that are ready spends one unit per item and yields when
 /// none is left, so that no source starves the rest of the executor.
@@ -29,18 +30,19 @@ public:
     weir::waker& waker() const noexcept { return waker_; }
     weir::executor& executor() const noexcept { return waker_.queue().owner(); }
 
-    /// Gives the waker this request's deadline, and makes what it runs part of what runs now: for an operator whose driver
-    /// runs by itself.
+    /// Gives the waker this request's deadline, and makes what it runs part of what runs now: for an operator whose
+    /// driver runs by itself.
     void propagate_deadline_to(weir::waker& self) const noexcept {
         self.set_deadline(deadline);
         self.belong_to(waker_);
     }
 
-    /// Whether what runs was dropped by what it called. Then nothing more is polled or called, and the answer is pending.
+    /// Whether what runs was dropped by what it called. Then nothing more is polled or called, and the answer is
+    /// pending.
     bool stopping() const noexcept { return waker_.queue().stopping(); }
 
-    /// Whether something was dropped that what runs may belong to. A loop that has nothing in hand yields then: what runs
-    /// calls nothing more if it was dropped, and loses nothing if it was not.
+    /// Whether something was dropped that what runs may belong to. A loop that has nothing in hand yields then: what
+    /// runs calls nothing more if it was dropped, and loses nothing if it was not.
     bool leaving() const noexcept { return waker_.queue().leaving(); }
 
     /// Takes one unit. False when none was left: then return `yield()`.

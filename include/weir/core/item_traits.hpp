@@ -61,8 +61,8 @@ inline constexpr bool thread_bound = []<class... Part>(detail::type_list<Part...
 }(typename detail::parts_of<T>::type{});
 
 /// A T refers to memory that somebody else owns and that may change with the next item, as std::string_view does: what
-/// keeps items takes none. So is what holds one, as above. Pointers are not: they say themselves that somebody owns what
-/// they point to.
+/// keeps items takes none. So is what holds one, as above. Pointers are not: they say themselves that somebody owns
+/// what they point to.
 ///
 /// Specialise it for such a type of your own, and `owned` with it.
 template <class T>

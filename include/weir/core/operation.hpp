@@ -9,8 +9,8 @@
 
 namespace weir {
 
-/// An object with one result, which may not be ready yet. Tasks, sinks and I/O requests are operations; `co_await` takes
-/// one.
+/// An object with one result, which may not be ready yet. Tasks, sinks and I/O requests are operations; `co_await`
+/// takes one.
 ///
 /// `poll_result` answers with the result (once) or with `pending`, under the same rules as `poll_next`.
 template <class A>

@@ -66,8 +66,8 @@ public:
     void belong_to(const waker& parent) noexcept {
         if (kind_ == detail::root_kind::none) root_ = parent.root();
     }
-    /// Makes it a root: of an operation that was spawned by a root, or of a member of a task group. It is bound, and was
-    /// not polled.
+    /// Makes it a root: of an operation that was spawned by a root, or of a member of a task group. It is bound, and
+    /// was not polled.
     inline void become_root(detail::root_kind kind, detail::root_record* parent) noexcept;
     bool is_root() const noexcept { return kind_ != detail::root_kind::none; }
     /// A root has ended: nothing belongs to it any more.
@@ -128,11 +128,12 @@ public:
     /// Destroys a root. At once; or, when the root or something that belongs to it is on the stack, as soon as that has
     /// left the stack: then nothing of it runs any more, and the answer is false.
     bool drop(waker& root, waker::function destroy) noexcept;
-    /// Whether what runs was dropped by what it called: it polls nothing and calls nothing any more, and answers pending.
+    /// Whether what runs was dropped by what it called: it polls nothing and calls nothing any more, and answers
+    /// pending.
     bool stopping() const noexcept { return stopping_; }
-    /// Whether a root was dropped that what runs may belong to, or may outlive: an operation that was spawned, and a member
-    /// of a group, need not die with the root that spawned it or that made the group. So what runs loses nothing, but
-    /// yields before it begins something new.
+    /// Whether a root was dropped that what runs may belong to, or may outlive: an operation that was spawned, and a
+    /// member of a group, need not die with the root that spawned it or that made the group. So what runs loses
+    /// nothing, but yields before it begins something new.
     bool leaving() const noexcept { return leaving_; }
 
     /// The waker that runs is a root that has ended and is about to be destroyed.

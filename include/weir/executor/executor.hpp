@@ -191,8 +191,8 @@ public:
     /// The executor that runs on this thread; null when there is none.
     static executor* current() noexcept;
 
-    /// Runs until the operation has a result, and what async_finally guards have begun is done, and returns the result, or
-    /// throws its error. What was spawned runs meanwhile.
+    /// Runs until the operation has a result, and what async_finally guards have begun is done, and returns the result,
+    /// or throws its error. What was spawned runs meanwhile.
     /// @throws stopped, and std::logic_error when an executor is already running on this thread
     template <operation A>
     await_result_t<A> run(A operation);
@@ -201,8 +201,8 @@ public:
     template <operation A>
     join_handle<A> spawn(A operation, std::source_location place = std::source_location::current());
 
-    /// The same with a function that makes the operation. The executor calls it in the next turn, and keeps it as long as
-    /// the operation: a coroutine may use what a lambda has captured.
+    /// The same with a function that makes the operation. The executor calls it in the next turn, and keeps it as long
+    /// as the operation: a coroutine may use what a lambda has captured.
     ///
     ///     auto served = ex.spawn([port]() -> weir::task<> { co_await serve(port); });
     ///
@@ -340,8 +340,8 @@ public:
     spawned(executor& ex, A operation, std::source_location place)
         : root_operation<A>{ex, std::move(operation), &run}, place_{place} {}
 
-    /// The executor goes away, or the handle, and the operation with it: at once or, when something of it is on the stack,
-    /// as soon as that is no longer so.
+    /// The executor goes away, or the handle, and the operation with it: at once or, when something of it is on the
+    /// stack, as soon as that is no longer so.
     void destroy() noexcept override {
         if (handle_ != nullptr) *std::exchange(handle_, nullptr) = nullptr;
         static_cast<list_link&>(static_cast<spawned_entry&>(*this)).unlink();
@@ -485,8 +485,8 @@ private:
 
 } // namespace detail
 
-/// A spawned operation. Awaiting it gives its result or throws its error; dropping it drops the operation, and, when that
-/// has ended, its result or error: whoever drops it does not want to know.
+/// A spawned operation. Awaiting it gives its result or throws its error; dropping it drops the operation, and, when
+/// that has ended, its result or error: whoever drops it does not want to know.
 template <operation A>
 class [[nodiscard("co_await it, keep it, or detach it: dropping it drops the operation")]] join_handle {
 public:
@@ -602,8 +602,8 @@ void executor::post(F f) {
     if (!inbox_->enter(entry)) entry.discard();
 }
 
-/// Runs one operation (a task, a pipeline that ends in a sink, or what a function gives) on an executor of its own, to its
-/// result.
+/// Runs one operation (a task, a pipeline that ends in a sink, or what a function gives) on an executor of its own, to
+/// its result.
 ///
 ///     weir::run(weir::iota(1, 5) | weir::map(square) | weir::for_each(print));
 ///

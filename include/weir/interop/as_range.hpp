@@ -106,8 +106,8 @@ struct as_range_fn : detail::operator_fn<as_range_fn> {
     auto operator()(executor& ex) const { return with(std::ref(ex)); }
 };
 
-/// as_range(executor, stream), stream | as_range(executor): the items as an input range for code that blocks, a loop or a
-/// pipeline of std::ranges or range-v3. The executor runs whenever an item is asked for, and only then.
+/// as_range(executor, stream), stream | as_range(executor): the items as an input range for code that blocks, a loop or
+/// a pipeline of std::ranges or range-v3. The executor runs whenever an item is asked for, and only then.
 ///
 ///     weir::executor ex;
 ///     for (const std::string& line : weir::as_range(ex, weir::lines("access.log"))) std::cout << line;

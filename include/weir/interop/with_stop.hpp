@@ -51,8 +51,8 @@ private:
     std::optional<A> operation_;
 };
 
-/// `co_await with_stop(token, operation)`: its result, as a std::optional; nothing when a stop was requested before it had
-/// one: then it has been dropped. Of an operation without result, whether it ran to its end.
+/// `co_await with_stop(token, operation)`: its result, as a std::optional; nothing when a stop was requested before it
+/// had one: then it has been dropped. Of an operation without result, whether it ran to its end.
 ///
 ///     if (!co_await weir::with_stop(token, copy(from, to))) discard(to);
 ///

@@ -109,8 +109,8 @@ auto holder_of(Device&& device) {
 
 } // namespace detail
 
-/// `co_await copy(from, to)`: everything that comes from a reader goes to a writer, until the reader's end; the result is
-/// how many bytes that were (std::uint64_t).
+/// `co_await copy(from, to)`: everything that comes from a reader goes to a writer, until the reader's end; the result
+/// is how many bytes that were (std::uint64_t).
 ///
 ///     weir::task<> send_page(weir::tcp_stream client, std::string path) {
 ///         weir::file page = co_await weir::open(path);
@@ -120,9 +120,9 @@ auto holder_of(Device&& device) {
 ///
 ///     co_await weir::when_all(weir::copy(client, server), weir::copy(server, client));   // a proxy
 ///
-/// A block is read when the one before was written. From a file to a socket sendfile(2) is used where it costs less, which
-/// is on the epoll backend. Fails with std::system_error as read and write do; what was read before an error has been
-/// written. Dropping it loses the block that it was about to write.
+/// A block is read when the one before was written. From a file to a socket sendfile(2) is used where it costs less,
+/// which is on the epoll backend. Fails with std::system_error as read and write do; what was read before an error has
+/// been written. Dropping it loses the block that it was about to write.
 ///
 /// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
 template <class From, class To>

@@ -23,8 +23,8 @@ namespace weir {
 ///
 /// Errors are std::system_error with the path in their message: `read access.log: Is a directory`.
 ///
-/// Lifetime: it outlives, and stays where it is during, operations on it; it may outlive the executor. What an operation
-/// reads to or writes from lives as long as the operation.
+/// Lifetime: it outlives, and stays where it is during, operations on it; it may outlive the executor. What an
+/// operation reads to or writes from lives as long as the operation.
 class file {
 public:
     static constexpr auto read_kind = io_request::kind::read;
@@ -43,8 +43,8 @@ public:
     int native_handle() const noexcept { return fd_.get(); }
     const std::string& name() const noexcept { return path_; }
 
-    /// `co_await f.read(buffer)`: how many bytes were read, from the file's own position on; 0 at its end. Dropping this
-    /// leaves the file where it was, and what had come from a pipe or a terminal to the next read.
+    /// `co_await f.read(buffer)`: how many bytes were read, from the file's own position on; 0 at its end. Dropping
+    /// this leaves the file where it was, and what had come from a pipe or a terminal to the next read.
     auto read(byte_span to) noexcept { return detail::read_operation<file>{*this, to, -1}; }
     /// The same from a given offset; the file's own position stays. Any number of these may be in flight.
     auto read_at(std::uint64_t offset, byte_span to) noexcept {
@@ -57,8 +57,8 @@ public:
         return detail::write_operation<file>{*this, what, static_cast<std::int64_t>(offset)};
     }
 
-    /// `co_await f.shutdown_write()`: closes it, so that who reads from the other end of a pipe comes to the end of what was
-    /// written. (A file has one descriptor for both directions.)
+    /// `co_await f.shutdown_write()`: closes it, so that who reads from the other end of a pipe comes to the end of
+    /// what was written. (A file has one descriptor for both directions.)
     auto shutdown_write() noexcept;
 
     /// `co_await f.sync()`: what was written is on the device.

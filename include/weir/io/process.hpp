@@ -160,9 +160,10 @@ private:
 ///
 /// Starting it holds the executor's thread until the program is loaded, about half a millisecond.
 ///
-/// @throws std::system_error `spawn sotr: No such file or directory`, `spawn sort in /tmp/none: No such file or directory`
-/// @throws std::invalid_argument without a program, for strings with a zero in them, for variables without a name, and for
-/// stdio::output where it is not for err
+/// @throws std::system_error `spawn sotr: No such file or directory`,
+///     `spawn sort in /tmp/none: No such file or directory`
+/// @throws std::invalid_argument without a program, for strings with a zero in them, for variables without a name, and
+/// for stdio::output where it is not for err
 inline auto spawn_process(std::vector<std::string> arguments, process_options options = {}) {
     return detail::immediate_operation{
         [recipe = detail::process_recipe{std::move(arguments), std::move(options), "spawn_process"}](backend& io) {

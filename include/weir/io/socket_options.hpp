@@ -15,8 +15,9 @@ class backend;
 ///
 ///     weir::tcp_connect(peer, {.keep_alive = 30s})
 ///
-/// What the kernel refuses is std::system_error, `set receive_buffer = 8388608 on 10.0.0.1:80: No buffer space available`;
-/// that is also what it says when it would give less than was asked for (net.core.rmem_max, net.core.wmem_max).
+/// What the kernel refuses is std::system_error,
+/// `set receive_buffer = 8388608 on 10.0.0.1:80: No buffer space available`; that is also what it says when it would
+/// give less than was asked for (net.core.rmem_max, net.core.wmem_max).
 struct tcp_options {
     bool no_delay = true; ///< small writes go out at once
     duration

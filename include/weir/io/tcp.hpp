@@ -37,8 +37,8 @@ public:
     tcp_stream(detail::descriptor fd, const endpoint& remote) noexcept : fd_{std::move(fd)}, remote_{remote} {}
 
     bool is_open() const noexcept { return fd_.get() >= 0; }
-    /// An operation that is in flight may then never have a result: it is to be dropped. It never has another connection's
-    /// bytes.
+    /// An operation that is in flight may then never have a result: it is to be dropped. It never has another
+    /// connection's bytes.
     void close() noexcept { fd_.close(); }
     int native_handle() const noexcept { return fd_.get(); }
     std::string name() const { return remote_.to_string(); }
@@ -128,8 +128,8 @@ public:
     std::string name() const { return local_.to_string(); }
     const endpoint& local_endpoint() const noexcept { return local_; }
 
-    /// `co_await l.accept()`: the next connection. Dropping this closes one that has just come, as nobody may ever ask for
-    /// another: the peer, who is connected, reads the end. `accept(l)`, the stream, keeps it for its next poll.
+    /// `co_await l.accept()`: the next connection. Dropping this closes one that has just come, as nobody may ever ask
+    /// for another: the peer, who is connected, reads the end. `accept(l)`, the stream, keeps it for its next poll.
     auto accept() noexcept { return detail::accept_operation{*this}; }
 
     /// What a descriptor is that accept(2) gave.

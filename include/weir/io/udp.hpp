@@ -104,11 +104,13 @@ public:
     auto send_to(byte_view what, const endpoint& to) noexcept { return detail::send_to_operation{*this, what, to}; }
 
     /// `co_await s.receive_from(buffer)`: the next datagram. One that has no bytes is a datagram too. Dropping this
-    /// loses none: one that has just come is the answer to the next call that begins, unless the buffer was too small for it.
+    /// loses none: one that has just come is the answer to the next call that begins, unless the buffer was too small
+    /// for it.
     auto receive_from(byte_span to) noexcept { return detail::receive_from_operation{*this, to}; }
 
-    /// `co_await s.connect(endpoint)`: from now on only that address is received from. Then an answer that nobody listens
-    /// there fails what is done next, `receive from 10.0.0.1:53: Connection refused`; the socket is good for more.
+    /// `co_await s.connect(endpoint)`: from now on only that address is received from. Then an answer that nobody
+    /// listens there fails what is done next, `receive from 10.0.0.1:53: Connection refused`; the socket is good for
+    /// more.
     auto connect(const endpoint& peer) noexcept {
         return detail::immediate_operation{[this, peer](backend& io) {
             int r = io.sockets().connect(native_handle(), peer);

@@ -157,8 +157,8 @@ public:
     int native_handle() const noexcept { return fd_.get(); }
     const std::string& name() const noexcept { return name_; }
 
-    /// `co_await s.read(buffer)`: how many bytes were read; 0 when the peer has ended its side. Descriptors that come with
-    /// them are closed.
+    /// `co_await s.read(buffer)`: how many bytes were read; 0 when the peer has ended its side. Descriptors that come
+    /// with them are closed.
     auto read(byte_span to) noexcept { return detail::read_operation<unix_stream>{*this, to, -1}; }
     /// `co_await s.write(data)`: all of it.
     auto write(byte_view what) noexcept { return detail::write_operation<unix_stream>{*this, what, -1}; }
@@ -172,7 +172,8 @@ public:
     }
 
     /// `co_await s.write_with(data, a_file, a_connection)`: data, and copies of descriptors, which may be closed here
-    /// after that. They come with the first byte. What a dropped read of one of them had taken stays here, with the object.
+    /// after that. They come with the first byte. What a dropped read of one of them had taken stays here, with the
+    /// object.
     /// @throws std::invalid_argument without data, or with more than max_descriptors
     template <detail::has_descriptor... D>
     auto write_with(byte_view what, const D&... descriptors) {
@@ -185,9 +186,9 @@ public:
     /// `co_await s.read_with(buffer)`: as read, and the descriptors that came with these bytes. What came together may
     /// be read in parts; bytes of writes with descriptors are not read together with those of other writes.
     ///
-    /// Fails with std::system_error when this process has too many open to take them: `read descriptors from
-    /// /run/app.sock: Too many open files`. Dropping it loses nothing: bytes that have just come are for the next read, with
-    /// the descriptors that came with them.
+    /// Fails with std::system_error when this process has too many open to take them:
+    /// `read descriptors from /run/app.sock: Too many open files`. Dropping it loses nothing: bytes that have just come
+    /// are for the next read, with the descriptors that came with them.
     auto read_with(byte_span to) { return detail::read_with_operation{*this, to}; }
 
 private:
@@ -199,8 +200,8 @@ inline unix_stream received_descriptor::to_unix_stream(std::string name) && noex
     return {std::move(fd_), std::move(name)};
 }
 
-/// Takes connections to a Unix socket: with `accept(listener)` as a stream, or one by one. Closed when it is destroyed, and
-/// its file is removed with it, unless there is another one by then.
+/// Takes connections to a Unix socket: with `accept(listener)` as a stream, or one by one. Closed when it is destroyed,
+/// and its file is removed with it, unless there is another one by then.
 ///
 ///     auto listener = co_await weir::unix_listen("/run/app.sock");
 ///     weir::unix_stream client = co_await listener.accept();
@@ -312,8 +313,8 @@ private:
 ///     co_await weir::unix_connect("/run/app.sock")
 ///     co_await weir::unix_connect(weir::unix_address::abstract("app"))
 ///
-/// @throws std::system_error `connect to /run/app.sock: No such file or directory`; `Connection refused` when the file was
-/// left behind by a server that is gone
+/// @throws std::system_error `connect to /run/app.sock: No such file or directory`; `Connection refused` when the file
+/// was left behind by a server that is gone
 inline auto unix_connect(const unix_address& peer) noexcept { return detail::unix_connect_operation{peer}; }
 
 /// `co_await unix_pair()`: two connections that are each other's peers.
@@ -329,11 +330,13 @@ inline auto unix_pair() noexcept {
     }};
 }
 
-/// What becomes of the file of a socket that nobody listens on any more: a server was killed.
+/// What happens to the file of a socket on which no process listens any more, as when a server was killed.
 enum class stale_socket : std::uint8_t {
-    fail, ///< an error that says so
-    replace, ///< it is removed. Two servers that find the same one at the same moment may both begin; then the first has no
-             ///< file any more
+    /// Listening fails with an error.
+    fail,
+    /// The file is removed. Two servers that find the same file at the same time may both start; the first then has no
+    /// file.
+    replace,
 };
 
 struct unix_listen_options {

@@ -120,9 +120,9 @@ struct buffer_fn : detail::operator_fn<buffer_fn> {
 ///     consumer   takes one item every four ticks
 ///     buffer(2)  a---b---c---d---e|
 ///
-/// From the first poll on it fills itself; once full it fills up again when half of it is free. Two buffers in a row hold
-/// the sum of both. With a policy, upstream is asked without a pause, and an item that does not fit is dealt with. A
-/// consumer that only waits for items loses none.
+/// From the first poll on it fills itself; once full it fills up again when half of it is free. Two buffers in a row
+/// hold the sum of both. With a policy, upstream is asked without a pause, and an item that does not fit is dealt with.
+/// A consumer that only waits for items loses none.
 ///
 ///     buffer(n, overflow::drop_oldest)   the oldest item is dropped; the consumer sees the newest n
 ///     buffer(n, overflow::drop_newest)   the item that does not fit is dropped
@@ -130,7 +130,8 @@ struct buffer_fn : detail::operator_fn<buffer_fn> {
 ///
 /// Ends: with upstream. Errors: upstream's, overflow_error, and what on_drop throws. The items held come before either,
 /// when upstream has been destroyed.
-/// Dropped: what does not fit is passed to on_drop, the third argument, if there is one; items held are lost with the stream.
+/// Dropped: what does not fit is passed to on_drop, the third argument, if there is one; items held are lost with the
+/// stream.
 /// Cost: memory for at most n items, allocated as needed and kept.
 /// See: publish_on, delay, sample.
 ///

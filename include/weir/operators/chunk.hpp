@@ -156,8 +156,8 @@ private:
 ///     chunk(2)     ---(ab)-----------(cd)--------[(e)|]
 ///     chunk(3, 5)  -----(ab)-----------(cd)------[(e)|]
 ///
-/// A chunk is never empty. When its time is over it is due: it is emitted when the consumer asks, with what else is ready
-/// then. Nothing is asked for ahead. chunk(n, 0s) emits what is there, and waits only for the first item.
+/// A chunk is never empty. When its time is over it is due: it is emitted when the consumer asks, with what else is
+/// ready then. Nothing is asked for ahead. chunk(n, 0s) emits what is there, and waits only for the first item.
 ///
 /// Ends: with upstream. Errors: upstream's. The items held come before either, when upstream has been destroyed.
 /// Dropped: the items held are lost.

@@ -93,8 +93,8 @@ struct combine_latest_fn : operator_needs_its_arguments_in_parentheses {
 ///     combine_latest(a, b)  ----A---B--C---D-------|     (1, a), (2, a), (2, b), (3, b)
 ///
 /// All are asked at once, and each again when its item was seen in a tuple: every item is seen at least once. A stream
-/// that has given its first item is therefore not asked for more until all have given theirs. While the consumer is busy
-/// at most one further item of each is held. Streams that are ready take turns.
+/// that has given its first item is therefore not asked for more until all have given theirs. While the consumer is
+/// busy at most one further item of each is held. Streams that are ready take turns.
 ///
 /// Ends: when all have ended, or when one has ended without an item.
 /// Errors: the first one, when the others have been destroyed; items that were ready before it come before it.

@@ -78,7 +78,8 @@ struct concat_map_fn : detail::operator_fn<concat_map_fn> {
 ///     concat_map(f)  --1-2-31-2-3|     where f returns 1-2-3|
 ///
 /// Ends: with upstream, after the last inner stream.
-/// Errors: an inner stream's and what f throws, at once; upstream's, when it is next asked. What is left is destroyed first.
+/// Errors: an inner stream's and what f throws, at once; upstream's, when it is next asked. What is left is destroyed
+/// first.
 /// Cost: no allocation; one inner stream, and the item that it was made of.
 /// See: map_concat for ranges, flat_map, switch_map.
 inline constexpr concat_map_fn concat_map{};

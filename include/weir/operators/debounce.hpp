@@ -85,9 +85,9 @@ struct debounce_fn : detail::operator_fn<debounce_fn> {
 ///     in           abc----de---|
 ///     debounce(2)  ----c-----e-|
 ///
-/// debounce(0s) drops nothing. With `debounce(d, {.max_wait = 1s})` an item is emitted at least every second, however short
-/// the pauses. From the first poll on it takes items whether or not the consumer is busy. An item that has settled is never
-/// dropped: until the consumer takes it upstream is not asked.
+/// debounce(0s) drops nothing. With `debounce(d, {.max_wait = 1s})` an item is emitted at least every second, however
+/// short the pauses. From the first poll on it takes items whether or not the consumer is busy. An item that has
+/// settled is never dropped: until the consumer takes it upstream is not asked.
 ///
 /// Ends: with upstream. Errors: upstream's, and what on_drop throws. The item held comes before either, at once, when
 /// upstream has been destroyed.

@@ -38,8 +38,8 @@ struct filter_map_fn : detail::operator_fn<filter_map_fn> {
     }
 };
 
-/// filter_map(f): the value of the std::optional that f returns for an item; an item for which f returns std::nullopt is
-/// left out.
+/// filter_map(f): the value of the std::optional that f returns for an item; an item for which f returns std::nullopt
+/// is left out.
 ///
 ///     in                   --1--x--3--|
 ///     filter_map(to_int)   --1-----3--|

@@ -105,16 +105,17 @@ struct finally_fn : detail::operator_fn<finally_fn> {
     }
 };
 
-/// finally(f): calls f once, when the stream has ended, has failed, or is dropped, whichever happens first; even when it
-/// is dropped before its first poll. Upstream is destroyed before.
+/// finally(f): calls f once, when the stream has ended, has failed, or is dropped, whichever happens first; even when
+/// it is dropped before its first poll. Upstream is destroyed before.
 ///
 ///     in           --1--2--|
 ///     finally(f)   --1--2--|
 ///     f                    x
 ///
 /// Ends: with upstream, after f.
-/// Errors: upstream's, after f; what f throws at the end. While another error is on its way, or the stream is dropped, what
-/// f throws goes to the executor's error handler; if the stream was never polled there is none, and it is std::terminate.
+/// Errors: upstream's, after f; what f throws at the end. While another error is on its way, or the stream is dropped,
+/// what f throws goes to the executor's error handler; if the stream was never polled there is none, and it is
+/// std::terminate.
 /// Cost: no allocation; no item held.
 /// See: async_finally, inspect.
 inline constexpr finally_fn finally{};

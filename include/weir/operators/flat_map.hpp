@@ -60,9 +60,9 @@ struct flat_map_fn : detail::operator_fn<flat_map_fn> {
 ///     in              --a--b------|
 ///     flat_map(2, f)  --1-21-23--3|     where f returns 1-2---3|
 ///
-/// From the first poll on, upstream is asked for the next item as soon as fewer than n inner streams are there, and each
-/// inner stream for its next as soon as the one before was taken, whether or not the consumer is busy. f and the item of
-/// an inner stream live until that has ended. The cost of an item does not grow with n.
+/// From the first poll on, upstream is asked for the next item as soon as fewer than n inner streams are there, and
+/// each inner stream for its next as soon as the one before was taken, whether or not the consumer is busy. f and the
+/// item of an inner stream live until that has ended. The cost of an item does not grow with n.
 ///
 /// Ends: when upstream and all inner streams have ended.
 /// Errors: upstream's, after the last item of the inner streams that it left; that of an inner stream or of f after the

@@ -66,12 +66,12 @@ struct map_async_fn : detail::operator_fn<map_async_fn> {
 ///
 /// From the first poll on, operations are started as long as fewer than n are in flight or wait for delivery, and run
 /// to their end, whether or not the consumer is busy. A slow one holds back the results behind it: see
-/// map_async_unordered. f and the item of an operation live until the operation has ended, whether f takes T, const T& or
-/// T&&.
+/// map_async_unordered. f and the item of an operation live until the operation has ended, whether f takes T, const T&
+/// or T&&.
 ///
-/// map_async(limit, f): the same with a concurrency_limit, which may change meanwhile and may be shared: an operation is
-/// started when it has a permit. As many items as the limit allows may wait for one, for as long as it takes: the queue
-/// limits are for others. Refers to the limit.
+/// map_async(limit, f): the same with a concurrency_limit, which may change meanwhile and may be shared: an operation
+/// is started when it has a permit. As many items as the limit allows may wait for one, for as long as it takes: the
+/// queue limits are for others. Refers to the limit.
 ///
 /// Ends: with upstream, after the last result.
 /// Errors: upstream's, after the results of what was in flight; that of an operation or of f in its place, after the

@@ -105,14 +105,14 @@ struct map_blocking_unordered_fn : detail::operator_fn<map_blocking_unordered_fn
 ///     weir::thread_pool pool{4};
 ///     files | weir::map_blocking(4, pool, [](std::string path) { return sha256(path); })
 ///
-/// As map_async with `offload`: from the first poll on, upstream is asked as long as fewer than n calls are under way or
-/// wait for delivery.
+/// As map_async with `offload`: from the first poll on, upstream is asked as long as fewer than n calls are under way
+/// or wait for delivery.
 ///
 /// Ends: with upstream, after the last result.
-/// Errors: upstream's, after the results of the calls under way; that of f in its place, after the results before it, and
-/// upstream is dropped at once. pool_closed and limit_exceeded, when the pool does not take a call.
-/// Dropped: never waits: calls that have not begun are withdrawn, those that run go on to their end and their results are
-/// lost. f and the item of a call live until the call has returned.
+/// Errors: upstream's, after the results of the calls under way; that of f in its place, after the results before it,
+/// and upstream is dropped at once. pool_closed and limit_exceeded, when the pool does not take a call.
+/// Dropped: never waits: calls that have not begun are withdrawn, those that run go on to their end and their results
+/// are lost. f and the item of a call live until the call has returned.
 /// Threads: f is called by up to n threads at once, as a const object; no more than the pool has threads.
 /// Cost: one allocation per call; up to n items and results held.
 /// See: offload, map_async, parallel.

@@ -109,8 +109,8 @@ private:
 ///     b            ----2------4--|
 ///     merge(a, b)  --1-2---3--4--|
 ///
-/// All are asked at once, and each again when its item was taken, whether or not the consumer is busy: at most one item of
-/// each is held. Streams that are ready take turns. The cost of an item does not grow with the number of streams.
+/// All are asked at once, and each again when its item was taken, whether or not the consumer is busy: at most one item
+/// of each is held. Streams that are ready take turns. The cost of an item does not grow with the number of streams.
 ///
 /// Ends: when all have ended. merge({.eager_complete = true}, ...) ends with the first.
 /// Errors: the first one, when the others have been destroyed; items that were ready before it come before it.

@@ -99,8 +99,8 @@ struct on_error_resume_fn : operator_fn<on_error_resume_fn<E>> {
 
 } // namespace detail
 
-/// on_error_resume(f): when upstream fails it is destroyed, and the stream that f returns for the error takes its place.
-/// on_error_resume<E>(f): the same for errors of type E; others pass.
+/// on_error_resume(f): when upstream fails it is destroyed, and the stream that f returns for the error takes its
+/// place. on_error_resume<E>(f): the same for errors of type E; others pass.
 ///
 ///     in                          --1--2--#
 ///     f(error)                    -8-9|

@@ -276,8 +276,8 @@ private:
 
     std::size_t after(std::size_t rail) const noexcept { return rail + 1 == entries_.size() ? 0 : rail + 1; }
 
-    /// The next rail that takes an item; as many as there are if none does: then room wakes the driver. Where results keep
-    /// the order of the items rails take strict turns, since the results of the others would have to wait anyway.
+    /// The next rail that takes an item; as many as there are if none does: then room wakes the driver. Where results
+    /// keep the order of the items rails take strict turns, since the results of the others would have to wait anyway.
     std::size_t find_room(context& cx) noexcept {
         const std::size_t none = entries_.size();
         std::size_t rail = next_;
@@ -325,7 +325,8 @@ private:
 
 namespace detail {
 
-/// Builds rails: each is a queue to the rail's executor, a copy of the pipeline there, and the queue of subscribe_on back.
+/// Builds rails: each is a queue to the rail's executor, a copy of the pipeline there, and the queue of subscribe_on
+/// back.
 template <bool InOrder, class Sub>
 class rail_builder {
 public:
@@ -446,8 +447,8 @@ struct parallel_unordered_fn : detail::parallel_base<parallel_unordered_fn, fals
     }
 };
 
-/// parallel(rt, pipeline): spreads the items over rails, one on each executor of a runtime, which run copies of a pipeline;
-/// results come out in the order of the items.
+/// parallel(rt, pipeline): spreads the items over rails, one on each executor of a runtime, which run copies of a
+/// pipeline; results come out in the order of the items.
 ///
 ///     weir::runtime rt;
 ///     lines("log") | to_owned() | parallel(rt, filter_map(parse) | map(classify)) | for_each(print)
@@ -457,28 +458,29 @@ struct parallel_unordered_fn : detail::parallel_base<parallel_unordered_fn, fals
 ///     the second rail        -----b---d--|
 ///     parallel(rt, map(f))   ---A-B-C-D---|
 ///
-/// Items go to the rails in turn; upstream, and the consumer, stay on the executor that polls. A rail may give no result for
-/// an item, or several. A result belongs to the last item that the rail's pipeline had asked for when it gave it: so a
-/// pipeline that asks ahead, as map_async and buffer do, may let a result come out later than in its turn.
+/// Items go to the rails in turn; upstream, and the consumer, stay on the executor that polls. A rail may give no
+/// result for an item, or several. A result belongs to the last item that the rail's pipeline had asked for when it
+/// gave it: so a pipeline that asks ahead, as map_async and buffer do, may let a result come out later than in its
+/// turn.
 ///
 /// At most `room` items wait for each rail, and as many results behind it. A rail whose results are slow holds up the
 /// others, as in map_async: see parallel_unordered.
 ///
 /// What runs on the rails goes there at the first poll, and is destroyed there.
 ///
-/// Ends: when upstream and all rails have ended. A rail whose pipeline ends early gets no more items, and those on their way
-/// to it are lost; when all have ended upstream is dropped.
+/// Ends: when upstream and all rails have ended. A rail whose pipeline ends early gets no more items, and those on
+/// their way to it are lost; when all have ended upstream is dropped.
 /// Errors: upstream's, after the results of what was sent; a rail's, in its place: upstream is dropped at once, and the
 /// other rails are cancelled. `stopped` when an executor dies first.
 /// Dropped: upstream is destroyed at once, what runs on the rails soon: nobody waits for that.
-/// Threads: items and results cross, and the copies of the pipeline, with all that the functions in it refer to: these are
-/// called by several threads at once. The runtime must live until the pipeline is built.
+/// Threads: items and results cross, and the copies of the pipeline, with all that the functions in it refer to: these
+/// are called by several threads at once. The runtime must live until the pipeline is built.
 /// Cost: four allocations per rail; up to twice `room` items held for each.
 /// See: map_blocking, publish_on, map_async.
 inline constexpr parallel_fn parallel{};
 
-/// parallel_unordered(rt, pipeline): the same, but results come as they are ready, and each item goes to the next rail that
-/// has room.
+/// parallel_unordered(rt, pipeline): the same, but results come as they are ready, and each item goes to the next rail
+/// that has room.
 inline constexpr parallel_unordered_fn parallel_unordered{};
 
 } // namespace weir

@@ -156,7 +156,8 @@ struct publish_on_fn : detail::operator_fn<publish_on_fn> {
     }
 };
 
-/// publish_on(ex, n): what stands right of it, with the sink, runs on another executor; the result of the sink comes back.
+/// publish_on(ex, n): what stands right of it, with the sink, runs on another executor; the result of the sink comes
+/// back.
 ///
 ///     ex.run(lines("log") | to_owned() | publish_on(rt[1], 256) | map(parse) | for_each(store)); // parsed on rt[1]
 ///
@@ -165,17 +166,19 @@ struct publish_on_fn : detail::operator_fn<publish_on_fn> {
 ///
 /// As Reactor's publishOn. Up to n items wait for the other executor; upstream is asked for more when three quarters of
 /// them were taken. There may be several in a pipeline: one hands on to the next. To have a part left of the | run
-/// elsewhere, and to go on here, see subscribe_on. What stands right of it goes to the other executor at the first poll.
+/// elsewhere, and to go on here, see subscribe_on. What stands right of it goes to the other executor at the first
+/// poll.
 ///
 /// Ends: the end of upstream comes after the items. When the sink wants no more, upstream is dropped.
-/// Errors: upstream's, after the items, and those on the other executor; `stopped` when that dies first. What runs there is
-/// destroyed there before the result or the error comes back.
-/// Dropped: waits until what runs on the other executor was dropped there. A callable that runs comes to its end, and none
-/// is called afterwards. It does not wait when nobody runs the other executor: then that drops it before it runs anything
-/// else; nor when this thread runs the other executor, or holds up that one's thread in the same way.
+/// Errors: upstream's, after the items, and those on the other executor; `stopped` when that dies first. What runs
+/// there is destroyed there before the result or the error comes back.
+/// Dropped: waits until what runs on the other executor was dropped there. A callable that runs comes to its end, and
+/// none is called afterwards. It does not wait when nobody runs the other executor: then that drops it before it runs
+/// anything else; nor when this thread runs the other executor, or holds up that one's thread in the same way.
 /// publish_on(ex, n, {.wait_when_dropped = false}) never waits; what runs there is dropped soon.
 /// Threads: items and the result cross, and so do the operators and the sink, with all that the functions in them refer
-/// to. Items that nobody takes are destroyed on either thread. The other executor must live until the pipeline is built.
+/// to. Items that nobody takes are destroyed on either thread. The other executor must live until the pipeline is
+/// built.
 /// Cost: two allocations; n items held.
 /// See: subscribe_on, parallel, buffer.
 ///

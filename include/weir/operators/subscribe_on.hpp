@@ -88,8 +88,8 @@ struct subscribe_on_fn : detail::operator_fn<subscribe_on_fn> {
 /// back. subscribe_on(ex, n) lets upstream run ahead by n items, and asks for more when three quarters of them were
 /// taken: then many items share the way. Upstream goes to the other executor at the first poll.
 ///
-/// Ends: with upstream. Errors: upstream's; `stopped` when the other executor dies first. Either comes after the items, and
-/// when upstream has been destroyed, on its thread.
+/// Ends: with upstream. Errors: upstream's; `stopped` when the other executor dies first. Either comes after the items,
+/// and when upstream has been destroyed, on its thread.
 /// Dropped: upstream is dropped there, soon: nobody waits for that. The items on their way are lost.
 /// Threads: upstream and its items cross, with all that the functions in it refer to. Items that nobody takes are
 /// destroyed on either thread. The other executor must live until the pipeline is built.

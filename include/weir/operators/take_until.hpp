@@ -135,9 +135,9 @@ struct take_until_fn : detail::operator_fn<take_until_fn> {
 ///     signal              -------s
 ///     take_until(signal)  a--b--c|
 ///
-/// The signal is a stream (its first item), a task, `sleep_for(d)` or another operation (its result), or a std::stop_token,
-/// which may be stopped from any thread. It is looked at before upstream is asked, so that no item is asked for after it
-/// came. When the signal ends without an item, or can no longer come, the stream runs on.
+/// The signal is a stream (its first item), a task, `sleep_for(d)` or another operation (its result), or a
+/// std::stop_token, which may be stopped from any thread. It is looked at before upstream is asked, so that no item is
+/// asked for after it came. When the signal ends without an item, or can no longer come, the stream runs on.
 ///
 /// Ends: when the signal comes, or with upstream. Errors: upstream's, and the signal's.
 /// Upstream and the signal are destroyed before either.

@@ -98,9 +98,10 @@ struct throttle_fn : detail::operator_fn<throttle_fn> {
 ///     throttle(3, edge::leading)   a--d--------|
 ///     throttle(3, edge::trailing)  ---c--d-----|
 ///
-/// An item that arrives outside a window opens one; a window that ends with an item opens the next. By default the first
-/// item of a window is emitted at once and the last at its end. From the first poll on it takes items whether or not the
-/// consumer is busy. An item that was let through is never dropped: until the consumer takes it upstream is not asked.
+/// An item that arrives outside a window opens one; a window that ends with an item opens the next. By default the
+/// first item of a window is emitted at once and the last at its end. From the first poll on it takes items whether or
+/// not the consumer is busy. An item that was let through is never dropped: until the consumer takes it upstream is not
+/// asked.
 ///
 /// Ends: with upstream. Errors: upstream's, and what on_drop throws. The item held comes before either, at once, when
 /// upstream has been destroyed.

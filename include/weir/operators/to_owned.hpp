@@ -42,8 +42,8 @@ struct to_owned_fn : detail::operator_fn<to_owned_fn> {
 ///
 ///     weir::lines("access.log") | weir::to_owned() | weir::publish_on(rt[1], 256) | weir::for_each(store)
 ///
-/// `bytes` and std::string_view become std::string, std::span<const T> becomes std::vector<T>, also within a pair, a tuple,
-/// an optional or a vector. Other items stay as they are. For a type of your own specialise `weir::owned`.
+/// `bytes` and std::string_view become std::string, std::span<const T> becomes std::vector<T>, also within a pair, a
+/// tuple, an optional or a vector. Other items stay as they are. For a type of your own specialise `weir::owned`.
 ///
 /// Ends: with upstream. Errors: upstream's, and what the copy throws.
 /// See: outlives, publish_on, buffer.

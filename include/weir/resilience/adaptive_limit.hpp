@@ -139,8 +139,8 @@ private:
 ///     auto answer = co_await admission.run(handle(request));                     // or throws overloaded
 ///
 /// The errors timed_out and overloaded say that there is too much to do; others, and what is dropped, say nothing. A
-/// predicate as the third argument decides that otherwise, for instance by a status code. An algorithm of one's own is a
-/// class with `initial()` and a noexcept `update(sample)`.
+/// predicate as the third argument decides that otherwise, for instance by a status code. An algorithm of one's own is
+/// a class with `initial()` and a noexcept `update(sample)`.
 template <limit_algorithm Algorithm>
 class adaptive_limit : public concurrency_limit {
 public:

@@ -13,8 +13,8 @@ namespace weir {
 ///     weir::bulkhead database{10, {.max_queued = 20, .max_wait = 1s}};
 ///     auto rows = co_await database.run(query(sql));     // or throws overloaded
 ///
-/// A concurrency_limit by other defaults: nobody waits unless the queue limits say so, as Polly and Resilience4j have it.
-/// Whoever comes when it is full is turned away with `overloaded`; so is who has waited for max_wait.
+/// A concurrency_limit by other defaults: nobody waits unless the queue limits say so, as Polly and Resilience4j have
+/// it. Whoever comes when it is full is turned away with `overloaded`; so is who has waited for max_wait.
 class bulkhead : public concurrency_limit {
 public:
     /// @param most  how many at once, > 0

@@ -122,8 +122,8 @@ private:
 /// A call that is dropped counts for nothing, and a probe that is dropped makes room for another. A call that ends in
 /// another state than it began in counts for nothing either (as in Sony's gobreaker).
 ///
-/// on_change is called when the change has been made; an exception that leaves it goes to executor::report, as from where
-/// the breaker was made.
+/// on_change is called when the change has been made; an exception that leaves it goes to executor::report, as from
+/// where the breaker was made.
 ///
 /// Lifetime: stays where it is, longer than what it runs.
 class circuit_breaker {

@@ -100,8 +100,8 @@ public:
     /// `co_await limit.try_acquire()`: a permit, or std::nullopt where one would have to wait.
     try_acquire_operation try_acquire() noexcept;
 
-    /// `co_await limit.run(operation)`: its result, when it has had a permit for as long as it ran. It may also be given
-    /// as a function that makes it, which is called when there is a permit.
+    /// `co_await limit.run(operation)`: its result, when it has had a permit for as long as it ran. It may also be
+    /// given as a function that makes it, which is called when there is a permit.
     /// @throws overloaded when awaited, as the queue limits say; what the operation throws
     template <class A>
     auto run(A operation);

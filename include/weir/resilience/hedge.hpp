@@ -148,8 +148,9 @@ struct hedge_fn {
     }
 };
 
-/// hedge(factory, delay, {.max, .when}): the result of the operation that factory makes; when there is none within delay
-/// another is made, to run beside it, and the first to have a result gives the answer. The others are dropped before that.
+/// hedge(factory, delay, {.max, .when}): the result of the operation that factory makes; when there is none within
+/// delay another is made, to run beside it, and the first to have a result gives the answer. The others are dropped
+/// before that.
 ///
 ///     first attempt   ----------------|
 ///     second          ------=====|          delay 6
@@ -162,9 +163,9 @@ struct hedge_fn {
 /// and Barroso, The Tail at Scale).
 ///
 /// An attempt that fails is no answer as long as others run or may begin: the next one begins at once, and the delay is
-/// counted from there. When all have failed the error of the last to fail passes. An error that `when` does not hold for
-/// is the answer, at once. All as gRPC's hedging has it. A delay of zero begins all at once, duration::max() only after
-/// failures.
+/// counted from there. When all have failed the error of the last to fail passes. An error that `when` does not hold
+/// for is the answer, at once. All as gRPC's hedging has it. A delay of zero begins all at once, duration::max() only
+/// after failures.
 ///
 /// @param delay  >= 0
 /// @throws std::invalid_argument when delay is negative or max is 0

@@ -116,13 +116,13 @@ private:
 ///     co_await limiter.acquire();
 ///     co_await limiter.acquire(request.size());          // one that costs more
 ///
-/// The bucket holds `burst` tokens, is full at the start, and is filled evenly. Whoever acquires takes as many tokens as
-/// it costs, and waits until they are there: in the order in which they came, so that someone who needs many is not
-/// overtaken by all who need few. What costs more than the bucket holds waits until it would be there if the bucket were
-/// large enough (as Pekko's throttle does in its shaping mode).
+/// The bucket holds `burst` tokens, is full at the start, and is filled evenly. Whoever acquires takes as many tokens
+/// as it costs, and waits until they are there: in the order in which they came, so that someone who needs many is not
+/// overtaken by all who need few. What costs more than the bucket holds waits until it would be there if the bucket
+/// were large enough (as Pekko's throttle does in its shaping mode).
 ///
-/// The schedule is absolute: a late wake-up does not put off those behind it, and what was missed in a long pause is made
-/// up for only as far as the bucket holds it.
+/// The schedule is absolute: a late wake-up does not put off those behind it, and what was missed in a long pause is
+/// made up for only as far as the bucket holds it.
 ///
 /// Lifetime: stays where it is once it is used, and as long as anyone waits.
 class rate_limiter {

@@ -186,11 +186,11 @@ struct retry_fn {
 /// An item that comes out of a stream ends a row of failures: attempts, waits and the total time begin anew. What has
 /// come out is not taken back: a new attempt begins where factory lets it begin. Ends with the stream of its turn.
 ///
-/// The error of the last attempt, and one that `policy.when` does not hold for, passes as it is. So does one after which
-/// there is no time for another attempt, at once: when the wait would go on to the end of `policy.total_timeout`, or to
-/// the deadline of the request that this is part of. An attempt that is cut off fails with timed_out. An exception from
-/// factory is a failed attempt; one from `policy.when` or `policy.random` passes. Errors further down a pipeline are none
-/// of its business.
+/// The error of the last attempt, and one that `policy.when` does not hold for, passes as it is. So does one after
+/// which there is no time for another attempt, at once: when the wait would go on to the end of `policy.total_timeout`,
+/// or to the deadline of the request that this is part of. An attempt that is cut off fails with timed_out. An
+/// exception from factory is a failed attempt; one from `policy.when` or `policy.random` passes. Errors further down a
+/// pipeline are none of its business.
 ///
 /// Dropping it ends the attempt, or the wait.
 ///

@@ -66,7 +66,8 @@ struct retry_policy {
     duration max_delay = std::chrono::seconds{30};
     weir::jitter jitter = weir::jitter::full;
     random_numbers random = {};
-    /// How long an attempt may take to its result, or to its first item: then it is dropped and has failed with timed_out.
+    /// How long an attempt may take to its result, or to its first item: then it is dropped and has failed with
+    /// timed_out.
     duration attempt_timeout = duration::max();
     /// How long attempts and waits may take together. An attempt is cut off then, and a wait that would not be over by
     /// then is not begun.

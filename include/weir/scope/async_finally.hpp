@@ -73,8 +73,8 @@ private:
 /// it was given and what it has captured by value, not what lived in the scope.
 ///
 /// The operation begins in the turn after the scope has died. The innermost task group in which the scope ran does not
-/// finish before it; where there is none, neither does executor::run, nor the executor's destructor. After `within` it is
-/// dropped and reported, as is its error, to the executor's handler.
+/// finish before it; where there is none, neither does executor::run, nor the executor's destructor. After `within` it
+/// is dropped and reported, as is its error, to the executor's handler.
 ///
 /// Allocates when it is made, and not when the scope dies.
 ///

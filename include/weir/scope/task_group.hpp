@@ -81,8 +81,8 @@ class group_task;
 ///     }
 ///
 /// Destroying the group drops what runs in it, at once. What async_finally guards then have to do goes to the group or
-/// executor around it; to wait for it, let the scope be a with_group. An error that nobody has joined to see goes to the
-/// executor's handler.
+/// executor around it; to wait for it, let the scope be a with_group. An error that nobody has joined to see goes to
+/// the executor's handler.
 ///
 /// A group stays where it is. It may be used again after a `join`, whatever that gave.
 class task_group {
@@ -95,12 +95,12 @@ public:
     task_group& operator=(const task_group&) = delete;
     ~task_group();
 
-    /// Starts an operation in the executor's next turn, or when a place is free where the group has a limit. Between a failure
-    /// and the `join` that reports it, the operation is dropped instead.
+    /// Starts an operation in the executor's next turn, or when a place is free where the group has a limit. Between a
+    /// failure and the `join` that reports it, the operation is dropped instead.
     template <operation A>
     void spawn(A operation, std::source_location place = std::source_location::current());
-    /// The same with a function that returns the operation. The function is called when the operation starts, and is kept
-    /// as long as the operation.
+    /// The same with a function that returns the operation. The function is called when the operation starts, and is
+    /// kept as long as the operation.
     template <class F>
         requires(!operation<F> && detail::returns_operation<F&>)
     void spawn(F f, std::source_location place = std::source_location::current()) {

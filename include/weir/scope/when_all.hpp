@@ -89,9 +89,9 @@ private:
 ///
 ///     auto [user, orders] = co_await weir::when_all(load_user(id), load_orders(id));
 ///
-/// when_all(range of operations): as a std::vector, in their order. Where an operation has no result there is weir::unit
-/// in its place; where none has one there is none. References are references in a tuple, and std::reference_wrapper in
-/// a vector.
+/// when_all(range of operations): as a std::vector, in their order. Where an operation has no result there is
+/// weir::unit in its place; where none has one there is none. References are references in a tuple, and
+/// std::reference_wrapper in a vector.
 ///
 /// When one fails, the others are dropped at once, and its error is thrown.
 inline constexpr detail::concurrent_operations_fn<when_all_operation, when_all_of_range_operation> when_all{};

@@ -66,8 +66,8 @@ private:
     detail::concurrent_operations<detail::range_of_operations<A>, detail::ends_with::all> all_;
 };
 
-/// `co_await when_all_settled(operations...)`: runs them side by side, each to its end, and gives how each has ended, as a
-/// std::tuple of `outcome`; of a range of operations, as a std::vector. It does not fail.
+/// `co_await when_all_settled(operations...)`: runs them side by side, each to its end, and gives how each has ended,
+/// as a std::tuple of `outcome`; of a range of operations, as a std::vector. It does not fail.
 ///
 ///     for (auto& reply : co_await weir::when_all_settled(std::move(requests)))
 ///         if (!reply) log(reply.error());

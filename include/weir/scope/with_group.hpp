@@ -90,8 +90,8 @@ private:
 ///         co_await weir::sleep_for(1s);
 ///     });
 ///
-/// The result is that of the task. All paths out of it wait: when the task returns, for all that it has spawned; when it
-/// throws, or one of the group fails, everything is dropped, the task too, and what guards then have to do is waited
+/// The result is that of the task. All paths out of it wait: when the task returns, for all that it has spawned; when
+/// it throws, or one of the group fails, everything is dropped, the task too, and what guards then have to do is waited
 /// for before the error is thrown. When with_group itself is dropped, everything is, and the guards' work goes to the
 /// group or executor around it.
 ///

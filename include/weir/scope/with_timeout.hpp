@@ -68,13 +68,13 @@ private:
     bool begun_ = false;
 };
 
-/// `co_await with_timeout(d, operation)`: its result, when there is one within d of when it was first awaited; else it is
-/// dropped, and then timed_out thrown.
+/// `co_await with_timeout(d, operation)`: its result, when there is one within d of when it was first awaited; else it
+/// is dropped, and then timed_out thrown.
 ///
 ///     const auto reply = co_await weir::with_timeout(2s, ask(server));
 ///
-/// A result that is ready in the turn in which the time runs out counts. Of timeouts in each other the nearest is the one
-/// that is thrown, and the one that `deadline()` gives inside.
+/// A result that is ready in the turn in which the time runs out counts. Of timeouts in each other the nearest is the
+/// one that is thrown, and the one that `deadline()` gives inside.
 ///
 /// @param d  >= 0
 /// @throws std::invalid_argument when d is negative
@@ -93,7 +93,8 @@ auto with_timeout(duration d, A operation) {
     }
 }
 
-/// `co_await with_deadline(t, operation)`: the same, until the moment t. After t only what is ready at once is a result.
+/// `co_await with_deadline(t, operation)`: the same, until the moment t. After t only what is ready at once is a
+/// result.
 ///
 ///     const auto by = (co_await weir::this_executor())->time_after(5s);
 ///     for (const auto& part : parts) co_await weir::with_deadline(by, send(part));

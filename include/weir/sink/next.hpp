@@ -57,12 +57,12 @@ struct await_traits<next_operation<S>> {
 ///
 ///     while (auto item = co_await weir::next(numbers)) use(*item);
 ///
-/// It is not to be awaited again after the end or an error. A call may be abandoned at any time: an item that was on its
-/// way is the result of the next call.
+/// It is not to be awaited again after the end or an error. A call may be abandoned at any time: an item that was on
+/// its way is the result of the next call.
 ///
 /// Errors: those of s.
-/// Lifetime: borrows s, which stays where it is. Its owner destroys it; what an operator of s still holds after the end or
-/// an error, such as an upstream behind a function that has thrown, lives until then.
+/// Lifetime: borrows s, which stays where it is. Its owner destroys it; what an operator of s still holds after the end
+/// or an error, such as an upstream behind a function that has thrown, lives until then.
 /// See: for_each, as_range.
 template <class S>
 auto next(S& source) noexcept {

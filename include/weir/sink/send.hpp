@@ -116,8 +116,8 @@ struct send_fn : detail::operator_fn<send_fn> {
     }
 };
 
-/// send(sender): sends every item into a channel, one after the other. The result is the number of items that were taken
-/// (std::uint64_t).
+/// send(sender): sends every item into a channel, one after the other. The result is the number of items that were
+/// taken (std::uint64_t).
 ///
 ///     auto [tx, rx] = weir::channel<record>(64);
 ///     auto reading = ex.spawn(weir::lines(path) | weir::map(parse) | weir::send(std::move(tx)));
@@ -126,8 +126,8 @@ struct send_fn : detail::operator_fn<send_fn> {
 /// If it also has `bool try_send(item)`, which moves from the item only if it takes it, that is called first. The next
 /// item is asked for when the last was taken.
 ///
-/// Ends: with upstream, and as soon as the channel is closed. The sender is destroyed with the end or an error: if it was
-/// the last, the channel is closed.
+/// Ends: with upstream, and as soon as the channel is closed. The sender is destroyed with the end or an error: if it
+/// was the last, the channel is closed.
 /// Errors: upstream's, and those of an item that throws as it is moved; to the channel they are the end.
 /// Dropped: an item that was not taken goes to the channel's on_drop; likewise when the channel is closed.
 /// See: channel, broadcast, for_each.

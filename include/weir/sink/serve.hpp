@@ -367,9 +367,9 @@ struct serve_fn : detail::operator_fn<serve_fn> {
 ///     co_await (weir::accept(std::move(listener)) |
 ///               weir::serve(echo, weir::signals({SIGINT, SIGTERM}), {.max_connections = 1000, .drain = 5s}));
 ///
-/// At the stop the stream of connections is destroyed at once. An accept(listener) that owns its listener closes it: new
-/// connects are refused, and those that wait in the kernel's backlog are reset. One that borrows it leaves them waiting,
-/// for the next that accepts.
+/// At the stop the stream of connections is destroyed at once. An accept(listener) that owns its listener closes it:
+/// new connects are refused, and those that wait in the kernel's backlog are reset. One that borrows it leaves them
+/// waiting, for the next that accepts.
 ///
 /// The stop is a stream (its first item; a second one ends the waiting, too), an operation (its result), or a
 /// std::stop_token. A failure of the connections is a stop, and is delivered after it.

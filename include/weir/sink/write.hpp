@@ -145,9 +145,9 @@ struct write_fn : detail::operator_fn<write_fn> {
 ///     co_await (weir::read(client) | weir::write(client));                          // echo
 ///     co_await (weir::lines("in.txt") | weir::map(with_newline) | weir::write("out.txt"));
 ///
-/// While a write is in flight upstream is not asked. Small items that are ready at once are written together. Nothing is
-/// added between items. A file is opened at the first poll, created if it is missing and emptied if it is not, unless
-/// another mode is given. Takes any byte_writer.
+/// While a write is in flight upstream is not asked. Small items that are ready at once are written together. Nothing
+/// is added between items. A file is opened at the first poll, created if it is missing and emptied if it is not,
+/// unless another mode is given. Takes any byte_writer.
 ///
 /// Errors: upstream's, after what came before was written; and std::system_error, `write 10.0.0.1:80: Broken pipe`.
 /// Dropped: the write in flight is cancelled; bytes gathered and not written are lost.

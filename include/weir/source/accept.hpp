@@ -71,8 +71,8 @@ private:
 ///
 ///     weir::accept(listener) | weir::for_each_concurrent(1000, serve)
 ///
-/// A connection is taken when it is asked for; until then it waits in the kernel's backlog. Out of descriptors or memory
-/// it tries again after 5 ms, then less and less often, down to once a second. Fails with std::system_error.
+/// A connection is taken when it is asked for; until then it waits in the kernel's backlog. Out of descriptors or
+/// memory it tries again after 5 ms, then less and less often, down to once a second. Fails with std::system_error.
 ///
 /// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
 inline accept_stream<tcp_listener> accept(tcp_listener&& listener) noexcept {

@@ -73,9 +73,9 @@ private:
 ///     co_await (weir::datagrams(socket) | weir::for_each([](const weir::datagram& d) { print(d.from, d.data); }));
 ///
 /// One is received when it is asked for; until then they wait in the socket's receive buffer, and are lost when that is
-/// full. One that is longer than the limit says so. With a small limit, datagrams that are kept share memory. Fails with
-/// std::system_error, `receive on 0.0.0.0:514: ...`; a socket that is connected also when its peer refuses. A steady state
-/// allocates nothing.
+/// full. One that is longer than the limit says so. With a small limit, datagrams that are kept share memory. Fails
+/// with std::system_error, `receive on 0.0.0.0:514: ...`; a socket that is connected also when its peer refuses. A
+/// steady state allocates nothing.
 ///
 /// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
 ///

@@ -34,8 +34,8 @@ struct follow_options {
 ///
 ///     weir::follow("access.log") | weir::lines() | weir::for_each(print)
 ///
-/// It sleeps until the kernel tells of a change. On network file systems, through symbolic links, and where the limits of
-/// inotify are reached, it looks each `interval` instead.
+/// It sleeps until the kernel tells of a change. On network file systems, through symbolic links, and where the limits
+/// of inotify are reached, it looks each `interval` instead.
 ///
 /// A file that became shorter is read from its beginning. Another file at the path is opened as soon as it is seen, and
 /// read when nothing more came to the old one for one interval, since who writes may go on for a while after a log was

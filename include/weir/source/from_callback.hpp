@@ -193,15 +193,15 @@ private:
 
 } // namespace detail
 
-/// Where a callback puts what it was called with, for `from_callback`. May be copied; when the last copy goes the stream
-/// ends.
+/// Where a callback puts what it was called with, for `from_callback`. May be copied; when the last copy goes the
+/// stream ends.
 ///
 /// Threads: all of it may be called from any thread, at the same time. The items of one thread stay in order.
 template <class T>
 class emitter {
 public:
-    /// False when the item was not taken: dropped, or the stream has ended or is gone. With overflow::suspend the thread
-    /// waits until there is room, or the stream ends or goes.
+    /// False when the item was not taken: dropped, or the stream has ended or is gone. With overflow::suspend the
+    /// thread waits until there is room, or the stream ends or goes.
     /// @throws std::logic_error when it would have to wait on the thread that consumes the stream
     bool emit(T item) const { return end_->queue().emit(std::move(item)); }
 
@@ -290,9 +290,9 @@ private:
 ///         return sensor.subscribe([out](const reading& r) { out.emit(r); });
 ///     }, {.capacity = 16, .overflow = weir::overflow::drop_oldest})
 ///
-/// connect is called at the first poll, on the executor's thread, with an emitter that may be used from any thread. What
-/// it returns (such as an object that unsubscribes when it is destroyed) is kept until the stream ends or is dropped. By
-/// then no emitter waits any more, and those that remain are told that nobody listens.
+/// connect is called at the first poll, on the executor's thread, with an emitter that may be used from any thread.
+/// What it returns (such as an object that unsubscribes when it is destroyed) is kept until the stream ends or is
+/// dropped. By then no emitter waits any more, and those that remain are told that nobody listens.
 ///
 /// At most options.capacity items are held; what happens to the next is options.overflow. The end, and an error, come
 /// after the items that are held. An exception from connect fails the stream.

@@ -68,15 +68,16 @@ private:
     std::optional<detail::wait_operation> wait_;
 };
 
-/// process_output({program, arguments...}): what a program writes to its standard output, as it comes, until its end. It
-/// is started at the first poll, as by spawn_process.
+/// process_output({program, arguments...}): what a program writes to its standard output, as it comes, until its end.
+/// It is started at the first poll, as by spawn_process.
 ///
 ///     weir::process_output({"journalctl", "-f"}) | weir::lines() | weir::for_each(print)
 ///
-/// When it has closed its output and ended, with 0, the stream ends. Otherwise the stream fails with process_failed, which
-/// says how it ended, and what it wrote last (of 4 KiB) to its error stream: `weir::process_output: ls exited with 2: ls:
-/// cannot access 'none'`. A program that writes faster than it is asked waits. When the stream is dropped the program is
-/// killed. Errors of starting and of reading as of spawn_process and read. A steady state allocates nothing.
+/// When it has closed its output and ended, with 0, the stream ends. Otherwise the stream fails with process_failed,
+/// which says how it ended, and what it wrote last (of 4 KiB) to its error stream:
+/// `weir::process_output: ls exited with 2: ls: cannot access 'none'`. A program that writes faster than it is asked
+/// waits. When the stream is dropped the program is killed. Errors of starting and of reading as of spawn_process and
+/// read. A steady state allocates nothing.
 ///
 /// @throws std::invalid_argument as of spawn_process, and for in = stdio::pipe
 inline process_output_stream process_output(std::vector<std::string> arguments, process_output_options options = {}) {

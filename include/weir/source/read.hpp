@@ -35,7 +35,8 @@ public:
 
     /// Empty at the end.
     poll<bytes> poll_next(context& cx, Device& device) {
-        // What is left of a block after a short read serves the next, unless it has become too little to be worth a call.
+        // What is left of a block after a short read serves the next, unless it has become too little to be worth a
+        // call.
         if (!reads_.started()) filler_.make_room(size_, std::max<std::size_t>(size_ / 4, 1));
         const auto n = reads_.poll_next(cx, device, {filler_.room(), std::min(filler_.room_size(), size_)});
         if (n.is_pending()) return pending;
@@ -110,10 +111,10 @@ private:
 ///
 ///     co_await (weir::read(socket) | weir::for_each(print));
 ///
-/// One read is in flight, only when it was asked for, so that a peer is held up by TCP when nobody asks; each gives a piece
-/// of a block that is shared, not copied. A socket that waits holds no memory: connections share blocks, which grow from 4
-/// to 32 KiB for those that fill them. Fails with std::system_error, `read 10.0.0.1:80: Connection reset by peer`. A steady state
-/// allocates nothing. Takes any byte_reader.
+/// One read is in flight, only when it was asked for, so that a peer is held up by TCP when nobody asks; each gives a
+/// piece of a block that is shared, not copied. A socket that waits holds no memory: connections share blocks, which
+/// grow from 4 to 32 KiB for those that fill them. Fails with std::system_error,
+/// `read 10.0.0.1:80: Connection reset by peer`. A steady state allocates nothing. Takes any byte_reader.
 ///
 /// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
 template <detail::input_device Device>

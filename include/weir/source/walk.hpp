@@ -87,10 +87,10 @@ private:
 ///     weir::walk("src") | weir::filter([](const weir::walk_entry& e) { return e.name().ends_with(".cpp"); })
 ///     weir::walk(".", {.descend = [](const weir::walk_entry& e) { return e.name() != ".git"; }})
 ///
-/// The entries of a directory come one after the other, before those of its subdirectories, which come in the same order.
-/// The directory that was given is no entry. One directory is open at a time. What is removed while it is walked may be
-/// left out. Links are not followed unless `links` says so; one that leads to a directory above it is then an entry like
-/// others, and not followed again.
+/// The entries of a directory come one after the other, before those of its subdirectories, which come in the same
+/// order. The directory that was given is no entry. One directory is open at a time. What is removed while it is walked
+/// may be left out. Links are not followed unless `links` says so; one that leads to a directory above it is then an
+/// entry like others, and not followed again.
 ///
 /// What cannot be read fails the stream with std::system_error, `open /root: Permission denied`, or goes to `on_error`.
 ///

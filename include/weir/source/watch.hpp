@@ -86,9 +86,9 @@ private:
 /// directory, changes of its files are told with their paths. With `recursive`, what is in a directory that is made or
 /// moved here is told as created; what was moved away takes all below it along, and nothing is told of that.
 ///
-/// When what is watched is removed, moved, or replaced by another file, `vanished` is the last item. To see how a file is
-/// replaced, watch its directory. When more happens than is taken, the kernel drops changes: `lost` comes in their place,
-/// and with `recursive` all directories are looked into anew.
+/// When what is watched is removed, moved, or replaced by another file, `vanished` is the last item. To see how a file
+/// is replaced, watch its directory. When more happens than is taken, the kernel drops changes: `lost` comes in their
+/// place, and with `recursive` all directories are looked into anew.
 ///
 /// Fails with std::system_error, `watch etc: No such file or directory`; `No space left on device` stands for the limit
 /// fs.inotify.max_user_watches. What other machines do to a network file system is not seen.

@@ -31,8 +31,8 @@ struct subscribe_options {
     std::size_t capacity = 64;
     /// What happens to an item when so many are held.
     weir::overflow overflow = weir::overflow::suspend;
-    /// Called with each item that it does not receive: dropped because of that, or held when it dies. It must neither throw
-    /// nor destroy the subscription.
+    /// Called with each item that it does not receive: dropped because of that, or held when it dies. It must neither
+    /// throw nor destroy the subscription.
     std::function<void(T)> on_drop = {};
 };
 
@@ -51,8 +51,8 @@ public:
     /// The others must wait until it has taken an item.
     bool blocks() const noexcept { return options_.overflow == overflow::suspend && held_.size() == options_.capacity; }
 
-    /// True when it blocks from now on. What happens to an item that cannot be copied, or for which there is no memory, is
-    /// this one's failure alone.
+    /// True when it blocks from now on. What happens to an item that cannot be copied, or for which there is no memory,
+    /// is this one's failure alone.
     bool offer(const T& item, std::uint64_t number) noexcept {
         if (error_ != nullptr) return false;
         try {
@@ -220,8 +220,8 @@ private:
 template <class T>
 class broadcast;
 
-/// What comes to one subscriber of a broadcast: a stream, which ends when the broadcast is closed, after what is held. It may
-/// be moved at any time.
+/// What comes to one subscriber of a broadcast: a stream, which ends when the broadcast is closed, after what is held.
+/// It may be moved at any time.
 template <class T>
 class [[nodiscard("add a sink and co_await it")]] subscription {
 public:
@@ -260,21 +260,23 @@ private:
     std::unique_ptr<detail::subscriber<T>> node_;
 };
 
-/// broadcast<T>: every item to every subscriber, between tasks on one executor. Each subscriber says how much is held for
-/// it, and what happens when that is full: the others wait for it, it loses items, or it is disconnected.
+/// broadcast<T>: every item to every subscriber, between tasks on one executor. Each subscriber says how much is held
+/// for it, and what happens when that is full: the others wait for it, it loses items, or it is disconnected.
 ///
 ///     weir::broadcast<quote> quotes;
-///     auto log = quotes.subscribe({.capacity = 1000});                                      // all of them: others wait
+///     auto log = quotes.subscribe({.capacity = 1000});                                      // all: senders wait
 ///     auto show = quotes.subscribe({.overflow = weir::overflow::latest});                   // the newest
 ///     auto peer = quotes.subscribe({.capacity = 64, .overflow = weir::overflow::error});    // keeps up, or fails
 ///     co_await (feed() | weir::send(quotes));
 ///
-/// A subscriber gets copies of what is sent from then on; what is sent while there are none goes nowhere. An item goes to
-/// all at once, when there is room with all subscribers with overflow::suspend; items come in the order in which their
-/// sends were first polled. A subscriber that leaves lets go of what was held for it, and of those who wait for it.
+/// A subscriber gets copies of what is sent from then on; what is sent while there are none goes nowhere. An item goes
+/// to all at once, when there is room with all subscribers with overflow::suspend; items come in the order in which
+/// their sends were first polled. A subscriber that leaves lets go of what was held for it, and of those who wait for
+/// it.
 ///
-/// May be copied; when the last copy goes, and no send is under way, the subscriptions end. All of them may die in any order.
-/// One allocation for the broadcast and one a subscription; each buffer grows as far as it was ever filled; none an item.
+/// May be copied; when the last copy goes, and no send is under way, the subscriptions end. All of them may die in any
+/// order. One allocation for the broadcast and one a subscription; each buffer grows as far as it was ever filled; none
+/// an item.
 ///
 /// Threads: all copies and subscriptions belong to one executor.
 template <class T>
@@ -297,8 +299,8 @@ public:
         return {typename subscription<T>::user{core_}, std::move(options)};
     }
 
-    /// `co_await b.send(item)`: true when all subscribers have it, false when the broadcast is closed. Waits for room with
-    /// those that have overflow::suspend. A send that is dropped before it is done has reached nobody.
+    /// `co_await b.send(item)`: true when all subscribers have it, false when the broadcast is closed. Waits for room
+    /// with those that have overflow::suspend. A send that is dropped before it is done has reached nobody.
     detail::send_operation<core, T> send(T item) const { return {core_, std::move(item)}; }
 
     /// Sends, if it need not wait.

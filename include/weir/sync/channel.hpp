@@ -30,8 +30,8 @@ namespace detail {
 
 /// What the two ends of a channel share.
 ///
-/// Nobody waits with a send while there is room, and the receiver does not wait while there is an item: a sender that is
-/// woken has been rid of its item, or of its hope, and passes nothing on.
+/// Nobody waits with a send while there is room, and the receiver does not wait while there is an item: a sender that
+/// is woken has been rid of its item, or of its hope, and passes nothing on.
 template <class T>
 class channel_core : public shared_state {
 public:
@@ -145,15 +145,16 @@ class sender {
 public:
     using value_type = T;
 
-    /// `co_await tx.send(item)`: true when the item is in the channel's buffer or, where that is full or n is 0, when it
-    /// was received; waits until then, behind those that waited before. False when the channel is closed.
+    /// `co_await tx.send(item)`: true when the item is in the channel's buffer or, where that is full or n is 0, when
+    /// it was received; waits until then, behind those that waited before. False when the channel is closed.
     ///
     /// An item that was refused, or whose send is dropped before it is done, goes to on_drop. To have it back, use
     /// send_from.
     detail::send_operation<core, T> send(T item) const { return {producer_, std::move(item)}; }
 
     /// `co_await tx.send_from(item)`: the same for an item that stays where it is, and is moved from when, and only
-    /// when, it is delivered. So if the answer is false, or there is none because the send was dropped, item is as it was.
+    /// when, it is delivered. So if the answer is false, or there is none because the send was dropped, item is as it
+    /// was.
     ///
     ///     if (!co_await tx.send_from(job)) backlog.push_back(std::move(job));
     ///
@@ -196,8 +197,8 @@ private:
     detail::handle<core, detail::role::producer> producer_;
 };
 
-/// The end of a channel that items come out of: a stream, which ends when the channel is closed and empty. It may be moved
-/// at any time. When it dies what is in the buffer goes to on_drop.
+/// The end of a channel that items come out of: a stream, which ends when the channel is closed and empty. It may be
+/// moved at any time. When it dies what is in the buffer goes to on_drop.
 template <class T>
 class [[nodiscard("add a sink and co_await it")]] receiver {
 public:
@@ -208,8 +209,8 @@ public:
 
     poll<T> poll_next(context& cx) { return consumer_->receive(cx); }
 
-    /// Nothing goes in any more: sends that wait answer false. What is in the buffer can still be received, and then the
-    /// end.
+    /// Nothing goes in any more: sends that wait answer false. What is in the buffer can still be received, and then
+    /// the end.
     void close() noexcept { consumer_->close(); }
 
     /// Items in the buffer.
@@ -239,13 +240,13 @@ struct [[nodiscard("keep both ends: auto [tx, rx] = ...")]] channel_ends {
 ///
 /// With n = 0 there is no buffer: an item goes from hand to hand, when its sender waits and the receiver asks.
 ///
-/// Items come out in the order in which their sends were first polled. Nothing is lost and nothing comes twice: until an
-/// item is delivered it is with its sender. A send may be dropped at any time, and `next(rx)` too: the item that it would
-/// have got is the answer of the next one. What was delivered and is not received, because the receiver dies, goes to
-/// options.on_drop; to have it back, `close` the receiver and receive the rest.
+/// Items come out in the order in which their sends were first polled. Nothing is lost and nothing comes twice: until
+/// an item is delivered it is with its sender. A send may be dropped at any time, and `next(rx)` too: the item that it
+/// would have got is the answer of the next one. What was delivered and is not received, because the receiver dies,
+/// goes to options.on_drop; to have it back, `close` the receiver and receive the rest.
 ///
-/// The ends, and what waits, may die in any order. One allocation for the channel; the buffer grows as far as it was ever
-/// filled; none an item.
+/// The ends, and what waits, may die in any order. One allocation for the channel; the buffer grows as far as it was
+/// ever filled; none an item.
 ///
 /// Threads: both ends belong to one executor.
 template <class T, std::integral N>

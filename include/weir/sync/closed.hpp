@@ -8,7 +8,8 @@
 
 namespace weir {
 
-/// What somebody waited for will not come any more: it was closed, or the last handle on it that could bring it is gone.
+/// What somebody waited for will not come any more: it was closed, or the last handle on it that could bring it is
+/// gone.
 class closed : public std::runtime_error {
 public:
     explicit closed(const std::string& what) : std::runtime_error{what + ": closed"} {}

@@ -120,9 +120,9 @@ private:
 ///     run(jobs->front());
 ///
 /// Whoever has changed it calls `notify_one` or `notify_all`. One that was notified goes on when it has the mutex, for
-/// which it waits in the line of all others; nobody goes on without having been notified. When the condition dies, those
-/// who wait get the exception `closed`; also those who are notified when the mutex has died. One allocation for the
-/// condition, none for a wait.
+/// which it waits in the line of all others; nobody goes on without having been notified. When the condition dies,
+/// those who wait get the exception `closed`; also those who are notified when the mutex has died. One allocation for
+/// the condition, none for a wait.
 ///
 /// Threads: the condition, the mutex and those who wait belong to one executor.
 class condition {

@@ -118,8 +118,8 @@ public:
     event(event&&) noexcept = default;
     event& operator=(event&&) noexcept = default;
 
-    /// Lets those pass who wait now: all of them, or, if it is automatic, the first. If it is automatic and nobody waits, the
-    /// next one.
+    /// Lets those pass who wait now: all of them, or, if it is automatic, the first. If it is automatic and nobody
+    /// waits, the next one.
     void set() const noexcept { core_->set(); }
     void reset() const noexcept { core_->reset(); }
     bool is_set() const noexcept { return core_->is_set(); }

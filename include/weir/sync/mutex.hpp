@@ -121,8 +121,8 @@ private:
 ///
 /// Fair: the lock goes to those who wait in the order in which they came. Code that does not suspend while it uses a T
 /// needs no mutex: an executor runs one task at a time. When the mutex dies, those who wait get the exception `closed`;
-/// a guard may outlive it, and the T with it. A task that locks it twice waits for itself. One allocation for the mutex,
-/// none for a wait.
+/// a guard may outlive it, and the T with it. A task that locks it twice waits for itself. One allocation for the
+/// mutex, none for a wait.
 ///
 /// Threads: the mutex, its guards and those who wait belong to one executor; it keeps no other thread away from the T.
 template <class T = void>

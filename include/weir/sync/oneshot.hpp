@@ -177,9 +177,9 @@ struct [[nodiscard("keep both ends: auto [tx, rx] = ...")]] oneshot_ends {
 ///     requests.try_send({"6 * 7", std::move(answer)});          // there: std::move(request.answer).send(42)
 ///     const int n = co_await question;
 ///
-/// A sender that dies without having sent lets the receiver fail with `closed`. A value that is not delivered stays with its
-/// sender; one that was sent and is not received, because the receiver dies, goes to options.on_drop. The ends may die in
-/// any order. One allocation.
+/// A sender that dies without having sent lets the receiver fail with `closed`. A value that is not delivered stays
+/// with its sender; one that was sent and is not received, because the receiver dies, goes to options.on_drop. The ends
+/// may die in any order. One allocation.
 ///
 /// Threads: both ends belong to one executor.
 template <class T>

@@ -50,8 +50,8 @@ private:
 template <class T>
 class state;
 
-/// The values of a state, the newest first of all, and then each time there is a newer one: a stream, which ends when the
-/// state dies, after its last value. Values that were followed before they were asked for are left out.
+/// The values of a state, the newest first of all, and then each time there is a newer one: a stream, which ends when
+/// the state dies, after its last value. Values that were followed before they were asked for are left out.
 template <class T>
 class [[nodiscard("add a sink and co_await it")]] state_stream {
 public:
@@ -92,8 +92,8 @@ private:
 ///     auto watching = ex.spawn(current.watch() | weir::for_each(apply));    // the present one too
 ///     current.set(load());
 ///
-/// Nobody waits to set it, and whoever is slow sees the newest value only. May be copied: the copies are one state, which
-/// dies with the last. One allocation for the state, none a value.
+/// Nobody waits to set it, and whoever is slow sees the newest value only. May be copied: the copies are one state,
+/// which dies with the last. One allocation for the state, none a value.
 ///
 /// Threads: all copies and streams belong to one executor.
 template <class T>

@@ -30,9 +30,9 @@ struct simulation_options {
     std::size_t trace = 1000;           ///< entries that are kept
 };
 
-/// An executor in a world of its own, with virtual time, a network and files in memory, and faults as they are asked for.
-/// Whatever is written against weir runs in it unchanged. A seed decides all that is left to chance: who of those that are
-/// ready runs first, when operations are complete, latencies, faults. The same seed gives the same history.
+/// An executor in a world of its own, with virtual time, a network and files in memory, and faults as they are asked
+/// for. Whatever is written against weir runs in it unchanged. A seed decides all that is left to chance: who of those
+/// that are ready runs first, when operations are complete, latencies, faults. The same seed gives the same history.
 ///
 ///     weir::testing::simulation sim{17, {.network = {.reset = 0.01}}};
 ///     sim.spawn(server()).detach();
@@ -40,8 +40,8 @@ struct simulation_options {
 ///     print(sim.trace().to_string(20));
 ///
 /// No threads: what is offloaded is done at once, and what is posted by other threads makes the history depend on them.
-/// There are no programs to start and no changes to `watch` (ENOSYS; `follow` looks by the clock), no descriptors are passed
-/// through Unix sockets, and names of hosts are looked up in the real world.
+/// There are no programs to start and no changes to `watch` (ENOSYS; `follow` looks by the clock), no descriptors are
+/// passed through Unix sockets, and names of hosts are looked up in the real world.
 class simulation : public executor {
 public:
     /// @throws std::invalid_argument for options that make no sense
@@ -85,8 +85,8 @@ bool only_seed(std::uint64_t& seed);
 
 } // namespace detail
 
-/// Calls f with a simulation for each of the seeds 1 to n. What f throws is thrown again, after the seed, the end of the
-/// trace and the command that runs this seed alone were printed on stderr.
+/// Calls f with a simulation for each of the seeds 1 to n. What f throws is thrown again, after the seed, the end of
+/// the trace and the command that runs this seed alone were printed on stderr.
 ///
 ///     weir::testing::for_each_seed(1000, options, [](weir::testing::simulation& sim) { sim.run(test()); });
 ///

@@ -33,12 +33,14 @@ namespace detail {
 
 /// What the ends of a channel across threads share: a ring of places, each with the number of whoever may use it next.
 ///
-/// A sender takes the number at the tail, and a receiver the one at the head, by a compare-and-swap. The place of number i
-/// is i mod the size of the ring: it holds i while it is free for that sender, i + 1 while its item is there, and i + size
-/// when that was taken; a ring of one would mix these up. The tail has a bit for `closed`: after it is set no sender gets a number.
+/// A sender takes the number at the tail, and a receiver the one at the head, by a compare-and-swap. The place of
+/// number i is i mod the size of the ring: it holds i while it is free for that sender, i + 1 while its item is there,
+/// and i + size when that was taken; a ring of one would mix these up. The tail has a bit for `closed`: after it is set
+/// no sender gets a number.
 ///
 /// Head and tail are seq_cst, for the waiting rooms: whoever finds nothing to do there and sleeps was seen by whoever
-/// moves them afterwards. Each turn is stored with release and read with acquire: that passes on the item, and the place.
+/// moves them afterwards. Each turn is stored with release and read with acquire: that passes on the item, and the
+/// place.
 template <class T>
 class concurrent_channel_core {
 public:
@@ -302,8 +304,8 @@ public:
     }
 
     /// `co_await tx.send(item)`: true when the item is in the channel, after a wait for room where that is full; false
-    /// when the channel is closed. An item that was refused, or whose send is dropped before it is done, goes to on_drop.
-    /// To have it back, use send_from.
+    /// when the channel is closed. An item that was refused, or whose send is dropped before it is done, goes to
+    /// on_drop. To have it back, use send_from.
     detail::concurrent_send_operation<T, T> send(T item) const noexcept { return {*to_, std::move(item)}; }
 
     /// `co_await tx.send_from(item)`: the same for an item that stays where it is, and is moved from when, and only
@@ -380,13 +382,13 @@ private:
     detail::concurrent_channel_core<T>* to_;
 };
 
-/// The end of a channel across threads that items come out of: a stream, which ends when the channel is closed and empty.
-/// It may be moved at any time. `clone` gives another one, for another thread: each item goes to one of them.
+/// The end of a channel across threads that items come out of: a stream, which ends when the channel is closed and
+/// empty. It may be moved at any time. `clone` gives another one, for another thread: each item goes to one of them.
 ///
 /// When the last dies, what is in the channel goes to on_drop.
 ///
-/// Threads: each belongs to the executor on which it was first polled; until then, and for receive_blocking, to one thread
-/// at a time.
+/// Threads: each belongs to the executor on which it was first polled; until then, and for receive_blocking, to one
+/// thread at a time.
 template <class T>
 class [[nodiscard("add a sink and co_await it")]] concurrent_receiver {
 public:
@@ -450,8 +452,8 @@ public:
         }
     }
 
-    /// Nothing goes in any more: sends that wait answer false. What is in the channel can still be received, and then the
-    /// end.
+    /// Nothing goes in any more: sends that wait answer false. What is in the channel can still be received, and then
+    /// the end.
     void close() noexcept { from_->close(); }
 
     /// Items in the channel, at some moment of the call.
@@ -492,24 +494,24 @@ struct [[nodiscard("keep both ends: auto [tx, rx] = ...")]] concurrent_channel_e
     concurrent_receiver<T> receiver;
 };
 
-/// concurrent_channel<T>(n): a queue of at most n items, n >= 1, between executors and threads: what `channel` is on one
-/// executor.
+/// concurrent_channel<T>(n): a queue of at most n items, n >= 1, between executors and threads: what `channel` is on
+/// one executor.
 ///
 ///     auto [tx, rx] = weir::concurrent_channel<job>(64);
-///     auto producer = rt.spawn_on(0, [tx = std::move(tx)] { return produce(tx); });            // co_await tx.send(job)
+///     auto producer = rt.spawn_on(0, [tx = std::move(tx)] { return produce(tx); });           // co_await tx.send(job)
 ///     auto consumer = rt.spawn_on(1, [rx = std::move(rx)]() mutable { return std::move(rx) | weir::for_each(work); });
 ///
 /// Threads without an executor use `tx.send_blocking(job)` and `rx.receive_blocking()`.
 ///
 /// The items of one sender that sends one after the other come out in that order. Each goes to one receiver. Nothing is
-/// lost and nothing comes twice: until an item is in the channel it is with its sender, and a send may be dropped at any
-/// time, and `next(rx)` too. What nobody receives goes to options.on_drop, which any of the threads may call.
+/// lost and nothing comes twice: until an item is in the channel it is with its sender, and a send may be dropped at
+/// any time, and `next(rx)` too. What nobody receives goes to options.on_drop, which any of the threads may call.
 ///
-/// Whoever has to wait looks again for some turns of its executor, and then sleeps; only then it costs whoever wakes it a
-/// system call. Those who sleep are woken in the order in which they came, but one that comes just then may be first.
+/// Whoever has to wait looks again for some turns of its executor, and then sleeps; only then it costs whoever wakes it
+/// a system call. Those who sleep are woken in the order in which they came, but one that comes just then may be first.
 ///
-/// The ends may be closed and may die in any order, on any thread, and may outlive the executors. Two allocations for the
-/// channel, one for each receiver that waits; none an item.
+/// The ends may be closed and may die in any order, on any thread, and may outlive the executors. Two allocations for
+/// the channel, one for each receiver that waits; none an item.
 ///
 /// There is no n = 0: to hand over from thread to thread is to wake and be woken for each item.
 ///

@@ -160,14 +160,14 @@ private:
 ///     auto hash = [file = std::move(file)] { return sha256(file); };
 ///     auto digest = co_await weir::offload(pool, std::move(hash));
 ///
-/// (A lambda that captures more than references has a name here because g++ 12 destroys it twice where it is part of the
-/// awaited expression.)
+/// (A lambda that captures more than references has a name here because g++ 12 destroys it twice where it is part of
+/// the awaited expression.)
 ///
 /// f is queued when it is first polled, is called once, and is destroyed by the thread that called it. A result
 /// that is a reference stays one.
 ///
-/// Dropping it never waits: what has not begun is withdrawn, and what runs goes on to its end; its result, or its error,
-/// is then for nobody. So what f refers to must live as long as f runs: capture by value.
+/// Dropping it never waits: what has not begun is withdrawn, and what runs goes on to its end; its result, or its
+/// error, is then for nobody. So what f refers to must live as long as f runs: capture by value.
 ///
 /// Threads: f runs beside the executor. The pool may die first: what it has not begun fails.
 /// @throws pool_closed, limit_exceeded: what the pool says when it does not take f

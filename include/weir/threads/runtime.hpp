@@ -65,7 +65,8 @@ public:
     /// @throws std::out_of_range
     executor& at(std::size_t i) const;
 
-    /// `spawn_on(at(i), f)`: calls f on the thread of the executor with that number, and runs the operation that it makes.
+    /// `spawn_on(at(i), f)`: calls f on the thread of the executor with that number, and runs the operation that it
+    /// makes.
     template <class F>
     auto spawn_on(std::size_t i, F make, std::source_location place = std::source_location::current()) {
         return weir::spawn_on(at(i), std::move(make), place);

@@ -272,8 +272,9 @@ class blocking_join_handle;
 
 } // namespace detail
 
-/// The handle of an operation that was spawned on another executor. Awaiting the handle returns the operation's result or
-/// throws its error. Dropping the handle drops the operation on its own thread, soon; the drop does not wait for that.
+/// The handle of an operation that was spawned on another executor. Awaiting the handle returns the operation's result
+/// or throws its error. Dropping the handle drops the operation on its own thread, soon; the drop does not wait for
+/// that.
 ///
 /// Threads: the handle belongs to the executor that awaits it. It may outlive the executor on which the operation runs.
 template <class Result>
@@ -347,8 +348,8 @@ private:
 
 namespace detail {
 
-/// A handle whose destructor blocks until the operation was dropped on its thread. It does not block when no thread runs
-/// that executor, when this thread does, or when that thread waits for this one in the same way.
+/// A handle whose destructor blocks until the operation was dropped on its thread. It does not block when no thread
+/// runs that executor, when this thread does, or when that thread waits for this one in the same way.
 template <class Result>
 class blocking_join_handle {
 public:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The same questions, answered by async generators and rxjs: `node main.js QUESTION CASE` answers each line `N` on its
-// standard input with a line `NANOSECONDS CHECKSUM`; `--list` names the cases, with how many times fewer items they get.
+// standard input with a line `NANOSECONDS CHECKSUM`; `--list` names the cases, with the divisor of their item counts.
 
 import { createInterface } from "node:readline";
 import * as rx from "rxjs";

@@ -32,8 +32,8 @@ protected:
     ~coroutine_owner() = default;
 };
 
-/// The memory of coroutine frames, from the pool. It may outlive the frame: what is left of a coroutine that has ended by
-/// itself, its result, stays where it is.
+/// The memory of coroutine frames, from the pool. It may outlive the frame: what is left of a coroutine that has ended
+/// by itself, its result, stays where it is.
 class frame_memory {
 public:
     static void* allocate(std::size_t size) { return frame_pool::allocate(size); }
@@ -65,13 +65,14 @@ private:
     static inline constinit thread_local frame_memory* kept_ = nullptr;
 };
 
-/// The part of a coroutine's state that generators and tasks share: how the coroutine awaits, is resumed, and is dropped.
+/// The part of a coroutine's state that generators and tasks share: how the coroutine awaits, is resumed, and is
+/// dropped.
 ///
 /// The coroutine is its own waker. It is resumed from two places only: by the poll of its consumer, and by the run
 /// queue when what it awaits has woken it; never from inside a completion.
 ///
-/// The state lives in the promise, but the promise does not destroy it: the frame, with locals and parameters, dies when
-/// the coroutine ends, and the state stays until its result was taken.
+/// The state lives in the promise, but the promise does not destroy it: the frame, with locals and parameters, dies
+/// when the coroutine ends, and the state stays until its result was taken.
 class coroutine_state : public waker {
 public:
     coroutine_state(const coroutine_state&) = delete;
@@ -132,8 +133,8 @@ protected:
     /// Not suspended. A local may still be destroyed when there is a result.
     bool runs() const noexcept { return (phase_ & ~(returned | dropped)) == resumable && cx_ != nullptr; }
 
-    /// The coroutine is at its final suspension. From now on its waker runs `destroy`, by which one that knows no type of
-    /// the result gets rid of it.
+    /// The coroutine is at its final suspension. From now on its waker runs `destroy`, by which one that knows no type
+    /// of the result gets rid of it.
     void finish(function destroy) noexcept {
         if (!is(dropped)) retire();
         on_wake(destroy);
@@ -298,8 +299,8 @@ private:
 /// The part of a generator's state that knows nothing of its items.
 class generator_state_base : public coroutine_state {
 protected:
-    /// Moves the item at which the generator is suspended into the state: until it is polled, the generator's own object
-    /// may change. False when that has failed: then that is the generator's error.
+    /// Moves the item at which the generator is suspended into the state: until it is polled, the generator's own
+    /// object may change. False when that has failed: then that is the generator's error.
     using keep_function = bool (*)(generator_state_base&) noexcept;
 
     explicit generator_state_base(keep_function keep) noexcept : keep_{keep} {}
@@ -337,8 +338,8 @@ private:
 /// How a coroutine awaits an operation: what it asks and keeps until it goes on, and what that becomes. An operation
 /// specialises it where its result is better made last, from something smaller.
 ///
-/// With an `ask(operation, self)`, the coroutine makes no context for it: an operation that is itself a coroutine, and needs to
-/// know who waits only where it has to wait.
+/// With an `ask(operation, self)`, the coroutine makes no context for it: an operation that is itself a coroutine, and
+/// needs to know who waits only where it has to wait.
 template <class A>
 struct await_traits {
     using answer = poll<typename A::result_type>;

@@ -5,8 +5,8 @@
 
 namespace weir::detail {
 
-/// Reports, in debug builds, that a stream was moved after its first poll or polled after its end. Sources hold one, and
-/// every pipeline has a source. The layout is the same in all builds, so that debug and release code link.
+/// Reports, in debug builds, that a stream was moved after its first poll or polled after its end. Sources hold one,
+/// and every pipeline has a source. The layout is the same in all builds, so that debug and release code link.
 class poll_checker {
 public:
     poll_checker() noexcept = default;
@@ -32,7 +32,8 @@ public:
         ended_ = true;
 #endif
     }
-    /// Returns the answer of f, the part of a poll that calls the user's code. `done` or an exception counts as the end.
+    /// Returns the answer of f, the part of a poll that calls the user's code. `done` or an exception counts as the
+    /// end.
     template <class F>
     auto checked(F f) {
 #ifdef NDEBUG

@@ -7,7 +7,8 @@
 
 namespace weir {
 
-/// Decides which of the wakers that are ready runs next: a simulation, where any order is right and all are to be tried.
+/// Decides which of the wakers that are ready runs next: a simulation, where any order is right and all are to be
+/// tried.
 class wake_order {
 public:
     /// How many wakers run in this turn, at most.

@@ -116,8 +116,8 @@ concept input_device = byte_device<T> || byte_reader<T>;
 template <class T>
 concept output_device = byte_device<T> || byte_writer<T>;
 
-/// One read after the other, each kept from poll to poll until it has its result. From a device without anything between
-/// it and the kernel.
+/// One read after the other, each kept from poll to poll until it has its result. From a device without anything
+/// between it and the kernel.
 template <input_device Device>
 class reads {
 public:

@@ -38,7 +38,8 @@ private:
     queue_link* next_ = nullptr;
 };
 
-/// A queue of objects that derive from queue_link, as a ring; it owns none of them. Moving the first to the back is one store.
+/// A queue of objects that derive from queue_link, as a ring; it owns none of them. Moving the first to the back is one
+/// store.
 template <class T>
 class linked_queue {
 public:
@@ -126,8 +127,8 @@ private:
 ///
 /// A woken child comes to the back of those that woke and wakes the consumer; when that does not wait, it wakes the
 /// driver, if there is one. A child that yielded an item waits for its turn without a way through the run queue, behind
-/// all that woke: those are known to have something to say. It is overtaken by each of them once at most, since they come
-/// behind it in their turn. So a poll touches no child that is known to have nothing, and none waits for ever.
+/// all that woke: those are known to have something to say. It is overtaken by each of them once at most, since they
+/// come behind it in their turn. So a poll touches no child that is known to have nothing, and none waits for ever.
 class ready_children {
 public:
     ready_children() noexcept = default;
@@ -304,7 +305,8 @@ template <class First, class... Rest>
 using children_of = std::conditional_t<(std::is_same_v<First, Rest> && ...), children_array<First, 1 + sizeof...(Rest)>,
                                        children_tuple<std::index_sequence_for<First, Rest...>, First, Rest...>>;
 
-/// Base of an operator over children that are streams, whose answers it passes on in the order in which they were ready.
+/// Base of an operator over children that are streams, whose answers it passes on in the order in which they were
+/// ready.
 ///
 /// The operator says what comes out for an item of a child, which may be nothing yet, and whether the end of a child is
 /// that of all.
@@ -314,8 +316,8 @@ using children_of = std::conditional_t<(std::is_same_v<First, Rest> && ...), chi
 ///     bool ends_all(child);
 ///
 /// Each child is asked for its next item as soon as the one before was taken. The consumer asks, so that an item passes
-/// without being held; while it is busy a driver does, and a child holds the item that it has. So the order in which items
-/// come out, and what comes before an error, does not depend on the pace of the consumer.
+/// without being held; while it is busy a driver does, and a child holds the item that it has. So the order in which
+/// items come out, and what comes before an error, does not depend on the pace of the consumer.
 ///
 /// An error, or an end that ends all, drops the children that have nothing, and those that were never asked. Those that
 /// are due to be asked again are asked this once; what they give, and what was held, comes out first.

@@ -54,8 +54,8 @@ enum class delivery {
 };
 
 /// What may stand for a number of operations: a concurrency_limit. It has a `bound()`, which has a `value()` that may
-/// change, and a `follow(waker)` to be woken when that grows; and `guard(f)` makes of a function one whose operations keep
-/// to it.
+/// change, and a `follow(waker)` to be woken when that grows; and `guard(f)` makes of a function one whose operations
+/// keep to it.
 template <class L>
 concept operation_limit = requires(L& limit, waker& operator_waker) {
     { limit.bound().value() } -> std::same_as<std::size_t>;
@@ -68,8 +68,8 @@ concept operation_limit = requires(L& limit, waker& operator_waker) {
 /// Children run on their own wakers, and a driver pulls upstream up to the limit, whether or not the consumer is busy.
 /// Each child holds at most one item. Children are reused: nothing is allocated once `limit` of them were made.
 ///
-/// The end and an error of upstream wait until all children have ended. A child that fails, or whose making fails,
-/// ends the stream: as_ready, the others are dropped at once, and the error comes after the items that they held, or have
+/// The end and an error of upstream wait until all children have ended. A child that fails, or whose making fails, ends
+/// the stream: as_ready, the others are dropped at once, and the error comes after the items that they held, or have
 /// when they are due to be asked; as_started, those that were started after it are dropped, and the error comes in its
 /// place. With delay_error, as_ready, the first error waits until upstream and all children have ended.
 /// @tparam Limit  a number, or the bound of an operation_limit

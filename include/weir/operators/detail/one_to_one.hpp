@@ -11,15 +11,15 @@
 
 namespace weir::detail {
 
-// Bases of operators that look at one item at a time and hold none. Each says with one function what becomes of an item;
-// the base has the loop over upstream, here poll_next. (A loop that hands ready items on without returning each of them
-// belongs here too: it needs nothing else from the operators.)
+// Bases of operators that look at one item at a time and hold none. Each says with one function what becomes of an
+// item; the base has the loop over upstream, here poll_next. (A loop that hands ready items on without returning each
+// of them belongs here too: it needs nothing else from the operators.)
 //
 // Their constructors take an S and nothing that converts to one: an async_stream converts from any stream of its items,
 // such as the base itself, and the move constructor would have to ask whether that is a stream before it is known.
 //
-// Callables are the types of the user's functions that the operator calls. One that may drop what runs is not called when
-// upstream has done that, and after it nothing more is pulled or called.
+// Callables are the types of the user's functions that the operator calls. One that may drop what runs is not called
+// when upstream has done that, and after it nothing more is pulled or called.
 //
 // None of them catches an exception or remembers the end: the owner of the stream destroys it then, upstream included.
 

@@ -12,7 +12,8 @@
 
 namespace weir::detail {
 
-/// Base of an operator that polls upstream whether or not its own consumer waits. Its driver is a waker on the run queue.
+/// Base of an operator that polls upstream whether or not its own consumer waits. Its driver is a waker on the run
+/// queue.
 ///
 /// The operator implements three functions, which the driver calls:
 ///
@@ -30,8 +31,8 @@ protected:
     /// Whether upstream has neither ended nor failed.
     bool open() const noexcept { return upstream_.has_value(); }
 
-    /// For a poll that has no item to return: pulls at once what the driver would pull in the next turn. Returns false when
-    /// a callee dropped the operator; then no member of it may be used.
+    /// For a poll that has no item to return: pulls at once what the driver would pull in the next turn. Returns false
+    /// when a callee dropped the operator; then no member of it may be used.
     [[nodiscard]] bool drive(context& consumer) {
         if (!driver_.bound()) {
             driver_.bind(*this, consumer.waker());

@@ -22,8 +22,8 @@ public:
     template <stream S, class... Args>
     explicit sink(S upstream, Args&&... args)
         : operation_(std::in_place, std::move(upstream), std::forward<Args>(args)...) {}
-    // Before its first poll, which is when it may be moved, there is an operation. Where the optional has to ask for it,
-    // g++ 12 takes members of the operation to be uninitialised.
+    // Before its first poll, which is when it may be moved, there is an operation. Where the optional has to ask for
+    // it, g++ 12 takes members of the operation to be uninitialised.
     sink(sink&& other) : operation_(std::in_place, *std::move(other.operation_)) {}
 
     poll<result_type> poll_result(context& cx) {

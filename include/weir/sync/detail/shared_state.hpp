@@ -15,8 +15,8 @@ enum class role : std::uint8_t { producer, consumer, other };
 
 /// Base of the state that handles share on one executor. The last handle, whatever its role, destroys it.
 ///
-/// `producers_left()` is called when the last producer is destroyed, and `consumers_left()` when the last consumer is, each
-/// at most once.
+/// `producers_left()` is called when the last producer is destroyed, and `consumers_left()` when the last consumer is,
+/// each at most once.
 class shared_state : public pooled {
 public:
     shared_state() noexcept = default;

@@ -44,8 +44,9 @@ public:
     /// Puts a file in another's place, as rename(2) does.
     void rename(std::string_view from, std::string_view to);
 
-    /// The machine loses its power, and starts anew. Of what was written to a file after its last sync, each write is there,
-    /// or not, or in part; a file that was never synced may be gone. Whatever is open from before fails with EIO.
+    /// The machine loses its power, and starts anew. Of what was written to a file after its last sync, each write is
+    /// there, or not, or in part; a file that was never synced may be gone. Whatever is open from before fails with
+    /// EIO.
     void crash();
 
 private:

@@ -35,8 +35,8 @@ struct network_options {
     duration send_timeout = std::chrono::minutes{15};
 };
 
-/// The network of a simulation: its faults, and what it has seen. A host is an address; 127.0.0.1, ::1 and the addresses
-/// that stand for all are those of the host where the caller is.
+/// The network of a simulation: its faults, and what it has seen. A host is an address; 127.0.0.1, ::1 and the
+/// addresses that stand for all are those of the host where the caller is.
 class network {
 public:
     explicit network(detail::world& w) noexcept : world_{w} {}
@@ -44,8 +44,8 @@ public:
     /// In force from now on.
     network_options& options() noexcept;
 
-    /// Nothing passes between two hosts for a while. Connections live on: what they carry arrives later, unless that takes
-    /// longer than `send_timeout`. Connects are tried again until `connect_timeout`.
+    /// Nothing passes between two hosts for a while. Connections live on: what they carry arrives later, unless that
+    /// takes longer than `send_timeout`. Connects are tried again until `connect_timeout`.
     void partition(std::string_view a, std::string_view b, duration how_long = duration::max());
     /// Ends all partitions between them.
     void heal(std::string_view a, std::string_view b);

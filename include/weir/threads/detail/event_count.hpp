@@ -85,7 +85,8 @@ private:
     std::atomic<unsigned> looks_ = most_looks;
 };
 
-/// What an operation on an executor keeps while it may have to sleep in a room. It stays where it is once it was polled.
+/// What an operation on an executor keeps while it may have to sleep in a room. It stays where it is once it was
+/// polled.
 ///
 /// A notification that it was given and has made no use of is passed on, when it has what it wanted or is dropped.
 class parked_operation {

@@ -27,8 +27,8 @@
 namespace weir::detail {
 
 /// How often in a row one side of a crossing looks again, a turn of its executor at a time, before it sleeps. To be
-/// woken costs both threads much more than a turn. So it looks as long as a sleep would take, as long as what it waits for
-/// uses to come within that time; where it comes later nothing is gained by looking.
+/// woken costs both threads much more than a turn. So it looks as long as a sleep would take, as long as what it waits
+/// for uses to come within that time; where it comes later nothing is gained by looking.
 class patience {
 public:
     /// Whether to look again; if not, it sleeps.
@@ -72,14 +72,14 @@ inline std::size_t checked_queue_capacity(std::size_t n, const char* what) {
     return n;
 }
 
-/// A bounded queue from one executor to another. Each end belongs to one thread. Both ends own the queue, and the last to
-/// be destroyed destroys the remaining items.
+/// A bounded queue from one executor to another. Each end belongs to one thread. Both ends own the queue, and the last
+/// to be destroyed destroys the remaining items.
 ///
 /// Memory is allocated in segments on demand, and kept. A large capacity costs nothing until it is used.
 ///
-/// The sender publishes items in batches: when it has no further item at the moment, when the receiver sleeps, and after a
-/// fixed number of items. The receiver returns capacity in batches too, when three quarters were taken. An end that
-/// waits spins for some turns before it sleeps.
+/// The sender publishes items in batches: when it has no further item at the moment, when the receiver sleeps, and
+/// after a fixed number of items. The receiver returns capacity in batches too, when three quarters were taken. An end
+/// that waits spins for some turns before it sleeps.
 template <class T>
 class executor_queue final : public atomic_ref_counted {
 public:
@@ -91,7 +91,8 @@ public:
           places_{std::min(most_places, std::bit_ceil(std::clamp<std::size_t>(n, 16, most_places)))},
           asks_{asks},
           asked_{asks == demand::ahead ? n : 0} {
-        sender_.allowed = receiver_.asked = asked_.load(std::memory_order_relaxed); // relaxed: no other thread has the queue yet
+        // relaxed: no other thread has the queue yet
+        sender_.allowed = receiver_.asked = asked_.load(std::memory_order_relaxed);
         if (asks == demand::ahead) receiver_.ask_at = refill_;
         sender_.flush_at = batch_;
     }
@@ -232,8 +233,8 @@ private:
             if (asks_ == demand::on_demand && receiver_.asked == receiver_.taken) ask(receiver_.taken + 1);
             if (receiver_.patience.look_again(cx.executor().now())) return cx.yield();
             receiver_waker_.wait(cx);
-            // All seq_cst, here and in flush() and close(): either this thread sees the update, or the updating thread sees that
-            // this one is asleep.
+            // All seq_cst, here and in flush() and close(): either this thread sees the update, or the updating thread
+            // sees that this one is asleep.
             receiver_is_.store(receiver::asleep);
             if (published_.load() == receiver_.taken && !closed_.load()) return pending;
             receiver_is_.store(receiver::awake);

@@ -48,7 +48,8 @@ public:
     // For any thread, once bound.
 
     void wake() noexcept {
-        // Pairs with the exchange in run(): a wake that is merged into an earlier one still publishes this thread's writes.
+        // Pairs with the exchange in run(): a wake that is merged into an earlier one still publishes this thread's
+        // writes.
         if (woken_.exchange(true, std::memory_order_acq_rel)) return;
         owner_.retain();
         const std::shared_ptr<inbox> to = inbox_; // a copy: this object may be destroyed before `enter` returns
