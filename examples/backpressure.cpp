@@ -37,7 +37,7 @@ void show(std::string_view name, Buffer make_buffer) {
     std::string error;
     try {
         ex.run(produce(12) | make_buffer(note) | weir::for_each(consume));
-    } catch (const weir::overflow_error& e) {
+    } catch (const weir::buffer_overflow& e) {
         error = e.what();
     }
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(ex.elapsed());

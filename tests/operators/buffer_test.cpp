@@ -194,7 +194,7 @@ TEST_SUITE("operators/buffer") {
         ex.run_ready();
         CHECK(sink.items() == numbers{0, 1, 2});
         CHECK(sink.error_message() == "weir::buffer: overflow: the consumer is behind, and 2 items are held");
-        CHECK_THROWS_AS(std::rethrow_exception(sink.error()), weir::overflow_error);
+        CHECK_THROWS_AS(std::rethrow_exception(sink.error()), weir::buffer_overflow);
     }
 
     TEST_CASE("a consumer that keeps up gets every item of a burst, whatever the policy") {

@@ -247,7 +247,7 @@ TEST_SUITE("source/from_callback") {
         ex.run_ready();
         CHECK(sink.items() == numbers{0, 1});
         CHECK(sink.error_message() == "weir::from_callback: overflow: the consumer is behind, and 2 items are held");
-        CHECK_THROWS_AS(std::rethrow_exception(sink.error()), weir::overflow_error);
+        CHECK_THROWS_AS(std::rethrow_exception(sink.error()), weir::buffer_overflow);
     }
 
     TEST_CASE("suspend on the thread that consumes says that it would wait for ever") {

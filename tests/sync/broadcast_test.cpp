@@ -265,7 +265,7 @@ TEST_SUITE("sync/broadcast") {
         CHECK(ex.run(weir::next(strict)) == 0);
         CHECK_THROWS_WITH_AS(ex.run(weir::next(strict)),
                              "weir::broadcast: overflow: a subscriber is behind, and 1 items are held",
-                             weir::overflow_error);
+                             weir::buffer_overflow);
         CHECK(strict.dropped() == 1);
         CHECK(other.size() == 3);
     }

@@ -8,7 +8,10 @@
 
 namespace weir {
 
-/// Something grew beyond the bound that it was given: a line, a buffer whose policy is to fail.
+/// Thrown when an input or a queue is larger than the limit that the caller set: a line, a frame, the connections of a
+/// server, the queue of a thread pool.
+///
+/// A buffer with `overflow::error` throws `buffer_overflow` instead, and a limiter throws `overloaded`.
 class limit_exceeded : public std::runtime_error {
 public:
     explicit limit_exceeded(const std::string& what) : std::runtime_error{what} {}

@@ -12,20 +12,23 @@ namespace weir {
 // GCC 12 finds that `latest` hides the operator of that name.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
-/// What happens to an item for which there is no room.
+/// What happens to an item for which a buffer has no room.
 enum class overflow : std::uint8_t {
-    suspend,     ///< whoever offers it waits until there is room: nothing is lost
-    drop_oldest, ///< the item that was held longest makes room for it
-    drop_newest, ///< it is dropped
-    latest,      ///< it is the only one that is held
-    error,       ///< the stream fails with overflow_error, after the items that are held
+    suspend,     ///< the sender waits until there is room: no item is lost
+    drop_oldest, ///< the oldest item in the buffer is dropped
+    drop_newest, ///< the new item is dropped
+    latest,      ///< the buffer holds the new item only
+    error,       ///< the stream fails with buffer_overflow after the items in the buffer
 };
 #pragma GCC diagnostic pop
 
-/// There was no room for an item, and the one who built the pipeline asked for that to be an error.
-class overflow_error : public std::runtime_error {
+/// Thrown by a buffer with `overflow::error` that had no room for an item: the consumer is slower than the source.
+///
+/// A bound on one item, such as the length of a line, is a `limit_exceeded`. A request that a limiter refuses is
+/// `overloaded`.
+class buffer_overflow : public std::runtime_error {
 public:
-    explicit overflow_error(const std::string& where) : std::runtime_error{where} {}
+    explicit buffer_overflow(const std::string& what) : std::runtime_error{what} {}
 };
 
 } // namespace weir

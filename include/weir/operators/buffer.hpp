@@ -76,8 +76,8 @@ private:
             return;
         default:
             std::invoke(on_drop_, std::move(item));
-            throw overflow_error{"weir::buffer: overflow: the consumer is behind, and " + std::to_string(n_) +
-                                 " items are held"};
+            throw buffer_overflow{"weir::buffer: overflow: the consumer is behind, and " + std::to_string(n_) +
+                                  " items are held"};
         }
     }
 
@@ -126,10 +126,10 @@ struct buffer_fn : detail::operator_fn<buffer_fn> {
 ///
 ///     buffer(n, overflow::drop_oldest)   the oldest item is dropped; the consumer sees the newest n
 ///     buffer(n, overflow::drop_newest)   the item that does not fit is dropped
-///     buffer(n, overflow::error)         the stream fails with overflow_error
+///     buffer(n, overflow::error)         the stream fails with buffer_overflow
 ///
-/// Ends: with upstream. Errors: upstream's, overflow_error, and what on_drop throws. The items held come before either,
-/// when upstream has been destroyed.
+/// Ends: with upstream. Errors: upstream's, buffer_overflow, and what on_drop throws. The items held come before
+/// either, when upstream has been destroyed.
 /// Dropped: what does not fit is passed to on_drop, the third argument, if there is one; items held are lost with the
 /// stream.
 /// Cost: memory for at most n items, allocated as needed and kept.

@@ -10,14 +10,16 @@
 
 namespace weir {
 
-/// Something was turned away because there is too much to do: nobody else may wait, or it has waited for too long.
+/// Thrown by a bulkhead, a rate limiter or a concurrency limit that refuses a request: its queue is full, or the
+/// request has waited for `queue_limits::max_wait`. The work was not started, so that it can be tried again later or
+/// elsewhere.
 class overloaded : public std::runtime_error {
 public:
     explicit overloaded(const std::string& what) : std::runtime_error{what} {}
 };
 
-/// How many may wait for their turn, and how long. Whoever comes when so many wait, or has waited for so long, gets
-/// `overloaded`.
+/// Limits of the queue before a limiter. A request fails with `overloaded` when the queue is full, or after max_wait in
+/// it.
 struct queue_limits {
     static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 

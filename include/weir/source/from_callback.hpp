@@ -66,8 +66,9 @@ public:
             return true;
         }
         case overflow::error:
-            close(std::make_exception_ptr(overflow_error{"weir::from_callback: overflow: the consumer is behind, and " +
-                                                         std::to_string(options_.capacity) + " items are held"}));
+            close(
+                std::make_exception_ptr(buffer_overflow{"weir::from_callback: overflow: the consumer is behind, and " +
+                                                        std::to_string(options_.capacity) + " items are held"}));
             break;
         case overflow::drop_newest:
             break;

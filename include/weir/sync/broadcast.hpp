@@ -71,8 +71,8 @@ public:
             }
             case overflow::error:
                 error_ =
-                    std::make_exception_ptr(overflow_error{"weir::broadcast: overflow: a subscriber is behind, and " +
-                                                           std::to_string(options_.capacity) + " items are held"});
+                    std::make_exception_ptr(buffer_overflow{"weir::broadcast: overflow: a subscriber is behind, and " +
+                                                            std::to_string(options_.capacity) + " items are held"});
                 [[fallthrough]];
             default:
                 ++dropped_;
