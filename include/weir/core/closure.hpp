@@ -10,10 +10,10 @@
 
 namespace weir {
 
-/// What stands right of a pipe: a function from a stream to a stream or a sink. Closures compose before they meet a
-/// stream: `auto clean = filter(valid) | map(trim);`.
+/// The right operand of a pipe: a function from a stream to a stream or a sink. Closures also compose with each other:
+/// `auto clean = filter(valid) | map(trim);`.
 ///
-/// An operator returns one of these around a lambda that takes its upstream by value.
+/// An operator returns a closure around a lambda that takes the upstream by value.
 template <class F>
 struct [[nodiscard("write stream | operator(...)")]] closure {
     F apply;
@@ -29,7 +29,7 @@ inline constexpr bool is_closure = false;
 template <class F>
 inline constexpr bool is_closure<closure<F>> = true;
 
-/// The closure of an operator whose arguments do not compile, once the compiler has said why.
+/// The closure of an operator whose arguments were rejected. It keeps the compiler from adding further errors.
 constexpr auto invalid_closure() {
     return closure{[]<class S>(S) { return invalid_pipeline{}; }};
 }
@@ -54,12 +54,12 @@ constexpr auto operator|(L&& left, closure<F> right) {
     }
 }
 
-/// Base of the function objects that make closures, for one mistake: `stream | map`, without the arguments.
+/// Base of the function objects that return closures. It rejects `stream | map`, without the arguments.
 struct operator_needs_its_arguments_in_parentheses {};
 
 template <class L, std::derived_from<operator_needs_its_arguments_in_parentheses> Operator>
 auto operator|(L&&, const Operator&) {
-    // There is no such type: both compilers say so, and of which operator, in their first line.
+    // This type does not exist: both compilers then name the operator in the first line of the error.
     using error [[maybe_unused]] = typename Operator::needs_its_arguments_in_parentheses;
     return detail::invalid_pipeline{};
 }

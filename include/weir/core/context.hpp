@@ -22,7 +22,7 @@ public:
     /// set the deadline enforces it. A waker keeps the deadline for the runs that no poll causes.
     time_point deadline;
 
-    /// For a waker that begins to run.
+    /// For a waker that starts to run.
     explicit context(weir::waker& self) noexcept : context{self, self.deadline(), polls_per_run} {}
     context(const context&) = delete;
     context& operator=(const context&) = delete;
@@ -30,30 +30,30 @@ public:
     weir::waker& waker() const noexcept { return waker_; }
     weir::executor& executor() const noexcept { return waker_.queue().owner(); }
 
-    /// Gives the waker this request's deadline, and makes what it runs part of what runs now: for an operator whose
-    /// driver runs by itself.
+    /// Gives the waker this request's deadline and makes it belong to the root that runs now. For an operator with a
+    /// driver, which runs by itself.
     void propagate_deadline_to(weir::waker& self) const noexcept {
         self.set_deadline(deadline);
         self.belong_to(waker_);
     }
 
-    /// Whether what runs was dropped by what it called. Then nothing more is polled or called, and the answer is
-    /// pending.
+    /// Whether a callee dropped the operation that runs. The operation must then poll and call nothing more, and return
+    /// `pending`.
     bool stopping() const noexcept { return waker_.queue().stopping(); }
 
-    /// Whether something was dropped that what runs may belong to. A loop that has nothing in hand yields then: what
-    /// runs calls nothing more if it was dropped, and loses nothing if it was not.
+    /// Whether a callee dropped an operation to which this one may belong. A loop that holds no item yields then: if
+    /// the operation was dropped it calls nothing more, and if it was not it loses nothing.
     bool leaving() const noexcept { return waker_.queue().leaving(); }
 
-    /// Takes one unit. False when none was left: then return `yield()`.
+    /// Takes one unit of the budget. Returns false when none was left; the caller must then return `yield()`.
     bool spend() noexcept {
         if (--budget_ != 0) [[likely]]
             return true;
-        budget_ = 1; // none the next time either
+        budget_ = 1; // the next call finds none either
         return false;
     }
 
-    /// Polls again in the executor's next turn.
+    /// Schedules another poll for the executor's next turn.
     pending_t yield() noexcept {
         waker_.defer();
         return pending;
@@ -65,10 +65,10 @@ private:
     context(weir::waker& self, time_point by, int budget) noexcept : deadline{by}, waker_{self}, budget_{budget} {}
 
     weir::waker& waker_;
-    int budget_; // one more than is left, never less than 1
+    int budget_; // the units that are left plus one; at least 1
 };
 
-/// For a poll made on behalf of another: spends the parent's budget. As a local object it lets the compiler keep the
+/// The context of a poll within a poll. It spends the parent's budget. As a local object it lets the compiler keep the
 /// budget in a register.
 class nested_context final : public context {
 public:
@@ -76,7 +76,7 @@ public:
         propagate_deadline_to(self);
     }
     explicit nested_context(context& parent) noexcept : nested_context{parent, parent.waker(), parent.deadline} {}
-    /// With another deadline, for what is polled through it.
+    /// With an earlier deadline for the operations that are polled with this context.
     nested_context(context& parent, time_point earlier) noexcept : nested_context{parent, parent.waker(), earlier} {}
     ~nested_context() { parent_.budget_ = budget_; }
 

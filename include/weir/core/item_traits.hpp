@@ -24,7 +24,7 @@ namespace detail {
 template <class... T>
 struct type_list {};
 
-/// The types of the objects that a T consists of, where it is a type of the standard library that holds others.
+/// The types of the objects inside a T, where T is a container of the standard library.
 template <class T>
 struct parts_of : std::type_identity<type_list<>> {};
 template <class T>
@@ -48,8 +48,8 @@ struct parts_of<std::shared_ptr<T>> : std::type_identity<type_list<T>> {};
 
 } // namespace detail
 
-/// A T must stay on the thread that made it, as `bytes` do: nothing that crosses threads takes it. So is what holds one
-/// in a pair, tuple, variant, optional, array, vector or smart pointer.
+/// Whether a T must stay on the thread that created it, as `bytes` must. Operators that cross threads reject such
+/// types, also inside a pair, tuple, variant, optional, array, vector or smart pointer.
 ///
 /// Specialise it for such a type of your own:
 ///
@@ -60,11 +60,11 @@ inline constexpr bool thread_bound = []<class... Part>(detail::type_list<Part...
     return (thread_bound<Part> || ...);
 }(typename detail::parts_of<T>::type{});
 
-/// A T refers to memory that somebody else owns and that may change with the next item, as std::string_view does: what
-/// keeps items takes none. So is what holds one, as above. Pointers are not: they say themselves that somebody owns
-/// what they point to.
+/// Whether a T refers to memory that another object owns and that may change with the next item, as std::string_view
+/// does. Operators that keep items reject such types, also inside the containers above. A pointer does not count as
+/// borrowed, because its type already shows that another object owns the memory.
 ///
-/// Specialise it for such a type of your own, and `owned` with it.
+/// Specialise it for such a type of your own, together with `owned`.
 template <class T>
 inline constexpr bool borrowed = []<class... Part>(detail::type_list<Part...>) {
     return (borrowed<Part> || ...);
@@ -77,7 +77,7 @@ inline constexpr bool borrowed<std::span<T, N>> = true;
 template <class T>
 inline constexpr bool borrowed<std::initializer_list<T>> = true;
 
-/// A borrowed T of which the user says that what it refers to outlives the pipeline.
+/// A borrowed T whose memory, as the user asserts, outlives the pipeline.
 template <class T>
 class outliving {
 public:
@@ -94,7 +94,7 @@ private:
     T view_;
 };
 
-/// outlives(view): says that what a view refers to outlives the pipeline, so that it may be kept as it is.
+/// outlives(view): asserts that the memory of a view outlives the pipeline, so that the view itself may be kept.
 ///
 ///     static const std::string text = load();
 ///     weir::from_range(split(text)) | weir::map([](std::string_view word) { return weir::outlives(word); })
@@ -104,7 +104,8 @@ constexpr outliving<T> outlives(T view) {
     return outliving<T>(std::move(view));
 }
 
-/// How `to_owned()` turns a T that borrows, or is bound to its thread, into what owns its memory: `copy` does it.
+/// The conversion that `to_owned()` applies: `copy` turns a T that borrows, or that is bound to its thread, into a
+/// value that owns its memory.
 ///
 ///     template <>
 ///     struct weir::owned<my::row_view> {
@@ -175,11 +176,11 @@ struct owned<std::vector<T, Allocator>> {
 
 namespace detail {
 
-/// An item that may be kept while upstream is asked for the next.
+/// An item that may be kept while upstream is polled for the next.
 template <class T>
 concept keepable = !borrowed<T>;
 
-/// An item or a result that may be handed to another thread.
+/// An item or a result that may be passed to another thread.
 template <class T>
 concept crossable = !borrowed<T> && !thread_bound<T>;
 

@@ -12,7 +12,7 @@ namespace weir {
 /// An object with one result, which may not be ready yet. Tasks, sinks and I/O requests are operations; `co_await`
 /// takes one.
 ///
-/// `poll_result` answers with the result (once) or with `pending`, under the same rules as `poll_next`.
+/// `poll_result` returns the result (once) or `pending`, under the same rules as `poll_next`.
 template <class A>
 concept operation = requires(A& a, context& cx) {
     typename A::result_type;

@@ -8,23 +8,23 @@
 
 namespace weir {
 
-/// A source of items that are asked for one at a time.
+/// A source of items that a consumer polls for, one at a time.
 ///
-/// One `poll_next` is one unit of demand. It answers with an item, with `done`, or with `pending` after storing
-/// `cx.waker()`, which it wakes once when another poll is worthwhile. A failure leaves as an exception. After the end
-/// or a failure it is not polled again. A stream may be moved until it is first polled, then it stays where it is.
-/// Destroying it cancels everything below it before the destructor returns.
+/// One call of `poll_next` is one unit of demand. It returns an item, `done`, or `pending`. Before it returns `pending`
+/// it stores `cx.waker()`, and it wakes that waker once when another poll is worthwhile. It reports a failure by
+/// throwing. A stream must not be polled again after its end or a failure. It may be moved before its first poll, but
+/// not after. Destroying a stream cancels everything below it before the destructor returns.
 ///
-/// A callable, a coroutine or a destructor that runs inside a poll may drop the operation that is being polled, by
-/// whatever owns that: a join_handle, a task group, a stop. The operation is then destroyed when it has left the stack.
-/// Until then it polls and calls nothing more, except that a chain of functions without a state may go on to the end of
-/// its budget. A stream must not be destroyed by value while it is polled, such as by resetting the optional that holds
-/// it: nothing can put that off. Only a coroutine may do that to itself.
+/// A callable, coroutine or destructor that runs inside a poll may drop the operation that is being polled, through a
+/// join_handle, a task group or a stop. The operation is then destroyed when it has left the stack. Until then it polls
+/// and calls nothing more, except that a chain of stateless functions may go on to the end of its budget. A stream must
+/// not be destroyed by value during its poll, as by resetting the optional that holds it, because that cannot be
+/// deferred. Only a coroutine may do that to itself.
 ///
-/// The owner of a stream destroys it when it has ended or failed, before anybody sees that: sinks do, so does an
-/// operator that goes on without a stream or that ends before its upstream. So an operator that only passes items on
-/// need not remember the end nor catch what its callable throws. A stream that a coroutine holds and asks with `next`,
-/// and what an async_stream hides, is destroyed by that coroutine.
+/// The owner of a stream destroys it as soon as it has ended or failed, before the consumer sees that. Sinks are such
+/// owners, and operators that continue without a stream or that end before their upstream. An operator that only passes
+/// items on therefore needs neither remember the end nor catch the exceptions of its callable. A coroutine destroys the
+/// streams that it polls with `next`; an async_stream's coroutine destroys the stream that it wraps.
 template <class S>
 concept stream = requires(S& s, context& cx) {
     typename S::value_type;

@@ -7,7 +7,7 @@
 
 namespace weir {
 
-/// The executor's clock: monotonic, nanoseconds. Under a virtual clock its epoch is the start of the test.
+/// The executor's clock: monotonic, in nanoseconds. The epoch of a virtual clock is the start of the test.
 using clock = std::chrono::steady_clock;
 using time_point = clock::time_point;
 using duration = clock::duration;

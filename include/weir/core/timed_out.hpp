@@ -11,7 +11,7 @@ namespace weir {
 
 namespace detail {
 
-/// As one writes it: 300ms, 2s.
+/// Formats a duration as in source code: 300ms, 2s.
 inline std::string to_text(std::chrono::nanoseconds d) {
     const auto n = d.count();
     if (n % 1'000'000'000 == 0) return std::to_string(n / 1'000'000'000) + "s";
@@ -22,10 +22,10 @@ inline std::string to_text(std::chrono::nanoseconds d) {
 
 } // namespace detail
 
-/// Something did not come within the time that it was given.
+/// Thrown when an item or a result has not arrived within its time limit.
 class timed_out : public std::runtime_error {
 public:
-    /// @param what  what was waited for, such as "weir::timeout: no item"
+    /// @param what  the operation and what was missing, such as "weir::timeout: no item"
     timed_out(const std::string& what, std::chrono::nanoseconds limit)
         : std::runtime_error{what + " within " + detail::to_text(limit)}, limit_{limit} {}
 

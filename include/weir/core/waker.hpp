@@ -16,10 +16,10 @@ class executor;
 class run_queue;
 class waker_slot;
 
-/// Whoever waits: a function to run, and a place in the run queue.
+/// The part of a waiting object that can be woken: a function to run, and a link in the run queue.
 ///
-/// Waking puts the waker on the run queue, once, however often it is woken before it runs. It never runs inline.
-/// A waker may be moved until it is bound. When it dies it leaves the run queue and every slot that names it.
+/// A wake puts the waker on the run queue. Further wakes before it runs have no effect. The function never runs inline.
+/// A waker may be moved until it is bound. Its destructor removes it from the run queue and from every slot.
 class waker : private detail::list_link {
 public:
     using function = void (*)(waker&) noexcept;
@@ -30,12 +30,12 @@ public:
     }
     inline ~waker();
 
-    /// Nothing runs it or wakes it any more.
+    /// Removes it from the run queue and from every slot, so that it no longer runs.
     inline void retire() noexcept;
 
-    /// Names the queue that wakes go to. Binding again to the same one does nothing.
+    /// Sets the run queue. Binding again to the same queue has no effect.
     inline void bind(run_queue& queue) noexcept;
-    /// The queue and the root of the waker that polled first.
+    /// Takes the run queue and the root of the waker of the first poll.
     void bind(const waker& parent) noexcept {
         if (bound()) {
             WEIR_ASSERT(queue_ == parent.queue_, "a stream or task stays on the executor that first polled it");
@@ -51,31 +51,31 @@ public:
 
     inline void wake() noexcept;
 
-    /// Wakes it in the executor's next turn, so that timers and I/O get in between.
+    /// Wakes it in the executor's next turn, after timers and I/O.
     inline void defer() noexcept;
 
-    /// What is to run from the next wake on.
+    /// Sets the function for later wakes.
     void on_wake(function run) noexcept { run_ = run; }
     function on_wake() const noexcept { return run_; }
 
-    /// By when whoever waits wants its answer: that of the last poll that was made with this waker.
+    /// The deadline of the last poll that was made with this waker.
     time_point deadline() const noexcept { return deadline_; }
     void set_deadline(time_point deadline) noexcept { deadline_ = deadline; }
 
-    /// From now on it belongs to the root to which the parent belongs, unless it is a root itself.
+    /// Makes it belong to the root of the parent, unless it is a root itself.
     void belong_to(const waker& parent) noexcept {
         if (kind_ == detail::root_kind::none) root_ = parent.root();
     }
-    /// Makes it a root: of an operation that was spawned by a root, or of a member of a task group. It is bound, and
-    /// was not polled.
+    /// Makes it the root of a spawned operation or of a member of a task group. It must be bound, and its operation
+    /// must not have been polled.
     inline void become_root(detail::root_kind kind, detail::root_record* parent) noexcept;
     bool is_root() const noexcept { return kind_ != detail::root_kind::none; }
-    /// A root has ended: nothing belongs to it any more.
+    /// To be called when a root has ended: no waker belongs to it any more.
     inline void forget_root() noexcept;
 
-    /// The innermost task group that it is in, as the executor numbers them; 0 for none.
+    /// The executor's number for the innermost task group that contains it; 0 for none.
     std::uint32_t group() const noexcept { return kind_ == detail::root_kind::spawned ? 0 : root_->group; }
-    /// The record of the root that it belongs to, for a waker that belongs to it as well.
+    /// The record of its root, for another waker that is to belong to the same root.
     detail::root_record* root() const noexcept {
         if (kind_ == detail::root_kind::spawned || kind_ == detail::root_kind::member) [[unlikely]]
             return make_record();
@@ -94,14 +94,14 @@ private:
     run_queue* queue_ = nullptr;
     time_point deadline_ = time_point::max();
     waker_slot* slots_ = nullptr;
-    // A root's record is made when another waker first belongs to it.
+    // A root's record is created when the first other waker belongs to it.
     mutable detail::root_record* root_ = nullptr;
-    std::uint32_t parent_stamp_ = 0; // of a root without a record: tells whether its parent's record was reused
+    std::uint32_t parent_stamp_ = 0; // for a root without a record: shows whether the parent's record was reused
     mutable detail::root_kind kind_ = detail::root_kind::none;
-    bool being_destroyed_ = false; // as a root. Last: what derives from a waker may use the space behind it
+    bool being_destroyed_ = false; // for a root. Last, so that derived classes may use the padding behind it
 };
 
-/// The wakers that are to run, in order. One per executor; confined to its thread.
+/// The wakers that are ready to run, in order. Each executor has one, which only its thread uses.
 class run_queue {
 public:
     explicit run_queue(executor& owner) noexcept;
@@ -110,38 +110,36 @@ public:
 
     executor& owner() noexcept { return owner_; }
     bool empty() const noexcept { return ready_.empty() && deferred_.empty(); }
-    /// The task group of the waker that runs.
+    /// The task group of the running waker.
     std::uint32_t group() const noexcept;
 
-    /// Runs at most `most` wakers, in the order in which they were woken, then lets the deferred ones in.
-    /// Returns how many ran.
+    /// Runs at most `most` wakers in the order of their wakes, then appends the deferred wakers. Returns how many ran.
     inline std::size_t run(std::size_t most) noexcept;
-    /// From now on in another order; it outlives the last `run`.
+    /// Runs wakers in another order from now on. `order` must outlive the last `run`.
     void reorder(wake_order& order) noexcept { order_ = &order; }
 
-    /// The root of the waker that runs, for what it spawns; the record of no root when none runs.
+    /// The root of the running waker, for operations that it spawns; the record of no root when no waker runs.
     detail::root_record* root() noexcept;
     /// A record for a task group that belongs to a root.
     detail::root_record* add_group(detail::root_record* parent, std::uint32_t group) noexcept;
     void remove_group(detail::root_record* record) noexcept { remove(record); }
 
-    /// Destroys a root. At once; or, when the root or something that belongs to it is on the stack, as soon as that has
-    /// left the stack: then nothing of it runs any more, and the answer is false.
+    /// Destroys a root. Returns true when that happened at once. When the root or one of its wakers is on the stack,
+    /// the root is destroyed as soon as that has left the stack, and the answer is false.
     bool drop(waker& root, waker::function destroy) noexcept;
-    /// Whether what runs was dropped by what it called: it polls nothing and calls nothing any more, and answers
-    /// pending.
+    /// Whether a callee dropped the running operation, which must then poll and call nothing more and return `pending`.
     bool stopping() const noexcept { return stopping_; }
-    /// Whether a root was dropped that what runs may belong to, or may outlive: an operation that was spawned, and a
-    /// member of a group, need not die with the root that spawned it or that made the group. So what runs loses
-    /// nothing, but yields before it begins something new.
+    /// Whether a root was dropped to which the running operation may belong. It may also outlive that root: a spawned
+    /// operation and a member of a group may outlive the root that spawned them. The running operation therefore loses
+    /// no item, but yields before it starts anything new.
     bool leaving() const noexcept { return leaving_; }
 
-    /// The waker that runs is a root that has ended and is about to be destroyed.
+    /// To be called when the running waker is a root that has ended and is about to be destroyed.
     void leave(const waker& root) noexcept {
         if (running_ == &root) running_ = nullptr;
     }
 
-    /// While it lives, a root is being destroyed, or everything.
+    /// A guard for the time in which one root, or every root, is being destroyed.
     class destruction;
 
 private:
@@ -166,18 +164,19 @@ private:
     detail::intrusive_list<waker> ready_;
     detail::intrusive_list<waker> deferred_;
     wake_order* order_ = nullptr;
-    // What is on the stack: the waker that runs, and above it what is being destroyed.
+    // What is on the stack: the running waker, and above it the objects that are being destroyed.
     const waker* running_ = nullptr;
     detail::root_record* running_root_ = &no_root_;
     destruction* innermost_ = nullptr;
     bool stopping_ = false;
-    bool leaving_ = false; // there are dropped ones
+    bool leaving_ = false; // a dropped root is still on the stack
     bool destroying_dropped_ = false;
     detail::root_record no_root_{.id = 0};
-    detail::root_record any_root_{.id = 0}; // where there was no memory for a record: taken to be that of every root
+    detail::root_record any_root_{.id =
+                                      0}; // used when no record could be allocated: counts as the record of every root
     detail::root_records records_;
-    detail::intrusive_list<waker> dropped_; // while they are on the stack
-    waker reaper_;                          // destroys them, before anything else runs
+    detail::intrusive_list<waker> dropped_; // roots that are dropped and still on the stack
+    waker reaper_;                          // destroys the dropped roots before any other waker runs
 };
 
 class run_queue::destruction {
@@ -193,14 +192,14 @@ private:
 
     run_queue& queue_;
     destruction* outer_;
-    detail::root_record* root_;          // that belongs to it
+    detail::root_record* root_;          // the root that is being destroyed
     detail::root_record* own_ = nullptr; // the root's own record, to be removed
-    std::size_t marked_ = 0;             // from root_ on, so many records were marked as being on the stack
+    std::size_t marked_ = 0;             // how many records, from root_ on, were marked as being on the stack
 };
 
-/// Where a leaf keeps the waker that it must wake. Linked both ways with it: either may die first.
+/// Stores the waker that a leaf must wake. Slot and waker are linked both ways, so that either may be destroyed first.
 ///
-/// A waker may stand in many slots; a slot holds one waker, the one that polled last.
+/// A waker may be in many slots. A slot holds one waker, that of the last poll.
 class waker_slot {
 public:
     waker_slot() noexcept = default;
@@ -226,7 +225,7 @@ public:
         waker_ = nullptr;
     }
 
-    /// Wakes whoever waits, once per arming.
+    /// Wakes the stored waker, once per `arm`.
     void wake() noexcept {
         if (waker_ == nullptr) return;
         waker& wk = *waker_;
@@ -238,9 +237,9 @@ private:
     friend class waker;
 
     waker* waker_ = nullptr;
-    // Read only while it is armed, but where g++ 12 inlines a destructor it cannot tell and warns of what has no value.
+    // Read only while armed. g++ 12 cannot see that in inlined destructors, and would warn about uninitialised members.
     waker_slot* next_ = nullptr;
-    waker_slot** link_ = nullptr; // what points at this slot: the waker's list head or the slot before
+    waker_slot** link_ = nullptr; // the pointer to this slot: the waker's list head or the previous slot's next_
 };
 
 inline waker::~waker() {

@@ -10,7 +10,7 @@
 
 namespace weir::detail {
 
-/// A number of items, as it was written by a user.
+/// Converts a number of items that a user passed.
 /// @param what  operator and argument, for the message
 /// @throws std::invalid_argument when it is negative
 template <std::integral N>
@@ -21,7 +21,7 @@ constexpr std::size_t checked_count(N n, const char* what) {
     return static_cast<std::size_t>(n);
 }
 
-/// The limit as the user wrote it.
+/// Converts a limit that a user passed.
 /// @param what  operator and argument, for the message
 /// @throws std::invalid_argument when it is less than 1
 template <std::integral N>

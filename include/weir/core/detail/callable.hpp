@@ -13,7 +13,7 @@ namespace weir::detail {
 template <class...>
 inline constexpr bool always_false = false;
 
-/// A function that makes an item: callable, and what it gives can be one.
+/// A function that returns an object, so that the result can be an item.
 template <class F, class... Args>
 concept gives_object =
     std::invocable<F, Args...> && std::is_object_v<std::remove_cvref_t<std::invoke_result_t<F, Args...>>>;
@@ -22,17 +22,17 @@ concept gives_object =
 template <class T, class F, class... Args>
 concept gives_assignable = std::invocable<F, Args...> && std::assignable_from<T&, std::invoke_result_t<F, Args...>>;
 
-/// Whether a call of an F may drop what runs, by a handle that it has: then the caller looks at
-/// context::stopping before anything else is pulled or called. A function without a state is taken not to: a chain of
-/// such functions goes on to the end of its budget at worst.
+/// Whether a call of an F may drop the running operation through a handle that it holds. The caller must then check
+/// context::stopping before it polls or calls anything else. A stateless function counts as one that does not: at worst
+/// a chain of such functions goes on to the end of its budget.
 template <class F>
 inline constexpr bool may_drop = !std::is_empty_v<F> && !std::is_pointer_v<F> && !std::is_member_pointer_v<F>;
 
-/// The same of the destructor of an item.
+/// The same question for the destructor of an item.
 template <class T>
 inline constexpr bool may_drop_at_end = !std::is_trivially_destructible_v<T>;
 
-/// A function that makes a stream, or an operation.
+/// A function that returns a stream, or an operation.
 template <class F, class... Args>
 concept gives_stream = std::invocable<F, Args...> && stream<std::invoke_result_t<F, Args...>>;
 template <class F, class... Args>

@@ -21,7 +21,7 @@ namespace weir::detail {
 
 class yield_operation;
 
-/// The owner of a coroutine that nobody polls. It is notified when the coroutine has ended.
+/// The owner of a coroutine that has no consumer. It is notified when the coroutine has ended.
 class coroutine_owner {
 public:
     virtual void ended() noexcept = 0;
@@ -32,8 +32,8 @@ protected:
     ~coroutine_owner() = default;
 };
 
-/// The memory of coroutine frames, from the pool. It may outlive the frame: what is left of a coroutine that has ended
-/// by itself, its result, stays where it is.
+/// The memory of coroutine frames, from the pool. It may outlive the frame: the result of a finished coroutine stays in
+/// it.
 class frame_memory {
 public:
     static void* allocate(std::size_t size) { return frame_pool::allocate(size); }
@@ -46,7 +46,7 @@ public:
         }
     }
 
-    /// While it lives, the memory of one frame is not given back. Frames are destroyed within each other.
+    /// Keeps the memory of one frame from being freed while the guard exists. Guards nest, as destroyed frames do.
     explicit frame_memory(void* memory) noexcept : memory_{memory}, outer_{std::exchange(kept_, this)} {}
     frame_memory(const frame_memory&) = delete;
     frame_memory& operator=(const frame_memory&) = delete;
@@ -54,7 +54,7 @@ public:
         if (size_ == 0) kept_ = outer_;
     }
 
-    /// Known when the frame was destroyed; 0 for a frame that a compiler put elsewhere.
+    /// Set when the frame is destroyed; 0 for a frame that the compiler placed elsewhere.
     std::size_t size() const noexcept { return size_; }
 
 private:
@@ -68,8 +68,8 @@ private:
 /// The part of a coroutine's state that generators and tasks share: how the coroutine awaits, is resumed, and is
 /// dropped.
 ///
-/// The coroutine is its own waker. It is resumed from two places only: by the poll of its consumer, and by the run
-/// queue when what it awaits has woken it; never from inside a completion.
+/// The coroutine is its own waker. It is resumed by the poll of its consumer, and by the run queue after the awaited
+/// operation has woken it. It is never resumed inside a completion.
 ///
 /// The state lives in the promise, but the promise does not destroy it: the frame, with locals and parameters, dies
 /// when the coroutine ends, and the state stays until its result was taken.
@@ -78,17 +78,17 @@ public:
     coroutine_state(const coroutine_state&) = delete;
     coroutine_state& operator=(const coroutine_state&) = delete;
 
-    /// The context to await with, while the coroutine runs.
+    /// The context for awaited operations, while the coroutine runs.
     context& running_with() noexcept { return *cx_; }
 
-    /// From now on nobody polls it.
+    /// Gives the coroutine an owner instead of a consumer.
     void owned_by(coroutine_owner& owner) noexcept {
         std::destroy_at(&consumer_);
         owner_ = &owner;
         last_ = known::owner;
     }
 
-    /// Destroys a coroutine that is no root. When it drops itself while it runs, its resumer destroys it.
+    /// Destroys a coroutine that is not a root. When it drops itself while it runs, its resumer destroys it.
     void drop() noexcept {
         if (runs() || is(ending)) {
             enter(dropped);
@@ -97,19 +97,18 @@ public:
         }
     }
 
-    /// Destroys a root: at once, or when nothing of it is on the stack any more.
+    /// Destroys a root: at once, or when it has left the stack.
     void drop_root() noexcept;
 
 protected:
-    /// The phase of a coroutine. A coroutine that was dropped while it ran is in another phase as well, once it has
-    /// suspended.
+    /// The phase of a coroutine. `dropped` is added to the phase of a coroutine that was dropped while it ran.
     enum phase : unsigned char {
         resumable = 0, // not started, or running, or at a co_yield whose item was taken
-        queued = 1,    // to be started, or to go on, by the run queue
+        queued = 1,    // the run queue will start or resume it
         awaiting = 2,
-        yielded = 4, // at a co_yield, reached while nobody polled
+        yielded = 4, // at a co_yield that it reached without a poll
         finished = 8,
-        // And besides:
+        // Flags beside the phase:
         returned = 16, // there is a result
         failed = 32,   // there is an error
         dropped = 64,
@@ -125,16 +124,16 @@ protected:
     }
 
     bool is(phase what) const noexcept { return (phase_ & what) != 0; }
-    /// At its end, and not dropped.
+    /// At its end and not dropped.
     bool ended() const noexcept { return is(finished) && !is(dropped); }
-    /// Added to the phase: what was dropped stays so.
+    /// Replaces the phase and keeps the flag `dropped`.
     void enter(phase next) noexcept { phase_ = static_cast<unsigned char>(phase_ | next); }
     void leave(phase last) noexcept { phase_ = static_cast<unsigned char>(phase_ & ~last); }
-    /// Not suspended. A local may still be destroyed when there is a result.
+    /// Whether the coroutine is not suspended. Locals may still be in destruction when there is a result.
     bool runs() const noexcept { return (phase_ & ~(returned | dropped)) == resumable && cx_ != nullptr; }
 
-    /// The coroutine is at its final suspension. From now on its waker runs `destroy`, by which one that knows no type
-    /// of the result gets rid of it.
+    /// To be called at the final suspension. The waker then runs `destroy`, through which an owner that does not know
+    /// the result type can destroy the state.
     void finish(function destroy) noexcept {
         if (!is(dropped)) retire();
         on_wake(destroy);
@@ -156,8 +155,8 @@ protected:
         handle().resume();
     }
 
-    /// For a poll that finds the coroutine neither finished nor at a co_yield: it goes on by itself, and wakes whoever
-    /// waits; unless it has dropped itself: then nothing of it may be touched.
+    /// For a poll that finds the coroutine neither finished nor at a co_yield: it continues through the run queue and
+    /// wakes the consumer. When it has dropped itself no member may be used afterwards.
     pending_t wait(const context& cx, waker& waiting) noexcept {
         if (is(dropped)) [[unlikely]] {
             end_dropped();
@@ -168,7 +167,7 @@ protected:
         return pending;
     }
 
-    /// By the run queue.
+    /// Called by the run queue.
     void start() noexcept {
         if (phase_ != resumable) return;
         phase_ = queued;
@@ -176,9 +175,9 @@ protected:
     }
 
     bool frame_is_gone() const noexcept { return last_ == known::memory_size; }
-    /// Destroys the frame, when there is one, and then the state. There is no result.
+    /// Destroys the frame, if there is one, and then the state, which has no result.
     void destroy() noexcept;
-    /// Destroys the frame of a coroutine that has ended, or can go no further. The state and its memory stay.
+    /// Destroys the frame of a coroutine that has ended or cannot continue. The state and its memory stay.
     [[gnu::noinline]] void end_frame() noexcept {
         enter(ending);
         std::size_t size = 0;
@@ -195,13 +194,13 @@ protected:
         if (is(dropped)) [[unlikely]]
             on_wake()(*this);
     }
-    /// Destroys the state of a coroutine that has ended, with its result, and the frame if it is still there.
+    /// Destroys the state and the result of a finished coroutine, and the frame if it still exists.
     template <class State>
     static void dispose(State& state) noexcept {
         const std::coroutine_handle<coroutine_state> frame = state.handle();
         if (!state.frame_is_gone()) [[likely]] {
-            // It has ended within its first poll, or has an owner: nothing waits for it, and `finish` has retired its
-            // waker. So nothing is left of the state but the result or the error.
+            // It has ended within its first poll, or has an owner: no consumer waits, and `finish` has retired the
+            // waker. Only the result or the error is left to destroy.
             state.destroy_outcome();
             state.forget_root();
             frame.destroy();
@@ -215,14 +214,14 @@ protected:
     unsigned char phase_ = resumable;
 
 private:
-    /// What the last member is.
+    /// The active member of the union below.
     enum class known : unsigned char { consumer, owner, memory_size };
 
     known last_ = known::consumer;
 
 protected:
     union {
-        context* cx_;              // while it runs: to await with; null at a co_yield
+        context* cx_;              // while it runs: the context for awaited operations; null at a co_yield
         void* await_;              // while it awaits: the await_operation
         std::exception_ptr error_; // when it has failed
     };
@@ -233,7 +232,7 @@ private:
     template <class>
     friend class coroutine_promise;
 
-    /// `co_await yield()` polls nothing, neither now nor when it is this coroutine's turn again.
+    /// `co_await yield()` polls no operation, neither now nor on resumption.
     struct yield_awaiter {
         coroutine_state& state;
 
@@ -254,26 +253,26 @@ private:
         return std::coroutine_handle<coroutine_state>::from_promise(*this);
     }
 
-    /// It was dropped while it ran, and has suspended.
+    /// To be called when a coroutine that was dropped while it ran has suspended.
     void end_dropped() noexcept;
     static void destroy_root(waker& self) noexcept;
     std::size_t destroy_frame() noexcept;
 
-    /// The run queue's turn for one that is queued.
+    /// Called by the run queue in phase `queued`.
     static void resume_from_queue(waker& self) noexcept {
         auto& state = static_cast<coroutine_state&>(self);
-        if (state.phase_ != queued) return; // a late wake, from something that the coroutine no longer waits for
+        if (state.phase_ != queued) return; // a late wake by an operation that the coroutine no longer awaits
         context cx{state};
         state.phase_ = resumable;
         state.run(cx);
     }
-    /// Goes on while nobody polls.
+    /// Resumes the coroutine without a poll.
     void run(context& cx) noexcept {
         resume(cx);
         if (phase_ == awaiting || phase_ == queued) return;
         suspended();
     }
-    /// At a co_yield, finished, or dropped.
+    /// To be called when the coroutine is at a co_yield, finished or dropped.
     void suspended() noexcept {
         if (is(dropped)) [[unlikely]] {
             end_dropped();
@@ -292,15 +291,15 @@ private:
     union {
         waker_slot consumer_;
         coroutine_owner* owner_;
-        std::size_t memory_size_; // of the frame, when it is gone
+        std::size_t memory_size_; // of the frame, set when the frame was destroyed
     };
 };
 
-/// The part of a generator's state that knows nothing of its items.
+/// The part of a generator's state that does not depend on the item type.
 class generator_state_base : public coroutine_state {
 protected:
-    /// Moves the item at which the generator is suspended into the state: until it is polled, the generator's own
-    /// object may change. False when that has failed: then that is the generator's error.
+    /// Moves the yielded item into the state, because the generator's own object may change before the next poll.
+    /// Returns false when the move threw; that exception is then the generator's error.
     using keep_function = bool (*)(generator_state_base&) noexcept;
 
     explicit generator_state_base(keep_function keep) noexcept : keep_{keep} {}
@@ -331,15 +330,15 @@ protected:
     coroutine_promise() noexcept { ::new (static_cast<void*>(memory_)) State(); }
 
 private:
-    // The destructor is trivial: it must not touch the memory.
+    // The destructor is trivial, so that it does not touch the memory.
     alignas(State) unsigned char memory_[sizeof(State)];
 };
 
-/// How a coroutine awaits an operation: what it asks and keeps until it goes on, and what that becomes. An operation
-/// specialises it where its result is better made last, from something smaller.
+/// How a coroutine awaits an operation: `ask` polls it, and `result` converts the answer when the coroutine resumes. An
+/// operation specialises it when a smaller answer can be kept in between.
 ///
-/// With an `ask(operation, self)`, the coroutine makes no context for it: an operation that is itself a coroutine, and
-/// needs to know who waits only where it has to wait.
+/// A specialisation with `ask(operation, self)` is called without a context. It serves operations that are coroutines
+/// themselves and need their awaiting coroutine only when they have to wait.
 template <class A>
 struct await_traits {
     using answer = poll<typename A::result_type>;
@@ -350,9 +349,9 @@ struct await_traits {
     }
 };
 
-/// `co_await operation`: polls it in place, as soon as it is made; suspends only when that answered pending.
+/// The awaiter of `co_await operation`. It polls the operation at once, and suspends only when the answer is pending.
 ///
-/// It refers to the operation, which lives at least until the end of the full expression.
+/// It refers to the operation, which exists at least until the end of the full expression.
 template <class A>
 class await_operation {
 public:
@@ -387,7 +386,7 @@ private:
 
     static constexpr bool is_coroutine = requires(A& a, coroutine_state& self) { await_traits<A>::ask(a, self); };
 
-    /// A coroutine goes no further when its root was dropped, by itself or by what it awaits: no answer reaches it.
+    /// A coroutine whose root was dropped, by itself or by the awaited operation, does not continue and gets no answer.
     static answer first_answer(coroutine_state& state, A& operation) {
         context& cx = *state.cx_;
         state.bind(cx.waker());
@@ -410,7 +409,7 @@ private:
         }
     }
 
-    /// The run queue's turn.
+    /// Called by the run queue in phase `awaiting`.
     static void poll_again(waker& self) noexcept {
         auto& state = static_cast<coroutine_state&>(self);
         if (state.phase_ != coroutine_state::awaiting) return; // a late wake
@@ -451,7 +450,7 @@ private:
 
     union {
         A* operation_;
-        const std::exception_ptr* error_; // when it goes on without an answer
+        const std::exception_ptr* error_; // when it resumes without an answer
     };
     answer answer_;
 };

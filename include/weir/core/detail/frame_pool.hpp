@@ -20,8 +20,8 @@
 
 namespace weir::detail {
 
-/// Coroutine frames and other small nodes, kept per thread by size so that a steady state allocates nothing. Plain
-/// new and delete under sanitizers, which want to see each frame come and go.
+/// A pool per thread for coroutine frames and other small nodes, by size, so that a steady state allocates nothing.
+/// Under sanitizers it uses plain new and delete, so that they see each frame's lifetime.
 class frame_pool {
 public:
     static void* allocate(std::size_t size) {
@@ -66,11 +66,11 @@ private:
     };
     struct bin {
         free_block* head;
-        std::size_t room; // how many more may be kept: none before the first
+        std::size_t room; // how many more blocks may be kept; 0 before the first block
         bool opened;
     };
 
-    /// Gives the blocks back when the thread ends. Separate from the bins so that they need no dynamic initialisation.
+    /// Frees the blocks when the thread ends. Separate from the bins, so that those need no dynamic initialisation.
     struct reaper {
         ~reaper() {
             for (bin& b : local) {
@@ -84,11 +84,11 @@ private:
         }
     };
 
-    // A block and what malloc keeps with it are a multiple of 16 bytes together, as malloc's chunks are.
+    // A block together with malloc's header is a multiple of 16 bytes, as malloc's chunks are.
     static constexpr std::size_t block_size(std::size_t index) noexcept { return (index + 1) * granule - overhead; }
     static constexpr std::size_t class_of(std::size_t size) noexcept { return (size + overhead - 1) / granule; }
 
-    /// At the first block of a size. Not again when it is full, or when the thread is at its end.
+    /// Sets up a bin at the first block of its size. Returns false when the bin is full or the thread is ending.
     static bool open(std::size_t index) noexcept {
         bin& b = local[index];
         if (b.opened) return false;
@@ -102,8 +102,8 @@ private:
     static inline constinit thread_local std::array<bin, classes> local{};
 };
 
-/// Base of what is allocated from the pool. What is aligned more strictly than the blocks of the pool is not: it comes
-/// from the global operator new.
+/// Base of classes that are allocated from the pool. A class with a stricter alignment than the pool's blocks is
+/// allocated by the global operator new.
 struct pooled {
     static void* operator new(std::size_t size) { return frame_pool::allocate(size); }
     static void* operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
@@ -113,8 +113,8 @@ struct pooled {
     }
 };
 
-/// A coroutine can hold a T across its suspensions: compilers align no part of a frame more strictly than operator new
-/// does.
+/// Whether a coroutine can hold a T across suspensions. Compilers align no part of a frame more strictly than operator
+/// new does.
 template <class T>
 inline constexpr bool fits_in_frame = alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 

@@ -7,7 +7,7 @@
 
 namespace weir::detail {
 
-/// A place in an intrusive list. It leaves the list when it is destroyed; it must not move while it is in one.
+/// Base of a member of an intrusive list. Its destructor removes it from the list. It must not be moved while linked.
 class list_link {
 public:
     list_link() noexcept = default;
@@ -26,7 +26,7 @@ public:
     }
 
 protected:
-    /// Where another was in its list, if it was in one.
+    /// Takes the position of another link in its list, if it is in one.
     void take_place_of(list_link& other) noexcept {
         if (!other.linked()) return;
         next_ = std::exchange(other.next_, nullptr);
@@ -41,10 +41,10 @@ private:
     friend class pairing_heap;
 
     list_link* next_ = nullptr;
-    list_link* prev_; // only while it is in a list
+    list_link* prev_; // valid while linked
 };
 
-/// A list of objects that derive from list_link; it owns none of them.
+/// A list of objects that derive from list_link. The list does not own them.
 template <class T>
 class intrusive_list {
 public:

@@ -9,8 +9,8 @@ class context;
 
 namespace detail {
 
-/// The type of a pipeline that does not compile, once the compiler has said why. Every `|`, `run`, `spawn` and
-/// `co_await` accepts it, so that one mistake is one error. Declared only: no program that compiles has one.
+/// The type of a pipeline after a rejected operator. Every `|`, `run`, `spawn` and `co_await` accepts it, so that one
+/// mistake causes one error. It is only declared, because no program that compiles contains one.
 struct invalid_pipeline {
     using result_type = invalid_pipeline;
 

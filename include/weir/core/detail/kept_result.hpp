@@ -9,11 +9,11 @@
 
 namespace weir::detail {
 
-/// What is kept of an operation's result among others: `unit` where there is none.
+/// The type that stores an operation's result among others: `unit` in place of void.
 template <class A>
 using kept_t = std::conditional_t<std::is_void_v<await_result_t<A>>, unit, await_result_t<A>>;
 
-/// The same as an object.
+/// The same, with references stored as objects.
 template <class T>
 using kept_object_t = std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>;
 

@@ -15,11 +15,12 @@
 
 namespace weir::detail {
 
-/// What may be run: an operation, which does nothing before it is polled, or a function that makes one.
+/// An argument of `run` or `spawn`: an operation, or a function that returns one.
 template <class A>
 concept runnable = operation<A> || returns_operation<A&>;
 
-/// An operation, or a function that makes one: called when it is first polled, and kept as long as what it made.
+/// An operation, or a function that returns one. The function is called in the first poll and kept as long as its
+/// operation.
 template <runnable A>
 class lazy_operation {
     struct as_it_is {
@@ -55,7 +56,7 @@ private:
         void reset() noexcept {}
     };
 
-    std::optional<A> what_; // a function outlives the coroutine that it makes
+    std::optional<A> what_; // the function must outlive the coroutine that it returns
     [[no_unique_address]] std::conditional_t<made_before, nothing, std::optional<operation_type>> operation_;
 };
 

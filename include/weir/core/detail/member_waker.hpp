@@ -5,7 +5,7 @@
 
 namespace weir::detail {
 
-/// A waker that calls a member function of its owner: how an operator with work of its own gets to run.
+/// A waker that calls a member function of its owner, for an operator that has work of its own to do.
 ///
 ///     detail::member_waker<buffer_stream, &buffer_stream::fill> driver_;
 template <class Owner, void (Owner::*Run)() noexcept>
@@ -13,7 +13,7 @@ class member_waker : public waker {
 public:
     member_waker() noexcept : waker{&run} {}
 
-    /// Called at each poll, with the waker of the poll; the owner stays where it is after the first.
+    /// To be called in each poll with the poll's waker. The owner must not be moved after the first call.
     void bind(Owner& owner, const waker& parent) noexcept {
         owner_ = &owner;
         waker::bind(parent);

@@ -9,11 +9,11 @@
 
 namespace weir::detail {
 
-/// Names an operator, and the type of what is left of its `|`, in an error message.
+/// Shows an operator and the type left of its `|` in an error message.
 template <class Operator, class Left>
 struct pipe_into {};
 
-/// Whether an operator says for items of some type if it accepts arguments of such types.
+/// Whether an operator has an `accepts` function for these item and argument types.
 template <class Operator, class T, class... Args>
 concept checks = requires { Operator::template accepts<T, Args...>(); };
 
@@ -32,7 +32,7 @@ concept checks = requires { Operator::template accepts<T, Args...>(); };
 ///         }
 ///     };
 ///
-/// `accepts` is called for a stream only: that what is left of the `|` is one is checked here. An operator whose
+/// `accepts` is called only when the left operand of the `|` is a stream, which this class checks. An operator whose
 /// arguments are checked or converted when it is called has its own `operator()`, which returns `with(arguments...)`.
 /// There a last argument may default to `std::source_location::current()`; it cannot follow the pack here.
 template <class Operator>
@@ -43,13 +43,13 @@ struct operator_fn : operator_needs_its_arguments_in_parentheses {
         return with(std::move(args)...);
     }
 
-    /// Without arguments there is nothing to check.
+    /// An operator without arguments has nothing to check.
     template <class T>
     static consteval bool accepts() {
         return true;
     }
 
-    /// An operator that needs more than a constructor has its own.
+    /// An operator that needs more than a constructor call replaces this function.
     template <stream S, class... Args>
     static constexpr auto attach(S left, Args... args) {
         return typename Operator::template pipeline<S, Args...>(std::move(left), std::move(args)...);
@@ -60,7 +60,8 @@ protected:
     static constexpr auto with(Args... args) {
         return closure{[... args = std::move(args)]<class S>(S left) mutable {
             if constexpr (!stream<S>) {
-                // There is no such type: both compilers say so, of which operator and of what, in their first line.
+                // This type does not exist: both compilers name it, the operator and the left operand in the first line
+                // of the error.
                 using error [[maybe_unused]] =
                     typename pipe_into<Operator, S>::what_is_left_of_the_pipe_is_not_a_stream;
                 return invalid_pipeline{};

@@ -14,12 +14,12 @@ inline constexpr bool is_optional = false;
 template <class T>
 inline constexpr bool is_optional<std::optional<T>> = true;
 
-/// A function that gives an item or nothing.
+/// A function that returns an optional item.
 template <class F, class... Args>
 concept gives_optional =
     std::invocable<F, Args...> && is_optional<std::remove_cvref_t<std::invoke_result_t<F, Args...>>>;
 
-/// The item that such a function gives.
+/// The item type of such a function.
 template <class F, class... Args>
 using optional_item_t = typename std::remove_cvref_t<std::invoke_result_t<F, Args...>>::value_type;
 

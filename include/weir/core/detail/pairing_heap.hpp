@@ -7,7 +7,7 @@
 
 namespace weir::detail {
 
-/// A place in a heap, or in a list. It must leave a heap before it is destroyed.
+/// Base of a member of a heap or a list. It must be removed from a heap before it is destroyed.
 class heap_link : public list_link {
 private:
     template <class, class>
@@ -16,8 +16,8 @@ private:
     heap_link* child_ = nullptr;
 };
 
-/// The least of some objects that derive from heap_link; it owns none of them, and so never allocates. To add one takes
-/// constant time, to take the least or any other away O(log n), amortised.
+/// A heap of objects that derive from heap_link. It does not own them and never allocates. Insertion takes constant
+/// time, removal of the least or of any other object O(log n), amortised.
 ///
 /// The children of a node are a list. The first child's `prev_` is its parent, the others' the sibling before them.
 template <class T, class Before>
@@ -54,7 +54,7 @@ public:
 private:
     static heap_link* next_of(heap_link* link) noexcept { return static_cast<heap_link*>(link->next_); }
 
-    /// Of two roots, either of which may be null.
+    /// Joins two roots, either of which may be null.
     static heap_link* meld(heap_link* a, heap_link* b) noexcept {
         if (a == nullptr) return b;
         if (b == nullptr) return a;
@@ -66,7 +66,7 @@ private:
         return a;
     }
 
-    /// Two passes: pairs from the first to the last, then these from the last to the first.
+    /// Joins the children in two passes: pairs from first to last, then the pairs from last to first.
     static heap_link* meld_children(heap_link& parent) noexcept {
         heap_link* rest = std::exchange(parent.child_, nullptr);
         heap_link* pairs = nullptr; // linked by next_, the last of them first

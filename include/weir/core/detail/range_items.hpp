@@ -11,15 +11,15 @@
 
 namespace weir::detail {
 
-/// A container that was given away: items may be moved out of it. A view is none, nor is what looks like one because
-/// it does not hand its constness down.
+/// An rvalue container, from which items may be moved. A view is not one, nor is a type that behaves like a view
+/// because its constness does not extend to its items.
 template <class R>
 concept owned_container =
     !std::is_reference_v<R> && !std::ranges::view<R> && std::ranges::range<R> && std::ranges::range<const R> &&
     std::is_lvalue_reference_v<std::ranges::range_reference_t<R>> &&
     !std::same_as<std::ranges::range_reference_t<R>, std::ranges::range_reference_t<const R>>;
 
-/// A range whose items can be objects of a stream.
+/// A range whose elements can be items of a stream.
 template <class R>
 concept readable_range =
     std::ranges::input_range<R> && std::ranges::viewable_range<R> &&
@@ -27,8 +27,8 @@ concept readable_range =
          ? std::constructible_from<std::ranges::range_value_t<R>, std::ranges::range_rvalue_reference_t<R>>
          : std::constructible_from<std::ranges::range_value_t<R>, std::ranges::range_reference_t<R>>);
 
-/// The items of a range, one at a time: of an lvalue, which is borrowed, or of an rvalue, which is kept here. Nothing
-/// is done ahead: an item is looked for when it is asked for. It stays where it is after the first.
+/// Returns the elements of a range one at a time. An lvalue range is borrowed, an rvalue range is stored. No element is
+/// computed before it is polled for. The object must not be moved after the first element.
 template <readable_range R>
 class range_items {
 public:
@@ -36,7 +36,7 @@ public:
 
     explicit range_items(R&& range) : range_{std::views::all(std::forward<R>(range))} {}
 
-    /// An item or done; not to be called again after that.
+    /// Returns an item or `done`. Must not be called again after `done`.
     poll<value_type> next() {
         if (at_) [[likely]] {
             ++at_->item;
@@ -63,7 +63,7 @@ private:
     };
 
     range_t range_;
-    std::optional<position> at_; // not before the first item: the range may still move
+    std::optional<position> at_; // empty before the first element, so that the range may still be moved
 };
 
 } // namespace weir::detail

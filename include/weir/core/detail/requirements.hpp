@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Ends a compilation that cannot succeed with one error. After #error a compiler goes on, and thousands of errors would
-// follow; at a header that does not exist it stops, also where weir is a system header.
+// Ends a compilation that cannot succeed with one error. Compilers continue after #error, and thousands of errors would
+// follow. They stop at a missing header, also where weir is a system header.
 
 #if __cplusplus < 202002L
 #include <weir needs C++20: compile with -std=c++20>

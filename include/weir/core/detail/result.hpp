@@ -7,7 +7,7 @@
 
 namespace weir::detail {
 
-/// A reference as a result: results are objects.
+/// Stores a reference result, because results are objects.
 template <class T>
 class reference_result {
 public:
@@ -18,7 +18,7 @@ private:
     T* object_;
 };
 
-/// What coroutines return, as an object, and back.
+/// Converts a coroutine's return type to an object type, and back.
 template <class T>
 struct as_result : std::type_identity<T> {};
 template <>

@@ -10,10 +10,10 @@
 
 namespace weir::detail {
 
-/// A queue in one block of memory. It grows as far as it was ever filled and keeps the memory.
+/// A queue in one block of memory. It grows to its largest size so far and keeps the memory.
 ///
-/// A function that throws leaves the queue as it was. An item whose move may throw is therefore in memory of its own, and
-/// stays where it is when the queue grows.
+/// A function that throws leaves the queue as it was. An item whose move may throw is therefore in memory of its own,
+/// and stays where it is when the queue grows.
 template <class T>
 class ring_buffer {
     static constexpr bool in_block = std::is_nothrow_move_constructible_v<T>;
@@ -44,7 +44,7 @@ public:
         }
     }
 
-    /// When there is no memory for it, the item stays where it is.
+    /// When the allocation fails, the item is not moved from.
     template <class U>
     void push_back(U&& item) {
         if (size_ == room_) [[unlikely]]
@@ -100,7 +100,7 @@ private:
         }
     }
 
-    // The room is a power of two.
+    // The capacity is a power of two.
     std::size_t at(std::size_t i) const noexcept { return (first_ + i) & (room_ - 1); }
 
     [[gnu::noinline]] void grow() { // so that push_back is inlined

@@ -12,7 +12,7 @@ class waker;
 
 namespace weir::detail {
 
-/// How a waker relates to a root: an operation that somebody owns through a handle and that the run queue runs.
+/// How a waker relates to a root. A root is an operation that has a handle as its owner and that the run queue runs.
 enum class root_kind : std::uint8_t {
     none,    ///< not a root; it belongs to the root that polled it last
     spawned, ///< a root without a record: its record is that of the root that spawned it
@@ -31,8 +31,8 @@ struct root_record {
     std::uint64_t id = unused;
     root_record* parent = nullptr; // while unused: the next unused record
     std::uint32_t group = 0;       // the task group, as the executor numbers them; 0 for none
-    bool on_stack = false;         // something that belongs to it is being destroyed
-    bool dead = false;             // and was removed meanwhile
+    bool on_stack = false;         // an object that belongs to it is being destroyed
+    bool dead = false;             // the record was removed during that destruction
 };
 
 /// The records of a run queue.
@@ -43,7 +43,7 @@ public:
     root_records& operator=(const root_records&) = delete;
     ~root_records();
 
-    /// Null when there is no memory.
+    /// Returns null when there is no memory.
     root_record* add(root_record* parent, std::uint32_t group) noexcept;
     void remove(root_record* record) noexcept;
 

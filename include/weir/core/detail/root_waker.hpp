@@ -5,7 +5,7 @@
 
 namespace weir::detail {
 
-/// The waker of a root that is an object. It is a base of it: what belongs to the root is destroyed first.
+/// The waker of a root that is an object. It is a base class, so that it is destroyed after the members of the root.
 class root_waker : public waker {
 public:
     using waker::waker;

@@ -7,8 +7,7 @@
 
 namespace weir {
 
-/// Decides which of the wakers that are ready runs next: a simulation, where any order is right and all are to be
-/// tried.
+/// Decides which ready waker runs next. The simulation implements it, to try orders that the contract allows.
 class wake_order {
 public:
     /// How many wakers run in this turn, at most.
