@@ -18,7 +18,7 @@
 
 namespace weir {
 
-/// The connections that come to a listener.
+/// The stream of a listener's connections.
 template <class Listener>
 class [[nodiscard("add a sink and co_await it")]] accept_stream {
 public:
@@ -44,7 +44,7 @@ public:
             case ENFILE:
             case ENOBUFS:
             case ENOMEM:
-                // The connection stays in the backlog, so that the next try would fail as fast.
+                // The connection stays in the backlog, so that an immediate retry would fail again.
                 pause_.arm(cx.executor(), cx.executor().time_after(delay_));
                 delay_ = std::min(delay_ * 2, longest_pause);
                 continue;
@@ -64,17 +64,22 @@ private:
     duration delay_ = shortest_pause;
     deadline_timer pause_;
     detail::poll_checker checker_;
-    detail::accept_step step_; // last: cancelled before its descriptor goes
+    detail::accept_step step_; // last: cancelled before its descriptor is closed
 };
 
-/// accept(listener): its connections, as they come; it does not end.
+/// accept(listener): the connections of a listener, in order of arrival.
 ///
 ///     weir::accept(listener) | weir::for_each_concurrent(1000, serve)
 ///
-/// A connection is taken when it is asked for; until then it waits in the kernel's backlog. Out of descriptors or
-/// memory it tries again after 5 ms, then less and less often, down to once a second. Fails with std::system_error.
+/// A connection is accepted when it is polled for; until then it waits in the kernel's backlog. When descriptors or
+/// memory run out, the stream tries again after 5 ms, then at growing intervals of up to one second.
 ///
-/// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
+/// Ends: never.
+/// Errors: std::system_error.
+/// Dropped: closes the listener if the stream owns it.
+/// Cost: no allocation.
+/// Lifetime: owns an rvalue argument; borrows an lvalue, which must then outlive the stream and must not be moved.
+/// See: serve.
 inline accept_stream<tcp_listener> accept(tcp_listener&& listener) noexcept {
     return accept_stream<tcp_listener>{std::move(listener)};
 }

@@ -17,21 +17,21 @@
 
 namespace weir {
 
-/// A datagram, and who sent it.
+/// A datagram and the address of its sender.
 struct datagram {
     bytes data;
-    std::size_t sent; ///< bytes that the sender sent
+    std::size_t sent; ///< the size of the datagram in bytes, as sent
     endpoint from;
 
-    /// It was longer than the limit, and the rest is lost.
+    /// Whether the datagram was longer than the limit, so that its end is lost.
     bool truncated() const noexcept { return sent > data.size(); }
 };
 
 struct datagrams_options {
-    std::size_t limit = 65'536; ///< bytes of a datagram, > 0; the default is more than any has
+    std::size_t limit = 65'536; ///< the maximum size of a datagram in bytes, > 0; the default admits every datagram
 };
 
-/// The datagrams that come to a socket.
+/// The stream of a socket's datagrams.
 class [[nodiscard("add a sink and co_await it")]] datagrams_stream {
 public:
     using value_type = datagram;
@@ -64,22 +64,24 @@ private:
     std::size_t limit_;
     detail::byte_filler filler_;
     detail::poll_checker checker_;
-    detail::receive_from_step receive_; // last: cancelled before its memory and its descriptor go
+    detail::receive_from_step receive_; // last: cancelled before its memory is freed and its descriptor closed
 };
 
-/// datagrams(socket): the datagrams that come to a UDP socket, each with its sender; it does not end.
+/// datagrams(socket): the datagrams that a UDP socket receives, each with its sender.
 ///
 ///     auto socket = co_await weir::udp_bind({"0.0.0.0", 514});
 ///     co_await (weir::datagrams(socket) | weir::for_each([](const weir::datagram& d) { print(d.from, d.data); }));
 ///
-/// One is received when it is asked for; until then they wait in the socket's receive buffer, and are lost when that is
-/// full. One that is longer than the limit says so. With a small limit, datagrams that are kept share memory. Fails
-/// with std::system_error, `receive on 0.0.0.0:514: ...`; a socket that is connected also when its peer refuses. A
-/// steady state allocates nothing.
+/// A datagram is received when it is polled for. Until then it waits in the socket's receive buffer; the kernel drops
+/// datagrams when that is full. A datagram that is longer than the limit is cut off, and `truncated()` is true for it.
 ///
-/// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
+/// Ends: never.
+/// Errors: std::system_error, such as `receive on 0.0.0.0:514: ...`. On a connected socket also the refusal of its
+/// peer.
+/// Cost: a steady state allocates nothing. With a small limit, datagrams that are kept share memory.
+/// Lifetime: owns an rvalue argument; borrows an lvalue, which must then outlive the stream and must not be moved.
 ///
-/// @throws std::invalid_argument for a limit of 0
+/// @throws std::invalid_argument when the limit is 0
 inline datagrams_stream datagrams(udp_socket&& socket, datagrams_options options = {}) {
     return {std::move(socket), options};
 }

@@ -22,9 +22,12 @@ private:
     detail::poll_checker checker_;
 };
 
-/// empty<T>(): the end, at once.
+/// empty<T>(): a stream without items.
 ///
 ///     empty<int>()  |
+///
+/// Ends: at the first poll. Errors: none. Cost: no allocation.
+/// See: never, fail.
 template <class T>
 constexpr empty_stream<T> empty() noexcept {
     return {};

@@ -30,12 +30,15 @@ private:
     detail::poll_checker checker_;
 };
 
-/// fail<T>(error): the error, at once.
+/// fail<T>(error): a stream that fails without an item.
 ///
 ///     fail<int>(std::runtime_error{"no"})  #
 ///
-/// @param error  what to throw, or a std::exception_ptr to it
+/// @param error  the exception to throw, or a std::exception_ptr to it
 /// @throws std::invalid_argument for a null std::exception_ptr
+///
+/// Ends: never. Errors: the argument, at the first poll.
+/// See: empty, never.
 template <class T, class E>
 fail_stream<T> fail(E error) {
     if constexpr (std::is_same_v<E, std::exception_ptr>) {

@@ -22,19 +22,19 @@
 namespace weir {
 
 struct frames_options {
-    std::size_t limit = std::size_t{1} << 20; ///< bytes in a frame, without its prefix
-    std::size_t prefix = 4;                   ///< bytes that say how long a frame is: 1 to 8
-    std::endian order = std::endian::big;     ///< of these bytes
+    std::size_t limit = std::size_t{1} << 20; ///< the maximum size of a frame in bytes, without its prefix
+    std::size_t prefix = 4;                   ///< the number of bytes that hold the length: 1 to 8
+    std::endian order = std::endian::big;     ///< the byte order of the length
 };
 
-/// The input has ended within a frame.
+/// Thrown when the input ends inside a frame.
 class incomplete_frame : public std::runtime_error {
 public:
     explicit incomplete_frame(std::uint64_t number)
         : runtime_error{"weir::frames: the input ends within frame " + std::to_string(number)} {}
 };
 
-/// The frames of a stream of bytes.
+/// The stream of the frames in a stream of bytes.
 template <stream S>
 class [[nodiscard("add a sink and co_await it")]] frames_stream {
 public:
@@ -62,7 +62,7 @@ public:
                     return started_.take();
                 }
             }
-            // Nothing is left of the block.
+            // The block is used up.
             if (!cx.spend()) return cx.yield();
             auto next = upstream_.poll_next(cx);
             if (next.is_pending()) return pending;
@@ -104,8 +104,8 @@ private:
 
     S upstream_;
     frames_options options_;
-    bytes block_;                  // what of the last block is not looked at yet
-    detail::byte_builder started_; // a frame that did not end in its block
+    bytes block_;                  // the rest of the last block
+    detail::byte_builder started_; // the start of a frame that spans blocks
     std::uint64_t number_ = 1;
     std::uint64_t size_ = 0;
     std::size_t prefix_left_ = options_.prefix;
@@ -146,16 +146,19 @@ private:
     }
 };
 
-/// frames(socket), bytes | frames(): messages that each begin with their length, without it.
+/// frames(socket), bytes | frames(): messages that are each preceded by their length. The items do not contain the
+/// length.
 ///
 ///     weir::frames(socket, {.limit = 64 * 1024}) | weir::for_each(handle)
 ///     weir::read(socket) | weir::frames({.prefix = 2})
 ///
-/// A frame within a block is a piece of it, one that spans blocks is copied once. One that is longer than `limit` fails
-/// with limit_exceeded as soon as its length is known, before there is memory for it; an end within a frame fails with
-/// incomplete_frame. Fails with its upstream.
+/// Ends: with upstream.
+/// Errors: upstream's. limit_exceeded for a frame that is longer than `limit`, as soon as its length is known and
+/// before memory is allocated for it. incomplete_frame when upstream ends inside a frame.
+/// Cost: a frame inside a block is a part of the block; a frame that spans blocks is copied once.
+/// See: lines, read.
 ///
-/// @throws std::invalid_argument for a prefix that is not 1 to 8 bytes
+/// @throws std::invalid_argument when the prefix does not have 1 to 8 bytes
 inline constexpr frames_fn frames{};
 
 } // namespace weir

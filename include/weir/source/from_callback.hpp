@@ -31,17 +31,17 @@ namespace weir {
 
 template <class T>
 struct from_callback_options {
-    /// Items that are held at most; one with overflow::latest.
+    /// The maximum number of held items; with overflow::latest it is one.
     std::size_t capacity = 64;
-    /// What happens to an item when so many are held.
+    /// What happens to an item when `capacity` items are held.
     weir::overflow overflow = weir::overflow::suspend;
-    /// Called with each item that is dropped, on the thread that emits.
+    /// Called with each dropped item, on the thread that emits.
     std::function<void(T)> on_drop = {};
 };
 
 namespace detail {
 
-/// What the emitters of a stream and the stream share. It outlives both; the mutex guards all of it but the options.
+/// The state that a stream shares with its emitters. The mutex guards all of it except the options.
 template <class T>
 class callback_queue {
 public:
@@ -99,7 +99,7 @@ public:
         consumer_ = std::this_thread::get_id();
     }
 
-    /// An answer; if it is pending, the event comes when there is another.
+    /// Returns an answer. After `pending` the event is notified when there is another answer.
     poll<T> take() {
         const std::lock_guard lock{mutex_};
         consumer_ = std::this_thread::get_id();
@@ -117,9 +117,9 @@ public:
         return pending;
     }
 
-    /// The stream goes away, and its event with it.
+    /// To be called when the stream, and its event with it, is destroyed.
     void abandon() noexcept {
-        ring_buffer<T> unwanted; // destroyed when the mutex is free
+        ring_buffer<T> unwanted; // destroyed after the mutex was unlocked
         const std::lock_guard lock{mutex_};
         event_ = nullptr;
         unwanted.swap(held_);
@@ -133,7 +133,7 @@ private:
         return true;
     }
 
-    /// Frees the mutex.
+    /// Drops an item. Unlocks the mutex first.
     void drop(T item, std::unique_lock<std::mutex>& lock) {
         ++dropped_;
         lock.unlock();
@@ -159,7 +159,7 @@ private:
         notify();
     }
 
-    /// With the mutex held: the event lives as long as event_ names it.
+    /// To be called with the mutex locked: the event exists as long as event_ points to it.
     void notify() noexcept {
         if (std::exchange(waiting_, false) && event_ != nullptr) event_->notify();
     }
@@ -170,14 +170,14 @@ private:
     ring_buffer<T> held_;
     std::exception_ptr error_;
     remote_event* event_ = nullptr;
-    std::thread::id consumer_; // who polled last
+    std::thread::id consumer_; // the thread of the last poll
     std::uint64_t dropped_ = 0;
-    std::size_t suspended_ = 0; // threads that wait for room
+    std::size_t suspended_ = 0; // the number of threads that wait for room
     bool waiting_ = false;      // the stream waits for the event
-    bool closed_ = false;       // by an emitter, or because the stream is gone
+    bool closed_ = false;       // by an emitter, or because the stream was destroyed
 };
 
-/// Ends the stream when its last emitter goes.
+/// Ends the stream when the last emitter is destroyed.
 template <class T>
 class emitting_end {
 public:
@@ -194,26 +194,25 @@ private:
 
 } // namespace detail
 
-/// Where a callback puts what it was called with, for `from_callback`. May be copied; when the last copy goes the
-/// stream ends.
+/// The sending end of `from_callback`. It may be copied. The stream ends when the last copy is destroyed.
 ///
-/// Threads: all of it may be called from any thread, at the same time. The items of one thread stay in order.
+/// Threads: all members may be called on any thread, concurrently. The items of one thread stay in order.
 template <class T>
 class emitter {
 public:
-    /// False when the item was not taken: dropped, or the stream has ended or is gone. With overflow::suspend the
-    /// thread waits until there is room, or the stream ends or goes.
-    /// @throws std::logic_error when it would have to wait on the thread that consumes the stream
+    /// Sends an item. Returns false when the item was dropped, or the stream has ended or was destroyed. With
+    /// overflow::suspend it blocks the thread until there is room or the stream has ended.
+    /// @throws std::logic_error when it would have to block the thread that consumes the stream
     bool emit(T item) const { return end_->queue().emit(std::move(item)); }
 
-    /// The stream ends after the items that are held. What comes afterwards, of whatever kind, is ignored.
+    /// Ends the stream after the held items. Later calls of `emit`, `end` and `fail` have no effect.
     void end() const noexcept { end_->queue().end(nullptr); }
-    /// The stream fails after the items that are held.
+    /// Makes the stream fail after the held items.
     void fail(std::exception_ptr error) const noexcept { end_->queue().end(std::move(error)); }
 
-    /// Nobody takes items any more: the stream has ended or is gone.
+    /// Whether the stream has ended or was destroyed, so that it takes no items.
     bool closed() const noexcept { return end_->queue().closed(); }
-    /// Items that were dropped because there was no room.
+    /// The number of items that were dropped because there was no room.
     std::uint64_t dropped() const noexcept { return end_->queue().dropped(); }
 
 private:
@@ -226,7 +225,7 @@ private:
     std::shared_ptr<detail::emitting_end<T>> end_;
 };
 
-/// What callbacks emit, on whatever thread.
+/// The stream of the items that emitters send.
 template <class T, class Register>
 class [[nodiscard("add a sink and co_await it")]] from_callback_stream {
 public:
@@ -247,7 +246,7 @@ public:
             for (;;) {
                 auto item = queue_->take();
                 if (item.is_done()) leave();
-                // An event that was meant for an earlier poll.
+                // The event was notified for an earlier poll.
                 if (item.is_pending() && event_->poll(cx)) continue;
                 return item;
             }
@@ -270,7 +269,7 @@ private:
         }
     }
 
-    /// The queue first: a thread that waits in it must not be waited for.
+    /// Closes the queue first: destroying the connection may wait for a thread that waits in the queue.
     void leave() noexcept {
         queue_->abandon();
         connection_.reset();
@@ -285,20 +284,24 @@ private:
     detail::poll_checker checker_;
 };
 
-/// from_callback<T>(connect, options): what a callback is called with, as a stream of T.
+/// from_callback<T>(connect, options): the arguments of a callback as a stream of T.
 ///
 ///     weir::from_callback<reading>([&](weir::emitter<reading> out) {
 ///         return sensor.subscribe([out](const reading& r) { out.emit(r); });
 ///     }, {.capacity = 16, .overflow = weir::overflow::drop_oldest})
 ///
-/// connect is called at the first poll, on the executor's thread, with an emitter that may be used from any thread.
-/// What it returns (such as an object that unsubscribes when it is destroyed) is kept until the stream ends or is
-/// dropped. By then no emitter waits any more, and those that remain are told that nobody listens.
+/// The first poll calls connect, on the executor's thread, with an emitter. The stream keeps the result of connect,
+/// such as an object that unsubscribes in its destructor, until it ends or is dropped.
 ///
-/// At most options.capacity items are held; what happens to the next is options.overflow. The end, and an error, come
-/// after the items that are held. An exception from connect fails the stream.
+/// The stream holds at most options.capacity items; options.overflow decides what happens to further ones.
 ///
-/// Threads: the stream belongs to its executor, which outlives it.
+/// Ends: when the emitter ends the stream, or its last copy is destroyed, after the held items.
+/// Errors: exceptions of connect; those passed to `emitter::fail`, after the held items; buffer_overflow with
+/// overflow::error.
+/// Dropped: destroys the result of connect and the held items. Waiting emitters return, and `closed()` is true for all.
+/// Threads: the emitter may be used on any thread. The stream belongs to its executor, which must outlive it.
+/// Cost: no allocation per item once the buffer has reached its largest size.
+/// See: channel, concurrent_channel.
 template <class T, class Register>
 auto from_callback(Register connect, from_callback_options<T> options = {}) {
     if constexpr (!std::invocable<Register&, emitter<T>>) {

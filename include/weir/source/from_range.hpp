@@ -13,7 +13,7 @@
 
 namespace weir {
 
-/// The items of a range.
+/// The stream of a range's elements.
 template <detail::readable_range R>
 class [[nodiscard("add a sink and co_await it")]] from_range_stream {
 public:
@@ -50,14 +50,15 @@ struct from_range_fn {
     }
 };
 
-/// from_range(range): the items of a range, in order. An item is looked for when it is asked for, not before.
+/// from_range(range): the elements of a range, in order. The range is advanced only when an item is polled for.
 ///
 ///     from_range(std::vector{1, 2, 3})  123|
 ///
-/// An error is what the range's iterators throw.
-///
-/// Lifetime: an lvalue is borrowed and its items are copied; a container that is moved in is kept and its items are
-/// moved out of it. A view is kept, and borrows what it always borrows.
+/// Ends: at the end of the range. Errors: exceptions of its iterators.
+/// Cost: no allocation.
+/// Lifetime: an lvalue is borrowed, and its elements are copied. A container that is passed as an rvalue is kept, and
+/// its elements are moved out. A view is kept; what it refers to must outlive the stream.
+/// See: just, iota.
 inline constexpr from_range_fn from_range{};
 
 } // namespace weir

@@ -13,7 +13,7 @@
 
 namespace weir {
 
-/// What a function gives, call after call.
+/// The stream of the results of a function.
 template <class F>
 class [[nodiscard("add a sink and co_await it")]] generate_stream {
     using result_t = std::remove_cvref_t<std::invoke_result_t<F&>>;
@@ -67,12 +67,14 @@ struct generate_fn {
     }
 };
 
-/// generate(f): what f gives, called anew for each item that is asked for. Where f gives a std::optional, std::nullopt
-/// is the end.
+/// generate(f): the results of f, which is called once per item. When f returns a std::optional, std::nullopt ends the
+/// stream.
 ///
 ///     generate(roll_dice)  3164...
 ///
-/// An exception from f ends the stream.
+/// Ends: when f returns std::nullopt. Errors: exceptions of f.
+/// Cost: no allocation.
+/// See: unfold, async_stream.
 inline constexpr generate_fn generate{};
 
 } // namespace weir

@@ -44,8 +44,11 @@ private:
 ///
 ///     iota(1, 4)  123|
 ///
-/// @param last  where it is left out the stream goes on to the largest value of the type
-/// @throws std::invalid_argument when last is before first
+/// Ends: before last; without last, at the largest value of the type. Errors: none.
+/// Cost: no allocation.
+/// See: from_range, generate.
+///
+/// @throws std::invalid_argument when last is less than first
 inline constexpr auto iota = []<class T>(T from, T to = std::numeric_limits<T>::max()) {
     return iota_stream<T>{std::move(from), std::move(to)};
 };

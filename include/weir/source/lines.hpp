@@ -18,19 +18,19 @@
 
 namespace weir {
 
-/// What becomes of a line beyond the limit.
+/// What happens to a line that is longer than the limit.
 enum class long_lines : std::uint8_t {
-    fail,     ///< limit_exceeded, which names the limit and the line's number
-    truncate, ///< the first `limit` bytes are the line
-    skip,     ///< it is left out
+    fail,     ///< the stream fails with limit_exceeded, which names the limit and the line's number
+    truncate, ///< the item is the first `limit` bytes
+    skip,     ///< the line is left out
 };
 
 struct lines_options {
-    std::size_t limit = std::size_t{1} << 20; ///< bytes in a line, without its terminator
+    std::size_t limit = std::size_t{1} << 20; ///< the maximum length of a line in bytes, without its terminator
     long_lines on_long = long_lines::fail;
 };
 
-/// The lines of a stream of bytes.
+/// The stream of the lines in a stream of bytes.
 template <stream S>
 class [[nodiscard("add a sink and co_await it")]] lines_stream {
 public:
@@ -41,7 +41,7 @@ public:
     poll<bytes> poll_next(context& cx) {
         checker_.check();
         for (;;) {
-            // `memchr` with nothing to look at must not be given the null pointer of an empty block.
+            // `memchr` must not be called with the null pointer of an empty block.
             if (!block_.empty()) {
                 const char* begin = block_.data();
                 if (const void* found = std::memchr(begin, '\n', block_.size())) {
@@ -83,7 +83,7 @@ public:
     }
 
 private:
-    /// Keeps what belongs to a line that does not end here: one byte beyond the limit at most, which may be a '\r'.
+    /// Appends a part of a line that spans blocks: at most one byte beyond the limit, which may be a '\r'.
     void continue_line(std::string_view part) {
         if (too_long_) return;
         const std::size_t room = options_.limit + 1 - started_.size();
@@ -103,9 +103,9 @@ private:
         }
     }
 
-    /// Whether there is a line to give.
+    /// Returns whether the line is to be delivered.
     bool end_line() {
-        if (!too_long_ && started_.size() > options_.limit) continue_line("\r"); // that '\r' was not followed by '\n'
+        if (!too_long_ && started_.size() > options_.limit) continue_line("\r"); // the '\r' was not followed by '\n'
         ++ended_lines_;
         return !std::exchange(too_long_, false) || options_.on_long == long_lines::truncate;
     }
@@ -118,8 +118,8 @@ private:
 
     S upstream_;
     lines_options options_;
-    bytes block_;                  // what of the last block is not looked at yet
-    detail::byte_builder started_; // a line whose end was not in its block
+    bytes block_;                  // the rest of the last block
+    detail::byte_builder started_; // the start of a line that spans blocks
     std::uint64_t ended_lines_ = 0;
     bool too_long_ = false;
     bool ended_ = false;
@@ -159,10 +159,14 @@ struct lines_fn : detail::operator_fn<lines_fn> {
 ///     weir::lines("access.log") | weir::filter(is_error) | weir::for_each(print)
 ///     weir::read(socket) | weir::lines({.limit = 8192})
 ///
-/// A line ends with '\n' or "\r\n"; the last may end with the input. A line within a block is a piece of it, one that
-/// spans blocks is copied once. A line of more than `limit` bytes fails with limit_exceeded, or is truncated or skipped
-/// as `on_long` says; never more than the limit and a block are held. Fails with its upstream, and then leaves out what
-/// there was of the last line.
+/// A line ends with '\n' or "\r\n". The last line may end with the input instead.
+///
+/// Ends: with upstream.
+/// Errors: upstream's; what was read of the last line is then left out. limit_exceeded for a line of more than `limit`
+/// bytes, unless `on_long` says to truncate or skip it.
+/// Cost: a line inside a block is a part of the block; a line that spans blocks is copied once. At most the limit and
+/// one block are held.
+/// See: frames, read, follow.
 inline constexpr lines_fn lines{};
 
 } // namespace weir

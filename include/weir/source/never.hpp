@@ -21,9 +21,13 @@ private:
     detail::poll_checker checker_;
 };
 
-/// never<T>(): nothing, and no end. Whoever awaits it is only ever dropped.
+/// never<T>(): a stream without items and without an end.
 ///
 ///     never<int>()  ...
+///
+/// Ends: never; a consumer can only drop it. Errors: none.
+/// Cost: no allocation.
+/// See: empty, fail.
 template <class T>
 constexpr never_stream<T> never() noexcept {
     return {};

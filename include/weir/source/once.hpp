@@ -14,7 +14,7 @@
 
 namespace weir {
 
-/// The result of an operation.
+/// The stream of one operation's result.
 template <operation A>
 class [[nodiscard("add a sink and co_await it")]] once_stream {
 public:
@@ -55,12 +55,17 @@ struct once_fn {
     }
 };
 
-/// once(operation): the result of a task, or of a pipeline that ends in a sink, as a stream of one item. An operation
-/// without a result gives a `unit`.
+/// once(operation): the result of a task, or of a pipeline that ends in a sink, as a stream of one item. The item of an
+/// operation without a result is a `unit`.
 ///
 ///     once(answer())  -----a|
 ///
-/// The operation starts at the first poll and is dropped as soon as it has its result. Its error is the stream's.
+/// The operation starts at the first poll, and is destroyed as soon as its result is there.
+///
+/// Ends: after the item. Errors: the operation's.
+/// Dropped: drops the operation.
+/// Cost: no allocation of its own.
+/// See: just, async_stream.
 inline constexpr once_fn once{};
 
 } // namespace weir

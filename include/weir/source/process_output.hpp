@@ -19,13 +19,13 @@
 
 namespace weir {
 
-/// A program ended otherwise than with 0.
+/// Thrown when a program did not exit with 0.
 class process_failed : public std::runtime_error {
 public:
     process_failed(const std::string& program, const exit_status& status, std::string error_output);
 
     const exit_status& status() const noexcept { return status_; }
-    /// The end of what it wrote to its error stream, if that was kept.
+    /// The last part of the program's error output; empty when `err` was not stdio::pipe.
     const std::string& error_output() const noexcept { return error_output_; }
 
 private:
@@ -35,14 +35,14 @@ private:
 
 struct process_output_options {
     stdio in = stdio::null;     ///< not a pipe
-    stdio err = stdio::pipe;    ///< pipe: its end is kept for the error; output: it comes out with the output
-    std::string directory = {}; ///< as of process_options
-    std::vector<std::string> environment = {}; ///< the same
-    bool inherit_environment = true;           ///< the same
-    std::size_t block = 64 * 1024;             ///< what one read asks for
+    stdio err = stdio::pipe;    ///< pipe: the last part is kept for the error; output: it is merged into the output
+    std::string directory = {}; ///< as in process_options
+    std::vector<std::string> environment = {}; ///< as in process_options
+    bool inherit_environment = true;           ///< as in process_options
+    std::size_t block = 64 * 1024;             ///< the maximum size of one read
 };
 
-/// What a program writes.
+/// The stream of a program's output.
 class [[nodiscard("add a sink and co_await it")]] process_output_stream {
 public:
     using value_type = bytes;
@@ -62,24 +62,26 @@ private:
     std::string errors_;
     detail::poll_checker checker_;
     std::optional<child_process> child_;
-    // After what they read from and wait for: dropped before it.
+    // Declared after the process, so that they are destroyed before it.
     std::optional<reader> out_;
     std::optional<reader> err_;
     std::optional<detail::wait_operation> wait_;
 };
 
-/// process_output({program, arguments...}): what a program writes to its standard output, as it comes, until its end.
-/// It is started at the first poll, as by spawn_process.
+/// process_output({program, arguments...}): the standard output of a program, as it arrives. The program is started at
+/// the first poll, as by spawn_process.
 ///
 ///     weir::process_output({"journalctl", "-f"}) | weir::lines() | weir::for_each(print)
 ///
-/// When it has closed its output and ended, with 0, the stream ends. Otherwise the stream fails with process_failed,
-/// which says how it ended, and what it wrote last (of 4 KiB) to its error stream:
-/// `weir::process_output: ls exited with 2: ls: cannot access 'none'`. A program that writes faster than it is asked
-/// waits. When the stream is dropped the program is killed. Errors of starting and of reading as of spawn_process and
-/// read. A steady state allocates nothing.
+/// Ends: when the program has closed its output and exited with 0.
+/// Errors: process_failed when the program ended otherwise. Its message says how, and contains the last 4 KiB of the
+/// program's error output: `weir::process_output: ls exited with 2: ls: cannot access 'none'`. Also the errors of
+/// spawn_process and read.
+/// Dropped: kills the program.
+/// Cost: a steady state allocates nothing. A program that writes faster than the stream is polled has to wait.
+/// See: spawn_process, lines.
 ///
-/// @throws std::invalid_argument as of spawn_process, and for in = stdio::pipe
+/// @throws std::invalid_argument as spawn_process, and for in = stdio::pipe
 inline process_output_stream process_output(std::vector<std::string> arguments, process_output_options options = {}) {
     return {std::move(arguments), std::move(options)};
 }

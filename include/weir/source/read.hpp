@@ -22,21 +22,20 @@
 namespace weir {
 
 struct read_options {
-    std::size_t block = 64 * 1024; ///< what one read asks for at most, and one piece of memory holds; sockets: 32 KiB
+    std::size_t block = 64 * 1024; ///< the maximum size of one read and the size of a memory block; sockets: 32 KiB
 };
 
 namespace detail {
 
-/// The blocks of a device. One that waits for input holds a block for it: files and pipes have it soon.
+/// Reads a device in blocks. It holds a block while it waits for input, because files and pipes deliver soon.
 template <class Device>
 class blocks {
 public:
     explicit blocks(std::size_t size) noexcept : size_{size} {}
 
-    /// Empty at the end.
+    /// Returns empty bytes at the end of the input.
     poll<bytes> poll_next(context& cx, Device& device) {
-        // What is left of a block after a short read serves the next, unless it has become too little to be worth a
-        // call.
+        // The rest of a block after a short read serves the next read, unless it is too small to be worth a call.
         if (!reads_.started()) filler_.make_room(size_, std::max<std::size_t>(size_ / 4, 1));
         const auto n = reads_.poll_next(cx, device, {filler_.room(), std::min(filler_.room_size(), size_)});
         if (n.is_pending()) return pending;
@@ -48,10 +47,10 @@ public:
 private:
     std::size_t size_;
     byte_filler filler_;
-    reads<Device> reads_; // last: cancelled before its memory goes
+    reads<Device> reads_; // last: cancelled before its memory is freed
 };
 
-/// Of a socket: the backend finds the memory when something has come, so that a connection that waits holds none.
+/// Reads a socket. The backend provides the memory when data has arrived, so that a waiting connection holds none.
 template <byte_device Device>
     requires(Device::read_kind == io_request::kind::receive)
 class blocks<Device> {
@@ -65,7 +64,7 @@ public:
             {.what = io_request::kind::receive_bytes, .fd = device.native_handle(), .data = &received_, .size = size_});
         if (n.is_pending()) return pending;
         if (*n < 0) throw_io_error(*n, "read", device.name());
-        // Who sent this much at once may send more.
+        // A peer that sent this much at once may send more.
         size_ = std::min(static_cast<std::uint32_t>(*n) < small_receive ? small_receive : large_receive, largest_);
         return std::move(received_);
     }
@@ -74,12 +73,12 @@ private:
     std::uint32_t largest_;
     std::uint32_t size_ = std::min(small_receive, largest_);
     bytes received_;
-    io_operation operation_; // last: cancelled before its memory goes
+    io_operation operation_; // last: cancelled before its memory is freed
 };
 
 } // namespace detail
 
-/// What a device holds, block by block.
+/// The stream of a device's bytes.
 template <class Holder>
 class [[nodiscard("add a sink and co_await it")]] read_stream {
     using device_type = typename Holder::device_type;
@@ -104,19 +103,23 @@ public:
 private:
     Holder holder_;
     detail::poll_checker checker_;
-    detail::blocks<device_type> blocks_; // last: cancelled before its device goes
+    detail::blocks<device_type> blocks_; // last: cancelled before its device is closed
 };
 
-/// read(file), read(socket): what comes from it, as it comes, until its end.
+/// read(file), read(socket): the bytes of a file, pipe or socket, as they arrive. Accepts every byte_reader.
 ///
 ///     co_await (weir::read(socket) | weir::for_each(print));
 ///
-/// One read is in flight, only when it was asked for, so that a peer is held up by TCP when nobody asks; each gives a
-/// piece of a block that is shared, not copied. A socket that waits holds no memory: connections share blocks, which
-/// grow from 4 to 32 KiB for those that fill them. Fails with std::system_error,
-/// `read 10.0.0.1:80: Connection reset by peer`. A steady state allocates nothing. Takes any byte_reader.
+/// One read is in flight at a time, and only when it was polled for. TCP therefore slows down a peer when the consumer
+/// is slow.
 ///
-/// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
+/// Ends: at the end of the input.
+/// Errors: std::system_error, such as `read 10.0.0.1:80: Connection reset by peer`.
+/// Dropped: cancels the read. Bytes that the kernel has delivered by then are lost.
+/// Cost: a steady state allocates nothing. Each item is a part of a shared block, without a copy. A waiting socket
+/// holds no memory: sockets share blocks, which grow from 4 to 32 KiB for those that fill them.
+/// Lifetime: owns an rvalue argument; borrows an lvalue, which must then outlive the stream and must not be moved.
+/// See: lines, frames, write.
 template <detail::input_device Device>
 auto read(Device&& device, read_options options = {})
     requires(!std::is_lvalue_reference_v<Device>)
@@ -130,7 +133,9 @@ auto read(Device& device, read_options options = {}) {
     return read_stream<holder>{holder{device}, options};
 }
 
-/// read(path): what a file holds. It is opened at the first poll; `open access.log: No such file or directory`.
+/// read(path): the contents of a file, which is opened at the first poll.
+///
+/// Errors: also those of opening, such as `open access.log: No such file or directory`.
 inline auto read(std::string path, read_options options = {}) {
     using holder = detail::file_at_path;
     return read_stream<holder>{holder{std::move(path), open_mode::read}, options};

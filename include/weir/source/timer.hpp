@@ -12,7 +12,7 @@
 
 namespace weir {
 
-/// One tick.
+/// The stream of one tick.
 class [[nodiscard("add a sink and co_await it")]] timer_stream {
 public:
     using value_type = std::uint64_t;
@@ -45,11 +45,15 @@ private:
     detail::poll_checker checker_;
 };
 
-/// timer(d): one tick, 0, and the end: the beginning of `interval(d)`.
+/// timer(d): one tick, 0, after d.
 ///
 ///     timer(3)  ---[0|]
 ///
-/// The time counts from the first poll. timer(0) is ready at once. It never fails.
+/// The time counts from the first poll. timer(0) is ready at once.
+///
+/// Ends: with the tick. Errors: none.
+/// Cost: no allocation; one timer.
+/// See: interval, sleep_for.
 inline timer_stream timer(duration d) {
     if (d < duration::zero()) throw std::invalid_argument{"weir::timer(d): d is negative"};
     return timer_stream{d};

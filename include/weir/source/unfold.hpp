@@ -12,7 +12,7 @@
 
 namespace weir {
 
-/// What a function makes of a state that it changes.
+/// The stream of the values that a function derives from a state.
 template <class State, class F>
 class [[nodiscard("add a sink and co_await it")]] unfold_stream {
 public:
@@ -51,11 +51,14 @@ struct unfold_fn {
     }
 };
 
-/// unfold(seed, f): what f makes of a state, which begins as seed and which f may change; std::nullopt is the end.
+/// unfold(seed, f): the values that f derives from a state. The state starts as seed, and f may change it. std::nullopt
+/// ends the stream.
 ///
 ///     unfold(3, [](int& n) { return n == 0 ? std::nullopt : std::optional{n--}; })  321|
 ///
-/// An exception from f ends the stream.
+/// Ends: when f returns std::nullopt. Errors: exceptions of f.
+/// Cost: no allocation.
+/// See: generate, scan.
 inline constexpr unfold_fn unfold{};
 
 } // namespace weir

@@ -19,35 +19,36 @@
 
 namespace weir {
 
-/// What walk found.
+/// An entry that `walk` found.
 struct walk_entry {
-    std::string path;       ///< begins with the path that was given to walk
-    file_type type;         ///< with symlinks::follow, of what a link leads to; of the link when that is nothing
-    std::size_t depth;      ///< 0 in the directory that was given
-    std::uint64_t size = 0; ///< of a regular file, when it was asked for
+    std::string path; ///< starts with the path that was passed to walk
+    file_type type; ///< with symlinks::follow, the type of a link's target; of the link itself when there is no target
+    std::size_t depth;      ///< 0 in the given directory
+    std::uint64_t size = 0; ///< of a regular file, with walk_options::sizes
 
-    /// The path's last part.
+    /// The last component of the path.
     std::string_view name() const noexcept { return std::string_view{path}.substr(path.rfind('/') + 1); }
 };
 
 /// The order of the entries of one directory.
 enum class walk_order : std::uint8_t {
-    as_found, ///< as the file system has them; in memory are some hundreds of them
-    by_name,  ///< by their bytes; all of a directory are in memory
+    as_found, ///< the file system's order; some hundred entries are in memory
+    by_name,  ///< by the bytes of the name; all entries of a directory are in memory
 };
 
 struct walk_options {
-    std::size_t max_depth = std::numeric_limits<std::size_t>::max(); ///< nothing deeper; 0: that one directory
+    std::size_t max_depth =
+        std::numeric_limits<std::size_t>::max(); ///< the maximum depth; 0 for the given directory only
     symlinks links = symlinks::stay;
     walk_order order = walk_order::as_found;
-    bool sizes = false; ///< one more system call a file
-    /// Called with each directory that is found: whether to look into it. By default into all.
+    bool sizes = false; ///< fills in walk_entry::size, at one more system call per file
+    /// Called with each directory; returns whether to walk it. By default all are walked.
     std::function<bool(const walk_entry&)> descend = nullptr;
-    /// Called with what cannot be read, which is left out; without it that is the end of the stream.
+    /// Called with each directory that cannot be read, which is then left out. Without it the stream fails.
     std::function<void(const std::string& path, std::error_code)> on_error = nullptr;
 };
 
-/// What is in a directory, and below it.
+/// The stream of the entries below a directory.
 class [[nodiscard("add a sink and co_await it")]] walk_stream {
 public:
     using value_type = walk_entry;
@@ -72,32 +73,32 @@ private:
     void left_out(int result, const char* attempted, const std::string& path);
 
     walk_options options_;
-    std::vector<directory> to_read_; // the next last
+    std::vector<directory> to_read_; // the next directory is the last element
     directory current_{};
     detail::descriptor open_; // current_
     detail::directory_listing listing_;
-    bool listed_ = false;                // what is in listing_ may go out
-    std::size_t found_ = 0;              // of to_read_, those before are not of current_
-    std::vector<file_status> ancestors_; // of current_, and itself; when links are followed
+    bool listed_ = false;                // the entries in listing_ may be delivered
+    std::size_t found_ = 0;              // index in to_read_ of the first subdirectory of current_
+    std::vector<file_status> ancestors_; // current_ and its parents, when links are followed
     detail::poll_checker checker_;
 };
 
-/// walk(path): what is in a directory and, after that, in each directory in it, and so on.
+/// walk(path): the entries of a directory and of all directories below it.
 ///
 ///     weir::walk("src") | weir::filter([](const weir::walk_entry& e) { return e.name().ends_with(".cpp"); })
 ///     weir::walk(".", {.descend = [](const weir::walk_entry& e) { return e.name() != ".git"; }})
 ///
-/// The entries of a directory come one after the other, before those of its subdirectories, which come in the same
-/// order. The directory that was given is no entry. One directory is open at a time. What is removed while it is walked
-/// may be left out. Links are not followed unless `links` says so; one that leads to a directory above it is then an
-/// entry like others, and not followed again.
+/// All entries of a directory precede those of its subdirectories, which follow in the same order. The given directory
+/// itself is not an entry. An entry that is removed during the walk may be left out. Symbolic links are followed only
+/// when `links` says so; a link to one of its own parent directories is then an ordinary entry and is not followed
+/// again.
 ///
-/// What cannot be read fails the stream with std::system_error, `open /root: Permission denied`, or goes to `on_error`.
-///
-/// The system calls run on the executor's thread, in batches of some hundred entries, after each of which others have
-/// their turn: they wait for a disk, if it must be asked.
-///
-/// Each item allocates its path.
+/// Ends: after the last entry.
+/// Errors: std::system_error for a directory that cannot be read, such as `open /root: Permission denied`. With
+/// `on_error` such a directory is reported there and left out.
+/// Cost: each item allocates its path. One directory is open at a time. The system calls run on the executor's thread,
+/// in batches of some hundred entries; other tasks run between the batches, but wait while a batch waits for the disk.
+/// See: watch, read.
 inline walk_stream walk(std::string path, walk_options options = {}) {
     return walk_stream{std::move(path), std::move(options)};
 }

@@ -21,22 +21,22 @@
 
 namespace weir {
 
-/// What happened to a file or a directory.
+/// A change of a file or a directory.
 struct file_change {
     change what;
-    std::string path; ///< begins with the path that was given to watch
+    std::string path; ///< starts with the path that was passed to watch
     bool is_directory = false;
-    std::uint32_t move_id = 0; ///< the same in the moved_away and the moved_here of one move; else 0
+    std::uint32_t move_id = 0; ///< the same number in the moved_away and the moved_here of one move; otherwise 0
 };
 
 struct watch_options {
-    /// What comes out; `vanished` and `lost` do anyhow.
+    /// The changes that become items. `vanished` and `lost` always do.
     change what = change::created | change::modified | change::written | change::attributes | change::removed |
                   change::moved_away | change::moved_here;
-    bool recursive = false; ///< also in all directories below, those that come later too
+    bool recursive = false; ///< watches all directories below, including new ones
 };
 
-/// What happens to a file, or in a directory.
+/// The stream of the changes of a file, or in a directory.
 class [[nodiscard("add a sink and co_await it")]] watch_stream {
 public:
     using value_type = file_change;
@@ -63,37 +63,38 @@ private:
     detail::descriptor watcher_;
     file_status root_;
     int root_watch_ = -1;
-    std::map<std::string, int> numbers_;                // of watched directories, when recursive
-    std::unordered_map<int, const std::string*> names_; // the same the other way round
+    std::map<std::string, int> numbers_;                // the watch number of each directory, when recursive
+    std::unordered_map<int, const std::string*> names_; // the reverse of numbers_
     std::vector<detail::change_record> records_;
     std::size_t next_record_ = 0;
-    // Looks into a directory for directories to watch.
+    // Searches a directory for further directories to watch.
     std::optional<walk_stream> looking_;
-    bool announce_ = false;                     // what is found is new, and told so
-    std::unordered_set<std::string> announced_; // the kernel may tell of it too, from before it was found
-    bool lost_ = false;                         // to be told when all was looked into again
+    bool announce_ = false;                     // entries found by looking_ are reported as created
+    std::unordered_set<std::string> announced_; // the kernel may report these again
+    bool lost_ = false;                         // report `lost` when all directories were read again
     bool vanished_ = false;
     detail::poll_checker checker_;
-    io_operation readable_; // last: cancelled before the descriptor goes
+    io_operation readable_; // last: cancelled before the descriptor is closed
 };
 
-/// watch(path): what happens to a file, or in a directory, from the first poll on.
+/// watch(path): the changes of a file, or in a directory, from the first poll on.
 ///
-///     weir::watch("etc", {.what = change::written | change::moved_here | change::removed})
+///     weir::watch("etc", {.what = weir::change::written | weir::change::moved_here | weir::change::removed})
 ///     weir::watch("src", {.recursive = true})
 ///
-/// A change comes in the order in which the kernel saw it; equal ones that follow each other may come as one. In a
-/// directory, changes of its files are told with their paths. With `recursive`, what is in a directory that is made or
-/// moved here is told as created; what was moved away takes all below it along, and nothing is told of that.
+/// Changes have the kernel's order; equal changes in a row may be merged into one. The changes of files in a directory
+/// contain their paths. With `recursive`, the contents of a directory that is created or moved here are reported as
+/// created. A directory that is moved away takes its contents along, which are not reported.
 ///
-/// When what is watched is removed, moved, or replaced by another file, `vanished` is the last item. To see how a file
-/// is replaced, watch its directory. When more happens than is taken, the kernel drops changes: `lost` comes in their
-/// place, and with `recursive` all directories are looked into anew.
+/// When the kernel drops changes because the consumer is too slow, `lost` takes their place; with `recursive` all
+/// directories are then read again. Changes that other machines make on a network file system are not seen.
 ///
-/// Fails with std::system_error, `watch etc: No such file or directory`; `No space left on device` stands for the limit
-/// fs.inotify.max_user_watches. What other machines do to a network file system is not seen.
-///
-/// Each item allocates its path.
+/// Ends: after the item `vanished`, when the path itself is removed, moved or replaced. Watch the directory of a file
+/// to see how the file is replaced.
+/// Errors: std::system_error, such as `watch etc: No such file or directory`. `No space left on device` stands for the
+/// limit fs.inotify.max_user_watches.
+/// Cost: each item allocates its path.
+/// See: follow, walk.
 inline watch_stream watch(std::string path, watch_options options = {}) {
     return watch_stream{std::move(path), options};
 }

@@ -392,7 +392,7 @@ auto spawn_at(const std::shared_ptr<inbox>& to, executor& ex, F make, std::sourc
 /// Dropped: dropping the handle drops the operation on its own thread, when it is next suspended.
 /// Threads: call it on any thread while the other executor exists. The function and the result cross threads. A thread
 /// without an executor may wait for the result with `get()`.
-/// Cost: two allocations per call.
+/// Cost: two allocations per call, and the frame of a coroutine.
 template <class F>
 auto spawn_on(executor& ex, F make, std::source_location place = std::source_location::current()) {
     if constexpr (!detail::returns_operation<F&>) {
