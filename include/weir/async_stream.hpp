@@ -236,6 +236,9 @@ private:
     using generator_type = detail::generator_state<T>;
 
     friend promise_type;
+    friend detail::sole_waiter;
+
+    const waker* waiting() noexcept { return is_generator() ? generator().waiting() : nullptr; }
 
     explicit async_stream(generator_type* generator) noexcept : source_{generator}, poll_{nullptr} {}
 

@@ -193,12 +193,15 @@ private:
     using state_type = detail::task_state<result_type>;
 
     friend promise_type;
+    friend detail::sole_waiter;
     friend detail::await_traits<task>;
     friend detail::spawned_handle<task>;
     friend detail::detached_task<T>;
     friend detail::group_task<task>;
 
     explicit task(state_type* state) noexcept : state_{state} {}
+
+    const waker* waiting() const noexcept { return state_ != nullptr ? state_->waiting() : nullptr; }
 
     state_type& release() noexcept {
         WEIR_ASSERT(state_ != nullptr, "a task was spawned after it had ended, or was moved away");

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <csignal>
 #include <cstddef>
+#include <cstdio>
 #include <exception>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -41,6 +44,38 @@ std::string in_child(F f) {
     ::waitpid(child, &status, 0);
     CHECK(status == 0);
     return answer;
+}
+
+/// What a child process writes to stderr when f aborts it; nothing when f does not.
+template <class F>
+std::string abort_message(F f) {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    std::fflush(nullptr);
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        ::dup2(ends[1], STDERR_FILENO);
+        std::signal(SIGABRT, SIG_DFL);
+        f();
+        ::_exit(0);
+    }
+    ::close(ends[1]);
+    std::string message;
+    char buffer[512];
+    for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+        message.append(buffer, static_cast<std::size_t>(n));
+    ::close(ends[0]);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    const bool aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+    return aborted ? message : "";
+}
+
+/// Whether f aborts with a message that has these words.
+template <class F>
+bool aborts_with(const char* words, F f) {
+    return abort_message(std::move(f)).find(words) != std::string::npos;
 }
 
 } // namespace support

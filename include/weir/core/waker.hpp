@@ -207,6 +207,8 @@ public:
     ~waker_slot() { disarm(); }
 
     bool armed() const noexcept { return waker_ != nullptr; }
+    /// The waker that waits, or null.
+    const waker* waiting() const noexcept { return waker_; }
 
     void arm(waker& wk) noexcept {
         if (waker_ == &wk) return;

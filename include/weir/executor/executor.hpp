@@ -357,6 +357,7 @@ public:
     /// The handle's pointer here, to be cleared when the executor dies first.
     void known_at(spawned** handle) noexcept { handle_ = handle; }
 
+    const waker* waiting() const noexcept { return joiner_.waiting(); }
     /// For whoever joins it.
     bool wait(context& cx) noexcept {
         if (!this->finished()) joiner_.arm(cx.waker());
@@ -403,6 +404,7 @@ public:
     bool empty() const noexcept { return spawned_ == nullptr; }
     bool finished() const noexcept { return spawned_->finished(); }
     bool wait(context& cx) noexcept { return spawned_->wait(cx); }
+    const waker* waiting() const noexcept { return spawned_->waiting(); }
     typename A::result_type take() {
         const spawned_handle ended{std::move(*this)};
         return ended.spawned_->take();
@@ -470,6 +472,7 @@ public:
     bool finished() const noexcept { return state().has_ended(); }
     bool wait(context& cx) noexcept { return state().poll_finished(cx).is_item(); }
     poll<unit> wait(coroutine_state& waiting) noexcept { return state().poll_finished(waiting); }
+    const waker* waiting() const noexcept { return state().waiting(); }
     typename task<T>::result_type take() { return release().take(); }
     void detach();
 
@@ -507,9 +510,12 @@ public:
 
 private:
     friend class executor;
+    friend detail::sole_waiter;
     friend detail::await_traits<join_handle>;
 
     join_handle(executor& ex, A operation, std::source_location place) : spawned_{ex, std::move(operation), place} {}
+
+    const waker* waiting() const noexcept { return spawned_.empty() ? nullptr : spawned_.waiting(); }
 
     void check() const {
         if (spawned_.empty()) throw std::logic_error{"weir: join_handle: joined twice, or its executor is gone"};

@@ -39,6 +39,7 @@ template <stream S>
 struct await_traits<next_operation<S>> {
     using answer = poll<item_t<S>>;
 
+    static S& source(const next_operation<S>& operation) noexcept { return *operation.source_; }
     static answer ask(next_operation<S>& operation, context& cx) { return operation.source_->poll_next(cx); }
     static answer ask(next_operation<S>& operation, coroutine_state& self)
         requires requires(S& s) { s.poll_next(self); }

@@ -15,6 +15,7 @@
 #include <weir/core/detail/frame_pool.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
+#include <weir/core/detail/sole_waiter.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/poll.hpp>
@@ -97,6 +98,7 @@ public:
 
     const std::exception_ptr& error() const noexcept { return error_; }
     void wake() noexcept { receiver_.wake(); }
+    const waker* waiting() const noexcept { return receiver_.waiting(); }
     pending_t wait(context& cx) noexcept {
         receiver_.arm(cx.waker());
         return pending;
@@ -249,12 +251,15 @@ public:
 
 private:
     friend class broadcast<T>;
+    friend detail::sole_waiter;
     using user = detail::handle<detail::broadcast_core<T>, detail::role::other>;
 
     subscription(user core, subscribe_options<T> options)
         : core_{std::move(core)}, node_{std::make_unique<detail::subscriber<T>>(std::move(options), core_->next())} {
         core_->enter(*node_);
     }
+
+    const waker* waiting() const noexcept { return node_->waiting(); }
 
     user core_;
     std::unique_ptr<detail::subscriber<T>> node_;

@@ -10,6 +10,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
+#include <weir/core/detail/sole_waiter.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
@@ -80,6 +81,7 @@ public:
         if (on_drop_) on_drop_(std::move(item));
     }
 
+    const waker* waiting() const noexcept { return receiver_.waiting(); }
     wait_queue<waiter>& closing() noexcept { return closing_; }
 
     void producers_left() noexcept { close(); }
@@ -219,6 +221,10 @@ public:
 private:
     template <class U, std::integral N>
     friend channel_ends<U> channel(N, channel_options<U>);
+
+    friend detail::sole_waiter;
+
+    const waker* waiting() const noexcept { return consumer_->waiting(); }
 
     explicit receiver(detail::channel_core<T>& core) noexcept : consumer_{core} {}
 

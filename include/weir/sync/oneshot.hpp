@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
+#include <weir/core/detail/sole_waiter.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
@@ -57,6 +58,7 @@ public:
         return pending;
     }
 
+    const waker* waiting() const noexcept { return receiver_.waiting(); }
     void producers_left() noexcept { receiver_.wake(); }
     void consumers_left() noexcept {
         closing_.release_all(wait_state::granted);
@@ -158,6 +160,10 @@ private:
     private:
         oneshot_receiver* from_;
     };
+
+    friend detail::sole_waiter;
+
+    const waker* waiting() const noexcept { return consumer_->waiting(); }
 
     explicit oneshot_receiver(detail::oneshot_core<T>& core) noexcept : consumer_{core} {}
 

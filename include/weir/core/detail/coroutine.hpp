@@ -14,6 +14,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/frame_pool.hpp>
+#include <weir/core/detail/sole_waiter.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 
@@ -80,6 +81,9 @@ public:
 
     /// The context for awaited operations, while the coroutine runs.
     context& running_with() noexcept { return *cx_; }
+
+    /// The waker of the consumer that waits; null when there is none, or an owner.
+    const waker* waiting() const noexcept { return last_ == known::consumer ? consumer_.waiting() : nullptr; }
 
     /// Gives the coroutine an owner instead of a consumer.
     void owned_by(coroutine_owner& owner) noexcept {
@@ -339,6 +343,7 @@ private:
 ///
 /// A specialisation with `ask(operation, self)` is called without a context. It serves operations that are coroutines
 /// themselves and need their awaiting coroutine only when they have to wait.
+/// A specialisation with `source(operation)` names the object that different operations wait for.
 template <class A>
 struct await_traits {
     using answer = poll<typename A::result_type>;
@@ -386,8 +391,27 @@ private:
 
     static constexpr bool is_coroutine = requires(A& a, coroutine_state& self) { await_traits<A>::ask(a, self); };
 
+    /// Whether another coroutine is suspended in a `co_await` of the same object. An armed slot alone does not tell: the
+    /// waker may be left over from a poll that was abandoned.
+    static bool is_second(const coroutine_state& state, A& operation) noexcept {
+        auto& source = source_of(operation);
+        const waker* const other = sole_waiter::of(source);
+        if (other == nullptr || other == &state || other->on_wake() != &poll_again) return false;
+        const auto& first = static_cast<const coroutine_state&>(*other);
+        return first.phase_ == coroutine_state::awaiting &&
+               &source_of(*static_cast<await_operation*>(first.await_)->operation_) == &source;
+    }
+    static auto& source_of(A& operation) noexcept {
+        if constexpr (requires { await_traits<A>::source(operation); }) {
+            return await_traits<A>::source(operation);
+        } else {
+            return operation;
+        }
+    }
+
     /// A coroutine whose root was dropped, by itself or by the awaited operation, does not continue and gets no answer.
     static answer first_answer(coroutine_state& state, A& operation) {
+        WEIR_ASSERT(!is_second(state, operation), "two coroutines wait where only one may");
         context& cx = *state.cx_;
         state.bind(cx.waker());
         if (state.phase_ != coroutine_state::resumable) [[unlikely]]

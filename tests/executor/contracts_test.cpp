@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#ifndef NDEBUG
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <doctest/doctest.h>
+
+#include <weir/async_stream.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/scope/with_timeout.hpp>
+#include <weir/sink/next.hpp>
+#include <weir/sync/broadcast.hpp>
+#include <weir/sync/channel.hpp>
+#include <weir/sync/oneshot.hpp>
+#include <weir/task.hpp>
+#include <weir/testing/virtual_executor.hpp>
+
+#include <child.hpp>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+using weir::testing::virtual_executor;
+
+constexpr const char* second_waiter = "two coroutines wait where only one may";
+
+weir::async_stream<int> late() {
+    co_await weir::sleep_for(5s);
+    co_yield 1;
+    co_await weir::sleep_for(5s);
+    co_yield 2;
+}
+weir::task<int> late_result() {
+    co_await weir::sleep_for(5s);
+    co_return 1;
+}
+
+template <class A>
+weir::task<> wait_for(A& operation) {
+    static_cast<void>(co_await operation);
+}
+template <class S>
+weir::task<> wait_for_next(S& source) {
+    static_cast<void>(co_await weir::next(source));
+}
+template <class S>
+weir::task<> try_for_next(S& source) {
+    try {
+        static_cast<void>(co_await weir::with_timeout(1s, weir::next(source)));
+    } catch (const weir::timed_out&) {}
+    co_await weir::sleep_for(100s);
+}
+
+/// Two coroutines await the same operation.
+template <class A>
+void wait_twice(virtual_executor& ex, A& operation) {
+    auto first = ex.spawn(wait_for(operation));
+    auto second = ex.spawn(wait_for(operation));
+    ex.run_ready();
+}
+template <class S>
+void wait_for_next_twice(virtual_executor& ex, S& source) {
+    auto first = ex.spawn(wait_for_next(source));
+    auto second = ex.spawn(wait_for_next(source));
+    ex.run_ready();
+}
+
+/// Two coroutines wait for a source one after the other, as is allowed.
+template <class S>
+void wait_by_turns(S& source, virtual_executor& ex) {
+    auto first = ex.spawn(try_for_next(source));
+    ex.advance(2s);
+    auto second = std::make_optional(ex.spawn(wait_for_next(source)));
+    ex.run_ready();
+    second.reset();
+    auto third = ex.spawn(wait_for_next(source));
+    ex.run_ready();
+}
+
+} // namespace
+
+TEST_SUITE("executor/contracts") {
+    TEST_CASE("a second coroutine that awaits what another awaits is caught in debug builds") {
+        CHECK(support::aborts_with(second_waiter, [] {
+            virtual_executor ex;
+            auto handle = ex.spawn(late_result());
+            wait_twice(ex, handle);
+        }));
+        CHECK(support::aborts_with(second_waiter, [] {
+            virtual_executor ex;
+            auto handle = ex.spawn(weir::with_timeout(10s, late_result()));
+            wait_twice(ex, handle);
+        }));
+        CHECK(support::aborts_with(second_waiter, [] {
+            virtual_executor ex;
+            auto operation = late_result();
+            wait_twice(ex, operation);
+        }));
+        CHECK(support::aborts_with(second_waiter, [] {
+            virtual_executor ex;
+            auto [tx, rx] = weir::oneshot<int>();
+            wait_twice(ex, rx);
+        }));
+    }
+
+    TEST_CASE("a second coroutine that waits for the next item of one stream is caught in debug builds") {
+        CHECK(support::aborts_with(second_waiter, [] {
+            virtual_executor ex;
+            auto items = late();
+            wait_for_next_twice(ex, items);
+        }));
+        CHECK(support::aborts_with(second_waiter, [] {
+            virtual_executor ex;
+            auto [tx, rx] = weir::channel<int>(1);
+            wait_for_next_twice(ex, rx);
+        }));
+        CHECK(support::aborts_with(second_waiter, [] {
+            virtual_executor ex;
+            const weir::broadcast<int> numbers;
+            auto items = numbers.subscribe();
+            wait_for_next_twice(ex, items);
+        }));
+    }
+
+    TEST_CASE("coroutines may wait for one stream after each other") {
+        virtual_executor ex;
+        auto items = late();
+        wait_by_turns(items, ex);
+        auto [tx, rx] = weir::channel<int>(1);
+        wait_by_turns(rx, ex);
+        const weir::broadcast<int> numbers;
+        auto subscribed = numbers.subscribe();
+        wait_by_turns(subscribed, ex);
+    }
+}
+
+#endif
