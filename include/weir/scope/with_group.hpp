@@ -51,7 +51,7 @@ private:
         poll<unit> poll_result(context& cx) {
             try {
                 if (!operation_) operation_.construct_with([this] { return std::invoke(owner_->f_, *owner_->group_); });
-                if (cx.stopping()) return cx.yield();
+                if (cx.leaving()) return cx.yield();
                 auto result = operation_->poll_result(cx);
                 if (result.is_pending()) return pending;
                 owner_->result_ = std::move(result);

@@ -40,7 +40,7 @@ public:
         } else {
             if (!operation_) {
                 operation_.emplace(std::invoke(*what_));
-                if (cx.stopping()) return cx.yield();
+                if (cx.leaving()) return cx.yield();
             }
             return operation_->poll_result(cx);
         }
