@@ -26,7 +26,7 @@ struct drain_fn : detail::operator_fn<drain_fn> {
     using pipeline = detail::accumulating_sink<S, detail::ignore_items<item_t<S>>>;
 };
 
-/// drain(): takes all items and ignores them: runs a pipeline for its effects. It has no result.
+/// drain(): takes all items and ignores them, to run a pipeline for its effects. It has no result.
 ///
 ///     co_await (jobs() | weir::map(work) | weir::drain());
 ///

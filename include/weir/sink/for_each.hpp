@@ -37,7 +37,7 @@ private:
     [[no_unique_address]] F f_;
 };
 
-/// Awaits the operation that f returns for an item before it asks for the next item.
+/// Awaits the operation that f returns for an item before it polls for the next item.
 template <stream S, class F>
 class await_each {
 public:
@@ -66,8 +66,8 @@ public:
 
 private:
     S upstream_;
-    [[no_unique_address]] F f_;     // outlives the coroutines that it starts
-    std::optional<item_t<S>> item_; // outlives the operation, which may refer to it
+    [[no_unique_address]] F f_;     // must outlive the coroutines that it returns
+    std::optional<item_t<S>> item_; // must outlive the operation, which may refer to it
     std::optional<std::invoke_result_t<F&, item_t<S>>> running_;
 };
 
@@ -95,15 +95,15 @@ struct for_each_fn : detail::operator_fn<for_each_fn> {
     }
 };
 
-/// for_each(f): calls f with each item. A task that f returns is awaited before the next item is asked for. It has no
+/// for_each(f): calls f with each item. A task that f returns is awaited before the next item is polled for. It has no
 /// result.
 ///
 ///     co_await (numbers() | weir::for_each(print));
 ///
-/// An item lives until the task that f returned for it has ended, whether f takes T, const T& or T&&.
+/// An item exists until the task that f returned for it has ended, whether f takes T, const T& or T&&.
 ///
 /// Errors: upstream's, what f throws, and those of f's tasks.
-/// Dropped: at once; the task that runs is destroyed.
+/// Dropped: destroys the running task and its item.
 /// Cost: no allocation besides that of f's tasks; one item held.
 /// See: drain, map_async.
 inline constexpr for_each_fn for_each{};

@@ -34,7 +34,7 @@ private:
     S* source_;
 };
 
-/// The coroutine keeps what the stream answered, and makes the optional when it goes on.
+/// The coroutine keeps the stream's answer, and converts it to an optional when it resumes.
 template <stream S>
 struct await_traits<next_operation<S>> {
     using answer = poll<item_t<S>>;
@@ -58,12 +58,12 @@ struct await_traits<next_operation<S>> {
 ///
 ///     while (auto item = co_await weir::next(numbers)) use(*item);
 ///
-/// It is not to be awaited again after the end or an error. A call may be abandoned at any time: an item that was on
-/// its way is the result of the next call.
+/// It must not be awaited again after the end or an error. A call may be abandoned at any time; an item that arrives
+/// later is the result of the next call.
 ///
 /// Errors: those of s.
-/// Lifetime: borrows s, which stays where it is. Its owner destroys it; what an operator of s still holds after the end
-/// or an error, such as an upstream behind a function that has thrown, lives until then.
+/// Lifetime: borrows s, which must not be moved. After the end or an error an operator of s may still hold an upstream
+/// or items; the owner of s destroys them together with s.
 /// See: for_each, as_range.
 template <class S>
 auto next(S& source) noexcept {

@@ -17,14 +17,14 @@ namespace weir {
 
 namespace detail {
 
-/// Where items are sent to: `send(item)` answers whether it was taken.
+/// A type whose `send(item)` returns an operation that tells whether the item was accepted.
 template <class Sender, class T>
 concept sends = requires(Sender& to, T item) {
     { to.send(std::move(item)) } -> operation;
     requires std::same_as<typename decltype(to.send(std::move(item)))::result_type, bool>;
 };
 
-/// Senders that tell when they will take nothing more, before they are asked.
+/// A sender that reports through `closing()` that it accepts no more items.
 template <class Sender>
 concept tells_of_closing = requires(Sender& to) {
     { to.closing() } -> operation;
@@ -74,7 +74,7 @@ public:
     }
 
 private:
-    /// Where there is room, without an operation.
+    /// Sends without an operation when there is room.
     bool at_once([[maybe_unused]] item_t<S>& item) {
         if constexpr (requires {
                           { to_.try_send(std::move(item)) } -> std::same_as<bool>;
@@ -94,7 +94,7 @@ private:
         }
     }
 
-    Sender to_; // outlives upstream, which may refer to the channel
+    Sender to_; // must outlive upstream, which may refer to the channel
     S upstream_;
     manual_lifetime<transfer> sending_;
     manual_lifetime<typename closing_of<Sender>::type> closing_;
@@ -116,20 +116,20 @@ struct send_fn : detail::operator_fn<send_fn> {
     }
 };
 
-/// send(sender): sends every item into a channel, one after the other. The result is the number of items that were
-/// taken (std::uint64_t).
+/// send(sender): sends every item into a channel, one after the other. The result is the number of accepted items
+/// (std::uint64_t).
 ///
 ///     auto [tx, rx] = weir::channel<record>(64);
 ///     auto reading = ex.spawn(weir::lines(path) | weir::map(parse) | weir::send(std::move(tx)));
 ///
 /// A sender has `send(item)`, which returns an operation whose result is a bool: weir::sender, broadcast, or one's own.
-/// If it also has `bool try_send(item)`, which moves from the item only if it takes it, that is called first. The next
-/// item is asked for when the last was taken.
+/// If it also has `bool try_send(item)`, which moves from the item only when it accepts the item, that is called first.
+/// The next item is polled for when the previous one was accepted.
 ///
-/// Ends: with upstream, and as soon as the channel is closed. The sender is destroyed with the end or an error: if it
-/// was the last, the channel is closed.
-/// Errors: upstream's, and those of an item that throws as it is moved; to the channel they are the end.
-/// Dropped: an item that was not taken goes to the channel's on_drop; likewise when the channel is closed.
+/// Ends: with upstream, or as soon as the channel is closed. The sender is destroyed with the end or an error; the last
+/// sender closes the channel.
+/// Errors: upstream's, and exceptions of the item's move. For the channel they are an ordinary end.
+/// Dropped: an item that was not accepted is passed to the channel's on_drop, as it is when the channel is closed.
 /// See: channel, broadcast, for_each.
 inline constexpr send_fn send{};
 

@@ -33,43 +33,44 @@
 
 namespace weir {
 
-/// What becomes of a connection beyond the most that there may be.
+/// What happens to a connection beyond `max_connections`.
 enum class when_full : std::uint8_t {
-    wait,   ///< it is not taken: it waits in the kernel's backlog until another ends
-    refuse, ///< it is taken and closed at once; on_error gets a limit_exceeded
+    wait,   ///< it waits in the kernel's backlog until another connection ends
+    refuse, ///< it is accepted and closed at once; on_error gets a limit_exceeded
 };
 
 struct serve_options {
-    std::size_t max_connections = 10'000; ///< that are served at a time, > 0
+    std::size_t max_connections = 10'000; ///< the maximum number of connections at a time, > 0
     when_full on_full = when_full::wait;
-    /// How long connections may go on when the stop has come; then they are dropped. Zero drops them at once.
+    /// How long connections may continue after the stop before they are dropped. Zero drops them at once.
     duration drain = std::chrono::seconds{10};
-    /// Called with the failure of a connection's handler. Without it that is the end: the others are dropped.
+    /// Called with the failure of a connection's handler. Without it such a failure ends the server and drops the other
+    /// connections.
     std::function<void(std::exception_ptr)> on_error = nullptr;
 };
 
-/// How many connections there were, and how they ended.
+/// The numbers of connections, by how they ended.
 struct serve_result {
-    std::uint64_t served = 0;  ///< to their end
-    std::uint64_t failed = 0;  ///< their failures went to on_error
-    std::uint64_t refused = 0; ///< because there were too many
-    std::uint64_t dropped = 0; ///< because they went on for too long after the stop
+    std::uint64_t served = 0;  ///< handled to their end
+    std::uint64_t failed = 0;  ///< failed; on_error got the failures
+    std::uint64_t refused = 0; ///< refused because max_connections was reached
+    std::uint64_t dropped = 0; ///< dropped because they lasted too long after the stop
 
     friend bool operator==(const serve_result&, const serve_result&) = default;
 };
 
 namespace detail {
 
-/// No stop but that the connections end.
+/// The stop of a server that ends only with its connections.
 struct never_stop {};
 
-/// What may stop a server: the first item of a stream, and its second, the result of an operation, or a token.
+/// Polls the stop: the first and second items of a stream, the result of an operation, or a token.
 template <class Signal>
 class stop_signal {
 public:
     explicit stop_signal(Signal signal) : signal_(std::in_place, std::move(signal)) {}
 
-    /// True when it came; then it may come again.
+    /// Returns true when the stop has arrived; a stream may then deliver a second one.
     bool poll(context& cx) {
         if (!signal_) return false;
         if constexpr (stream<Signal>) {
@@ -106,12 +107,12 @@ private:
     bool came_ = false;
 };
 
-/// What a server's parts share.
+/// The state that the parts of a server share.
 template <stream S>
 struct serve_state {
     serve_state(S upstream, serve_options o) : connections(std::move(upstream)), options{std::move(o)} {}
 
-    /// At once: with the listener that the connections may own.
+    /// Destroys the connections' stream at once, with the listener that it may own.
     void stop() noexcept {
         connections.reset();
         stopping = true;
@@ -119,23 +120,23 @@ struct serve_state {
         consumer.wake();
     }
 
-    /// Last: on_error may drop the server.
+    /// Must be the last call of its caller, because on_error may drop the server.
     void tell(std::exception_ptr why) const {
-        const auto on_error = options.on_error; // and itself with it
+        const auto on_error = options.on_error; // a copy: the call may destroy the options
         if (on_error) on_error(std::move(why));
     }
 
-    std::optional<S> connections; // until the stop
+    std::optional<S> connections; // empty after the stop
     waker_slot receiver;          // waits for the next connection
-    waker_slot consumer;          // who waits for the end
+    waker_slot consumer;          // waits for the end of the server
     serve_options options;
     serve_result result;
     std::size_t active = 0;
-    std::exception_ptr error; // of connections
-    bool stopping = false;    // the others have until the deadline
+    std::exception_ptr error; // of the connections' stream
+    bool stopping = false;    // the remaining connections have until the deadline
 };
 
-/// The connections that are to be served, until the stop.
+/// The stream of the connections to be served, until the stop.
 template <stream S>
 class served_connections {
 public:
@@ -179,7 +180,7 @@ private:
     serve_state<S>& server_;
 };
 
-/// A connection's handler at work.
+/// The operation of one connection: its handler.
 template <stream S, operation A>
 class served_connection {
 public:
@@ -211,7 +212,7 @@ private:
     A handler_;
 };
 
-/// Makes them.
+/// Creates the operations of connections.
 template <stream S, class Handler>
 class serve_each {
 public:
@@ -229,7 +230,7 @@ private:
 
 } // namespace detail
 
-/// A server at work.
+/// The operation of `serve`.
 template <stream S, class Handler, class Stop>
 class serve_sink {
 public:
@@ -255,7 +256,7 @@ public:
             if (ended.is_pending()) {
                 if (server_.stopping && late(cx)) {
                     if (last_call_) return drop_the_rest();
-                    // What ends in the same turn has ended in time.
+                    // A handler that ends in the same turn has ended in time.
                     last_call_ = true;
                     return cx.yield();
                 }
@@ -273,13 +274,13 @@ private:
     void begin(context& cx) {
         constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
         std::size_t limit = server_.options.max_connections;
-        // With one more at a time there is always somebody to refuse connections.
+        // One more handler than the limit, so that one is always free to refuse connections.
         if (server_.options.on_full == when_full::refuse && limit != most) ++limit;
         handled_.emplace(connections{server_}, limit, each{server_, handler_});
         stop_waker_.bind(*this, cx.waker());
     }
 
-    /// False when something that was called dropped the server.
+    /// Returns false when a callee dropped the server.
     bool look_at_stop(context& outer) {
         stop_woken_ = false;
         nested_context cx{outer, stop_waker_};
@@ -318,9 +319,9 @@ private:
     detail::serve_state<S> server_;
     Handler handler_;
     detail::stop_signal<Stop> stop_;
-    bool stop_woken_ = true; // it is to be polled
+    bool stop_woken_ = true; // the stop is to be polled
     detail::member_waker<serve_sink, &serve_sink::stop_woken> stop_waker_;
-    deadline_timer deadline_; // since the stop
+    deadline_timer deadline_; // armed at the stop
     bool last_call_ = false;
     std::optional<map_async_unordered_stream<connections, each>> handled_;
 };
@@ -358,8 +359,8 @@ struct serve_fn : detail::operator_fn<serve_fn> {
     }
 };
 
-/// serve(handler, stop, options): a server: handles connections until the stop comes, lets those that are being handled
-/// finish, and drops those that have not when the time for that is over. The result, a serve_result, counts them.
+/// serve(handler, stop, options): a server. It handles connections until the stop arrives, lets the running handlers
+/// finish, and drops those that have not finished in time. The result, a serve_result, counts the connections.
 ///
 ///     weir::task<> echo(weir::tcp_stream client);
 ///
@@ -367,21 +368,21 @@ struct serve_fn : detail::operator_fn<serve_fn> {
 ///     co_await (weir::accept(std::move(listener)) |
 ///               weir::serve(echo, weir::signals({SIGINT, SIGTERM}), {.max_connections = 1000, .drain = 5s}));
 ///
-/// At the stop the stream of connections is destroyed at once. An accept(listener) that owns its listener closes it:
-/// new connects are refused, and those that wait in the kernel's backlog are reset. One that borrows it leaves them
-/// waiting, for the next that accepts.
+/// The stop destroys the stream of connections at once. An accept(listener) that owns its listener then closes it: new
+/// connections are refused, and those in the kernel's backlog are reset. An accept that borrows its listener leaves
+/// them in the backlog.
 ///
-/// The stop is a stream (its first item; a second one ends the waiting, too), an operation (its result), or a
-/// std::stop_token. A failure of the connections is a stop, and is delivered after it.
+/// The stop is a stream (its first item; a second item also ends the time for handlers to finish), an operation (its
+/// result), or a std::stop_token. A failure of the connections' stream is also a stop, and is thrown at the end.
 ///
-/// Ends: when there are no more connections and the last was handled, or its time after the stop is over.
-/// Errors: that of the connections, after the others have finished; those of the stop and of a handler at once, unless
-/// there is `on_error` for the handlers.
-/// Dropped: everything is destroyed at once.
-/// Cost: one allocation per connection at a time, reused.
+/// Ends: when the connections' stream has ended and the last handler has finished, or the time after the stop is over.
+/// Errors: that of the connections' stream, after the running handlers have finished; that of the stop, at once; that
+/// of a handler, at once, unless there is an `on_error`.
+/// Dropped: destroys all handlers and the connections' stream at once.
+/// Cost: one allocation per concurrent connection, reused.
 /// See: accept, for_each, with_stop.
 ///
-/// @throws std::invalid_argument for no connections, and for a negative drain
+/// @throws std::invalid_argument when max_connections is 0 or drain is negative
 inline constexpr serve_fn serve{};
 
 } // namespace weir

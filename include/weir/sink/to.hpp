@@ -15,7 +15,7 @@ namespace weir {
 
 namespace detail {
 
-/// How a container takes an item, the cheapest way first.
+/// Inserts an item into a container, by the cheapest available member function.
 template <class Container, class T>
 concept takes_at_back = requires(Container& c, T&& item) { c.emplace_back(std::move(item)); };
 template <class Container, class T>
@@ -34,7 +34,7 @@ concept fillable =
     !holds_other_items<Container, T> && (takes_at_back<Container, T> || takes_pushed_back<Container, T> ||
                                          takes_inserted<Container, T> || takes_pushed<Container, T>);
 
-/// A container that holds no views. What is converted as it goes in is not borrowed any more.
+/// A container that holds no views. An item that is converted on insertion is no longer borrowed.
 template <class Container>
 inline constexpr bool keeps_owned = true;
 template <class Container>
@@ -64,7 +64,7 @@ private:
     Container container_{};
 };
 
-/// Stands for the iterators that a container would be made from, for its deduction guides.
+/// An iterator type for the deduction guides of containers.
 template <class T>
 struct item_iterator {
     using iterator_category = std::input_iterator_tag;
@@ -119,12 +119,12 @@ struct to_template_fn : operator_fn<to_template_fn<Container>> {
 
 } // namespace detail
 
-/// to<Container>(): all items, in a container. The container is named with or without its item type.
+/// to<Container>(): all items in a container, which is given with or without its item type.
 ///
 ///     std::vector<int> numbers = co_await (source() | weir::to<std::vector>());
 ///     auto by_name = co_await (pairs() | weir::to<std::map<std::string, int>>());
 ///
-/// Of items with equal keys a map or a set keeps the first.
+/// A map or a set keeps the first of several items with equal keys.
 ///
 /// Errors: upstream's; the container is destroyed.
 /// Cost: the container's allocations.

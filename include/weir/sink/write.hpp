@@ -23,7 +23,7 @@ namespace weir {
 
 namespace detail {
 
-/// Writes items whole and in order. Small ones are gathered while more are ready: a write is a system call.
+/// Writes items whole and in order. It gathers small items while more are ready, to save system calls.
 template <stream S, class Holder>
 class write_items {
 public:
@@ -64,7 +64,8 @@ private:
     static constexpr std::size_t capacity = 64 * 1024;
     static constexpr std::size_t largest_copy = 16 * 1024;
 
-    /// Takes what is ready, up to an item that is written from where it is. False when the budget was spent.
+    /// Gathers the ready items, up to a large one, which is written without a copy. Returns false when the budget is
+    /// spent.
     bool gather(context& cx) {
         try {
             for (;;) {
@@ -86,7 +87,7 @@ private:
                 if (!cx.spend()) return false;
             }
         } catch (...) {
-            // What came before it is written first.
+            // The items before the error are written first.
             error_ = std::current_exception();
             ended_ = true;
             return true;
@@ -102,13 +103,13 @@ private:
     Holder holder_;
     std::unique_ptr<char[]> memory_;
     std::size_t gathered_ = 0;
-    std::optional<item_t<S>> large_; // written next, or being written
+    std::optional<item_t<S>> large_; // an item that is written without a copy
     bool large_begun_ = false;
     bool ended_ = false;
     std::exception_ptr error_;
     std::uint64_t total_ = 0;
     std::uint64_t writing_ = 0;
-    writes<typename Holder::device_type> progress_; // last: cancelled before its memory and its device go
+    writes<typename Holder::device_type> progress_; // last: cancelled before its memory is freed and its device closed
 };
 
 } // namespace detail
@@ -145,14 +146,15 @@ struct write_fn : detail::operator_fn<write_fn> {
 ///     co_await (weir::read(client) | weir::write(client));                          // echo
 ///     co_await (weir::lines("in.txt") | weir::map(with_newline) | weir::write("out.txt"));
 ///
-/// While a write is in flight upstream is not asked. Small items that are ready at once are written together. Nothing
-/// is added between items. A file is opened at the first poll, created if it is missing and emptied if it is not,
-/// unless another mode is given. Takes any byte_writer.
+/// Upstream is not polled during a write. Small items that are ready at the same time are written together. Nothing is
+/// added between items. A path is opened at the first poll; the file is created or truncated, unless another mode is
+/// given. Accepts every byte_writer.
 ///
-/// Errors: upstream's, after what came before was written; and std::system_error, `write 10.0.0.1:80: Broken pipe`.
-/// Dropped: the write in flight is cancelled; bytes gathered and not written are lost.
-/// Cost: 64 KiB once for gathering, if items are small; one item held if it is large.
-/// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
+/// Errors: upstream's, after the items before it were written; std::system_error, such as
+/// `write 10.0.0.1:80: Broken pipe`.
+/// Dropped: cancels the write in flight; bytes that were gathered and not written are lost.
+/// Cost: a buffer of 64 KiB if items are small; one item held if it is large.
+/// Lifetime: owns an rvalue argument; borrows an lvalue, which must then outlive the operation and must not be moved.
 /// See: send, copy.
 inline constexpr write_fn write{};
 
