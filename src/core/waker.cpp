@@ -153,6 +153,7 @@ bool run_queue::runs(const waker& root) const noexcept {
 }
 
 bool run_queue::drop(waker& root, waker::function destroy) noexcept {
+    WEIR_ASSERT(may_be_used_here(), "an operation was dropped on a thread that does not run its executor");
     if (on_stack(root)) {
         static_cast<detail::list_link&>(root).unlink();
         root.on_wake(destroy);

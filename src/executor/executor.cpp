@@ -5,6 +5,9 @@
 #include <cstdio>
 #include <utility>
 
+#include <weir/core/assert.hpp>
+#include <weir/core/detail/this_thread.hpp>
+
 namespace weir {
 
 namespace {
@@ -22,6 +25,17 @@ void ignore_sigpipe() noexcept {
     }
 }
 
+/// From now on this thread runs the executor.
+void begin_running(executor& ex) noexcept {
+    WEIR_ASSERT(ex.queue().may_be_used_here(), "an executor was run while another thread runs it");
+    running = &ex;
+    ex.queue().run_on(detail::this_thread());
+}
+void end_running(executor& ex) noexcept {
+    ex.queue().run_on(nullptr);
+    running = nullptr;
+}
+
 } // namespace
 
 executor* executor::current() noexcept { return running; }
@@ -31,14 +45,14 @@ executor::session::session(executor& ex) : ex_{ex} {
         throw std::logic_error{"weir::run: an executor is already running on this thread; co_await the operation "
                                "or spawn it there instead"};
     }
-    running = &ex;
+    begin_running(ex);
     ex.now_ = ex.backend_->now();
     ex.inbox_->served(true);
 }
 
 executor::session::~session() {
     ex_.finish_cleanups();
-    running = nullptr;
+    end_running(ex_);
     ex_.inbox_->served(false);
 }
 
@@ -53,7 +67,9 @@ executor::executor(std::unique_ptr<weir::backend> io)
 }
 
 void executor::shut_down() noexcept {
+    WEIR_ASSERT(queue_.may_be_used_here(), "an executor was destroyed while another thread runs it");
     executor* const outer = std::exchange(running, this);
+    const void* const thread = queue_.run_on(detail::this_thread());
     const run_queue::destruction everything{queue_};
     do {
         while (!spawned_tasks_.empty()) spawned_tasks_.front().drop();
@@ -70,6 +86,7 @@ void executor::shut_down() noexcept {
         }
     }
     inbox_->close();
+    queue_.run_on(thread);
     running = outer;
 }
 
@@ -105,17 +122,17 @@ void executor::report(std::exception_ptr error, std::source_location place) noex
 void executor::turn(time_point until) {
     if (running != nullptr)
         throw std::logic_error{"weir::executor::turn: an executor is already running on this thread"};
-    running = this;
+    begin_running(*this);
     now_ = backend_->now();
     inbox_->served(true);
     const struct leave {
-        detail::inbox& of;
+        executor& ex;
 
         ~leave() {
-            running = nullptr;
-            of.served(false);
+            end_running(ex);
+            ex.inbox_->served(false);
         }
-    } at_exit{*inbox_};
+    } at_exit{*this};
     run_ready();
     visit_backend(until);
 }

@@ -23,7 +23,7 @@ public:
         b.head = block->next_free_;
         --b.kept;
         block->owners_ = 1;
-        block->thread_ = byte_block::this_thread();
+        block->thread_ = this_thread();
         return block;
     }
 

@@ -2,15 +2,17 @@
 #ifndef NDEBUG
 
 #include <chrono>
-#include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include <doctest/doctest.h>
 
 #include <weir/async_stream.hpp>
+#include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/scope/task_group.hpp>
 #include <weir/scope/with_timeout.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/sync/broadcast.hpp>
@@ -82,6 +84,19 @@ void wait_by_turns(S& source, virtual_executor& ex) {
     ex.run_ready();
 }
 
+/// Calls f on another thread while an executor runs on this one.
+template <class F>
+bool is_caught_elsewhere(const char* words, F f) {
+    return support::aborts_with(words, [&] {
+        virtual_executor ex;
+        ex.run([&]() -> weir::task<> {
+            std::thread other{[&] { f(ex); }};
+            other.join();
+            co_return;
+        });
+    });
+}
+
 } // namespace
 
 TEST_SUITE("executor/contracts") {
@@ -136,6 +151,63 @@ TEST_SUITE("executor/contracts") {
         const weir::broadcast<int> numbers;
         auto subscribed = numbers.subscribe();
         wait_by_turns(subscribed, ex);
+    }
+
+    TEST_CASE("the use of an executor on a thread that does not run it is caught in debug builds") {
+        constexpr const char* elsewhere = "on a thread that does not run its executor";
+        CHECK(is_caught_elsewhere(elsewhere, [](weir::executor& ex) { ex.spawn(weir::yield()).detach(); }));
+        CHECK(is_caught_elsewhere(elsewhere, [](weir::executor& ex) { ex.spawn(late_result()).detach(); }));
+        CHECK(is_caught_elsewhere(elsewhere, [](weir::executor& ex) {
+            weir::waker wk{[](weir::waker&) noexcept {}};
+            wk.bind(ex.queue());
+        }));
+        CHECK(is_caught_elsewhere(elsewhere, [](weir::executor& ex) {
+            weir::deadline_timer timer;
+            timer.arm(ex, weir::time_point::max());
+        }));
+        CHECK(is_caught_elsewhere(elsewhere, [](weir::executor& ex) { weir::task_group{ex}.spawn(weir::yield()); }));
+        CHECK(is_caught_elsewhere("while another thread runs it", [](weir::executor& ex) { ex.run(weir::yield()); }));
+    }
+
+    TEST_CASE("the use of what waits on another executor's thread is caught in debug builds") {
+        CHECK(support::aborts_with("on a thread that does not run its executor", [] {
+            virtual_executor ex;
+            auto [tx, rx] = weir::channel<int>(1);
+            auto waiting = ex.spawn(wait_for_next(rx));
+            ex.run([&tx]() -> weir::task<> {
+                co_await weir::yield(); // the receiver waits now
+                std::thread other{[&tx] { static_cast<void>(tx.try_send(1)); }};
+                other.join();
+            });
+        }));
+        CHECK(support::aborts_with("on a thread that does not run its executor", [] {
+            virtual_executor ex;
+            std::optional waiting{ex.spawn(weir::sleep_for(1s))};
+            ex.run([&waiting]() -> weir::task<> {
+                std::thread other{[&waiting] { waiting.reset(); }};
+                other.join();
+                co_return;
+            });
+        }));
+    }
+
+    TEST_CASE("another thread may post to an executor and stop it, and use it when no thread runs it") {
+        virtual_executor ex;
+        int posted = 0;
+        std::thread{[&] { ex.spawn(weir::yield()).detach(); }}.join();
+        CHECK_THROWS_AS(ex.run([&]() -> weir::task<> {
+            std::thread other{[&] {
+                ex.post([&] { ++posted; });
+                ex.stop();
+            }};
+            other.join();
+            co_await weir::sleep_for(1s);
+            co_await weir::sleep_for(1s);
+        }),
+                        weir::stopped);
+        CHECK(posted == 1);
+        std::thread{[&] { CHECK(ex.run(late_result()) == 1); }}.join();
+        CHECK(ex.run(late_result()) == 1);
     }
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 #include <weir/core/assert.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
 #include <weir/core/detail/root.hpp>
+#include <weir/core/detail/this_thread.hpp>
 #include <weir/core/detail/wake_order.hpp>
 #include <weir/core/time.hpp>
 
@@ -42,6 +44,7 @@ public:
             return;
         }
         queue_ = parent.queue_;
+        check_thread();
         belong_to(parent);
     }
     bool bound() const noexcept { return queue_ != nullptr; }
@@ -87,6 +90,8 @@ private:
     friend class waker_slot;
     friend class detail::intrusive_list<waker>;
 
+    /// No other thread runs its executor.
+    inline void check_thread() const noexcept;
     detail::root_record* make_record() const noexcept;
     bool parent_lives() const noexcept { return static_cast<std::uint32_t>(root_->id) == parent_stamp_; }
 
@@ -139,6 +144,15 @@ public:
         if (running_ == &root) running_ = nullptr;
     }
 
+    /// Whether this thread may use the executor: no other thread runs it. Only for assertions.
+    bool may_be_used_here() const noexcept {
+        // Relaxed: a thread that uses an executor after another has synchronised with it.
+        const void* const thread = thread_.load(std::memory_order_relaxed);
+        return thread == nullptr || thread == detail::this_thread();
+    }
+    /// Sets the thread that runs the executor: this_thread(), or null for none. Returns the last one.
+    const void* run_on(const void* thread) noexcept { return thread_.exchange(thread, std::memory_order_relaxed); }
+
     /// A guard for the time in which one root, or every root, is being destroyed.
     class destruction;
 
@@ -161,6 +175,7 @@ private:
     void remove(detail::root_record* record) noexcept;
 
     executor& owner_;
+    std::atomic<const void*> thread_ = nullptr;
     detail::intrusive_list<waker> ready_;
     detail::intrusive_list<waker> deferred_;
     wake_order* order_ = nullptr;
@@ -211,6 +226,7 @@ public:
     const waker* waiting() const noexcept { return waker_; }
 
     void arm(waker& wk) noexcept {
+        wk.check_thread();
         if (waker_ == &wk) return;
         disarm();
         waker_ = &wk;
@@ -244,6 +260,11 @@ private:
     waker_slot** link_ = nullptr; // the pointer to this slot: the waker's list head or the previous slot's next_
 };
 
+inline void waker::check_thread() const noexcept {
+    WEIR_ASSERT(queue_ == nullptr || queue_->may_be_used_here(),
+                "used on a thread that does not run its executor; call executor::post, or use what threads/ has");
+}
+
 inline waker::~waker() {
     while (slots_ != nullptr) slots_->disarm();
 }
@@ -256,14 +277,17 @@ inline void waker::retire() noexcept {
 inline void waker::bind(run_queue& queue) noexcept {
     WEIR_ASSERT(queue_ == nullptr || queue_ == &queue, "a stream or task stays on the executor that first polled it");
     queue_ = &queue;
+    check_thread();
     if (root_ == nullptr) root_ = &queue.no_root_;
 }
 
 inline void waker::wake() noexcept {
+    check_thread();
     if (!linked()) queue_->ready_.push_back(*this);
 }
 
 inline void waker::defer() noexcept {
+    check_thread();
     if (!linked()) queue_->deferred_.push_back(*this);
 }
 

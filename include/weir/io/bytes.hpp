@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <weir/core/assert.hpp>
+#include <weir/core/detail/this_thread.hpp>
 #include <weir/core/item_traits.hpp>
 
 namespace weir {
@@ -48,10 +49,6 @@ private:
 
     explicit byte_block(std::size_t capacity) noexcept : capacity_{capacity} {}
 
-    static const void* this_thread() noexcept {
-        static thread_local constinit char mark = 0;
-        return &mark;
-    }
     static void recycle(byte_block* block) noexcept;
 
     void check_thread() const noexcept {
