@@ -209,14 +209,14 @@ public:
     concurrent_send_operation(concurrent_send_operation&& other) noexcept
         : to_{std::exchange(other.to_, nullptr)},
           item_(std::forward<Item>(other.item_)),
-          place_{std::move(other.place_)} {}
+          parked_{std::move(other.parked_)} {}
     ~concurrent_send_operation() {
         if (to_ != nullptr) [[unlikely]]
             drop();
     }
 
     poll<bool> poll_result(context& cx) {
-        if (!place_ && to_->push(item_)) [[likely]] {
+        if (!parked_ && to_->push(item_)) [[likely]] {
             to_ = nullptr;
             return true;
         }
@@ -225,28 +225,28 @@ public:
 
 private:
     [[gnu::noinline]] poll<bool> wait_for_room(context& cx) {
-        if (!place_) place_.construct_with([] { return parked_operation{}; });
+        if (!parked_) parked_.construct_with([] { return parked_operation{}; });
         for (;;) {
             if (to_->push(item_)) {
-                place_->rewarded(cx, to_->senders);
-                place_->end(to_->senders, [this] { return to_->no_sending(); });
+                parked_->succeeded(cx, to_->senders);
+                parked_->end(to_->senders, [this] { return to_->no_sending(); });
                 to_ = nullptr;
                 return true;
             }
             if (to_->closed()) return false;
             if (!to_->full()) return cx.yield();
-            if (place_->rest(cx, to_->senders, [this] { return to_->no_sending(); })) return pending;
+            if (parked_->park(cx, to_->senders, [this] { return to_->no_sending(); })) return pending;
         }
     }
 
     [[gnu::noinline]] void drop() noexcept {
-        if (place_) place_->end(to_->senders, [this] { return to_->no_sending(); });
+        if (parked_) parked_->end(to_->senders, [this] { return to_->no_sending(); });
         if constexpr (!std::is_reference_v<Item>) to_->drop(item_);
     }
 
     concurrent_channel_core<T>* to_; // until the item is delivered
     Item item_;
-    manual_lifetime<parked_operation> place_; // once there was no room
+    manual_lifetime<parked_operation> parked_; // once there was no room
 };
 
 /// What `closing` gives.
@@ -258,21 +258,21 @@ public:
     explicit concurrent_closing_operation(concurrent_channel_core<T>& of) noexcept : of_{&of} {}
     concurrent_closing_operation(concurrent_closing_operation&&) = default;
     ~concurrent_closing_operation() {
-        if (place_) place_->end(of_->closing, [] { return true; });
+        if (parked_) parked_->end(of_->closing, [] { return true; });
     }
 
     poll<unit> poll_result(context& cx) {
         if (of_->closed()) return unit{};
-        if (!place_) place_.construct_with([] { return parked_operation{parked_operation::at_once{}}; });
+        if (!parked_) parked_.construct_with([] { return parked_operation{adaptive_spin::sleep_at_once{}}; });
         for (;;) {
             if (of_->closed()) return unit{};
-            if (place_->rest(cx, of_->closing, [this] { return !of_->closed(); })) return pending;
+            if (parked_->park(cx, of_->closing, [this] { return !of_->closed(); })) return pending;
         }
     }
 
 private:
     concurrent_channel_core<T>* of_;
-    manual_lifetime<parked_operation> place_;
+    manual_lifetime<parked_operation> parked_;
 };
 
 } // namespace detail
@@ -349,7 +349,7 @@ public:
                 return sent;
             }
             if (to_->full()) {
-                me.rest(to_->senders, [this] { return to_->no_sending(); });
+                me.park(to_->senders, [this] { return to_->no_sending(); });
             } else {
                 std::this_thread::yield();
             }
@@ -395,15 +395,15 @@ public:
     using value_type = T;
 
     concurrent_receiver(concurrent_receiver&& other) noexcept
-        : from_{std::exchange(other.from_, nullptr)}, place_{std::move(other.place_)} {}
+        : from_{std::exchange(other.from_, nullptr)}, parked_{std::move(other.parked_)} {}
     concurrent_receiver& operator=(concurrent_receiver other) noexcept {
         std::swap(from_, other.from_);
-        std::swap(place_, other.place_);
+        std::swap(parked_, other.parked_);
         return *this;
     }
     ~concurrent_receiver() {
         if (from_ == nullptr) return;
-        if (place_ != nullptr) place_->end(from_->receivers, [this] { return from_->no_receiving(); });
+        if (parked_ != nullptr) parked_->end(from_->receivers, [this] { return from_->no_receiving(); });
         from_->drop_receiver();
     }
 
@@ -445,7 +445,7 @@ public:
                 return std::nullopt;
             }
             if (from_->size() == 0) {
-                me.rest(from_->receivers, [this] { return from_->no_receiving(); });
+                me.park(from_->receivers, [this] { return from_->no_receiving(); });
             } else {
                 std::this_thread::yield();
             }
@@ -470,12 +470,12 @@ private:
         for (; item.is_pending(); item = from_->pop()) {
             if (from_->size() != 0) return cx.yield();
             waited_ = true;
-            if (place_ == nullptr) place_ = std::make_unique<detail::parked_operation>();
-            if (place_->rest(cx, from_->receivers, blocked)) return pending;
+            if (parked_ == nullptr) parked_ = std::make_unique<detail::parked_operation>();
+            if (parked_->park(cx, from_->receivers, blocked)) return pending;
         }
-        if (place_ != nullptr) {
-            place_->rewarded(cx, from_->receivers);
-            place_->leave(from_->receivers, blocked);
+        if (parked_ != nullptr) {
+            parked_->succeeded(cx, from_->receivers);
+            parked_->leave(from_->receivers, blocked);
         }
         waited_ = false;
         if (item.is_done()) from_->rethrow();
@@ -483,7 +483,7 @@ private:
     }
 
     detail::concurrent_channel_core<T>* from_;
-    std::unique_ptr<detail::parked_operation> place_; // once there was nothing
+    std::unique_ptr<detail::parked_operation> parked_; // once there was nothing
     bool waited_ = false;
 };
 

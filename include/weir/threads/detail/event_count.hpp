@@ -1,26 +1,23 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
 #include <optional>
 #include <thread>
-#include <utility>
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
-#include <weir/core/time.hpp>
 #include <weir/executor/detail/inbox.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/remote_event.hpp>
+#include <weir/threads/detail/adaptive_spin.hpp>
 
 namespace weir::detail {
 
-/// Somebody who sleeps until another thread notifies it.
+/// A waiter that another thread notifies.
 class sleeper : public list_link {
 public:
     sleeper() noexcept = default;
@@ -33,24 +30,22 @@ protected:
     ~sleeper() = default;
 };
 
-/// Those who sleep, on any executor or thread, until something that other threads have done is worth another look.
+/// The waiters, on any executor or thread, for a condition that other threads change.
 ///
-/// Whoever is about to sleep enters first and looks then; whoever changes what it looks at does that first, and wakes
-/// then. Both are seq_cst, so one of the two sees the other.
+/// A waiter enters first and then checks the condition. A thread that changes the condition does so first and then wakes.
+/// Both operations are seq_cst, so that one of the two sees the other.
 ///
 /// Threads: any.
 class event_count {
 public:
-    static constexpr unsigned most_looks = 64;
-
-    /// Does nothing when it is in it already.
+    /// Has no effect when the sleeper has entered already.
     void enter(sleeper& s) noexcept {
         const std::lock_guard lock{mutex_};
         if (s.linked()) return;
         sleepers_.push_back(s);
         count_.fetch_add(1);
     }
-    /// Afterwards nobody notifies it. False when somebody has, or it was not there.
+    /// Removes a sleeper, which is not notified afterwards. Returns false when it was notified or had not entered.
     bool leave(sleeper& s) noexcept {
         const std::lock_guard lock{mutex_};
         if (!s.linked()) return false;
@@ -65,13 +60,13 @@ public:
     }
     void wake_all() noexcept { wake(static_cast<std::size_t>(-1)); }
 
-    /// How often in a row to look again before one sleeps: what those who slept found worthwhile.
-    unsigned looks() const noexcept { return looks_.load(std::memory_order_relaxed); }
-    void looks(unsigned n) noexcept { looks_.store(n, std::memory_order_relaxed); }
+    /// The limit of adaptive_spin that all waiters share.
+    unsigned spin_limit() const noexcept { return spin_limit_.load(std::memory_order_relaxed); }
+    void spin_limit(unsigned n) noexcept { spin_limit_.store(n, std::memory_order_relaxed); }
 
 private:
     [[gnu::noinline]] void wake(std::size_t most) noexcept {
-        // Under the lock, because whoever is notified may be gone as soon as it can leave.
+        // Under the lock, because a notified sleeper may be destroyed as soon as it can leave.
         const std::lock_guard lock{mutex_};
         for (; most != 0 && !sleepers_.empty(); --most) {
             count_.fetch_sub(1);
@@ -82,63 +77,59 @@ private:
     std::mutex mutex_;
     intrusive_list<sleeper> sleepers_; // guarded by mutex_
     std::atomic<std::size_t> count_ = 0;
-    std::atomic<unsigned> looks_ = most_looks;
+    std::atomic<unsigned> spin_limit_ = adaptive_spin::max_turns;
 };
 
-/// What an operation on an executor keeps while it may have to sleep in a room. It stays where it is once it was
-/// polled.
+/// The state of an operation on an executor that waits at an event_count. It must not be moved after its first poll.
 ///
-/// A notification that it was given and has made no use of is passed on, when it has what it wanted or is dropped.
+/// A notification that the operation did not use is passed on when the operation succeeds or is dropped.
 class parked_operation {
 public:
-    /// To sleep without having looked several times.
-    struct at_once {};
-
     parked_operation() noexcept = default;
-    explicit parked_operation(at_once) noexcept : slept_{true} {}
+    explicit parked_operation(adaptive_spin::sleep_at_once at_once) noexcept : spin_{at_once} {}
 
-    /// Whether to answer `pending`; if not, the operation tries again.
-    /// @param blocked  whether there is still nothing to be had
+    /// Returns true when the operation must return `pending`, and false when it must try again.
+    /// @param blocked  returns whether the condition still does not hold
     template <class Blocked>
-    bool rest(context& cx, event_count& room, Blocked blocked) {
+    bool park(context& cx, event_count& events, Blocked blocked) {
         if (entered_) {
-            if (!in_room_->event.poll(cx)) return true;
+            if (!sleeper_->event.poll(cx)) return true;
             entered_ = false;
             owes_ = true;
         }
-        if (look_again(cx, room)) return true;
-        if (!in_room_) in_room_.emplace(cx.executor());
-        while (in_room_->event.poll(cx)) {} // forgets what came late; then it is woken by what is new
-        room.enter(*in_room_);
+        if (spin_.again(events.spin_limit(), cx.executor().now())) {
+            static_cast<void>(cx.yield());
+            return true;
+        }
+        if (!sleeper_) sleeper_.emplace(cx.executor());
+        while (sleeper_->event.poll(cx)) {} // clears late notifications; later ones wake it
+        events.enter(*sleeper_);
         entered_ = true;
         return blocked();
     }
 
-    /// It has what it wanted, or wants it no more.
-    template <class Blocked>
-    void leave(event_count& room, Blocked blocked) noexcept {
-        // It may be in the room even so, when a late notification has got it out of its sleep.
-        if (in_room_ && !room.leave(*in_room_) && entered_) owes_ = true;
-        entered_ = false;
-        if (owes_ && !blocked()) room.wake_one();
-        owes_ = false;
-    }
-    /// The same at its end.
-    template <class Blocked>
-    void end(event_count& room, Blocked blocked) noexcept {
-        leave(room, blocked); // waits for whoever notifies it at this moment
-        in_room_.reset();
+    /// To be called when the operation has succeeded.
+    void succeeded(context& cx, event_count& events) noexcept {
+        if (!spin_.waited()) return;
+        const unsigned limit = events.spin_limit();
+        const unsigned next = spin_.succeeded(limit, cx.executor().now());
+        if (next != limit) events.spin_limit(next);
     }
 
-    /// It has found something.
-    void rewarded(context& cx, event_count& room) noexcept {
-        if (looked_ == 0) return;
-        if (slept_) {
-            const bool soon = cx.executor().now() - slept_at_ < std::chrono::microseconds{50};
-            room.looks(soon ? event_count::most_looks : std::max(room.looks() / 2, 1U));
-        }
-        slept_ = false;
-        looked_ = 0;
+    /// Stops waiting.
+    template <class Blocked>
+    void leave(event_count& events, Blocked blocked) noexcept {
+        // It may have entered even so, when a late notification has ended its sleep.
+        if (sleeper_ && !events.leave(*sleeper_) && entered_) owes_ = true;
+        entered_ = false;
+        if (owes_ && !blocked()) events.wake_one();
+        owes_ = false;
+    }
+    /// Stops waiting for good.
+    template <class Blocked>
+    void end(event_count& events, Blocked blocked) noexcept {
+        leave(events, blocked); // waits for a thread that is notifying it
+        sleeper_.reset();
     }
 
 private:
@@ -149,54 +140,38 @@ private:
         remote_event event;
     };
 
-    /// To be woken costs both threads much more than a turn of the executor: where what it waits for uses to come soon,
-    /// it looks again for about as long as a sleep would take.
-    bool look_again(context& cx, event_count& room) noexcept {
-        static constexpr unsigned first_looks = 8; // in the time in which whoever runs already would answer
-        if (slept_ || looked_ >= room.looks()) {
-            if (!slept_) slept_at_ = cx.executor().now();
-            slept_ = true;
-            return false;
-        }
-        if (++looked_ > first_looks) std::this_thread::yield(); // to whom it waits for, where they share a processor
-        static_cast<void>(cx.yield());
-        return true;
-    }
-
-    std::optional<member> in_room_;
-    time_point slept_at_{};
-    unsigned looked_ = 0;
-    bool slept_ = false;
+    std::optional<member> sleeper_;
+    adaptive_spin spin_;
     bool entered_ = false;
-    bool owes_ = false;
+    bool owes_ = false; // was notified and has not used that
 };
 
-/// The same for a thread that has no executor.
+/// The same for a thread without an executor.
 class parked_thread final : private sleeper {
 public:
-    /// Returns when it is worthwhile to try again.
+    /// Returns when the operation must try again.
     template <class Blocked>
-    void rest(event_count& room, Blocked blocked) {
-        if (looked_ != event_count::most_looks) {
-            ++looked_;
+    void park(event_count& events, Blocked blocked) {
+        if (turns_ != adaptive_spin::max_turns) {
+            ++turns_;
             std::this_thread::yield();
             return;
         }
-        looked_ = 0;
+        turns_ = 0;
         {
             const std::lock_guard lock{mutex_};
             notified_ = false;
         }
-        room.enter(*this);
+        events.enter(*this);
         if (blocked()) {
             std::unique_lock lock{mutex_};
             wake_up_.wait(lock, [this] { return notified_; });
         }
-        owes_ = !room.leave(*this);
+        owes_ = !events.leave(*this);
     }
     template <class Blocked>
-    void leave(event_count& room, Blocked blocked) noexcept {
-        if (owes_ && !blocked()) room.wake_one();
+    void leave(event_count& events, Blocked blocked) noexcept {
+        if (owes_ && !blocked()) events.wake_one();
         owes_ = false;
     }
 
@@ -210,7 +185,7 @@ private:
     std::mutex mutex_;
     std::condition_variable wake_up_;
     bool notified_ = false; // guarded by mutex_
-    unsigned looked_ = 0;
+    unsigned turns_ = 0;
     bool owes_ = false;
 };
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -13,7 +12,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include <weir/core/context.hpp>
@@ -22,41 +20,10 @@
 #include <weir/core/time.hpp>
 #include <weir/executor/detail/inbox.hpp>
 #include <weir/executor/executor.hpp>
+#include <weir/threads/detail/adaptive_spin.hpp>
 #include <weir/threads/detail/remote_waker.hpp>
 
 namespace weir::detail {
-
-/// How often in a row one side of a crossing looks again, a turn of its executor at a time, before it sleeps. To be
-/// woken costs both threads much more than a turn. So it looks as long as a sleep would take, as long as what it waits
-/// for uses to come within that time; where it comes later nothing is gained by looking.
-class patience {
-public:
-    /// Whether to look again; if not, it sleeps.
-    bool look_again(time_point now) noexcept {
-        if (looked_ == most_) {
-            slept_at_ = now;
-            return false;
-        }
-        ++looked_;
-        if (looked_ > first_looks) std::this_thread::yield(); // to whom it waits for, where they share a processor
-        return true;
-    }
-    /// It has found what it waited for.
-    void rewarded(time_point now) noexcept {
-        if (looked_ == 0) return;
-        if (looked_ == most_) most_ = now - slept_at_ < short_sleep ? limit : std::max(most_ / 2, 1U);
-        looked_ = 0;
-    }
-
-private:
-    static constexpr unsigned first_looks = 8; // in the time in which whoever runs already would answer
-    static constexpr unsigned limit = 64;
-    static constexpr duration short_sleep = std::chrono::microseconds{50};
-
-    unsigned most_ = limit;
-    unsigned looked_ = 0;
-    time_point slept_at_{};
-};
 
 enum class demand {
     ahead,     ///< as many items as there is room for; renewed when three quarters of them were taken
@@ -104,7 +71,7 @@ public:
 
     poll<T> receive(context& cx) {
         if (receiver_.taken == receiver_.known) [[unlikely]] {
-            if (const poll<unit> found = look_for_items(cx); !found.is_item()) return found.template rebind<T>();
+            if (const poll<unit> found = wait_for_items(cx); !found.is_item()) return found.template rebind<T>();
         }
         if (receiver_.taken == receiver_.segment_end) [[unlikely]]
             go_to_next_segment();
@@ -133,12 +100,12 @@ public:
     /// Wakes the context's waker when the receiver goes away, or gives room to a sender that waits for it.
     void watch(context& cx) noexcept { sender_waker_.wait(cx); }
 
-    bool has_room() noexcept { return sender_.sent != sender_.allowed || look_for_room(); }
+    bool has_room() noexcept { return sender_.sent != sender_.allowed || check_room(); }
     /// Whether there is room for an item. If not, the context's waker, which watches, is woken when there is.
     bool has_room(context& cx) noexcept {
         if (sender_.sent != sender_.allowed) [[likely]]
             return true;
-        return find_room(cx);
+        return wait_for_room(cx);
     }
 
     void send(T&& item) {
@@ -222,7 +189,7 @@ private:
         while (!free_.compare_exchange_weak(s.next, &s, std::memory_order_release, std::memory_order_relaxed)) {}
     }
 
-    [[gnu::noinline]] poll<unit> look_for_items(context& cx) {
+    [[gnu::noinline]] poll<unit> wait_for_items(context& cx) {
         for (;;) {
             if (find_items(cx)) return unit{};
             if (closed_.load(std::memory_order_acquire)) { // pairs with close()
@@ -231,7 +198,7 @@ private:
                 return done;
             }
             if (asks_ == demand::on_demand && receiver_.asked == receiver_.taken) ask(receiver_.taken + 1);
-            if (receiver_.patience.look_again(cx.executor().now())) return cx.yield();
+            if (receiver_.spin.again(receiver_.spin_limit, cx.executor().now())) return cx.yield();
             receiver_waker_.wait(cx);
             // All seq_cst, here and in flush() and close(): either this thread sees the update, or the updating thread
             // sees that this one is asleep.
@@ -244,34 +211,38 @@ private:
     bool find_items(context& cx) noexcept {
         receiver_.known = published_.load(std::memory_order_acquire); // pairs with flush()
         if (receiver_.known == receiver_.taken) return false;
-        receiver_.patience.rewarded(cx.executor().now());
+        if (receiver_.spin.waited()) {
+            receiver_.spin_limit = receiver_.spin.succeeded(receiver_.spin_limit, cx.executor().now());
+        }
         return true;
     }
 
     void ask(std::size_t up_to) noexcept {
         receiver_.asked = up_to;
         if (asks_ == demand::ahead) receiver_.ask_at = receiver_.taken + refill_;
-        asked_.store(up_to); // both seq_cst, as in find_room()
+        asked_.store(up_to); // both seq_cst, as in wait_for_room()
         if (sender_sleeps_.load() && sender_sleeps_.exchange(false)) sender_waker_.wake();
     }
 
-    bool look_for_room() noexcept {
+    bool check_room() noexcept {
         sender_.allowed = asked_.load(); // pairs with ask()
         return sender_.sent != sender_.allowed;
     }
 
-    [[gnu::noinline]] bool find_room(context& cx) noexcept {
-        if (look_for_room()) {
-            sender_.patience.rewarded(cx.executor().now());
+    [[gnu::noinline]] bool wait_for_room(context& cx) noexcept {
+        if (check_room()) {
+            if (sender_.spin.waited()) {
+                sender_.spin_limit = sender_.spin.succeeded(sender_.spin_limit, cx.executor().now());
+            }
             return true;
         }
         flush();
-        if (sender_.patience.look_again(cx.executor().now())) {
+        if (sender_.spin.again(sender_.spin_limit, cx.executor().now())) {
             static_cast<void>(cx.yield());
             return false;
         }
         sender_sleeps_.store(true);
-        if (!look_for_room()) return false;
+        if (!check_room()) return false;
         sender_sleeps_.store(false);
         return true;
     }
@@ -292,7 +263,8 @@ private:
         std::size_t segment_end = 0;
         segment* at = nullptr;
         segment* free = nullptr;
-        detail::patience patience;
+        adaptive_spin spin;
+        unsigned spin_limit = adaptive_spin::max_turns;
     };
     struct receiving_end {
         std::size_t taken = 0;
@@ -301,7 +273,8 @@ private:
         std::size_t ask_at = 0; // unused with demand::on_demand
         std::size_t segment_end = 0;
         segment* at = nullptr;
-        detail::patience patience;
+        adaptive_spin spin;
+        unsigned spin_limit = adaptive_spin::max_turns;
     };
 
     // Separate cache lines for the constants, for each end's own state, and for what each end writes for the other.
