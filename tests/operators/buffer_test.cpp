@@ -12,6 +12,8 @@
 
 #include <allocations.hpp>
 #include <arrivals.hpp>
+#include <failure.hpp>
+#include <numbers.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
@@ -24,6 +26,8 @@
 #include <weir/testing/probe.hpp>
 
 using namespace std::chrono_literals;
+using support::failure;
+using support::numbers;
 using weir::overflow;
 using weir::testing::check_contract;
 using weir::testing::contract_options;
@@ -31,13 +35,6 @@ using weir::testing::marbles;
 using weir::testing::probe;
 using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
-using numbers = std::vector<int>;
-
-namespace {
-
-std::exception_ptr failure() { return std::make_exception_ptr(std::runtime_error{"upstream failed"}); }
-
-} // namespace
 
 TEST_SUITE("operators/buffer") {
     TEST_CASE("items, the end and errors come through as they are") {

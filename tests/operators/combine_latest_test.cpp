@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <allocations.hpp>
+#include <failure.hpp>
 #include <self_drop.hpp>
 #include <slow_consumer.hpp>
 #include <weir/async_stream.hpp>
@@ -26,6 +27,7 @@
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
 
+using support::failure;
 using weir::combine_latest;
 using weir::testing::check_contract;
 using weir::testing::marbles;
@@ -34,12 +36,6 @@ using weir::testing::probe_sink;
 using weir::testing::tracked;
 using weir::testing::virtual_executor;
 using pairs = std::vector<std::tuple<int, int>>;
-
-namespace {
-
-std::exception_ptr failure() { return std::make_exception_ptr(std::runtime_error{"failed"}); }
-
-} // namespace
 
 TEST_SUITE("operators/combine_latest") {
     TEST_CASE("each item comes out with the latest of the others") {

@@ -17,7 +17,9 @@
 
 #include <allocations.hpp>
 #include <arrivals.hpp>
+#include <failure.hpp>
 #include <manual.hpp>
+#include <numbers.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
@@ -33,6 +35,8 @@
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
 
+using support::failure;
+using support::numbers;
 using weir::concat_map;
 using weir::testing::check_contract;
 using weir::testing::marbles;
@@ -40,13 +44,6 @@ using weir::testing::probe;
 using weir::testing::probe_sink;
 using weir::testing::tracked;
 using weir::testing::virtual_executor;
-using numbers = std::vector<int>;
-
-namespace {
-
-std::exception_ptr failure(const char* what = "failed") { return std::make_exception_ptr(std::runtime_error{what}); }
-
-} // namespace
 
 TEST_SUITE("operators/concat_map") {
     TEST_CASE("inner streams come out one after the other") {

@@ -11,6 +11,7 @@
 
 #include <allocations.hpp>
 #include <arrivals.hpp>
+#include <numbers.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/source/iota.hpp>
@@ -19,12 +20,12 @@
 #include <weir/testing/probe.hpp>
 
 using namespace std::chrono_literals;
+using support::numbers;
 using weir::testing::check_contract;
 using weir::testing::marbles;
 using weir::testing::probe;
 using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
-using numbers = std::vector<int>;
 
 TEST_SUITE("operators/delay") {
     TEST_CASE("every item comes later, and the end with them") {

@@ -14,7 +14,9 @@
 
 #include <allocations.hpp>
 #include <arrivals.hpp>
+#include <failure.hpp>
 #include <manual.hpp>
+#include <numbers.hpp>
 #include <self_drop.hpp>
 #include <slow_consumer.hpp>
 #include <weir/async_stream.hpp>
@@ -33,6 +35,8 @@
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
 
+using support::failure;
+using support::numbers;
 using support::seen_when_busy;
 using weir::flat_map;
 using weir::testing::check_contract;
@@ -41,11 +45,8 @@ using weir::testing::probe;
 using weir::testing::probe_sink;
 using weir::testing::tracked;
 using weir::testing::virtual_executor;
-using numbers = std::vector<int>;
 
 namespace {
-
-std::exception_ptr failure(const char* what = "failed") { return std::make_exception_ptr(std::runtime_error{what}); }
 
 /// An upstream of numbers, and the streams that are made of them, each in the hands of the test.
 struct nursery {

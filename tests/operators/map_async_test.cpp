@@ -17,7 +17,9 @@
 
 #include <allocations.hpp>
 #include <arrivals.hpp>
+#include <failure.hpp>
 #include <manual.hpp>
+#include <numbers.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
@@ -31,6 +33,8 @@
 #include <weir/testing/probe.hpp>
 
 using namespace std::chrono_literals;
+using support::failure;
+using support::numbers;
 using weir::map_async;
 using weir::testing::check_contract;
 using weir::testing::marbles;
@@ -38,11 +42,8 @@ using weir::testing::probe;
 using weir::testing::probe_sink;
 using weir::testing::tracked;
 using weir::testing::virtual_executor;
-using numbers = std::vector<int>;
 
 namespace {
-
-std::exception_ptr failure(const char* what = "failed") { return std::make_exception_ptr(std::runtime_error{what}); }
 
 /// An upstream of numbers, and the operations that are made of them, each in the hands of the test.
 struct workshop {

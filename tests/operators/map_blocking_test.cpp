@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <numbers.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
@@ -25,6 +26,7 @@
 
 #include "allocations.hpp"
 
+using support::first_numbers;
 using weir::map_blocking;
 using weir::map_blocking_unordered;
 using weir::thread_pool;
@@ -36,12 +38,6 @@ auto collect(Stream s) {
     std::vector<typename Stream::value_type> got;
     weir::run(std::move(s) | weir::for_each([&](auto x) { got.push_back(std::move(x)); }));
     return got;
-}
-
-std::vector<int> numbers(int n) {
-    std::vector<int> all;
-    for (int i = 0; i != n; ++i) all.push_back(i);
-    return all;
 }
 
 } // namespace
@@ -57,7 +53,7 @@ TEST_SUITE("threads/map_blocking") {
                                      if (i == 1) second.release();
                                      return i;
                                  }));
-        CHECK(got == numbers(200));
+        CHECK(got == first_numbers(200));
     }
 
     TEST_CASE("unordered, results come as they are ready") {
@@ -81,7 +77,7 @@ TEST_SUITE("threads/map_blocking") {
                                      --running;
                                      return i;
                                  }));
-        CHECK(got == numbers(500));
+        CHECK(got == first_numbers(500));
         CHECK_FALSE(too_many);
     }
 
@@ -97,7 +93,7 @@ TEST_SUITE("threads/map_blocking") {
                                                  }) |
                                     weir::for_each([&](int i) { got.push_back(i); })),
                              "seven", std::runtime_error);
-        CHECK(got == numbers(7));
+        CHECK(got == first_numbers(7));
     }
 
     TEST_CASE("items and results may be move-only") {

@@ -14,6 +14,8 @@
 
 #include <allocations.hpp>
 #include <arrivals.hpp>
+#include <failure.hpp>
+#include <numbers.hpp>
 #include <self_drop.hpp>
 #include <slow_consumer.hpp>
 #include <weir/async_stream.hpp>
@@ -31,6 +33,8 @@
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
 
+using support::failure;
+using support::numbers;
 using support::seen_when_busy;
 using weir::merge;
 using weir::testing::check_contract;
@@ -39,11 +43,8 @@ using weir::testing::probe;
 using weir::testing::probe_sink;
 using weir::testing::tracked;
 using weir::testing::virtual_executor;
-using numbers = std::vector<int>;
 
 namespace {
-
-std::exception_ptr failure(const char* what = "failed") { return std::make_exception_ptr(std::runtime_error{what}); }
 
 template <weir::stream S>
 numbers all_of(S stream) {

@@ -15,6 +15,7 @@
 #include <allocations.hpp>
 #include <arrivals.hpp>
 #include <manual_clock.hpp>
+#include <numbers.hpp>
 #include <self_drop.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/merge.hpp>
@@ -27,6 +28,7 @@
 #include <weir/testing/probe.hpp>
 
 using namespace std::chrono_literals;
+using support::numbers;
 using weir::pace;
 using weir::rate;
 using weir::testing::check_contract;
@@ -35,7 +37,6 @@ using weir::testing::probe;
 using weir::testing::probe_sink;
 using weir::testing::tracked;
 using weir::testing::virtual_executor;
-using numbers = std::vector<int>;
 using durations = std::vector<weir::duration>;
 
 TEST_SUITE("operators/pace") {

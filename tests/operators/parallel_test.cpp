@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include <numbers.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/filter.hpp>
@@ -40,6 +41,7 @@
 #include "self_drop.hpp"
 #include "token.hpp"
 
+using support::first_numbers;
 using weir::parallel;
 using weir::parallel_options;
 using weir::parallel_unordered;
@@ -48,12 +50,6 @@ using weir::task;
 namespace {
 
 using namespace std::chrono_literals;
-
-std::vector<int> numbers(int n) {
-    std::vector<int> all;
-    for (int i = 0; i != n; ++i) all.push_back(i);
-    return all;
-}
 
 auto same() {
     return weir::map([](int i) { return i; });
@@ -76,7 +72,7 @@ TEST_SUITE("threads/parallel") {
             CAPTURE(room);
             weir::executor ex;
             CHECK(ex.run(weir::iota(0, 2000) | parallel(rt, same(), {.capacity = room}) |
-                         weir::to<std::vector<int>>()) == numbers(2000));
+                         weir::to<std::vector<int>>()) == first_numbers(2000));
         }
     }
 
@@ -100,7 +96,7 @@ TEST_SUITE("threads/parallel") {
         weir::executor ex;
         for (const std::size_t rails : {1U, 2U, 5U}) {
             CHECK(ex.run(weir::iota(0, 500) | parallel(rt, same(), {.rails = rails}) | weir::to<std::vector<int>>()) ==
-                  numbers(500));
+                  first_numbers(500));
         }
     }
 
@@ -144,7 +140,7 @@ TEST_SUITE("threads/parallel") {
 
     TEST_CASE("unordered, all results come, and a slow rail holds up nobody") {
         weir::runtime rt{2};
-        CHECK(sorted(weir::iota(0, 2000) | parallel_unordered(rt, same(), {.capacity = 3})) == numbers(2000));
+        CHECK(sorted(weir::iota(0, 2000) | parallel_unordered(rt, same(), {.capacity = 3})) == first_numbers(2000));
         std::binary_semaphore all_others{0};
         std::atomic<int> others = 0;
         const auto first_is_slow = weir::map([&](int i) {
@@ -155,7 +151,8 @@ TEST_SUITE("threads/parallel") {
             }
             return i;
         });
-        CHECK(sorted(weir::iota(0, 100) | parallel_unordered(rt, first_is_slow, {.capacity = 4})) == numbers(100));
+        CHECK(sorted(weir::iota(0, 100) | parallel_unordered(rt, first_is_slow, {.capacity = 4})) ==
+              first_numbers(100));
     }
 
     TEST_CASE("a stream without items ends") {
@@ -177,11 +174,11 @@ TEST_SUITE("threads/parallel") {
         std::vector<int> got;
         const auto keep = weir::for_each([&](int i) { got.push_back(i); });
         CHECK_THROWS_WITH_AS(ex.run(failing() | parallel(rt, same()) | keep), "hundred", std::runtime_error);
-        CHECK(got == numbers(100));
+        CHECK(got == first_numbers(100));
         got.clear();
         CHECK_THROWS_WITH_AS(ex.run(failing() | parallel_unordered(rt, same()) | keep), "hundred", std::runtime_error);
         std::sort(got.begin(), got.end());
-        CHECK(got == numbers(100));
+        CHECK(got == first_numbers(100));
     }
 
     TEST_CASE("an error of a rail comes in its place, and cancels the others and upstream") {
@@ -205,7 +202,7 @@ TEST_SUITE("threads/parallel") {
             co_return false;
         };
         CHECK(ex.run(work()));
-        CHECK(got == numbers(50));
+        CHECK(got == first_numbers(50));
         CHECK_THROWS_WITH_AS(ex.run(weir::iota(0, 1'000'000'000) | parallel_unordered(rt, fails) | weir::drain()),
                              "fifty", std::runtime_error);
     }
@@ -215,7 +212,7 @@ TEST_SUITE("threads/parallel") {
         weir::executor ex;
         const auto in_order =
             ex.run(weir::iota(0, 1'000'000'000) | parallel(rt, same() | weir::take(4)) | weir::to<std::vector<int>>());
-        CHECK(in_order == numbers(12));
+        CHECK(in_order == first_numbers(12));
         CHECK(ex.run(weir::iota(0, 1'000'000'000) | parallel_unordered(rt, same() | weir::take(4)) | weir::count()) ==
               12);
     }

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include <numbers.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/filter.hpp>
@@ -42,18 +43,13 @@
 #include "self_drop.hpp"
 #include "token.hpp"
 
+using support::first_numbers;
 using weir::publish_on;
 using weir::task;
 
 namespace {
 
 using namespace std::chrono_literals;
-
-std::vector<int> numbers(int n) {
-    std::vector<int> all;
-    for (int i = 0; i != n; ++i) all.push_back(i);
-    return all;
-}
 
 std::thread::id thread_of(weir::runtime& rt, std::size_t i) {
     return rt.spawn_on(i, []() -> task<std::thread::id> { co_return std::this_thread::get_id(); }).get();
@@ -79,7 +75,7 @@ TEST_SUITE("threads/publish_on") {
             weir::executor ex;
             const auto got = ex.run(weir::iota(0, 3000) | only_on(here) | publish_on(rt[0], n) | only_on(there) |
                                     weir::to<std::vector<int>>());
-            CHECK(got == numbers(3000));
+            CHECK(got == first_numbers(3000));
         }
     }
 
@@ -119,7 +115,7 @@ TEST_SUITE("threads/publish_on") {
             co_return i;
         };
         CHECK(ex.run(weir::iota(0, 100) | publish_on(rt[0], 8) | weir::map_async(4, work) | weir::buffer(4) |
-                     weir::to<std::vector<int>>()) == numbers(100));
+                     weir::to<std::vector<int>>()) == first_numbers(100));
     }
 
     TEST_CASE("an error of upstream comes through what runs there, after the items") {
@@ -132,7 +128,7 @@ TEST_SUITE("threads/publish_on") {
                                     }) |
                                     publish_on(rt[0], 16) | weir::for_each([&](int i) { got.push_back(i); })),
                              "thirty", std::runtime_error);
-        CHECK(got == numbers(30));
+        CHECK(got == first_numbers(30));
     }
 
     TEST_CASE("an error there drops upstream here, and comes back") {
@@ -280,7 +276,7 @@ TEST_SUITE("threads/publish_on") {
 
     TEST_CASE("the other executor may be this one") {
         weir::testing::virtual_executor ex;
-        CHECK(ex.run(weir::iota(0, 100) | publish_on(ex, 8) | weir::to<std::vector<int>>()) == numbers(100));
+        CHECK(ex.run(weir::iota(0, 100) | publish_on(ex, 8) | weir::to<std::vector<int>>()) == first_numbers(100));
     }
 
     TEST_CASE("it may be dropped by what it polls") {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <allocations.hpp>
+#include <numbers.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/sink/for_each.hpp>
@@ -19,13 +20,13 @@
 #include <weir/testing/probe.hpp>
 
 using namespace std::chrono_literals;
+using support::numbers;
 using weir::testing::check_contract;
 using weir::testing::contract_options;
 using weir::testing::marbles;
 using weir::testing::probe;
 using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
-using numbers = std::vector<int>;
 
 TEST_SUITE("operators/sample") {
     TEST_CASE("at each tick the newest item") {

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include <numbers.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
@@ -39,18 +40,13 @@
 #include "item_types.hpp"
 #include "token.hpp"
 
+using support::first_numbers;
 using weir::subscribe_on;
 using weir::task;
 
 namespace {
 
 using namespace std::chrono_literals;
-
-std::vector<int> numbers(int n) {
-    std::vector<int> all;
-    for (int i = 0; i != n; ++i) all.push_back(i);
-    return all;
-}
 
 std::thread::id thread_of(weir::runtime& rt, std::size_t i) {
     return rt.spawn_on(i, []() -> task<std::thread::id> { co_return std::this_thread::get_id(); }).get();
@@ -75,7 +71,7 @@ TEST_SUITE("threads/subscribe_on") {
                        if (std::this_thread::get_id() != here) throw std::logic_error{"wrong thread"};
                        got.push_back(i);
                    }));
-            CHECK(got == numbers(3000));
+            CHECK(got == first_numbers(3000));
         }
     }
 
@@ -163,7 +159,7 @@ TEST_SUITE("threads/subscribe_on") {
                                     }) |
                                     subscribe_on(rt[0], 16) | weir::for_each([&](int i) { got.push_back(i); })),
                              "fifty", std::runtime_error);
-        CHECK(got == numbers(50));
+        CHECK(got == first_numbers(50));
         CHECK(w.died() == thread_of(rt, 0));
     }
 
@@ -291,7 +287,7 @@ TEST_SUITE("threads/subscribe_on") {
                 co_yield i;
             }
         };
-        CHECK(ex.run(generate() | subscribe_on(rt[0], 4) | weir::to<std::vector<int>>()) == numbers(20));
+        CHECK(ex.run(generate() | subscribe_on(rt[0], 4) | weir::to<std::vector<int>>()) == first_numbers(20));
     }
 
     TEST_CASE("the other executor may be this one") {
@@ -299,7 +295,7 @@ TEST_SUITE("threads/subscribe_on") {
         std::vector<int> got;
         ex.run(weir::iota(0, 100) | subscribe_on(ex, 8) | weir::for_each([&](int i) { got.push_back(i); }));
         ex.run(weir::iota(100, 200) | subscribe_on(ex) | weir::for_each([&](int i) { got.push_back(i); }));
-        CHECK(got == numbers(200));
+        CHECK(got == first_numbers(200));
     }
 
     TEST_CASE("n must be at least 1") {

@@ -13,7 +13,9 @@
 
 #include <allocations.hpp>
 #include <arrivals.hpp>
+#include <failure.hpp>
 #include <manual.hpp>
+#include <numbers.hpp>
 #include <self_drop.hpp>
 #include <slow_consumer.hpp>
 #include <weir/async_stream.hpp>
@@ -29,6 +31,8 @@
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
 
+using support::failure;
+using support::numbers;
 using weir::switch_map;
 using weir::testing::check_contract;
 using weir::testing::marbles;
@@ -36,11 +40,8 @@ using weir::testing::probe;
 using weir::testing::probe_sink;
 using weir::testing::tracked;
 using weir::testing::virtual_executor;
-using numbers = std::vector<int>;
 
 namespace {
-
-std::exception_ptr failure(const char* what = "failed") { return std::make_exception_ptr(std::runtime_error{what}); }
 
 /// Writes down when it comes and goes.
 struct logged {

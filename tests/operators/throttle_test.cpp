@@ -10,6 +10,7 @@
 
 #include <allocations.hpp>
 #include <manual_clock.hpp>
+#include <numbers.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/sink/for_each.hpp>
@@ -20,6 +21,7 @@
 #include <weir/testing/probe.hpp>
 
 using namespace std::chrono_literals;
+using support::numbers;
 using weir::edge;
 using weir::testing::check_contract;
 using weir::testing::contract_options;
@@ -27,7 +29,6 @@ using weir::testing::marbles;
 using weir::testing::probe;
 using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
-using numbers = std::vector<int>;
 
 namespace {
 

@@ -12,6 +12,7 @@
 
 #include <allocations.hpp>
 #include <arrivals.hpp>
+#include <numbers.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
@@ -26,12 +27,12 @@
 #include <weir/testing/probe.hpp>
 
 using namespace std::chrono_literals;
+using support::numbers;
 using weir::testing::check_contract;
 using weir::testing::marbles;
 using weir::testing::probe;
 using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
-using numbers = std::vector<int>;
 
 TEST_SUITE("operators/timeout") {
     TEST_CASE("it fails when an item does not come in time") {

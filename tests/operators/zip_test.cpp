@@ -13,6 +13,7 @@
 
 #include <allocations.hpp>
 #include <arrivals.hpp>
+#include <failure.hpp>
 #include <self_drop.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
@@ -26,6 +27,7 @@
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
 
+using support::failure;
 using weir::zip;
 using weir::testing::check_contract;
 using weir::testing::marbles;
@@ -35,8 +37,6 @@ using weir::testing::virtual_executor;
 using pairs = std::vector<std::tuple<int, int>>;
 
 namespace {
-
-std::exception_ptr failure() { return std::make_exception_ptr(std::runtime_error{"failed"}); }
 
 /// 1, 2, and then nothing, until it is dropped.
 weir::async_stream<int> two_and_hang(bool& went_on, int& asked) {

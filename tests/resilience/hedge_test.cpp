@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <allocations.hpp>
+#include <failure.hpp>
 #include <item_types.hpp>
 #include <manual.hpp>
 
@@ -28,13 +29,12 @@
 #include <weir/testing/virtual_executor.hpp>
 
 using namespace std::chrono_literals;
+using support::failure;
 using weir::hedge;
 using weir::testing::virtual_executor;
 using durations = std::vector<weir::duration>;
 
 namespace {
-
-std::exception_ptr failure(const char* what) { return std::make_exception_ptr(std::runtime_error{what}); }
 
 /// Attempts in the hands of the test.
 struct attempts {

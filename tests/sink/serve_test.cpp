@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <numbers.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/inspect.hpp>
@@ -36,6 +37,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
+using support::numbers;
 using weir::serve_result;
 
 /// A server whose connections are numbers of seconds, for which each is handled.
@@ -89,8 +91,6 @@ struct server {
         ex.run_ready();
     }
 };
-
-using numbers = std::vector<int>;
 
 weir::task<> echo(weir::tcp_stream client) {
     std::array<char, 4096> block;

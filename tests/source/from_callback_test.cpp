@@ -9,17 +9,18 @@
 #include <vector>
 
 #include <allocations.hpp>
+#include <numbers.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/testing/probe.hpp>
 #include <weir/testing/virtual_executor.hpp>
 
+using support::numbers;
 using weir::emitter;
 using weir::from_callback;
 using weir::overflow;
 using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
-using numbers = std::vector<int>;
 
 namespace {
 

@@ -15,6 +15,7 @@
 
 #include <doctest/doctest.h>
 
+#include <numbers.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/take_until.hpp>
@@ -32,6 +33,7 @@
 
 #include "allocations.hpp"
 
+using support::first_numbers;
 using weir::concurrent_channel;
 using weir::concurrent_receiver;
 using weir::concurrent_sender;
@@ -62,12 +64,6 @@ task<> store(T operation, std::optional<typename T::result_type>& to) {
     to.emplace(co_await std::move(operation));
 }
 
-std::vector<int> numbers(int n) {
-    std::vector<int> all;
-    for (int i = 0; i != n; ++i) all.push_back(i);
-    return all;
-}
-
 std::vector<int> rest_of(concurrent_receiver<int>& from) {
     std::vector<int> all;
     while (auto item = from.try_receive()) all.push_back(*item);
@@ -93,7 +89,7 @@ TEST_SUITE("threads/concurrent_channel") {
                 for (int i = 0; i != n; ++i) REQUIRE(tx.try_send(i));
                 CHECK_FALSE(tx.try_send(n));
                 CHECK(tx.size() == static_cast<std::size_t>(n));
-                CHECK(rest_of(rx) == numbers(n));
+                CHECK(rest_of(rx) == first_numbers(n));
                 CHECK(rx.try_receive() == std::nullopt);
             }
         }
@@ -329,7 +325,7 @@ TEST_SUITE("threads/concurrent_channel") {
             auto got = rt.spawn_on(
                 1, [from = std::move(rx)]() mutable { return std::move(from) | weir::to<std::vector<int>>(); });
             CHECK(std::move(sending).get() == 5000);
-            CHECK(std::move(got).get() == numbers(5000));
+            CHECK(std::move(got).get() == first_numbers(5000));
         }
     }
 
@@ -371,7 +367,7 @@ TEST_SUITE("threads/concurrent_channel") {
             all.insert(all.end(), one.begin(), one.end());
         }
         std::sort(all.begin(), all.end());
-        CHECK(all == numbers(3 * each));
+        CHECK(all == first_numbers(3 * each));
     }
 
     TEST_CASE("a runtime that goes away while both ends wait joins") {
