@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: weir::map_async_unordered(n, f) keeps items, and these borrow their memory; put to_owned() before it
+// expect: map_async_unordered(n, f) keep items, and these borrow their memory; put to_owned() before it
 
 #include <string_view>
 

@@ -14,49 +14,58 @@
 
 namespace weir {
 
-/// The results of the operations that a function makes of the items of an upstream, in the order of the items.
-template <stream S, class F, class Limit = std::size_t>
+/// The results of the operations that a function returns for the items of an upstream.
+/// @tparam Order  as_started for the order of the items, as_ready for the order of completion
+template <stream S, class F, class Limit = std::size_t, detail::delivery Order = detail::delivery::as_started>
 class [[nodiscard("add a sink and co_await it")]] map_async_stream
-    : public detail::in_flight_stream<S, F, detail::operations, detail::delivery::as_started, Limit> {
+    : public detail::in_flight_stream<S, F, detail::operations, Order, Limit> {
 public:
     using map_async_stream::in_flight_stream::in_flight_stream;
-    /// @tparam User  the function as the user wrote it
+    /// @tparam User  the type of the function that the user passed
     template <class User>
     map_async_stream(S upstream, Limit limit, F f, std::type_identity<User>)
         : map_async_stream(std::move(upstream), std::move(limit), std::move(f)) {}
 };
 
-struct map_async_fn : detail::operator_fn<map_async_fn> {
+namespace detail {
+
+/// Base of map_async and map_async_unordered.
+template <class Operator, delivery Order>
+struct map_async_operator : operator_fn<Operator> {
     template <class S, class Limit, class Run, class F>
-    using pipeline = map_async_stream<S, Run, Limit>;
+    using pipeline = map_async_stream<S, Run, Limit, Order>;
 
     template <class T, class Limit, class Run, class F>
     static consteval bool accepts() {
-        constexpr bool ok = detail::returns_operation<typename F::type&, T>;
-        static_assert(ok, "weir::map_async(n, f): f cannot be called with an item, or does not give a task or another "
-                          "operation");
-        constexpr bool kept = detail::keepable<T>;
-        static_assert(kept,
-                      "weir::map_async(n, f) keeps items, and these borrow their memory; put to_owned() before it, or "
-                      "outlives(view) around what outlives it");
+        constexpr bool ok = returns_operation<typename F::type&, T>;
+        static_assert(ok, "weir::map_async(n, f), map_async_unordered(n, f): f cannot be called with an item, or does "
+                          "not give a task or another operation");
+        constexpr bool kept = keepable<T>;
+        static_assert(kept, "weir::map_async(n, f), map_async_unordered(n, f) keep items, and these borrow their "
+                            "memory; put to_owned() before it, or outlives(view) around what outlives it");
         return ok && kept;
     }
 
     template <std::integral N, class F>
     constexpr auto operator()(N n, F f) const {
-        const std::size_t limit = detail::at_least_one(n, "weir::map_async(n, f): n must be at least 1");
-        return with(limit, std::move(f), std::type_identity<F>{});
+        return this->with(at_least_one(n, Operator::no_operations), std::move(f), std::type_identity<F>{});
     }
-    template <detail::operation_limit L, class F>
+    template <operation_limit L, class F>
     constexpr auto operator()(L& limit, F f) const {
-        return with(limit.bound(), limit.guard(std::move(f)), std::type_identity<F>{});
+        return this->with(limit.bound(), limit.guard(std::move(f)), std::type_identity<F>{});
     }
     template <class F>
     constexpr auto operator()(F) const {
-        static_assert(detail::always_false<F>,
-                      "weir::map_async(n, f): say how many operations may be in flight at once");
-        return detail::invalid_closure();
+        static_assert(always_false<F>, "weir::map_async(n, f), map_async_unordered(n, f): say how many operations may "
+                                       "be in flight at once");
+        return invalid_closure();
     }
+};
+
+} // namespace detail
+
+struct map_async_fn : detail::map_async_operator<map_async_fn, detail::delivery::as_started> {
+    static constexpr const char* no_operations = "weir::map_async(n, f): n must be at least 1";
 };
 
 /// map_async(n, f): co_await f(a) for each item a, at most n at a time, in the order of the items.

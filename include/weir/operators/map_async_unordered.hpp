@@ -1,64 +1,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <concepts>
 #include <cstddef>
-#include <type_traits>
-#include <utility>
 
-#include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/operator_fn.hpp>
-#include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/in_flight.hpp>
+#include <weir/operators/map_async.hpp>
 
 namespace weir {
 
-/// The results of the operations that a function makes of the items of an upstream, as they complete.
 template <stream S, class F, class Limit = std::size_t>
-class [[nodiscard("add a sink and co_await it")]] map_async_unordered_stream
-    : public detail::in_flight_stream<S, F, detail::operations, detail::delivery::as_ready, Limit> {
-public:
-    using map_async_unordered_stream::in_flight_stream::in_flight_stream;
-    /// @tparam User  the function as the user wrote it
-    template <class User>
-    map_async_unordered_stream(S upstream, Limit limit, F f, std::type_identity<User>)
-        : map_async_unordered_stream(std::move(upstream), std::move(limit), std::move(f)) {}
-};
+using map_async_unordered_stream = map_async_stream<S, F, Limit, detail::delivery::as_ready>;
 
-struct map_async_unordered_fn : detail::operator_fn<map_async_unordered_fn> {
-    template <class S, class Limit, class Run, class F>
-    using pipeline = map_async_unordered_stream<S, Run, Limit>;
-
-    template <class T, class Limit, class Run, class F>
-    static consteval bool accepts() {
-        constexpr bool ok = detail::returns_operation<typename F::type&, T>;
-        static_assert(
-            ok, "weir::map_async_unordered(n, f): f cannot be called with an item, or does not give a task or another "
-                "operation");
-        constexpr bool kept = detail::keepable<T>;
-        static_assert(
-            kept,
-            "weir::map_async_unordered(n, f) keeps items, and these borrow their memory; put to_owned() before it, or "
-            "outlives(view) around what outlives it");
-        return ok && kept;
-    }
-
-    template <std::integral N, class F>
-    constexpr auto operator()(N n, F f) const {
-        const std::size_t limit = detail::at_least_one(n, "weir::map_async_unordered(n, f): n must be at least 1");
-        return with(limit, std::move(f), std::type_identity<F>{});
-    }
-    template <detail::operation_limit L, class F>
-    constexpr auto operator()(L& limit, F f) const {
-        return with(limit.bound(), limit.guard(std::move(f)), std::type_identity<F>{});
-    }
-    template <class F>
-    constexpr auto operator()(F) const {
-        static_assert(detail::always_false<F>,
-                      "weir::map_async_unordered(n, f): say how many operations may be in flight at once");
-        return detail::invalid_closure();
-    }
+struct map_async_unordered_fn : detail::map_async_operator<map_async_unordered_fn, detail::delivery::as_ready> {
+    static constexpr const char* no_operations = "weir::map_async_unordered(n, f): n must be at least 1";
 };
 
 /// map_async_unordered(n, f): co_await f(a) for each item a, at most n at a time; results come as they are ready.
