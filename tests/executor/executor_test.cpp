@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <allocations.hpp>
+#include <tasks.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/remote_event.hpp>
 #include <weir/executor/sleep.hpp>
@@ -34,14 +35,10 @@
 #include <weir/testing/virtual_executor.hpp>
 
 using namespace std::chrono_literals;
+using support::value_after;
 using weir::testing::virtual_executor;
 
 namespace {
-
-weir::task<int> value_after(weir::duration d, int value) {
-    co_await weir::sleep_for(d);
-    co_return value;
-}
 
 weir::task<> failure_after(weir::duration d) {
     co_await weir::sleep_for(d);

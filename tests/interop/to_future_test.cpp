@@ -11,24 +11,16 @@
 #include <stdexcept>
 
 #include <item_types.hpp>
+#include <tasks.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/virtual_executor.hpp>
 
 using namespace std::chrono_literals;
+using support::value_after;
 using weir::to_future;
 using weir::testing::virtual_executor;
-
-namespace {
-
-template <class T>
-weir::task<T> value_after(weir::duration d, T value) {
-    co_await weir::sleep_for(d);
-    co_return value;
-}
-
-} // namespace
 
 TEST_SUITE("interop/to_future") {
     TEST_CASE("the future has what the operation gives") {

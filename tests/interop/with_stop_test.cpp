@@ -14,6 +14,7 @@
 
 #include <manual.hpp>
 #include <self_drop.hpp>
+#include <tasks.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/on_error_resume.hpp>
 #include <weir/scope/async_finally.hpp>
@@ -27,18 +28,9 @@
 
 using namespace std::chrono_literals;
 using support::manual;
+using support::value_after;
 using weir::with_stop;
 using weir::testing::virtual_executor;
-
-namespace {
-
-template <class T>
-weir::task<T> value_after(weir::duration d, T value) {
-    co_await weir::sleep_for(d);
-    co_return value;
-}
-
-} // namespace
 
 TEST_SUITE("interop/with_stop") {
     TEST_CASE("without a stop the result is the result") {

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
-#include <optional>
 #include <random>
 #include <range/v3/range/conversion.hpp>
 #include <range/v3/view/transform.hpp>
@@ -15,71 +13,39 @@
 #include <utility>
 #include <vector>
 
-#include <allocations.hpp>
 #include <arrivals.hpp>
 #include <failure.hpp>
 #include <manual.hpp>
 #include <numbers.hpp>
-#include <weir/async_stream.hpp>
+#include <tasks.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
-#include <weir/operators/take.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/source/iota.hpp>
-#include <weir/source/just.hpp>
 #include <weir/task.hpp>
-#include <weir/testing/contract.hpp>
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
+#include <workshop.hpp>
 
 using namespace std::chrono_literals;
 using support::failure;
 using support::numbers;
+using support::value_after;
+using support::workshop;
 using weir::map_async;
-using weir::testing::check_contract;
 using weir::testing::marbles;
 using weir::testing::probe;
 using weir::testing::probe_sink;
-using weir::testing::tracked;
 using weir::testing::virtual_executor;
-
-namespace {
-
-/// An upstream of numbers, and the operations that are made of them, each in the hands of the test.
-struct workshop {
-    auto mapped(int n) {
-        return source.stream() | map_async(n, [this](int i) {
-                   ++made;
-                   return work[static_cast<std::size_t>(i)].operation();
-               });
-    }
-    void push_items(int count) {
-        for (int i = 0; i != count; ++i) source.push(i);
-    }
-    std::size_t running() const {
-        return static_cast<std::size_t>(std::ranges::count_if(work, [](const auto& w) { return w.running(); }));
-    }
-
-    probe<int> source;
-    std::vector<support::manual<int>> work{10};
-    int made = 0;
-};
-
-weir::task<char> after(weir::duration d, char c) {
-    co_await weir::sleep_for(d);
-    co_return c;
-}
-
-} // namespace
 
 TEST_SUITE("operators/map_async") {
     TEST_CASE("results come out in the order of the items") {
         marbles m;
-        CHECK(m.play(m.hot("--a-b-c-------|") | map_async(2, [&m](char c) { return after(m.ticks(5), c); })) ==
+        CHECK(m.play(m.hot("--a-b-c-------|") | map_async(2, [&m](char c) { return value_after(m.ticks(5), c); })) ==
               "-------a-b--c-|");
         // The first takes longest.
         CHECK(m.play(m.hot<int>("731|") | map_async(3, [&m](int n) {
-                         return after(m.ticks(n), static_cast<char>('0' + n));
+                         return value_after(m.ticks(n), static_cast<char>('0' + n));
                      })) == "-------[731|]");
     }
 
@@ -90,33 +56,10 @@ TEST_SUITE("operators/map_async") {
         CHECK_NOTHROW(map_async(1ull, f));
     }
 
-    TEST_CASE("it ends when upstream has and the last result was delivered") {
-        marbles m;
-        CHECK(m.play(m.hot("|") | map_async(2, [&m](char c) { return after(m.ticks(1), c); })) == "|");
-        CHECK(m.play(m.hot("a|") | map_async(2, [&m](char c) { return after(m.ticks(4), c); })) == "----[a|]");
-    }
-
-    TEST_CASE("after the only result was delivered the end follows without waiting") {
-        virtual_executor ex;
-        workshop w;
-        probe_sink sink{ex, w.mapped(2)};
-        sink.request(1);
-        w.push_items(1);
-        w.source.end();
-        w.work[0].complete(5);
-        ex.run_ready();
-        REQUIRE(sink.items() == numbers{5});
-        const std::size_t before = sink.polls();
-        sink.request(1);
-        ex.run_ready();
-        CHECK(sink.ended());
-        CHECK(sink.polls() == before + 1);
-    }
-
     TEST_CASE("nothing is started before the first poll, and never more than n are in flight or wait for delivery") {
         virtual_executor ex;
         workshop w;
-        probe_sink sink{ex, w.mapped(3)};
+        probe_sink sink{ex, w.mapped(map_async, 3)};
         w.push_items(10);
         ex.run_ready();
         CHECK(w.made == 0);
@@ -140,65 +83,10 @@ TEST_SUITE("operators/map_async") {
         CHECK(w.made == 5);
     }
 
-    TEST_CASE("with the consumer busy what was started goes on to its end, and upstream is asked up to n") {
-        virtual_executor ex;
-        probe<int> source;
-        numbers finished;
-        const auto work = [&](int x) -> weir::task<int> {
-            for (int i = 0; i != 3; ++i) co_await weir::sleep_for(1ms);
-            finished.push_back(x);
-            co_return x;
-        };
-        probe_sink sink{ex, source.stream() | map_async(3, work)};
-        sink.request(1);
-        source.push(0);
-        ex.advance(10ms);
-        REQUIRE(sink.items() == numbers{0});
-        // The consumer is busy from here on.
-        for (int i = 1; i != 6; ++i) {
-            source.push(i);
-            ex.advance(10ms);
-        }
-        CHECK(finished == numbers{0, 1, 2, 3});
-        CHECK(source.taken() == 4);
-        CHECK(sink.items() == numbers{0});
-        sink.request(3);
-        ex.run_ready();
-        CHECK(sink.items() == numbers{0, 1, 2, 3}); // at once
-    }
-
-    TEST_CASE("with the consumer busy after a result that was ready, upstream is asked up to n") {
-        virtual_executor ex;
-        workshop w;
-        w.push_items(10);
-        for (auto& each : w.work) each.complete(7);
-        probe_sink sink{ex, w.mapped(4)};
-        sink.request(1);
-        ex.run_ready();
-        CHECK(sink.items() == numbers{7});
-        CHECK(w.made == 5); // one was delivered, four wait
-        CHECK(w.work[4].taken());
-    }
-
-    TEST_CASE(
-        "a failed first result reaches the consumer while the source is still blocked producing its second item") {
-        virtual_executor ex;
-        workshop w;
-        probe_sink sink{ex, w.mapped(4)};
-        sink.request();
-        w.push_items(1);
-        ex.run_ready();
-        CHECK(w.source.waiting());
-        w.work[0].fail(failure());
-        ex.run_ready();
-        CHECK(sink.error_message() == "failed");
-        CHECK(w.source.dropped());
-    }
-
     TEST_CASE("an error of an operation comes in its place, and what was started after it is dropped at once") {
         virtual_executor ex;
         workshop w;
-        probe_sink sink{ex, w.mapped(5)};
+        probe_sink sink{ex, w.mapped(map_async, 5)};
         sink.request();
         w.push_items(10);
         ex.run_ready();
@@ -222,7 +110,7 @@ TEST_SUITE("operators/map_async") {
     TEST_CASE("of two errors the one of the earlier item is delivered") {
         virtual_executor ex;
         workshop w;
-        probe_sink sink{ex, w.mapped(5)};
+        probe_sink sink{ex, w.mapped(map_async, 5)};
         sink.request();
         w.push_items(4);
         w.source.fail(failure("upstream"));
@@ -241,7 +129,7 @@ TEST_SUITE("operators/map_async") {
     TEST_CASE("an error of upstream comes after the results of what was in flight") {
         virtual_executor ex;
         workshop w;
-        probe_sink sink{ex, w.mapped(5)};
+        probe_sink sink{ex, w.mapped(map_async, 5)};
         sink.request();
         w.push_items(2);
         w.source.fail(failure("upstream"));
@@ -277,28 +165,10 @@ TEST_SUITE("operators/map_async") {
         CHECK(sink.error_message() == "nothing for 1");
     }
 
-    TEST_CASE("an operation that fails with the consumer busy is delivered when it asks") {
-        virtual_executor ex;
-        workshop w;
-        probe_sink sink{ex, w.mapped(2)};
-        sink.request(1);
-        w.push_items(3);
-        w.work[0].complete(0);
-        ex.run_ready();
-        w.work[1].complete(1);
-        w.work[2].fail(failure());
-        ex.run_ready();
-        CHECK(sink.items() == numbers{0});
-        sink.request();
-        ex.run_ready();
-        CHECK(sink.items() == numbers{0, 1});
-        CHECK(sink.failed());
-    }
-
     TEST_CASE("only what woke is polled") {
         virtual_executor ex;
         workshop w;
-        probe_sink sink{ex, w.mapped(10)};
+        probe_sink sink{ex, w.mapped(map_async, 10)};
         sink.request();
         w.push_items(10);
         ex.run_ready();
@@ -309,122 +179,6 @@ TEST_SUITE("operators/map_async") {
         CHECK(w.work[0].polls() == 1);
         CHECK(w.source.polls() == 10);
         CHECK(sink.polls() == 1);
-    }
-
-    TEST_CASE("each operation is destroyed when it is dropped half-way, with a wake-up still queued too") {
-        virtual_executor ex;
-        workshop w;
-        probe_sink sink{ex, w.mapped(3)};
-        sink.request();
-        w.push_items(5);
-        ex.run_ready();
-        w.work[1].complete(1);
-        ex.run_ready(); // held
-        w.work[2].complete(2);
-        sink.drop();
-        CHECK(w.running() == 0);
-        CHECK(w.source.dropped());
-        const auto before = ex.stats().wakers_run;
-        ex.run_ready();
-        CHECK(ex.stats().wakers_run == before);
-    }
-
-    TEST_CASE("it may be dropped by one of its operations while that is polled, by the driver or by the consumer") {
-        for (const bool busy : {false, true}) {
-            for (const int turns : {0, 1}) {
-                CAPTURE(busy);
-                CAPTURE(turns);
-                virtual_executor ex;
-                std::optional<weir::join_handle<weir::task<>>> handle;
-                const auto work = [&](int x) -> weir::task<int> {
-                    if (x == 3) {
-                        for (int i = 0; i != turns; ++i) co_await weir::yield();
-                        handle.reset();
-                    }
-                    co_await weir::yield();
-                    co_return x;
-                };
-                const auto body = [&]() -> weir::task<> {
-                    co_await (weir::iota(0) | map_async(2, work) | weir::for_each([&](int) -> weir::task<> {
-                                  if (busy) co_await weir::sleep_for(1ms);
-                              }));
-                };
-                handle.emplace(ex.spawn(body()));
-                ex.advance(10ms);
-                CHECK_FALSE(handle);
-            }
-        }
-    }
-
-    TEST_CASE("what a coroutine lambda captures, and the item it refers to, live as long as its operation") {
-        virtual_executor ex;
-        auto exclaim = [suffix = std::string(40, '!')](const std::string& word) -> weir::task<std::string> {
-            co_await weir::yield();
-            co_return word + suffix;
-        };
-        const auto word = weir::map([](int x) { return std::string(40, static_cast<char>('a' + x)); });
-        probe_sink sink{ex, weir::iota(0, 5) | word | map_async(2, std::move(exclaim))};
-        sink.request();
-        ex.run_ready();
-        REQUIRE(sink.items().size() == 5);
-        CHECK(sink.items()[4] == std::string(40, 'e') + std::string(40, '!'));
-    }
-
-    TEST_CASE("operations without a result give units") {
-        virtual_executor ex;
-        numbers seen;
-        probe_sink sink{ex, weir::iota(0, 3) | map_async(2, [&](int x) -> weir::task<> {
-                                co_await weir::yield();
-                                seen.push_back(x);
-                            })};
-        sink.request();
-        ex.run_ready();
-        CHECK(sink.items() == std::vector<weir::unit>(3));
-        CHECK(seen == numbers{0, 1, 2});
-    }
-
-    TEST_CASE("it keeps the contract") {
-        for (const int n : {1, 2, 5}) {
-            const std::size_t ahead = static_cast<std::size_t>(n);
-            CHECK(check_contract([&] { return map_async(n, [](tracked x) { return support::one_turn{x}; }); },
-                                 {.prefetch = ahead}) == "");
-            CHECK(check_contract([&] { return map_async(n, [](tracked x) -> weir::task<tracked> { co_return x; }); },
-                                 {.prefetch = ahead, .copies = 1}) == "");
-            CHECK(check_contract([&] { return map_async(n, [](tracked x) { return weir::sleep_for(int{x} * 1ms); }); },
-                                 {.prefetch = ahead}) == "");
-        }
-    }
-
-    TEST_CASE("it moves its items and results") {
-        virtual_executor ex;
-        const auto boxed = [](int x) { return std::make_unique<int>(x); };
-        probe_sink sink{
-            ex, weir::iota(0, 3) | weir::map(boxed) |
-                    map_async(2, [](std::unique_ptr<int> x) -> weir::task<std::unique_ptr<int>> { co_return x; })};
-        sink.request(1);
-        ex.run_ready();
-        sink.request();
-        ex.run_ready();
-        REQUIRE(sink.items().size() == 3);
-        CHECK(*sink.items()[2] == 2);
-    }
-
-    TEST_CASE("it allocates nothing an item") {
-        const auto run = [](int n) {
-            virtual_executor ex;
-            int sum = 0;
-            ex.run(weir::iota(0, n) | map_async(16, [](int x) { return support::one_turn{x}; }) |
-                   weir::for_each([&](int x) { sum += x; }));
-        };
-        CHECK(support::allocations_for_more_items(run) == 0);
-    }
-
-    TEST_CASE("operations that are ready do not grow the stack") {
-        virtual_executor ex;
-        int seen = 0;
-        ex.run(weir::iota(0, 200'000) | map_async(8, [](int x) -> weir::task<int> { co_return x; }) |
-               weir::for_each([&](int) { ++seen; }));
-        CHECK(seen == 200'000);
     }
 
     TEST_CASE(

@@ -41,29 +41,16 @@
 #include "allocations.hpp"
 #include "item_types.hpp"
 #include "self_drop.hpp"
+#include "threads.hpp"
 #include "token.hpp"
 
 using support::first_numbers;
+using support::only_on;
+using support::thread_of;
 using weir::publish_on;
 using weir::task;
 
-namespace {
-
 using namespace std::chrono_literals;
-
-std::thread::id thread_of(weir::runtime& rt, std::size_t i) {
-    return rt.spawn_on(i, []() -> task<std::thread::id> { co_return std::this_thread::get_id(); }).get();
-}
-
-/// Passes items on, and fails on a wrong thread.
-auto only_on(std::thread::id expected) {
-    return weir::map([expected](int i) {
-        if (std::this_thread::get_id() != expected) throw std::logic_error{"wrong thread"};
-        return i;
-    });
-}
-
-} // namespace
 
 TEST_SUITE("threads/publish_on") {
     TEST_CASE("what is left of it runs here, what is right of it there, and the result comes back") {

@@ -38,21 +38,15 @@
 
 #include "allocations.hpp"
 #include "item_types.hpp"
+#include "threads.hpp"
 #include "token.hpp"
 
 using support::first_numbers;
+using support::thread_of;
 using weir::subscribe_on;
 using weir::task;
 
-namespace {
-
 using namespace std::chrono_literals;
-
-std::thread::id thread_of(weir::runtime& rt, std::size_t i) {
-    return rt.spawn_on(i, []() -> task<std::thread::id> { co_return std::this_thread::get_id(); }).get();
-}
-
-} // namespace
 
 TEST_SUITE("threads/subscribe_on") {
     TEST_CASE("upstream runs on the other executor, and its items come out here, in order") {

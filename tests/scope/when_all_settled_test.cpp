@@ -14,11 +14,13 @@
 #include <vector>
 
 #include <manual.hpp>
+#include <tasks.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/virtual_executor.hpp>
 
 using namespace std::chrono_literals;
+using support::failure_after;
 using support::manual;
 using weir::when_all_settled;
 using weir::testing::virtual_executor;
@@ -26,10 +28,6 @@ using weir::testing::virtual_executor;
 namespace {
 
 weir::task<> nothing_after(weir::duration d) { co_await weir::sleep_for(d); }
-weir::task<int> failure_after(weir::duration d, const char* what) {
-    co_await weir::sleep_for(d);
-    throw std::runtime_error{what};
-}
 weir::task<std::unique_ptr<int>> pointer_to(int x) { co_return std::make_unique<int>(x); }
 weir::task<int&> reference_to(int& x) { co_return x; }
 

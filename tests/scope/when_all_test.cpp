@@ -18,6 +18,7 @@
 #include <allocations.hpp>
 #include <manual.hpp>
 #include <self_drop.hpp>
+#include <tasks.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/source/iota.hpp>
@@ -25,22 +26,15 @@
 #include <weir/testing/virtual_executor.hpp>
 
 using namespace std::chrono_literals;
+using support::failure_after;
 using support::manual;
+using support::value_after;
 using weir::when_all;
 using weir::testing::virtual_executor;
 
 namespace {
 
-template <class T>
-weir::task<T> value_after(weir::duration d, T value) {
-    co_await weir::sleep_for(d);
-    co_return value;
-}
 weir::task<> nothing_after(weir::duration d) { co_await weir::sleep_for(d); }
-weir::task<int> failure_after(weir::duration d, const char* what) {
-    co_await weir::sleep_for(d);
-    throw std::runtime_error{what};
-}
 weir::task<int&> reference_to(int& x) {
     co_await weir::yield();
     co_return x;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <manual.hpp>
+#include <tasks.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/source/iota.hpp>
@@ -21,23 +22,16 @@
 #include <weir/testing/virtual_executor.hpp>
 
 using namespace std::chrono_literals;
+using support::failure_after;
 using support::manual;
+using support::value_after;
 using weir::when_any;
 using weir::winner;
 using weir::testing::virtual_executor;
 
 namespace {
 
-template <class T>
-weir::task<T> value_after(weir::duration d, T value) {
-    co_await weir::sleep_for(d);
-    co_return value;
-}
 weir::task<> nothing_after(weir::duration d) { co_await weir::sleep_for(d); }
-weir::task<int> failure_after(weir::duration d, const char* what) {
-    co_await weir::sleep_for(d);
-    throw std::runtime_error{what};
-}
 weir::task<int&> reference_to(int& x) { co_return x; }
 
 } // namespace

@@ -18,11 +18,13 @@
 #include <type_traits>
 #include <utility>
 
+#include <threads.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/task.hpp>
 #include <weir/threads/runtime.hpp>
 
+using support::thread_of;
 using weir::spawn_on;
 
 namespace {
@@ -52,10 +54,6 @@ struct witness {
 
     token make() const { return token{died, gone}; }
 };
-
-std::thread::id thread_of(weir::runtime& rt, std::size_t i) {
-    return rt.spawn_on(i, []() -> weir::task<std::thread::id> { co_return std::this_thread::get_id(); }).get();
-}
 
 } // namespace
 

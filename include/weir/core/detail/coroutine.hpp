@@ -391,8 +391,8 @@ private:
 
     static constexpr bool is_coroutine = requires(A& a, coroutine_state& self) { await_traits<A>::ask(a, self); };
 
-    /// Whether another coroutine is suspended in a `co_await` of the same object. An armed slot alone does not tell: the
-    /// waker may be left over from a poll that was abandoned.
+    /// Whether another coroutine is suspended in a `co_await` of the same object. An armed slot alone does not tell:
+    /// the waker may be left over from a poll that was abandoned.
     static bool is_second(const coroutine_state& state, A& operation) noexcept {
         auto& source = source_of(operation);
         const waker* const other = sole_waiter::of(source);

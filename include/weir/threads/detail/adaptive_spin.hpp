@@ -12,9 +12,9 @@ namespace weir::detail {
 
 /// Decides how many turns of its executor a waiting operation tries again before it sleeps.
 ///
-/// Waking a sleeping thread costs both threads much more than a turn. The operation therefore spins for about as long as
-/// a sleep takes, as long as what it waits for usually arrives within that time. After longer sleeps the limit is halved.
-/// The caller stores the limit, so that several operations can share one.
+/// Waking a sleeping thread costs both threads much more than a turn. The operation therefore spins for about as long
+/// as a sleep takes, as long as what it waits for usually arrives within that time. After longer sleeps the limit is
+/// halved. The caller stores the limit, so that several operations can share one.
 class adaptive_spin {
 public:
     static constexpr unsigned max_turns = 64;

@@ -32,8 +32,8 @@ protected:
 
 /// The waiters, on any executor or thread, for a condition that other threads change.
 ///
-/// A waiter enters first and then checks the condition. A thread that changes the condition does so first and then wakes.
-/// Both operations are seq_cst, so that one of the two sees the other.
+/// A waiter enters first and then checks the condition. A thread that changes the condition does so first and then
+/// wakes. Both operations are seq_cst, so that one of the two sees the other.
 ///
 /// Threads: any.
 class event_count {
