@@ -54,21 +54,21 @@ void refuse_io_uring(int error) {
 } // namespace
 
 TEST_SUITE("executor/backend_choice") {
-    TEST_CASE("the environment names the backend") {
+    TEST_CASE("backend choice: the environment names the backend") {
         CHECK(in_child([] {
                   ::setenv("WEIR_BACKEND", "epoll", 1);
                   return std::string{weir::make_backend(weir::backend_kind::automatic)->name()};
               }) == "epoll");
     }
 
-    TEST_CASE("an explicit choice is stronger than the environment") {
+    TEST_CASE("backend choice: an explicit choice is stronger than the environment") {
         CHECK(in_child([] {
                   ::setenv("WEIR_BACKEND", "nonsense", 1);
                   return std::string{weir::make_backend(weir::backend_kind::epoll)->name()};
               }) == "epoll");
     }
 
-    TEST_CASE("a name that is none is an error that shows it") {
+    TEST_CASE("backend choice: an unknown name is an error that contains the name") {
         CHECK(in_child([] {
                   ::setenv("WEIR_BACKEND", "kqueue", 1);
                   try {
@@ -80,7 +80,7 @@ TEST_SUITE("executor/backend_choice") {
               }) == "WEIR_BACKEND is neither uring nor epoll: kqueue");
     }
 
-    TEST_CASE("where io_uring is refused the automatic choice is epoll") {
+    TEST_CASE("backend choice: where io_uring is refused the automatic choice is epoll") {
         for (const int error : {EPERM, ENOSYS, EINVAL, ENOMEM}) {
             CHECK(in_child([error] {
                       refuse_io_uring(error);
@@ -90,7 +90,7 @@ TEST_SUITE("executor/backend_choice") {
         }
     }
 
-    TEST_CASE("why the automatic choice is epoll is said on stderr, for who debugs") {
+    TEST_CASE("backend choice: the reason for epoll is printed to stderr with WEIR_DEBUG") {
         const auto said = [](const char* debug) {
             return in_child([debug] {
                 std::FILE* const file = std::tmpfile();
@@ -113,7 +113,7 @@ TEST_SUITE("executor/backend_choice") {
         CHECK(said("0") == "");
     }
 
-    TEST_CASE("with no memory that may be locked there is one that works") {
+    TEST_CASE("backend choice: a backend works without lockable memory") {
         CHECK(in_child([] {
                   const rlimit none{0, 0};
                   ::setrlimit(RLIMIT_MEMLOCK, &none);
@@ -132,7 +132,7 @@ TEST_SUITE("executor/backend_choice") {
               }) == "hello");
     }
 
-    TEST_CASE("where io_uring is refused a demand for it fails and says why") {
+    TEST_CASE("backend choice: where io_uring is refused a demand for it fails and says why") {
         const std::string why = in_child([] {
             refuse_io_uring(EPERM);
             try {
@@ -146,7 +146,7 @@ TEST_SUITE("executor/backend_choice") {
                (why.find("built without") != std::string::npos)));
     }
 
-    TEST_CASE("a program that was started without standard streams gets none in their place") {
+    TEST_CASE("backend choice: a program that was started without standard streams gets none in their place") {
         for (const auto kind : {weir::backend_kind::epoll, weir::backend_kind::uring}) {
             const std::string got = in_child([kind] {
                 for (int fd = 0; fd != 3; ++fd) ::close(fd);

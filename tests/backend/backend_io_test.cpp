@@ -50,7 +50,7 @@ struct raw_pipe {
 } // namespace
 
 TEST_SUITE("executor/backend_io") {
-    TEST_CASE("a read completes when something was written") {
+    TEST_CASE("backend: a read completes when something was written") {
         weir::executor ex;
         const raw_pipe p{ex};
         std::array<char, 16> buffer{};
@@ -63,7 +63,7 @@ TEST_SUITE("executor/backend_io") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("both directions of a connection may wait at the same time") {
+    TEST_CASE("backend: both directions of a connection may wait at the same time") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         const int fd = pair.client.native_handle();
@@ -81,7 +81,7 @@ TEST_SUITE("executor/backend_io") {
         ex.run(std::move(writing));
     }
 
-    TEST_CASE("several accepts may wait on one listener") {
+    TEST_CASE("backend: several accepts may wait on one listener") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         auto first = begin(ex, listener.accept());
@@ -94,7 +94,7 @@ TEST_SUITE("executor/backend_io") {
         CHECK(accepted_second.remote_endpoint() == ex.run(b.local_endpoint()));
     }
 
-    TEST_CASE("readable tells without taking") {
+    TEST_CASE("backend: readable reports input without reading it") {
         weir::executor ex;
         const raw_pipe p{ex};
         auto ready = begin(ex, raw_io{{.what = kind::readable, .fd = p.read_end}});
@@ -107,7 +107,7 @@ TEST_SUITE("executor/backend_io") {
         CHECK(ex.run(p.read(&c, 1)) == 1);
     }
 
-    TEST_CASE("more operations than any ring has room for") {
+    TEST_CASE("backend: more operations than any ring has room for") {
         weir::executor ex;
         const raw_pipe p{ex};
         std::vector<weir::join_handle<raw_io>> waiting;
@@ -121,7 +121,7 @@ TEST_SUITE("executor/backend_io") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("more operations than any ring has room for, dropped") {
+    TEST_CASE("backend: more operations than any ring has room for, dropped") {
         weir::executor ex;
         const raw_pipe p{ex};
         std::deque<weir::join_handle<raw_io>> waiting;
@@ -135,7 +135,7 @@ TEST_SUITE("executor/backend_io") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("what the kernel refuses comes back as the negated error number") {
+    TEST_CASE("backend: what the kernel refuses comes back as the negated error number") {
         weir::executor ex;
         char c = 0;
         CHECK(ex.run(raw_io{{.what = kind::read, .fd = 1'000'000, .data = &c, .size = 1}}) == -EBADF);
@@ -150,7 +150,7 @@ TEST_SUITE("executor/backend_io") {
         CHECK(ex.run(raw_io{{.what = kind::accept, .fd = p.read_end}}) == -ENOTSOCK);
     }
 
-    TEST_CASE("a connection that is refused") {
+    TEST_CASE("backend: a connection that is refused") {
         weir::executor ex;
         weir::endpoint nobody;
         {
@@ -162,7 +162,7 @@ TEST_SUITE("executor/backend_io") {
         ex.io().close(fd);
     }
 
-    TEST_CASE("a descriptor number that is used again is a new descriptor") {
+    TEST_CASE("backend: a descriptor number that is used again is a new descriptor") {
         weir::executor ex;
         for (int round = 0; round != 5; ++round) {
             auto pair = support::connect_pair(ex);
@@ -178,7 +178,7 @@ TEST_SUITE("executor/backend_io") {
         }
     }
 
-    TEST_CASE("a descriptor may be used on another executor, and closed there") {
+    TEST_CASE("backend: a descriptor may be used on another executor, and closed there") {
         weir::executor a;
         weir::executor b;
         for (int round = 0; round != 3; ++round) {
@@ -195,7 +195,7 @@ TEST_SUITE("executor/backend_io") {
         }
     }
 
-    TEST_CASE("a descriptor may outlive its executor") {
+    TEST_CASE("backend: a descriptor may outlive its executor") {
         const support::temporary_file t{"content"};
         std::optional<weir::executor> ex{std::in_place};
         weir::file f = ex->run(weir::open(t.path()));
@@ -206,7 +206,7 @@ TEST_SUITE("executor/backend_io") {
         ex.reset();
     }
 
-    TEST_CASE("dropped operations leave their memory alone") {
+    TEST_CASE("backend: dropped operations leave their memory alone") {
         weir::executor ex;
         const raw_pipe p{ex};
         std::string text = "late";
@@ -224,7 +224,7 @@ TEST_SUITE("executor/backend_io") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("every kind of operation may be dropped at every moment") {
+    TEST_CASE("backend: every kind of operation may be dropped at every moment") {
         const support::temporary_file t{"content"};
         weir::executor ex;
         const raw_pipe p{ex};
@@ -252,7 +252,7 @@ TEST_SUITE("executor/backend_io") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("a hundred thousand dropped operations leave no descriptor open") {
+    TEST_CASE("backend: a hundred thousand dropped operations leave no descriptor open") {
         const support::temporary_file t{"content"};
         weir::executor ex;
         const raw_pipe p{ex};

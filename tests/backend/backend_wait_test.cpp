@@ -35,7 +35,7 @@ void until_it_waits(const std::atomic<bool>& started) {
 } // namespace
 
 TEST_SUITE("executor/backend_wait") {
-    TEST_CASE("a post from another thread wakes an executor that sleeps") {
+    TEST_CASE("backend: a post from another thread wakes an executor that sleeps") {
         weir::executor ex;
         std::atomic<bool> started = false;
         std::thread::id ran_on;
@@ -52,7 +52,7 @@ TEST_SUITE("executor/backend_wait") {
         CHECK(ran_on == std::this_thread::get_id());
     }
 
-    TEST_CASE("of very many posts from many threads none is lost") {
+    TEST_CASE("backend loses none of many posts from many threads") {
         weir::executor ex;
         constexpr int threads = 4;
         constexpr int posts = 5'000;
@@ -72,7 +72,7 @@ TEST_SUITE("executor/backend_wait") {
         CHECK(arrived == threads * posts);
     }
 
-    TEST_CASE("stop from another thread ends a run") {
+    TEST_CASE("backend: stop from another thread ends a run") {
         weir::executor ex;
         std::atomic<bool> started = false;
         std::thread other{[&] {
@@ -84,7 +84,7 @@ TEST_SUITE("executor/backend_wait") {
         other.join();
     }
 
-    TEST_CASE("stop from a signal handler ends a run") {
+    TEST_CASE("backend: stop from a signal handler ends a run") {
         weir::executor ex;
         stopped_by_signal = &ex;
         struct sigaction action{};
@@ -104,7 +104,7 @@ TEST_SUITE("executor/backend_wait") {
         ::sigaction(SIGUSR1, &former, nullptr);
     }
 
-    TEST_CASE("a notification that comes before the wait ends it") {
+    TEST_CASE("backend: a notification that comes before the wait ends it") {
         weir::executor ex;
         ex.io().notify();
         ex.io().wait(weir::time_point::max());
@@ -113,7 +113,7 @@ TEST_SUITE("executor/backend_wait") {
         ex.io().wait(weir::time_point::max());
     }
 
-    TEST_CASE("timers do not fire early") {
+    TEST_CASE("backend: timers do not fire early") {
         weir::executor ex;
         for (const weir::duration d : {weir::duration{1ns}, weir::duration{700ns}, weir::duration{30us},
                                        weir::duration{999us}, weir::duration{1'001us}, weir::duration{2'500us}}) {
@@ -123,14 +123,14 @@ TEST_SUITE("executor/backend_wait") {
         }
     }
 
-    TEST_CASE("a wait does not go in circles until a deadline that is near") {
+    TEST_CASE("backend: a wait does not go in circles until a deadline that is near") {
         weir::executor ex;
         const auto before = ex.stats().waits;
         ex.run(weir::sleep_for(3'300us));
         CHECK(ex.stats().waits - before <= 5);
     }
 
-    TEST_CASE("a wait until a moment that has passed does not wait") {
+    TEST_CASE("backend: a wait until a moment that has passed does not wait") {
         weir::executor ex;
         std::array<char, 8> buffer{};
         auto p = ex.run(weir::open_pipe());
@@ -142,7 +142,7 @@ TEST_SUITE("executor/backend_wait") {
         CHECK_FALSE(reading.finished());
     }
 
-    TEST_CASE("an executor may be made on one thread and run on another") {
+    TEST_CASE("backend: an executor may be made on one thread and run on another") {
         std::optional<weir::executor> ex{std::in_place};
         std::thread{[&] {
             auto p = ex->run(weir::open_pipe());
@@ -154,7 +154,7 @@ TEST_SUITE("executor/backend_wait") {
         ex.reset();
     }
 
-    TEST_CASE("operations in flight may be dropped after their thread has ended") {
+    TEST_CASE("backend: operations in flight may be dropped after their thread has ended") {
         std::optional<weir::executor> ex{std::in_place};
         std::optional<weir::pipe> p;
         std::array<char, 8> buffer{};

@@ -8,13 +8,13 @@
 #include <doctest/doctest.h>
 
 TEST_SUITE("io/endpoint") {
-    TEST_CASE("goes into an output stream as its text") {
+    TEST_CASE("endpoint is written to an output stream as text") {
         std::ostringstream out;
         out << weir::endpoint{"::1", 8080};
         CHECK(out.str() == "[::1]:8080");
     }
 
-    TEST_CASE("an address and a port are written as they are read") {
+    TEST_CASE("endpoint: parsing and printing are inverse") {
         CHECK(weir::endpoint{"127.0.0.1", 8080}.to_string() == "127.0.0.1:8080");
         CHECK(weir::endpoint{"::1", 8080}.to_string() == "[::1]:8080");
         CHECK(weir::endpoint{"0:0:0:0:0:0:0:1", 80}.address() == "::1");
@@ -22,14 +22,14 @@ TEST_SUITE("io/endpoint") {
         CHECK(weir::endpoint{}.to_string() == "(no address)");
     }
 
-    TEST_CASE("equal are address and port") {
+    TEST_CASE("endpoints are equal when address and port are") {
         CHECK(weir::endpoint{"::1", 1} == weir::endpoint{"0::1", 1});
         CHECK(weir::endpoint{"::1", 1} != weir::endpoint{"::1", 2});
         CHECK(weir::endpoint{"0.0.0.0", 1} != weir::endpoint{"::", 1});
         CHECK(weir::endpoint{} == weir::endpoint{});
     }
 
-    TEST_CASE("what is no address is shown") {
+    TEST_CASE("endpoint: an invalid address is an error that contains it") {
         for (const char* text : {"localhost", "", "1.2.3", "1.2.3.4:5", "[::1]", "1.2.3.4 "}) {
             CHECK_THROWS_WITH_AS((weir::endpoint{text, 1}),
                                  (std::string{"weir::endpoint: not a numeric IPv4 or IPv6 address: "} + text).c_str(),

@@ -8,7 +8,7 @@
 #include <doctest/doctest.h>
 
 TEST_SUITE("io/unix_address") {
-    TEST_CASE("paths and abstract names") {
+    TEST_CASE("unix_address: paths and abstract names") {
         const weir::unix_address path{"/run/app.sock"};
         CHECK(path.path() == "/run/app.sock");
         CHECK(path.to_string() == "/run/app.sock");
@@ -26,7 +26,7 @@ TEST_SUITE("io/unix_address") {
         CHECK(none.path().empty());
     }
 
-    TEST_CASE("equal are those that name the same") {
+    TEST_CASE("unix_address: addresses are equal when they name the same socket") {
         using weir::unix_address;
         CHECK(unix_address{"a"} == unix_address{std::string{"a"}});
         CHECK_FALSE(unix_address{"a"} == unix_address{"b"});
@@ -35,7 +35,7 @@ TEST_SUITE("io/unix_address") {
         CHECK(unix_address{} == unix_address{});
     }
 
-    TEST_CASE("the longest path fits, and a longer one is named") {
+    TEST_CASE("unix_address accepts the longest path, and names a longer one in its error") {
         const std::string longest(weir::unix_address::max_length, 'x');
         CHECK(weir::unix_address{longest}.path() == longest);
         CHECK(weir::unix_address::abstract(longest).to_string() == '@' + longest);
@@ -45,7 +45,7 @@ TEST_SUITE("io/unix_address") {
         CHECK_THROWS_AS(weir::unix_address::abstract(longest + 'y'), std::invalid_argument);
     }
 
-    TEST_CASE("no path, and one with a zero in it, are none") {
+    TEST_CASE("unix_address rejects an empty path and one with a zero byte") {
         CHECK_THROWS_WITH_AS(weir::unix_address{""}, "weir::unix_address: the path is empty", std::invalid_argument);
         const std::string_view zero{"a\0b", 3};
         CHECK_THROWS_WITH_AS(weir::unix_address{zero}, "weir::unix_address: there is a zero in the path",

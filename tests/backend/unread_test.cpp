@@ -256,7 +256,7 @@ TEST_SUITE("io/unread") {
         CHECK(get(ex, kind::read, fd, 64) == "6789");
     }
 
-    TEST_CASE("a read at an offset takes nothing") {
+    TEST_CASE("dropped read: a read at an offset takes nothing") {
         weir::executor ex;
         const support::temporary_directory directory;
         auto f = ex.run(weir::open(directory / "file", weir::open_mode::create));
@@ -271,7 +271,7 @@ TEST_SUITE("io/unread") {
         CHECK(get(ex, kind::read, f.native_handle(), 64) == "56789");
     }
 
-    TEST_CASE("what was put back is the answer at once, and is there to be read") {
+    TEST_CASE("dropped read: what was put back is the answer at once, and is there to be read") {
         weir::executor ex;
         const auto [to, from] = socket_pair(ex);
         feed(to.get(), "kept");
@@ -293,7 +293,7 @@ TEST_SUITE("io/unread") {
         CHECK(next.in_flight());
     }
 
-    TEST_CASE("the end comes after what was put back") {
+    TEST_CASE("dropped read: the end comes after what was put back") {
         weir::executor ex;
         auto [to, from] = socket_pair(ex);
         feed(to.get(), "last");
@@ -306,7 +306,8 @@ TEST_SUITE("io/unread") {
         CHECK(get(ex, kind::receive, from.get(), 64) == "");
     }
 
-    TEST_CASE("a connection that was reset does not end well since the read that was told so was dropped") {
+    TEST_CASE(
+        "dropped read: a connection that was reset does not end well since the read that was told so was dropped") {
         weir::executor ex;
         auto [client, server] = support::connect_pair(ex);
         const linger at_once{.l_onoff = 1, .l_linger = 0};
@@ -317,7 +318,7 @@ TEST_SUITE("io/unread") {
         CHECK(get(ex, kind::receive, server.native_handle(), 64) == "");
     }
 
-    TEST_CASE("that the input at a terminal has ended is told again") {
+    TEST_CASE("dropped read: that the input at a terminal has ended is reported again") {
         weir::executor ex;
         const auto [to, from] = terminal(ex);
         feed(to.get(), "\4"); // Ctrl-D
@@ -327,7 +328,7 @@ TEST_SUITE("io/unread") {
         CHECK(get(ex, kind::read, from.get(), 64) == "more\n");
     }
 
-    TEST_CASE("a closed descriptor leaves nothing to the next of its number") {
+    TEST_CASE("dropped read: a closed descriptor leaves nothing to the next of its number") {
         weir::executor ex;
         int number = -1;
         {
@@ -343,7 +344,8 @@ TEST_SUITE("io/unread") {
         CHECK(get(ex, kind::receive, number, 64) == "new");
     }
 
-    TEST_CASE("a read that is dropped after its descriptor was closed leaves nothing to the next of its number") {
+    TEST_CASE("dropped read: a read that is dropped after its descriptor was closed leaves nothing to the next of its "
+              "number") {
         weir::executor ex;
         auto old = socket_pair(ex);
         const int number = old.from.get();
@@ -361,7 +363,7 @@ TEST_SUITE("io/unread") {
         CHECK(get(ex, kind::receive, number, 64) == "new");
     }
 
-    TEST_CASE("it leaves nothing to the next of its number however many have had the number since") {
+    TEST_CASE("dropped read leaves nothing to the next of its number however many have had the number since") {
         weir::executor ex;
         auto old = socket_pair(ex);
         const int number = old.from.get();
@@ -386,7 +388,8 @@ TEST_SUITE("io/unread") {
         }
     }
 
-    TEST_CASE("who borrows a descriptor anew gets what was put back; not when others have closed it meanwhile") {
+    TEST_CASE(
+        "dropped read: a descriptor that is borrowed again gets its bytes back, unless it was closed in between") {
         weir::executor ex;
         int both[2];
         REQUIRE(::pipe2(both, O_CLOEXEC) == 0);
@@ -414,7 +417,7 @@ TEST_SUITE("io/unread") {
         ::close(both[1]);
     }
 
-    TEST_CASE("a connection takes with it what was put back to another executor") {
+    TEST_CASE("dropped read: a connection takes with it what was put back to another executor") {
         weir::tcp_stream client;
         weir::tcp_stream server;
         {
@@ -435,7 +438,7 @@ TEST_SUITE("io/unread") {
         CHECK(got == "kept");
     }
 
-    TEST_CASE("a number that goes from thread to thread takes nothing along") {
+    TEST_CASE("dropped read: a number that goes from thread to thread takes nothing along") {
         std::array<int, 4> wrong{};
         std::vector<std::thread> threads;
         for (std::size_t t = 0; t != wrong.size(); ++t) {
@@ -458,7 +461,7 @@ TEST_SUITE("io/unread") {
         CHECK(wrong == std::array<int, 4>{});
     }
 
-    TEST_CASE("a stream that is given up, and begun again, loses nothing") {
+    TEST_CASE("dropped read: a stream that is given up, and begun again, loses nothing") {
         weir::executor ex;
         auto [client, server] = support::connect_pair(ex);
         std::string got;
@@ -477,7 +480,7 @@ TEST_SUITE("io/unread") {
         CHECK(got == sent);
     }
 
-    TEST_CASE("a dropped datagram is received whole, with its sender") {
+    TEST_CASE("dropped read: a dropped datagram is received whole, with its sender") {
         weir::executor ex;
         auto a = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         auto b = ex.run(weir::udp_bind({"127.0.0.1", 0}));
@@ -528,7 +531,7 @@ TEST_SUITE("io/unread") {
         CHECK(std::string_view{buffer.data(), whole.size} == "whole");
     }
 
-    TEST_CASE("a dropped message of a socket that has messages is received whole") {
+    TEST_CASE("dropped read: a dropped message of a socket that has messages is received whole") {
         weir::executor ex;
         const auto [to, from] = socket_pair(ex, SOCK_SEQPACKET);
         feed(to.get(), "first");
@@ -596,7 +599,7 @@ TEST_SUITE("io/unread") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("whenever reads are dropped, each byte is read once, in order") {
+    TEST_CASE("dropped read: whenever reads are dropped, each byte is read once, in order") {
         for (const source& s : sources) {
             if (s.what == kind::receive_message) continue;
             CAPTURE(s.name);
@@ -633,7 +636,7 @@ TEST_SUITE("io/unread") {
         }
     }
 
-    TEST_CASE("a read that is dropped for what came in the same moment loses nothing") {
+    TEST_CASE("dropped read: a read that is dropped for what came in the same moment loses nothing") {
         weir::executor ex;
         const auto [to, from] = socket_pair(ex);
         auto stop = ex.run(weir::open_pipe());
@@ -674,7 +677,7 @@ TEST_SUITE("io/unread") {
         ex.run(std::move(restarting));
     }
 
-    TEST_CASE("timeouts that race with what comes lose nothing") {
+    TEST_CASE("dropped read: timeouts that race with what comes lose nothing") {
         weir::executor ex;
         support::connection pair = support::connect_pair(ex);
         std::string sent;

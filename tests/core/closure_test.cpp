@@ -26,26 +26,26 @@ std::vector<int> seen_of(auto pipeline) {
 } // namespace
 
 TEST_SUITE("core/closure") {
-    TEST_CASE("operators compose before they meet a stream, and can be used again") {
+    TEST_CASE("closure: operators compose before they meet a stream, and can be used again") {
         const auto odd_squares =
             weir::filter([](int x) { return x % 2 != 0; }) | weir::map([](int x) { return x * x; }) | weir::take(2);
         CHECK(seen_of(weir::iota(1, 100) | odd_squares) == std::vector{1, 9});
         CHECK(seen_of(weir::iota(4, 100) | odd_squares) == std::vector{25, 49});
     }
 
-    TEST_CASE("grouping does not change the pipeline") {
+    TEST_CASE("closure: grouping does not change the pipeline") {
         const auto twice = weir::map([](int x) { return 2 * x; });
         const auto next = weir::map([](int x) { return x + 1; });
         CHECK(seen_of((weir::iota(0, 3) | twice) | next) == seen_of(weir::iota(0, 3) | (twice | next)));
     }
 
-    TEST_CASE("a callable may be move-only") {
+    TEST_CASE("closure: a callable may be move-only") {
         auto bias = std::make_unique<int>(10);
         CHECK(seen_of(weir::iota(0, 2) | weir::map([bias = std::move(bias)](int x) { return x + *bias; })) ==
               std::vector{10, 11});
     }
 
-    TEST_CASE("a stream that can be copied is copied from an lvalue") {
+    TEST_CASE("closure: a stream that can be copied is copied from an lvalue") {
         const auto numbers = weir::iota(0, 2);
         CHECK(seen_of(numbers | weir::take(1)) == std::vector{0});
         CHECK(seen_of(numbers | weir::take(9)) == std::vector{0, 1});

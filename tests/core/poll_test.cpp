@@ -17,7 +17,7 @@ static_assert(!std::is_copy_constructible_v<poll<std::unique_ptr<int>>>);
 static_assert(std::is_nothrow_move_constructible_v<poll<std::string>>);
 
 TEST_SUITE("core/poll") {
-    TEST_CASE("it holds an item, the end, or neither") {
+    TEST_CASE("a poll holds an item, the end, or neither") {
         poll<int> item{7};
         CHECK(item.is_item());
         CHECK(*item == 7);
@@ -26,7 +26,7 @@ TEST_SUITE("core/poll") {
         CHECK_FALSE(poll<int>{weir::done}.is_item());
     }
 
-    TEST_CASE("it owns its item and hands it over") {
+    TEST_CASE("a poll owns its item and moves it out") {
         auto shared = std::make_shared<int>(1);
         {
             poll<std::shared_ptr<int>> first{shared};
@@ -42,7 +42,7 @@ TEST_SUITE("core/poll") {
         CHECK(shared.use_count() == 1);
     }
 
-    TEST_CASE("transform applies to the item only") {
+    TEST_CASE("poll: transform applies to the item only") {
         const auto text = [](int x) { return std::to_string(x); };
         CHECK(*poll<int>{42}.transform(text) == "42");
         CHECK(poll<int>{weir::done}.transform(text).is_done());

@@ -22,7 +22,7 @@ struct counter {
 } // namespace
 
 TEST_SUITE("core/waker") {
-    TEST_CASE("a wake only enqueues, and once") {
+    TEST_CASE("waker: a wake only enqueues, and once") {
         weir::testing::virtual_executor ex;
         counter c;
         c.waker.bind(c, ex.queue());
@@ -60,7 +60,7 @@ TEST_SUITE("core/waker") {
         CHECK(ex.idle());
     }
 
-    TEST_CASE("a deferred waker runs after those that are woken in the same turn") {
+    TEST_CASE("a deferred waker runs after the wakers that are woken in the same turn") {
         weir::testing::virtual_executor ex;
         counter late;
         counter early;
@@ -75,7 +75,7 @@ TEST_SUITE("core/waker") {
         CHECK(late.runs == 1);
     }
 
-    TEST_CASE("a slot wakes once per arming") {
+    TEST_CASE("waker: a slot wakes once per arming") {
         weir::testing::virtual_executor ex;
         counter c;
         c.waker.bind(c, ex.queue());
@@ -90,7 +90,7 @@ TEST_SUITE("core/waker") {
         CHECK(c.runs == 1);
     }
 
-    TEST_CASE("the waiter may die before what it waits on") {
+    TEST_CASE("waker: the waiter may die before what it waits on") {
         weir::testing::virtual_executor ex;
         weir::waker_slot slot;
         {
@@ -103,7 +103,7 @@ TEST_SUITE("core/waker") {
         CHECK(ex.idle());
     }
 
-    TEST_CASE("what is waited on may die before the waiter") {
+    TEST_CASE("waker: what is waited on may die before the waiter") {
         weir::testing::virtual_executor ex;
         counter c;
         c.waker.bind(c, ex.queue());

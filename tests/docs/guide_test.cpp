@@ -295,7 +295,7 @@ TEST_SUITE("docs/guide") {
         CHECK(ex.stats().wakers_run == 3);
     }
 
-    TEST_CASE("a mailbox wakes whoever waits for an item") {
+    TEST_CASE("a mailbox wakes its consumer") {
         // [wake]
         virtual_executor ex;
         mailbox box;

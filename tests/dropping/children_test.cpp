@@ -136,8 +136,7 @@ TEST_SUITE("dropping/children") {
         CHECK(failures.all() == "");
     }
 
-    TEST_CASE(
-        "an operator over several streams or operations loses nothing when it drops who spawned it and lives on") {
+    TEST_CASE("an operator over several streams or operations loses nothing when it drops its spawner and lives on") {
         CHECK(outlive_the_spawner(behind_sources(children().stages)) == "");
         CHECK(outlive_the_spawner(children().fused) == "");
     }

@@ -152,7 +152,7 @@ TEST_SUITE("dropping/one_to_one") {
         CHECK(failures.all() == "");
     }
 
-    TEST_CASE("an operator that passes items on loses nothing when it drops who spawned it and lives on") {
+    TEST_CASE("an operator that passes items on loses nothing when it drops its spawner and lives on") {
         CHECK(outlive_the_spawner(behind_sources(one_to_one().stages)) == "");
         CHECK(outlive_the_spawner(one_to_one().fused) == "");
     }

@@ -291,7 +291,7 @@ TEST_SUITE("dropping/sinks") {
         CHECK(failures.all() == "");
     }
 
-    TEST_CASE("a sink loses nothing when it drops who spawned it and lives on") {
+    TEST_CASE("a sink loses nothing when it drops its spawner and lives on") {
         CHECK(outlive_the_spawner(behind_sources(all_sinks())) == "");
     }
 

@@ -106,7 +106,7 @@ TEST_SUITE("dropping/timed") {
         CHECK(failures.all() == "");
     }
 
-    TEST_CASE("an operator with a driver or a timer loses nothing when it drops who spawned it and lives on") {
+    TEST_CASE("an operator with a driver or a timer loses nothing when it drops its spawner and lives on") {
         CHECK(outlive_the_spawner(behind_sources(timed().stages)) == "");
         CHECK(outlive_the_spawner(timed().fused) == "");
     }

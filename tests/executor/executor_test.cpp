@@ -55,14 +55,14 @@ struct counted_source {
 } // namespace
 
 TEST_SUITE("executor/executor") {
-    TEST_CASE("run returns the result or throws the error") {
+    TEST_CASE("executor: run returns the result or throws the error") {
         weir::executor ex;
         CHECK(ex.run(value_after(1ms, 7)) == 7);
         CHECK_THROWS_WITH(ex.run(failure_after(1ms)), "failed in the background");
         CHECK(ex.run(value_after(0ms, 8)) == 8);
     }
 
-    TEST_CASE("weir::run makes an executor of its own") {
+    TEST_CASE("weir::run creates its own executor") {
         CHECK(weir::run(value_after(1ms, 7)) == 7);
         int sum = 0;
         weir::run(weir::iota(0, 5) | weir::for_each([&](int x) { sum += x; }));
@@ -82,7 +82,7 @@ TEST_SUITE("executor/executor") {
         ex.run(weir::yield()); // and it has recovered
     }
 
-    TEST_CASE("a spawned operation starts in the next turn and can be joined") {
+    TEST_CASE("executor: a spawned operation starts in the next turn and can be joined") {
         virtual_executor ex;
         bool started = false;
         auto body = [&]() -> weir::task<int> {
@@ -97,7 +97,7 @@ TEST_SUITE("executor/executor") {
         CHECK(ex.elapsed() == 1s);
     }
 
-    TEST_CASE("joining throws the operation's error, and joining twice is an error") {
+    TEST_CASE("executor: joining throws the operation's error, and joining twice is an error") {
         virtual_executor ex;
         auto handle = ex.spawn(failure_after(1s));
         auto joins = [&]() -> weir::task<> { co_await handle; };
@@ -105,7 +105,7 @@ TEST_SUITE("executor/executor") {
         CHECK_THROWS_AS(ex.run(joins()), std::logic_error);
     }
 
-    TEST_CASE("dropping the handle drops the operation") {
+    TEST_CASE("executor: dropping the handle drops the operation") {
         virtual_executor ex;
         auto token = std::make_shared<int>();
         auto body = [](std::shared_ptr<int>) -> weir::task<> { co_await weir::sleep_for(1h); };
@@ -118,7 +118,7 @@ TEST_SUITE("executor/executor") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("a handle can be assigned: the former operation is dropped") {
+    TEST_CASE("executor: a handle can be assigned: the former operation is dropped") {
         virtual_executor ex;
         auto handle = ex.spawn(value_after(1h, 1));
         handle = ex.spawn(value_after(1s, 2));
@@ -146,7 +146,7 @@ TEST_SUITE("executor/executor") {
         for (const auto& handle : handles) CHECK_FALSE(handle.finished());
     }
 
-    TEST_CASE("a detached operation runs to its end") {
+    TEST_CASE("executor: a detached operation runs to its end") {
         virtual_executor ex;
         int result = 0;
         auto body = [&]() -> weir::task<> { result = co_await value_after(1s, 3); };
@@ -155,7 +155,7 @@ TEST_SUITE("executor/executor") {
         CHECK(result == 3);
     }
 
-    TEST_CASE("the error of a detached operation reaches the handler with its place") {
+    TEST_CASE("executor: the error of a detached operation reaches the handler with its place") {
         virtual_executor ex;
         std::vector<std::string> reports;
         ex.on_error([&](std::exception_ptr error, std::source_location place) {
@@ -176,7 +176,8 @@ TEST_SUITE("executor/executor") {
         CHECK(reports.size() == 2);
     }
 
-    TEST_CASE("by default the error of a detached operation is printed with its place, and ends the program") {
+    TEST_CASE(
+        "executor: by default the error of a detached operation is printed with its place, and ends the program") {
         std::fflush(nullptr);
         int ends[2];
         REQUIRE(::pipe(ends) == 0);
@@ -203,7 +204,7 @@ TEST_SUITE("executor/executor") {
                            ':' + std::to_string(line) + " failed and nobody awaits it: failed in the background");
     }
 
-    TEST_CASE("dropping the handle of what has failed says nothing") {
+    TEST_CASE("executor: dropping the handle of what has failed says nothing") {
         virtual_executor ex;
         bool reported = false;
         ex.on_error([&](std::exception_ptr, std::source_location) { reported = true; });
@@ -217,7 +218,7 @@ TEST_SUITE("executor/executor") {
         CHECK_FALSE(reported);
     }
 
-    TEST_CASE("spawning and joining costs no allocation, in the steady state") {
+    TEST_CASE("executor: spawning and joining costs no allocation, in the steady state") {
         if (WEIR_POOL_FRAMES == 0) return;
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
@@ -234,7 +235,7 @@ TEST_SUITE("executor/executor") {
               }) == 0);
     }
 
-    TEST_CASE("an executor that dies drops what was spawned, whoever holds handles") {
+    TEST_CASE("an executor that is destroyed drops spawned operations, also those with handles") {
         auto token = std::make_shared<int>();
         auto body = [](std::shared_ptr<int>) -> weir::task<> { co_await weir::sleep_for(1h); };
         std::optional<weir::join_handle<weir::task<>>> handle;
@@ -250,7 +251,7 @@ TEST_SUITE("executor/executor") {
         handle.reset();
     }
 
-    TEST_CASE("a task may drop another one that is ready to run") {
+    TEST_CASE("executor: a task may drop another one that is ready to run") {
         virtual_executor ex;
         bool ran = false;
         auto other_body = [&]() -> weir::task<> {
@@ -268,7 +269,7 @@ TEST_SUITE("executor/executor") {
         CHECK_FALSE(ran);
     }
 
-    TEST_CASE("post runs functions in order, and what they throw goes to the handler") {
+    TEST_CASE("executor: post runs functions in order, and what they throw goes to the handler") {
         weir::executor ex;
         std::string order;
         int reports = 0;
@@ -307,7 +308,7 @@ TEST_SUITE("executor/executor") {
         CHECK(token.use_count() == 1);
     }
 
-    TEST_CASE("stop ends run; what it ran is dropped") {
+    TEST_CASE("executor: stop ends run; what it ran is dropped") {
         weir::executor ex;
         auto token = std::make_shared<int>();
         auto body = [&](std::shared_ptr<int>) -> weir::task<> {
@@ -319,7 +320,7 @@ TEST_SUITE("executor/executor") {
         CHECK(ex.run(value_after(1ms, 1)) == 1);
     }
 
-    TEST_CASE("virtual time tells a deadlock") {
+    TEST_CASE("executor: virtual time tells a deadlock") {
         virtual_executor ex;
         struct silent {
             using value_type = int;
@@ -328,7 +329,7 @@ TEST_SUITE("executor/executor") {
         CHECK_THROWS_AS(ex.run(silent{} | weir::for_each([](int) {})), weir::deadlock);
     }
 
-    TEST_CASE("a pipeline that is always ready yields the loop within its budget") {
+    TEST_CASE("executor: a pipeline that is always ready yields the loop within its budget") {
         virtual_executor ex;
         std::uint64_t polls = 0;
         auto busy = ex.spawn(counted_source{&polls} | weir::for_each([](std::uint64_t) {}));
@@ -340,7 +341,8 @@ TEST_SUITE("executor/executor") {
         }
     }
 
-    TEST_CASE("so does one whose items are all rejected, and a coroutine that never waits") {
+    TEST_CASE("executor: a pipeline that rejects all items and a coroutine that never waits yield the loop within "
+              "their budget") {
         virtual_executor ex;
         std::uint64_t polls = 0;
         auto rejected = ex.spawn(counted_source{&polls} | weir::filter([](std::uint64_t) { return false; }) |
@@ -362,7 +364,7 @@ TEST_SUITE("executor/executor") {
         }
     }
 
-    TEST_CASE("a hot pipeline does not keep a timer from firing") {
+    TEST_CASE("executor: a hot pipeline does not keep a timer from firing") {
         weir::executor ex;
         std::uint64_t polls = 0;
         auto busy = ex.spawn(counted_source{&polls} | weir::for_each([](int) {}));
@@ -377,7 +379,7 @@ TEST_SUITE("executor/executor") {
         CHECK(ex.elapsed() == 4h);
     }
 
-    TEST_CASE("statistics count turns, wakers and timers") {
+    TEST_CASE("executor: statistics count turns, wakers and timers") {
         virtual_executor ex;
         auto handle = ex.spawn(value_after(1h, 1));
         ex.run_ready();

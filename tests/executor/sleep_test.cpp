@@ -63,7 +63,7 @@ TEST_SUITE("executor/sleep") {
         CHECK(b.finished());
     }
 
-    TEST_CASE("this_executor gives the executor") {
+    TEST_CASE("this_executor returns the executor") {
         virtual_executor ex;
         CHECK(ex.run(weir::this_executor()) == &ex);
     }

@@ -62,7 +62,7 @@ auto blocks(int count) {
 } // namespace
 
 TEST_SUITE("faults/files") {
-    TEST_CASE("a disk that becomes full is an error that names the file, and what fits has been written") {
+    TEST_CASE("file faults: a disk that becomes full is an error that names the file, and what fits has been written") {
         const support::temporary_directory directory;
         const std::string path = directory / "file";
         const std::string answer = support::in_child([&] {
@@ -88,7 +88,7 @@ TEST_SUITE("faults/files") {
         }
     }
 
-    TEST_CASE("a device that is always full") {
+    TEST_CASE("file faults: a write to a device that is always full fails") {
         weir::executor ex;
         CHECK(support::system_error_of([&] { return ex.run(blocks(1) | weir::write("/dev/full")); }) ==
               "write /dev/full: No space left on device");
@@ -100,7 +100,7 @@ TEST_SUITE("faults/files") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("a directory that is read as a file is an error that names it") {
+    TEST_CASE("file faults: a directory that is read as a file is an error that names it") {
         weir::executor ex;
         const support::temporary_directory directory;
         const std::string expected = "read " + directory.path() + ": Is a directory";
@@ -114,7 +114,7 @@ TEST_SUITE("faults/files") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("a file that is removed while it is read is read to its end") {
+    TEST_CASE("file faults: a file that is removed while it is read is read to its end") {
         weir::executor ex;
         const support::temporary_directory directory;
         const std::string path = directory.file("gone", std::string(300'000, 'x'));
@@ -126,7 +126,8 @@ TEST_SUITE("faults/files") {
         CHECK(size == 300'000);
     }
 
-    TEST_CASE("closing the other end of a pipe while a read is pending ends it, while a write is pending fails it") {
+    TEST_CASE("file faults: closing the other end of a pipe while a read is pending ends it, while a write is pending "
+              "fails it") {
         weir::executor ex;
         int read_end = -1;
         int write_end = -1;

@@ -137,7 +137,7 @@ private:
 } // namespace
 
 TEST_SUITE("faults/network") {
-    TEST_CASE("a reader that is slow with 10 000 blocks of 64 KB holds up who makes them, and no memory") {
+    TEST_CASE("a slow reader of 10 000 blocks of 64 KB slows their source and holds no memory") {
         constexpr int blocks = 10'000;
         weir::executor ex;
         auto pair = connect_pair(ex);
@@ -176,7 +176,7 @@ TEST_SUITE("faults/network") {
 #endif
     }
 
-    TEST_CASE("a peer that resets while much is being written is an error of the write that names it") {
+    TEST_CASE("network faults: a peer that resets while much is being written is an error of the write that names it") {
         weir::executor ex;
         auto pair = connect_pair(ex);
         const std::string name = pair.client.name();
@@ -196,7 +196,7 @@ TEST_SUITE("faults/network") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("a peer that resets while a pipeline reads is an error of the read that names it") {
+    TEST_CASE("network faults: a peer that resets while a pipeline reads is an error of the read that names it") {
         weir::executor ex;
         auto pair = connect_pair(ex);
         auto reading = begin(ex, weir::read(pair.client) | weir::drain());
@@ -206,7 +206,7 @@ TEST_SUITE("faults/network") {
               "read " + pair.client.name() + ": Connection reset by peer");
     }
 
-    TEST_CASE("a connect to where nobody listens is an error that names the address") {
+    TEST_CASE("a connect to a port without a listener is an error that names the address") {
         weir::executor ex;
         const std::size_t before = support::open_descriptors();
         const auto nowhere = ex.run(weir::listen({"127.0.0.1", 0})).local_endpoint();
@@ -217,7 +217,7 @@ TEST_SUITE("faults/network") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("a connect that nobody answers ends with its time limit, and leaves nothing") {
+    TEST_CASE("a connect without an answer ends with its time limit and leaves nothing") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}, {.backlog = 0}));
         std::vector<weir::tcp_stream> filling;
@@ -235,7 +235,8 @@ TEST_SUITE("faults/network") {
         CHECK(support::open_descriptors() == before + filling.size());
     }
 
-    TEST_CASE("a server that is killed while it sends is the end, or a reset if it had not read everything") {
+    TEST_CASE(
+        "network faults: a server that is killed while it sends is the end, or a reset if it had not read everything") {
         weir::executor ex;
         for (const bool unread : {false, true}) {
             CAPTURE(unread);
@@ -256,7 +257,7 @@ TEST_SUITE("faults/network") {
         }
     }
 
-    TEST_CASE("out of descriptors it accepts no more, does not spin, and goes on when there are some") {
+    TEST_CASE("network faults: accept without descriptors waits without spinning and continues when there are some") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         std::vector<weir::tcp_stream> clients;
@@ -290,7 +291,7 @@ TEST_SUITE("faults/network") {
         for (int i = 2; i != 20; ++i) CHECK(ex.run(weir::next(stream)).has_value());
     }
 
-    TEST_CASE("a peer that closes while a read is pending ends it") {
+    TEST_CASE("network faults: a peer that closes while a read is pending ends it") {
         weir::executor ex;
         auto pair = connect_pair(ex);
         std::array<char, 16> buffer{};
@@ -299,7 +300,7 @@ TEST_SUITE("faults/network") {
         CHECK(ex.run(std::move(reading)) == 0);
     }
 
-    TEST_CASE("ending one's own side while a read is pending leaves the read alone") {
+    TEST_CASE("network faults: ending one's own side while a read is pending leaves the read alone") {
         weir::executor ex;
         auto pair = connect_pair(ex);
         std::array<char, 16> buffer{};
@@ -310,7 +311,8 @@ TEST_SUITE("faults/network") {
         CHECK(ex.run(std::move(reading)) == 4);
     }
 
-    TEST_CASE("a read that is pending when its connection is closed never has another's bytes, and may be dropped") {
+    TEST_CASE("network faults: a read that is pending when its connection is closed never has another's bytes, and may "
+              "be dropped") {
         weir::executor ex;
         const std::size_t before = support::open_descriptors();
         {

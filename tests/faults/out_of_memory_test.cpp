@@ -174,7 +174,7 @@ auto sum_through(Operator through, int expected = 55) {
 } // namespace
 
 TEST_SUITE("faults/out_of_memory") {
-    TEST_CASE("tasks that await tasks fail for want of memory and nothing else does") {
+    TEST_CASE("out_of_memory: tasks that await tasks fail when memory runs out and nothing else does") {
         each_allocation_fails([](executor& ex) {
             return run(ex, [](int depth) -> task<int> {
                        struct chain {
@@ -188,7 +188,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
     }
 
-    TEST_CASE("spawned operations fail for want of memory and nothing else does") {
+    TEST_CASE("out_of_memory: spawned operations fail when memory runs out and nothing else does") {
         each_allocation_fails([](executor& ex) {
             auto a = ex.spawn(number(1));
             auto b = ex.spawn(numbers(4) | sum());
@@ -198,7 +198,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
     }
 
-    TEST_CASE("a task_group fails for want of memory, and so does one that collects errors") {
+    TEST_CASE("out_of_memory: a task_group fails when memory runs out, and so does one that collects errors") {
         for (const auto errors : {weir::group_errors::fail_fast, weir::group_errors::collect}) {
             each_allocation_fails([errors](executor& ex) {
                 weir::task_group group{ex, {.max_concurrent = 4, .errors = errors}};
@@ -226,7 +226,8 @@ TEST_SUITE("faults/out_of_memory") {
         }
     }
 
-    TEST_CASE("with_group and async_finally fail for want of memory and every cleanup runs that was registered") {
+    TEST_CASE("out_of_memory: with_group and async_finally fail when memory runs out and every cleanup runs that was "
+              "registered") {
         each_allocation_fails([](executor& ex) {
             int registered = 0;
             int cleaned = 0;
@@ -246,7 +247,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
     }
 
-    TEST_CASE("when_all, when_any and with_timeout fail for want of memory") {
+    TEST_CASE("out_of_memory: when_all, when_any and with_timeout fail when memory runs out") {
         each_allocation_fails([](executor& ex) {
             auto [a, b] = run(ex, weir::when_all(number(1), numbers(4) | sum()));
             const auto first = run(ex, weir::when_any(number(3), number(4, 1h)));
@@ -258,7 +259,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
     }
 
-    TEST_CASE("timers are armed and fire without memory") {
+    TEST_CASE("out_of_memory: timers are armed and fire without memory") {
         each_allocation_fails([](executor& ex) {
             int fired = 0;
             std::vector<weir::join_handle<task<>>> sleepers;
@@ -273,7 +274,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
     }
 
-    TEST_CASE("a channel fails for want of memory at the sender that asked, and loses no item") {
+    TEST_CASE("out_of_memory: a channel fails when memory runs out at the sender that asked, and loses no item") {
         for (const int capacity : {0, 1, 16}) {
             each_allocation_fails([capacity](executor& ex) {
                 auto [tx, rx] = weir::channel<int>(capacity);
@@ -290,7 +291,8 @@ TEST_SUITE("faults/out_of_memory") {
         }
     }
 
-    TEST_CASE("broadcast, state, oneshot, mutex, semaphore, event and condition fail for want of memory") {
+    TEST_CASE(
+        "out_of_memory: broadcast, state, oneshot, mutex, semaphore, event and condition fail when memory runs out") {
         each_allocation_fails([](executor& ex) {
             weir::broadcast<int> b;
             auto all = ex.spawn(b.subscribe({.capacity = 4}) | sum());
@@ -327,7 +329,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
     }
 
-    TEST_CASE("operators that hold items fail for want of memory") {
+    TEST_CASE("out_of_memory: operators that hold items fail when memory runs out") {
         each_allocation_fails(sum_through(weir::buffer(4)));
         each_allocation_fails(sum_through(
             weir::chunk(3) | weir::map([](std::vector<int> v) { return std::accumulate(v.begin(), v.end(), 0); })));
@@ -342,7 +344,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
     }
 
-    TEST_CASE("operators over several streams fail for want of memory") {
+    TEST_CASE("out_of_memory: operators over several streams fail when memory runs out") {
         each_allocation_fails(
             [](executor& ex) { return run(ex, weir::merge(numbers(10), numbers(10), numbers(4)) | sum()) == 120; });
         each_allocation_fails([](executor& ex) {
@@ -357,7 +359,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
     }
 
-    TEST_CASE("operators that make operations and streams of items fail for want of memory") {
+    TEST_CASE("out_of_memory: operators that make operations and streams of items fail when memory runs out") {
         const auto same = [](int n) { return number(n); };
         const auto twice = [](int n) { return weir::just(n, n); };
         each_allocation_fails(sum_through(weir::map_async(3, same)));
@@ -378,7 +380,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
     }
 
-    TEST_CASE("retry, hedge and limits fail for want of memory") {
+    TEST_CASE("out_of_memory: retry, hedge and limits fail when memory runs out") {
         each_allocation_fails([](executor& ex) {
             weir::concurrency_limit limit{1};
             auto a = ex.spawn(limit.run(number(3)));
@@ -393,7 +395,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
     }
 
-    TEST_CASE("files and sockets fail for want of memory") {
+    TEST_CASE("out_of_memory: files and sockets fail when memory runs out") {
         support::temporary_file text{"one\ntwo\nthree\n"};
         each_allocation_fails([&](executor& ex) { return run(ex, weir::lines(text.path()) | weir::count()) == 3; });
         each_allocation_fails([](executor& ex) {
@@ -407,7 +409,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
     }
 
-    TEST_CASE("servers, datagrams and abandoned reads fail for want of memory") {
+    TEST_CASE("out_of_memory: servers, datagrams and abandoned reads fail when memory runs out") {
         each_allocation_fails([](executor& ex) {
             return run(ex, []() -> task<bool> {
                 const weir::endpoint here{"127.0.0.1", 0};
@@ -457,7 +459,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
     }
 
-    TEST_CASE("directories, processes, names and files that are written fail for want of memory") {
+    TEST_CASE("out_of_memory: directories, processes, names and files that are written fail when memory runs out") {
         support::temporary_directory directory;
         const std::string file = directory.path() + "/file";
         each_allocation_fails([&](executor& ex) {
@@ -479,7 +481,7 @@ TEST_SUITE("faults/out_of_memory") {
         each_allocation_fails([](executor& ex) { return run(ex, weir::resolve("127.0.0.1", 80)).size() == 1; });
     }
 
-    TEST_CASE("what crosses threads fails for want of memory where it was asked for") {
+    TEST_CASE("out_of_memory: what crosses threads fails when memory runs out where it was asked for") {
         each_allocation_fails([](executor& ex) {
             weir::thread_pool pool{1};
             return run(ex, weir::offload(pool, [] { return 3; })) == 3 &&

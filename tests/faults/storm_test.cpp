@@ -192,7 +192,7 @@ private:
 } // namespace
 
 TEST_SUITE("faults/storm") {
-    TEST_CASE("100 000 operations begun and dropped at any moment leave nothing, and answer nobody") {
+    TEST_CASE("100 000 operations that are dropped at random moments leave nothing and wake nothing") {
         for (const std::uint32_t seed : {1u, 2u}) {
             CAPTURE(seed);
             const std::size_t before = support::open_descriptors();

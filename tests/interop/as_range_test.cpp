@@ -46,7 +46,7 @@ static_assert(ranges::view_<range>);
 } // namespace
 
 TEST_SUITE("interop/as_range") {
-    TEST_CASE("a loop has the items, and time passes as it asks for them") {
+    TEST_CASE("as_range: a loop has the items, and time passes as it asks for them") {
         virtual_executor ex;
         std::vector<int> items;
         for (const int x : as_range(ex, slow_numbers(3))) {
@@ -59,7 +59,7 @@ TEST_SUITE("interop/as_range") {
         for (const int x : as_range(ex, weir::empty<int>())) FAIL(x);
     }
 
-    TEST_CASE("nothing is asked for ahead, and the stream goes with its end, or with the range") {
+    TEST_CASE("as_range: nothing is asked for ahead, and the stream goes with its end, or with the range") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         source.push(1);
@@ -85,7 +85,7 @@ TEST_SUITE("interop/as_range") {
         CHECK(ends.dropped());
     }
 
-    TEST_CASE("in pipelines of std::ranges and of range-v3") {
+    TEST_CASE("as_range works in pipelines of std::ranges and of range-v3") {
         virtual_executor ex;
         std::vector<int> items;
         const auto twice = [](int x) { return 2 * x; };
@@ -99,7 +99,7 @@ TEST_SUITE("interop/as_range") {
         CHECK((numbers | ranges::views::take(2) | ranges::to<std::vector>()) == std::vector{0, 1});
     }
 
-    TEST_CASE("items that can only be moved") {
+    TEST_CASE("as_range accepts move-only items") {
         virtual_executor ex;
         auto pointers = weir::iota(0, 3) | weir::map([](int x) { return std::make_unique<int>(x); });
         int sum = 0;
@@ -110,7 +110,7 @@ TEST_SUITE("interop/as_range") {
         CHECK(sum == 3);
     }
 
-    TEST_CASE("an error is thrown where the item was asked for, and then it has ended") {
+    TEST_CASE("as_range: an error is thrown where the item was asked for, and then it has ended") {
         virtual_executor ex;
         auto generator = []() -> weir::async_stream<int> {
             co_yield 1;
@@ -128,7 +128,7 @@ TEST_SUITE("interop/as_range") {
         CHECK(source.dropped());
     }
 
-    TEST_CASE("inside a running executor it is an error that says so") {
+    TEST_CASE("as_range rejects the use inside a running executor") {
         virtual_executor ex;
         weir::executor other;
         auto nested = [&](weir::executor& on) -> weir::task<> {

@@ -29,7 +29,7 @@ weir::task<int> add(int a, int b) {
 TEST_SUITE("threads/to_future") {
     // An error is looked at when the loop has let go of it: the count of references to it is in libstdc++, where the
     // thread sanitizer does not see it.
-    TEST_CASE("threads wait for what an executor on another one does") {
+    TEST_CASE("to_future: threads wait for what an executor on another one does") {
         weir::executor ex;
         std::thread loop{[&] { CHECK_THROWS_AS(ex.run(weir::sleep_for(1h)), weir::stopped); }};
         std::vector<std::thread> askers;
@@ -51,7 +51,7 @@ TEST_SUITE("threads/to_future") {
         }
     }
 
-    TEST_CASE("an executor that dies lets go of those who wait") {
+    TEST_CASE("to_future: an executor that is destroyed releases the waiting threads") {
         for (int round = 0; round != 50; ++round) {
             std::promise<weir::executor*> made;
             std::promise<void> asked;

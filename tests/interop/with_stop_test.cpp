@@ -33,7 +33,7 @@ using weir::with_stop;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("interop/with_stop") {
-    TEST_CASE("without a stop the result is the result") {
+    TEST_CASE("with_stop: without a stop the result is the result") {
         virtual_executor ex;
         std::stop_source stop;
         CHECK(ex.run(with_stop(stop.get_token(), value_after(1ms, 5))) == 5);
@@ -46,7 +46,7 @@ TEST_SUITE("interop/with_stop") {
         CHECK(&r->get() == &x);
     }
 
-    TEST_CASE("a stop drops the operation, and there is no result") {
+    TEST_CASE("with_stop: a stop drops the operation, and there is no result") {
         virtual_executor ex;
         std::stop_source stop;
         manual<int> slow;
@@ -67,7 +67,7 @@ TEST_SUITE("interop/with_stop") {
         ex.run(body());
     }
 
-    TEST_CASE("a stop that was requested before it begins leaves it unbegun") {
+    TEST_CASE("with_stop: a stop that was requested before it begins leaves it unstarted") {
         virtual_executor ex;
         std::stop_source stop;
         stop.request_stop();
@@ -76,7 +76,7 @@ TEST_SUITE("interop/with_stop") {
         CHECK_FALSE(operation.started());
     }
 
-    TEST_CASE("the operation may request the stop itself") {
+    TEST_CASE("with_stop: the operation may request the stop itself") {
         for (const bool later : {false, true}) {
             virtual_executor ex;
             std::stop_source stop;
@@ -90,7 +90,7 @@ TEST_SUITE("interop/with_stop") {
         }
     }
 
-    TEST_CASE("nothing inside sees an error; guards see to what is to be done") {
+    TEST_CASE("with_stop: nothing inside sees an error; guards see to what is to be done") {
         virtual_executor ex;
         std::stop_source stop;
         bool saw_error = false;
@@ -120,7 +120,7 @@ TEST_SUITE("interop/with_stop") {
         CHECK(cleaned);
     }
 
-    TEST_CASE("an item that was not waited for is not lost") {
+    TEST_CASE("with_stop: an item that was not waited for is not lost") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         auto s = source.stream();
@@ -135,7 +135,7 @@ TEST_SUITE("interop/with_stop") {
         CHECK(ex.run(weir::next(s)) == 4);
     }
 
-    TEST_CASE("run with a token throws stopped, or the error, or gives the result") {
+    TEST_CASE("with_stop: run with a token throws stopped, or the error, or gives the result") {
         std::stop_source stop;
         CHECK(weir::run(value_after(1ms, 5), stop.get_token()) == 5);
         weir::run(weir::sleep_for(1ms), stop.get_token());
@@ -164,7 +164,7 @@ TEST_SUITE("interop/with_stop") {
         CHECK_THROWS_AS(weir::run(value_after(1ms, 5), stop.get_token()), weir::stopped);
     }
 
-    TEST_CASE("dropped at each of its points it leaves nothing") {
+    TEST_CASE("with_stop leaves nothing when it is dropped at any suspension point") {
         for (int point = 0; point != 3; ++point) {
             virtual_executor ex;
             std::stop_source stop;
@@ -180,7 +180,7 @@ TEST_SUITE("interop/with_stop") {
         }
     }
 
-    TEST_CASE("the operation may drop it, at once or later") {
+    TEST_CASE("with_stop: the operation may drop it, at once or later") {
         std::stop_source stop;
         support::operation_drops_itself(
             [&](weir::task<> culprit) { return with_stop(stop.get_token(), std::move(culprit)); });

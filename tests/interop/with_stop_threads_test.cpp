@@ -14,7 +14,7 @@
 using namespace std::chrono_literals;
 
 TEST_SUITE("threads/with_stop") {
-    TEST_CASE("a stop that another thread requests ends run") {
+    TEST_CASE("with_stop: a stop that another thread requests ends run") {
         for (int round = 0; round != 50; ++round) {
             std::stop_source stop;
             std::thread other;
@@ -27,7 +27,7 @@ TEST_SUITE("threads/with_stop") {
         }
     }
 
-    TEST_CASE("the operation may end while another thread requests the stop") {
+    TEST_CASE("with_stop: the operation may end while another thread requests the stop") {
         for (int round = 0; round != 50; ++round) {
             std::stop_source stop;
             std::thread other;
@@ -41,7 +41,7 @@ TEST_SUITE("threads/with_stop") {
         }
     }
 
-    TEST_CASE("blocking code on another thread sees that the scope has died") {
+    TEST_CASE("with_stop: blocking code on another thread sees that the scope has died") {
         for (int round = 0; round != 20; ++round) {
             std::thread worker;
             auto body = [&]() -> weir::task<> {
@@ -56,7 +56,7 @@ TEST_SUITE("threads/with_stop") {
         }
     }
 
-    TEST_CASE("linked scopes may die while another thread stops what they are linked to") {
+    TEST_CASE("with_stop: linked scopes may die while another thread stops what they are linked to") {
         for (int round = 0; round != 50; ++round) {
             std::stop_source stop;
             std::thread other{[&] { stop.request_stop(); }};

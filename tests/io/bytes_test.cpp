@@ -24,7 +24,7 @@ TEST_SUITE("io/bytes") {
         CHECK(weir::bytes{""} == none);
     }
 
-    TEST_CASE("they are text to whoever wants text") {
+    TEST_CASE("bytes convert to std::string_view") {
         const weir::bytes b{"hello world"};
         const std::string_view view = b;
         CHECK(view == "hello world");
@@ -41,7 +41,7 @@ TEST_SUITE("io/bytes") {
         CHECK(std::unordered_set<weir::bytes>{b, weir::bytes{"hello world"}}.size() == 1);
     }
 
-    TEST_CASE("a slice points into the same block") {
+    TEST_CASE("bytes: a slice points into the same block") {
         const weir::bytes b{"hello world"};
         const weir::bytes slice = b.slice(6, 3);
         CHECK(slice == "wor");
@@ -51,7 +51,7 @@ TEST_SUITE("io/bytes") {
         CHECK(b.slice(100) == "");
     }
 
-    TEST_CASE("a slice outlives what it was cut from") {
+    TEST_CASE("bytes: a slice outlives what it was cut from") {
         weir::bytes slice;
         {
             const weir::bytes b{std::string(1000, 'x') + "end"};
@@ -60,7 +60,7 @@ TEST_SUITE("io/bytes") {
         CHECK(slice == "end");
     }
 
-    TEST_CASE("moving leaves none behind") {
+    TEST_CASE("a move leaves empty bytes behind") {
         weir::bytes a{"text"};
         weir::bytes b{std::move(a)};
         CHECK(b == "text");
@@ -70,7 +70,7 @@ TEST_SUITE("io/bytes") {
         CHECK(a == "text");
     }
 
-    TEST_CASE("prefix and suffix are taken off, down to nothing") {
+    TEST_CASE("bytes: prefix and suffix are taken off, down to nothing") {
         weir::bytes b{"abcdef"};
         b.remove_prefix(2);
         b.remove_suffix(1);
@@ -81,7 +81,7 @@ TEST_SUITE("io/bytes") {
         CHECK(b == "");
     }
 
-    TEST_CASE("blocks are used again") {
+    TEST_CASE("bytes: blocks are used again") {
         weir::bytes{std::string(60'000, 'x')};
         const std::string text(60'000, 'y');
         const std::size_t before = support::allocations();
@@ -92,7 +92,7 @@ TEST_SUITE("io/bytes") {
         if (WEIR_POOL_FRAMES) CHECK(allocated == 0);
     }
 
-    TEST_CASE("text may grow far beyond the largest size that is kept") {
+    TEST_CASE("bytes: text may grow far beyond the largest size that is kept") {
         weir::detail::byte_builder builder;
         std::string expected;
         for (int i = 0; i != 300; ++i) {

@@ -69,7 +69,7 @@ struct kept {
 } // namespace
 
 TEST_SUITE("io/copy") {
-    TEST_CASE("a file goes to a socket that is read slowly, whole and in order") {
+    TEST_CASE("copy: a file goes to a socket that is read slowly, whole and in order") {
         weir::executor ex;
         const std::string text = pattern(20'000'000);
         const support::temporary_file content{text};
@@ -84,7 +84,7 @@ TEST_SUITE("io/copy") {
         CHECK(ex.run(std::move(reading)) == text);
     }
 
-    TEST_CASE("it begins where the file is, and leaves it at its end") {
+    TEST_CASE("copy starts at the file's position and leaves it at the end") {
         weir::executor ex;
         const support::temporary_file content{"0123456789"};
         auto pair = support::connect_pair(ex);
@@ -98,7 +98,7 @@ TEST_SUITE("io/copy") {
         CHECK(rest.substr(0, 6) == "456789");
     }
 
-    TEST_CASE("between sockets, files and pipes") {
+    TEST_CASE("copy copies between sockets, files and pipes") {
         weir::executor ex;
         const std::string text = pattern(3'000'000);
         const support::temporary_file content{text};
@@ -132,7 +132,7 @@ TEST_SUITE("io/copy") {
         CHECK(count.content() == "3000000\n");
     }
 
-    TEST_CASE("between anything that reads and anything that writes") {
+    TEST_CASE("copy copies from any byte_reader to any byte_writer") {
         weir::executor ex;
         small_reads from{"some text that is copied"};
         kept to;
@@ -141,7 +141,7 @@ TEST_SUITE("io/copy") {
         CHECK(ex.run(weir::copy(small_reads{""}, kept{})) == 0);
     }
 
-    TEST_CASE("an error of the reader comes when what was before it has been written") {
+    TEST_CASE("copy: an error of the reader comes when what was before it has been written") {
         weir::executor ex;
         small_reads from{"all of it"};
         from.fails = true;
@@ -150,7 +150,7 @@ TEST_SUITE("io/copy") {
         CHECK(to.text == "all of it");
     }
 
-    TEST_CASE("errors of the writer name it, and are no signals") {
+    TEST_CASE("copy: errors of the writer name it, and are no signals") {
         weir::executor ex;
         const support::temporary_file content{pattern(5'000'000)};
         for (const bool at_once : {true, false}) {
@@ -174,7 +174,7 @@ TEST_SUITE("io/copy") {
               "read /: Is a directory");
     }
 
-    TEST_CASE("dropped at any moment it leaves nothing in flight") {
+    TEST_CASE("copy leaves nothing in flight when it is dropped at any moment") {
         weir::executor ex;
         const support::temporary_file content{pattern(8'000'000)};
         for (int turns = 0; turns != 12; ++turns) {
@@ -190,7 +190,7 @@ TEST_SUITE("io/copy") {
         }
     }
 
-    TEST_CASE("more to copy allocates no more") {
+    TEST_CASE("copy allocates nothing per byte") {
         weir::executor ex;
         const auto copy_size = [&](int blocks) {
             const support::temporary_file content{std::string(static_cast<std::size_t>(blocks) * 1000, 'x')};

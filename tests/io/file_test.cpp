@@ -16,7 +16,7 @@
 #include "temporary_file.hpp"
 
 TEST_SUITE("io/file") {
-    TEST_CASE("reads follow each other, to the end") {
+    TEST_CASE("file reads follow each other, to the end") {
         const support::temporary_file t{"hello world"};
         weir::executor ex;
         weir::file f = ex.run(weir::open(t.path()));
@@ -29,7 +29,7 @@ TEST_SUITE("io/file") {
         CHECK(ex.run(f.size()) == 11);
     }
 
-    TEST_CASE("a coroutine reads as well") {
+    TEST_CASE("a coroutine reads a file") {
         const support::temporary_file t{"hello"};
         weir::executor ex;
         const auto read_all = [&]() -> weir::task<std::string> {
@@ -41,7 +41,7 @@ TEST_SUITE("io/file") {
         CHECK(ex.run(read_all()) == "hello");
     }
 
-    TEST_CASE("reads and writes at an offset leave the position alone") {
+    TEST_CASE("file reads and writes at an offset leave the position alone") {
         const support::temporary_file t{"0123456789"};
         weir::executor ex;
         weir::file f = ex.run(weir::open(t.path(), weir::open_mode::update));
@@ -56,7 +56,7 @@ TEST_SUITE("io/file") {
         CHECK(t.content() == "0123xyz789");
     }
 
-    TEST_CASE("how a file is opened") {
+    TEST_CASE("file: the open modes do what they say") {
         const support::temporary_file t{"old"};
         weir::executor ex;
         const auto write = [&](weir::open_mode mode, const char* text) {
@@ -79,7 +79,7 @@ TEST_SUITE("io/file") {
         CHECK(t.content() == "made");
     }
 
-    TEST_CASE("errors say what was attempted on which path") {
+    TEST_CASE("file: errors say what was attempted on which path") {
         weir::executor ex;
         const auto directory = std::filesystem::temp_directory_path().string();
         weir::file d = ex.run(weir::open(directory));
@@ -100,7 +100,7 @@ TEST_SUITE("io/file") {
               "stat " + t.path() + ": Bad file descriptor");
     }
 
-    TEST_CASE("a full device is an error") {
+    TEST_CASE("file: a full device is an error") {
         weir::executor ex;
         weir::file full = ex.run(weir::open("/dev/full", weir::open_mode::update));
         CHECK(support::system_error_of([&] {
@@ -109,7 +109,7 @@ TEST_SUITE("io/file") {
               }) == "write /dev/full: No space left on device");
     }
 
-    TEST_CASE("devices without readiness are read and written all the same") {
+    TEST_CASE("file: devices without readiness are read and written all the same") {
         weir::executor ex;
         weir::file null = ex.run(weir::open("/dev/null", weir::open_mode::update));
         weir::file zero = ex.run(weir::open("/dev/zero"));
@@ -120,7 +120,7 @@ TEST_SUITE("io/file") {
         CHECK(buffer[0] == 0);
     }
 
-    TEST_CASE("a pipe carries more than it holds") {
+    TEST_CASE("file: a pipe carries more than it holds") {
         weir::executor ex;
         auto p = ex.run(weir::open_pipe());
         const std::string much(3'000'000, 'x');
@@ -134,7 +134,7 @@ TEST_SUITE("io/file") {
         CHECK(ex.run(p.read_end.read(buffer)) == 0);
     }
 
-    TEST_CASE("a pipe that nobody reads any more is broken") {
+    TEST_CASE("a write to a pipe without a reader is a broken pipe") {
         weir::executor ex;
         auto p = ex.run(weir::open_pipe());
         p.read_end.close();
@@ -144,7 +144,7 @@ TEST_SUITE("io/file") {
               }) == "write pipe: Broken pipe");
     }
 
-    TEST_CASE("a borrowed descriptor in blocking mode does not hold the loop, and stays open") {
+    TEST_CASE("file: a borrowed descriptor in blocking mode does not hold the loop, and stays open") {
         weir::executor ex;
         int ends[2];
         REQUIRE(::pipe(ends) == 0);
@@ -169,7 +169,7 @@ TEST_SUITE("io/file") {
         ::close(ends[1]);
     }
 
-    TEST_CASE("a borrowed number that names something new is seen as new") {
+    TEST_CASE("file: a borrowed number that names something new is seen as new") {
         weir::executor ex;
         for (int round = 0; round != 3; ++round) {
             int ends[2];

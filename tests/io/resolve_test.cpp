@@ -63,7 +63,7 @@ private:
 } // namespace
 
 TEST_SUITE("threads/resolve") {
-    TEST_CASE("a numeric address is its own answer, at once") {
+    TEST_CASE("resolve: a numeric address is its own answer, at once") {
         weir::executor ex;
         auto four = ex.spawn(weir::resolve("127.0.0.1", 80));
         auto six = ex.spawn(weir::resolve("::1", 443));
@@ -74,7 +74,7 @@ TEST_SUITE("threads/resolve") {
         CHECK(ex.run(std::move(six)) == std::vector<weir::endpoint>{{"::1", 443}});
     }
 
-    TEST_CASE("a name is looked up while the loop goes on" * doctest::skip(no_localhost())) {
+    TEST_CASE("resolve: a name is looked up while the loop goes on" * doctest::skip(no_localhost())) {
         weir::executor ex;
         auto looking = ex.spawn(weir::resolve("localhost", 8080));
         ex.turn(ex.now());
@@ -85,7 +85,7 @@ TEST_SUITE("threads/resolve") {
         }
     }
 
-    TEST_CASE("a name that nobody knows is an error that names it") {
+    TEST_CASE("resolve: an unknown name is an error that contains it") {
         weir::executor ex;
         try {
             // RFC 6761: a name below invalid. exists nowhere.
@@ -100,7 +100,7 @@ TEST_SUITE("threads/resolve") {
         CHECK_THROWS_AS(ex.run(weir::resolve("", 80)), weir::resolve_error);
     }
 
-    TEST_CASE("a look-up may be dropped while it runs" * doctest::skip(no_localhost())) {
+    TEST_CASE("resolve: a look-up may be dropped while it runs" * doctest::skip(no_localhost())) {
         weir::executor ex;
         for (int i = 0; i != 20; ++i) {
             std::optional looking{ex.spawn(weir::resolve("localhost", 80))};
@@ -111,14 +111,14 @@ TEST_SUITE("threads/resolve") {
         CHECK_FALSE(ex.run(weir::resolve("localhost", 80)).empty());
     }
 
-    TEST_CASE("a look-up may outlive its executor") {
+    TEST_CASE("resolve: a look-up may outlive its executor") {
         weir::executor ex;
         auto looking = ex.spawn(weir::resolve("localhost", 80));
         ex.turn(ex.now());
         std::move(looking).detach();
     }
 
-    TEST_CASE("a connection by name" * doctest::skip(no_localhost())) {
+    TEST_CASE("resolve: tcp_connect connects by name" * doctest::skip(no_localhost())) {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         // Where localhost is ::1 first, that one refuses.
@@ -130,7 +130,7 @@ TEST_SUITE("threads/resolve") {
         CHECK(ex.run(server.read(text)) == 5);
     }
 
-    TEST_CASE("after an address that refuses, the next is tried at once") {
+    TEST_CASE("resolve: after an address that refuses, the next is tried at once") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const auto refused = refused_address(ex);
@@ -139,7 +139,7 @@ TEST_SUITE("threads/resolve") {
         CHECK(client.remote_endpoint() == listener.local_endpoint());
     }
 
-    TEST_CASE("beside an address that says nothing the next is tried after a while, and wins") {
+    TEST_CASE("tcp_connect tries the next address beside a silent one after a delay, and the first answer wins") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const black_hole hole{ex};
@@ -154,7 +154,7 @@ TEST_SUITE("threads/resolve") {
         }
     }
 
-    TEST_CASE("each address has its own time limit") {
+    TEST_CASE("resolve: each address has its own time limit") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const black_hole hole{ex};
@@ -167,7 +167,7 @@ TEST_SUITE("threads/resolve") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("when no address takes it the error is that of the last to fail") {
+    TEST_CASE("resolve: when no address takes it the error is that of the last to fail") {
         weir::executor ex;
         const auto one = refused_address(ex);
         const auto other = refused_address(ex);
@@ -175,7 +175,7 @@ TEST_SUITE("threads/resolve") {
               "connect to " + other.to_string() + ": Connection refused");
     }
 
-    TEST_CASE("arguments that make no sense are errors") {
+    TEST_CASE("resolve rejects arguments that make no sense") {
         weir::executor ex;
         CHECK_THROWS_AS(ex.run(weir::tcp_connect(std::vector<weir::endpoint>{})), std::invalid_argument);
         CHECK_THROWS_AS(ex.run(weir::tcp_connect("127.0.0.1", 1, {.attempt_delay = -1ms})), std::invalid_argument);

@@ -38,7 +38,7 @@ int option(const Socket& socket, int level, int name) {
 } // namespace
 
 TEST_SUITE("io/socket_options") {
-    TEST_CASE("small writes go out at once, unless it is told otherwise") {
+    TEST_CASE("socket_options: small writes are sent at once by default") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const auto& address = listener.local_endpoint();
@@ -47,7 +47,7 @@ TEST_SUITE("io/socket_options") {
         CHECK(option(ex.run(weir::tcp_connect(address, {.no_delay = false})), IPPROTO_TCP, TCP_NODELAY) == 0);
     }
 
-    TEST_CASE("keepalive is off, or as it is told") {
+    TEST_CASE("socket_options: keepalive is off by default and as configured otherwise") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const auto& address = listener.local_endpoint();
@@ -60,14 +60,14 @@ TEST_SUITE("io/socket_options") {
         CHECK(option(kept, IPPROTO_TCP, TCP_KEEPCNT) == 3);
     }
 
-    TEST_CASE("times that are no whole seconds are rounded up") {
+    TEST_CASE("socket_options: times that are no whole seconds are rounded up") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const auto kept = ex.run(weir::tcp_connect(listener.local_endpoint(), {.keep_alive = 1500ms}));
         CHECK(option(kept, IPPROTO_TCP, TCP_KEEPIDLE) == 2);
     }
 
-    TEST_CASE("what a listener is told holds for the connections that it accepts") {
+    TEST_CASE("socket_options: what a listener is told holds for the connections that it accepts") {
         weir::executor ex;
         auto listener = ex.run(weir::listen(
             {"127.0.0.1", 0}, {.connections = {.no_delay = false, .keep_alive = 20s, .receive_buffer = 20'000}}));
@@ -80,7 +80,7 @@ TEST_SUITE("io/socket_options") {
         CHECK(option(server, SOL_SOCKET, SO_RCVBUF) <= 40'000);
     }
 
-    TEST_CASE("buffers have the size that was asked for, or there is an error that says so") {
+    TEST_CASE("socket_options: buffers have the size that was asked for, or there is an error that says so") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const auto& address = listener.local_endpoint();
@@ -95,7 +95,7 @@ TEST_SUITE("io/socket_options") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("listeners and sockets that share a port") {
+    TEST_CASE("socket_options: listeners and sockets that share a port") {
         weir::executor ex;
         auto one = ex.run(weir::listen({"127.0.0.1", 0}, {.reuse_port = true}));
         auto other = ex.run(weir::listen(one.local_endpoint(), {.reuse_port = true}));
@@ -106,7 +106,7 @@ TEST_SUITE("io/socket_options") {
               }) == "listen on " + alone.local_endpoint().to_string() + ": Address already in use");
     }
 
-    TEST_CASE("values that make no sense are errors that name the option") {
+    TEST_CASE("socket_options: values that make no sense are errors that name the option") {
         const weir::endpoint any{"127.0.0.1", 1};
         CHECK_THROWS_AS(weir::tcp_connect(any, {.keep_alive = -1s}), std::invalid_argument);
         CHECK_THROWS_AS(weir::tcp_connect(any, {.keep_alive = 1s, .keep_alive_probes = -1}), std::invalid_argument);

@@ -54,7 +54,7 @@ void reset(weir::tcp_stream& s) {
 } // namespace
 
 TEST_SUITE("io/tcp") {
-    TEST_CASE("much goes both ways at the same time") {
+    TEST_CASE("tcp: much goes both ways at the same time") {
         for (const char* address : {"127.0.0.1", "::1"}) {
             CAPTURE(address);
             weir::executor ex;
@@ -71,7 +71,7 @@ TEST_SUITE("io/tcp") {
         }
     }
 
-    TEST_CASE("both ends know each other's address") {
+    TEST_CASE("tcp: both ends know each other's address") {
         weir::executor ex;
         auto pair = support::connect_pair(ex, "::1");
         CHECK(ex.run(pair.client.local_endpoint()) == pair.server.remote_endpoint());
@@ -79,7 +79,7 @@ TEST_SUITE("io/tcp") {
         CHECK(pair.client.remote_endpoint().address() == "::1");
     }
 
-    TEST_CASE("a port that nobody listens on is refused") {
+    TEST_CASE("tcp: a connect to a port without a listener is refused") {
         weir::executor ex;
         for (const char* address : {"127.0.0.1", "::1"}) {
             weir::endpoint nobody;
@@ -92,7 +92,7 @@ TEST_SUITE("io/tcp") {
         }
     }
 
-    TEST_CASE("two listeners on one port are one too many") {
+    TEST_CASE("tcp: two listeners on one port are one too many") {
         weir::executor ex;
         const auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const auto taken = listener.local_endpoint();
@@ -100,7 +100,7 @@ TEST_SUITE("io/tcp") {
               "listen on " + taken.to_string() + ": Address already in use");
     }
 
-    TEST_CASE("what was sent before the end is read before the end") {
+    TEST_CASE("tcp: what was sent before the end is read before the end") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         std::array<char, 8> buffer{};
@@ -110,7 +110,7 @@ TEST_SUITE("io/tcp") {
         CHECK(ex.run(pair.server.read(buffer)) == 0);
     }
 
-    TEST_CASE("an end that comes with the last bytes is not overlooked") {
+    TEST_CASE("tcp: an end that comes with the last bytes is not overlooked") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         std::array<char, 64> buffer{};
@@ -125,7 +125,7 @@ TEST_SUITE("io/tcp") {
         CHECK(ex.run(pair.server.read(buffer)) == 0);
     }
 
-    TEST_CASE("what comes behind urgent data is read") {
+    TEST_CASE("tcp: what comes behind urgent data is read") {
         for (const std::size_t size : {std::size_t{64}, std::size_t{64} * 1024}) {
             weir::executor ex;
             auto pair = support::connect_pair(ex);
@@ -151,7 +151,7 @@ TEST_SUITE("io/tcp") {
         }
     }
 
-    TEST_CASE("a reset is an error that names the peer") {
+    TEST_CASE("tcp: a reset is an error that names the peer") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         std::array<char, 8> buffer{};
@@ -166,7 +166,7 @@ TEST_SUITE("io/tcp") {
               }) == "write " + peer + ": Broken pipe");
     }
 
-    TEST_CASE("a peer that nobody reads from stops writing") {
+    TEST_CASE("tcp: a peer whose data is not read stops writing") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         std::uint64_t accepted = 0;
@@ -196,7 +196,7 @@ TEST_SUITE("io/tcp") {
         CHECK(accepted > before);
     }
 
-    TEST_CASE("a server echoes to many clients") {
+    TEST_CASE("tcp: a server echoes to many clients") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const auto serve = [](weir::tcp_stream s) -> weir::task<> { co_await (weir::read(s) | weir::write(s)); };

@@ -25,7 +25,7 @@ std::string text(std::span<const char> buffer, const weir::received_datagram& d)
 } // namespace
 
 TEST_SUITE("io/udp") {
-    TEST_CASE("datagrams go both ways, each whole and with its sender") {
+    TEST_CASE("udp: datagrams go both ways, each whole and with its sender") {
         for (const char* address : {"127.0.0.1", "::1"}) {
             CAPTURE(address);
             weir::executor ex;
@@ -46,7 +46,7 @@ TEST_SUITE("io/udp") {
         }
     }
 
-    TEST_CASE("a receive waits for a datagram") {
+    TEST_CASE("udp: a receive waits for a datagram") {
         weir::executor ex;
         auto a = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         auto b = ex.run(weir::udp_bind({"127.0.0.1", 0}));
@@ -59,7 +59,7 @@ TEST_SUITE("io/udp") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("a datagram without bytes is one") {
+    TEST_CASE("udp: a datagram without bytes is one") {
         weir::executor ex;
         auto a = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         ex.run(a.send_to("", a.local_endpoint()));
@@ -72,7 +72,7 @@ TEST_SUITE("io/udp") {
         CHECK(text(buffer, ex.run(a.receive_from(buffer))) == "next");
     }
 
-    TEST_CASE("what a buffer was too small for is told") {
+    TEST_CASE("udp reports what a buffer was too small for") {
         weir::executor ex;
         auto a = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         ex.run(a.send_to("0123456789", a.local_endpoint()));
@@ -88,7 +88,7 @@ TEST_SUITE("io/udp") {
         CHECK(text(buffer, whole) == "next");
     }
 
-    TEST_CASE("the largest datagram goes through, and a larger one is an error") {
+    TEST_CASE("udp: the largest datagram goes through, and a larger one is an error") {
         weir::executor ex;
         auto a = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         const std::string largest(65'507, 'x');
@@ -101,7 +101,7 @@ TEST_SUITE("io/udp") {
               }) == "send to " + a.local_endpoint().to_string() + ": Message too long");
     }
 
-    TEST_CASE("a socket that is connected sends and receives there alone") {
+    TEST_CASE("udp: a socket that is connected sends and receives there alone") {
         weir::executor ex;
         auto server = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         auto stranger = ex.run(weir::udp_bind({"127.0.0.1", 0}));
@@ -123,7 +123,7 @@ TEST_SUITE("io/udp") {
         CHECK(ex.run(server.receive_from(buffer)).from == late.local_endpoint());
     }
 
-    TEST_CASE("a peer that is not there refuses, and the socket goes on") {
+    TEST_CASE("udp: a peer that is not there refuses, and the socket goes on") {
         weir::executor ex;
         auto peer = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         const auto address = peer.local_endpoint();
@@ -139,7 +139,7 @@ TEST_SUITE("io/udp") {
         CHECK(text(buffer, ex.run(peer.receive_from(buffer))) == "again");
     }
 
-    TEST_CASE("an address that is taken, and one that is not here") {
+    TEST_CASE("udp: an address that is taken, and one that is not here") {
         weir::executor ex;
         const auto a = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         const auto taken = a.local_endpoint();
@@ -149,7 +149,7 @@ TEST_SUITE("io/udp") {
               "bind to 192.0.2.1:1: Cannot assign requested address");
     }
 
-    TEST_CASE("several receives may wait, and may be dropped") {
+    TEST_CASE("udp: several receives may wait, and may be dropped") {
         weir::executor ex;
         auto a = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         std::array<std::array<char, 16>, 3> buffers{};
@@ -167,7 +167,7 @@ TEST_SUITE("io/udp") {
         CHECK(buffers[1][0] == 0);
     }
 
-    TEST_CASE("nothing stays open") {
+    TEST_CASE("udp leaves no descriptor open") {
         weir::executor ex;
         const std::size_t before = support::open_descriptors();
         {

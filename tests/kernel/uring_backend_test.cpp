@@ -150,19 +150,19 @@ void start_receiving(weir::io_operation& operation, weir::executor& ex, const we
 } // namespace
 
 TEST_SUITE("kernel/uring_backend") {
-    TEST_CASE("nothing is lost when every ring is full all the time") {
+    TEST_CASE("uring backend: nothing is lost when every ring is full all the time") {
         weir::executor ex{make_uring_backend(tiny)};
         CHECK(echoed(ex, 40, 25, 64) == 1000);
         CHECK(echoed(ex, 10, 10, 100'000) == 100);
     }
 
-    TEST_CASE("nothing is lost where the kernel takes no blocks") {
+    TEST_CASE("uring backend: nothing is lost where the kernel takes no blocks") {
         weir::executor ex{make_uring_backend({.blocks = 0})};
         CHECK(echoed(ex, 40, 25, 64) == 1000);
         CHECK(echoed(ex, 10, 10, 100'000) == 100);
     }
 
-    TEST_CASE("more connections may have something at once than blocks are lent") {
+    TEST_CASE("uring backend: more connections may have something at once than blocks are lent") {
         weir::executor ex{make_uring_backend({.blocks = 1})};
         connections all = connect(ex, 20);
         for (auto& client : all.clients) ex.run(client.write("something"));
@@ -177,7 +177,7 @@ TEST_SUITE("kernel/uring_backend") {
         CHECK(ex.run(count()) == 20 * 9);
     }
 
-    TEST_CASE("a notification is seen after the watch for them was ended for want of room") {
+    TEST_CASE("uring backend: a notification is seen after the watch for them was ended for want of room") {
         weir::executor ex{make_uring_backend(tiny)};
         auto [client, server] = support::connect_pair(ex);
         ex.run(client.write("01234567"));
@@ -204,7 +204,7 @@ TEST_SUITE("kernel/uring_backend") {
         }
     }
 
-    TEST_CASE("a connection that nobody reads holds its peer up") {
+    TEST_CASE("uring backend: a connection that is not read slows its peer") {
         weir::executor ex{make_uring_backend({})};
         auto [client, server] = support::connect_pair(ex);
         auto stream = weir::read(server);
@@ -227,7 +227,7 @@ TEST_SUITE("kernel/uring_backend") {
         ex.run(std::move(writing));
     }
 
-    TEST_CASE("a read that is dropped takes nothing, and lends its block to the next") {
+    TEST_CASE("uring backend: a read that is dropped takes nothing, and lends its block to the next") {
         weir::executor ex{make_uring_backend({.blocks = 1})};
         auto [client, server] = support::connect_pair(ex);
         for (int i = 0; i != 100; ++i) {
@@ -239,7 +239,8 @@ TEST_SUITE("kernel/uring_backend") {
         CHECK(ex.run(weir::next(stream)) == weir::bytes{"kept"});
     }
 
-    TEST_CASE("a read that is dropped when it was answered lends its block to the next, and loses nothing") {
+    TEST_CASE(
+        "uring backend: a read that is dropped when it was answered lends its block to the next, and loses nothing") {
         for (const unsigned blocks : {0U, 1U}) {
             CAPTURE(blocks);
             weir::executor ex{make_uring_backend({.blocks = blocks})};
@@ -262,7 +263,7 @@ TEST_SUITE("kernel/uring_backend") {
         }
     }
 
-    TEST_CASE("that there is something to read is no end, when the read that waited for it is dropped") {
+    TEST_CASE("uring backend: readable input is not an end when the waiting read is dropped") {
         for (const unsigned older : {0U, 1U, 2U}) {
             CAPTURE(older);
             // Where no blocks are lent, the ring tells when it is worth trying.
@@ -281,14 +282,14 @@ TEST_SUITE("kernel/uring_backend") {
         }
     }
 
-    TEST_CASE("nothing is lost on the rings of older kernels") {
+    TEST_CASE("uring backend: nothing is lost on the rings of older kernels") {
         for (const unsigned older : {1U, 2U}) {
             weir::executor ex{make_uring_backend({.older = older})};
             CHECK(echoed(ex, 40, 25, 64) == 1000);
         }
     }
 
-    TEST_CASE("bytes outlive the executor that they were received on") {
+    TEST_CASE("uring backend: bytes outlive the executor that they were received on") {
         weir::bytes kept;
         {
             weir::executor ex{make_uring_backend({})};
@@ -300,7 +301,7 @@ TEST_SUITE("kernel/uring_backend") {
         CHECK(kept == "kept");
     }
 
-    TEST_CASE("what is received allocates nothing in a steady state") {
+    TEST_CASE("uring backend: what is received allocates nothing in a steady state") {
         if (!WEIR_POOL_FRAMES) return;
         weir::executor ex{make_uring_backend({})};
         CHECK(support::allocations_for_more_items([&](int items) {
@@ -316,7 +317,7 @@ TEST_SUITE("kernel/uring_backend") {
               }) == 0);
     }
 
-    TEST_CASE("a turn is one system call, whatever it does") {
+    TEST_CASE("uring backend: a turn is one system call, whatever it does") {
         const auto calls = system_calls_of([] {
             weir::executor ex{make_uring_backend({})};
             connections all = connect(ex, 32);

@@ -50,7 +50,7 @@ int pulled_before_others_run(Make make) {
 } // namespace
 
 TEST_SUITE("operators/always_ready") {
-    TEST_CASE("what keeps or drops the items of a source that is always ready lets others run") {
+    TEST_CASE("an operator that keeps or drops ready items lets others run") {
         const int few = 10'000;
         const auto none = [](int) { return false; };
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::filter(none) | weir::drain(); }) <
@@ -72,7 +72,7 @@ TEST_SUITE("operators/always_ready") {
               }) < few);
     }
 
-    TEST_CASE("so does what passes them on") {
+    TEST_CASE("an operator that passes on ready items lets others run") {
         const int few = 10'000;
         const auto other = [] { return weir::generate([] { return 1; }); };
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::buffer(16) | weir::drain(); }) < few);
@@ -84,7 +84,7 @@ TEST_SUITE("operators/always_ready") {
                   [&](auto s) { return weir::combine_latest(std::move(s), other()) | weir::drain(); }) < few);
     }
 
-    TEST_CASE("and so does every sink") {
+    TEST_CASE("a sink with an upstream that is always ready lets others run") {
         const int few = 10'000;
         CHECK(pulled_before_others_run([](auto s) { return std::move(s) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([](auto s) { return std::move(s) | weir::count(); }) < few);

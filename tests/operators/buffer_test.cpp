@@ -37,7 +37,7 @@ using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/buffer") {
-    TEST_CASE("items, the end and errors come through as they are") {
+    TEST_CASE("buffer: items, the end and errors come through as they are") {
         for (const char* diagram : {"|", "#", "a-b-c|", "a-[bc]-#", "[abcdef|]", "[abcdef#]", "a-b..."}) {
             for (const auto policy :
                  {overflow::suspend, overflow::drop_oldest, overflow::drop_newest, overflow::error}) {
@@ -47,7 +47,7 @@ TEST_SUITE("operators/buffer") {
         }
     }
 
-    TEST_CASE("it fills while the consumer works") {
+    TEST_CASE("buffer fills while the consumer works") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::buffer(3)};
@@ -68,7 +68,7 @@ TEST_SUITE("operators/buffer") {
         CHECK(sink.items() == numbers{0, 1, 2, 3, 4, 5, 6, 7, 8});
     }
 
-    TEST_CASE("nothing is asked for before the first poll") {
+    TEST_CASE("buffer: upstream is not polled before the first poll") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::buffer(3)};
@@ -76,7 +76,7 @@ TEST_SUITE("operators/buffer") {
         CHECK(source.polls() == 0);
     }
 
-    TEST_CASE("two buffers in a row hold the sum of both") {
+    TEST_CASE("buffer: two buffers in a row hold the sum of both") {
         virtual_executor ex;
         probe<int> source;
         for (int i = 0; i != 10; ++i) source.push(i);
@@ -87,7 +87,7 @@ TEST_SUITE("operators/buffer") {
         CHECK(source.taken() == 1 + 3);
     }
 
-    TEST_CASE("full, it fills again when half of it is free") {
+    TEST_CASE("buffer fills again when half of it is free") {
         virtual_executor ex;
         probe<int> source;
         for (int i = 0; i != 100; ++i) source.push(i);
@@ -116,7 +116,7 @@ TEST_SUITE("operators/buffer") {
         CHECK(source.taken() <= 3);
     }
 
-    TEST_CASE("the end and an error come after the items that are held") {
+    TEST_CASE("buffer: the end and an error come after the items that are held") {
         for (const bool fails : {false, true}) {
             virtual_executor ex;
             probe<int> source;
@@ -139,7 +139,7 @@ TEST_SUITE("operators/buffer") {
         }
     }
 
-    TEST_CASE("drop_oldest keeps the newest items of a consumer that is behind") {
+    TEST_CASE("buffer: drop_oldest keeps the newest items of a consumer that is behind") {
         virtual_executor ex;
         probe<int> source;
         numbers dropped;
@@ -158,7 +158,7 @@ TEST_SUITE("operators/buffer") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("drop_newest keeps the oldest items for a consumer that is behind") {
+    TEST_CASE("buffer: drop_newest keeps the oldest items for a consumer that is behind") {
         virtual_executor ex;
         probe<int> source;
         numbers dropped;
@@ -174,7 +174,7 @@ TEST_SUITE("operators/buffer") {
         CHECK(dropped == numbers{4, 5, 6, 7});
     }
 
-    TEST_CASE("error delivers what is held, then the overflow, and drops upstream at once") {
+    TEST_CASE("buffer: error delivers held items, then the overflow, and drops upstream at once") {
         virtual_executor ex;
         probe<int> source;
         numbers dropped;
@@ -194,7 +194,7 @@ TEST_SUITE("operators/buffer") {
         CHECK_THROWS_AS(std::rethrow_exception(sink.error()), weir::buffer_overflow);
     }
 
-    TEST_CASE("a consumer that keeps up gets every item of a burst, whatever the policy") {
+    TEST_CASE("buffer: a consumer that keeps up gets every item of a burst, whatever the policy") {
         for (const auto policy : {overflow::suspend, overflow::drop_oldest, overflow::drop_newest, overflow::error}) {
             virtual_executor ex;
             int count = 0;
@@ -203,7 +203,7 @@ TEST_SUITE("operators/buffer") {
         }
     }
 
-    TEST_CASE("an exception from on_drop fails the stream") {
+    TEST_CASE("buffer: an exception from on_drop fails the stream") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::buffer(1, overflow::drop_newest,
@@ -218,7 +218,7 @@ TEST_SUITE("operators/buffer") {
         CHECK(sink.error_message() == "on_drop");
     }
 
-    TEST_CASE("upstream may drop the pipeline that it belongs to") {
+    TEST_CASE("buffer: upstream may drop the pipeline that it belongs to") {
         virtual_executor ex;
         probe<int> source;
         std::function<void()> drop;
@@ -238,7 +238,7 @@ TEST_SUITE("operators/buffer") {
         CHECK(ex.idle());
     }
 
-    TEST_CASE("it overlaps the work of its source with that of its consumer") {
+    TEST_CASE("buffer overlaps the work of its source with that of its consumer") {
         virtual_executor ex;
         const auto source = [](int n) -> weir::async_stream<int> {
             for (int i = 0; i != n; ++i) {
@@ -254,7 +254,7 @@ TEST_SUITE("operators/buffer") {
         CHECK(overlapped.elapsed() == 110ms);
     }
 
-    TEST_CASE("items stay in order and none is lost") {
+    TEST_CASE("buffer: items stay in order and none is lost") {
         std::mt19937 random{1};
         for (int round = 0; round != 200; ++round) {
             const auto items = support::random_numbers(random, 30, 0, 9);
@@ -262,7 +262,7 @@ TEST_SUITE("operators/buffer") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("buffer allocates nothing per item") {
         for (const auto policy : {overflow::suspend, overflow::drop_oldest}) {
             CHECK(support::allocations_for_more_items([&](int n) {
                       virtual_executor ex;
@@ -271,7 +271,7 @@ TEST_SUITE("operators/buffer") {
         }
     }
 
-    TEST_CASE("items that can only be moved") {
+    TEST_CASE("buffer accepts move-only items") {
         virtual_executor ex;
         int sum = 0;
         ex.run(weir::iota(1, 6) | weir::map([](int i) { return std::make_unique<int>(i); }) | weir::buffer(2) |
@@ -279,7 +279,7 @@ TEST_SUITE("operators/buffer") {
         CHECK(sum == 15);
     }
 
-    TEST_CASE("no room at all is rejected") {
+    TEST_CASE("buffer rejects a capacity of 0") {
         CHECK_THROWS_WITH_AS(weir::buffer(0), "weir::buffer(n): n must be at least 1", std::invalid_argument);
         CHECK_THROWS_AS(weir::buffer(-1), std::invalid_argument);
         CHECK_THROWS_AS(weir::buffer(0, overflow::drop_oldest), std::invalid_argument);
@@ -289,7 +289,7 @@ TEST_SUITE("operators/buffer") {
                              std::invalid_argument);
     }
 
-    TEST_CASE("contract") {
+    TEST_CASE("buffer keeps the contract of a stream") {
         CHECK(check_contract([] { return weir::buffer(1); }, {.prefetch = 1}) == "");
         CHECK(check_contract([] { return weir::buffer(4); }, {.prefetch = 4}) == "");
         const contract_options eager{.prefetch = contract_options::any_number};

@@ -28,12 +28,12 @@ using weir::testing::probe_sink;
 using chunks = std::vector<std::vector<int>>;
 
 TEST_SUITE("operators/chunk") {
-    TEST_CASE("so many items at a time, and the rest at the end") {
+    TEST_CASE("chunk emits n items at a time, and the rest at the end") {
         marbles m;
         CHECK(m.play(m.hot("a--b--------c--d-----e--|") | weir::chunk(2)) == "---(ab)-----------(cd)--------[(e)|]");
     }
 
-    TEST_CASE("so many items, or what has come in a while") {
+    TEST_CASE("chunk emits n items, or the items that arrived within the time") {
         marbles m;
         CHECK(m.play(m.hot("a--b--------c--d-----e--|") | weir::chunk(3, 5ms)) ==
               "-----(ab)-----------(cd)------[(e)|]");
@@ -63,7 +63,7 @@ TEST_SUITE("operators/chunk") {
         CHECK(m.play(m.hot("a--b--|") | weir::chunk(5, 3ms)) == "---(ab)--|");
     }
 
-    TEST_CASE("what is held is delivered before an error") {
+    TEST_CASE("chunk: held items is delivered before an error") {
         marbles m;
         CHECK(m.play(m.hot("ab-c-#") | weir::chunk(2)) == "-(ab)---[(c)#]");
         marbles timed;
@@ -72,12 +72,12 @@ TEST_SUITE("operators/chunk") {
         CHECK(at_once.play(at_once.hot("#") | weir::chunk(2)) == "#");
     }
 
-    TEST_CASE("with no time at all it gives what is there") {
+    TEST_CASE("chunk emits what is ready with a time of 0") {
         marbles m;
         CHECK(m.play(m.hot("[abc]-d--[ef|]") | weir::chunk(2, 0s)) == "[(ab)(c)]-(d)--[(ef)|]");
     }
 
-    TEST_CASE("after a long stall without demand nothing is lost and nothing fails") {
+    TEST_CASE("chunk: after a long stall without demand nothing is lost and nothing fails") {
         weir::testing::virtual_executor ex;
         weir::testing::probe<int> source;
         probe_sink sink{ex, source.stream() | weir::chunk(3, 10ms)};
@@ -98,7 +98,7 @@ TEST_SUITE("operators/chunk") {
         CHECK(sink.items() == chunks{{1}, {2, 3, 4}, {5, 6}});
     }
 
-    TEST_CASE("a chunk that became due while nobody asked is given when it is asked for") {
+    TEST_CASE("a chunk that became due between polls is emitted at the next poll") {
         weir::testing::virtual_executor ex;
         weir::testing::probe<int> source;
         auto stream = source.stream() | weir::chunk(10, 10ms);
@@ -112,7 +112,7 @@ TEST_SUITE("operators/chunk") {
         CHECK(*stream.poll_next(cx) == std::vector{1, 2});
     }
 
-    TEST_CASE("a source that is slow but always ready does not hold a chunk back for ever") {
+    TEST_CASE("a source that is slow but always ready does not hold a chunk back forever") {
         support::manual_executor ex;
         probe_sink sink{ex, weir::iota(0) | weir::map([&](int i) {
                                 ex.stall(1ms);
@@ -126,7 +126,7 @@ TEST_SUITE("operators/chunk") {
         sink.drop();
     }
 
-    TEST_CASE("it agrees with range-v3") {
+    TEST_CASE("chunk agrees with range-v3") {
         std::mt19937 random{1};
         for (int round = 0; round != 300; ++round) {
             const auto numbers = support::random_numbers(random, 20, 0, 9);
@@ -148,7 +148,7 @@ TEST_SUITE("operators/chunk") {
               }) == 20);
     }
 
-    TEST_CASE("items that can only be moved") {
+    TEST_CASE("chunk accepts move-only items") {
         weir::testing::virtual_executor ex;
         int sum = 0;
         ex.run(weir::iota(1, 6) | weir::map([](int i) { return std::make_unique<int>(i); }) | weir::chunk(2) |
@@ -158,14 +158,14 @@ TEST_SUITE("operators/chunk") {
         CHECK(sum == 15);
     }
 
-    TEST_CASE("no items and times below zero are rejected") {
+    TEST_CASE("chunk rejects n of 0 and negative times") {
         CHECK_THROWS_WITH_AS(weir::chunk(0), "weir::chunk(n): n must be at least 1", std::invalid_argument);
         CHECK_THROWS_AS(weir::chunk(-1), std::invalid_argument);
         CHECK_THROWS_AS(weir::chunk(0, 1s), std::invalid_argument);
         CHECK_THROWS_WITH_AS(weir::chunk(1, -1s), "weir::chunk(n, d): d is negative", std::invalid_argument);
     }
 
-    TEST_CASE("contract") {
+    TEST_CASE("chunk keeps the contract of a stream") {
         CHECK(check_contract([] { return weir::chunk(2) | weir::map([](auto c) { return c.size(); }); }) == "");
         // What is due is given, though it is not full: the pull for the next item stays.
         CHECK(check_contract([] { return weir::chunk(4, 1s) | weir::map([](auto c) { return c.size(); }); },

@@ -38,21 +38,21 @@ using weir::testing::virtual_executor;
 using pairs = std::vector<std::tuple<int, int>>;
 
 TEST_SUITE("operators/combine_latest") {
-    TEST_CASE("each item comes out with the latest of the others") {
+    TEST_CASE("combine_latest: each item comes out with the latest of the others") {
         marbles m;
         CHECK(m.play(combine_latest(m.hot("--1-----2------3--|"), m.hot("----a------b-----------|"))) ==
               "----(1a)---(2a)--(2b)---(3b)-------|");
     }
 
-    TEST_CASE("several streams of different types are combined") {
+    TEST_CASE("combine_latest: several streams of different types are combined") {
         marbles m;
         CHECK(m.play(combine_latest(m.hot<int>("1----2|"), m.hot("-a-b|"), m.hot<int>("--7|"))) ==
               "--(1a7)(1b7)-(2b7)|");
         CHECK(m.play(combine_latest(m.hot("a-b|"))) == "(a)-(b)|");
     }
 
-    TEST_CASE("every item is seen at least once: a stream that was early is not asked for more until the others have "
-              "given an item") {
+    TEST_CASE(
+        "combine_latest shows every item at least once and polls an early stream again when all others have an item") {
         marbles m;
         CHECK(m.play(combine_latest(m.hot("abc|"), m.hot("----x|"))) == "----[(ax)(bx)(cx)]|");
 
@@ -70,7 +70,7 @@ TEST_SUITE("operators/combine_latest") {
         CHECK(sink.items() == pairs{{0, 9}, {1, 9}, {2, 9}});
     }
 
-    TEST_CASE("streams that are ready take turns") {
+    TEST_CASE("combine_latest: streams that are ready take turns") {
         virtual_executor ex;
         probe_sink sink{ex, combine_latest(weir::iota(0, 3), weir::iota(10, 13))};
         sink.request();
@@ -79,7 +79,7 @@ TEST_SUITE("operators/combine_latest") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("it ends when all have ended, or one without an item") {
+    TEST_CASE("combine_latest ends when all streams have ended, or one without an item") {
         marbles m;
         CHECK(m.play(combine_latest(m.hot("a|"), m.hot("-b---c|"))) == "-(ab)---(ac)|");
         CHECK(m.play(combine_latest(m.hot("a-b-c"), m.hot("--|"))) == "--|");
@@ -100,7 +100,7 @@ TEST_SUITE("operators/combine_latest") {
         CHECK(b.dropped());
     }
 
-    TEST_CASE("the first error drops the others") {
+    TEST_CASE("combine_latest: the first error drops the others") {
         marbles m;
         CHECK(m.play(combine_latest(m.hot("a--#"), m.hot("-b---c|"))) == "-(ab)-#");
         CHECK(m.play(combine_latest(m.hot("a|"), m.hot("--#"))) == "--#");
@@ -118,7 +118,7 @@ TEST_SUITE("operators/combine_latest") {
         CHECK(b.dropped());
     }
 
-    TEST_CASE("an item that was ready before an error comes before it") {
+    TEST_CASE("combine_latest: an item that was ready before an error comes before it") {
         virtual_executor ex;
         probe<int> a;
         probe<int> b;
@@ -141,7 +141,7 @@ TEST_SUITE("operators/combine_latest") {
         CHECK(sink.failed());
     }
 
-    TEST_CASE("an error passes no item that was ready before it, whatever the pace of the consumer") {
+    TEST_CASE("combine_latest: an error passes no item that was ready before it, whatever the pace of the consumer") {
         for (int busy = 0; busy != 10; ++busy) {
             CAPTURE(busy);
             marbles m;
@@ -151,7 +151,7 @@ TEST_SUITE("operators/combine_latest") {
         }
     }
 
-    TEST_CASE("only what woke is polled") {
+    TEST_CASE("combine_latest polls only what woke") {
         virtual_executor ex;
         probe<int> a;
         probe<int> b;
@@ -171,12 +171,12 @@ TEST_SUITE("operators/combine_latest") {
         CHECK(sink.items().size() == 11);
     }
 
-    TEST_CASE("it may be dropped by one of its streams while that is polled") {
+    TEST_CASE("combine_latest may be dropped by one of its streams while that is polled") {
         support::drop_from_within([](auto s) { return combine_latest(std::move(s), weir::just(1)); });
         support::drop_from_within([](auto s) { return combine_latest(weir::just(1), std::move(s)); });
     }
 
-    TEST_CASE("it keeps the contract") {
+    TEST_CASE("combine_latest keeps the contract of a stream") {
         using weir::closure;
         CHECK(check_contract([] { return closure{[](auto s) { return combine_latest(std::move(s)); }}; },
                              {.prefetch = 1, .copies = 1}) == "");
@@ -189,7 +189,7 @@ TEST_SUITE("operators/combine_latest") {
                   {.prefetch = 1, .copies = 1}) == "");
     }
 
-    TEST_CASE("it allocates nothing an item") {
+    TEST_CASE("combine_latest allocates nothing per item") {
         const auto run = [](int n) {
             virtual_executor ex;
             const auto late = [](int last) -> weir::async_stream<int> {
@@ -205,7 +205,8 @@ TEST_SUITE("operators/combine_latest") {
         CHECK(support::allocations_for_more_items(run) == 0);
     }
 
-    TEST_CASE("whatever the order of arrival, each item is in a tuple, and one item is new from tuple to tuple") {
+    TEST_CASE("combine_latest: whatever the order of arrival, each item is in a tuple, and one item is new from tuple "
+              "to tuple") {
         std::mt19937 random{20240603};
         for (int round = 0; round != 400; ++round) {
             virtual_executor ex;

@@ -46,20 +46,20 @@ using weir::testing::tracked;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/concat_map") {
-    TEST_CASE("inner streams come out one after the other") {
+    TEST_CASE("concat_map: inner streams come out one after the other") {
         marbles m;
         const auto inner = [&m](char) { return m.cold("1-2-3|"); };
         CHECK(m.play(m.hot("--a--b-----|") | concat_map(inner)) == "--1-2-31-2-3|");
         CHECK(m.play(m.hot("a---------b|") | concat_map(inner)) == "1-2-3-----1-2-3|");
     }
 
-    TEST_CASE("empty inner streams leave nothing") {
+    TEST_CASE("concat_map: empty inner streams leave nothing") {
         marbles m;
         CHECK(m.play(m.hot("-a-b-|") | concat_map([](char) { return weir::empty<char>(); })) == "-----|");
         CHECK(m.play(m.hot("|") | concat_map([](char) { return weir::never<char>(); })) == "|");
     }
 
-    TEST_CASE("upstream is asked when the inner stream has ended, not before") {
+    TEST_CASE("concat_map: upstream is asked when the inner stream has ended, not before") {
         virtual_executor ex;
         probe<int> outer;
         probe<int> inner;
@@ -77,13 +77,13 @@ TEST_SUITE("operators/concat_map") {
         CHECK(outer.taken() == 2);
     }
 
-    TEST_CASE("an error of the outer stream is noticed when that is next asked, after the active inner stream has "
-              "ended") {
+    TEST_CASE("concat_map: an error of the outer stream is noticed when that is next asked, after the active inner "
+              "stream has ended") {
         marbles m;
         CHECK(m.play(m.hot("a-#") | concat_map([&m](char) { return m.cold("1-2-3-|"); })) == "1-2-3-#");
     }
 
-    TEST_CASE("an inner stream that fails ends it, and upstream is dropped at once") {
+    TEST_CASE("concat_map: an inner stream that fails ends it, and upstream is dropped at once") {
         virtual_executor ex;
         probe<int> outer;
         probe<int> inner;
@@ -99,7 +99,7 @@ TEST_SUITE("operators/concat_map") {
         CHECK(inner.dropped());
     }
 
-    TEST_CASE("a function that throws ends it, and upstream is dropped at once") {
+    TEST_CASE("concat_map: a function that throws ends it, and upstream is dropped at once") {
         virtual_executor ex;
         probe<int> outer;
         probe_sink sink{ex, outer.stream() | concat_map([](int x) {
@@ -115,7 +115,7 @@ TEST_SUITE("operators/concat_map") {
         CHECK(outer.dropped());
     }
 
-    TEST_CASE("dropped half-way it drops the inner stream and upstream") {
+    TEST_CASE("concat_map drops the inner stream and upstream when it is dropped") {
         virtual_executor ex;
         probe<int> outer;
         probe<int> inner;
@@ -129,7 +129,7 @@ TEST_SUITE("operators/concat_map") {
         CHECK(inner.dropped());
     }
 
-    TEST_CASE("what a coroutine lambda captures, and the item it refers to, live as long as its stream") {
+    TEST_CASE("concat_map: what a coroutine lambda captures, and the item it refers to, live as long as its stream") {
         virtual_executor ex;
         auto repeat = [times = std::make_unique<int>(3)](const std::string& word) -> weir::async_stream<std::string> {
             for (int i = 0; i != *times; ++i) {
@@ -147,7 +147,7 @@ TEST_SUITE("operators/concat_map") {
         CHECK(sink.items()[5] == std::string(40, 'b'));
     }
 
-    TEST_CASE("empty inner streams without end let others run") {
+    TEST_CASE("concat_map: empty inner streams without end let others run") {
         virtual_executor ex;
         auto handle =
             ex.spawn(weir::iota(0) | concat_map([](int) { return weir::empty<int>(); }) | weir::for_each([](int) {}));
@@ -158,14 +158,14 @@ TEST_SUITE("operators/concat_map") {
         CHECK_FALSE(handle.finished());
     }
 
-    TEST_CASE("it keeps the contract") {
+    TEST_CASE("concat_map keeps the contract of a stream") {
         const auto same = [](tracked x) { return weir::just(std::move(x)); };
         CHECK(check_contract([&] { return concat_map(same); }) == "");
         CHECK(check_contract([] { return concat_map([](tracked) { return weir::empty<tracked>(); }); }) == "");
         CHECK(check_contract([] { return concat_map([](tracked x) { return support::late_items{x, 2}; }); }) == "");
     }
 
-    TEST_CASE("it moves its items") {
+    TEST_CASE("concat_map moves its items") {
         virtual_executor ex;
         const auto boxed = [](int x) { return std::make_unique<int>(x); };
         probe_sink sink{ex, weir::iota(0, 2) | weir::map(boxed) | concat_map([](std::unique_ptr<int> x) {
@@ -177,7 +177,7 @@ TEST_SUITE("operators/concat_map") {
         CHECK(*sink.items()[2] == 1);
     }
 
-    TEST_CASE("it allocates nothing an item, nor an inner stream") {
+    TEST_CASE("concat_map allocates nothing per item or inner stream") {
         const auto run = [](int n) {
             virtual_executor ex;
             int sum = 0;
@@ -187,7 +187,7 @@ TEST_SUITE("operators/concat_map") {
         CHECK(support::allocations_for_more_items(run) == 0);
     }
 
-    TEST_CASE("ready inner streams do not grow the stack") {
+    TEST_CASE("concat_map: ready inner streams do not grow the stack") {
         virtual_executor ex;
         int seen = 0;
         ex.run(weir::iota(0, 500'000) | concat_map([](int x) { return weir::iota(x, x + x % 4); }) |
@@ -195,7 +195,7 @@ TEST_SUITE("operators/concat_map") {
         CHECK(seen == 750'000);
     }
 
-    TEST_CASE("whatever the order of arrival, it does what transform and join do to ranges") {
+    TEST_CASE("concat_map: whatever the order of arrival, it does what transform and join do to ranges") {
         std::mt19937 random{20240604};
         namespace views = ranges::views;
         for (int round = 0; round != 300; ++round) {

@@ -46,7 +46,7 @@ std::vector<weir::async_stream<char>> streams_of(Ss... streams) {
 } // namespace
 
 TEST_SUITE("operators/concat") {
-    TEST_CASE("one stream comes after the other") {
+    TEST_CASE("concat: one stream comes after the other") {
         weir::testing::marbles m;
         CHECK(m.play(weir::concat(m.cold("a-b|"), m.cold("-c|"), m.cold("d|"))) == "a-b-cd|");
         CHECK(m.play(weir::concat(m.cold("a|"))) == "a|");
@@ -54,7 +54,7 @@ TEST_SUITE("operators/concat") {
         CHECK(m.play(weir::concat(weir::just(1), weir::never<int>())) == "1...");
     }
 
-    TEST_CASE("a range of streams is the same") {
+    TEST_CASE("concat: a range of streams is the same") {
         weir::testing::marbles m;
         CHECK(m.play(weir::concat(streams_of(m.cold("a-b|"), m.cold("-c|"), m.cold("d|")))) == "a-b-cd|");
         CHECK(m.play(weir::concat(streams_of())) == "|");
@@ -64,7 +64,7 @@ TEST_SUITE("operators/concat") {
         CHECK(m.play(weir::concat(std::move(lines))) == "[1234|]");
     }
 
-    TEST_CASE("a stream is not asked before its turn: what is hot has gone on meanwhile") {
+    TEST_CASE("concat: a stream is not asked before its turn: what is hot has gone on in the meantime") {
         weir::testing::marbles m;
         CHECK(m.play(weir::concat(m.hot("a--b|"), m.hot("-c---d|"))) == "a--bcd|");
         weir::testing::probe<int> second;
@@ -75,7 +75,7 @@ TEST_SUITE("operators/concat") {
         CHECK(second.polls() == 0);
     }
 
-    TEST_CASE("an error is seen when the turn has come, and the rest is not") {
+    TEST_CASE("concat: an error is seen when the turn has come, and the rest is not") {
         weir::testing::marbles m;
         CHECK(m.play(weir::concat(m.cold("#"), m.cold("a|"))) == "#");
         CHECK(m.play(weir::concat(m.cold("a-#"), m.cold("b|"))) == "a-#");
@@ -83,7 +83,7 @@ TEST_SUITE("operators/concat") {
         CHECK(m.play(weir::concat(streams_of(m.cold("a-|"), m.cold("#"), m.cold("b|")))) == "a-#");
     }
 
-    TEST_CASE("a stream is dropped when it has ended, before the next is asked") {
+    TEST_CASE("concat: a stream is dropped when it has ended, before the next is asked") {
         virtual_executor ex;
         weir::testing::probe<int> first;
         weir::testing::probe<int> second;
@@ -97,7 +97,7 @@ TEST_SUITE("operators/concat") {
         CHECK(second.dropped());
     }
 
-    TEST_CASE("a stream of a range is dropped when it has ended, before the next is asked") {
+    TEST_CASE("concat: a stream of a range is dropped when it has ended, before the next is asked") {
         virtual_executor ex;
         std::vector<weir::testing::probe<int>> probes(2);
         auto streams = probes | std::views::transform([](auto& probe) { return probe.stream(); });
@@ -111,7 +111,7 @@ TEST_SUITE("operators/concat") {
         CHECK(probes[1].dropped());
     }
 
-    TEST_CASE("of a range that makes its streams as it goes, each is made in its turn") {
+    TEST_CASE("concat takes each stream from a lazy range when its turn has come") {
         int made = 0;
         virtual_executor ex;
         const auto items = ex.run(weir::concat(std::views::iota(1) | std::views::transform([&](int i) {
@@ -123,7 +123,7 @@ TEST_SUITE("operators/concat") {
         CHECK(made == 3);
     }
 
-    TEST_CASE("it keeps the common contract, on either side of an upstream") {
+    TEST_CASE("concat keeps the contract of a stream, on either side of an upstream") {
         using tracked = weir::testing::tracked;
         CHECK(weir::testing::check_contract([] {
                   return weir::closure{[]<class S>(S upstream) {
@@ -139,7 +139,7 @@ TEST_SUITE("operators/concat") {
               }) == "");
     }
 
-    TEST_CASE("many empty streams do not keep others from running") {
+    TEST_CASE("concat: many empty streams do not keep others from running") {
         virtual_executor ex;
         CHECK(ex.run(weir::concat(std::views::iota(0, 100'000) |
                                   std::views::transform([](int) { return weir::empty<int>(); })) |
@@ -147,7 +147,7 @@ TEST_SUITE("operators/concat") {
         CHECK(ex.stats().turns > 50);
     }
 
-    TEST_CASE("items may be such as can only be moved") {
+    TEST_CASE("concat accepts move-only items") {
         virtual_executor ex;
         const auto all =
             ex.run(weir::concat(weir::just(std::make_unique<int>(1)), weir::just(std::make_unique<int>(2))) |
@@ -156,7 +156,7 @@ TEST_SUITE("operators/concat") {
         CHECK(*all[1] == 2);
     }
 
-    TEST_CASE("it agrees with views::join") {
+    TEST_CASE("concat agrees with views::join") {
         std::mt19937 random{1};
         virtual_executor ex;
         for (int i = 0; i != 200; ++i) {
@@ -174,7 +174,7 @@ TEST_SUITE("operators/concat") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("concat allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::concat(weir::iota(0, n), weir::iota(0, n)) | weir::drain());

@@ -40,12 +40,12 @@ weir::async_stream<int> counting(int n, weir::duration gap) {
 } // namespace
 
 TEST_SUITE("operators/debounce") {
-    TEST_CASE("an item comes out when it was followed by a pause") {
+    TEST_CASE("debounce: an item comes out when it was followed by a pause") {
         marbles m;
         CHECK(m.play(m.hot("abc----de---|") | weir::debounce(2ms)) == "----c-----e-|");
     }
 
-    TEST_CASE("items 99 ms apart do not come out until the pause, items 101 ms apart all do") {
+    TEST_CASE("debounce: items 99 ms apart do not come out until the pause, items 101 ms apart all do") {
         virtual_executor ex;
         numbers seen;
         std::vector<weir::duration> at;
@@ -82,7 +82,7 @@ TEST_SUITE("operators/debounce") {
         CHECK(slower.elapsed() == 5 * 101ms);
     }
 
-    TEST_CASE("with no time at all every item of a burst comes out") {
+    TEST_CASE("debounce: a pause of 0 lets every item of a burst through") {
         marbles m;
         CHECK(m.play(m.hot("[abc]-d-[ef|]") | weir::debounce(0s)) == "[abc]-d-[ef|]");
         virtual_executor ex;
@@ -91,7 +91,7 @@ TEST_SUITE("operators/debounce") {
         CHECK(count == 5000);
     }
 
-    TEST_CASE("what is held comes out at the end and before an error") {
+    TEST_CASE("debounce: held items come out at the end and before an error") {
         marbles m;
         CHECK(m.play(m.hot("a-b-|") | weir::debounce(9ms)) == "----[b|]");
         marbles failing;
@@ -102,12 +102,12 @@ TEST_SUITE("operators/debounce") {
         }
     }
 
-    TEST_CASE("an item comes out after max_wait even if it never gets quiet") {
+    TEST_CASE("debounce: an item comes out after max_wait even if it never gets quiet") {
         marbles m;
         CHECK(m.play(m.hot("abcdefghijkl----|") | weir::debounce(2ms, {.max_wait = 5ms})) == "-----e----j--l--|");
     }
 
-    TEST_CASE("what is followed is passed to on_drop") {
+    TEST_CASE("debounce: what is followed is passed to on_drop") {
         marbles m;
         std::string dropped;
         CHECK(m.play(m.hot("abc----de---|") | weir::debounce(2ms, {}, [&](char c) { dropped += c; })) ==
@@ -115,7 +115,7 @@ TEST_SUITE("operators/debounce") {
         CHECK(dropped == "abd");
     }
 
-    TEST_CASE("what has settled is not dropped while the consumer is busy, and upstream waits with it") {
+    TEST_CASE("debounce: what has settled is not dropped while the consumer is busy, and upstream waits with it") {
         virtual_executor ex;
         probe<int> source;
         numbers dropped;
@@ -143,7 +143,7 @@ TEST_SUITE("operators/debounce") {
         CHECK(dropped == numbers{1, 3});
     }
 
-    TEST_CASE("without demand nothing is asked for before the first poll") {
+    TEST_CASE("debounce does not poll upstream before its first poll") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::debounce(10ms)};
@@ -151,7 +151,7 @@ TEST_SUITE("operators/debounce") {
         CHECK(source.polls() == 0);
     }
 
-    TEST_CASE("an item costs no timer") {
+    TEST_CASE("debounce: an item costs no timer") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::debounce(10ms)};
@@ -166,7 +166,7 @@ TEST_SUITE("operators/debounce") {
         CHECK(ex.timers().size() == 1);
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("debounce allocates nothing per item") {
         for (const auto d : {0ms, 1ms}) {
             CHECK(support::allocations_for_more_items([&](int n) {
                       virtual_executor ex;
@@ -175,7 +175,7 @@ TEST_SUITE("operators/debounce") {
         }
     }
 
-    TEST_CASE("items that can only be moved") {
+    TEST_CASE("debounce accepts move-only items") {
         virtual_executor ex;
         int sum = 0;
         ex.run(weir::iota(1, 6) | weir::map([](int i) { return std::make_unique<int>(i); }) | weir::debounce(0ms) |
@@ -183,13 +183,13 @@ TEST_SUITE("operators/debounce") {
         CHECK(sum == 15);
     }
 
-    TEST_CASE("negative times are rejected") {
+    TEST_CASE("debounce rejects negative times") {
         CHECK_THROWS_WITH_AS(weir::debounce(-1ms), "weir::debounce(d): d is negative", std::invalid_argument);
         CHECK_THROWS_WITH_AS(weir::debounce(1ms, {.max_wait = -1ms}),
                              "weir::debounce(d, {.max_wait}): max_wait is negative", std::invalid_argument);
     }
 
-    TEST_CASE("contract") {
+    TEST_CASE("debounce keeps the contract of a stream") {
         const contract_options eager{.prefetch = contract_options::any_number};
         CHECK(check_contract([] { return weir::debounce(1s); }, eager) == "");
         CHECK(check_contract([] { return weir::debounce(0s); }, eager) == "");

@@ -28,27 +28,27 @@ using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/delay") {
-    TEST_CASE("every item comes later, and the end with them") {
+    TEST_CASE("delay: every item comes later, and the end with them") {
         marbles m;
         CHECK(m.play(m.hot("a--bc-|") | weir::delay(2ms)) == "--a--bc-|");
     }
 
-    TEST_CASE("items that came together stay together") {
+    TEST_CASE("delay: items that came together stay together") {
         marbles m;
         CHECK(m.play(m.hot("[ab]-[cd|]") | weir::delay(3ms)) == "---[ab]-[cd|]");
     }
 
-    TEST_CASE("more items are under way than come in its time") {
+    TEST_CASE("delay: more items are under way than come in its time") {
         marbles m;
         CHECK(m.play(m.hot("abcdefgh|") | weir::delay(5ms)) == "-----abcdefgh|");
     }
 
-    TEST_CASE("a stream without items ends later too") {
+    TEST_CASE("delay: a stream without items ends later too") {
         marbles m;
         CHECK(m.play(m.hot("-|") | weir::delay(2ms)) == "---|");
     }
 
-    TEST_CASE("an error comes right after what is held, each item at its time") {
+    TEST_CASE("delay: an error comes right after held items, each item at its time") {
         marbles m;
         CHECK(m.play(m.hot("a-b#") | weir::delay(4ms)) == "----a-[b#]");
         marbles alone;
@@ -57,12 +57,12 @@ TEST_SUITE("operators/delay") {
         CHECK(at_once.play(at_once.hot("#") | weir::delay(2ms)) == "#");
     }
 
-    TEST_CASE("a delay of nothing changes nothing") {
+    TEST_CASE("a delay of 0 changes nothing") {
         marbles m;
         CHECK(m.play(m.hot("[ab]-c-|") | weir::delay(0s)) == "[ab]-c-|");
     }
 
-    TEST_CASE("items are taken as they come while the consumer is busy") {
+    TEST_CASE("delay: items are taken as they come while the consumer is busy") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::delay(10ms)};
@@ -80,7 +80,7 @@ TEST_SUITE("operators/delay") {
         CHECK(sink.items() == numbers{0, 1, 2, 3});
     }
 
-    TEST_CASE("it holds no more than it was told, and loses nothing") {
+    TEST_CASE("delay holds no more than it was told, and loses nothing") {
         virtual_executor ex;
         probe<int> source;
         for (int i = 0; i != 10; ++i) source.push(i);
@@ -97,7 +97,7 @@ TEST_SUITE("operators/delay") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("a source that is always ready is held back") {
+    TEST_CASE("delay: a source that is always ready is held back") {
         virtual_executor ex;
         int made = 0;
         probe_sink sink{ex, weir::iota(0) | weir::map([&](int i) {
@@ -110,7 +110,7 @@ TEST_SUITE("operators/delay") {
         CHECK(made <= 101);
     }
 
-    TEST_CASE("items stay in order and none is lost") {
+    TEST_CASE("delay: items stay in order and none is lost") {
         std::mt19937 random{1};
         for (int round = 0; round != 200; ++round) {
             const auto items = support::random_numbers(random, 30, 0, 9);
@@ -118,14 +118,14 @@ TEST_SUITE("operators/delay") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("delay allocates nothing per item") {
         CHECK(support::allocations_for_more_items([&](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::delay(1ms, 16) | weir::for_each([](int) {}));
               }) == 0);
     }
 
-    TEST_CASE("items that can only be moved") {
+    TEST_CASE("delay accepts move-only items") {
         virtual_executor ex;
         int sum = 0;
         ex.run(weir::iota(1, 6) | weir::map([](int i) { return std::make_unique<int>(i); }) | weir::delay(1ms) |
@@ -133,14 +133,14 @@ TEST_SUITE("operators/delay") {
         CHECK(sum == 15);
     }
 
-    TEST_CASE("negative times and no room are rejected") {
+    TEST_CASE("delay rejects negative times and a capacity of 0") {
         CHECK_THROWS_WITH_AS(weir::delay(-1ms), "weir::delay(d): d is negative", std::invalid_argument);
         CHECK_THROWS_WITH_AS(weir::delay(1ms, 0), "weir::delay(d, capacity): capacity must be at least 1",
                              std::invalid_argument);
         CHECK_THROWS_AS(weir::delay(1ms, -1), std::invalid_argument);
     }
 
-    TEST_CASE("contract") {
+    TEST_CASE("delay keeps the contract of a stream") {
         CHECK(check_contract([] { return weir::delay(1s, 2); }, {.prefetch = 2}) == "");
         CHECK(check_contract([] { return weir::delay(1s); }, {.prefetch = 1024}) == "");
     }

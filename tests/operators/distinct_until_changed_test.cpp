@@ -29,13 +29,13 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/distinct_until_changed") {
-    TEST_CASE("an item that equals the one before it is left out") {
+    TEST_CASE("distinct_until_changed: an item that equals the one before it is left out") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-a-[abb]-b-a|") | weir::distinct_until_changed()) == "-a---b---a|");
         CHECK(m.play(weir::empty<int>() | weir::distinct_until_changed()) == "|");
     }
 
-    TEST_CASE("a projection says what is compared") {
+    TEST_CASE("distinct_until_changed: a projection says what is compared") {
         struct reading {
             int sensor;
             std::string text;
@@ -52,19 +52,19 @@ TEST_SUITE("operators/distinct_until_changed") {
               std::vector<std::string>{"a", "b", "d"});
     }
 
-    TEST_CASE("a comparison of two items says what is equal") {
+    TEST_CASE("distinct_until_changed: a comparison of two items says what is equal") {
         weir::testing::marbles m;
         const auto near = [](int a, int b) { return std::abs(a - b) <= 1; };
         CHECK(m.play(m.cold<int>("[1232145]|") | weir::distinct_until_changed(near)) == "[1314]|");
     }
 
-    TEST_CASE("an item is compared with the last one that came out") {
+    TEST_CASE("distinct_until_changed: an item is compared with the last one that came out") {
         weir::testing::marbles m;
         const auto near = [](int a, int b) { return std::abs(a - b) <= 1; };
         CHECK(m.play(m.cold<int>("[123456]|") | weir::distinct_until_changed(near)) == "[135]|");
     }
 
-    TEST_CASE("an error passes, and one from a function ends the stream") {
+    TEST_CASE("distinct_until_changed: an error of upstream passes, and an exception from a function ends the stream") {
         weir::testing::marbles m;
         CHECK(m.play(m.cold("#") | weir::distinct_until_changed()) == "#");
         CHECK(m.play(m.cold("a-a-#") | weir::distinct_until_changed()) == "a---#");
@@ -74,21 +74,21 @@ TEST_SUITE("operators/distinct_until_changed") {
                      })) == "1-#");
     }
 
-    TEST_CASE("it keeps the common contract, with a copy an item") {
+    TEST_CASE("distinct_until_changed keeps the contract of a stream, with one copy per item") {
         CHECK(weir::testing::check_contract([] { return weir::distinct_until_changed(); }, {.copies = 1}) == "");
         CHECK(weir::testing::check_contract([] {
                   return weir::distinct_until_changed([](const weir::testing::tracked& x) { return x / 2; });
               }) == "");
     }
 
-    TEST_CASE("a long run of equal items does not keep others from running") {
+    TEST_CASE("distinct_until_changed: a long run of equal items does not keep others from running") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 100'000) | weir::distinct_until_changed([](int) { return 0; }) | weir::count()) ==
               1);
         CHECK(ex.stats().turns > 50);
     }
 
-    TEST_CASE("with a projection, items may be such as can only be moved") {
+    TEST_CASE("distinct_until_changed with a projection accepts move-only items") {
         virtual_executor ex;
         const auto kept =
             ex.run(weir::just(std::make_unique<int>(1), std::make_unique<int>(1), std::make_unique<int>(2)) |
@@ -98,7 +98,7 @@ TEST_SUITE("operators/distinct_until_changed") {
         CHECK(*kept[1] == 2);
     }
 
-    TEST_CASE("what a projection refers to keeps its value") {
+    TEST_CASE("distinct_until_changed: what a projection refers to keeps its value") {
         std::string key = "a key that is too long to be kept in place";
         virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 3) | weir::distinct_until_changed([&](int) -> std::string& { return key; }) |
@@ -106,7 +106,7 @@ TEST_SUITE("operators/distinct_until_changed") {
         CHECK(key == "a key that is too long to be kept in place");
     }
 
-    TEST_CASE("it agrees with views::unique, however items arrive") {
+    TEST_CASE("distinct_until_changed agrees with views::unique, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, 0, 2);
@@ -115,7 +115,7 @@ TEST_SUITE("operators/distinct_until_changed") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("distinct_until_changed allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::distinct_until_changed([](int x) { return x / 2; }) | weir::drain());

@@ -63,7 +63,7 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return std::move(s) | weir::finally([] {}); });
     }
 
-    TEST_CASE("so may a stream of streams") {
+    TEST_CASE("an operator may be dropped by the stream of streams that it polls") {
         drop_from_within([](auto s) { return weir::concat(std::move(s), weir::just(1)); });
         drop_from_within([](auto s) { return weir::concat(weir::just(1), std::move(s)); });
         drop_from_within([](auto s) { return weir::concat(std::array{weir::async_stream<int>{std::move(s)}}); });
@@ -74,7 +74,7 @@ TEST_SUITE("operators/dropped_from_within") {
         });
     }
 
-    TEST_CASE("so may an operation that is a stream") {
+    TEST_CASE("an operator may be dropped by the operation that it polls as a stream") {
         drop_from_within([](auto s) { return weir::once(std::move(s) | weir::drain()); });
         drop_from_within([](auto s) { return weir::once(std::move(s) | weir::for_each([](int) {})); });
     }

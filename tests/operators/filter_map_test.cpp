@@ -37,14 +37,15 @@ constexpr auto letter_of_odd = [](int x) -> std::optional<char> {
 } // namespace
 
 TEST_SUITE("operators/filter_map") {
-    TEST_CASE("what the function gives takes the place of the item; where it gives nothing the item is left out") {
+    TEST_CASE("filter_map: what the function gives takes the place of the item; where it gives nothing the item is "
+              "left out") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("-1-[234]-5|") | weir::filter_map(letter_of_odd)) == "-b-d-f|");
         CHECK(m.play(m.cold<int>("-2-4|") | weir::filter_map(letter_of_odd)) == "----|");
         CHECK(m.play(weir::empty<int>() | weir::filter_map(letter_of_odd)) == "|");
     }
 
-    TEST_CASE("an error passes, and one from the function ends the stream") {
+    TEST_CASE("filter_map: an error of upstream passes, and an exception from the function ends the stream") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("#") | weir::filter_map(letter_of_odd)) == "#");
         CHECK(m.play(m.hot<int>("1-2-#") | weir::filter_map(letter_of_odd)) == "b---#");
@@ -54,21 +55,21 @@ TEST_SUITE("operators/filter_map") {
                      })) == "1-#");
     }
 
-    TEST_CASE("it keeps the common contract") {
+    TEST_CASE("filter_map keeps the contract of a stream") {
         const auto keep_odd = [](weir::testing::tracked x) {
             return x % 2 == 0 ? std::nullopt : std::optional<weir::testing::tracked>{std::move(x)};
         };
         CHECK(weir::testing::check_contract([&] { return weir::filter_map(keep_odd); }) == "");
     }
 
-    TEST_CASE("a long run of items that are left out does not keep others from running") {
+    TEST_CASE("filter_map: a long run of items that are left out does not keep others from running") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 100'000) | weir::filter_map([](int) { return std::optional<int>{}; }) |
                      weir::count()) == 0);
         CHECK(ex.stats().turns > 50);
     }
 
-    TEST_CASE("a function that gives a reference to an optional leaves it as it is") {
+    TEST_CASE("filter_map: a function that gives a reference to an optional leaves it as it is") {
         std::optional<std::string> kept{"kept"};
         virtual_executor ex;
         const auto words =
@@ -78,7 +79,7 @@ TEST_SUITE("operators/filter_map") {
         CHECK(kept == "kept");
     }
 
-    TEST_CASE("items may be such as can only be moved") {
+    TEST_CASE("filter_map accepts move-only items") {
         virtual_executor ex;
         const auto kept = ex.run(
             weir::just(std::make_unique<int>(1), std::unique_ptr<int>{}) |
@@ -88,7 +89,7 @@ TEST_SUITE("operators/filter_map") {
         CHECK(*kept[0] == 1);
     }
 
-    TEST_CASE("it agrees with transform and filter, however items arrive") {
+    TEST_CASE("filter_map agrees with transform and filter, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, 0, 9);
@@ -100,7 +101,7 @@ TEST_SUITE("operators/filter_map") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("filter_map allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::filter_map(letter_of_odd) | weir::drain());

@@ -31,14 +31,14 @@ constexpr auto odd = [](int x) { return x % 2 != 0; };
 } // namespace
 
 TEST_SUITE("operators/filter") {
-    TEST_CASE("the items for which the predicate holds stay, in their moments") {
+    TEST_CASE("filter: the items for which the predicate holds stay, in their moments") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("-1-[234]-4|") | weir::filter(odd)) == "-1-3--|");
         CHECK(m.play(m.cold<int>("-2-4|") | weir::filter(odd)) == "----|");
         CHECK(m.play(weir::empty<int>() | weir::filter(odd)) == "|");
     }
 
-    TEST_CASE("an error passes, and one from the predicate ends the stream") {
+    TEST_CASE("filter: an error of upstream passes, and an exception from the predicate ends the stream") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("1-2-#") | weir::filter(odd)) == "1---#");
         CHECK(m.play(m.cold<int>("1-2-3|") | weir::filter([](int x) {
@@ -47,12 +47,12 @@ TEST_SUITE("operators/filter") {
                      })) == "1-#");
     }
 
-    TEST_CASE("it keeps the common contract") {
+    TEST_CASE("filter keeps the contract of a stream") {
         CHECK(weir::testing::check_contract([] { return weir::filter(odd); }) == "");
         CHECK(weir::testing::check_contract([] { return weir::filter([](int) { return false; }); }) == "");
     }
 
-    TEST_CASE("a long run of items that are left out does not keep others from running") {
+    TEST_CASE("filter: a long run of items that are left out does not keep others from running") {
         virtual_executor ex;
         bool ran = false;
         ex.post([&] { ran = true; });
@@ -65,7 +65,7 @@ TEST_SUITE("operators/filter") {
         CHECK(ran_before_the_end);
     }
 
-    TEST_CASE("items may be such as can only be moved") {
+    TEST_CASE("filter accepts move-only items") {
         virtual_executor ex;
         const auto kept =
             ex.run(weir::just(std::make_unique<int>(1), std::make_unique<int>(2)) |
@@ -74,7 +74,7 @@ TEST_SUITE("operators/filter") {
         CHECK(*kept[0] == 2);
     }
 
-    TEST_CASE("it agrees with views::filter, however items arrive") {
+    TEST_CASE("agrees with views::filter, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, -9, 9);
@@ -83,7 +83,7 @@ TEST_SUITE("operators/filter") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("filter allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::filter(odd) | weir::drain());

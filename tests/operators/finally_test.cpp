@@ -46,14 +46,14 @@ struct reports {
 } // namespace
 
 TEST_SUITE("operators/finally") {
-    TEST_CASE("items, end and errors pass") {
+    TEST_CASE("finally: items, end and errors pass") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-[bc]-|") | weir::finally([] {})) == "-a-[bc]-|");
         CHECK(m.play(m.cold("a-#") | weir::finally([] {})) == "a-#");
         CHECK(m.play(m.cold("#") | weir::finally([] {})) == "#");
     }
 
-    TEST_CASE("the function is called once, when the stream has ended") {
+    TEST_CASE("finally: the function is called once, when the stream has ended") {
         virtual_executor ex;
         int calls = 0;
         weir::testing::probe<int> source;
@@ -73,7 +73,7 @@ TEST_SUITE("operators/finally") {
         CHECK(calls == 1);
     }
 
-    TEST_CASE("the function is called once, when the stream has failed") {
+    TEST_CASE("finally: the function is called once, when the stream has failed") {
         virtual_executor ex;
         int calls = 0;
         weir::testing::probe<int> source;
@@ -90,7 +90,7 @@ TEST_SUITE("operators/finally") {
         CHECK(calls == 1);
     }
 
-    TEST_CASE("the function is called once, when the stream is dropped, while it waits or not") {
+    TEST_CASE("finally: the function is called once, when the stream is dropped, while it waits or not") {
         virtual_executor ex;
         int calls = 0;
         weir::testing::probe<int> source;
@@ -107,7 +107,8 @@ TEST_SUITE("operators/finally") {
         CHECK(calls == 2);
     }
 
-    TEST_CASE("the function is called once, when the stream is dropped before its first poll, wherever it was moved") {
+    TEST_CASE("finally: the function is called once, when the stream is dropped before its first poll, wherever it was "
+              "moved") {
         int calls = 0;
         {
             auto stream = weir::just(1) | weir::finally([&] { ++calls; });
@@ -119,13 +120,13 @@ TEST_SUITE("operators/finally") {
         CHECK(calls == 1);
     }
 
-    TEST_CASE("an operator that never met a stream calls nothing") {
+    TEST_CASE("finally: an operator that never met a stream calls nothing") {
         int calls = 0;
         static_cast<void>(weir::finally([&] { ++calls; }));
         CHECK(calls == 0);
     }
 
-    TEST_CASE("an exception from the function at the end is the stream's error") {
+    TEST_CASE("finally: an exception from the function at the end is the stream's error") {
         virtual_executor ex;
         const reports told{ex};
         CHECK_THROWS_WITH(
@@ -134,8 +135,8 @@ TEST_SUITE("operators/finally") {
         CHECK(told.messages.empty());
     }
 
-    TEST_CASE("if the function throws while another error is on its way, the first error is delivered and the second "
-              "goes to the executor's handler") {
+    TEST_CASE("finally: if the function throws while another error is on its way, the first error is delivered and the "
+              "second goes to the executor's handler") {
         virtual_executor ex;
         const reports told{ex};
         const unsigned here = std::source_location::current().line();
@@ -148,7 +149,7 @@ TEST_SUITE("operators/finally") {
         CHECK(told.lines[0] < here + 6);
     }
 
-    TEST_CASE("if the function throws while the stream is dropped, the executor's handler is told") {
+    TEST_CASE("finally: if the function throws while the stream is dropped, the executor's handler is told") {
         virtual_executor ex;
         const reports told{ex};
         weir::testing::probe_sink sink{ex,
@@ -159,7 +160,7 @@ TEST_SUITE("operators/finally") {
         CHECK(told.messages == std::vector<std::string>{"late"});
     }
 
-    TEST_CASE("several are called from the inside out") {
+    TEST_CASE("finally: several are called from the inside out") {
         virtual_executor ex;
         std::string order;
         ex.run(weir::just(1) | weir::finally([&] { order += 'a'; }) | weir::finally([&] { order += 'b'; }) |
@@ -171,11 +172,11 @@ TEST_SUITE("operators/finally") {
         CHECK(order == "ab");
     }
 
-    TEST_CASE("it keeps the common contract") {
+    TEST_CASE("finally keeps the contract of a stream") {
         CHECK(weir::testing::check_contract([] { return weir::finally([] {}); }) == "");
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("finally allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::finally([] {}) | weir::drain());

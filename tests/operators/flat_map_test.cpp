@@ -74,29 +74,29 @@ struct nursery {
 } // namespace
 
 TEST_SUITE("operators/flat_map") {
-    TEST_CASE("inner streams come out together, as their items arrive") {
+    TEST_CASE("flat_map: inner streams come out together, as their items arrive") {
         marbles m;
         const auto inner = [&m](char) { return m.cold("1-2---3|"); };
         CHECK(m.play(m.hot("--a--b------|") | flat_map(2, inner)) == "--1-21-23--3|");
         CHECK(m.play(m.hot("--a--b|") | flat_map(1, inner)) == "--1-2---31-2---3|");
     }
 
-    TEST_CASE("n is at least 1") {
+    TEST_CASE("flat_map rejects n less than 1") {
         CHECK_THROWS_WITH_AS(flat_map(0, [](int x) { return weir::just(x); }),
                              "weir::flat_map(n, f): n must be at least 1", std::invalid_argument);
         CHECK_THROWS_AS(flat_map(-1, [](int x) { return weir::just(x); }), std::invalid_argument);
         CHECK_NOTHROW(flat_map(1u, [](int x) { return weir::just(x); }));
     }
 
-    TEST_CASE("it ends when upstream and all inner streams have") {
+    TEST_CASE("flat_map ends when upstream and all inner streams have") {
         marbles m;
         CHECK(m.play(m.hot("|") | flat_map(2, [](char) { return weir::never<char>(); })) == "|");
         CHECK(m.play(m.hot("a---|") | flat_map(2, [](char) { return weir::empty<char>(); })) == "----|");
         CHECK(m.play(m.hot("a|") | flat_map(2, [&m](char) { return m.cold("---1-|"); })) == "---1-|");
     }
 
-    TEST_CASE("with concurrency 4 the fifth inner stream is accepted only after one of the four has ended, and items "
-              "come out in the order of their readiness") {
+    TEST_CASE("flat_map: with concurrency 4 the fifth inner stream is accepted only after one of the four has ended, "
+              "and items come out in the order of their readiness") {
         virtual_executor ex;
         nursery n;
         probe_sink sink{ex, n.flattened(4)};
@@ -118,9 +118,8 @@ TEST_SUITE("operators/flat_map") {
         CHECK(n.inners[4].waiting());
     }
 
-    TEST_CASE(
-        "with limit 2 over 100 items whose streams never end it starts exactly two, and dropping the consumer ends "
-        "both") {
+    TEST_CASE("flat_map: with limit 2 over 100 items whose streams never end it starts exactly two, and dropping the "
+              "consumer ends both") {
         virtual_executor ex;
         nursery n{100};
         probe_sink sink{ex, n.flattened(2)};
@@ -134,7 +133,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(n.outer.dropped());
     }
 
-    TEST_CASE("take(2) below it stops the source before that emits its last item") {
+    TEST_CASE("flat_map: take(2) below it stops the source before that emits its last item") {
         virtual_executor ex;
         int emitted = 0;
         const auto source = [&emitted]() -> weir::async_stream<int> {
@@ -151,8 +150,8 @@ TEST_SUITE("operators/flat_map") {
         CHECK(emitted < 4);
     }
 
-    TEST_CASE("with the consumer busy the inner streams go on, up to an item each, and upstream is asked for more when "
-              "one has ended") {
+    TEST_CASE("flat_map: while the consumer is busy the inner streams go on, up to an item each, and upstream is asked "
+              "for more when one has ended") {
         virtual_executor ex;
         nursery n;
         probe_sink sink{ex, n.flattened(2)};
@@ -185,7 +184,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(n.made == 5);
     }
 
-    TEST_CASE("with the consumer busy after an item that was ready, upstream is asked up to n") {
+    TEST_CASE("flat_map: while the consumer is busy after an item that was ready, upstream is asked up to n") {
         virtual_executor ex;
         nursery n;
         n.push_outer(10);
@@ -201,7 +200,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(n.inners[2].taken() == 1);
     }
 
-    TEST_CASE("late items of upstream are taken with the consumer busy") {
+    TEST_CASE("flat_map: late items of upstream are taken while the consumer is busy") {
         virtual_executor ex;
         nursery n;
         probe_sink sink{ex, n.flattened(3)};
@@ -221,7 +220,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK_FALSE(n.outer.waiting());
     }
 
-    TEST_CASE("an error of upstream comes after the items of the streams that it left") {
+    TEST_CASE("flat_map: an error of upstream comes after the items of the streams that it left") {
         marbles m;
         CHECK(m.play(m.hot("ab-#") | flat_map(2, [&m](char) { return m.cold("1--2--3|"); })) == "11-22-33#");
 
@@ -244,8 +243,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(sink.failed());
     }
 
-    TEST_CASE("failure of one inner stream cancels all others, those still running with unmet demand included, and "
-              "upstream") {
+    TEST_CASE("flat_map: the failure of one inner stream cancels upstream and all other inner streams") {
         virtual_executor ex;
         nursery n;
         probe_sink sink{ex, n.flattened(4)};
@@ -260,7 +258,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(n.made == 4);
     }
 
-    TEST_CASE("items that were held come before the failure of another inner stream, which cancels at once") {
+    TEST_CASE("flat_map: items that were held come before the failure of another inner stream, which cancels at once") {
         virtual_executor ex;
         nursery n;
         probe_sink sink{ex, n.flattened(4)};
@@ -284,7 +282,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(n.made == 4);
     }
 
-    TEST_CASE("an error passes no item that was ready before it, whatever the pace of the consumer") {
+    TEST_CASE("flat_map: an error passes no item that was ready before it, whatever the pace of the consumer") {
         const auto streams = [](auto& m, auto... diagrams) {
             std::vector<weir::testing::marble_stream<char>> made;
             (made.push_back(m.hot(diagrams)), ...);
@@ -303,7 +301,7 @@ TEST_SUITE("operators/flat_map") {
         }
     }
 
-    TEST_CASE("an inner stream whose item was taken as another one failed is asked once more") {
+    TEST_CASE("flat_map: an inner stream whose item was taken as another one failed is asked once more") {
         virtual_executor ex;
         nursery n;
         probe_sink sink{ex, n.flattened(4)};
@@ -326,7 +324,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(sink.failed());
     }
 
-    TEST_CASE("an error may wait until upstream and the others have ended") {
+    TEST_CASE("flat_map: an error may wait until upstream and the others have ended") {
         marbles m;
         m.error('X', std::runtime_error{"first"});
         m.error('Y', std::runtime_error{"second"});
@@ -339,7 +337,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(m.play(m.hot("ab-cf-|") | flat_map(4, late)) == "12X");
     }
 
-    TEST_CASE("a function that throws is a failure of its inner stream") {
+    TEST_CASE("flat_map: a function that throws is a failure of its inner stream") {
         virtual_executor ex;
         probe<int> outer;
         probe<int> inner;
@@ -357,7 +355,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(outer.dropped());
     }
 
-    TEST_CASE("when a consumer that was woken fails, no item is lost: a later one collects the rest") {
+    TEST_CASE("flat_map: when a consumer that was woken fails, no item is lost: a later one collects the rest") {
         virtual_executor ex;
         nursery n;
         auto flat = n.flattened(3);
@@ -395,7 +393,8 @@ TEST_SUITE("operators/flat_map") {
         CHECK(items == numbers{1, 10, 11, 12});
     }
 
-    TEST_CASE("ten or more pending inner streams that were not woken are not polled, however many there are") {
+    TEST_CASE(
+        "flat_map: ten or more pending inner streams that were not woken are not polled, however many there are") {
         virtual_executor ex;
         nursery n{50};
         probe_sink sink{ex, n.flattened(50)};
@@ -411,7 +410,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(n.outer.polls() == 50);
     }
 
-    TEST_CASE("inner streams that are ready take turns") {
+    TEST_CASE("flat_map: inner streams that are ready take turns") {
         virtual_executor ex;
         probe_sink sink{ex, weir::just(1, 2, 3) | flat_map(3, [](int x) { return weir::iota(10 * x, 10 * x + 3); })};
         sink.request();
@@ -420,7 +419,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(sink.items() == numbers{10, 20, 30, 11, 21, 31, 12, 22, 32});
     }
 
-    TEST_CASE("each inner stream is destroyed when it is dropped half-way, with a wake-up still queued too") {
+    TEST_CASE("flat_map: each inner stream is destroyed when it is dropped half-way, with a wake-up still queued too") {
         virtual_executor ex;
         nursery n;
         probe_sink sink{ex, n.flattened(3)};
@@ -440,8 +439,8 @@ TEST_SUITE("operators/flat_map") {
         CHECK(ex.stats().wakers_run == before);
     }
 
-    TEST_CASE("it may be dropped by an inner stream, by upstream and by the function, polled by the driver or by the "
-              "consumer") {
+    TEST_CASE("flat_map may be dropped by an inner stream, by upstream and by the function, polled by the driver or by "
+              "the consumer") {
         for (const bool busy : {false, true}) {
             for (const char who : {'i', 'u', 'f'}) {
                 CAPTURE(busy);
@@ -479,7 +478,7 @@ TEST_SUITE("operators/flat_map") {
         }
     }
 
-    TEST_CASE("it may be dropped by an inner stream that is polled when it was woken") {
+    TEST_CASE("flat_map may be dropped by an inner stream that is polled when it was woken") {
         virtual_executor ex;
         std::optional<probe_sink<weir::async_stream<int>>> sink;
         const auto make = [&sink](int x) {
@@ -494,7 +493,8 @@ TEST_SUITE("operators/flat_map") {
         CHECK_FALSE(sink);
     }
 
-    TEST_CASE("within another driver it may be dropped by upstream and by an inner stream while that is polled") {
+    TEST_CASE(
+        "flat_map: within another driver it may be dropped by upstream and by an inner stream while that is polled") {
         support::drop_from_within(
             [](auto s) { return std::move(s) | flat_map(2, [](int x) { return weir::just(x); }); });
         support::drop_from_within([](auto s) {
@@ -502,7 +502,7 @@ TEST_SUITE("operators/flat_map") {
         });
     }
 
-    TEST_CASE("what a coroutine lambda captures, and the item it refers to, live as long as its stream") {
+    TEST_CASE("flat_map: what a coroutine lambda captures, and the item it refers to, live as long as its stream") {
         virtual_executor ex;
         auto twice = [suffix = std::string(40, '!')](const std::string& word) -> weir::async_stream<std::string> {
             for (int i = 0; i != 2; ++i) {
@@ -519,7 +519,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(sink.items()[9] == std::string(40, 'e') + std::string(40, '!'));
     }
 
-    TEST_CASE("empty inner streams without end let others run") {
+    TEST_CASE("flat_map: empty inner streams without end let others run") {
         virtual_executor ex;
         auto handle =
             ex.spawn(weir::iota(0) | flat_map(8, [](int) { return weir::empty<int>(); }) | weir::for_each([](int) {}));
@@ -527,7 +527,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK_FALSE(handle.finished());
     }
 
-    TEST_CASE("it keeps the contract") {
+    TEST_CASE("flat_map keeps the contract of a stream") {
         for (const int n : {1, 2, 5}) {
             const std::size_t ahead = static_cast<std::size_t>(n);
             CHECK(check_contract([&] { return flat_map(n, [](tracked x) { return weir::just(std::move(x)); }); },
@@ -540,7 +540,7 @@ TEST_SUITE("operators/flat_map") {
                              {.passes_errors = false, .ends_with_upstream = false}) == "");
     }
 
-    TEST_CASE("it moves its items") {
+    TEST_CASE("flat_map moves its items") {
         virtual_executor ex;
         const auto boxed = [](int x) { return std::make_unique<int>(x); };
         probe_sink sink{ex, weir::iota(0, 2) | weir::map(boxed) |
@@ -553,7 +553,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(*sink.items()[1] == 1);
     }
 
-    TEST_CASE("it allocates nothing an item, nor an inner stream") {
+    TEST_CASE("flat_map allocates nothing per item or inner stream") {
         const auto run = [](int n) {
             virtual_executor ex;
             int sum = 0;
@@ -563,7 +563,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(support::allocations_for_more_items(run) == 0);
     }
 
-    TEST_CASE("ready inner streams do not grow the stack") {
+    TEST_CASE("flat_map: ready inner streams do not grow the stack") {
         virtual_executor ex;
         int seen = 0;
         ex.run(weir::iota(0, 200'000) | flat_map(8, [](int x) { return weir::iota(x, x + x % 4); }) |
@@ -571,9 +571,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(seen == 300'000);
     }
 
-    TEST_CASE(
-        "whatever the order of arrival, all items come out once, those of a stream in their order, with at most n "
-        "streams at a time") {
+    TEST_CASE("flat_map emits every item once, in the order of its stream, with at most n streams at a time") {
         std::mt19937 random{20240606};
         for (int round = 0; round != 400; ++round) {
             const auto lengths = support::random_numbers(random, 12, 0, 5);

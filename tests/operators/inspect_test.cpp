@@ -21,7 +21,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/inspect") {
-    TEST_CASE("the function sees each item, and items, end and errors pass as they are") {
+    TEST_CASE("inspect: the function sees each item, and items, end and errors pass as they are") {
         weir::testing::marbles m;
         std::string seen;
         const auto look = [&](char c) { seen += c; };
@@ -31,18 +31,18 @@ TEST_SUITE("operators/inspect") {
         CHECK(seen == "abcd");
     }
 
-    TEST_CASE("an exception from the function ends the stream") {
+    TEST_CASE("inspect: an exception from the function ends the stream") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("a-b-c|") | weir::inspect([](char c) {
                          if (c == 'b') throw std::runtime_error{"b"};
                      })) == "a-#");
     }
 
-    TEST_CASE("it keeps the common contract") {
+    TEST_CASE("inspect keeps the contract of a stream") {
         CHECK(weir::testing::check_contract([] { return weir::inspect([](const weir::testing::tracked&) {}); }) == "");
     }
 
-    TEST_CASE("items may be such as can only be moved") {
+    TEST_CASE("inspect accepts move-only items") {
         virtual_executor ex;
         int seen = 0;
         const auto items =
@@ -52,7 +52,7 @@ TEST_SUITE("operators/inspect") {
         CHECK(*items.front() == 4);
     }
 
-    TEST_CASE("what is seen is what comes out, however items arrive") {
+    TEST_CASE("inspect: what is seen is what comes out, however items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, -9, 9);
@@ -63,7 +63,7 @@ TEST_SUITE("operators/inspect") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("inspect allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   long sum = 0;

@@ -39,7 +39,7 @@ using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/map_async") {
-    TEST_CASE("results come out in the order of the items") {
+    TEST_CASE("map_async: results come out in the order of the items") {
         marbles m;
         CHECK(m.play(m.hot("--a-b-c-------|") | map_async(2, [&m](char c) { return value_after(m.ticks(5), c); })) ==
               "-------a-b--c-|");
@@ -49,14 +49,15 @@ TEST_SUITE("operators/map_async") {
                      })) == "-------[731|]");
     }
 
-    TEST_CASE("n is at least 1") {
+    TEST_CASE("map_async rejects n less than 1") {
         const auto f = [](int x) { return support::one_turn{x}; };
         CHECK_THROWS_WITH_AS(map_async(0, f), "weir::map_async(n, f): n must be at least 1", std::invalid_argument);
         CHECK_THROWS_AS(map_async(-1, f), std::invalid_argument);
         CHECK_NOTHROW(map_async(1ull, f));
     }
 
-    TEST_CASE("nothing is started before the first poll, and never more than n are in flight or wait for delivery") {
+    TEST_CASE("map_async: nothing is started before the first poll, and never more than n are in flight or wait for "
+              "delivery") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async, 3)};
@@ -83,7 +84,8 @@ TEST_SUITE("operators/map_async") {
         CHECK(w.made == 5);
     }
 
-    TEST_CASE("an error of an operation comes in its place, and what was started after it is dropped at once") {
+    TEST_CASE(
+        "map_async: an error of an operation comes in its place, and what was started after it is dropped at once") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async, 5)};
@@ -107,7 +109,7 @@ TEST_SUITE("operators/map_async") {
         CHECK(w.made == 5);
     }
 
-    TEST_CASE("of two errors the one of the earlier item is delivered") {
+    TEST_CASE("map_async delivers the error of the earlier item of two") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async, 5)};
@@ -126,7 +128,7 @@ TEST_SUITE("operators/map_async") {
         CHECK(sink.error_message() == "first");
     }
 
-    TEST_CASE("an error of upstream comes after the results of what was in flight") {
+    TEST_CASE("map_async: an error of upstream comes after the results of what was in flight") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async, 5)};
@@ -145,7 +147,7 @@ TEST_SUITE("operators/map_async") {
         CHECK(sink.error_message() == "upstream");
     }
 
-    TEST_CASE("a function that throws fails in its place, and upstream is dropped at once") {
+    TEST_CASE("map_async: a function that throws fails in its place, and upstream is dropped at once") {
         virtual_executor ex;
         probe<int> source;
         support::manual<int> first;
@@ -165,7 +167,7 @@ TEST_SUITE("operators/map_async") {
         CHECK(sink.error_message() == "nothing for 1");
     }
 
-    TEST_CASE("only what woke is polled") {
+    TEST_CASE("map_async polls only what woke") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async, 10)};
@@ -181,9 +183,8 @@ TEST_SUITE("operators/map_async") {
         CHECK(sink.polls() == 1);
     }
 
-    TEST_CASE(
-        "whatever the order of arrival and of completion, it does what transform does to ranges, with at most n in "
-        "flight") {
+    TEST_CASE("map_async: whatever the order of arrival and of completion, it does what transform does to ranges, with "
+              "at most n in flight") {
         std::mt19937 random{20240607};
         for (int round = 0; round != 400; ++round) {
             const auto items = support::random_numbers(random, 15, 0, 5);

@@ -37,15 +37,15 @@ using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/map_async_unordered") {
-    TEST_CASE("results come out as they complete") {
+    TEST_CASE("map_async_unordered: results come out as they complete") {
         marbles m;
         const auto work = [&m](int n) { return value_after(m.ticks(n), static_cast<char>('0' + n)); };
         CHECK(m.play(m.hot<int>("--4-1---5-----|") | map_async_unordered(2, work)) == "-----14------5|");
         CHECK(m.play(m.hot<int>("731|") | map_async_unordered(3, work)) == "---13--[7|]");
     }
 
-    TEST_CASE("with concurrency 4 the fifth operation is started only after one of the four has completed, and results "
-              "appear in completion order") {
+    TEST_CASE("map_async_unordered: with concurrency 4 the fifth operation is started only after one of the four has "
+              "completed, and results appear in completion order") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async_unordered, 4)};
@@ -65,7 +65,7 @@ TEST_SUITE("operators/map_async_unordered") {
         CHECK(w.made == 8);
     }
 
-    TEST_CASE("n is at least 1") {
+    TEST_CASE("map_async_unordered rejects n less than 1") {
         const auto f = [](int x) { return support::one_turn{x}; };
         CHECK_THROWS_WITH_AS(map_async_unordered(0, f), "weir::map_async_unordered(n, f): n must be at least 1",
                              std::invalid_argument);
@@ -73,7 +73,8 @@ TEST_SUITE("operators/map_async_unordered") {
         CHECK_NOTHROW(map_async_unordered(1ull, f));
     }
 
-    TEST_CASE("nothing is started before the first poll, and never more than n are in flight or wait for delivery") {
+    TEST_CASE("map_async_unordered: nothing is started before the first poll, and never more than n are in flight or "
+              "wait for delivery") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async_unordered, 3)};
@@ -100,8 +101,8 @@ TEST_SUITE("operators/map_async_unordered") {
         CHECK(w.made == 5);
     }
 
-    TEST_CASE(
-        "a failed operation cancels the others and upstream at once, and what was complete comes before its error") {
+    TEST_CASE("map_async_unordered: a failed operation cancels the others and upstream at once, and what was complete "
+              "comes before its error") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async_unordered, 5)};
@@ -125,7 +126,7 @@ TEST_SUITE("operators/map_async_unordered") {
         CHECK(w.made == 6);
     }
 
-    TEST_CASE("of two errors the one that came first is delivered") {
+    TEST_CASE("map_async_unordered delivers the earlier of two errors") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async_unordered, 5)};
@@ -139,7 +140,7 @@ TEST_SUITE("operators/map_async_unordered") {
         CHECK_FALSE(w.work[1].taken());
     }
 
-    TEST_CASE("an error of upstream comes after the results of what was in flight") {
+    TEST_CASE("map_async_unordered: an error of upstream comes after the results of what was in flight") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async_unordered, 5)};
@@ -158,7 +159,7 @@ TEST_SUITE("operators/map_async_unordered") {
         CHECK(sink.error_message() == "upstream");
     }
 
-    TEST_CASE("a function that throws is a failure of its operation") {
+    TEST_CASE("map_async_unordered: a function that throws is a failure of its operation") {
         virtual_executor ex;
         probe<int> source;
         support::manual<int> first;
@@ -175,7 +176,7 @@ TEST_SUITE("operators/map_async_unordered") {
         CHECK(sink.error_message() == "nothing for 1");
     }
 
-    TEST_CASE("only what woke is polled") {
+    TEST_CASE("map_async_unordered polls only what woke") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async_unordered, 10)};
@@ -190,7 +191,8 @@ TEST_SUITE("operators/map_async_unordered") {
         CHECK(w.source.polls() == 11);
     }
 
-    TEST_CASE("whatever the order of arrival and of completion, all results come out once, with at most n in flight") {
+    TEST_CASE("map_async_unordered: whatever the order of arrival and of completion, all results come out once, with "
+              "at most n in flight") {
         std::mt19937 random{20240608};
         for (int round = 0; round != 400; ++round) {
             const auto items = support::random_numbers(random, 15, 0, 5);

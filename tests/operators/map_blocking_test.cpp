@@ -43,7 +43,7 @@ auto collect(Stream s) {
 } // namespace
 
 TEST_SUITE("threads/map_blocking") {
-    TEST_CASE("results come in the order of the items, whichever is ready first") {
+    TEST_CASE("map_blocking: results come in the order of the items, whichever is ready first") {
         thread_pool pool{3};
         const auto here = std::this_thread::get_id();
         std::binary_semaphore second{0};
@@ -56,7 +56,7 @@ TEST_SUITE("threads/map_blocking") {
         CHECK(got == first_numbers(200));
     }
 
-    TEST_CASE("unordered, results come as they are ready") {
+    TEST_CASE("map_blocking: unordered, results come as they are ready") {
         thread_pool pool{2};
         std::binary_semaphore last{0};
         const auto got = collect(weir::iota(0, 50) | map_blocking_unordered(2, pool, [&](int i) {
@@ -68,7 +68,7 @@ TEST_SUITE("threads/map_blocking") {
         CHECK((got[48] == 0 || got[49] == 0)); // when the last one has begun
     }
 
-    TEST_CASE("never more than n calls are under way") {
+    TEST_CASE("map_blocking: never more than n calls are under way") {
         thread_pool pool{4};
         std::atomic<int> running = 0;
         std::atomic<bool> too_many = false;
@@ -81,7 +81,7 @@ TEST_SUITE("threads/map_blocking") {
         CHECK_FALSE(too_many);
     }
 
-    TEST_CASE("an error of the function comes after the results before it") {
+    TEST_CASE("map_blocking: an error of the function comes after the results before it") {
         thread_pool pool{2};
         weir::executor ex;
         std::vector<int> got;
@@ -96,7 +96,7 @@ TEST_SUITE("threads/map_blocking") {
         CHECK(got == first_numbers(7));
     }
 
-    TEST_CASE("items and results may be move-only") {
+    TEST_CASE("map_blocking: items and results may be move-only") {
         thread_pool pool{2};
         const auto got = collect(weir::iota(0, 20) | weir::map([](int i) { return std::make_unique<int>(i); }) |
                                  map_blocking(2, pool, [](std::unique_ptr<int> p) { return p; }));
@@ -104,7 +104,7 @@ TEST_SUITE("threads/map_blocking") {
         for (int i = 0; i != 20; ++i) CHECK(*got[static_cast<std::size_t>(i)] == i);
     }
 
-    TEST_CASE("dropping it does not wait for a call, and the function lives until the call is over") {
+    TEST_CASE("map_blocking: dropping it does not wait for a call, and the function lives until the call is over") {
         std::binary_semaphore entered{0};
         std::binary_semaphore open{0};
         auto held = std::make_shared<int>(5);
@@ -132,7 +132,7 @@ TEST_SUITE("threads/map_blocking") {
         CHECK(seen.expired());
     }
 
-    TEST_CASE("a pool that dies fails the stream") {
+    TEST_CASE("map_blocking: a pool that dies fails the stream") {
         std::optional<thread_pool> pool{std::in_place, 1};
         weir::executor ex;
         auto calls = weir::iota(0, 10) | map_blocking(1, *pool, [](int i) { return i; });
@@ -151,7 +151,7 @@ TEST_SUITE("threads/map_blocking") {
         ex.run(work());
     }
 
-    TEST_CASE("n must be at least 1") {
+    TEST_CASE("map_blocking rejects n less than 1") {
         thread_pool pool{1};
         CHECK_THROWS_WITH_AS(map_blocking(0, pool, [](int i) { return i; }),
                              "weir::map_blocking(n, pool, f): n must be at least 1", std::invalid_argument);
@@ -160,7 +160,7 @@ TEST_SUITE("threads/map_blocking") {
     }
 
 #if WEIR_POOL_FRAMES
-    TEST_CASE("nothing is allocated for an item") {
+    TEST_CASE("map_blocking allocates nothing per item") {
         thread_pool pool{1};
         weir::executor ex;
         CHECK(support::allocations_for_more_items([&](int n) {

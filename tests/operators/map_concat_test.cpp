@@ -38,20 +38,20 @@ constexpr auto repeated = [](int n) { return std::vector<int>(static_cast<std::s
 } // namespace
 
 TEST_SUITE("operators/map_concat") {
-    TEST_CASE("the ranges come out one after the other") {
+    TEST_CASE("map_concat: the ranges come out one after the other") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("-1-2-3|") | weir::map_concat(repeated)) == "-1-[22]-[333]|");
         CHECK(m.play(m.cold<int>("-0-[201]-0|") | weir::map_concat(repeated)) == "---[221]--|");
         CHECK(m.play(weir::empty<int>() | weir::map_concat(repeated)) == "|");
     }
 
-    TEST_CASE("an error comes after the range that is under way") {
+    TEST_CASE("map_concat: an error comes after the range that is under way") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("#") | weir::map_concat(repeated)) == "#");
         CHECK(m.play(m.hot<int>("-[2#]") | weir::map_concat(repeated)) == "-[22#]");
     }
 
-    TEST_CASE("an exception from the function or from a range ends the stream") {
+    TEST_CASE("map_concat: an exception from the function or from a range ends the stream") {
         weir::testing::marbles m;
         CHECK(m.play(m.cold<int>("1-2-3|") | weir::map_concat([](int x) {
                          if (x == 2) throw std::runtime_error{"two"};
@@ -65,7 +65,7 @@ TEST_SUITE("operators/map_concat") {
                      })) == "[12#]");
     }
 
-    TEST_CASE("it keeps the common contract") {
+    TEST_CASE("map_concat keeps the contract of a stream") {
         const auto one = [](weir::testing::tracked x) {
             std::vector<weir::testing::tracked> made;
             made.push_back(std::move(x));
@@ -77,7 +77,7 @@ TEST_SUITE("operators/map_concat") {
               }) == "");
     }
 
-    TEST_CASE("the next item is asked for when the range is at its end, not before") {
+    TEST_CASE("map_concat: the next item is asked for when the range is at its end, not before") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         source.push(2);
@@ -91,7 +91,7 @@ TEST_SUITE("operators/map_concat") {
         CHECK(source.taken() == 2);
     }
 
-    TEST_CASE("a range may be a view of the item, which is kept as long") {
+    TEST_CASE("map_concat: a range may be a view of the item, which is kept as long") {
         virtual_executor ex;
         const auto words = ex.run(weir::just<std::string>("a bc", "short", "a sentence that does not fit in place") |
                                   weir::map_concat([](const std::string& line) {
@@ -104,7 +104,7 @@ TEST_SUITE("operators/map_concat") {
                                                 "place"});
     }
 
-    TEST_CASE("a container that the function refers to keeps its items, in the item or outside") {
+    TEST_CASE("map_concat: a container that the function refers to keeps its items, in the item or outside") {
         struct box {
             std::vector<std::string> words;
         };
@@ -121,7 +121,7 @@ TEST_SUITE("operators/map_concat") {
         CHECK(outside == std::vector<std::string>{"x", "y"});
     }
 
-    TEST_CASE("items may be such as can only be moved") {
+    TEST_CASE("map_concat accepts move-only items") {
         using pointers = std::vector<std::unique_ptr<int>>;
         pointers some;
         some.push_back(std::make_unique<int>(1));
@@ -133,14 +133,14 @@ TEST_SUITE("operators/map_concat") {
         CHECK(*all[1] == 2);
     }
 
-    TEST_CASE("a long run of empty ranges does not keep others from running") {
+    TEST_CASE("map_concat: a long run of empty ranges does not keep others from running") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 100'000) | weir::map_concat([](int) { return std::array<int, 0>{}; }) |
                      weir::count()) == 0);
         CHECK(ex.stats().turns > 50);
     }
 
-    TEST_CASE("it agrees with transform and join, however items arrive") {
+    TEST_CASE("map_concat agrees with transform and join, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, 0, 3);
@@ -151,7 +151,7 @@ TEST_SUITE("operators/map_concat") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("map_concat allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::map_concat([](int x) { return std::array{x, x}; }) | weir::drain());

@@ -26,7 +26,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/map") {
-    TEST_CASE("each item becomes what the function makes of it, in its moment") {
+    TEST_CASE("map: each item becomes what the function makes of it, in its moment") {
         weir::testing::marbles m;
         const auto twice = [](int x) { return x * 2; };
         CHECK(m.play(m.hot<int>("-1-[23]-4|") | weir::map(twice)) == "-2-[46]-8|");
@@ -34,20 +34,20 @@ TEST_SUITE("operators/map") {
         CHECK(m.play(m.hot<int>("-1-...") | weir::map(twice)) == "-2...");
     }
 
-    TEST_CASE("an error passes") {
+    TEST_CASE("map: an error of upstream passes") {
         weir::testing::marbles m;
         const auto twice = [](int x) { return x * 2; };
         CHECK(m.play(m.hot<int>("#") | weir::map(twice)) == "#");
         CHECK(m.play(m.cold<int>("-1-#") | weir::map(twice)) == "-2-#");
     }
 
-    TEST_CASE("it keeps the common contract") {
+    TEST_CASE("map keeps the contract of a stream") {
         CHECK(weir::testing::check_contract([] { return weir::map([](weir::testing::tracked x) { return x; }); }) ==
               "");
     }
 
-    TEST_CASE("when the function throws on the second of three items, the consumer sees item one, then the error, and "
-              "never item three") {
+    TEST_CASE("map: when the function throws on the second of three items, the consumer sees item one, then the error, "
+              "and never item three") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         for (int i = 1; i != 4; ++i) source.push(i);
@@ -63,14 +63,14 @@ TEST_SUITE("operators/map") {
         CHECK(source.taken() == 2);
     }
 
-    TEST_CASE("items may be such as can only be moved") {
+    TEST_CASE("map accepts move-only items") {
         virtual_executor ex;
         const auto values = ex.run(weir::just(std::make_unique<int>(1), std::make_unique<int>(2)) |
                                    weir::map([](std::unique_ptr<int> p) { return *p; }) | weir::to<std::vector>());
         CHECK(values == std::vector{1, 2});
     }
 
-    TEST_CASE("a member and a pointer to it can be the function; references become objects") {
+    TEST_CASE("map: a member and a pointer to it can be the function; references become objects") {
         struct person {
             std::string name;
         };
@@ -80,7 +80,7 @@ TEST_SUITE("operators/map") {
         CHECK(ex.run(std::move(names) | weir::to<std::vector>()) == std::vector<std::string>{"a", "b"});
     }
 
-    TEST_CASE("it agrees with transform, however items arrive") {
+    TEST_CASE("map agrees with transform, whenever items arrive") {
         std::mt19937 random{1};
         const auto f = [](int x) { return x * 3L - 1; };
         for (int i = 0; i != 200; ++i) {
@@ -90,7 +90,7 @@ TEST_SUITE("operators/map") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("map allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::map([](int x) { return x + 1; }) | weir::drain());

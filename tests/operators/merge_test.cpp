@@ -72,19 +72,19 @@ struct many_probes {
 } // namespace
 
 TEST_SUITE("operators/merge") {
-    TEST_CASE("items come out in order of arrival") {
+    TEST_CASE("merge: items come out in order of arrival") {
         marbles m;
         CHECK(m.play(merge(m.hot("a-c-e-g-|"), m.hot("-b-d-f-h|"))) == "abcdefgh|");
     }
 
-    TEST_CASE("streams of several types are merged") {
+    TEST_CASE("merge: streams of several types are merged") {
         marbles m;
         const auto same = weir::map([](char c) { return c; });
         CHECK(m.play(merge(m.hot("a--d--|"), m.hot("-b--e|") | same, m.hot("--c-----f|") | same | same,
                            weir::empty<char>())) == "abcde---f|");
     }
 
-    TEST_CASE("a range of streams is merged") {
+    TEST_CASE("merge: a range of streams is merged") {
         marbles m;
         std::vector<weir::testing::marble_stream<char>> streams;
         for (const char* diagram : {"a---e|", "-b-d|", "--c--f|"}) streams.push_back(m.hot(diagram));
@@ -94,23 +94,23 @@ TEST_SUITE("operators/merge") {
         CHECK(all_of(merge(copyable)) == numbers{0, 0, 0, 1, 1, 1});
     }
 
-    TEST_CASE("an empty range of streams ends at once") {
+    TEST_CASE("merge: an empty range of streams ends at once") {
         CHECK(all_of(merge(std::vector<weir::async_stream<int>>{})).empty());
     }
 
-    TEST_CASE("one stream stays as it is") {
+    TEST_CASE("merge of one stream leaves it as it is") {
         for (const char* diagram : {"|", "#", "a-b-c|", "a-[bc]-#", "a-b..."}) {
             marbles m;
             CHECK(m.play(merge(m.hot(diagram))) == diagram);
         }
     }
 
-    TEST_CASE("streams that are ready take turns") {
+    TEST_CASE("merge: streams that are ready take turns") {
         CHECK(all_of(merge(weir::iota(0, 4), weir::iota(10, 12), weir::iota(20, 23))) ==
               numbers{0, 10, 20, 1, 11, 21, 2, 22, 3});
     }
 
-    TEST_CASE("it ends when the last stream ends, and drops each when it ends") {
+    TEST_CASE("merge ends when the last stream ends, and drops each when it ends") {
         virtual_executor ex;
         probe<int> a;
         probe<int> b;
@@ -128,7 +128,7 @@ TEST_SUITE("operators/merge") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("the first error stops the others") {
+    TEST_CASE("merge: the first error stops the others") {
         marbles m;
         CHECK(m.play(merge(m.hot("a--#"), m.hot("-b---c|"))) == "ab-#");
 
@@ -143,7 +143,7 @@ TEST_SUITE("operators/merge") {
         for (const auto& source : many.sources) CHECK(source.dropped());
     }
 
-    TEST_CASE("items that were ready before an error come before it") {
+    TEST_CASE("merge: items that were ready before an error come before it") {
         virtual_executor ex;
         many_probes many{4};
         probe_sink sink{ex, many.merged()};
@@ -165,8 +165,8 @@ TEST_SUITE("operators/merge") {
         CHECK(sink.error_message() == "failed");
     }
 
-    TEST_CASE(
-        "neither an error nor an end passes an item that was ready before it, whatever the pace of the consumer") {
+    TEST_CASE("merge: neither an error nor an end passes an item that was ready before it, whatever the pace of the "
+              "consumer") {
         const auto no_x = weir::filter([](char c) { return c != 'x'; });
         for (int busy = 0; busy != 10; ++busy) {
             CAPTURE(busy);
@@ -181,7 +181,7 @@ TEST_SUITE("operators/merge") {
         }
     }
 
-    TEST_CASE("a stream that was never asked is not asked when another has failed") {
+    TEST_CASE("merge: a stream that was never asked is not asked when another has failed") {
         virtual_executor ex;
         probe<int> b;
         probe_sink sink{ex, merge(weir::fail<int>(std::runtime_error{"failed"}), b.stream())};
@@ -192,9 +192,8 @@ TEST_SUITE("operators/merge") {
         CHECK(b.dropped());
     }
 
-    TEST_CASE(
-        "whatever the pace of the consumer, items come out in the order in which they were ready, and what is ready "
-        "before an error before it") {
+    TEST_CASE("merge: whatever the pace of the consumer, items come out in the order in which they were ready, and "
+              "what is ready before an error before it") {
         std::mt19937 random{20240604};
         for (int round = 0; round != 300; ++round) {
             marbles m;
@@ -211,7 +210,8 @@ TEST_SUITE("operators/merge") {
         }
     }
 
-    TEST_CASE("a stream that is known to have an item goes before one that may have ended or failed since its last") {
+    TEST_CASE(
+        "merge: a stream that is known to have an item goes before one that may have ended or failed since its last") {
         virtual_executor ex;
         probe<int> a;
         probe<int> b;
@@ -233,7 +233,7 @@ TEST_SUITE("operators/merge") {
         CHECK(sink.failed());
     }
 
-    TEST_CASE("no stream waits for ever while others wake again and again") {
+    TEST_CASE("merge: no stream waits forever while others wake again and again") {
         virtual_executor ex;
         many_probes many{5};
         probe_sink sink{ex, many.merged()};
@@ -249,7 +249,7 @@ TEST_SUITE("operators/merge") {
         }
     }
 
-    TEST_CASE("an error may wait until the others have ended") {
+    TEST_CASE("merge: an error may wait until the others have ended") {
         marbles m;
         m.error('X', std::runtime_error{"first"});
         m.error('Y', std::runtime_error{"second"});
@@ -257,7 +257,7 @@ TEST_SUITE("operators/merge") {
         CHECK(m.play(merge({.delay_error = true}, weir::fail<char>(std::runtime_error{"first"}), m.hot("a|"))) == "aX");
     }
 
-    TEST_CASE("the end of one may be the end of all") {
+    TEST_CASE("merge: the end of one may be the end of all") {
         marbles m;
         CHECK(m.play(merge({.eager_complete = true}, m.hot("a--c|"), m.hot("-b---d-e"))) == "ab-c|");
         CHECK(m.play(merge({.eager_complete = true}, m.hot("a--c---d|"), m.hot("-b-#"))) == "ab-[c#]");
@@ -265,8 +265,8 @@ TEST_SUITE("operators/merge") {
               "a--b#");
     }
 
-    TEST_CASE("the slower side is resumed as often as it needs, and once to learn of its end, when the side that is "
-              "always ready has ended") {
+    TEST_CASE("merge: the slower side is resumed as often as it needs, and once to learn of its end, when the side "
+              "that is always ready has ended") {
         virtual_executor ex;
         probe<int> slow;
         probe_sink sink{ex, merge(weir::iota(0, 3), slow.stream())};
@@ -286,7 +286,7 @@ TEST_SUITE("operators/merge") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("ten or more pending children that were not woken are not resumed, however many there are") {
+    TEST_CASE("merge: ten or more pending children that were not woken are not resumed, however many there are") {
         virtual_executor ex;
         many_probes many{50};
         probe_sink sink{ex, many.merged()};
@@ -300,7 +300,8 @@ TEST_SUITE("operators/merge") {
         for (std::size_t i = 0; i != many.sources.size(); ++i) CHECK(many.sources[i].polls() == (i == 7 ? 21 : 1));
     }
 
-    TEST_CASE("with the consumer busy one item of each stream is taken, and generators run on to their next") {
+    TEST_CASE(
+        "merge: while the consumer is busy one item of each stream is taken, and generators run on to their next") {
         virtual_executor ex;
         int made = 0;
         const auto generator = [&made](int first) -> weir::async_stream<int> {
@@ -331,7 +332,7 @@ TEST_SUITE("operators/merge") {
         CHECK(b.taken() == 1);
     }
 
-    TEST_CASE("each child is destroyed when it is dropped half-way, with a wake-up still queued too") {
+    TEST_CASE("merge: each child is destroyed when it is dropped half-way, with a wake-up still queued too") {
         virtual_executor ex;
         many_probes many{10};
         probe_sink sink{ex, many.merged()};
@@ -345,19 +346,19 @@ TEST_SUITE("operators/merge") {
         CHECK(ex.stats().wakers_run == before);
     }
 
-    TEST_CASE("an error of a child at its first poll comes through") {
+    TEST_CASE("merge: an error of a child at its first poll comes through") {
         marbles m;
         CHECK(m.play(merge(weir::fail<char>(weir::testing::marble_error{}), m.hot("a|"))) == "#");
         CHECK(m.play(merge(m.hot("a|"), weir::fail<char>(weir::testing::marble_error{}))) == "[a#]");
     }
 
-    TEST_CASE("it may be dropped by one of its streams while that is polled") {
+    TEST_CASE("merge may be dropped by one of its streams while that is polled") {
         support::drop_from_within([](auto s) { return merge(std::move(s), weir::never<int>()); });
         support::drop_from_within([](auto s) { return merge(weir::never<int>(), std::move(s)); });
         support::drop_from_within([](auto s) { return merge(merge(std::move(s), weir::just(1)), weir::just(2)); });
     }
 
-    TEST_CASE("a wake that comes after the others were dropped is for nothing") {
+    TEST_CASE("merge: a wake that comes after the others were dropped is for nothing") {
         virtual_executor ex;
         probe<int> a;
         probe<int> b;
@@ -374,7 +375,7 @@ TEST_SUITE("operators/merge") {
         CHECK(b.dropped());
     }
 
-    TEST_CASE("it keeps the contract") {
+    TEST_CASE("merge keeps the contract of a stream") {
         using weir::closure;
         CHECK(check_contract([] { return closure{[](auto s) { return merge(std::move(s), weir::empty<tracked>()); }}; },
                              {.prefetch = 1}) == "");
@@ -399,7 +400,7 @@ TEST_SUITE("operators/merge") {
                   {.prefetch = 1}) == "");
     }
 
-    TEST_CASE("it moves its items") {
+    TEST_CASE("merge moves its items") {
         const auto boxed = weir::map([](int x) { return std::make_unique<int>(x); });
         virtual_executor ex;
         probe_sink sink{ex, merge(weir::iota(0, 2) | boxed, weir::iota(5, 6) | boxed)};
@@ -409,7 +410,7 @@ TEST_SUITE("operators/merge") {
         CHECK(*sink.items()[1] == 5);
     }
 
-    TEST_CASE("it allocates nothing an item") {
+    TEST_CASE("merge allocates nothing per item") {
         const auto run = [](int n) {
             virtual_executor ex;
             int sum = 0;
@@ -427,7 +428,7 @@ TEST_SUITE("operators/merge") {
         CHECK(support::allocations_for_more_items(run) == 0);
     }
 
-    TEST_CASE("a range that is ready runs without growing the stack, and yields to others") {
+    TEST_CASE("merge: a range that is ready runs without growing the stack, and yields to others") {
         virtual_executor ex;
         std::size_t seen = 0;
         std::vector<weir::empty_stream<int>> streams(100'000);
@@ -440,7 +441,7 @@ TEST_SUITE("operators/merge") {
         CHECK(seen == 2'000'000);
     }
 
-    TEST_CASE("whatever the order of arrival, all items come out once, those of a stream in their order") {
+    TEST_CASE("merge emits every item once, in the order of its stream") {
         std::mt19937 random{20240601};
         for (int round = 0; round != 300; ++round) {
             many_probes many{1 + random() % 6};

@@ -48,7 +48,7 @@ weir::async_stream<int> counting_in_the_background(std::shared_ptr<int> count) {
 } // namespace
 
 TEST_SUITE("operators/on_error_resume") {
-    TEST_CASE("the stream that is made of the error goes on in the place of what failed") {
+    TEST_CASE("on_error_resume: the stream that is made of the error goes on in the place of what failed") {
         weir::testing::marbles m;
         const auto fallback = [&](std::exception_ptr) { return m.cold("-x-y|"); };
         CHECK(m.play(m.hot("a-b#") | weir::on_error_resume(fallback)) == "a-b-x-y|");
@@ -57,7 +57,7 @@ TEST_SUITE("operators/on_error_resume") {
               "a-|");
     }
 
-    TEST_CASE("a stream that does not fail is left alone") {
+    TEST_CASE("on_error_resume: a stream that does not fail is left alone") {
         weir::testing::marbles m;
         const auto fallback = [&](std::exception_ptr) { return m.cold("x|"); };
         CHECK(m.play(m.cold("a-b|") | weir::on_error_resume(fallback)) == "a-b|");
@@ -65,7 +65,7 @@ TEST_SUITE("operators/on_error_resume") {
         CHECK(m.play(m.cold("-a...") | weir::on_error_resume(fallback)) == "-a...");
     }
 
-    TEST_CASE("an error of the second stream passes, and so does an exception from the function") {
+    TEST_CASE("on_error_resume: an error of the second stream passes, and so does an exception from the function") {
         weir::testing::marbles m;
         m.error('X', std::runtime_error{"second"});
         CHECK(m.play(m.cold("a#") | weir::on_error_resume([&](std::exception_ptr) { return m.cold("b-X"); })) ==
@@ -75,7 +75,7 @@ TEST_SUITE("operators/on_error_resume") {
                      })) == "aX");
     }
 
-    TEST_CASE("the function gets the error") {
+    TEST_CASE("on_error_resume: the function gets the error") {
         virtual_executor ex;
         const auto message = [](std::exception_ptr error) {
             try {
@@ -88,7 +88,7 @@ TEST_SUITE("operators/on_error_resume") {
                      weir::to<std::vector>()) == std::vector<std::string>{"lost"});
     }
 
-    TEST_CASE("with a type, only errors of that type and those derived from it are taken; others pass") {
+    TEST_CASE("on_error_resume<E> handles errors of type E and of derived types; others pass") {
         virtual_executor ex;
         const auto code = [](const std::system_error& e) { return weir::just(e.code().value()); };
         CHECK(ex.run(weir::fail<int>(std::system_error{5, std::generic_category()}) |
@@ -103,7 +103,7 @@ TEST_SUITE("operators/on_error_resume") {
                         int);
     }
 
-    TEST_CASE("an exception from the function that has the type is not taken in turn") {
+    TEST_CASE("on_error_resume: an exception from the function that has the type is not taken in turn") {
         virtual_executor ex;
         int calls = 0;
         CHECK_THROWS_WITH(
@@ -117,7 +117,7 @@ TEST_SUITE("operators/on_error_resume") {
         CHECK(calls == 1);
     }
 
-    TEST_CASE("what failed is dropped before the function is called") {
+    TEST_CASE("on_error_resume: what failed is dropped before the function is called") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         source.fail(std::make_exception_ptr(std::runtime_error{"no"}));
@@ -131,8 +131,8 @@ TEST_SUITE("operators/on_error_resume") {
         CHECK_FALSE(source.polled_after_end());
     }
 
-    TEST_CASE("an exception in map below take cancels a background child of the source and is then replaced by the "
-              "fallback value") {
+    TEST_CASE("on_error_resume: an exception in map below take cancels a background child of the source and is then "
+              "replaced by the fallback value") {
         auto count = std::make_shared<int>(0);
         virtual_executor ex;
         const auto items =
@@ -148,7 +148,7 @@ TEST_SUITE("operators/on_error_resume") {
         CHECK(ex.elapsed() == 4ms);
     }
 
-    TEST_CASE("the captures of a coroutine lambda live as long as the stream that it made") {
+    TEST_CASE("on_error_resume: the captures of a coroutine lambda live as long as the stream that it made") {
         virtual_executor ex;
         const auto words = ex.run(
             weir::fail<std::string>(1) |
@@ -160,7 +160,7 @@ TEST_SUITE("operators/on_error_resume") {
         CHECK(words == std::vector{std::string(40, 'x')});
     }
 
-    TEST_CASE("dropped while it runs, such a coroutine can still read its captures as it goes") {
+    TEST_CASE("on_error_resume: a coroutine lambda that is dropped can still read its captures") {
         std::string said;
         const auto fallback = [&said, text = std::string(40, 'x')](std::exception_ptr) -> weir::async_stream<int> {
             struct says_goodbye {
@@ -178,7 +178,7 @@ TEST_SUITE("operators/on_error_resume") {
         CHECK(said == std::string(40, 'x'));
     }
 
-    TEST_CASE("it keeps the common contract, but for the errors") {
+    TEST_CASE("on_error_resume keeps the contract of a stream, but for the errors") {
         CHECK(weir::testing::check_contract([] {
                   return weir::on_error_resume(
                       [](std::exception_ptr) { return weir::empty<weir::testing::tracked>(); });
@@ -189,7 +189,7 @@ TEST_SUITE("operators/on_error_resume") {
               }) == "");
     }
 
-    TEST_CASE("dropping it drops the second stream") {
+    TEST_CASE("on_error_resume: dropping it drops the second stream") {
         virtual_executor ex;
         weir::testing::probe<int> second;
         weir::testing::probe_sink sink{
@@ -202,7 +202,7 @@ TEST_SUITE("operators/on_error_resume") {
         CHECK_FALSE(second.waiting());
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("on_error_resume allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::concat(weir::iota(0, n), weir::fail<int>(1)) |

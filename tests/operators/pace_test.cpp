@@ -40,33 +40,33 @@ using weir::testing::virtual_executor;
 using durations = std::vector<weir::duration>;
 
 TEST_SUITE("operators/pace") {
-    TEST_CASE("items come no faster than the rate, and none is lost") {
+    TEST_CASE("pace: items come no faster than the rate, and none is lost") {
         marbles m;
         CHECK(m.play(m.hot("abcdef-----|") | pace(rate{1, m.ticks(2)})) == "a-b-c-d-e-f|");
         CHECK(m.play(m.hot("abcdef-----|") | pace(rate{1, m.ticks(3)})) == "a--b--c--d--e--[f|]");
         CHECK(m.play(m.hot("abcdef-|") | pace(rate{2, m.ticks(1)}, 2)) == "abcdef-|");
     }
 
-    TEST_CASE("the bucket lets a burst through, and fills up in a pause") {
+    TEST_CASE("pace: the bucket lets a burst through, and fills up in a pause") {
         marbles m;
         CHECK(m.play(m.hot("abcdef----|") | pace(rate{1, m.ticks(2)}, 3)) == "abcde-f---|");
         CHECK(m.play(m.hot("[abcd]------------[efgh]|") | pace(rate{1, m.ticks(3)}, 3)) ==
               "[abc]--d---------[efg]--[h|]");
     }
 
-    TEST_CASE("items that come slowly pass as they come") {
+    TEST_CASE("pace: items that come slowly pass as they come") {
         marbles m;
         CHECK(m.play(m.hot("a---b---c---|") | pace(rate{1, m.ticks(4)})) == "a---b---c---|");
         CHECK(m.play(m.hot("a---b---c---#") | pace(rate{1, m.ticks(4)})) == "a---b---c---#");
         CHECK(m.play(m.hot("---|") | pace(rate{1, m.ticks(9)})) == "---|");
     }
 
-    TEST_CASE("an error comes after the item that waits") {
+    TEST_CASE("pace: an error comes after the item that waits") {
         marbles m;
         CHECK(m.play(m.hot("ab#") | pace(rate{1, m.ticks(5)})) == "a----[b#]");
     }
 
-    TEST_CASE("each costs what it costs") {
+    TEST_CASE("pace: each item takes the tokens that it costs") {
         marbles m;
         CHECK(m.play(m.hot<int>("12301|") | pace(rate{1, m.ticks(2)}, 3, [](int x) { return x; })) ==
               "12----[30]-[1|]");
@@ -75,7 +75,7 @@ TEST_SUITE("operators/pace") {
         CHECK(m.play(m.hot("abc|") | pace(rate{100, m.ticks(1)}, 100, 200)) == "-a-b-[c|]");
     }
 
-    TEST_CASE("nothing is asked for while an item waits") {
+    TEST_CASE("pace: nothing is asked for while an item waits") {
         virtual_executor ex;
         probe<int> source;
         for (int i = 0; i != 9; ++i) source.push(i);
@@ -86,7 +86,7 @@ TEST_SUITE("operators/pace") {
         CHECK(source.taken() == 4);
     }
 
-    TEST_CASE("a slow consumer is not waited for: the bucket fills meanwhile, no further than it can") {
+    TEST_CASE("pace: a slow consumer is not waited for: the bucket fills in the meantime, no further than it can") {
         virtual_executor ex;
         durations when;
         ex.run(weir::iota(0, 5) | pace(rate{10}, 2) | weir::for_each([&](int x) {
@@ -96,7 +96,7 @@ TEST_SUITE("operators/pace") {
         CHECK(when == durations{0ms, 0ms, 1000ms, 1000ms, 1100ms});
     }
 
-    TEST_CASE("late wake-ups do not add up, and a stall makes no burst") {
+    TEST_CASE("pace: late wake-ups do not add up, and a stall makes no burst") {
         support::manual_executor ex;
         durations when;
         auto handle = ex.spawn(weir::iota(0) | pace(rate{10}) |
@@ -109,7 +109,7 @@ TEST_SUITE("operators/pace") {
         CHECK(when == durations{0ms, 140ms, 200ms, 799ms, 800ms});
     }
 
-    TEST_CASE("several may share a limiter: they take turns") {
+    TEST_CASE("pace: several may share a limiter: they take turns") {
         virtual_executor ex;
         weir::rate_limiter limiter{rate{1000}};
         std::string order;
@@ -122,7 +122,7 @@ TEST_SUITE("operators/pace") {
         CHECK(limiter.queued() == 0);
     }
 
-    TEST_CASE("one that is dropped while it waits gives its turn to others") {
+    TEST_CASE("pace: a dropped waiter gives its turn to others") {
         virtual_executor ex;
         weir::rate_limiter limiter{rate{10}};
         probe_sink first{ex, weir::iota(0) | pace(limiter)};
@@ -137,7 +137,7 @@ TEST_SUITE("operators/pace") {
         CHECK(second.items() == numbers{0});
     }
 
-    TEST_CASE("an item whose turn has come is not lost when the consumer gives up") {
+    TEST_CASE("pace: an item whose turn has come is not lost when the consumer gives up") {
         virtual_executor ex;
         auto source = weir::iota(0) | pace(rate{10});
         struct poll_once {
@@ -156,7 +156,7 @@ TEST_SUITE("operators/pace") {
         CHECK(ex.run(poll_once{source}) == -1);
     }
 
-    TEST_CASE("a cost that is negative, or fails, ends the stream") {
+    TEST_CASE("pace: a cost that is negative, or fails, ends the stream") {
         virtual_executor ex;
         CHECK_THROWS_WITH_AS(ex.run(weir::just(-1) | pace(rate{1}, 1, [](int x) { return x; }) | weir::drain()),
                              "weir::pace(rate, burst, cost): cost is negative", std::invalid_argument);
@@ -166,7 +166,7 @@ TEST_SUITE("operators/pace") {
                           "cost");
     }
 
-    TEST_CASE("what makes no sense is rejected when the pipeline is built") {
+    TEST_CASE("pace rejects arguments that make no sense when the pipeline is built") {
         CHECK_THROWS_WITH_AS(pace(rate{0}), "weir::rate: amount must be at least 1", std::invalid_argument);
         CHECK_THROWS_AS(pace(rate{1, -1s}), std::invalid_argument);
         CHECK_THROWS_AS(pace(rate{1}, 0), std::invalid_argument);
@@ -175,18 +175,18 @@ TEST_SUITE("operators/pace") {
         CHECK_NOTHROW(pace(rate{1}, 1u, 1ull));
     }
 
-    TEST_CASE("it keeps the contract") {
+    TEST_CASE("pace keeps the contract of a stream") {
         CHECK(check_contract([] { return pace(rate{1000}); }) == "");
         CHECK(check_contract([] { return pace(rate{1000}, 3, [](const tracked&) { return 2; }); }) == "");
         std::list<weir::rate_limiter> limiters; // one for each time that the check begins anew
         CHECK(check_contract([&] { return pace(limiters.emplace_back(rate{1000})); }) == "");
     }
 
-    TEST_CASE("it may be dropped by what it polls") {
+    TEST_CASE("pace may be dropped by its upstream during a poll") {
         support::drop_from_within([](auto s) { return std::move(s) | pace(rate{1000}); });
     }
 
-    TEST_CASE("it moves its items") {
+    TEST_CASE("pace moves its items") {
         virtual_executor ex;
         probe_sink sink{ex, weir::iota(0, 3) | weir::map([](int x) { return std::make_unique<int>(x); }) |
                                 pace(rate{1000})};
@@ -196,7 +196,7 @@ TEST_SUITE("operators/pace") {
         CHECK(*sink.items()[2] == 2);
     }
 
-    TEST_CASE("every item comes out, in order, however they arrive") {
+    TEST_CASE("pace: every item comes out, in order, however they arrive") {
         std::mt19937 random{7};
         for (int i = 0; i != 200; ++i) {
             const auto items = support::random_numbers(random, 20, 0, 9);
@@ -204,7 +204,7 @@ TEST_SUITE("operators/pace") {
         }
     }
 
-    TEST_CASE("no allocation an item, whether it waits or not") {
+    TEST_CASE("pace allocates nothing per item, whether it waits or not") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | pace(rate{1000}, 2) | weir::drain());

@@ -22,28 +22,28 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/pairwise") {
-    TEST_CASE("each item comes with the one before it") {
+    TEST_CASE("pairwise: each item comes with the one before it") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-[bc]-d|") | weir::pairwise()) == "---[(ab)(bc)]-(cd)|");
     }
 
-    TEST_CASE("fewer than two items make no pair") {
+    TEST_CASE("pairwise: fewer than two items make no pair") {
         weir::testing::marbles m;
         CHECK(m.play(weir::empty<int>() | weir::pairwise()) == "|");
         CHECK(m.play(m.cold("-a-|") | weir::pairwise()) == "---|");
     }
 
-    TEST_CASE("an error passes, whether an item waits for its partner or not") {
+    TEST_CASE("pairwise: an error passes, whether an item waits for its partner or not") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("#") | weir::pairwise()) == "#");
         CHECK(m.play(m.hot("-a-#") | weir::pairwise()) == "---#");
     }
 
-    TEST_CASE("it keeps the common contract, with a copy an item") {
+    TEST_CASE("pairwise keeps the contract of a stream, with one copy per item") {
         CHECK(weir::testing::check_contract([] { return weir::pairwise(); }, {.copies = 1}) == "");
     }
 
-    TEST_CASE("the copies hold what they should") {
+    TEST_CASE("pairwise: the copies hold what they should") {
         virtual_executor ex;
         weir::testing::probe<std::string> source;
         for (const char* word : {"one that is long enough for the heap", "two", "three"}) source.push(word);
@@ -54,7 +54,7 @@ TEST_SUITE("operators/pairwise") {
                                   {"one that is long enough for the heap", "two"}, {"two", "three"}});
     }
 
-    TEST_CASE("it agrees with a zip of the items and their successors, however items arrive") {
+    TEST_CASE("pairwise agrees with a zip of the items and their successors, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, -9, 9);
@@ -65,7 +65,7 @@ TEST_SUITE("operators/pairwise") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("pairwise allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::pairwise() | weir::drain());

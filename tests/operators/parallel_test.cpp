@@ -66,7 +66,7 @@ auto sorted(Pipeline pipeline) {
 } // namespace
 
 TEST_SUITE("threads/parallel") {
-    TEST_CASE("results come in the order of the items") {
+    TEST_CASE("parallel: results come in the order of the items") {
         weir::runtime rt{3};
         for (const std::size_t room : {1U, 2U, 3U, 7U, 64U}) {
             CAPTURE(room);
@@ -76,7 +76,7 @@ TEST_SUITE("threads/parallel") {
         }
     }
 
-    TEST_CASE("every rail runs on an executor of its own") {
+    TEST_CASE("parallel: every rail runs on an executor of its own") {
         weir::runtime rt{3};
         std::mutex mutex;
         std::set<std::thread::id> seen;
@@ -91,7 +91,7 @@ TEST_SUITE("threads/parallel") {
         CHECK_FALSE(seen.contains(std::this_thread::get_id()));
     }
 
-    TEST_CASE("there may be more rails than executors, or fewer") {
+    TEST_CASE("parallel: there may be more rails than executors, or fewer") {
         weir::runtime rt{2};
         weir::executor ex;
         for (const std::size_t rails : {1U, 2U, 5U}) {
@@ -100,7 +100,7 @@ TEST_SUITE("threads/parallel") {
         }
     }
 
-    TEST_CASE("rails may give no result for an item, or several, and the order is kept") {
+    TEST_CASE("parallel: rails may give no result for an item, or several, and the order is kept") {
         weir::runtime rt{3};
         weir::executor ex;
         for (const std::size_t room : {1U, 4U, 64U}) {
@@ -119,7 +119,7 @@ TEST_SUITE("threads/parallel") {
         }
     }
 
-    TEST_CASE("what a rail gives at its end comes at the end") {
+    TEST_CASE("parallel: what a rail gives at its end comes at the end") {
         weir::runtime rt{2};
         weir::executor ex;
         const auto got =
@@ -127,7 +127,7 @@ TEST_SUITE("threads/parallel") {
         CHECK(got == std::vector<std::vector<int>>{{0, 2, 4, 6, 8}, {1, 3, 5, 7, 9}});
     }
 
-    TEST_CASE("a pipeline that waits gives its results in order") {
+    TEST_CASE("parallel: a pipeline that waits gives its results in order") {
         weir::runtime rt{3};
         weir::executor ex;
         const auto wait = weir::map_async(1, [](int i) -> task<int> {
@@ -138,7 +138,7 @@ TEST_SUITE("threads/parallel") {
         CHECK(got.size() == 500);
     }
 
-    TEST_CASE("unordered, all results come, and a slow rail holds up nobody") {
+    TEST_CASE("parallel_unordered emits all results, and a slow rail delays no other") {
         weir::runtime rt{2};
         CHECK(sorted(weir::iota(0, 2000) | parallel_unordered(rt, same(), {.capacity = 3})) == first_numbers(2000));
         std::binary_semaphore all_others{0};
@@ -155,14 +155,14 @@ TEST_SUITE("threads/parallel") {
               first_numbers(100));
     }
 
-    TEST_CASE("a stream without items ends") {
+    TEST_CASE("parallel: a stream without items ends") {
         weir::runtime rt{2};
         weir::executor ex;
         CHECK(ex.run(weir::empty<int>() | parallel(rt, same()) | weir::count()) == 0);
         CHECK(ex.run(weir::empty<int>() | parallel_unordered(rt, same()) | weir::count()) == 0);
     }
 
-    TEST_CASE("an error of upstream comes after the results of what was sent") {
+    TEST_CASE("parallel: an error of upstream comes after the results of what was sent") {
         weir::runtime rt{3};
         const auto failing = [] {
             return weir::iota(0, 1000) | weir::map([](int i) {
@@ -181,7 +181,7 @@ TEST_SUITE("threads/parallel") {
         CHECK(got == first_numbers(100));
     }
 
-    TEST_CASE("an error of a rail comes in its place, and cancels the others and upstream") {
+    TEST_CASE("parallel: an error of a rail comes in its place, and cancels the others and upstream") {
         weir::runtime rt{3};
         const auto fails = weir::map([](int i) {
             if (i == 50) throw std::runtime_error{"fifty"};
@@ -207,7 +207,7 @@ TEST_SUITE("threads/parallel") {
                              "fifty", std::runtime_error);
     }
 
-    TEST_CASE("what ends early gets no more items, and when all rails have ended the stream ends") {
+    TEST_CASE("parallel: what ends early gets no more items, and when all rails have ended the stream ends") {
         weir::runtime rt{3};
         weir::executor ex;
         const auto in_order =
@@ -217,7 +217,7 @@ TEST_SUITE("threads/parallel") {
               12);
     }
 
-    TEST_CASE("what runs on the rails dies there, before the end comes, or soon when it is dropped") {
+    TEST_CASE("parallel: what runs on the rails dies there, before the end comes, or soon when it is dropped") {
         weir::runtime rt{2};
         struct copied {
             std::shared_ptr<support::witness> w;
@@ -240,7 +240,7 @@ TEST_SUITE("threads/parallel") {
         }
     }
 
-    TEST_CASE("when the runtime dies first the stream fails with stopped") {
+    TEST_CASE("parallel: when the runtime dies first the stream fails with stopped") {
         const auto stopped_after = [](int items, auto make) {
             std::optional<weir::runtime> rt{std::in_place, 2};
             weir::executor ex;
@@ -264,7 +264,7 @@ TEST_SUITE("threads/parallel") {
         }
     }
 
-    TEST_CASE("it may be dropped with its executor, at any moment") {
+    TEST_CASE("parallel may be dropped with its executor, at any moment") {
         weir::runtime rt{2};
         for (int round = 0; round != 60; ++round) {
             weir::executor ex;
@@ -278,7 +278,7 @@ TEST_SUITE("threads/parallel") {
         }
     }
 
-    TEST_CASE("it may be dropped by its upstream") {
+    TEST_CASE("parallel may be dropped by its upstream") {
         weir::runtime rt{2};
         support::operation_drops_itself([&](task<> t) {
             return weir::once(std::move(t)) | weir::map([](auto) { return 1; }) | parallel(rt, same()) | weir::drain();
@@ -289,7 +289,7 @@ TEST_SUITE("threads/parallel") {
         });
     }
 
-    TEST_CASE("items and results may be move-only") {
+    TEST_CASE("parallel: items and results may be move-only") {
         weir::runtime rt{2};
         weir::executor ex;
         int next = 0;
@@ -299,7 +299,8 @@ TEST_SUITE("threads/parallel") {
         CHECK(next == 200);
     }
 
-    TEST_CASE("with rails that are busy for ever upstream gives what there is room for, and what the rails took") {
+    TEST_CASE(
+        "parallel: with rails that are busy forever upstream gives what there is room for, and what the rails took") {
         weir::runtime rt{1};
         weir::executor ex;
         std::atomic<int> begun = 0;
@@ -324,7 +325,7 @@ TEST_SUITE("threads/parallel") {
         CHECK(pulled <= 5);
     }
 
-    TEST_CASE("there must be room") {
+    TEST_CASE("parallel rejects a capacity of 0") {
         weir::runtime rt{1};
         CHECK_THROWS_WITH_AS(static_cast<void>(parallel(rt, same(), {.capacity = 0})),
                              "weir::parallel: options.capacity must be at least 1", std::invalid_argument);

@@ -53,7 +53,7 @@ using weir::task;
 using namespace std::chrono_literals;
 
 TEST_SUITE("threads/publish_on") {
-    TEST_CASE("what is left of it runs here, what is right of it there, and the result comes back") {
+    TEST_CASE("publish_on runs its left side here and its right side on the other executor, and returns the result") {
         weir::runtime rt{1};
         const auto there = thread_of(rt, 0);
         const auto here = std::this_thread::get_id();
@@ -66,7 +66,7 @@ TEST_SUITE("threads/publish_on") {
         }
     }
 
-    TEST_CASE("several in a row hand on from executor to executor") {
+    TEST_CASE("publish_on: several in a row hand on from executor to executor") {
         weir::runtime rt{3};
         weir::executor ex;
         const int sum = ex.run(weir::iota(0, 2000) | only_on(std::this_thread::get_id()) | publish_on(rt[0], 16) |
@@ -76,7 +76,7 @@ TEST_SUITE("threads/publish_on") {
         CHECK(sum == 1999 * 1000);
     }
 
-    TEST_CASE("with subscribe_on the source runs on one executor, and the sink on another") {
+    TEST_CASE("publish_on: with subscribe_on the source runs on one executor, and the sink on another") {
         weir::runtime rt{2};
         weir::executor ex;
         CHECK(ex.run(weir::iota(0, 1000) | only_on(thread_of(rt, 0)) | weir::subscribe_on(rt[0], 16) |
@@ -84,7 +84,7 @@ TEST_SUITE("threads/publish_on") {
                      weir::count()) == 1000);
     }
 
-    TEST_CASE("it composes before it meets a stream") {
+    TEST_CASE("publish_on composes before it meets a stream") {
         weir::runtime rt{1};
         const auto there = thread_of(rt, 0);
         weir::executor ex;
@@ -93,7 +93,7 @@ TEST_SUITE("threads/publish_on") {
         CHECK(ex.run(weir::iota(0, 100) | weir::map([](int i) { return i; }) | std::move(tail)) == 50);
     }
 
-    TEST_CASE("operators with drivers and timers run there") {
+    TEST_CASE("publish_on: operators with drivers and timers run there") {
         weir::runtime rt{1};
         weir::executor ex;
         const auto work = [&](int i) -> task<int> {
@@ -105,7 +105,7 @@ TEST_SUITE("threads/publish_on") {
                      weir::to<std::vector<int>>()) == first_numbers(100));
     }
 
-    TEST_CASE("an error of upstream comes through what runs there, after the items") {
+    TEST_CASE("publish_on: an error of upstream comes through what runs there, after the items") {
         weir::runtime rt{1};
         weir::executor ex;
         std::vector<int> got;
@@ -118,7 +118,7 @@ TEST_SUITE("threads/publish_on") {
         CHECK(got == first_numbers(30));
     }
 
-    TEST_CASE("an error there drops upstream here, and comes back") {
+    TEST_CASE("publish_on: an error there drops upstream here, and comes back") {
         weir::runtime rt{1};
         weir::executor ex;
         support::witness here;
@@ -132,7 +132,7 @@ TEST_SUITE("threads/publish_on") {
         CHECK(there.died() == thread_of(rt, 0));
     }
 
-    TEST_CASE("a sink that has enough ends it all, at once") {
+    TEST_CASE("publish_on: a sink that has enough ends it all, at once") {
         weir::runtime rt{1};
         for (int n = 1; n != 100; ++n) {
             weir::executor ex;
@@ -146,7 +146,7 @@ TEST_SUITE("threads/publish_on") {
         CHECK(ex.run(work()) == 0);
     }
 
-    TEST_CASE("what was never polled dies here; what runs there dies there, before the result comes") {
+    TEST_CASE("publish_on: what was never polled dies here; what runs there dies there, before the result comes") {
         weir::runtime rt{1};
         support::witness w;
         const auto make = [&] {
@@ -159,7 +159,7 @@ TEST_SUITE("threads/publish_on") {
         CHECK(w.died() == thread_of(rt, 0));
     }
 
-    TEST_CASE("dropping it drops upstream at once, and the rest there") {
+    TEST_CASE("publish_on: dropping it drops upstream at once, and the rest there") {
         weir::runtime rt{1};
         const auto there = thread_of(rt, 0);
         for (int round = 0; round != 200; ++round) {
@@ -183,7 +183,7 @@ TEST_SUITE("threads/publish_on") {
         }
     }
 
-    TEST_CASE("dropping it wakes what waits there") {
+    TEST_CASE("publish_on: dropping it wakes what waits there") {
         weir::runtime rt{1};
         support::witness w;
         {
@@ -200,7 +200,7 @@ TEST_SUITE("threads/publish_on") {
         CHECK(w.died() == thread_of(rt, 0));
     }
 
-    TEST_CASE("when the other executor dies first the result is stopped") {
+    TEST_CASE("publish_on: when the other executor dies first the result is stopped") {
         for (int round = 0; round != 50; ++round) {
             std::optional<weir::runtime> rt{std::in_place, 1};
             support::witness here;
@@ -231,7 +231,7 @@ TEST_SUITE("threads/publish_on") {
         }
     }
 
-    TEST_CASE("the executor that started it may die first") {
+    TEST_CASE("publish_on: the executor that started it may die first") {
         weir::runtime rt{2};
         for (int round = 0; round != 50; ++round) {
             support::witness w;
@@ -250,7 +250,7 @@ TEST_SUITE("threads/publish_on") {
         }
     }
 
-    TEST_CASE("items may be move-only, and those that nobody takes are destroyed") {
+    TEST_CASE("publish_on accepts move-only items and destroys the remaining ones") {
         weir::runtime rt{1};
         support::witness w;
         {
@@ -261,18 +261,18 @@ TEST_SUITE("threads/publish_on") {
         while (w.alive() != 0) w.wait(); // what is left in the queue goes with the last that knows it
     }
 
-    TEST_CASE("the other executor may be this one") {
+    TEST_CASE("publish_on: the other executor may be this one") {
         weir::testing::virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 100) | publish_on(ex, 8) | weir::to<std::vector<int>>()) == first_numbers(100));
     }
 
-    TEST_CASE("it may be dropped by what it polls") {
+    TEST_CASE("publish_on may be dropped by its upstream during a poll") {
         weir::testing::virtual_executor other;
         support::operation_drops_itself(
             [&](task<> t) { return weir::once(std::move(t)) | publish_on(other, 2) | weir::drain(); });
     }
 
-    TEST_CASE("with a consumer that is busy for ever upstream gives n items, and what the consumer took") {
+    TEST_CASE("publish_on: with a consumer that is busy forever upstream gives n items, and what the consumer took") {
         for (const int n : {1, 2, 3, 8}) {
             CAPTURE(n);
             weir::testing::virtual_executor ex;
@@ -291,7 +291,7 @@ TEST_SUITE("threads/publish_on") {
         }
     }
 
-    TEST_CASE("dropping it waits for the callable that runs there, and none is called afterwards") {
+    TEST_CASE("publish_on: dropping it waits for the callable that runs there, and none is called afterwards") {
         weir::runtime rt{1};
         weir::executor ex;
         for (int round = 0; round != 30; ++round) {
@@ -322,7 +322,7 @@ TEST_SUITE("threads/publish_on") {
         }
     }
 
-    TEST_CASE("told not to, it does not wait") {
+    TEST_CASE("publish_on does not wait when it is dropped with wait_when_dropped = false") {
         std::binary_semaphore begun{0};
         std::binary_semaphore goes_on{0};
         weir::runtime rt{1}; // its thread still uses them when the pipeline is gone
@@ -340,7 +340,7 @@ TEST_SUITE("threads/publish_on") {
         goes_on.release();
     }
 
-    TEST_CASE("it does not wait for an executor that nobody runs, which drops it before all else") {
+    TEST_CASE("publish_on does not wait for an executor that no thread runs, which drops its part first") {
         weir::testing::virtual_executor here;
         weir::testing::virtual_executor there;
         int calls = 0;
@@ -364,7 +364,7 @@ TEST_SUITE("threads/publish_on") {
         CHECK(held.use_count() == 2);
     }
 
-    TEST_CASE("two executors may drop pipelines of each other at the same time") {
+    TEST_CASE("publish_on: two executors may drop pipelines of each other at the same time") {
         weir::runtime rt{2};
         for (int round = 0; round != 30; ++round) {
             std::barrier both{2};
@@ -385,7 +385,7 @@ TEST_SUITE("threads/publish_on") {
         }
     }
 
-    TEST_CASE("a large n costs nothing until it is used, and one beyond all counting is an error") {
+    TEST_CASE("publish_on: a large n costs nothing until it is used, and one beyond all counting is an error") {
         weir::testing::virtual_executor ex;
         const auto text = [](int i) { return std::string(40, 'x') + std::to_string(i); };
         const auto all = ex.run(weir::iota(0, 1000) | weir::map(text) | publish_on(ex, std::size_t{1} << 62U) |
@@ -397,7 +397,7 @@ TEST_SUITE("threads/publish_on") {
                              std::invalid_argument);
     }
 
-    TEST_CASE("what throws as it is moved is an error, and nothing is lost in memory") {
+    TEST_CASE("publish_on: what throws as it is moved is an error, and nothing is lost in memory") {
         using item = support::items::throwing_move;
         const auto made = [](int i) { return item(i); };
         for (int n = 1; n != 40; ++n) {
@@ -418,14 +418,14 @@ TEST_SUITE("threads/publish_on") {
         }
     }
 
-    TEST_CASE("n must be at least 1") {
+    TEST_CASE("publish_on rejects n less than 1") {
         weir::testing::virtual_executor ex;
         CHECK_THROWS_WITH_AS(static_cast<void>(publish_on(ex, 0)),
                              "weir::publish_on(executor, n): n must be at least 1", std::invalid_argument);
         CHECK_THROWS_AS(static_cast<void>(publish_on(ex, -3)), std::invalid_argument);
     }
 
-    TEST_CASE("nothing is allocated for an item") {
+    TEST_CASE("publish_on allocates nothing per item") {
         weir::testing::virtual_executor ex;
         for (const int n : {1, 8, 64}) {
             CHECK(support::allocations_for_more_items(

@@ -133,7 +133,7 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::debounce(1ms) | weir::take(1) | weir::drain()) == "ended");
     }
 
-    TEST_CASE("siblings, signals and inner operations are gone as well") {
+    TEST_CASE("siblings, signals and inner operations are destroyed before the consumer sees the end") {
         using weir::drain;
         using weir::map;
         CHECK(end_of_both([](auto a, auto b) {

@@ -29,22 +29,22 @@ using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/sample") {
-    TEST_CASE("at each tick the newest item") {
+    TEST_CASE("sample: at each tick the newest item") {
         marbles m;
         CHECK(m.play(m.hot("-ab---c-----d|") | weir::sample(4ms)) == "----b---c---d|");
     }
 
-    TEST_CASE("only if there is a new one") {
+    TEST_CASE("sample: a tick without a new item emits nothing") {
         marbles m;
         CHECK(m.play(m.hot("-a--------b----|") | weir::sample(3ms)) == "---a--------b--|");
     }
 
-    TEST_CASE("ticks that passed without an item are not made up for") {
+    TEST_CASE("sample: ticks that passed without an item are not made up for") {
         marbles m;
         CHECK(m.play(m.hot("----------ab---|") | weir::sample(4ms)) == "------------b--|");
     }
 
-    TEST_CASE("the last item comes out at the end and before an error") {
+    TEST_CASE("sample: the last item comes out at the end and before an error") {
         marbles m;
         CHECK(m.play(m.hot("-ab-----c|") | weir::sample(4ms)) == "----b---c|");
         marbles held;
@@ -57,14 +57,14 @@ TEST_SUITE("operators/sample") {
         }
     }
 
-    TEST_CASE("what is replaced is passed to on_drop") {
+    TEST_CASE("sample: what is replaced is passed to on_drop") {
         marbles m;
         std::string dropped;
         m.play(m.hot("abcd-e---|") | weir::sample(3ms, [&](char c) { dropped += c; }));
         CHECK(dropped == "abc");
     }
 
-    TEST_CASE("it does not drift") {
+    TEST_CASE("sample does not drift") {
         virtual_executor ex;
         std::vector<weir::duration> at;
         ex.run(weir::interval(3ms) | weir::take(1000) | weir::sample(10ms) |
@@ -73,7 +73,7 @@ TEST_SUITE("operators/sample") {
         for (std::size_t i = 0; i != 200; ++i) CHECK(at[i] == 10ms * (i + 1));
     }
 
-    TEST_CASE("after a long stall it gives the newest item at once, and the next at its tick") {
+    TEST_CASE("sample: after a long stall it gives the newest item at once, and the next at its tick") {
         virtual_executor ex;
         probe<int> source;
         numbers dropped;
@@ -97,7 +97,7 @@ TEST_SUITE("operators/sample") {
         CHECK(sink.items() == numbers{0, 5, 6});
     }
 
-    TEST_CASE("a stream in which nothing happens needs no timer") {
+    TEST_CASE("sample: a stream in which nothing happens needs no timer") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::sample(10ms)};
@@ -109,7 +109,7 @@ TEST_SUITE("operators/sample") {
         CHECK(ex.timers().size() == 1);
     }
 
-    TEST_CASE("a source that is always ready is asked without a pause, and starves nobody") {
+    TEST_CASE("sample polls a source that is always ready without a pause and lets others run") {
         virtual_executor ex;
         probe_sink endless{ex, weir::iota(0) | weir::sample(1s)};
         endless.request();
@@ -120,7 +120,7 @@ TEST_SUITE("operators/sample") {
         CHECK(seen == numbers{4999});
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("sample allocates nothing per item") {
         CHECK(support::allocations_for_more_items([&](int n) {
                   virtual_executor ex;
                   ex.run(weir::interval(1ms) | weir::take(static_cast<std::size_t>(n)) | weir::sample(3ms) |
@@ -128,7 +128,7 @@ TEST_SUITE("operators/sample") {
               }) == 0);
     }
 
-    TEST_CASE("items that can only be moved") {
+    TEST_CASE("sample accepts move-only items") {
         virtual_executor ex;
         int sum = 0;
         ex.run(weir::iota(1, 6) | weir::map([](int i) { return std::make_unique<int>(i); }) | weir::sample(1ms) |
@@ -136,12 +136,12 @@ TEST_SUITE("operators/sample") {
         CHECK(sum == 5);
     }
 
-    TEST_CASE("a period of nothing or less is rejected") {
+    TEST_CASE("sample rejects a period that is not positive") {
         CHECK_THROWS_WITH_AS(weir::sample(0s), "weir::sample(d): d must be more than zero", std::invalid_argument);
         CHECK_THROWS_AS(weir::sample(-1ms), std::invalid_argument);
     }
 
-    TEST_CASE("contract") {
+    TEST_CASE("sample keeps the contract of a stream") {
         CHECK(check_contract([] { return weir::sample(1s); }, {.prefetch = contract_options::any_number}) == "");
     }
 }

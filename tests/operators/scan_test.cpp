@@ -27,14 +27,14 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/scan") {
-    TEST_CASE("each new state comes out, the seed does not") {
+    TEST_CASE("scan: each new state comes out, the seed does not") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("-1-[23]-1|") | weir::scan(0, std::plus{})) == "-1-[36]-7|");
         CHECK(m.play(m.cold("-a-b|") | weir::scan(std::string{">"}, std::plus{})) == "-<>a>-<>ab>|");
         CHECK(m.play(weir::empty<int>() | weir::scan(5, std::plus{})) == "|");
     }
 
-    TEST_CASE("an error passes, and one from the function ends the stream") {
+    TEST_CASE("scan: an error of upstream passes, and an exception from the function ends the stream") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("#") | weir::scan(0, std::plus{})) == "#");
         CHECK(m.play(m.hot<int>("-1-#") | weir::scan(0, std::plus{})) == "-1-#");
@@ -44,11 +44,11 @@ TEST_SUITE("operators/scan") {
                      })) == "1-#");
     }
 
-    TEST_CASE("it keeps the common contract") {
+    TEST_CASE("scan keeps the contract of a stream") {
         CHECK(weir::testing::check_contract([] { return weir::scan(0, std::plus{}); }) == "");
     }
 
-    TEST_CASE("items may be such as can only be moved") {
+    TEST_CASE("scan accepts move-only items") {
         virtual_executor ex;
         const auto sums = ex.run(weir::just(std::make_unique<int>(1), std::make_unique<int>(2)) |
                                  weir::scan(0, [](int sum, std::unique_ptr<int> item) { return sum + *item; }) |
@@ -56,7 +56,7 @@ TEST_SUITE("operators/scan") {
         CHECK(sums == std::vector{1, 3});
     }
 
-    TEST_CASE("it agrees with partial_sum, however items arrive") {
+    TEST_CASE("scan agrees with partial_sum, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, -9, 9);
@@ -70,7 +70,7 @@ TEST_SUITE("operators/scan") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("scan allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::scan(0L, std::plus{}) | weir::drain());

@@ -25,7 +25,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/skip") {
-    TEST_CASE("all items but the first come") {
+    TEST_CASE("skip: all items but the first come") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-[bc]-d|") | weir::skip(2)) == "---c-d|");
         CHECK(m.play(m.cold("-a-b|") | weir::skip(0)) == "-a-b|");
@@ -33,30 +33,30 @@ TEST_SUITE("operators/skip") {
         CHECK(m.play(weir::empty<int>() | weir::skip(1)) == "|");
     }
 
-    TEST_CASE("an error passes") {
+    TEST_CASE("skip: an error of upstream passes") {
         weir::testing::marbles m;
         CHECK(m.play(m.cold("#") | weir::skip(2)) == "#");
         CHECK(m.play(m.cold("-a-#") | weir::skip(2)) == "---#");
         CHECK(m.play(m.cold("[ab]c-#") | weir::skip(2)) == "-c-#");
     }
 
-    TEST_CASE("it keeps the common contract") {
+    TEST_CASE("skip keeps the contract of a stream") {
         CHECK(weir::testing::check_contract([] { return weir::skip(0); }) == "");
         CHECK(weir::testing::check_contract([] { return weir::skip(2); }) == "");
         CHECK(weir::testing::check_contract([] { return weir::skip(100); }) == "");
     }
 
-    TEST_CASE("a negative number is rejected when the pipeline is built") {
+    TEST_CASE("skip: a negative number is rejected when the pipeline is built") {
         CHECK_THROWS_WITH_AS(static_cast<void>(weir::skip(-1)), "weir::skip(n): n is negative", std::invalid_argument);
     }
 
-    TEST_CASE("a long run of items that are skipped does not keep others from running") {
+    TEST_CASE("skip: a long run of items that are skipped does not keep others from running") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 100'000) | weir::skip(100'000) | weir::count()) == 0);
         CHECK(ex.stats().turns > 50);
     }
 
-    TEST_CASE("items may be such as can only be moved") {
+    TEST_CASE("skip accepts move-only items") {
         virtual_executor ex;
         const auto kept = ex.run(weir::just(std::make_unique<int>(1), std::make_unique<int>(2)) | weir::skip(1) |
                                  weir::to<std::vector>());
@@ -64,7 +64,7 @@ TEST_SUITE("operators/skip") {
         CHECK(*kept[0] == 2);
     }
 
-    TEST_CASE("it agrees with views::drop, however items arrive") {
+    TEST_CASE("skip agrees with views::drop, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, -9, 9);
@@ -74,7 +74,7 @@ TEST_SUITE("operators/skip") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("skip allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::skip(n / 2) | weir::drain());

@@ -31,7 +31,7 @@ constexpr auto below_three = [](int x) { return x < 3; };
 } // namespace
 
 TEST_SUITE("operators/skip_while") {
-    TEST_CASE("all items from the first that fails the predicate come") {
+    TEST_CASE("skip_while: all items from the first that fails the predicate come") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("-1-2-3-1|") | weir::skip_while(below_three)) == "-----3-1|");
         CHECK(m.play(m.cold<int>("-3-1|") | weir::skip_while(below_three)) == "-3-1|");
@@ -39,7 +39,7 @@ TEST_SUITE("operators/skip_while") {
         CHECK(m.play(weir::empty<int>() | weir::skip_while(below_three)) == "|");
     }
 
-    TEST_CASE("the predicate is not called after it has failed") {
+    TEST_CASE("skip_while: the predicate is not called after it has failed") {
         int calls = 0;
         virtual_executor ex;
         ex.run(weir::iota(0, 9) | weir::skip_while([&](int x) {
@@ -50,7 +50,7 @@ TEST_SUITE("operators/skip_while") {
         CHECK(calls == 4);
     }
 
-    TEST_CASE("an error passes, and one from the predicate ends the stream") {
+    TEST_CASE("skip_while: an error of upstream passes, and an exception from the predicate ends the stream") {
         weir::testing::marbles m;
         CHECK(m.play(m.cold<int>("#") | weir::skip_while(below_three)) == "#");
         CHECK(m.play(m.cold<int>("1-#") | weir::skip_while(below_three)) == "--#");
@@ -61,18 +61,18 @@ TEST_SUITE("operators/skip_while") {
                      })) == "--#");
     }
 
-    TEST_CASE("it keeps the common contract") {
+    TEST_CASE("skip_while keeps the contract of a stream") {
         CHECK(weir::testing::check_contract([] { return weir::skip_while(below_three); }) == "");
         CHECK(weir::testing::check_contract([] { return weir::skip_while([](int) { return true; }); }) == "");
     }
 
-    TEST_CASE("a long run of items that are skipped does not keep others from running") {
+    TEST_CASE("skip_while: a long run of items that are skipped does not keep others from running") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 100'000) | weir::skip_while([](int) { return true; }) | weir::count()) == 0);
         CHECK(ex.stats().turns > 50);
     }
 
-    TEST_CASE("items may be such as can only be moved") {
+    TEST_CASE("skip_while accepts move-only items") {
         virtual_executor ex;
         const auto kept =
             ex.run(weir::just(std::unique_ptr<int>{}, std::make_unique<int>(2)) |
@@ -81,7 +81,7 @@ TEST_SUITE("operators/skip_while") {
         CHECK(*kept[0] == 2);
     }
 
-    TEST_CASE("it agrees with views::drop_while, however items arrive") {
+    TEST_CASE("skip_while agrees with views::drop_while, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, 0, 4);
@@ -90,7 +90,7 @@ TEST_SUITE("operators/skip_while") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("skip_while allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::skip_while([n](int x) { return x < n / 2; }) | weir::drain());

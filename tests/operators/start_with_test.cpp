@@ -26,13 +26,13 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/start_with") {
-    TEST_CASE("the values come first, then the items") {
+    TEST_CASE("start_with: the values come first, then the items") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-b|") | weir::start_with('x', 'y')) == "[xy]a-b|");
         CHECK(m.play(weir::empty<char>() | weir::start_with('x')) == "[x|]");
     }
 
-    TEST_CASE("an error comes after the values") {
+    TEST_CASE("start_with: an error comes after the values") {
         weir::testing::marbles m;
         CHECK(m.play(m.cold("#") | weir::start_with('x')) == "[x#]");
         CHECK(m.play(m.cold("-a-#") | weir::start_with('x')) == "xa-#");
@@ -45,11 +45,11 @@ TEST_SUITE("operators/start_with") {
         CHECK(ex.run(std::move(boxed) | weir::to<std::vector>()) == std::vector{1, 2, 3});
     }
 
-    TEST_CASE("it keeps the common contract") {
+    TEST_CASE("start_with keeps the contract of a stream") {
         CHECK(weir::testing::check_contract([] { return weir::start_with(7); }) == "");
     }
 
-    TEST_CASE("upstream is not asked before the values have gone") {
+    TEST_CASE("start_with: upstream is not asked before the values have gone") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         weir::testing::probe_sink sink{ex, source.stream() | weir::start_with(1, 2)};
@@ -62,13 +62,13 @@ TEST_SUITE("operators/start_with") {
         CHECK(source.polls() == 1);
     }
 
-    TEST_CASE("values take the item type of the stream") {
+    TEST_CASE("start_with: values take the item type of the stream") {
         virtual_executor ex;
         CHECK(ex.run(weir::just<std::string>("c") | weir::start_with("a", std::string{"b"}) |
                      weir::to<std::vector>()) == std::vector<std::string>{"a", "b", "c"});
     }
 
-    TEST_CASE("values may be such as can only be moved") {
+    TEST_CASE("start_with accepts move-only values") {
         virtual_executor ex;
         const auto all = ex.run(weir::just(std::make_unique<int>(2)) | weir::start_with(std::make_unique<int>(1)) |
                                 weir::to<std::vector>());
@@ -76,7 +76,7 @@ TEST_SUITE("operators/start_with") {
         CHECK(*all[0] == 1);
     }
 
-    TEST_CASE("one operator can serve several streams") {
+    TEST_CASE("start_with: one operator can serve several streams") {
         virtual_executor ex;
         const auto header = weir::start_with(std::string{"head, too long to be kept in place by any string"});
         for (int i = 0; i != 2; ++i) {
@@ -85,7 +85,7 @@ TEST_SUITE("operators/start_with") {
         }
     }
 
-    TEST_CASE("it agrees with a concatenation, however items arrive") {
+    TEST_CASE("start_with agrees with a concatenation, whenever items arrive") {
         std::mt19937 random{1};
         const std::vector first{7, 8};
         for (int i = 0; i != 200; ++i) {
@@ -95,7 +95,7 @@ TEST_SUITE("operators/start_with") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("start_with allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::start_with(1) | weir::drain());

@@ -63,14 +63,14 @@ struct logged {
 } // namespace
 
 TEST_SUITE("operators/switch_map") {
-    TEST_CASE("a new item of upstream replaces the inner stream") {
+    TEST_CASE("switch_map: a new item of upstream replaces the inner stream") {
         marbles m;
         CHECK(m.play(m.hot("--a----b--------|") | switch_map([&m](char) { return m.cold("-1-2-3-4|"); })) ==
               "---1-2--1-2-3-4-|");
         CHECK(m.play(m.hot("a-b-c|") | switch_map([&m](char) { return m.cold("-x---y|"); })) == "-x-x-x---y|");
     }
 
-    TEST_CASE("it ends when both have ended") {
+    TEST_CASE("switch_map ends when both have ended") {
         marbles m;
         CHECK(m.play(m.hot("a|") | switch_map([&m](char) { return m.cold("1--2|"); })) == "1--2|");
         CHECK(m.play(m.hot("a----|") | switch_map([&m](char) { return m.cold("1-|"); })) == "1----|");
@@ -78,13 +78,14 @@ TEST_SUITE("operators/switch_map") {
         CHECK(m.play(m.hot("a-b|") | switch_map([](char) { return weir::empty<char>(); })) == "---|");
     }
 
-    TEST_CASE("an error of upstream replaces the inner stream too") {
+    TEST_CASE("switch_map: an error of upstream replaces the inner stream too") {
         marbles m;
         CHECK(m.play(m.hot("a--#") | switch_map([&m](char) { return m.cold("-1--2-3|"); })) == "-1-#");
         CHECK(m.play(m.hot("a--#") | switch_map([&m](char) { return m.cold("-1-2-3|"); })) == "-1-[2#]");
     }
 
-    TEST_CASE("an error of upstream passes no item that was ready before it, whatever the pace of the consumer") {
+    TEST_CASE(
+        "switch_map: an error of upstream passes no item that was ready before it, whatever the pace of the consumer") {
         for (int busy = 0; busy != 8; ++busy) {
             CAPTURE(busy);
             marbles m;
@@ -93,7 +94,7 @@ TEST_SUITE("operators/switch_map") {
         }
     }
 
-    TEST_CASE("an inner stream that fails ends it, and upstream is dropped at once") {
+    TEST_CASE("switch_map: an inner stream that fails ends it, and upstream is dropped at once") {
         virtual_executor ex;
         probe<int> outer;
         probe<int> inner;
@@ -111,8 +112,8 @@ TEST_SUITE("operators/switch_map") {
         CHECK(inner.dropped());
     }
 
-    TEST_CASE("an error thrown by the second inner stream reaches the consumer after the hanging first one has been "
-              "cancelled") {
+    TEST_CASE("switch_map: an error thrown by the second inner stream reaches the consumer after the hanging first one "
+              "has been cancelled") {
         virtual_executor ex;
         std::string log;
         probe<char> outer;
@@ -133,7 +134,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK(log == "+a-a+b-b");
     }
 
-    TEST_CASE("the old inner stream is dropped before the new one is made") {
+    TEST_CASE("switch_map: the old inner stream is dropped before the new one is made") {
         virtual_executor ex;
         probe<int> outer;
         std::vector<probe<int>> inners(3);
@@ -151,7 +152,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK_FALSE(inners[2].dropped());
     }
 
-    TEST_CASE("a function that throws ends it, and upstream is dropped at once") {
+    TEST_CASE("switch_map: a function that throws ends it, and upstream is dropped at once") {
         virtual_executor ex;
         probe<int> outer;
         probe<int> inner;
@@ -169,7 +170,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK(outer.dropped());
     }
 
-    TEST_CASE("of items that are there at once each gets its inner stream, which says what is ready") {
+    TEST_CASE("switch_map creates the inner stream of every item, also of items that are ready at once") {
         marbles m;
         CHECK(m.play(m.hot("[abc]|") | switch_map([](char c) { return weir::just(c, c); })) == "[abcc]|");
         virtual_executor ex;
@@ -184,7 +185,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK(made == 5);
     }
 
-    TEST_CASE("upstream is not polled again while it has nothing, however much the inner stream says") {
+    TEST_CASE("switch_map: upstream is not polled again while it has nothing, however much the inner stream says") {
         virtual_executor ex;
         probe<int> outer;
         probe_sink sink{ex, outer.stream() | switch_map([](int x) { return weir::iota(0, x); })};
@@ -195,7 +196,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK(outer.polls() == 2);
     }
 
-    TEST_CASE("with the consumer busy nothing is replaced before it asks") {
+    TEST_CASE("switch_map: while the consumer is busy nothing is replaced before it asks") {
         virtual_executor ex;
         probe<int> outer;
         std::vector<probe<int>> inners(3);
@@ -221,7 +222,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK(inners[2].waiting());
     }
 
-    TEST_CASE("dropped half-way it drops the inner stream and upstream, with a wake-up still queued too") {
+    TEST_CASE("switch_map drops the inner stream and upstream when it is dropped, also with a queued wake") {
         virtual_executor ex;
         probe<int> outer;
         probe<int> inner;
@@ -239,7 +240,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK(ex.stats().wakers_run == before);
     }
 
-    TEST_CASE("it may be dropped by the inner stream and by upstream while that is polled") {
+    TEST_CASE("switch_map may be dropped by the inner stream and by upstream while that is polled") {
         support::drop_from_within([](auto s) {
             return weir::just(1) | switch_map([s = std::move(s)](int) mutable { return std::move(s); });
         });
@@ -247,7 +248,7 @@ TEST_SUITE("operators/switch_map") {
             [](auto s) { return std::move(s) | switch_map([](int x) { return weir::just(x); }); });
     }
 
-    TEST_CASE("what a coroutine lambda captures, and the item it refers to, live as long as its stream") {
+    TEST_CASE("switch_map: what a coroutine lambda captures, and the item it refers to, live as long as its stream") {
         virtual_executor ex;
         auto twice = [suffix = std::string(40, '!')](const std::string& word) -> weir::async_stream<std::string> {
             for (int i = 0; i != 2; ++i) {
@@ -262,7 +263,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK(sink.items()[1] == std::string(40, 'a') + std::string(40, '!'));
     }
 
-    TEST_CASE("it keeps the contract") {
+    TEST_CASE("switch_map keeps the contract of a stream") {
         CHECK(check_contract([] { return switch_map([](tracked x) { return weir::just(std::move(x)); }); }) == "");
         CHECK(check_contract([] { return switch_map([](tracked) { return weir::empty<tracked>(); }); }) == "");
         CHECK(check_contract([] { return switch_map([](tracked x) { return support::late_items{x, 2}; }); },
@@ -271,7 +272,7 @@ TEST_SUITE("operators/switch_map") {
                              {.ends_with_upstream = false}) == "");
     }
 
-    TEST_CASE("it moves its items") {
+    TEST_CASE("switch_map moves its items") {
         virtual_executor ex;
         const auto boxed = [](int x) { return std::make_unique<int>(x); };
         probe_sink sink{ex, weir::iota(0, 2) | weir::map(boxed) |
@@ -282,7 +283,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK(*sink.items()[1] == 1);
     }
 
-    TEST_CASE("it allocates nothing an item, nor an inner stream") {
+    TEST_CASE("switch_map allocates nothing per item or inner stream") {
         const auto run = [](int n) {
             virtual_executor ex;
             int sum = 0;
@@ -292,7 +293,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK(support::allocations_for_more_items(run) == 0);
     }
 
-    TEST_CASE("an upstream that is always ready lets others run") {
+    TEST_CASE("switch_map: an upstream that is always ready lets others run") {
         virtual_executor ex;
         auto handle =
             ex.spawn(weir::iota(0) | switch_map([](int) { return weir::never<int>(); }) | weir::for_each([](int) {}));
@@ -300,8 +301,8 @@ TEST_SUITE("operators/switch_map") {
         CHECK_FALSE(handle.finished());
     }
 
-    TEST_CASE(
-        "whatever the order of arrival, the inner streams come out in order, each up to some item, the last whole") {
+    TEST_CASE("switch_map: whatever the order of arrival, the inner streams come out in order, each up to some item, "
+              "the last whole") {
         std::mt19937 random{20240605};
         for (int round = 0; round != 300; ++round) {
             const auto lengths = support::random_numbers(random, 8, 0, 5);

@@ -29,7 +29,7 @@ using namespace std::chrono_literals;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/take") {
-    TEST_CASE("the first items come, then the end") {
+    TEST_CASE("take: the first items come, then the end") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-b-c-d|") | weir::take(2)) == "-a-[b|]");
         CHECK(m.play(m.cold("a-b|") | weir::take(2)) == "a-[b|]");
@@ -46,19 +46,19 @@ TEST_SUITE("operators/take") {
         CHECK(source.polls() == 0);
     }
 
-    TEST_CASE("an error passes while items are missing, and is not seen after that") {
+    TEST_CASE("take: an error passes while items are missing, and is not seen after that") {
         weir::testing::marbles m;
         CHECK(m.play(m.cold("a-#") | weir::take(2)) == "a-#");
         CHECK(m.play(m.cold("a-#") | weir::take(1)) == "[a|]");
     }
 
-    TEST_CASE("it keeps the common contract") {
+    TEST_CASE("take keeps the contract of a stream") {
         CHECK(weir::testing::check_contract([] { return weir::take(0); }) == "");
         CHECK(weir::testing::check_contract([] { return weir::take(3); }) == "");
         CHECK(weir::testing::check_contract([] { return weir::take(100); }) == "");
     }
 
-    TEST_CASE("a negative number is rejected when the pipeline is built") {
+    TEST_CASE("take: a negative number is rejected when the pipeline is built") {
         CHECK_THROWS_WITH_AS(static_cast<void>(weir::take(-1)), "weir::take(n): n is negative", std::invalid_argument);
     }
 
@@ -82,7 +82,7 @@ TEST_SUITE("operators/take") {
         CHECK(held.use_count() == 1);
     }
 
-    TEST_CASE("at its end it drops upstream, though it lives on") {
+    TEST_CASE("take drops upstream at its end, before it is destroyed itself") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         source.push(1);
@@ -97,14 +97,14 @@ TEST_SUITE("operators/take") {
         CHECK(source.polls() == 1);
     }
 
-    TEST_CASE("items may be such as can only be moved") {
+    TEST_CASE("take accepts move-only items") {
         virtual_executor ex;
         const auto kept = ex.run(weir::just(std::make_unique<int>(1), std::make_unique<int>(2)) | weir::take(1) |
                                  weir::to<std::vector>());
         CHECK(kept.size() == 1);
     }
 
-    TEST_CASE("it agrees with views::take, however items arrive") {
+    TEST_CASE("agrees with views::take, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, -9, 9);
@@ -114,7 +114,7 @@ TEST_SUITE("operators/take") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("take allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0) | weir::take(n) | weir::drain());

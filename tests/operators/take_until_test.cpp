@@ -39,12 +39,12 @@ weir::task<> never() {
 } // namespace
 
 TEST_SUITE("operators/take_until") {
-    TEST_CASE("items until the first item of the signal") {
+    TEST_CASE("take_until: items until the first item of the signal") {
         marbles m;
         CHECK(m.play(m.hot("a--b--c--d--|") | weir::take_until(m.hot("-------s--"))) == "a--b--c|");
     }
 
-    TEST_CASE("items until the signal's operation has its result") {
+    TEST_CASE("take_until: items until the signal's operation has its result") {
         marbles m;
         CHECK(m.play(m.hot("a--b--c--d--|") | weir::take_until(weir::sleep_for(4ms))) == "a--b|");
         marbles task;
@@ -55,7 +55,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(task.play(task.hot("a--b--c--d--|") | weir::take_until(answer())) == "a--b|");
     }
 
-    TEST_CASE("the signal is looked at first") {
+    TEST_CASE("take_until: the signal is looked at first") {
         marbles m;
         CHECK(m.play(m.hot("a--b--|") | weir::take_until(m.hot("---s"))) == "a--|");
         virtual_executor ex;
@@ -70,7 +70,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(source.dropped());
     }
 
-    TEST_CASE("a signal that comes while a source is always ready is seen before the next item") {
+    TEST_CASE("take_until: a signal that comes while a source is always ready is seen before the next item") {
         virtual_executor ex;
         probe<int> signal;
         numbers seen;
@@ -81,14 +81,14 @@ TEST_SUITE("operators/take_until") {
         CHECK(seen == numbers{0, 1, 2, 3, 4});
     }
 
-    TEST_CASE("a source that is always ready does not keep a timer from ending it") {
+    TEST_CASE("take_until: a source that is always ready does not keep a timer from ending it") {
         virtual_executor ex;
         auto work = ex.spawn(weir::iota(0) | weir::take_until(weir::sleep_for(0s)) | weir::for_each([](int) {}));
         for (int turns = 0; turns != 5; ++turns) ex.turn(ex.now());
         CHECK(work.finished());
     }
 
-    TEST_CASE("ends and fails with its upstream") {
+    TEST_CASE("take_until ends and fails with its upstream") {
         for (const char* diagram : {"|", "#", "a-b|", "a-b#", "[ab|]", "[ab#]"}) {
             marbles m;
             CHECK(m.play(m.hot(diagram) | weir::take_until(m.hot("---------s"))) == diagram);
@@ -100,7 +100,7 @@ TEST_SUITE("operators/take_until") {
         }
     }
 
-    TEST_CASE("an error of the signal fails the stream, and upstream is dropped") {
+    TEST_CASE("take_until: an error of the signal fails the stream, and upstream is dropped") {
         marbles m;
         CHECK(m.play(m.hot("a--b--c--d--|") | weir::take_until(m.hot("----#"))) == "a--b#");
         virtual_executor ex;
@@ -115,7 +115,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(source.dropped());
     }
 
-    TEST_CASE("if the stop signal is withdrawn before it comes, the stream runs on to its natural end") {
+    TEST_CASE("take_until: if the stop signal is withdrawn before it comes, the stream runs on to its natural end") {
         marbles m;
         CHECK(m.play(m.hot("a--b--c--d--|") | weir::take_until(m.hot("----|"))) == "a--b--c--d--|");
         virtual_executor ex;
@@ -136,7 +136,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(none.play(none.hot("a--b--|") | weir::take_until(std::stop_token{})) == "a--b--|");
     }
 
-    TEST_CASE("the end drops upstream and signal, and no timer is left") {
+    TEST_CASE("take_until: the end drops upstream and signal, and no timer is left") {
         virtual_executor ex;
         probe<int> source;
         probe<int> signal;
@@ -160,7 +160,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("a consumer that waits on a silent source is woken exactly once when a stop is requested") {
+    TEST_CASE("take_until: a consumer that waits on a silent source is woken exactly once when a stop is requested") {
         virtual_executor ex;
         probe<int> source;
         std::stop_source stop;
@@ -175,7 +175,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(source.dropped());
     }
 
-    TEST_CASE("a stop that was requested before nothing was asked") {
+    TEST_CASE("take_until: a stop that was requested before nothing was asked") {
         virtual_executor ex;
         probe<int> source;
         std::stop_source stop;
@@ -187,7 +187,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(source.polls() == 0);
     }
 
-    TEST_CASE("a stop that is requested while a source is always ready is seen before the next item") {
+    TEST_CASE("take_until: a stop that is requested while a source is always ready is seen before the next item") {
         virtual_executor ex;
         std::stop_source stop;
         numbers seen;
@@ -198,7 +198,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(seen == numbers{0, 1, 2, 3, 4});
     }
 
-    TEST_CASE("dropped while it waits for a stop, it is not touched by a later one") {
+    TEST_CASE("take_until is not woken by a stop after it was dropped") {
         virtual_executor ex;
         std::stop_source stop;
         {
@@ -212,7 +212,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(ex.idle());
     }
 
-    TEST_CASE("an item costs no poll of the signal") {
+    TEST_CASE("take_until: an item costs no poll of the signal") {
         virtual_executor ex;
         probe<int> signal;
         int count = 0;
@@ -221,14 +221,14 @@ TEST_SUITE("operators/take_until") {
         CHECK(signal.polls() == 1);
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("take_until allocates nothing per item") {
         CHECK(support::allocations_for_more_items([&](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::take_until(weir::timer(1h)) | weir::for_each([](int) {}));
               }) == 0);
     }
 
-    TEST_CASE("items that can only be moved") {
+    TEST_CASE("take_until accepts move-only items") {
         virtual_executor ex;
         int sum = 0;
         ex.run(weir::iota(1, 6) | weir::map([](int i) { return std::make_unique<int>(i); }) |
@@ -236,7 +236,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(sum == 15);
     }
 
-    TEST_CASE("contract") {
+    TEST_CASE("take_until keeps the contract of a stream") {
         CHECK(check_contract([] { return weir::take_until(weir::sleep_for(24h)); }) == "");
         CHECK(check_contract([] { return weir::take_until(weir::timer(24h)); }) == "");
         CHECK(check_contract([] { return weir::take_until(weir::timer(15s)); }, {.settle = 10s}) == "");

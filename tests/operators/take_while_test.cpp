@@ -30,7 +30,7 @@ constexpr auto below_three = [](int x) { return x < 3; };
 } // namespace
 
 TEST_SUITE("operators/take_while") {
-    TEST_CASE("the items before the first that fails the predicate come, then the end") {
+    TEST_CASE("take_while: the items before the first that fails the predicate come, then the end") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("-1-2-3-1|") | weir::take_while(below_three)) == "-1-2-|");
         CHECK(m.play(m.cold<int>("-3-1|") | weir::take_while(below_three)) == "-|");
@@ -38,7 +38,7 @@ TEST_SUITE("operators/take_while") {
         CHECK(m.play(weir::empty<int>() | weir::take_while(below_three)) == "|");
     }
 
-    TEST_CASE("an error passes before the end, and one from the predicate ends the stream") {
+    TEST_CASE("take_while: an error passes before the end, and one from the predicate ends the stream") {
         weir::testing::marbles m;
         CHECK(m.play(m.cold<int>("#") | weir::take_while(below_three)) == "#");
         CHECK(m.play(m.cold<int>("1-#") | weir::take_while(below_three)) == "1-#");
@@ -49,13 +49,13 @@ TEST_SUITE("operators/take_while") {
                      })) == "1-#");
     }
 
-    TEST_CASE("it keeps the common contract") {
+    TEST_CASE("take_while keeps the contract of a stream") {
         CHECK(weir::testing::check_contract([] { return weir::take_while(below_three); }) == "");
         CHECK(weir::testing::check_contract([] { return weir::take_while([](int) { return true; }); }) == "");
         CHECK(weir::testing::check_contract([] { return weir::take_while([](int) { return false; }); }) == "");
     }
 
-    TEST_CASE("at its end it drops upstream, though it lives on") {
+    TEST_CASE("take_while drops upstream at its end, before it is destroyed itself") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         source.push(1);
@@ -68,7 +68,7 @@ TEST_SUITE("operators/take_while") {
         CHECK(source.polls() == 2);
     }
 
-    TEST_CASE("items may be such as can only be moved") {
+    TEST_CASE("take_while accepts move-only items") {
         virtual_executor ex;
         const auto kept =
             ex.run(weir::just(std::make_unique<int>(1), std::unique_ptr<int>{}) |
@@ -76,7 +76,7 @@ TEST_SUITE("operators/take_while") {
         CHECK(kept.size() == 1);
     }
 
-    TEST_CASE("it agrees with views::take_while, however items arrive") {
+    TEST_CASE("agrees with views::take_while, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, 0, 4);
@@ -85,7 +85,7 @@ TEST_SUITE("operators/take_while") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("take_while allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0) | weir::take_while([n](int x) { return x != n; }) | weir::drain());

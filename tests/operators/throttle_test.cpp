@@ -42,31 +42,31 @@ std::string play(const char* diagram, weir::duration d, edge which, std::string*
 } // namespace
 
 TEST_SUITE("operators/throttle") {
-    TEST_CASE("the first item of a while comes at once, the last when it is over") {
+    TEST_CASE("throttle emits the first item of a window at once and the last at its end") {
         marbles m;
         CHECK(m.play(m.hot("abcd--------|") | weir::throttle(3ms)) == "a--c--d-----|");
     }
 
-    TEST_CASE("leading: only the first") {
+    TEST_CASE("throttle: leading emits only the first item of a window") {
         CHECK(play("abcd--------|", 3ms, edge::leading) == "a--d--------|");
         CHECK(play("a-b-c-d-e-f-|", 3ms, edge::leading) == "a---c---e---|");
     }
 
-    TEST_CASE("trailing: only the last") {
+    TEST_CASE("throttle: trailing emits only the last item of a window") {
         CHECK(play("abcd--------|", 3ms, edge::trailing) == "---c--d-----|");
         CHECK(play("a-------b-----|", 3ms, edge::trailing) == "---a-------b--|");
     }
 
-    TEST_CASE("both: an item that is alone comes once") {
+    TEST_CASE("throttle: both edges emit a lone item once") {
         CHECK(play("a-----b-----|", 3ms, edge::both) == "a-----b-----|");
     }
 
-    TEST_CASE("the last item comes out by the timer, without another to push it") {
+    TEST_CASE("throttle: the last item comes out by the timer, without another to push it") {
         CHECK(play("ab...", 3ms, edge::both) == "a--b...");
         CHECK(play("ab...", 3ms, edge::trailing) == "---b...");
     }
 
-    TEST_CASE("the last item comes out at the end and before an error") {
+    TEST_CASE("throttle: the last item comes out at the end and before an error") {
         CHECK(play("ab|", 9ms, edge::both) == "a-[b|]");
         CHECK(play("ab#", 9ms, edge::both) == "a-[b#]");
         CHECK(play("ab|", 9ms, edge::trailing) == "--[b|]");
@@ -78,12 +78,12 @@ TEST_SUITE("operators/throttle") {
         }
     }
 
-    TEST_CASE("after the end of a while that gave an item the next has to wait as long") {
+    TEST_CASE("throttle: an item emitted at the end of a window opens the next window") {
         CHECK(play("ab--c-------|", 3ms, edge::both) == "a--b--c-----|");
         CHECK(play("ab----c-----|", 3ms, edge::both) == "a--b--c-----|");
     }
 
-    TEST_CASE("it does not drift") {
+    TEST_CASE("throttle does not drift") {
         virtual_executor ex;
         std::vector<weir::duration> at;
         ex.run(weir::interval(3ms) | weir::take(1000) | weir::throttle(10ms) |
@@ -93,7 +93,7 @@ TEST_SUITE("operators/throttle") {
         for (std::size_t i = 1; i != 200; ++i) CHECK(at[i] - at[i - 1] == 10ms);
     }
 
-    TEST_CASE("turns that come late do not make it drift, and long stalls are not made up for") {
+    TEST_CASE("throttle: turns that come late do not make it drift, and long stalls are not made up for") {
         support::manual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::throttle(10ms)};
@@ -120,13 +120,13 @@ TEST_SUITE("operators/throttle") {
         CHECK(sink.items() == numbers{0, 1, 2, 3, 4});
     }
 
-    TEST_CASE("with no time at all every item comes through") {
+    TEST_CASE("throttle: a window of 0 lets every item through") {
         for (const auto which : {edge::leading, edge::trailing, edge::both}) {
             CHECK(play("[abc]-d-[ef|]", 0ms, which) == "[abc]-d-[ef|]");
         }
     }
 
-    TEST_CASE("what does not come through is passed to on_drop") {
+    TEST_CASE("throttle: what does not come through is passed to on_drop") {
         std::string dropped;
         play("abcd--------|", 3ms, edge::both, &dropped);
         CHECK(dropped == "b");
@@ -138,7 +138,7 @@ TEST_SUITE("operators/throttle") {
         CHECK(dropped == "ab");
     }
 
-    TEST_CASE("after a long stall it does not catch up") {
+    TEST_CASE("throttle: after a long stall it does not catch up") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::throttle(10ms)};
@@ -155,7 +155,7 @@ TEST_SUITE("operators/throttle") {
         CHECK(sink.items() == numbers{0, 2, 3, 5});
     }
 
-    TEST_CASE("what has come through is not dropped while the consumer is busy, and upstream waits with it") {
+    TEST_CASE("throttle: what has come through is not dropped while the consumer is busy, and upstream waits with it") {
         virtual_executor ex;
         probe<int> source;
         numbers dropped;
@@ -173,7 +173,7 @@ TEST_SUITE("operators/throttle") {
         CHECK(sink.items() == numbers{0, 2});
     }
 
-    TEST_CASE("nothing is asked for before the first poll") {
+    TEST_CASE("throttle: upstream is not polled before the first poll") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::throttle(10ms)};
@@ -181,7 +181,7 @@ TEST_SUITE("operators/throttle") {
         CHECK(source.polls() == 0);
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("throttle allocates nothing per item") {
         for (const auto d : {0ms, 1ms}) {
             CHECK(support::allocations_for_more_items([&](int n) {
                       virtual_executor ex;
@@ -190,7 +190,7 @@ TEST_SUITE("operators/throttle") {
         }
     }
 
-    TEST_CASE("items that can only be moved") {
+    TEST_CASE("throttle accepts move-only items") {
         virtual_executor ex;
         int sum = 0;
         ex.run(weir::iota(1, 6) | weir::map([](int i) { return std::make_unique<int>(i); }) | weir::throttle(1ms) |
@@ -198,11 +198,11 @@ TEST_SUITE("operators/throttle") {
         CHECK(sum == 1 + 5);
     }
 
-    TEST_CASE("negative times are rejected") {
+    TEST_CASE("throttle rejects negative times") {
         CHECK_THROWS_WITH_AS(weir::throttle(-1ms), "weir::throttle(d): d is negative", std::invalid_argument);
     }
 
-    TEST_CASE("contract") {
+    TEST_CASE("throttle keeps the contract of a stream") {
         const contract_options eager{.prefetch = contract_options::any_number};
         for (const auto which : {edge::leading, edge::trailing, edge::both}) {
             CHECK(check_contract([&] { return weir::throttle(1s, which); }, eager) == "");

@@ -35,12 +35,12 @@ using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/timeout") {
-    TEST_CASE("it fails when an item does not come in time") {
+    TEST_CASE("timeout fails when an item does not come in time") {
         marbles m;
         CHECK(m.play(m.hot("a--b-----c--|") | weir::timeout(4ms)) == "a--b---#");
     }
 
-    TEST_CASE("the error says what was waited for and how long") {
+    TEST_CASE("timeout: the error says what was waited for and how long") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::timeout(300ms)};
@@ -60,8 +60,8 @@ TEST_SUITE("operators/timeout") {
         CHECK(weir::detail::to_text(0ns) == "0s");
     }
 
-    TEST_CASE(
-        "300 ms start again at each item, let gaps of 100 ms through and not one of 400 ms, after which nothing runs") {
+    TEST_CASE("timeout: 300 ms start again at each item, let gaps of 100 ms through and not one of 400 ms, after which "
+              "nothing runs") {
         bool ran_on = false;
         const auto source = [&]() -> weir::async_stream<int> {
             for (int i = 0; i != 5; ++i) {
@@ -84,7 +84,7 @@ TEST_SUITE("operators/timeout") {
         CHECK_FALSE(ran_on);
     }
 
-    TEST_CASE("while the consumer is busy the time does not count") {
+    TEST_CASE("timeout: while the consumer is busy the time does not count") {
         virtual_executor ex;
         int count = 0;
         ex.run(weir::interval(10ms) | weir::take(5) | weir::timeout(11ms) | weir::for_each([&](auto) -> weir::task<> {
@@ -94,7 +94,7 @@ TEST_SUITE("operators/timeout") {
         CHECK(count == 5);
     }
 
-    TEST_CASE("an item that is ready in the turn in which the time runs out wins") {
+    TEST_CASE("timeout: an item that is ready in the turn in which the time runs out wins") {
         marbles m;
         CHECK(m.play(m.hot("---a--b--|") | weir::timeout(3ms)) == "---a--b--|");
         // Even if it takes more than one step within that turn.
@@ -114,7 +114,7 @@ TEST_SUITE("operators/timeout") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("an item that is there wins over a time that ran out long ago") {
+    TEST_CASE("timeout: an item that is there wins over a time that ran out long ago") {
         virtual_executor ex;
         probe<int> source;
         auto stream = source.stream() | weir::timeout(10ms);
@@ -130,14 +130,14 @@ TEST_SUITE("operators/timeout") {
         CHECK(stream.poll_next(cx).is_pending());
     }
 
-    TEST_CASE("no time at all: an item must be there in the same turn") {
+    TEST_CASE("timeout: a limit of 0 requires an item in the same turn") {
         marbles m;
         CHECK(m.play(m.hot("[abc|]") | weir::timeout(0s)) == "[abc|]");
         marbles late;
         CHECK(late.play(late.hot("[ab]--c|") | weir::timeout(0s)) == "[ab#]");
     }
 
-    TEST_CASE("with a fallback it goes on with another stream, which has all the time it wants") {
+    TEST_CASE("timeout: with a fallback it goes on with another stream, which has all the time it wants") {
         marbles m;
         CHECK(m.play(m.hot("a--b-----c--|") | weir::timeout(4ms, [&] { return m.cold("-x-------y|"); })) ==
               "a--b----x-------y|");
@@ -154,7 +154,7 @@ TEST_SUITE("operators/timeout") {
         CHECK(ready.play(ready.hot("a----|") | weir::timeout(2ms, [&] { return ready.cold("[xy|]"); })) == "a-[xy|]");
     }
 
-    TEST_CASE("upstream is dropped before the fallback is made") {
+    TEST_CASE("timeout: upstream is dropped before the fallback is made") {
         virtual_executor ex;
         probe<int> source;
         bool dropped_before = false;
@@ -169,7 +169,7 @@ TEST_SUITE("operators/timeout") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("an exception from the making of the fallback fails the stream") {
+    TEST_CASE("timeout: an exception from the making of the fallback fails the stream") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::timeout(10ms, []() -> weir::async_stream<int> {
@@ -181,7 +181,7 @@ TEST_SUITE("operators/timeout") {
         CHECK(source.dropped());
     }
 
-    TEST_CASE("an item costs no timer") {
+    TEST_CASE("timeout: an item costs no timer") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::timeout(10ms)};
@@ -199,7 +199,7 @@ TEST_SUITE("operators/timeout") {
                  weir::for_each([&](int) { CHECK(busy.timers().size() == 0); }));
     }
 
-    TEST_CASE("items that come in time come through") {
+    TEST_CASE("timeout: items that come in time come through") {
         std::mt19937 random{1};
         for (int round = 0; round != 200; ++round) {
             const auto items = support::random_numbers(random, 30, 0, 9);
@@ -207,7 +207,7 @@ TEST_SUITE("operators/timeout") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("timeout allocates nothing per item") {
         CHECK(support::allocations_for_more_items([&](int n) {
                   virtual_executor ex;
                   ex.run(weir::interval(1ms) | weir::take(static_cast<std::size_t>(n)) | weir::timeout(2ms) |
@@ -215,7 +215,7 @@ TEST_SUITE("operators/timeout") {
               }) == 0);
     }
 
-    TEST_CASE("items that can only be moved") {
+    TEST_CASE("timeout accepts move-only items") {
         virtual_executor ex;
         int sum = 0;
         ex.run(weir::iota(1, 6) | weir::map([](int i) { return std::make_unique<int>(i); }) | weir::timeout(1ms) |
@@ -223,12 +223,12 @@ TEST_SUITE("operators/timeout") {
         CHECK(sum == 15);
     }
 
-    TEST_CASE("negative times are rejected") {
+    TEST_CASE("timeout rejects negative times") {
         CHECK_THROWS_WITH_AS(weir::timeout(-1ms), "weir::timeout(d): d is negative", std::invalid_argument);
         CHECK_THROWS_AS(weir::timeout(-1ms, [] { return weir::iota(0, 1); }), std::invalid_argument);
     }
 
-    TEST_CASE("contract") {
+    TEST_CASE("timeout keeps the contract of a stream") {
         CHECK(check_contract([] { return weir::timeout(1h); }) == "");
         CHECK(check_contract([] {
                   return weir::timeout(

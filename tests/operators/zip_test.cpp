@@ -53,19 +53,19 @@ weir::async_stream<int> two_and_hang(bool& went_on, int& asked) {
 } // namespace
 
 TEST_SUITE("operators/zip") {
-    TEST_CASE("items come out in pairs, when both are there") {
+    TEST_CASE("zip: items come out in pairs, when both are there") {
         marbles m;
         CHECK(m.play(zip(m.hot("--1--2-----3--|"), m.hot("---a----b--|"))) == "---(1a)----(2b)--|");
         CHECK(m.play(zip(m.hot("[123]|"), m.hot("a-b-c|"))) == "(1a)-(2b)-[(3c)|]");
     }
 
-    TEST_CASE("several streams of different types are zipped") {
+    TEST_CASE("zip: several streams of different types are zipped") {
         marbles m;
         CHECK(m.play(zip(m.hot<int>("1-2-|"), m.hot("-a--b|"), m.hot<int>("--7-8|"))) == "--(1a7)-[(2b8)|]");
         CHECK(m.play(zip(m.hot("a-b|"))) == "(a)-(b)|");
     }
 
-    TEST_CASE("it ends with the first that ends") {
+    TEST_CASE("zip ends with the first that ends") {
         marbles m;
         CHECK(m.play(zip(m.hot("a-b-|"), m.hot("cd..."))) == "(ac)-(bd)-|");
         CHECK(m.play(zip(m.hot("cd..."), m.hot("a-b-|"))) == "(ca)-(db)-|");
@@ -73,14 +73,14 @@ TEST_SUITE("operators/zip") {
         CHECK(m.play(zip(m.hot("..."), m.hot("--|"))) == "--|");
     }
 
-    TEST_CASE("it fails with the first that fails") {
+    TEST_CASE("zip fails with the first that fails") {
         marbles m;
         CHECK(m.play(zip(m.hot("a-b-#"), m.hot("cd..."))) == "(ac)-(bd)-#");
         CHECK(m.play(zip(m.hot("abc"), m.hot("d-#"))) == "(ad)-#");
         CHECK(m.play(zip(weir::fail<char>(weir::testing::marble_error{}), m.hot("a|"))) == "#");
     }
 
-    TEST_CASE("all are asked at once, and an item that came early is kept") {
+    TEST_CASE("zip: all are asked at once, and an item that came early is kept") {
         virtual_executor ex;
         probe<int> a;
         probe<int> b;
@@ -103,8 +103,8 @@ TEST_SUITE("operators/zip") {
         CHECK(sink.items() == pairs{{10, 1}, {20, 2}});
     }
 
-    TEST_CASE("when the shorter side has ended, the longer side is cancelled while it hangs and is never asked for the "
-              "element without a partner") {
+    TEST_CASE("zip: when the shorter side has ended, the longer side is cancelled while it hangs and is never asked "
+              "for the element without a partner") {
         bool went_on = false;
         for (const bool shorter_first : {true, false}) {
             CAPTURE(shorter_first);
@@ -128,7 +128,7 @@ TEST_SUITE("operators/zip") {
         CHECK_FALSE(went_on);
     }
 
-    TEST_CASE("the others are dropped at once when one ends or fails, and what was kept of them") {
+    TEST_CASE("zip: the others are dropped at once when one ends or fails, and what was kept of them") {
         for (const bool fails : {false, true}) {
             virtual_executor ex;
             probe<std::shared_ptr<int>> a;
@@ -157,12 +157,12 @@ TEST_SUITE("operators/zip") {
         }
     }
 
-    TEST_CASE("it may be dropped by one of its sides while that is polled") {
+    TEST_CASE("zip may be dropped by one of its sides while that is polled") {
         support::drop_from_within([](auto s) { return zip(std::move(s), weir::iota(0)); });
         support::drop_from_within([](auto s) { return zip(weir::iota(0), std::move(s)); });
     }
 
-    TEST_CASE("it keeps the contract") {
+    TEST_CASE("zip keeps the contract of a stream") {
         using weir::closure;
         CHECK(check_contract([] { return closure{[](auto s) { return zip(std::move(s)); }}; }) == "");
         CHECK(check_contract([] { return closure{[](auto s) { return zip(std::move(s), weir::iota(0, 1000)); }}; }) ==
@@ -173,7 +173,7 @@ TEST_SUITE("operators/zip") {
                              {.prefetch = 0}) == "");
     }
 
-    TEST_CASE("it moves its items") {
+    TEST_CASE("zip moves its items") {
         const auto boxed = weir::map([](int x) { return std::make_unique<int>(x); });
         virtual_executor ex;
         probe<std::unique_ptr<int>> late;
@@ -186,7 +186,7 @@ TEST_SUITE("operators/zip") {
         CHECK(*std::get<1>(sink.items()[0]) == 7);
     }
 
-    TEST_CASE("it allocates nothing an item") {
+    TEST_CASE("zip allocates nothing per item") {
         const auto run = [](int n) {
             virtual_executor ex;
             const auto late = [](int last) -> weir::async_stream<int> {

@@ -65,7 +65,7 @@ struct server {
 } // namespace
 
 TEST_SUITE("resilience/adaptive_limit") {
-    TEST_CASE("aimd adds one for a success and takes a part for an overload, between its bounds") {
+    TEST_CASE("adaptive_limit: aimd adds one for a success and takes a part for an overload, between its bounds") {
         const auto ok = std::pair{weir::duration{1ms}, verdict::success};
         const auto too_much = std::pair{weir::duration{1ms}, verdict::overload};
         CHECK(follow(aimd{{.initial = 10, .min = 7, .max = 12}},
@@ -74,12 +74,13 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(follow(aimd{{.initial = 3, .backoff = 0.99}}, {too_much, too_much, too_much}) == sizes{2, 1, 1});
     }
 
-    TEST_CASE("for aimd what takes too long is an overload") {
+    TEST_CASE("adaptive_limit: for aimd what takes too long is an overload") {
         CHECK(follow(aimd{{.initial = 10, .too_long = 1s}}, {{1s, verdict::success}, {1s + 1ns, verdict::success}}) ==
               sizes{11, 9});
     }
 
-    TEST_CASE("aimd decreases once for all that were in flight together, and learns again from what began after that") {
+    TEST_CASE("adaptive_limit: aimd decreases once for all that were in flight together, and learns again from what "
+              "began after that") {
         aimd a{{.initial = 16, .backoff = 0.5}};
         const auto at = [](weir::duration d) { return weir::time_point{d}; };
         CHECK(a.update({16, 16, at(0ms), at(10ms), verdict::overload}) == 8);
@@ -90,7 +91,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(a.update({9, 9, at(10ms), at(12ms), verdict::overload}) == 4);
     }
 
-    TEST_CASE("aimd does not grow while less than half of the limit is used") {
+    TEST_CASE("adaptive_limit: aimd does not grow while less than half of the limit is used") {
         aimd a{{.initial = 10}};
         CHECK(a.update(sample(10, 4, 1ms, verdict::success)) == 10);
         CHECK(a.update(sample(10, 5, 1ms, verdict::success)) == 11);
@@ -99,13 +100,13 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(a.update(sample(2, 9, 1ms, verdict::success)) == 3); // the limit has shrunk since
     }
 
-    TEST_CASE("gradient grows while things take as long as ever, by its queue times its smoothing") {
+    TEST_CASE("adaptive_limit: gradient grows while things take as long as ever, by its queue times its smoothing") {
         gradient g{{.initial = 10, .max = 14, .queue = 4, .smoothing = 0.5}};
         CHECK(follow(g, {{10ms, verdict::success}, {10ms, verdict::success}, {10ms, verdict::success}}) ==
               sizes{12, 14, 14});
     }
 
-    TEST_CASE("gradient shrinks as things take longer, by half at most") {
+    TEST_CASE("adaptive_limit: gradient shrinks as things take longer, by half at most") {
         // The first is the average; the second makes it 15, and takes 4/3 of that.
         CHECK(follow(gradient{{.initial = 100, .queue = 4, .smoothing = 1}},
                      {{10ms, verdict::success}, {20ms, verdict::success}}) == sizes{104, 82});
@@ -115,20 +116,20 @@ TEST_SUITE("resilience/adaptive_limit") {
                      {{10ms, verdict::success}, {20ms, verdict::success}}) == sizes{104, 108});
     }
 
-    TEST_CASE("for gradient an overload is the steepest there is, whatever time it took") {
+    TEST_CASE("adaptive_limit: for gradient an overload is the steepest there is, whatever time it took") {
         CHECK(follow(gradient{{.initial = 100, .min = 20, .smoothing = 1}},
                      {{1ns, verdict::overload}, {1ns, verdict::overload}, {1ns, verdict::overload}}) ==
               sizes{50, 25, 20});
         CHECK(follow(gradient{{.initial = 100, .smoothing = 0.2}}, {{1h, verdict::overload}}) == sizes{90});
     }
 
-    TEST_CASE("gradient does not grow while less than half of the limit is used") {
+    TEST_CASE("adaptive_limit: gradient does not grow while less than half of the limit is used") {
         gradient g{{.initial = 10, .smoothing = 1}};
         CHECK(g.update(sample(10, 4, 10ms, verdict::success)) == 10);
         CHECK(g.update(sample(10, 5, 10ms, verdict::success)) == 14);
     }
 
-    TEST_CASE("gradient gets used to another time that things take") {
+    TEST_CASE("adaptive_limit: gradient gets used to another time that things take") {
         gradient g{{.initial = 50, .queue = 0, .smoothing = 0.01, .window = 10}};
         std::size_t limit = 50;
         for (int i = 0; i != 50; ++i) limit = g.update(sample(limit, limit, 10ms, verdict::success));
@@ -145,7 +146,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(slow.update(sample(50, 50, 40ms, verdict::success)) < 50);
     }
 
-    TEST_CASE("the limit learns from what runs under it, and from how long that takes") {
+    TEST_CASE("adaptive_limit: the limit learns from what runs under it, and from how long that takes") {
         virtual_executor ex;
         adaptive_limit limit{aimd{{.initial = 2, .too_long = 50ms}}};
         CHECK(limit.limit() == 2);
@@ -161,7 +162,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(limit.limit() == 1);
     }
 
-    TEST_CASE("what waits for its permit has not begun: only running counts") {
+    TEST_CASE("adaptive_limit: what waits for its permit has not started: only running counts") {
         virtual_executor ex;
         adaptive_limit limit{aimd{{.initial = 1, .max = 1, .too_long = 50ms}}};
         auto a = ex.spawn(limit.run(weir::sleep_for(40ms)));
@@ -178,7 +179,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(wide.limit() == 3);
     }
 
-    TEST_CASE("of errors, timed_out and overloaded say that it is too much; what is dropped says nothing") {
+    TEST_CASE("adaptive_limit counts timed_out and overloaded as overload, and ignores dropped calls") {
         virtual_executor ex;
         adaptive_limit limit{aimd{{.initial = 10}}};
         const auto failing = [](auto error) -> weir::task<> {
@@ -199,7 +200,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(limit.in_flight() == 0);
     }
 
-    TEST_CASE("a predicate may say which errors do") {
+    TEST_CASE("adaptive_limit: a predicate may say which errors do") {
         virtual_executor ex;
         const auto is_503 = [](std::exception_ptr error) {
             try {
@@ -219,7 +220,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(limit.limit() == 9);
     }
 
-    TEST_CASE("an algorithm of one's own") {
+    TEST_CASE("adaptive_limit accepts a user's algorithm") {
         struct doubling {
             std::size_t initial() const { return 1; }
             std::size_t update(const limit_sample& sample) noexcept { return 2 * sample.limit; }
@@ -230,7 +231,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(limit.limit() == 8);
     }
 
-    TEST_CASE("load is shed where nobody may wait") {
+    TEST_CASE("adaptive_limit sheds load when it has no queue") {
         virtual_executor ex;
         adaptive_limit limit{aimd{{.initial = 1}}, {.max_queued = 0}};
         auto first = ex.spawn(limit.run(weir::sleep_for(1ms)));
@@ -240,7 +241,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK_FALSE(ex.run(limit.try_acquire()));
     }
 
-    TEST_CASE("a pipeline finds out how much its server can do: aimd, by what takes too long") {
+    TEST_CASE("adaptive_limit: a pipeline finds out how much its server can do: aimd, by what takes too long") {
         virtual_executor ex;
         server far;
         adaptive_limit limit{aimd{{.initial = 1, .max = 100, .backoff = 0.75, .too_long = 20ms}}};
@@ -255,7 +256,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(ex.elapsed() < 2000 / 4 * 10ms * 1.02);
     }
 
-    TEST_CASE("and gradient, by what takes longer than before") {
+    TEST_CASE("adaptive_limit: gradient finds a server's capacity by calls that take longer than before") {
         virtual_executor ex;
         server far;
         adaptive_limit limit{gradient{{.initial = 1, .max = 200, .queue = 1}}};
@@ -267,7 +268,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(ex.elapsed() < 2000 / 4 * 10ms * 1.05);
     }
 
-    TEST_CASE("what makes no sense is rejected") {
+    TEST_CASE("adaptive_limit rejects arguments that make no sense") {
         CHECK_THROWS_WITH_AS((aimd{{.initial = 1, .min = 2}}), "weir::aimd: needs 1 <= min <= initial <= max",
                              std::invalid_argument);
         CHECK_THROWS_AS((aimd{{.initial = 300}}), std::invalid_argument);
@@ -281,7 +282,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK_THROWS_AS((gradient{{.tolerance = 0.5}}), std::invalid_argument);
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("adaptive_limit allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   adaptive_limit limit{gradient{{.initial = 3, .max = 3}}};

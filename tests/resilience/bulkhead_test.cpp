@@ -21,8 +21,7 @@ using weir::overloaded;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("resilience/bulkhead") {
-    TEST_CASE(
-        "by default nobody waits: who comes when it is full is turned away, and what it would run is not started") {
+    TEST_CASE("bulkhead refuses a call when it is full, by default without a queue, and does not start its operation") {
         virtual_executor ex;
         bulkhead b{2};
         auto one = ex.spawn(b.run(weir::sleep_for(10ms)));
@@ -37,7 +36,7 @@ TEST_SUITE("resilience/bulkhead") {
         CHECK(b.in_flight() == 1);
     }
 
-    TEST_CASE("so many wait, in order, and no more") {
+    TEST_CASE("bulkhead lets a limited number wait, in order") {
         virtual_executor ex;
         bulkhead b{1, {.max_queued = 2}};
         std::vector<weir::duration> done;
@@ -55,7 +54,7 @@ TEST_SUITE("resilience/bulkhead") {
         CHECK(done == std::vector<weir::duration>{10ms, 20ms, 30ms});
     }
 
-    TEST_CASE("who has waited for too long is turned away at that moment, and makes room in the queue") {
+    TEST_CASE("bulkhead refuses a waiter after max_wait, which frees its place in the queue") {
         virtual_executor ex;
         bulkhead b{1, {.max_queued = 1, .max_wait = 30ms}};
         auto slow = ex.spawn(b.run(weir::sleep_for(1h)));
@@ -67,7 +66,7 @@ TEST_SUITE("resilience/bulkhead") {
         CHECK(b.queued() == 1);
     }
 
-    TEST_CASE("dropping what runs lets the next in") {
+    TEST_CASE("bulkhead: dropping what runs lets the next in") {
         virtual_executor ex;
         bulkhead b{1, {.max_queued = 1}};
         std::optional stuck{ex.spawn(b.run(weir::sleep_for(1h)))};
@@ -79,7 +78,7 @@ TEST_SUITE("resilience/bulkhead") {
         CHECK(b.in_flight() == 0);
     }
 
-    TEST_CASE("what makes no sense is rejected") {
+    TEST_CASE("bulkhead rejects arguments that make no sense") {
         CHECK_THROWS_WITH_AS(bulkhead{0}, "weir::bulkhead: the limit must be at least 1", std::invalid_argument);
         CHECK_THROWS_WITH_AS(bulkhead(1, {.max_wait = -1ms}), "weir::bulkhead: max_wait is negative",
                              std::invalid_argument);

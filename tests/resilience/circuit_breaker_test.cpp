@@ -76,7 +76,7 @@ weir::duration until_half_open(virtual_executor& ex, circuit_breaker& breaker) {
 } // namespace
 
 TEST_SUITE("resilience/circuit_breaker") {
-    TEST_CASE("results and errors pass through as they are") {
+    TEST_CASE("circuit_breaker: results and errors pass through as they are") {
         virtual_executor ex;
         circuit_breaker breaker;
         const auto boxed = [](int x) -> weir::task<std::unique_ptr<int>> { co_return std::make_unique<int>(x); };
@@ -88,7 +88,8 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(breaker.state() == circuit::closed);
     }
 
-    TEST_CASE("it opens when so many of the last calls have failed, though not before there were enough of them") {
+    TEST_CASE("circuit_breaker opens when so many of the last calls have failed, though not before there were enough "
+              "of them") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{6}, .min_calls = 4}};
         CHECK(calls(ex, breaker, "xxx.") == "xxx.");
@@ -102,7 +103,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(calls(ex, windowed, "xxx.") == "xxx!");
     }
 
-    TEST_CASE("the rate is reached exactly") {
+    TEST_CASE("circuit_breaker: the rate is reached exactly") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{10}, .min_calls = 10, .failure_rate = 0.3}};
         CHECK(calls(ex, breaker, "xx.........x") == "xx.........x"); // at most two of ten
@@ -110,7 +111,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(calls(ex, breaker, "xx.") == "xx!");
     }
 
-    TEST_CASE("calls of a period: they are forgotten a tenth of it at a time") {
+    TEST_CASE("circuit_breaker forgets the calls of a period by tenths of it") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_period{10s}, .min_calls = 4}};
         ex.advance(500ms);
@@ -130,7 +131,8 @@ TEST_SUITE("resilience/circuit_breaker") {
         }
     }
 
-    TEST_CASE("open, it says how long; then it lets one call through, which closes it, or opens it again") {
+    TEST_CASE(
+        "circuit_breaker: the open state reports its rest, then lets one call through, which closes or reopens it") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{2}, .min_calls = 2, .open_for = 30s}};
         CHECK(calls(ex, breaker, "xx") == "xx");
@@ -151,7 +153,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(breaker.state() == circuit::closed);
     }
 
-    TEST_CASE("what is not let through is not made, or dropped unstarted") {
+    TEST_CASE("circuit_breaker: what is not let through is not made, or dropped unstarted") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{1}, .min_calls = 1}};
         calls(ex, breaker, "x");
@@ -167,7 +169,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK_FALSE(work.started());
     }
 
-    TEST_CASE("half open, it lets so many through and no more, and decides when they have ended") {
+    TEST_CASE("circuit_breaker: the half-open state lets a limited number through and decides when they have ended") {
         virtual_executor ex;
         circuit_breaker breaker{
             {.window = last_calls{1}, .min_calls = 1, .failure_rate = 0.5, .open_for = 1s, .probes = 3}};
@@ -201,7 +203,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         }
     }
 
-    TEST_CASE("a probe that is dropped makes room for another, wherever it stands") {
+    TEST_CASE("circuit_breaker: a probe that is dropped makes room for another, wherever it stands") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{1}, .min_calls = 1, .open_for = 1s}};
         calls(ex, breaker, "x");
@@ -217,7 +219,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(breaker.state() == circuit::closed);
     }
 
-    TEST_CASE("a call that is dropped counts for nothing") {
+    TEST_CASE("circuit_breaker: a call that is dropped counts for nothing") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{2}, .min_calls = 2}};
         calls(ex, breaker, "x");
@@ -229,7 +231,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(calls(ex, breaker, "x!") == "x!");
     }
 
-    TEST_CASE("a call that ends in another state than it began in counts for nothing") {
+    TEST_CASE("circuit_breaker: a call that ends in another state than it began in counts for nothing") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{2}, .min_calls = 2, .open_for = 1s}};
         auto late = ex.spawn(breaker.run(fail(1500ms)));
@@ -250,7 +252,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(breaker.state() == circuit::closed);
     }
 
-    TEST_CASE("slow calls count, whether they fail or not") {
+    TEST_CASE("circuit_breaker: slow calls count, whether they fail or not") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{4}, .min_calls = 4, .slow_after = 100ms, .slow_rate = 0.5}};
         CHECK(calls(ex, breaker, "....", 100ms) == "....");
@@ -267,7 +269,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(both.state() == circuit::open);
     }
 
-    TEST_CASE("an error that is no failure is an answer like any other") {
+    TEST_CASE("circuit_breaker: an error that is no failure is an answer like any other") {
         virtual_executor ex;
         const auto is_no_int = [](std::exception_ptr error) {
             try {
@@ -294,7 +296,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(breaker.state() == circuit::closed);
     }
 
-    TEST_CASE("an exception from the predicate passes, and the call counts for nothing") {
+    TEST_CASE("circuit_breaker: an exception from the predicate passes, and the call counts for nothing") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{1}, .min_calls = 1, .is_failure = [](std::exception_ptr) -> bool {
                                      throw std::logic_error{"which?"};
@@ -303,7 +305,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(breaker.state() == circuit::closed);
     }
 
-    TEST_CASE("a function that throws has failed") {
+    TEST_CASE("circuit_breaker: a function that throws has failed") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{1}, .min_calls = 1}};
         CHECK_THROWS_WITH(ex.run(breaker.run([]() -> support::one_turn { throw std::runtime_error{"not made"}; })),
@@ -311,7 +313,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(breaker.state() == circuit::open);
     }
 
-    TEST_CASE("a listener hears of every change, when it has been made") {
+    TEST_CASE("circuit_breaker: a listener hears of every change, when it has been made") {
         virtual_executor ex;
         std::vector<circuit_change> heard;
         std::vector<circuit> states;
@@ -337,7 +339,8 @@ TEST_SUITE("resilience/circuit_breaker") {
               std::vector{circuit::open, circuit::half_open, circuit::open, circuit::half_open, circuit::closed});
     }
 
-    TEST_CASE("an exception from the listener is reported, from where the breaker was made; the call is not touched") {
+    TEST_CASE("circuit_breaker: an exception from the listener is reported, from where the breaker was made; the call "
+              "is not touched") {
         virtual_executor ex;
         std::string reported;
         unsigned line = 0;
@@ -359,7 +362,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(line == here.line());
     }
 
-    TEST_CASE("the listener, or what it runs, may drop the call") {
+    TEST_CASE("circuit_breaker: the listener, or what it runs, may drop the call") {
         for (const int how : {0, 1, 2, 3}) {
             CAPTURE(how);
             virtual_executor ex;
@@ -391,7 +394,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         }
     }
 
-    TEST_CASE("what makes no sense is rejected") {
+    TEST_CASE("circuit_breaker rejects arguments that make no sense") {
         const auto build = [](weir::circuit_breaker_options options) { circuit_breaker{std::move(options)}; };
         CHECK_THROWS_WITH_AS(build({.window = last_calls{0}, .min_calls = 0}), "weir::circuit_breaker: min_calls is 0",
                              std::invalid_argument);
@@ -409,7 +412,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK_NOTHROW(build({}));
     }
 
-    TEST_CASE("no allocation a call") {
+    TEST_CASE("circuit_breaker allocates nothing per call") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   circuit_breaker breaker{{.window = last_period{1s}}};

@@ -72,7 +72,7 @@ struct poll_once {
 } // namespace
 
 TEST_SUITE("resilience/concurrency_limit") {
-    TEST_CASE("so many run at once, and the others in the order in which they came") {
+    TEST_CASE("concurrency_limit runs a limited number at once and the others in order of arrival") {
         virtual_executor ex;
         concurrency_limit limit{2};
         std::string log;
@@ -88,7 +88,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(limit.queued() == 0);
     }
 
-    TEST_CASE("a permit is given back when it is destroyed, released, or replaced") {
+    TEST_CASE("concurrency_limit: a permit is given back when it is destroyed, released, or replaced") {
         virtual_executor ex;
         concurrency_limit limit{2};
         const auto body = [&]() -> weir::task<> {
@@ -114,7 +114,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(limit.in_flight() == 0);
     }
 
-    TEST_CASE("try_acquire does not overtake those who wait") {
+    TEST_CASE("concurrency_limit: try_acquire does not overtake waiters") {
         virtual_executor ex;
         concurrency_limit limit{1};
         auto first = std::optional{ex.run(limit.acquire())};
@@ -125,7 +125,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(waiting.finished());
     }
 
-    TEST_CASE("what a function makes is made when there is a permit") {
+    TEST_CASE("concurrency_limit: what a function makes is made when there is a permit") {
         virtual_executor ex;
         concurrency_limit limit{1};
         auto held = std::optional{ex.run(limit.acquire())};
@@ -143,7 +143,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(limit.in_flight() == 0);
     }
 
-    TEST_CASE("an operation that fails gives its permit back, and so does a function that throws") {
+    TEST_CASE("concurrency_limit: an operation that fails gives its permit back, and so does a function that throws") {
         virtual_executor ex;
         concurrency_limit limit{1};
         const auto fails = [](bool at_once) -> weir::task<> {
@@ -160,7 +160,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(limit.in_flight() == 0);
     }
 
-    TEST_CASE("the permit is given back when there is a result, and what ran is gone by then") {
+    TEST_CASE("concurrency_limit: the permit is given back when there is a result, and what ran is gone by then") {
         virtual_executor ex;
         concurrency_limit limit{1};
         support::manual<std::unique_ptr<int>> one;
@@ -177,7 +177,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(*ex.run(std::move(first)) == 1);
     }
 
-    TEST_CASE("dropped while it waits it leaves the queue, dropped while it runs its permit goes to the next") {
+    TEST_CASE("concurrency_limit: a dropped waiter leaves the queue, and a dropped operation passes its permit on") {
         for (const auto at : {0ms, 5ms, 15ms, 25ms}) {
             CAPTURE(at.count());
             virtual_executor ex;
@@ -196,7 +196,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         }
     }
 
-    TEST_CASE("a permit that was granted to someone who is dropped before it could take it goes to the next") {
+    TEST_CASE("concurrency_limit passes on a permit that was granted to a waiter that is then dropped") {
         virtual_executor ex;
         concurrency_limit limit{1};
         auto held = std::optional{ex.run(limit.acquire())};
@@ -214,7 +214,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(behind.finished());
     }
 
-    TEST_CASE("it may be dropped by what it runs, or by the function that makes that, as it runs") {
+    TEST_CASE("concurrency_limit may be dropped by what it runs, or by the function that makes that, as it runs") {
         for (const int how : {0, 1, 2}) {
             CAPTURE(how);
             virtual_executor ex;
@@ -241,7 +241,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         }
     }
 
-    TEST_CASE("a limit that grows lets those in who wait, one that shrinks lets those go on who run") {
+    TEST_CASE("concurrency_limit starts waiters when it grows, and lets running operations go on when it shrinks") {
         virtual_executor ex;
         concurrency_limit limit{1};
         std::string log;
@@ -259,7 +259,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(log == "+0@0 +1@5 +2@5 +3@5 -0@10 -1@15 -2@15 -3@15 +4@15 +5@15 -4@25 -5@25 ");
     }
 
-    TEST_CASE("queue limits: who comes too late or waits too long is turned away") {
+    TEST_CASE("concurrency_limit refuses a waiter when the queue is full or after max_wait") {
         virtual_executor ex;
         concurrency_limit limit{1, {.max_queued = 1, .max_wait = 10ms}};
         auto held = ex.run(limit.acquire());
@@ -273,7 +273,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(limit.queued() == 0);
     }
 
-    TEST_CASE("a permit that comes in the turn in which the wait is over is in time") {
+    TEST_CASE("concurrency_limit: a permit that comes in the turn in which the wait is over is in time") {
         virtual_executor ex;
         concurrency_limit limit{1, {.max_wait = 10ms}};
         std::string log;
@@ -283,7 +283,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(log == "+1@0 -1@10 +2@10 -2@20 ");
     }
 
-    TEST_CASE("what makes no sense is rejected") {
+    TEST_CASE("concurrency_limit rejects arguments that make no sense") {
         CHECK_THROWS_WITH_AS(concurrency_limit{0}, "weir::concurrency_limit: the limit must be at least 1",
                              std::invalid_argument);
         CHECK_THROWS_AS(concurrency_limit(1, {.max_wait = -1ms}), std::invalid_argument);
@@ -292,7 +292,8 @@ TEST_SUITE("resilience/concurrency_limit") {
                              std::invalid_argument);
     }
 
-    TEST_CASE("whatever happens, in flight are never more than the limit and nothing is left behind") {
+    TEST_CASE(
+        "concurrency_limit: whatever happens, in flight are never more than the limit and nothing is left behind") {
         std::mt19937 random{11};
         const auto up_to = [&](int n) { return std::uniform_int_distribution{0, n}(random); };
         for (int round = 0; round != 300; ++round) {
@@ -328,7 +329,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         }
     }
 
-    TEST_CASE("no allocation a run") {
+    TEST_CASE("concurrency_limit allocates nothing per run") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   concurrency_limit limit{2};
@@ -339,7 +340,7 @@ TEST_SUITE("resilience/concurrency_limit") {
 }
 
 TEST_SUITE("resilience/concurrency_limit, in map_async") {
-    TEST_CASE("as with a number, while nothing changes") {
+    TEST_CASE("map_async with a concurrency_limit works as with a number") {
         marbles m;
         concurrency_limit limit{2};
         const auto after = [&](weir::duration d) {
@@ -354,7 +355,7 @@ TEST_SUITE("resilience/concurrency_limit, in map_async") {
         CHECK(limit.in_flight() == 0);
     }
 
-    TEST_CASE("it widens at once when the limit grows, and narrows as operations end when it shrinks") {
+    TEST_CASE("concurrency_limit widens at once when the limit grows, and narrows as operations end when it shrinks") {
         virtual_executor ex;
         concurrency_limit limit{1};
         probe<int> source;
@@ -389,7 +390,7 @@ TEST_SUITE("resilience/concurrency_limit, in map_async") {
         CHECK(made == 8);
     }
 
-    TEST_CASE("two pipelines may share a limit: together they keep to it, and take turns") {
+    TEST_CASE("concurrency_limit: two pipelines may share a limit: together they keep to it, and take turns") {
         virtual_executor ex;
         concurrency_limit limit{2, {.max_queued = 0}}; // those are not for pipelines
         std::string log;
@@ -416,7 +417,7 @@ TEST_SUITE("resilience/concurrency_limit, in map_async") {
         CHECK(limit.in_flight() == 0);
     }
 
-    TEST_CASE("results that wait for delivery hold no permit, but count as the operator's") {
+    TEST_CASE("concurrency_limit: results that wait for delivery hold no permit, but count as the operator's") {
         virtual_executor ex;
         concurrency_limit limit{3};
         probe<int> source;
@@ -440,7 +441,7 @@ TEST_SUITE("resilience/concurrency_limit, in map_async") {
         CHECK(limit.in_flight() == 3);
     }
 
-    TEST_CASE("dropping it gives all permits back, those that are waited for too") {
+    TEST_CASE("concurrency_limit: dropping a pipeline returns all its permits, also those it waits for") {
         virtual_executor ex;
         concurrency_limit limit{2};
         auto held = ex.run(limit.acquire());
@@ -456,7 +457,7 @@ TEST_SUITE("resilience/concurrency_limit, in map_async") {
         ex.run_ready();
     }
 
-    TEST_CASE("an operation may destroy the pipeline, and what goes with it may change the limit") {
+    TEST_CASE("concurrency_limit: an operation may destroy the pipeline, and what goes with it may change the limit") {
         virtual_executor ex;
         concurrency_limit limit{2};
         std::optional<weir::join_handle<weir::task<>>> handle;
@@ -484,7 +485,7 @@ TEST_SUITE("resilience/concurrency_limit, in map_async") {
         CHECK(limit.in_flight() == 0);
     }
 
-    TEST_CASE("it keeps the contract") {
+    TEST_CASE("concurrency_limit keeps the contract of a stream") {
         for (const int n : {1, 2, 5}) {
             concurrency_limit limit{n};
             const std::size_t ahead = static_cast<std::size_t>(n);
@@ -498,7 +499,7 @@ TEST_SUITE("resilience/concurrency_limit, in map_async") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("concurrency_limit allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   concurrency_limit limit{3};

@@ -75,7 +75,7 @@ auto in_turn(virtual_executor& ex, std::vector<plan> plans, durations& began) {
 } // namespace
 
 TEST_SUITE("resilience/hedge") {
-    TEST_CASE("an answer within the delay: there is no other attempt, and no timer is left") {
+    TEST_CASE("hedge: an answer within the delay: there is no other attempt, and no timer is left") {
         virtual_executor ex;
         durations began;
         CHECK(ex.run(hedge(in_turn(ex, {{9ms}}, began), 10ms)) == 0);
@@ -84,7 +84,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("none within the delay: a second attempt, and the first answer counts") {
+    TEST_CASE("hedge: none within the delay: a second attempt, and the first answer counts") {
         for (const auto second : {3ms, 30ms}) {
             virtual_executor ex;
             durations began;
@@ -96,7 +96,7 @@ TEST_SUITE("resilience/hedge") {
         }
     }
 
-    TEST_CASE("an answer in the turn in which the delay is over: no other attempt") {
+    TEST_CASE("hedge: an answer in the turn in which the delay is over: no other attempt") {
         virtual_executor ex;
         durations began;
         const auto exact = in_turn(ex, {{10ms}}, began);
@@ -104,7 +104,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(began.size() == 1);
     }
 
-    TEST_CASE("further attempts, a delay apart, and no more than max") {
+    TEST_CASE("hedge: further attempts, a delay apart, and no more than max") {
         virtual_executor ex;
         durations began;
         CHECK(ex.run(hedge(in_turn(ex, {{100ms}, {100ms}, {100ms}, {100ms}}, began), 10ms, {.max = 4})) == 0);
@@ -115,7 +115,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(began.size() == 1);
     }
 
-    TEST_CASE("the losers are dropped before the answer is there") {
+    TEST_CASE("hedge: the losers are dropped before the answer is there") {
         virtual_executor ex;
         attempts all{ex};
         bool dropped_before = false;
@@ -133,7 +133,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(dropped_before);
     }
 
-    TEST_CASE("an attempt that fails is followed at once by the next, and the delay is counted from there") {
+    TEST_CASE("hedge: an attempt that fails is followed at once by the next, and the delay is counted from there") {
         virtual_executor ex;
         durations began;
         CHECK(ex.run(hedge(in_turn(ex, {{4ms, true}, {30ms}, {5ms}}, began), 10ms, {.max = 3})) == 2);
@@ -141,7 +141,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(ex.elapsed() == 19ms);
     }
 
-    TEST_CASE("one that fails while another runs is followed at once, too") {
+    TEST_CASE("hedge starts another attempt at once when one fails while another runs") {
         virtual_executor ex;
         durations began;
         CHECK(ex.run(hedge(in_turn(ex, {{12ms, true}, {100ms}, {5ms}}, began), 10ms, {.max = 3})) == 2);
@@ -149,14 +149,14 @@ TEST_SUITE("resilience/hedge") {
         CHECK(ex.elapsed() == 17ms);
     }
 
-    TEST_CASE("with none left to begin, the others may still answer") {
+    TEST_CASE("hedge: with none left to begin, the others may still answer") {
         virtual_executor ex;
         durations began;
         CHECK(ex.run(hedge(in_turn(ex, {{50ms}, {1ms, true}}, began), 10ms)) == 0);
         CHECK(ex.elapsed() == 50ms);
     }
 
-    TEST_CASE("when all have failed the error of the last to fail passes") {
+    TEST_CASE("hedge: when all have failed the error of the last to fail passes") {
         virtual_executor ex;
         durations began;
         CHECK_THROWS_WITH(ex.run(hedge(in_turn(ex, {{50ms, true}, {1ms, true}}, began), 10ms)), "attempt 0");
@@ -166,7 +166,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(ex.elapsed() == 50ms);
     }
 
-    TEST_CASE("an error that is not worth another attempt is the answer, and the others are dropped") {
+    TEST_CASE("hedge: an error that is not worth another attempt is the answer, and the others are dropped") {
         virtual_executor ex;
         attempts all{ex};
         const auto retryable = [](std::exception_ptr error) {
@@ -188,7 +188,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("a factory that throws is an attempt that has failed") {
+    TEST_CASE("hedge: a factory that throws is an attempt that has failed") {
         virtual_executor ex;
         int calls = 0;
         const auto make = [&]() -> support::one_turn {
@@ -201,7 +201,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(ex.elapsed() == 0ms);
     }
 
-    TEST_CASE("without a delay all begin at once, with an endless one only after failures") {
+    TEST_CASE("hedge: without a delay all begin at once, with an endless one only after failures") {
         virtual_executor ex;
         durations began;
         CHECK(ex.run(hedge(in_turn(ex, {{5ms}, {3ms}, {4ms}}, began), 0ms, {.max = 3})) == 1);
@@ -211,7 +211,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(began == durations{3ms, 1h + 3ms});
     }
 
-    TEST_CASE("only what woke is polled") {
+    TEST_CASE("hedge polls only what woke") {
         virtual_executor ex;
         attempts all{ex};
         auto handle = ex.spawn(hedge(all.factory(), 10ms, {.max = 5}));
@@ -220,7 +220,7 @@ TEST_SUITE("resilience/hedge") {
         for (std::size_t i = 0; i != 5; ++i) CHECK(all.work[i].polls() == 1);
     }
 
-    TEST_CASE("dropped at any moment it drops all attempts, and the timer") {
+    TEST_CASE("hedge drops all attempts and the timer when it is dropped at any moment") {
         for (const auto at : {0ms, 5ms, 15ms, 100ms}) {
             virtual_executor ex;
             attempts all{ex};
@@ -235,7 +235,7 @@ TEST_SUITE("resilience/hedge") {
         }
     }
 
-    TEST_CASE("it may be dropped by one of its attempts, or by the factory, as that runs") {
+    TEST_CASE("hedge may be dropped by one of its attempts, or by the factory, as that runs") {
         for (const int how : {0, 1, 2, 3}) {
             CAPTURE(how);
             virtual_executor ex;
@@ -268,7 +268,7 @@ TEST_SUITE("resilience/hedge") {
         }
     }
 
-    TEST_CASE("results may be references, nothing, or objects that are only moved") {
+    TEST_CASE("hedge: results may be references, nothing, or objects that are only moved") {
         virtual_executor ex;
         int x = 1;
         const auto refer = [&]() -> weir::task<int&> { co_return x; };
@@ -283,7 +283,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(ex.run(body()) == &x);
     }
 
-    TEST_CASE("what a coroutine lambda captures lives as long as the attempts") {
+    TEST_CASE("hedge: what a coroutine lambda captures lives as long as the attempts") {
         virtual_executor ex;
         auto operation = hedge(
             [text = std::string(40, 'x')]() -> weir::task<std::string> {
@@ -294,7 +294,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(ex.run(std::move(operation)) == std::string(40, 'x'));
     }
 
-    TEST_CASE("a result that throws as it is moved is an error, of an attempt or of the whole") {
+    TEST_CASE("hedge: a result that throws as it is moved is an error, of an attempt or of the whole") {
         using reply = support::items::throwing_move;
         const auto make = []() -> weir::task<reply> { co_return reply(1); };
         for (int n = 1; n != 12; ++n) {
@@ -313,7 +313,7 @@ TEST_SUITE("resilience/hedge") {
         }
     }
 
-    TEST_CASE("what makes no sense is rejected") {
+    TEST_CASE("hedge rejects arguments that make no sense") {
         const auto make = [] { return weir::yield(); };
         CHECK_THROWS_WITH_AS(static_cast<void>(hedge(make, -1ms)), "weir::hedge(factory, delay): delay is negative",
                              std::invalid_argument);
@@ -321,7 +321,7 @@ TEST_SUITE("resilience/hedge") {
                              "weir::hedge(factory, delay, options): max is 0", std::invalid_argument);
     }
 
-    TEST_CASE("no allocation a call, in the steady state") {
+    TEST_CASE("hedge allocates nothing per call, in the steady state") {
 #if WEIR_POOL_FRAMES
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;

@@ -56,7 +56,7 @@ struct poll_once {
 } // namespace
 
 TEST_SUITE("resilience/rate_limiter") {
-    TEST_CASE("the first come at once, as many as the bucket holds, and the others one by one") {
+    TEST_CASE("rate_limiter: the first come at once, as many as the bucket holds, and the others one by one") {
         virtual_executor ex;
         rate_limiter limiter{rate{10}, 3};
         durations when;
@@ -71,7 +71,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("after a pause the bucket is as full as it can be, and no fuller") {
+    TEST_CASE("rate_limiter: after a pause the bucket is as full as it can be, and no fuller") {
         virtual_executor ex;
         rate_limiter limiter{rate{10}, 3};
         durations when;
@@ -90,7 +90,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(when == durations{150ms, 200ms, 300ms, 400ms, 10400ms, 10400ms, 10400ms, 10500ms});
     }
 
-    TEST_CASE("what costs more takes more tokens, and what costs nothing takes none") {
+    TEST_CASE("rate_limiter: what costs more takes more tokens, and what costs nothing takes none") {
         virtual_executor ex;
         rate_limiter limiter{rate{1000}, 100};
         durations when;
@@ -104,7 +104,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(when == durations{0ms, 0ms, 20ms, 120ms, 120ms, 121ms});
     }
 
-    TEST_CASE("what costs more than the bucket holds waits as if it were larger") {
+    TEST_CASE("rate_limiter: what costs more than the bucket holds waits as if it were larger") {
         virtual_executor ex;
         rate_limiter limiter{rate{10}, 2};
         std::vector<log_entry> log;
@@ -115,7 +115,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(log == std::vector<log_entry>{{1, 300ms}, {2, 400ms}, {3, 800ms}});
     }
 
-    TEST_CASE("a rate that is no whole number of nanoseconds does not drift") {
+    TEST_CASE("rate_limiter: a rate that is no whole number of nanoseconds does not drift") {
         virtual_executor ex;
         rate_limiter limiter{rate{3}};
         const auto body = [&]() -> weir::task<> {
@@ -129,7 +129,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(ex.elapsed() == 999666666667ns);
     }
 
-    TEST_CASE("exact with all kinds of rates and bursts") {
+    TEST_CASE("rate_limiter is exact for random rates and bursts") {
         for (const auto amount : {1, 7, 64, 1000, 999'983}) {
             for (const auto burst : {1, 2, 63, 64, 65, 10'000}) {
                 CAPTURE(amount);
@@ -148,7 +148,7 @@ TEST_SUITE("resilience/rate_limiter") {
         }
     }
 
-    TEST_CASE("being late does not put off those who come later, and a stall makes no burst") {
+    TEST_CASE("rate_limiter: a late waiter does not delay later ones, and a stall makes no burst") {
         support::manual_executor ex;
         rate_limiter limiter{rate{10}};
         durations when;
@@ -169,7 +169,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(when == durations{0ms, 130ms, 200ms, 930ms, 1000ms});
     }
 
-    TEST_CASE("what was missed in a stall is made up for as far as the bucket holds it") {
+    TEST_CASE("rate_limiter: what was missed in a stall is made up for as far as the bucket holds it") {
         support::manual_executor ex;
         rate_limiter limiter{rate{10}, 3};
         durations when;
@@ -190,7 +190,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(when == durations{100ms, 850ms, 850ms, 850ms, 900ms, 1000ms});
     }
 
-    TEST_CASE("they are served in the order in which they came: who needs many is not overtaken") {
+    TEST_CASE("rate_limiter serves waiters in order of arrival, also when the first needs many tokens") {
         virtual_executor ex;
         rate_limiter limiter{rate{10}, 4};
         std::vector<log_entry> log;
@@ -206,7 +206,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(limiter.queued() == 0);
     }
 
-    TEST_CASE("try_acquire takes what is there, and never waits") {
+    TEST_CASE("rate_limiter: try_acquire takes what is there, and never waits") {
         virtual_executor ex;
         rate_limiter limiter{rate{10}, 2};
         const auto body = [&]() -> weir::task<> {
@@ -224,7 +224,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(ex.elapsed() == 100ms);
     }
 
-    TEST_CASE("who is dropped while waiting takes nothing, and those behind move up") {
+    TEST_CASE("rate_limiter: a dropped waiter takes nothing, and later waiters move up") {
         virtual_executor ex;
         rate_limiter limiter{rate{10}, 5};
         std::vector<log_entry> log;
@@ -242,7 +242,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("who is dropped with its tokens but before it could go on gives them back") {
+    TEST_CASE("rate_limiter: a waiter dropped with unused tokens gives them back") {
         virtual_executor ex;
         rate_limiter limiter{rate{10}};
         CHECK(ex.run(limiter.try_acquire()));
@@ -259,7 +259,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK_FALSE(ex.run(limiter.try_acquire()));
     }
 
-    TEST_CASE("who is not polled any more does not hold up the others") {
+    TEST_CASE("rate_limiter: a waiter that is no longer polled does not delay the others") {
         virtual_executor ex;
         rate_limiter limiter{rate{10}};
         CHECK(ex.run(limiter.try_acquire()));
@@ -271,7 +271,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(log == std::vector<log_entry>{{2, 200ms}});
     }
 
-    TEST_CASE("dropped at every point: nothing of it stays behind") {
+    TEST_CASE("rate_limiter leaves nothing when it is dropped at any suspension point") {
         for (const auto at : {0ms, 50ms, 100ms, 150ms, 200ms, 250ms}) {
             CAPTURE(at.count());
             virtual_executor ex;
@@ -289,7 +289,7 @@ TEST_SUITE("resilience/rate_limiter") {
         }
     }
 
-    TEST_CASE("whoever comes when enough wait is turned away, and so is who has waited for long enough") {
+    TEST_CASE("rate_limiter refuses a waiter when the queue is full or after max_wait") {
         virtual_executor ex;
         rate_limiter limiter{rate{10}, 1, {.max_queued = 2, .max_wait = 150ms}};
         std::vector<log_entry> log;
@@ -304,7 +304,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(limiter.queued() == 0);
     }
 
-    TEST_CASE("a token that comes in the turn in which the wait is over is in time") {
+    TEST_CASE("rate_limiter: a token that comes in the turn in which the wait is over is in time") {
         virtual_executor ex;
         rate_limiter limiter{rate{10}, 1, {.max_wait = 100ms}};
         std::vector<log_entry> log;
@@ -313,7 +313,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(log == std::vector<log_entry>{{1, 0ms}, {2, 100ms}});
     }
 
-    TEST_CASE("it may serve one executor after another") {
+    TEST_CASE("rate_limiter may serve one executor after another") {
         rate_limiter limiter{rate{10}};
         for (int i = 0; i != 2; ++i) {
             virtual_executor ex;
@@ -325,7 +325,7 @@ TEST_SUITE("resilience/rate_limiter") {
         }
     }
 
-    TEST_CASE("what makes no sense is rejected") {
+    TEST_CASE("rate_limiter rejects arguments that make no sense") {
         CHECK_THROWS_WITH_AS((rate_limiter{rate{0}}), "weir::rate: amount must be at least 1", std::invalid_argument);
         CHECK_THROWS_WITH_AS((rate_limiter{rate{1, 0s}}), "weir::rate: period is not positive", std::invalid_argument);
         CHECK_THROWS_WITH_AS((rate_limiter{rate{9'999'999'967, 1h}}), "weir::rate: too fine: give a shorter period",
@@ -340,7 +340,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK_THROWS_AS(static_cast<void>(limiter.try_acquire(-1)), std::invalid_argument);
     }
 
-    TEST_CASE("no allocation an acquisition") {
+    TEST_CASE("rate_limiter allocates nothing per acquisition") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   rate_limiter limiter{rate{1000}, 2};

@@ -51,7 +51,7 @@ weir::async_stream<int> fails_for_ever() {
 } // namespace
 
 TEST_SUITE("resilience/retry") {
-    TEST_CASE("when a stream fails, the next one comes after the delay") {
+    TEST_CASE("retry: when a stream fails, the next one comes after the delay") {
         weir::testing::marbles m;
         const weir::retry_policy policy{.delay = m.ticks(2), .jitter = weir::jitter::none};
         CHECK(m.play(weir::retry(in_turn(m, {"a-#", "b-c|"}), policy)) == "a---b-c|");
@@ -60,7 +60,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(m.play(weir::retry(in_turn(m, {"|"}), policy)) == "|");
     }
 
-    TEST_CASE("the delays grow by the factor, up to the longest") {
+    TEST_CASE("retry: the delays grow by the factor, up to the longest") {
         weir::testing::marbles m;
         const weir::retry_policy policy{
             .attempts = 6, .delay = m.ticks(1), .factor = 2, .max_delay = m.ticks(4), .jitter = weir::jitter::none};
@@ -76,7 +76,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(when == std::vector<weir::duration>{0ms, 1ms, 3ms, 7ms, 11ms, 15ms});
     }
 
-    TEST_CASE("the error of the last attempt passes as it is") {
+    TEST_CASE("retry: the error of the last attempt passes as it is") {
         weir::testing::marbles m;
         m.error('X', std::runtime_error{"first"});
         m.error('Y', std::out_of_range{"second"});
@@ -85,14 +85,14 @@ TEST_SUITE("resilience/retry") {
         CHECK(m.play(weir::retry(in_turn(m, {"X"}), {.attempts = 1})) == "X");
     }
 
-    TEST_CASE("attempts and delays begin anew after an item was delivered") {
+    TEST_CASE("retry: attempts and delays start again after an item was delivered") {
         weir::testing::marbles m;
         const weir::retry_policy policy{.attempts = 3, .delay = m.ticks(1), .jitter = weir::jitter::none};
         CHECK(m.play(weir::retry(in_turn(m, {"#", "#", "a#", "#", "b|"}), policy)) == "---a---b|");
         CHECK(m.play(weir::retry(in_turn(m, {"#", "#", "a#", "#", "#"}), policy)) == "---a---#");
     }
 
-    TEST_CASE("attempts may be unlimited") {
+    TEST_CASE("retry: attempts may be unlimited") {
         virtual_executor ex;
         int calls = 0;
         const auto succeed_at_last = [&]() -> weir::async_stream<int> {
@@ -106,7 +106,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(ex.stats().turns >= 10'000);
     }
 
-    TEST_CASE("delays that grow for ever stay at the longest") {
+    TEST_CASE("retry: delays that grow forever stay at the longest") {
         virtual_executor ex;
         int calls = 0;
         const auto fail_a_lot = [&]() -> weir::async_stream<int> {
@@ -122,7 +122,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(ex.elapsed() == 1ns + 1s + 998 * 1h);
     }
 
-    TEST_CASE("full jitter draws each wait from nothing to the whole delay") {
+    TEST_CASE("retry: full jitter draws each wait from nothing to the whole delay") {
         const auto waits = [](weir::random_numbers random) {
             virtual_executor ex;
             std::vector<weir::duration> when;
@@ -151,7 +151,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(unseeded.back() <= 700ms);
     }
 
-    TEST_CASE("a generator of 32 bits reaches the whole of the range") {
+    TEST_CASE("retry: a generator of 32 bits reaches the whole of the range") {
         virtual_executor ex;
         weir::random_numbers random{std::mt19937{3}};
         double most = 0;
@@ -160,7 +160,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(most <= 1);
     }
 
-    TEST_CASE("an error that the predicate does not want passes at once") {
+    TEST_CASE("retry: an error that the predicate does not want passes at once") {
         virtual_executor ex;
         int calls = 0;
         const auto refused = [&] {
@@ -185,7 +185,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(calls == 5);
     }
 
-    TEST_CASE("an exception from the predicate ends the stream") {
+    TEST_CASE("retry: an exception from the predicate ends the stream") {
         virtual_executor ex;
         CHECK_THROWS_WITH(
             ex.run(weir::retry([] { return weir::fail<int>(1); },
@@ -194,7 +194,7 @@ TEST_SUITE("resilience/retry") {
             "when");
     }
 
-    TEST_CASE("an exception from the factory is a failed attempt") {
+    TEST_CASE("retry: an exception from the factory is a failed attempt") {
         virtual_executor ex;
         int calls = 0;
         const auto make = [&] {
@@ -206,7 +206,7 @@ TEST_SUITE("resilience/retry") {
         CHECK_THROWS_WITH(ex.run(weir::retry(make, {.attempts = 3}) | weir::drain()), "not yet");
     }
 
-    TEST_CASE("what failed is dropped before the wait, and the wait is over when the stream is dropped") {
+    TEST_CASE("retry: what failed is dropped before the wait, and the wait is over when the stream is dropped") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         source.fail(std::make_exception_ptr(std::runtime_error{"no"}));
@@ -226,7 +226,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("dropping it drops the stream that runs") {
+    TEST_CASE("retry: dropping it drops the stream that runs") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         weir::testing::probe_sink sink{ex, weir::retry([&] { return source.stream(); })};
@@ -238,7 +238,7 @@ TEST_SUITE("resilience/retry") {
         CHECK_FALSE(source.waiting());
     }
 
-    TEST_CASE("nothing is made before the first poll, and a spurious poll while it waits does no harm") {
+    TEST_CASE("retry: nothing is made before the first poll, and a spurious poll while it waits does no harm") {
         virtual_executor ex;
         int calls = 0;
         const auto make = [&] {
@@ -259,8 +259,8 @@ TEST_SUITE("resilience/retry") {
         CHECK(sink.failed());
     }
 
-    TEST_CASE("retry above a failing downstream map does not make the source again: the exception belongs to "
-              "downstream") {
+    TEST_CASE(
+        "retry above a failing downstream map does not make the source again: the exception belongs to downstream") {
         virtual_executor ex;
         int calls = 0;
         CHECK_THROWS_WITH(ex.run(weir::retry([&] {
@@ -272,8 +272,8 @@ TEST_SUITE("resilience/retry") {
         CHECK(calls == 1);
     }
 
-    TEST_CASE("take(2) satisfied inside a retried source ends normally: the predicate is never called and the source "
-              "does not get beyond its second item") {
+    TEST_CASE("retry: take(2) satisfied inside a retried source ends normally: the predicate is never called and the "
+              "source does not get beyond its second item") {
         virtual_executor ex;
         int emitted = 0;
         int asked = 0;
@@ -296,7 +296,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(asked == 0);
     }
 
-    TEST_CASE("the captures of a coroutine lambda live as long as the streams that it makes") {
+    TEST_CASE("retry: the captures of a coroutine lambda live as long as the streams that it makes") {
         virtual_executor ex;
         const auto words = ex.run(weir::retry([text = std::string(40, 'x')]() -> weir::async_stream<std::string> {
                                       co_await weir::sleep_for(1ms);
@@ -306,7 +306,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(words == std::vector{std::string(40, 'x')});
     }
 
-    TEST_CASE("dropped while it runs, such a coroutine can still read its captures as it goes") {
+    TEST_CASE("retry: a coroutine lambda that is dropped can still read its captures") {
         std::string said;
         const auto factory = [&said, text = std::string(40, 'x')]() -> weir::async_stream<int> {
             struct says_goodbye {
@@ -324,7 +324,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(said == std::string(40, 'x'));
     }
 
-    TEST_CASE("a policy that makes no sense is rejected when the pipeline is built") {
+    TEST_CASE("retry: a policy that makes no sense is rejected when the pipeline is built") {
         const auto build = [](weir::retry_policy policy) {
             return [policy] { static_cast<void>(weir::retry(&fails_for_ever, policy)); };
         };
@@ -341,7 +341,7 @@ TEST_SUITE("resilience/retry") {
         CHECK_NOTHROW(build({})());
     }
 
-    TEST_CASE("an operation is made anew after each wait, until one has a result") {
+    TEST_CASE("retry: an operation is made anew after each wait, until one has a result") {
         virtual_executor ex;
         std::vector<weir::duration> when;
         const auto attempt = [&]() -> weir::task<std::unique_ptr<int>> {
@@ -358,7 +358,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("of an operation too, the error of the last attempt passes, and one that the predicate does not want") {
+    TEST_CASE("retry passes on the last error of an operation, and an error that the predicate rejects") {
         virtual_executor ex;
         int calls = 0;
         const auto attempt = [&]() -> weir::task<> {
@@ -371,7 +371,7 @@ TEST_SUITE("resilience/retry") {
                           "attempt 5");
     }
 
-    TEST_CASE("a coroutine awaits it, and its result may be a reference or nothing") {
+    TEST_CASE("retry: a coroutine awaits it, and its result may be a reference or nothing") {
         virtual_executor ex;
         int answer = 42;
         int left = 2;
@@ -388,7 +388,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(ex.run(body()) == &answer);
     }
 
-    TEST_CASE("an attempt that takes too long is dropped, and has failed") {
+    TEST_CASE("retry: an attempt that takes too long is dropped, and has failed") {
         virtual_executor ex;
         std::vector<weir::duration> when;
         const auto attempt = [&]() -> weir::task<int> {
@@ -408,7 +408,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(when.size() == 6);
     }
 
-    TEST_CASE("the predicate is asked about attempts that took too long, too") {
+    TEST_CASE("retry: the predicate is asked about attempts that took too long, too") {
         virtual_executor ex;
         int calls = 0;
         const auto attempt = [&] {
@@ -427,7 +427,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(ex.elapsed() == 1s);
     }
 
-    TEST_CASE("the total time cuts an attempt off") {
+    TEST_CASE("retry: the total time cuts an attempt off") {
         virtual_executor ex;
         int calls = 0;
         const auto attempt = [&]() -> weir::task<> {
@@ -443,7 +443,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(ex.elapsed() == 120ms);
     }
 
-    TEST_CASE("a wait that would last as long as the total time is not begun: the error passes at once") {
+    TEST_CASE("retry: a wait that would last as long as the total time is not started: the error passes at once") {
         const auto elapsed = [](weir::duration total) {
             virtual_executor ex;
             const auto attempt = [] { return weir::sleep_for(5ms); };
@@ -464,7 +464,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(elapsed(30ms) == 20ms);
     }
 
-    TEST_CASE("nor is one beyond the deadline of the request, and attempts know what time is left to them") {
+    TEST_CASE("retry does not start a wait beyond the request's deadline, and attempts see the remaining time") {
         virtual_executor ex;
         std::vector<weir::duration> left;
         struct failing {
@@ -491,7 +491,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(ex.elapsed() == 90ms);
     }
 
-    TEST_CASE("the time of an attempt at a stream is over when it has given an item") {
+    TEST_CASE("retry ends the time limit of a stream's attempt at its first item") {
         weir::testing::marbles m;
         const weir::retry_policy policy{.attempts = 2,
                                         .delay = m.ticks(1),
@@ -505,7 +505,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(m.play(weir::retry(in_turn(m, {"----a|", "----b|"}), policy)) == "-------X");
     }
 
-    TEST_CASE("the total time of a row of failed streams begins with the first failure after an item") {
+    TEST_CASE("retry starts the total time of failed streams at the first failure after an item") {
         weir::testing::marbles m;
         m.error('X', weir::timed_out{"weir::retry: no success", m.ticks(5)});
         const weir::retry_policy policy{.attempts = 10,
@@ -516,7 +516,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(m.play(weir::retry(in_turn(m, {"-a---------#", "#", "--"}), policy)) == "-a--------------X");
     }
 
-    TEST_CASE("an operation may be dropped while it runs and while it waits") {
+    TEST_CASE("retry: an operation may be dropped while it runs and while it waits") {
         for (const auto after : {0ms, 5ms, 15ms}) {
             virtual_executor ex;
             support::manual<int> work;
@@ -536,7 +536,7 @@ TEST_SUITE("resilience/retry") {
         }
     }
 
-    TEST_CASE("it may be dropped by its attempt, or its factory, as that runs") {
+    TEST_CASE("retry may be dropped by its attempt, or its factory, as that runs") {
         for (const bool by_factory : {false, true}) {
             virtual_executor ex;
             std::optional<weir::testing::probe_sink<weir::async_stream<int>>> sink;
@@ -560,7 +560,7 @@ TEST_SUITE("resilience/retry") {
         }
     }
 
-    TEST_CASE("attempts that fail at once, without end and without a wait, let others run") {
+    TEST_CASE("retry: attempts that fail at once, without end and without a wait, let others run") {
         virtual_executor ex;
         int attempts = 0;
         const auto fails = [&]() -> weir::task<int> {
@@ -573,7 +573,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(attempts < 10'000);
     }
 
-    TEST_CASE("attempts that are ready cost no allocation and no timer") {
+    TEST_CASE("retry: attempts that are ready cost no allocation and no timer") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   const auto attempt = [](int x) { return support::one_turn{x}; };
@@ -583,7 +583,7 @@ TEST_SUITE("resilience/retry") {
               }) == 0);
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("retry allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::retry([n] { return weir::iota(0, n); }) | weir::drain());

@@ -60,7 +60,7 @@ struct recorder {
 } // namespace
 
 TEST_SUITE("scope/async_finally") {
-    TEST_CASE("the cleanup runs after a return, and run does not return before it is done") {
+    TEST_CASE("async_finally: the cleanup runs after a return, and run does not return before it is done") {
         virtual_executor ex;
         recorder log{ex};
         auto body = [&]() -> weir::task<int> {
@@ -73,7 +73,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text == "return@1 begin @1 end @101 ");
     }
 
-    TEST_CASE("it runs after an exception") {
+    TEST_CASE("async_finally runs after an exception") {
         virtual_executor ex;
         recorder log{ex};
         auto body = [&]() -> weir::task<> {
@@ -85,7 +85,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text == "begin @0 end @100 ");
     }
 
-    TEST_CASE("it runs when the scope is dropped") {
+    TEST_CASE("async_finally runs when the scope is dropped") {
         virtual_executor ex;
         recorder log{ex};
         auto body = [&]() -> weir::task<> {
@@ -101,7 +101,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text == "begin @5 end @105 ");
     }
 
-    TEST_CASE("it runs when run is stopped") {
+    TEST_CASE("async_finally runs when run is stopped") {
         virtual_executor ex;
         recorder log{ex};
         auto body = [&]() -> weir::task<> {
@@ -115,7 +115,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text.find("end @") != std::string::npos);
     }
 
-    TEST_CASE("it runs when the executor is destroyed, for what was spawned too") {
+    TEST_CASE("async_finally runs when the executor is destroyed, for what was spawned too") {
         std::string text;
         {
             virtual_executor ex;
@@ -134,7 +134,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(text == "105");
     }
 
-    TEST_CASE("weir::run waits for it, on the real backends too") {
+    TEST_CASE("async_finally: weir::run waits for it, on the real backends too") {
         bool cleaned = false;
         auto body = [&]() -> weir::task<> {
             const async_finally guard{1s, [&]() -> weir::task<> {
@@ -147,7 +147,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(cleaned);
     }
 
-    TEST_CASE("a generator may be dropped at every co_await and every co_yield") {
+    TEST_CASE("async_finally: a generator may be dropped at every co_await and every co_yield") {
         // Its points: not begun, co_await, co_yield, co_await, co_yield, end.
         for (int point = 0; point != 6; ++point) {
             CAPTURE(point);
@@ -184,7 +184,7 @@ TEST_SUITE("scope/async_finally") {
         }
     }
 
-    TEST_CASE("guards of scopes in each other begin inside out") {
+    TEST_CASE("async_finally: guards of scopes in each other begin inside out") {
         virtual_executor ex;
         recorder log{ex};
         auto inner = [&]() -> weir::task<> {
@@ -204,7 +204,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text == "begin inner@0 begin second@0 begin outer@0 end outer@10 end second@20 end inner@100 ");
     }
 
-    TEST_CASE("a resource is held until the cleanup is done, and stays where it is") {
+    TEST_CASE("async_finally: a resource is held until the cleanup is done, and stays where it is") {
         virtual_executor ex;
         recorder log{ex};
         struct connection {
@@ -228,7 +228,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(watched.expired());
     }
 
-    TEST_CASE("a guard can be moved, and dismissed") {
+    TEST_CASE("async_finally: a guard can be moved, and dismissed") {
         virtual_executor ex;
         recorder log{ex};
         auto body = [&]() -> weir::task<> {
@@ -245,7 +245,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text == "begin first@0 end first@100 ");
     }
 
-    TEST_CASE("past its time it is dropped and reported, with the place of the guard") {
+    TEST_CASE("async_finally: past its time it is dropped and reported, with the place of the guard") {
         virtual_executor ex;
         recorder log{ex};
         log.report_here();
@@ -263,7 +263,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("what becomes ready in the turn in which its time runs out is in time") {
+    TEST_CASE("async_finally: what becomes ready in the turn in which its time runs out is in time") {
         virtual_executor ex;
         recorder log{ex};
         log.report_here();
@@ -275,7 +275,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text == "begin @0 end @50 ");
     }
 
-    TEST_CASE("an error of it is reported, also when the function itself fails") {
+    TEST_CASE("async_finally: an error of it is reported, also when the function itself fails") {
         virtual_executor ex;
         recorder log{ex};
         log.report_here();
@@ -298,7 +298,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text.find("@1 ") != std::string::npos);
     }
 
-    TEST_CASE("a cleanup may have guards of its own") {
+    TEST_CASE("async_finally: a cleanup may have guards of its own") {
         virtual_executor ex;
         recorder log{ex};
         auto clean = [&]() -> weir::task<> {
@@ -338,7 +338,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text == "begin outer@110 end outer@120 begin inner@120 end inner@220 joined@220 ");
     }
 
-    TEST_CASE("the group is found through operators, generators and nested tasks") {
+    TEST_CASE("async_finally: the group is found through operators, generators and nested tasks") {
         virtual_executor ex;
         recorder log{ex};
         auto guarded = [&](int i) -> weir::task<int> {
@@ -375,7 +375,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text.find("joined") > log.text.rfind("end "));
     }
 
-    TEST_CASE("run waits for what has begun by its end, not for what others begin after it") {
+    TEST_CASE("async_finally: run waits for what has begun by its end, not for what others begin after it") {
         virtual_executor ex;
         recorder log{ex};
         auto endless = [&]() -> weir::task<> {
@@ -392,7 +392,7 @@ TEST_SUITE("scope/async_finally") {
         ex.run(weir::yield());
     }
 
-    TEST_CASE("outside of an executor there is nobody to run it") {
+    TEST_CASE("async_finally needs an executor") {
         const auto outside = [] { const async_finally guard{1s, [] { return weir::yield(); }}; };
         CHECK_THROWS_WITH_AS(outside(), "weir::async_finally: no executor runs on this thread", std::logic_error);
         virtual_executor ex;
@@ -403,7 +403,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK_THROWS_WITH_AS(ex.run(body()), "weir::async_finally: within is negative", std::invalid_argument);
     }
 
-    TEST_CASE("a scope that outlives its executor is reported when that dies") {
+    TEST_CASE("async_finally: a scope that outlives its executor is reported when that dies") {
         std::string reports;
         bool cleaned = false;
         auto generator = [&]() -> weir::async_stream<int> {

@@ -77,13 +77,13 @@ struct seen {
 } // namespace
 
 TEST_SUITE("scope/deadline") {
-    TEST_CASE("without one it is the end of time") {
+    TEST_CASE("deadline is the end of time by default") {
         virtual_executor ex;
         CHECK(ex.run(deadline()) == none);
         CHECK(ex.run(remaining()) == weir::duration::max());
     }
 
-    TEST_CASE("inside there is one, and what remains gets less; after it there is none again") {
+    TEST_CASE("deadline exists inside with_deadline only, and its rest shrinks") {
         virtual_executor ex;
         auto inner = [&]() -> weir::task<> {
             CHECK(co_await deadline() == at(110ms));
@@ -102,7 +102,7 @@ TEST_SUITE("scope/deadline") {
         ex.run(body());
     }
 
-    TEST_CASE("gone after an error too, and never less than nothing") {
+    TEST_CASE("deadline ends with an error too, and its rest is never negative") {
         virtual_executor ex;
         auto overdue = [&]() -> weir::task<> {
             CHECK(co_await remaining() == 0ms);
@@ -122,7 +122,7 @@ TEST_SUITE("scope/deadline") {
         ex.run(body());
     }
 
-    TEST_CASE("the nearest wins, and inside out again the one around") {
+    TEST_CASE("deadline: the nearest one counts, and then the one around it again") {
         virtual_executor ex;
         seen first;
         seen second;
@@ -138,7 +138,7 @@ TEST_SUITE("scope/deadline") {
         CHECK(third.only(at(30ms)));
     }
 
-    TEST_CASE("it goes down through tasks") {
+    TEST_CASE("deadline passes down through tasks") {
         virtual_executor ex;
         seen s;
         auto middle = [&]() -> weir::task<> {
@@ -153,7 +153,7 @@ TEST_SUITE("scope/deadline") {
         CHECK(s.only(at(1s)));
     }
 
-    TEST_CASE("through generators, and with each pull anew") {
+    TEST_CASE("deadline passes down through generators, with each pull") {
         virtual_executor ex;
         seen s;
         auto items = s.items(3);
@@ -170,7 +170,7 @@ TEST_SUITE("scope/deadline") {
         ex.run(body());
     }
 
-    TEST_CASE("through when_all") {
+    TEST_CASE("deadline passes down through when_all") {
         virtual_executor ex;
         seen s;
         ex.run(with_deadline(at(1s), weir::when_all(s.look(), s.look(5ms), weir::when_all(s.look(), s.look(3ms)))));
@@ -178,7 +178,7 @@ TEST_SUITE("scope/deadline") {
         CHECK(s.all.size() == 12);
     }
 
-    TEST_CASE("through operators with work of their own, from the first operation to the last") {
+    TEST_CASE("deadline passes down through operators with drivers") {
         virtual_executor ex;
         const auto check = [&](auto make) {
             seen s;
@@ -205,7 +205,7 @@ TEST_SUITE("scope/deadline") {
         });
     }
 
-    TEST_CASE("through groups") {
+    TEST_CASE("deadline passes down through groups") {
         virtual_executor ex;
         seen s;
         ex.run(with_deadline(at(1s), weir::with_group([&](weir::task_group& group) -> weir::task<> {
@@ -224,7 +224,7 @@ TEST_SUITE("scope/deadline") {
         CHECK(s.only(at(2s)));
     }
 
-    TEST_CASE("through retries, hedges, breakers and limits, those that wait for their turn too") {
+    TEST_CASE("deadline passes down through retry, hedge, circuit_breaker and limits, also while they wait") {
         virtual_executor ex;
         const auto check = [&](std::size_t looks, auto make) {
             seen s;
@@ -251,7 +251,7 @@ TEST_SUITE("scope/deadline") {
         });
     }
 
-    TEST_CASE("what is spawned has none") {
+    TEST_CASE("deadline does not pass to spawned operations") {
         virtual_executor ex;
         seen s;
         auto body = [&]() -> weir::task<> {

@@ -368,7 +368,7 @@ std::string play(unsigned seed) {
 } // namespace
 
 TEST_SUITE("scope/nests") {
-    TEST_CASE("whatever is inside what, and wherever it is dropped, nothing is left behind") {
+    TEST_CASE("random nests of operations leave nothing behind wherever they are dropped") {
         for (unsigned seed = 0; seed != 3000; ++seed) {
             const std::string failure = play(seed);
             if (failure.empty()) continue;

@@ -74,7 +74,7 @@ struct recorder {
 } // namespace
 
 TEST_SUITE("scope/task_group") {
-    TEST_CASE("children run beside each other, and join waits for all of them") {
+    TEST_CASE("task_group: children run beside each other, and join waits for all of them") {
         virtual_executor ex;
         recorder log{ex};
         auto body = [&]() -> weir::task<> {
@@ -90,14 +90,14 @@ TEST_SUITE("scope/task_group") {
         CHECK(log.text == "a@0 b@0 end b@10 end a@30 joined@30 ");
     }
 
-    TEST_CASE("an empty group is joined at once") {
+    TEST_CASE("task_group: an empty group is joined at once") {
         virtual_executor ex;
         task_group group{ex};
         ex.run(group.join());
         CHECK(ex.stats().turns <= 1);
     }
 
-    TEST_CASE("children may be added while it runs, by children too") {
+    TEST_CASE("task_group: children may be added while it runs, by children too") {
         virtual_executor ex;
         recorder log{ex};
         auto body = [&]() -> weir::task<> {
@@ -114,7 +114,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(log.text == "late@10 end late@20 joined@20 ");
     }
 
-    TEST_CASE("any operation can be a child") {
+    TEST_CASE("task_group: any operation can be a child") {
         virtual_executor ex;
         task_group group{ex};
         group.spawn(weir::sleep_for(1s));
@@ -126,7 +126,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("at most max_concurrent run at a time, the others in the order in which they were added") {
+    TEST_CASE("task_group: at most max_concurrent run at a time, the others in the order in which they were added") {
         virtual_executor ex;
         recorder log{ex};
         auto body = [&]() -> weir::task<> {
@@ -140,7 +140,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(log.text == "a@0 b@0 end a@10 end b@10 c@10 d@10 end c@20 end d@20 ");
     }
 
-    TEST_CASE("room waits until there is some") {
+    TEST_CASE("task_group: wait_for_capacity waits until there is capacity") {
         virtual_executor ex;
         recorder log{ex};
         auto body = [&]() -> weir::task<> {
@@ -157,17 +157,17 @@ TEST_SUITE("scope/task_group") {
         CHECK(log.text == "room@0 a@0 end a@10 room@10 b@10 end b@20 room@20 c@20 end c@30 ");
     }
 
-    TEST_CASE("max_concurrent must be at least 1") {
+    TEST_CASE("task_group: max_concurrent must be at least 1") {
         virtual_executor ex;
         CHECK_THROWS_WITH_AS((task_group{ex, {.max_concurrent = 0}}),
                              "weir::task_group: max_concurrent must be at least 1", std::invalid_argument);
     }
 
-    TEST_CASE("without an executor it says so") {
+    TEST_CASE("task_group: without an executor it says so") {
         CHECK_THROWS_WITH_AS(task_group{}, "weir::task_group: no executor runs on this thread", std::logic_error);
     }
 
-    TEST_CASE("fail fast: the first failure drops the others, those that wait too, and join throws it") {
+    TEST_CASE("task_group with fail_fast drops all others at the first failure, which join throws") {
         virtual_executor ex;
         recorder log{ex};
         auto body = [&]() -> weir::task<> {
@@ -188,7 +188,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(log.text == "a@0 fail b@10 drop a@10 drop c@10 caught b@10 ");
     }
 
-    TEST_CASE("what is spawned after a failure is dropped; after join the group is as new") {
+    TEST_CASE("task_group: what is spawned after a failure is dropped; after join the group is as new") {
         virtual_executor ex;
         recorder log{ex};
         task_group group{ex};
@@ -202,7 +202,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(log.text == "fail a@1 again@2 end again@3 ");
     }
 
-    TEST_CASE("collect: all run to their end, and join throws all errors in one") {
+    TEST_CASE("task_group: collect: all run to their end, and join throws all errors in one") {
         virtual_executor ex;
         recorder log{ex};
         task_group group{ex, {.errors = group_errors::collect}};
@@ -222,7 +222,7 @@ TEST_SUITE("scope/task_group") {
         ex.run(group.join());
     }
 
-    TEST_CASE("leaving the scope drops what runs: by return, by an exception, by being dropped") {
+    TEST_CASE("task_group: leaving the scope drops what runs: by return, by an exception, by being dropped") {
         enum class way { by_return, by_exception, dropped };
         for (const way how : {way::by_return, way::by_exception, way::dropped}) {
             CAPTURE(static_cast<int>(how));
@@ -246,7 +246,7 @@ TEST_SUITE("scope/task_group") {
         }
     }
 
-    TEST_CASE("what guards have to do is done before join is over") {
+    TEST_CASE("task_group: what guards have to do is done before join is over") {
         virtual_executor ex;
         recorder log{ex};
         auto guarded = [&](weir::duration d) -> weir::task<> {
@@ -271,7 +271,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(log.text == "cleanup@10 end cleanup@60 joined@60 cancelled@70 cleanup@70 end cleanup@120 joined@120 ");
     }
 
-    TEST_CASE("after a failure join waits for the guards before it throws") {
+    TEST_CASE("task_group: after a failure join waits for the guards before it throws") {
         virtual_executor ex;
         recorder log{ex};
         auto guarded = [&]() -> weir::task<> {
@@ -285,7 +285,8 @@ TEST_SUITE("scope/task_group") {
         CHECK(log.text == "fail a@10 cleanup@10 end cleanup@60 ");
     }
 
-    TEST_CASE("what guards have to do when the group dies goes to the group around it, or to the executor") {
+    TEST_CASE(
+        "task_group: what guards have to do when the group dies goes to the group around it, or to the executor") {
         virtual_executor ex;
         recorder log{ex};
         auto guarded = [&]() -> weir::task<> {
@@ -310,7 +311,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(log.text == "cleanup@70 end cleanup@120 ");
     }
 
-    TEST_CASE("an error that nobody has joined to see goes to the handler, with the place of its spawn") {
+    TEST_CASE("task_group: an error without a join goes to the handler with the place of its spawn") {
         virtual_executor ex;
         recorder log{ex};
         std::string reports;
@@ -328,7 +329,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(reports == "a:" + std::to_string(line) + ' ');
     }
 
-    TEST_CASE("children begin with the deadline of the group") {
+    TEST_CASE("task_group: children begin with the deadline of the group") {
         virtual_executor ex;
         struct reads {
             using result_type = weir::unit;
@@ -345,7 +346,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(seen == ex.time_after(5s));
     }
 
-    TEST_CASE("a child may cancel its group, or destroy it, and is gone when it has suspended") {
+    TEST_CASE("task_group: a child may cancel its group, or destroy it, and is gone when it has suspended") {
         for (const bool destroys : {false, true}) {
             for (const bool later : {false, true}) {
                 CAPTURE(destroys);
@@ -379,7 +380,7 @@ TEST_SUITE("scope/task_group") {
         }
     }
 
-    TEST_CASE("a child that is destroyed may destroy the group") {
+    TEST_CASE("task_group: a child that is destroyed may destroy the group") {
         virtual_executor ex;
         std::optional<task_group> group;
         group.emplace(ex);
@@ -401,7 +402,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("several may wait for one group, and may be dropped while they do") {
+    TEST_CASE("task_group: several may wait for one group, and may be dropped while they do") {
         virtual_executor ex;
         recorder log{ex};
         task_group group{ex};
@@ -417,7 +418,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(second.finished());
     }
 
-    TEST_CASE("a child costs nothing but its place in a pool") {
+    TEST_CASE("task_group: a child costs nothing but its place in a pool") {
         if (WEIR_POOL_FRAMES == 0) return;
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;

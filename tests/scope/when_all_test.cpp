@@ -43,7 +43,7 @@ weir::task<int&> reference_to(int& x) {
 } // namespace
 
 TEST_SUITE("scope/when_all") {
-    TEST_CASE("all run beside each other, and the results come as a tuple") {
+    TEST_CASE("when_all: all run beside each other, and the results come as a tuple") {
         virtual_executor ex;
         auto body = [&]() -> weir::task<> {
             auto [a, b, c] = co_await when_all(value_after(20ms, 1), value_after(30ms, std::string("two")),
@@ -56,7 +56,7 @@ TEST_SUITE("scope/when_all") {
         CHECK(ex.elapsed() == 30ms);
     }
 
-    TEST_CASE("no result is weir::unit among others, and nothing among its like") {
+    TEST_CASE("when_all: no result is weir::unit among others, and nothing among its like") {
         virtual_executor ex;
         static_assert(std::same_as<decltype(ex.run(when_all(nothing_after(1ms), value_after(2ms, 5)))),
                                    std::tuple<weir::unit, int>>);
@@ -66,7 +66,7 @@ TEST_SUITE("scope/when_all") {
         CHECK(ex.elapsed() == 4ms);
     }
 
-    TEST_CASE("references stay references") {
+    TEST_CASE("when_all: references stay references") {
         virtual_executor ex;
         int x = 1;
         int y = 2;
@@ -82,7 +82,7 @@ TEST_SUITE("scope/when_all") {
         CHECK(&all[1].get() == &y);
     }
 
-    TEST_CASE("a range gives a vector, in the order of the operations") {
+    TEST_CASE("when_all: a range gives a vector, in the order of the operations") {
         virtual_executor ex;
         std::vector<weir::task<std::unique_ptr<int>>> range;
         for (int i = 0; i != 4; ++i) range.push_back(value_after(10ms * (4 - i), std::make_unique<int>(i)));
@@ -92,7 +92,8 @@ TEST_SUITE("scope/when_all") {
         CHECK(ex.elapsed() == 40ms);
     }
 
-    TEST_CASE("an empty range gives an empty vector at once; one of operations without result gives nothing") {
+    TEST_CASE(
+        "when_all: an empty range gives an empty vector at once; one of operations without result gives nothing") {
         virtual_executor ex;
         CHECK(ex.run(when_all(std::vector<weir::task<int>>{})).empty());
         std::vector<weir::task<>> range;
@@ -103,7 +104,7 @@ TEST_SUITE("scope/when_all") {
         CHECK(ex.elapsed() == 5ms);
     }
 
-    TEST_CASE("what is ready at once does not suspend") {
+    TEST_CASE("when_all: what is ready at once does not suspend") {
         virtual_executor ex;
         std::uint64_t before = 0;
         auto body = [&]() -> weir::task<> {
@@ -114,7 +115,7 @@ TEST_SUITE("scope/when_all") {
         ex.run(body());
     }
 
-    TEST_CASE("the first failure drops the others before it is thrown") {
+    TEST_CASE("when_all: the first failure drops the others before it is thrown") {
         virtual_executor ex;
         manual<int> first;
         manual<int> third;
@@ -132,7 +133,7 @@ TEST_SUITE("scope/when_all") {
         CHECK(ex.elapsed() == 10ms);
     }
 
-    TEST_CASE("those behind one that fails at once are not begun") {
+    TEST_CASE("when_all does not start the operations behind one that fails at once") {
         virtual_executor ex;
         manual<int> first;
         manual<int> behind;
@@ -146,7 +147,7 @@ TEST_SUITE("scope/when_all") {
         CHECK(behind.dropped());
     }
 
-    TEST_CASE("the one that ends is dropped when it ends, not with the last") {
+    TEST_CASE("when_all: the one that ends is dropped when it ends, not with the last") {
         virtual_executor ex;
         manual<int> a;
         manual<int> b;
@@ -161,7 +162,7 @@ TEST_SUITE("scope/when_all") {
         CHECK(ex.run(std::move(handle)) == std::tuple{1, 2});
     }
 
-    TEST_CASE("dropped at each of its points it drops all") {
+    TEST_CASE("when_all drops its operations when it is dropped at any suspension point") {
         for (int point = 0; point != 4; ++point) {
             virtual_executor ex;
             manual<int> a;
@@ -181,12 +182,12 @@ TEST_SUITE("scope/when_all") {
         }
     }
 
-    TEST_CASE("one of them may drop it all, at once or later") {
+    TEST_CASE("when_all may be dropped by one of its operations, at once or later") {
         support::operation_drops_itself(
             [](weir::task<> culprit) { return when_all(nothing_after(1h), std::move(culprit), nothing_after(1h)); });
     }
 
-    TEST_CASE("a long range gives others their turn while it begins") {
+    TEST_CASE("when_all: a long range gives others their turn while it begins") {
         virtual_executor ex;
         std::vector<weir::task<int>> range;
         constexpr int count = 5000;
@@ -199,7 +200,7 @@ TEST_SUITE("scope/when_all") {
         CHECK(all.back() == count - 1);
     }
 
-    TEST_CASE("without memory of its own") {
+    TEST_CASE("when_all allocates nothing itself") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   struct loop {

@@ -37,7 +37,7 @@ weir::task<int&> reference_to(int& x) { co_return x; }
 } // namespace
 
 TEST_SUITE("scope/when_any") {
-    TEST_CASE("the first to end gives its position and its result; the others are dropped before") {
+    TEST_CASE("when_any: the first to end gives its position and its result; the others are dropped before") {
         virtual_executor ex;
         manual<int> loser;
         auto body = [&]() -> weir::task<> {
@@ -51,7 +51,7 @@ TEST_SUITE("scope/when_any") {
         CHECK(ex.elapsed() == 5ms);
     }
 
-    TEST_CASE("results of different types come as a variant, with a place for each") {
+    TEST_CASE("when_any: results of different types come as a variant, with a place for each") {
         virtual_executor ex;
         int x = 3;
         auto run = [&](weir::duration a, weir::duration b) {
@@ -74,13 +74,13 @@ TEST_SUITE("scope/when_any") {
         CHECK(&std::get<2>(third.value).get() == &x);
     }
 
-    TEST_CASE("without results there is the position") {
+    TEST_CASE("when_any: without results there is the position") {
         virtual_executor ex;
         const winner<void> one = ex.run(when_any(nothing_after(5ms), weir::sleep_for(3ms)));
         CHECK(one.index == 1);
     }
 
-    TEST_CASE("references stay references") {
+    TEST_CASE("when_any: references stay references") {
         virtual_executor ex;
         int x = 1;
         int y = 2;
@@ -88,7 +88,7 @@ TEST_SUITE("scope/when_any") {
         CHECK(&one.value == &x);
     }
 
-    TEST_CASE("of a range") {
+    TEST_CASE("when_any accepts a range") {
         virtual_executor ex;
         std::vector<weir::task<std::unique_ptr<int>>> range;
         for (int i = 0; i != 4; ++i) range.push_back(value_after(10ms * (4 - i), std::make_unique<int>(i)));
@@ -100,7 +100,7 @@ TEST_SUITE("scope/when_any") {
                              std::invalid_argument);
     }
 
-    TEST_CASE("of those that are ready the first wins, and those behind it are not begun") {
+    TEST_CASE("when_any returns the first ready operation and does not start those behind it") {
         virtual_executor ex;
         manual<std::size_t> behind;
         const auto one =
@@ -110,7 +110,7 @@ TEST_SUITE("scope/when_any") {
         CHECK(behind.dropped());
     }
 
-    TEST_CASE("when the first to end has failed, its error is thrown") {
+    TEST_CASE("when_any: when the first to end has failed, its error is thrown") {
         virtual_executor ex;
         manual<int> loser;
         CHECK_THROWS_WITH(ex.run(when_any(value_after(10ms, 5), failure_after(5ms, "first"), loser.operation())),
@@ -119,7 +119,7 @@ TEST_SUITE("scope/when_any") {
         CHECK(ex.run(when_any(value_after(5ms, 5), failure_after(10ms, "second"))).value == 5);
     }
 
-    TEST_CASE("two that end in one turn: the one that ended first") {
+    TEST_CASE("when_any: two that end in one turn: the one that ended first") {
         virtual_executor ex;
         manual<int> a;
         manual<int> b;
@@ -133,7 +133,7 @@ TEST_SUITE("scope/when_any") {
         CHECK_FALSE(a.taken());
     }
 
-    TEST_CASE("dropped at each of its points it drops all") {
+    TEST_CASE("when_any drops its operations when it is dropped at any suspension point") {
         for (int point = 0; point != 4; ++point) {
             virtual_executor ex;
             manual<int> a;

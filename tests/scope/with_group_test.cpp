@@ -51,7 +51,7 @@ struct recorder {
 } // namespace
 
 TEST_SUITE("scope/with_group") {
-    TEST_CASE("the result is that of the body, after all that it has spawned") {
+    TEST_CASE("with_group: the result is that of the body, after all that it has spawned") {
         virtual_executor ex;
         recorder log{ex};
         const int result = ex.run(with_group([&](task_group& group) -> weir::task<int> {
@@ -64,7 +64,7 @@ TEST_SUITE("scope/with_group") {
         CHECK(log.text == "body@10 a@20 ");
     }
 
-    TEST_CASE("the body may wait for the others itself, and go on") {
+    TEST_CASE("with_group: the body may wait for the others itself, and go on") {
         virtual_executor ex;
         recorder log{ex};
         ex.run(with_group([&](task_group& group) -> weir::task<> {
@@ -76,7 +76,7 @@ TEST_SUITE("scope/with_group") {
         CHECK(log.text == "a@20 joined@20 b@40 ");
     }
 
-    TEST_CASE("when the body throws the others are dropped, and their guards waited for") {
+    TEST_CASE("with_group: when the body throws the others are dropped, and their guards waited for") {
         virtual_executor ex;
         recorder log{ex};
         CHECK_THROWS_WITH(ex.run(with_group([&](task_group& group) -> weir::task<> {
@@ -88,7 +88,7 @@ TEST_SUITE("scope/with_group") {
         CHECK(log.text == "cleanup@60 ");
     }
 
-    TEST_CASE("when one fails the body is dropped with the others, and guards are waited for") {
+    TEST_CASE("with_group: when one fails the body is dropped with the others, and guards are waited for") {
         virtual_executor ex;
         recorder log{ex};
         auto outer = [&]() -> weir::task<> {
@@ -107,7 +107,7 @@ TEST_SUITE("scope/with_group") {
         CHECK(log.text == "body's cleanup@30 cleanup@60 child@60 ");
     }
 
-    TEST_CASE("collect: the others run on, and the body too") {
+    TEST_CASE("with_group: collect: the others run on, and the body too") {
         virtual_executor ex;
         recorder log{ex};
         CHECK_THROWS_WITH_AS(ex.run(with_group({.errors = group_errors::collect},
@@ -122,7 +122,7 @@ TEST_SUITE("scope/with_group") {
         CHECK(log.text == "body@30 c@40 ");
     }
 
-    TEST_CASE("collect: the body's failure ends it; alone it stays what it is") {
+    TEST_CASE("with_group: collect: the body's failure ends it; alone it stays what it is") {
         virtual_executor ex;
         recorder log{ex};
         const auto run = [&](weir::duration child_fails_after) {
@@ -136,7 +136,8 @@ TEST_SUITE("scope/with_group") {
         CHECK_THROWS_WITH_AS(run(5ms), "weir::task_group: 2 failed: child; body", weir::group_error);
     }
 
-    TEST_CASE("dropped at each of its points it drops everything, and guards go on around it") {
+    TEST_CASE(
+        "with_group drops its operations when it is dropped at any suspension point, and guards go on around it") {
         for (const weir::duration when : {0ms, 5ms, 15ms, 25ms}) {
             CAPTURE(when / 1ms);
             virtual_executor ex;
@@ -192,7 +193,7 @@ TEST_SUITE("scope/with_group") {
         }
     }
 
-    TEST_CASE("the function may drop its with_group: what it gives is not begun then") {
+    TEST_CASE("the function may drop its with_group: what it gives is not started then") {
         virtual_executor ex;
         using function = std::function<weir::task<>(task_group&)>;
         std::optional<weir::join_handle<weir::with_group_operation<function>>> operation;
@@ -214,7 +215,7 @@ TEST_SUITE("scope/with_group") {
         CHECK_FALSE(begun);
     }
 
-    TEST_CASE("it is found by guards as any group is, and groups in each other are told apart") {
+    TEST_CASE("with_group is found by guards as any group is, and groups in each other are told apart") {
         virtual_executor ex;
         recorder log{ex};
         ex.run(with_group([&](task_group&) -> weir::task<> {
@@ -231,7 +232,7 @@ TEST_SUITE("scope/with_group") {
         CHECK(log.text == "inner cleanup@51 inner done@51 outer cleanup@151 outer done@151 ");
     }
 
-    TEST_CASE("a callable that throws, and wrong options") {
+    TEST_CASE("with_group passes on a callable's exception and rejects wrong options") {
         virtual_executor ex;
         auto throws = [](task_group&) -> weir::task<> {
             return [](int x) -> weir::task<> {

@@ -40,7 +40,7 @@ weir::time_point at(weir::duration d) { return weir::time_point{d}; }
 } // namespace
 
 TEST_SUITE("scope/with_timeout") {
-    TEST_CASE("a result that comes in time is the result, and the timer goes") {
+    TEST_CASE("with_timeout: a result that comes in time is the result, and the timer goes") {
         virtual_executor ex;
         CHECK(ex.run(with_timeout(1s, value_after(10ms, 5))) == 5);
         CHECK(ex.elapsed() == 10ms);
@@ -48,7 +48,7 @@ TEST_SUITE("scope/with_timeout") {
         CHECK(ex.run(with_deadline(at(1s), value_after(10ms, 6))) == 6);
     }
 
-    TEST_CASE("else the operation is dropped, and then timed_out is thrown") {
+    TEST_CASE("with_timeout drops a late operation and then throws timed_out") {
         virtual_executor ex;
         manual<int> slow;
         auto body = [&]() -> weir::task<> {
@@ -65,7 +65,7 @@ TEST_SUITE("scope/with_timeout") {
         ex.run(body());
     }
 
-    TEST_CASE("with_deadline says how long it has waited") {
+    TEST_CASE("with_timeout: with_deadline says how long it has waited") {
         virtual_executor ex;
         ex.advance(10ms);
         CHECK_THROWS_WITH_AS(ex.run(with_deadline(at(30ms), value_after(1h, 1))),
@@ -73,7 +73,7 @@ TEST_SUITE("scope/with_timeout") {
         CHECK(ex.elapsed() == 30ms);
     }
 
-    TEST_CASE("the time counts from when it is first awaited") {
+    TEST_CASE("with_timeout: the time counts from when it is first awaited") {
         virtual_executor ex;
         auto body = [&]() -> weir::task<> {
             auto operation = with_timeout(50ms, value_after(40ms, 5));
@@ -83,14 +83,14 @@ TEST_SUITE("scope/with_timeout") {
         ex.run(body());
     }
 
-    TEST_CASE("what becomes ready in the turn in which the time runs out counts") {
+    TEST_CASE("with_timeout: what becomes ready in the turn in which the time runs out counts") {
         virtual_executor ex;
         CHECK(ex.run(with_timeout(50ms, value_after(50ms, 5))) == 5);
         auto outer = [&]() -> weir::task<int> { co_return co_await value_after(50ms, 6); };
         CHECK(ex.run(with_timeout(50ms, outer())) == 6);
     }
 
-    TEST_CASE("without any time, or after the deadline, only what is ready at once is a result") {
+    TEST_CASE("with_timeout returns only a ready result when there is no time left") {
         virtual_executor ex;
         ex.advance(1s);
         CHECK(ex.run(with_timeout(0s, weir::iota(0, 5) | weir::count())) == 5);
@@ -101,7 +101,7 @@ TEST_SUITE("scope/with_timeout") {
         CHECK(ex.elapsed() == 1s);
     }
 
-    TEST_CASE("all the time there is") {
+    TEST_CASE("with_timeout accepts the largest time") {
         virtual_executor ex;
         CHECK(ex.run(with_timeout(weir::duration::max(), value_after(1h, 5))) == 5);
         CHECK(ex.run(with_deadline(weir::time_point::max(), value_after(1h, 5))) == 5);
@@ -109,7 +109,7 @@ TEST_SUITE("scope/with_timeout") {
         CHECK_THROWS_AS(ex.run(with_timeout(weir::duration::max(), never.operation())), weir::deadlock);
     }
 
-    TEST_CASE("an error of the operation is its error") {
+    TEST_CASE("with_timeout: an error of the operation is its error") {
         virtual_executor ex;
         auto fails = []() -> weir::task<int> {
             co_await weir::sleep_for(1ms);
@@ -119,7 +119,7 @@ TEST_SUITE("scope/with_timeout") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("of timeouts in each other the nearest is thrown") {
+    TEST_CASE("nested with_timeout throws the nearest time limit") {
         virtual_executor ex;
         CHECK_THROWS_WITH(ex.run(with_timeout(20ms, with_timeout(50ms, value_after(1h, 1)))),
                           "weir::with_timeout: no result within 20ms");
@@ -130,7 +130,7 @@ TEST_SUITE("scope/with_timeout") {
         CHECK(ex.elapsed() == 60ms);
     }
 
-    TEST_CASE("an item that was not waited for is not lost") {
+    TEST_CASE("with_timeout: an item that was not waited for is not lost") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         auto s = source.stream();
@@ -148,7 +148,7 @@ TEST_SUITE("scope/with_timeout") {
         ex.run(body());
     }
 
-    TEST_CASE("dropped at each of its points it leaves nothing") {
+    TEST_CASE("with_timeout leaves nothing when it is dropped at any suspension point") {
         for (int point = 0; point != 4; ++point) {
             CAPTURE(point);
             virtual_executor ex;
@@ -164,11 +164,11 @@ TEST_SUITE("scope/with_timeout") {
         }
     }
 
-    TEST_CASE("the operation may drop it, at once or later") {
+    TEST_CASE("with_timeout: the operation may drop it, at once or later") {
         support::operation_drops_itself([](weir::task<> culprit) { return with_timeout(1s, std::move(culprit)); });
     }
 
-    TEST_CASE("a negative time is an error") {
+    TEST_CASE("with_timeout: a negative time is an error") {
         CHECK_THROWS_WITH_AS(with_timeout(-1ms, weir::yield()), "weir::with_timeout(d, operation): d is negative",
                              std::invalid_argument);
     }

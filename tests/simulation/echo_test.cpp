@@ -219,7 +219,8 @@ void one_history(simulation& sim, totals& sum) {
 } // namespace
 
 TEST_SUITE("simulation/echo") {
-    TEST_CASE("no item is lost, none comes twice, and nothing is left, whatever the network does") {
+    TEST_CASE(
+        "simulated echo server: no item is lost, none comes twice, and nothing is left, whatever the network does") {
         totals sum;
         const auto begin = std::chrono::steady_clock::now();
         const std::uint64_t seeds = support::seeds(10'000);
@@ -238,7 +239,7 @@ TEST_SUITE("simulation/echo") {
         if (seeds == 10'000) CHECK(std::chrono::duration<double>{sum.time}.count() * 60 / took.count() > 500'000);
     }
 
-    TEST_CASE("one seed, one history") {
+    TEST_CASE("simulated echo server: one seed has one history") {
         const auto history = [](std::uint64_t seed) {
             simulation sim{seed};
             totals sum;

@@ -290,7 +290,7 @@ void demand_in_order(const std::vector<int>& got, const std::string& where) {
 } // namespace
 
 TEST_SUITE("simulation/sync") {
-    TEST_CASE("a channel loses nothing and gives nothing twice, whoever gives up") {
+    TEST_CASE("a simulated channel loses nothing and delivers nothing twice, although ends give up") {
         over_all_seeds([](simulation& sim) {
             std::map<int, int> refused;
             std::vector<int> got;
@@ -306,7 +306,7 @@ TEST_SUITE("simulation/sync") {
         });
     }
 
-    TEST_CASE("of a channel whose receiver leaves, each item is received, dropped, or with its sender") {
+    TEST_CASE("a simulated channel whose receiver leaves has received, dropped or returned each item") {
         over_all_seeds([](simulation& sim) {
             std::map<int, int> seen;
             std::vector<int> got;
@@ -325,7 +325,7 @@ TEST_SUITE("simulation/sync") {
         });
     }
 
-    TEST_CASE("one at a time has a lock, in the order in which they came, whoever gives up") {
+    TEST_CASE("a simulated mutex has one owner at a time, in order of arrival, although waiters give up") {
         over_all_seeds([](simulation& sim) {
             weir::mutex<int> m{0};
             queue_of_waiters waiting;
@@ -339,7 +339,7 @@ TEST_SUITE("simulation/sync") {
         });
     }
 
-    TEST_CASE("permits are conserved, and those who ask for many get them too") {
+    TEST_CASE("a simulated semaphore conserves permits, and large requests get theirs") {
         over_all_seeds([](simulation& sim) {
             const std::size_t n = 1 + sim.random()() % 4;
             weir::semaphore s{n};
@@ -351,7 +351,7 @@ TEST_SUITE("simulation/sync") {
         });
     }
 
-    TEST_CASE("a condition wakes who can go on, though others that it woke have given up") {
+    TEST_CASE("a simulated condition wakes a waiter that can continue, although other woken waiters gave up") {
         over_all_seeds([](simulation& sim) {
             guarded_queue q;
             std::vector<int> taken;
@@ -364,7 +364,7 @@ TEST_SUITE("simulation/sync") {
         });
     }
 
-    TEST_CASE("an event that was set is not forgotten when who was let pass has given up") {
+    TEST_CASE("a simulated event stays set when the waiter that it released gave up") {
         over_all_seeds([](simulation& sim) {
             weir::event bell{weir::event_reset::automatic};
             int calls = 0;
@@ -376,7 +376,7 @@ TEST_SUITE("simulation/sync") {
         });
     }
 
-    TEST_CASE("all subscribers hear the same, each item once, though senders give up and subscribers leave") {
+    TEST_CASE("simulated subscribers get the same items, each once, although senders give up and subscribers leave") {
         over_all_seeds([](simulation& sim) {
             std::vector<int> a;
             std::vector<int> b;
@@ -404,7 +404,7 @@ TEST_SUITE("simulation/sync") {
         });
     }
 
-    TEST_CASE("who watches a state sees its last value, and no value twice") {
+    TEST_CASE("a simulated watcher of a state sees its last value and no value twice") {
         over_all_seeds([](simulation& sim) {
             const auto watch = [](simulation& s, weir::state_stream<int> values) -> weir::task<> {
                 int last = -1;

@@ -119,7 +119,7 @@ std::string read_all(simulation& sim, int fd, std::size_t size, std::size_t most
 } // namespace
 
 TEST_SUITE("simulation/unread") {
-    TEST_CASE("timeouts that race with what comes lose nothing, and double nothing") {
+    TEST_CASE("dropped read: timeouts that race with what comes lose nothing, and double nothing") {
         int late = 0;
         weir::testing::for_each_seed(support::seeds(200), often_late, [&](simulation& sim) {
             std::string sent;
@@ -173,7 +173,7 @@ TEST_SUITE("simulation/unread") {
         CHECK(read_all(sim, f.native_handle(), 7) == "3456789");
     }
 
-    TEST_CASE("a dropped datagram is received whole, with its sender, and one that did not fit is gone") {
+    TEST_CASE("dropped read: a dropped datagram is received whole, with its sender, and one that did not fit is gone") {
         simulation sim{1};
         auto a = sim.run(weir::udp_bind({"127.0.0.1", 0}));
         auto b = sim.run(weir::udp_bind({"127.0.0.1", 0}));
@@ -203,7 +203,8 @@ TEST_SUITE("simulation/unread") {
         CHECK(sim.run(b.receive_from(buffer)).sent == 4);
     }
 
-    TEST_CASE("a connection that was reset does not end well since the read that was told so was dropped") {
+    TEST_CASE(
+        "dropped read: a connection that was reset does not end well since the read that was told so was dropped") {
         simulation sim{1};
         auto [client, server] = support::connect_pair(sim);
         sim.network().reset("127.0.0.1");
@@ -215,7 +216,7 @@ TEST_SUITE("simulation/unread") {
         CHECK(sim.run(server.read(buffer)) == 0);
     }
 
-    TEST_CASE("a closed descriptor leaves nothing to the next of its number") {
+    TEST_CASE("dropped read: a closed descriptor leaves nothing to the next of its number") {
         simulation sim{1};
         std::array<char, 64> buffer{};
         std::string stale = "stale";

@@ -17,20 +17,20 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("sink/count") {
-    TEST_CASE("the number of items is the result") {
+    TEST_CASE("count: the number of items is the result") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 5) | weir::count()) == 5);
         CHECK(ex.run(weir::empty<int>() | weir::count()) == 0);
         CHECK(ex.run(weir::just(std::make_unique<int>(1)) | weir::count()) == 1);
     }
 
-    TEST_CASE("an error is the result, whatever came before it") {
+    TEST_CASE("count: an error is the result, whatever came before it") {
         virtual_executor ex;
         CHECK_THROWS_WITH(
             ex.run(weir::concat(weir::just(1), weir::fail<int>(std::runtime_error{"up"})) | weir::count()), "up");
     }
 
-    TEST_CASE("a stream that is always ready is counted in turns, so that others run in between") {
+    TEST_CASE("count: a stream that is always ready is counted in turns, so that others run in between") {
         virtual_executor ex;
         bool ran = false;
         ex.post([&] { ran = true; });
@@ -40,7 +40,7 @@ TEST_SUITE("sink/count") {
         CHECK(ex.stats().turns > 50);
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("count allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   static_cast<void>(ex.run(weir::iota(0, n) | weir::count()));

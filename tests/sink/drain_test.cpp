@@ -19,7 +19,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("sink/drain") {
-    TEST_CASE("all items are asked for, and there is no result") {
+    TEST_CASE("drain: all items are asked for, and there is no result") {
         virtual_executor ex;
         int seen = 0;
         const auto look = [&](int) { ++seen; };
@@ -30,18 +30,18 @@ TEST_SUITE("sink/drain") {
         ex.run(weir::just(std::make_unique<int>(1)) | weir::drain());
     }
 
-    TEST_CASE("it waits for the end") {
+    TEST_CASE("drain waits for the end") {
         weir::testing::marbles m;
         m.executor().run(m.hot("-a---|") | weir::drain());
         CHECK(m.executor().elapsed() == m.ticks(5));
     }
 
-    TEST_CASE("it fails with its upstream") {
+    TEST_CASE("drain fails with its upstream") {
         virtual_executor ex;
         CHECK_THROWS_WITH(ex.run(weir::fail<int>(std::runtime_error{"up"}) | weir::drain()), "up");
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("drain allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::drain());

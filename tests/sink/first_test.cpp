@@ -25,12 +25,12 @@ TEST_SUITE("sink/first") {
         CHECK(**ex.run(weir::just(std::make_unique<int>(1)) | weir::first()) == 1);
     }
 
-    TEST_CASE("a stream without items has none") {
+    TEST_CASE("first: a stream without items has none") {
         virtual_executor ex;
         CHECK(ex.run(weir::empty<int>() | weir::first()) == std::nullopt);
     }
 
-    TEST_CASE("it fails with its upstream") {
+    TEST_CASE("first fails with its upstream") {
         virtual_executor ex;
         CHECK_THROWS_WITH(ex.run(weir::fail<int>(std::runtime_error{"up"}) | weir::first()), "up");
     }

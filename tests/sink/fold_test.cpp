@@ -23,18 +23,18 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("sink/fold") {
-    TEST_CASE("the last state is the result") {
+    TEST_CASE("fold: the last state is the result") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(1, 5) | weir::fold(0, std::plus{})) == 10);
         CHECK(ex.run(weir::just('a', 'b') | weir::fold(std::string{">"}, std::plus{})) == ">ab");
     }
 
-    TEST_CASE("without items the result is the seed") {
+    TEST_CASE("fold: without items the result is the seed") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(1, 1) | weir::fold(7, std::plus{})) == 7);
     }
 
-    TEST_CASE("state and items may be such as can only be moved") {
+    TEST_CASE("fold accepts a move-only state and move-only items") {
         virtual_executor ex;
         const auto sum = ex.run(weir::just(std::make_unique<int>(1), std::make_unique<int>(2)) |
                                 weir::fold(std::make_unique<int>(10), [](auto state, auto item) {
@@ -44,7 +44,7 @@ TEST_SUITE("sink/fold") {
         CHECK(*sum == 13);
     }
 
-    TEST_CASE("items are not copied") {
+    TEST_CASE("fold: items are not copied") {
         virtual_executor ex;
         weir::testing::tracked::copies = 0;
         CHECK(ex.run(weir::iota(1, 5) | weir::map([](int x) { return weir::testing::tracked{x}; }) |
@@ -54,14 +54,14 @@ TEST_SUITE("sink/fold") {
         CHECK(weir::testing::tracked::copies == 0);
     }
 
-    TEST_CASE("it fails with its upstream and with its function") {
+    TEST_CASE("fold fails with its upstream and with its function") {
         virtual_executor ex;
         CHECK_THROWS_WITH(ex.run(weir::fail<int>(std::runtime_error{"up"}) | weir::fold(0, std::plus{})), "up");
         CHECK_THROWS_WITH(
             ex.run(weir::iota(0, 3) | weir::fold(0, [](int, int) -> int { throw std::runtime_error{"f"}; })), "f");
     }
 
-    TEST_CASE("it agrees with accumulate") {
+    TEST_CASE("fold agrees with accumulate") {
         std::mt19937 random{1};
         virtual_executor ex;
         for (int i = 0; i != 200; ++i) {
@@ -71,7 +71,7 @@ TEST_SUITE("sink/fold") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("fold allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   static_cast<void>(ex.run(weir::iota(0, n) | weir::fold(0L, std::plus{})));

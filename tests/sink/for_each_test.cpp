@@ -22,14 +22,14 @@ using namespace std::chrono_literals;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("sink/for_each") {
-    TEST_CASE("the function is called with each item, in order") {
+    TEST_CASE("for_each: the function is called with each item, in order") {
         virtual_executor ex;
         std::vector<int> seen;
         ex.run(weir::iota(0, 4) | weir::for_each([&](int x) { seen.push_back(x); }));
         CHECK(seen == std::vector{0, 1, 2, 3});
     }
 
-    TEST_CASE("items are moved into the function") {
+    TEST_CASE("for_each: items are moved into the function") {
         virtual_executor ex;
         std::vector<std::unique_ptr<int>> kept;
         ex.run(weir::just(std::make_unique<int>(1)) |
@@ -37,7 +37,7 @@ TEST_SUITE("sink/for_each") {
         CHECK(*kept.front() == 1);
     }
 
-    TEST_CASE("a task that the function gives is awaited before the next item is asked for") {
+    TEST_CASE("for_each: a task that the function gives is awaited before the next item is asked for") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         for (int i = 0; i != 3; ++i) source.push(i);
@@ -54,7 +54,7 @@ TEST_SUITE("sink/for_each") {
         CHECK(ex.elapsed() == 30ms);
     }
 
-    TEST_CASE("the captures of a coroutine lambda live as long as its tasks") {
+    TEST_CASE("for_each: the captures of a coroutine lambda live as long as its tasks") {
         virtual_executor ex;
         std::string seen;
         ex.run(weir::iota(0, 2) | weir::for_each([&seen, text = std::string(40, 'x')](int) -> weir::task<> {
@@ -64,7 +64,7 @@ TEST_SUITE("sink/for_each") {
         CHECK(seen == std::string(80, 'x'));
     }
 
-    TEST_CASE("it fails with its upstream, with the function and with the function's task") {
+    TEST_CASE("for_each fails with its upstream, with the function and with the function's task") {
         virtual_executor ex;
         const auto ignore = [](int) {};
         CHECK_THROWS_WITH(ex.run(weir::fail<int>(std::runtime_error{"up"}) | weir::for_each(ignore)), "up");
@@ -76,7 +76,7 @@ TEST_SUITE("sink/for_each") {
                           "task");
     }
 
-    TEST_CASE("dropping it drops the task that runs and the upstream") {
+    TEST_CASE("for_each: dropping it drops the task that runs and the upstream") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         source.push(1);
@@ -95,7 +95,7 @@ TEST_SUITE("sink/for_each") {
         CHECK(source.dropped());
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("for_each allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   long sum = 0;

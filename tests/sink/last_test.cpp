@@ -24,18 +24,18 @@ TEST_SUITE("sink/last") {
         CHECK(**ex.run(weir::just(std::make_unique<int>(1), std::make_unique<int>(2)) | weir::last()) == 2);
     }
 
-    TEST_CASE("a stream without items has none") {
+    TEST_CASE("last: a stream without items has none") {
         virtual_executor ex;
         CHECK(ex.run(weir::empty<int>() | weir::last()) == std::nullopt);
     }
 
-    TEST_CASE("an error is the result, whatever came before it") {
+    TEST_CASE("last: an error is the result, whatever came before it") {
         virtual_executor ex;
         CHECK_THROWS_WITH(ex.run(weir::concat(weir::just(1), weir::fail<int>(std::runtime_error{"up"})) | weir::last()),
                           "up");
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("last allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   static_cast<void>(ex.run(weir::iota(0, n) | weir::last()));

@@ -22,7 +22,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("sink/next") {
-    TEST_CASE("item after item, then nothing") {
+    TEST_CASE("next returns item after item, then nullopt") {
         virtual_executor ex;
         const auto body = []() -> weir::task<std::string> {
             auto letters = weir::iota('a', 'd');
@@ -33,7 +33,7 @@ TEST_SUITE("sink/next") {
         CHECK(ex.run(body()) == "abc");
     }
 
-    TEST_CASE("it throws what the stream throws, after the items before it") {
+    TEST_CASE("next throws what the stream throws, after the items before it") {
         virtual_executor ex;
         const auto body = []() -> weir::task<int> {
             auto numbers = weir::concat(weir::just(1), weir::fail<int>(std::runtime_error{"no"}));
@@ -48,7 +48,7 @@ TEST_SUITE("sink/next") {
         CHECK(ex.run(body()) == 101);
     }
 
-    TEST_CASE("items are moved") {
+    TEST_CASE("next: items are moved") {
         virtual_executor ex;
         const auto body = []() -> weir::task<int> {
             auto pointers = weir::just(std::make_unique<int>(5));
@@ -72,7 +72,7 @@ TEST_SUITE("sink/next") {
         CHECK(ex.run(weir::next(stream)) == 7);
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("next allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   const auto body = [](int to) -> weir::task<long> {

@@ -151,13 +151,13 @@ struct takes_all {
 } // namespace
 
 TEST_SUITE("sink/send") {
-    TEST_CASE("every item arrives, waits or is reported, in whatever order all act, give up and go") {
+    TEST_CASE("send: every item arrives, waits or is reported in every explored schedule") {
         const auto all = support::explore(8, [](weir::executor& ex) { return std::make_unique<send_world>(ex); });
         CHECK(all.failure == "");
         CHECK(all.schedules > 8'000);
     }
 
-    TEST_CASE("all items go in, the channel is closed after the last, and the result is their number") {
+    TEST_CASE("send: all items go in, the channel is closed after the last, and the result is their number") {
         virtual_executor ex;
         for (const int n : {0, 1, 64}) {
             CAPTURE(n);
@@ -169,7 +169,7 @@ TEST_SUITE("sink/send") {
         }
     }
 
-    TEST_CASE("no item is asked for while the last one waits") {
+    TEST_CASE("send: no item is asked for while the last one waits") {
         virtual_executor ex;
         probe<int> source;
         for (int i = 0; i != 5; ++i) source.push(i);
@@ -182,7 +182,7 @@ TEST_SUITE("sink/send") {
         CHECK(source.taken() == 4);
     }
 
-    TEST_CASE("it ends, and drops its upstream, when the channel is closed while it waits for an item") {
+    TEST_CASE("send ends, and drops its upstream, when the channel is closed while it waits for an item") {
         virtual_executor ex;
         probe<int> source;
         auto [tx, rx] = channel<int>(2);
@@ -196,7 +196,7 @@ TEST_SUITE("sink/send") {
         CHECK(ex.run(std::move(sending)) == 1);
     }
 
-    TEST_CASE("it ends when the channel is closed while it waits for room, and the item is reported") {
+    TEST_CASE("send ends when the channel is closed while it waits for room, and the item is reported") {
         virtual_executor ex;
         std::vector<int> dropped;
         auto [tx, rx] = channel<int>(1, {.on_drop = [&](int i) { dropped.push_back(i); }});
@@ -208,7 +208,7 @@ TEST_SUITE("sink/send") {
         CHECK(rx.size() == 1);
     }
 
-    TEST_CASE("a failure of its upstream is its own, and closes the channel at once") {
+    TEST_CASE("send: a failure of its upstream is its own, and closes the channel at once") {
         virtual_executor ex;
         probe<int> source;
         source.push(1);
@@ -219,7 +219,7 @@ TEST_SUITE("sink/send") {
         CHECK_THROWS_WITH(ex.run(std::move(sending)), "lost");
     }
 
-    TEST_CASE("a copy of the sender keeps the channel open") {
+    TEST_CASE("send: a copy of the sender keeps the channel open") {
         virtual_executor ex;
         auto [tx, rx] = channel<int>(2);
         CHECK(ex.run(weir::just(1) | send(tx)) == 1);
@@ -228,7 +228,7 @@ TEST_SUITE("sink/send") {
         CHECK(rx.size() == 2);
     }
 
-    TEST_CASE("items that cannot be copied") {
+    TEST_CASE("send: items that cannot be copied") {
         virtual_executor ex;
         auto [tx, rx] = channel<std::unique_ptr<int>>(0);
         auto sending = ex.spawn(weir::iota(1, 3) | weir::map([](int i) { return std::make_unique<int>(i); }) |
@@ -238,7 +238,7 @@ TEST_SUITE("sink/send") {
         CHECK(ex.run(weir::next(rx)) == std::nullopt);
     }
 
-    TEST_CASE("a sender of one's own") {
+    TEST_CASE("send accepts a user's sender") {
         virtual_executor ex;
         std::vector<std::string> taken;
         CHECK(ex.run(weir::iota(0, 9) | weir::map([](int i) { return std::to_string(i); }) | send(two_please{taken})) ==
@@ -246,7 +246,7 @@ TEST_SUITE("sink/send") {
         CHECK(taken == std::vector<std::string>{"0", "1"});
     }
 
-    TEST_CASE("it lets others run, however many items there are and however much room") {
+    TEST_CASE("send lets others run, however many items there are and however much room") {
         const auto turns = [](auto sender) {
             virtual_executor ex;
             auto sending = ex.spawn(weir::iota(0, 100'000) | send(std::move(sender)));
@@ -259,7 +259,7 @@ TEST_SUITE("sink/send") {
         CHECK(turns(takes_all{}) >= 100'000 / weir::context::polls_per_run);
     }
 
-    TEST_CASE("an upstream may drop the whole while it is polled") {
+    TEST_CASE("send: an upstream may drop the whole while it is polled") {
         for (const bool later : {false, true}) {
             CAPTURE(later);
             using tested = decltype(std::declval<weir::async_stream<int>>() | send(std::declval<weir::sender<int>>()));
@@ -281,7 +281,7 @@ TEST_SUITE("sink/send") {
         }
     }
 
-    TEST_CASE("an item that throws as it is moved closes the channel, and nothing waits for ever") {
+    TEST_CASE("send: an item that throws as it is moved closes the channel, and nothing waits forever") {
         using item = support::items::throwing_move;
         for (const int room : {0, 8}) {
             for (int n = 1; n != 40; ++n) {
@@ -306,7 +306,7 @@ TEST_SUITE("sink/send") {
         }
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("send allocates nothing per item") {
         for (const int room : {0, 64}) {
             CAPTURE(room);
             CHECK(support::allocations_for_more_items([room](int n) {

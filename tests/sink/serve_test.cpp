@@ -113,7 +113,7 @@ weir::task<std::string> ask(weir::tcp_stream& server, std::string text) {
 } // namespace
 
 TEST_SUITE("sink/serve") {
-    TEST_CASE("connections are handled side by side, until there are no more") {
+    TEST_CASE("serve: connections are handled side by side, until there are no more") {
         server s;
         auto running = s.start();
         s.connect({3, 1, 2});
@@ -124,7 +124,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.ex.timers().size() == 0);
     }
 
-    TEST_CASE("at the stop no more are taken, and those in flight finish") {
+    TEST_CASE("serve accepts no connection after the stop and lets running handlers finish") {
         server s;
         auto running = s.start();
         s.connect({5, 2});
@@ -139,7 +139,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.ex.timers().size() == 0);
     }
 
-    TEST_CASE("what goes on for too long after the stop is dropped") {
+    TEST_CASE("serve: what goes on for too long after the stop is dropped") {
         server s;
         auto running = s.start({.drain = 3s});
         s.connect({5, 2, 4});
@@ -153,7 +153,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.alive == 0);
     }
 
-    TEST_CASE("without a drain all are dropped at once, with an endless one none is") {
+    TEST_CASE("serve: without a drain all are dropped at once, with an endless one none is") {
         server s;
         auto running = s.start({.drain = 0s});
         s.connect({5, 2});
@@ -169,7 +169,7 @@ TEST_SUITE("sink/serve") {
         CHECK(endless.ex.elapsed() == 1'000'000s);
     }
 
-    TEST_CASE("a second signal ends the waiting") {
+    TEST_CASE("serve: a second signal ends the waiting") {
         server s;
         auto running = s.start();
         s.connect({5});
@@ -181,7 +181,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.ex.elapsed() == 1s);
     }
 
-    TEST_CASE("a stop without connections is the end at once") {
+    TEST_CASE("serve: a stop without connections is the end at once") {
         server s;
         auto running = s.start();
         s.stop_now();
@@ -189,7 +189,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.ex.elapsed() == 0s);
     }
 
-    TEST_CASE("a stop that came before the start takes no connection") {
+    TEST_CASE("serve: a stop that came before the start takes no connection") {
         server s;
         s.connections.push(1);
         s.stop.push(0);
@@ -198,7 +198,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.ex.run(std::move(running)) == serve_result{});
     }
 
-    TEST_CASE("the stop may be an operation, or a token") {
+    TEST_CASE("serve: the stop may be an operation, or a token") {
         server s;
         auto running = s.ex.spawn(s.connections.stream() | weir::serve(s.handler(), weir::sleep_for(2s)));
         s.connect({5});
@@ -213,12 +213,12 @@ TEST_SUITE("sink/serve") {
         CHECK(ex.run(std::move(waiting)) == serve_result{});
     }
 
-    TEST_CASE("without a stop it runs until the connections end") {
+    TEST_CASE("serve: without a stop it runs until the connections end") {
         server s;
         CHECK(s.ex.run(weir::iota(1, 4) | weir::serve(s.handler())) == serve_result{.served = 3});
     }
 
-    TEST_CASE("a signal that ends without an item is no stop") {
+    TEST_CASE("serve: a signal that ends without an item is no stop") {
         server s;
         auto running = s.start();
         s.stop.end();
@@ -229,7 +229,7 @@ TEST_SUITE("sink/serve") {
         CHECK(!running.finished());
     }
 
-    TEST_CASE("beyond the most that may be, connections wait until one ends") {
+    TEST_CASE("serve: beyond the most that may be, connections wait until one ends") {
         server s;
         auto running = s.start({.max_connections = 2});
         s.connect({2, 3, 1});
@@ -243,7 +243,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.ex.run(std::move(running)) == serve_result{.served = 3});
     }
 
-    TEST_CASE("or are refused, with an error that names the limit") {
+    TEST_CASE("serve refuses connections beyond the limit with an error that names it") {
         server s;
         auto running = s.start({.max_connections = 2, .on_full = weir::when_full::refuse, .on_error = s.tell()});
         s.connect({2, 3, 1, 4});
@@ -256,7 +256,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.begun == numbers{2, 3, 5});
     }
 
-    TEST_CASE("a failure of a handler is the end, and drops the others") {
+    TEST_CASE("serve: a failure of a handler is the end, and drops the others") {
         server s;
         auto running = s.start();
         s.connect({13, 20});
@@ -265,7 +265,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.connections.dropped());
     }
 
-    TEST_CASE("unless somebody is told of it") {
+    TEST_CASE("serve: on_error gets a handler's failure, and the server goes on") {
         server s;
         auto running = s.start({.on_error = s.tell()});
         s.connect({13, 20, 13});
@@ -275,7 +275,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.ex.run(std::move(running)) == serve_result{.served = 1, .failed = 2});
     }
 
-    TEST_CASE("a failure of the connections comes when those in flight have ended, or were dropped") {
+    TEST_CASE("serve throws the failure of the connections after the running handlers have ended or were dropped") {
         server s;
         auto running = s.start({.drain = 3s});
         s.connect({2, 5});
@@ -286,7 +286,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.alive == 0);
     }
 
-    TEST_CASE("a failure of the stop is the end at once") {
+    TEST_CASE("serve: a failure of the stop is the end at once") {
         server s;
         auto running = s.start();
         s.connect({5});
@@ -295,7 +295,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.alive == 0);
     }
 
-    TEST_CASE("dropped at any moment it drops what it handles") {
+    TEST_CASE("serve drops its handlers when it is dropped at any moment") {
         for (int at = 0; at != 6; ++at) {
             server s;
             {
@@ -310,7 +310,7 @@ TEST_SUITE("sink/serve") {
         }
     }
 
-    TEST_CASE("callables and connections may drop it") {
+    TEST_CASE("serve: callables and connections may drop it") {
         for (const int who : {0, 1, 2, 3}) {
             CAPTURE(who);
             server s;
@@ -343,7 +343,7 @@ TEST_SUITE("sink/serve") {
         }
     }
 
-    TEST_CASE("more connections allocate no more") {
+    TEST_CASE("serve: more connections allocate no more") {
         CHECK(support::allocations_for_more_items([](int n) {
                   weir::testing::virtual_executor ex;
                   const auto handler = [](int) { return weir::yield(); };
@@ -351,7 +351,7 @@ TEST_SUITE("sink/serve") {
               }) == 0);
     }
 
-    TEST_CASE("arguments that make no sense are refused when it is made") {
+    TEST_CASE("serve rejects arguments that make no sense") {
         server s;
         CHECK_THROWS_WITH_AS(weir::serve(s.handler(), {.max_connections = 0}),
                              "weir::serve(handler, stop, options): max_connections must be at least 1",
@@ -360,7 +360,7 @@ TEST_SUITE("sink/serve") {
                              "weir::serve(handler, stop, options): drain must not be negative", std::invalid_argument);
     }
 
-    TEST_CASE("a real server lets its clients finish, and refuses new ones") {
+    TEST_CASE("serve: a real server lets its clients finish, and refuses new ones") {
         weir::executor ex;
         const std::size_t before = support::open_descriptors();
         {
@@ -384,7 +384,7 @@ TEST_SUITE("sink/serve") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("with a listener that it borrows, new clients wait for whoever accepts next") {
+    TEST_CASE("serve leaves new clients in the backlog of a borrowed listener") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         weir::testing::probe<int> stop;
@@ -397,7 +397,7 @@ TEST_SUITE("sink/serve") {
         CHECK(ex.run(ask(client, "hello")) == "hello");
     }
 
-    TEST_CASE("a client that is refused sees the end, and the error names it") {
+    TEST_CASE("serve: a client that is refused sees the end, and the error names it") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const weir::endpoint address = listener.local_endpoint();

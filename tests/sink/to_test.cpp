@@ -31,7 +31,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("sink/to") {
-    TEST_CASE("a container that is named whole") {
+    TEST_CASE("to accepts a complete container type") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 3) | weir::to<std::vector<int>>()) == std::vector{0, 1, 2});
         CHECK(ex.run(weir::iota(0, 3) | weir::to<std::vector<long>>()) == std::vector{0L, 1L, 2L});
@@ -42,7 +42,7 @@ TEST_SUITE("sink/to") {
         CHECK(ex.run(weir::empty<int>() | weir::to<std::vector<int>>()).empty());
     }
 
-    TEST_CASE("a container whose item type is that of the stream") {
+    TEST_CASE("to accepts a container template") {
         virtual_executor ex;
         const auto words = [] { return weir::just<std::string>("b", "a"); };
         CHECK(ex.run(words() | weir::to<std::vector>()) == std::vector<std::string>{"b", "a"});
@@ -52,7 +52,7 @@ TEST_SUITE("sink/to") {
         CHECK(ex.run(weir::just('a', 'b') | weir::to<std::basic_string>()) == "ab");
     }
 
-    TEST_CASE("maps are made of pairs, and keep the first of equal keys") {
+    TEST_CASE("to: maps are made of pairs, and keep the first of equal keys") {
         virtual_executor ex;
         const auto pairs = [] { return weir::just(std::pair{1, 'a'}, std::pair{2, 'b'}, std::pair{1, 'c'}); };
         const std::map<int, char> expected{{1, 'a'}, {2, 'b'}};
@@ -63,14 +63,14 @@ TEST_SUITE("sink/to") {
         CHECK(ex.run(pairs() | weir::to<std::vector>()).size() == 3);
     }
 
-    TEST_CASE("a container that is only pushed to") {
+    TEST_CASE("to accepts a container with push_back only") {
         virtual_executor ex;
         auto queue = ex.run(weir::just(2, 3, 1) | weir::to<std::priority_queue<int>>());
         CHECK(queue.top() == 3);
         CHECK(queue.size() == 3);
     }
 
-    TEST_CASE("items are moved, not copied") {
+    TEST_CASE("to: items are moved, not copied") {
         virtual_executor ex;
         const auto pointers =
             ex.run(weir::just(std::make_unique<int>(1), std::make_unique<int>(2)) | weir::to<std::vector>());
@@ -84,12 +84,12 @@ TEST_SUITE("sink/to") {
         CHECK(weir::testing::tracked::copies == 0);
     }
 
-    TEST_CASE("it fails with its upstream") {
+    TEST_CASE("to fails with its upstream") {
         virtual_executor ex;
         CHECK_THROWS_WITH(ex.run(weir::fail<int>(std::runtime_error{"up"}) | weir::to<std::vector>()), "up");
     }
 
-    TEST_CASE("what comes in is what was there") {
+    TEST_CASE("to collects exactly the items of the stream") {
         std::mt19937 random{2};
         virtual_executor ex;
         for (int i = 0; i != 100; ++i) {

@@ -50,7 +50,7 @@ private:
 } // namespace
 
 TEST_SUITE("sink/write") {
-    TEST_CASE("items are written whole and in order, and counted") {
+    TEST_CASE("write: items are written whole and in order, and counted") {
         const support::temporary_file t;
         weir::executor ex;
         CHECK(ex.run(items<std::string>{{"one ", "", "two ", "three"}} | weir::write(t.path())) == 13);
@@ -59,7 +59,7 @@ TEST_SUITE("sink/write") {
         CHECK(t.content().empty());
     }
 
-    TEST_CASE("an item is any kind of text or bytes") {
+    TEST_CASE("write: an item is any kind of text or bytes") {
         const support::temporary_file t;
         weir::executor ex;
         const auto append = [&] { return weir::write(t.path(), weir::open_mode::append); };
@@ -72,7 +72,7 @@ TEST_SUITE("sink/write") {
         CHECK(t.content() == "abcdefgh");
     }
 
-    TEST_CASE("a file is copied, whatever the sizes") {
+    TEST_CASE("write: a file is copied, whatever the sizes") {
         std::mt19937 random{11};
         std::string text(3'000'017, '\0');
         for (char& c : text) c = static_cast<char>(random());
@@ -85,7 +85,7 @@ TEST_SUITE("sink/write") {
         }
     }
 
-    TEST_CASE("items of all sizes keep their order") {
+    TEST_CASE("write: items of all sizes keep their order") {
         std::mt19937 random{12};
         std::vector<std::string> parts;
         std::string all;
@@ -99,7 +99,7 @@ TEST_SUITE("sink/write") {
         CHECK((t.content() == all));
     }
 
-    TEST_CASE("it goes through a socket that takes little at a time") {
+    TEST_CASE("write goes through a socket that takes little at a time") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         auto writing = ex.spawn(weir::iota(0, 300'000) | weir::map([](int i) { return std::to_string(i) + "\n"; }) |
@@ -120,7 +120,7 @@ TEST_SUITE("sink/write") {
         CHECK(written == size);
     }
 
-    TEST_CASE("an error of upstream comes after what came before it") {
+    TEST_CASE("write: an error of upstream comes after what came before it") {
         const support::temporary_file t;
         weir::executor ex;
         CHECK_THROWS_WITH(ex.run(items<std::string>{{"a", "b"}, true} | weir::write(t.path())), "no more");
@@ -145,7 +145,7 @@ TEST_SUITE("sink/write") {
         CHECK(ex.io().in_flight() == 1);
     }
 
-    TEST_CASE("a broken connection is an error that names the peer") {
+    TEST_CASE("write: a broken connection is an error that names the peer") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         const auto peer = pair.client.remote_endpoint().to_string();
@@ -157,7 +157,7 @@ TEST_SUITE("sink/write") {
         CHECK((what == "write " + peer + ": Broken pipe" || what == "write " + peer + ": Connection reset by peer"));
     }
 
-    TEST_CASE("it may own what it writes to, and closes it") {
+    TEST_CASE("write may own what it writes to, and closes it") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         ex.run(items<std::string>{{"bye"}} | weir::write(std::move(pair.client)));
@@ -166,7 +166,7 @@ TEST_SUITE("sink/write") {
         CHECK(ex.run(pair.server.read(buffer)) == 0);
     }
 
-    TEST_CASE("it may be dropped while a write is in flight") {
+    TEST_CASE("may be dropped while a write is in flight") {
         weir::executor ex;
         auto p = ex.run(weir::open_pipe());
         for (int turns = 0; turns != 5; ++turns) {

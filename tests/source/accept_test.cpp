@@ -22,7 +22,7 @@
 using namespace std::chrono_literals;
 
 TEST_SUITE("source/accept") {
-    TEST_CASE("connections come in the order in which they were made") {
+    TEST_CASE("accept: connections come in the order in which they were made") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         auto stream = weir::accept(listener);
@@ -34,7 +34,7 @@ TEST_SUITE("source/accept") {
         }
     }
 
-    TEST_CASE("a connection is taken when it is asked for") {
+    TEST_CASE("accept: a connection is taken when it is asked for") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         auto stream = weir::accept(listener);
@@ -46,7 +46,7 @@ TEST_SUITE("source/accept") {
         CHECK(support::open_descriptors() == before + 1);
     }
 
-    TEST_CASE("it may own its listener, and closes it") {
+    TEST_CASE("accept may own its listener, and closes it") {
         weir::executor ex;
         const std::size_t before = support::open_descriptors();
         {
@@ -58,7 +58,7 @@ TEST_SUITE("source/accept") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("out of descriptors it waits until there is one") {
+    TEST_CASE("accept: out of descriptors it waits until there is one") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         auto client = ex.run(weir::tcp_connect(listener.local_endpoint()));
@@ -75,7 +75,7 @@ TEST_SUITE("source/accept") {
         CHECK(served->remote_endpoint() == ex.run(client.local_endpoint()));
     }
 
-    TEST_CASE("a listener that is closed is an error that names the address") {
+    TEST_CASE("accept: a listener that is closed is an error that names the address") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const auto address = listener.local_endpoint().to_string();
@@ -85,7 +85,7 @@ TEST_SUITE("source/accept") {
               "accept on " + address + ": Bad file descriptor");
     }
 
-    TEST_CASE("connections that are reset before they are accepted do no harm") {
+    TEST_CASE("accept: connections that are reset before they are accepted do no harm") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         auto stream = weir::accept(listener);

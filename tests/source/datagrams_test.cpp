@@ -40,7 +40,7 @@ TEST_SUITE("source/datagrams") {
         CHECK(server.is_open());
     }
 
-    TEST_CASE("one beyond the limit is cut, and says so") {
+    TEST_CASE("datagrams cuts off a datagram beyond the limit and marks it") {
         weir::executor ex;
         auto socket = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         ex.run(socket.send_to("0123456789", socket.local_endpoint()));
@@ -70,7 +70,7 @@ TEST_SUITE("source/datagrams") {
         CHECK(kept[1].data() == kept[0].end());
     }
 
-    TEST_CASE("a next that is given up loses nothing") {
+    TEST_CASE("datagrams: a next that is given up loses nothing") {
         weir::executor ex;
         auto socket = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         auto stream = weir::datagrams(socket);
@@ -91,7 +91,7 @@ TEST_SUITE("source/datagrams") {
         }
     }
 
-    TEST_CASE("nothing is received before it is asked for, and what was not is left") {
+    TEST_CASE("datagrams: nothing is received before it is asked for, and what was not is left") {
         weir::executor ex;
         auto socket = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         ex.run(socket.send_to("one", socket.local_endpoint()));
@@ -105,7 +105,7 @@ TEST_SUITE("source/datagrams") {
         CHECK(ex.run(weir::next(stream))->data == "two");
     }
 
-    TEST_CASE("a refusal of the peer ends it") {
+    TEST_CASE("datagrams: a refusal of the peer ends it") {
         weir::executor ex;
         auto peer = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         auto client = ex.run(weir::udp_connect(peer.local_endpoint()));
@@ -118,7 +118,7 @@ TEST_SUITE("source/datagrams") {
               "receive from " + address + ": Connection refused");
     }
 
-    TEST_CASE("dropping it while it waits leaves nothing in flight") {
+    TEST_CASE("datagrams: dropping it while it waits leaves nothing in flight") {
         weir::executor ex;
         const std::size_t before = support::open_descriptors();
         {
@@ -131,7 +131,7 @@ TEST_SUITE("source/datagrams") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("a steady state allocates nothing") {
+    TEST_CASE("datagrams: a steady state allocates nothing") {
         weir::executor ex;
         auto socket = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         auto stream = weir::datagrams(socket);

@@ -6,7 +6,7 @@
 #include <weir/testing/marbles.hpp>
 
 TEST_SUITE("source/empty") {
-    TEST_CASE("it ends at once") {
+    TEST_CASE("empty ends at once") {
         weir::testing::marbles m;
         CHECK(m.play(weir::empty<int>()) == "|");
     }

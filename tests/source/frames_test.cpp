@@ -53,7 +53,7 @@ TEST_SUITE("source/frames") {
         CHECK(frames_of("", 1, {}).empty());
     }
 
-    TEST_CASE("lengths of any size, in either order") {
+    TEST_CASE("frames: lengths of any size, in either order") {
         CHECK(frames_of("\2ab\0\1c"s, 100, {.prefix = 1}) == std::vector<std::string>{"ab", "", "c"});
         CHECK(frames_of("\0\0\0\2ab"s, 100, {}) == std::vector<std::string>{"ab"});
         CHECK(frames_of("\2\0\0ab"s, 2, {.prefix = 3, .order = std::endian::little}) == std::vector<std::string>{"ab"});
@@ -63,7 +63,7 @@ TEST_SUITE("source/frames") {
         CHECK(frames_of("\0\0\0\0\0\0\1\x2c"s + much, 7, {.prefix = 8}) == std::vector<std::string>{much});
     }
 
-    TEST_CASE("one that is too long fails when its length is known, and names the limit") {
+    TEST_CASE("frames fails at the length of a frame that is too long and names the limit") {
         CHECK(frames_of("\0\3abc"s, 1, {.limit = 3, .prefix = 2}) == std::vector<std::string>{"abc"});
         CHECK_THROWS_WITH_AS(frames_of("\0\1a\0\4"s, 1, {.limit = 3, .prefix = 2}),
                              "weir::frames: frame 2 has 4 bytes, more than 3", weir::limit_exceeded);
@@ -72,21 +72,21 @@ TEST_SUITE("source/frames") {
                              weir::limit_exceeded);
     }
 
-    TEST_CASE("what came before an error comes before it") {
+    TEST_CASE("frames: what came before an error comes before it") {
         weir::testing::virtual_executor ex;
         auto stream = input("\1a\7"s, 100) | weir::frames({.limit = 6, .prefix = 1});
         CHECK(ex.run(weir::next(stream)).value() == "a");
         CHECK_THROWS_AS(ex.run(weir::next(stream)), weir::limit_exceeded);
     }
 
-    TEST_CASE("an end within a frame is an error") {
+    TEST_CASE("frames: an end inside a frame is an error") {
         CHECK_THROWS_WITH_AS(frames_of("\0\1a\0"s, 1, {.prefix = 2}), "weir::frames: the input ends within frame 2",
                              weir::incomplete_frame);
         CHECK_THROWS_AS(frames_of("\0\3ab"s, 100, {.prefix = 2}), weir::incomplete_frame);
         CHECK_THROWS_AS(frames_of("\0\3ab"s, 1, {.prefix = 2}), weir::incomplete_frame);
     }
 
-    TEST_CASE("from a socket") {
+    TEST_CASE("reads frames from a socket") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         ex.run(pair.client.write("\0\0\0\5hello"s));
@@ -96,7 +96,7 @@ TEST_SUITE("source/frames") {
         CHECK_FALSE(ex.run(weir::next(stream)).has_value());
     }
 
-    TEST_CASE("a prefix of no size is refused") {
+    TEST_CASE("frames: a prefix of no size is refused") {
         CHECK_THROWS_AS(weir::frames({.prefix = 0}), std::invalid_argument);
         CHECK_THROWS_AS(weir::frames({.prefix = 9}), std::invalid_argument);
     }

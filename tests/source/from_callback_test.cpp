@@ -34,7 +34,7 @@ auto into(emitter_box& box) {
 } // namespace
 
 TEST_SUITE("source/from_callback") {
-    TEST_CASE("what is emitted comes out in order, then the end") {
+    TEST_CASE("from_callback: what is emitted comes out in order, then the end") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out))};
@@ -50,7 +50,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("nothing is connected before the first poll") {
+    TEST_CASE("from_callback: nothing is connected before the first poll") {
         virtual_executor ex;
         bool connected = false;
         probe_sink sink{ex, from_callback<int>([&](emitter<int>) { connected = true; })};
@@ -61,7 +61,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(connected);
     }
 
-    TEST_CASE("what is emitted while it connects is kept") {
+    TEST_CASE("from_callback: what is emitted while it connects is kept") {
         virtual_executor ex;
         probe_sink sink{ex, from_callback<int>([](emitter<int> out) {
                             for (int i = 0; i != 3; ++i) out.emit(i);
@@ -72,7 +72,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(sink.ended()); // nobody has an emitter any more
     }
 
-    TEST_CASE("an error comes after what is held") {
+    TEST_CASE("from_callback: an error comes after held items") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out))};
@@ -89,7 +89,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(sink.error_message() == "lost");
     }
 
-    TEST_CASE("what comes after the end is ignored") {
+    TEST_CASE("from_callback: what comes after the end is ignored") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out))};
@@ -106,7 +106,7 @@ TEST_SUITE("source/from_callback") {
         out->end();
     }
 
-    TEST_CASE("it ends when its last emitter goes") {
+    TEST_CASE("from_callback ends when its last emitter goes") {
         virtual_executor ex;
         emitter_box first;
         probe_sink sink{ex, from_callback<int>(into(first))};
@@ -123,7 +123,8 @@ TEST_SUITE("source/from_callback") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("dropped, it lets go of what connect returned and of what it held, and takes nothing more") {
+    TEST_CASE(
+        "from_callback: dropped, it lets go of what connect returned and of what it held, and takes nothing more") {
         virtual_executor ex;
         auto connection = std::make_shared<int>(0);
         auto item = std::make_shared<int>(1);
@@ -149,7 +150,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(ex.idle());
     }
 
-    TEST_CASE("at the end it lets go of what connect returned") {
+    TEST_CASE("from_callback: at the end it lets go of what connect returned") {
         virtual_executor ex;
         auto connection = std::make_shared<int>(0);
         emitter_box out;
@@ -165,7 +166,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(connection.use_count() == 1);
     }
 
-    TEST_CASE("an emitter may outlive the stream and its executor") {
+    TEST_CASE("from_callback: an emitter may outlive the stream and its executor") {
         emitter_box out;
         {
             virtual_executor ex;
@@ -176,7 +177,7 @@ TEST_SUITE("source/from_callback") {
         CHECK_FALSE(out->emit(1));
     }
 
-    TEST_CASE("an exception from connect fails the stream") {
+    TEST_CASE("from_callback: an exception from connect fails the stream") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>([&](emitter<int> e) {
@@ -189,7 +190,7 @@ TEST_SUITE("source/from_callback") {
         CHECK_FALSE(out->emit(1));
     }
 
-    TEST_CASE("drop_oldest keeps the newest items") {
+    TEST_CASE("from_callback: drop_oldest keeps the newest items") {
         virtual_executor ex;
         emitter_box out;
         numbers dropped;
@@ -206,7 +207,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(out->dropped() == 3);
     }
 
-    TEST_CASE("drop_newest keeps the oldest items and tells who emits") {
+    TEST_CASE("from_callback with drop_newest keeps the oldest items, and emit returns false") {
         virtual_executor ex;
         emitter_box out;
         numbers dropped;
@@ -223,7 +224,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(out->dropped() == 3);
     }
 
-    TEST_CASE("latest keeps one") {
+    TEST_CASE("from_callback: latest keeps one") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out), {.overflow = overflow::latest})};
@@ -236,7 +237,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(out->dropped() == 4);
     }
 
-    TEST_CASE("error delivers what is held, then the overflow") {
+    TEST_CASE("from_callback: error delivers held items, then the overflow") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out), {.capacity = 2, .overflow = overflow::error})};
@@ -251,7 +252,7 @@ TEST_SUITE("source/from_callback") {
         CHECK_THROWS_AS(std::rethrow_exception(sink.error()), weir::buffer_overflow);
     }
 
-    TEST_CASE("suspend on the thread that consumes says that it would wait for ever") {
+    TEST_CASE("from_callback: suspend on the thread that consumes says that it would wait forever") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out), {.capacity = 2})};
@@ -271,7 +272,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(sink.items() == numbers{0, 1, 2});
     }
 
-    TEST_CASE("many items cost one wake") {
+    TEST_CASE("from_callback: many items cost one wake") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out))};
@@ -284,7 +285,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(ex.stats().wakers_run == before + 1);
     }
 
-    TEST_CASE("a wake that was meant for items that were taken already is harmless") {
+    TEST_CASE("from_callback: a wake that was meant for items that were taken already is harmless") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out))};
@@ -301,7 +302,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(sink.items() == numbers{0, 1});
     }
 
-    TEST_CASE("items that can only be moved") {
+    TEST_CASE("from_callback accepts move-only items") {
         virtual_executor ex;
         int sum = 0;
         ex.run(from_callback<std::unique_ptr<int>>(
@@ -313,7 +314,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(sum == 9);
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("from_callback allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   emitter_box out;
@@ -331,7 +332,7 @@ TEST_SUITE("source/from_callback") {
               }) == 0);
     }
 
-    TEST_CASE("no room at all is rejected") {
+    TEST_CASE("from_callback rejects a capacity of 0") {
         CHECK_THROWS_WITH_AS(from_callback<int>([](emitter<int>) {}, {.capacity = 0}),
                              "weir::from_callback(connect, {.capacity}): capacity must be at least 1",
                              std::invalid_argument);

@@ -69,7 +69,7 @@ bool in_order_for_each_thread(const std::vector<int>& items) {
 } // namespace
 
 TEST_SUITE("threads/from_callback") {
-    TEST_CASE("suspend loses nothing, holds no more than its capacity, and ends when all threads have") {
+    TEST_CASE("from_callback: suspend loses nothing, holds no more than its capacity, and ends when all threads have") {
         for (const std::size_t capacity : {std::size_t{1}, std::size_t{64}}) {
             std::vector<int> seen;
             weir::run(from_callback<int>(emit_from_threads(), {.capacity = capacity}) |
@@ -83,7 +83,7 @@ TEST_SUITE("threads/from_callback") {
         }
     }
 
-    TEST_CASE("dropping counts what it drops") {
+    TEST_CASE("from_callback: dropping counts what it drops") {
         for (const auto policy : {overflow::drop_oldest, overflow::drop_newest, overflow::latest}) {
             std::vector<int> seen;
             std::atomic<int> dropped = 0;
@@ -95,7 +95,7 @@ TEST_SUITE("threads/from_callback") {
         }
     }
 
-    TEST_CASE("a thread that waits for room goes on when the stream is dropped") {
+    TEST_CASE("from_callback: a thread that waits for room goes on when the stream is dropped") {
         std::atomic<int> refused = 0;
         std::vector<int> seen;
         weir::run(from_callback<int>(
@@ -115,7 +115,7 @@ TEST_SUITE("threads/from_callback") {
         CHECK(refused == threads);
     }
 
-    TEST_CASE("the stream may go while threads emit") {
+    TEST_CASE("from_callback: the stream may go while threads emit") {
         for (int round = 0; round != 50; ++round) {
             callers all;
             {
@@ -134,7 +134,7 @@ TEST_SUITE("threads/from_callback") {
         }
     }
 
-    TEST_CASE("end and fail from any thread") {
+    TEST_CASE("from_callback: an emitter ends and fails the stream from any thread") {
         for (int round = 0; round != 50; ++round) {
             callers all;
             std::vector<int> seen;

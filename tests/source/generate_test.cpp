@@ -19,20 +19,20 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("source/generate") {
-    TEST_CASE("the function is called for each item, and nullopt is the end") {
+    TEST_CASE("generate: the function is called for each item, and nullopt is the end") {
         weir::testing::marbles m;
         int n = 0;
         CHECK(m.play(weir::generate([&] { return n == 3 ? std::nullopt : std::optional{++n}; })) == "[123|]");
         CHECK(m.play(weir::generate([] { return std::optional<int>{}; })) == "|");
     }
 
-    TEST_CASE("a function that gives plain items does not end the stream") {
+    TEST_CASE("generate: a function that gives plain items does not end the stream") {
         weir::testing::marbles m;
         CHECK(m.play(weir::generate([n = 0]() mutable { return ++n; }) | weir::take(4)) == "[1234|]");
         static_assert(std::is_same_v<decltype(weir::generate([] { return 'c'; }))::value_type, char>);
     }
 
-    TEST_CASE("nothing is called that was not asked for") {
+    TEST_CASE("generate: nothing is called that was not asked for") {
         int calls = 0;
         virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::generate([&] { return ++calls; })};
@@ -43,7 +43,7 @@ TEST_SUITE("source/generate") {
         CHECK(calls == 2);
     }
 
-    TEST_CASE("an exception from the function ends the stream") {
+    TEST_CASE("generate: an exception from the function ends the stream") {
         weir::testing::marbles m;
         CHECK(m.play(weir::generate([n = 0]() mutable -> int {
             if (++n == 3) throw std::runtime_error{"three"};
@@ -51,14 +51,14 @@ TEST_SUITE("source/generate") {
         })) == "[12#]");
     }
 
-    TEST_CASE("items are moved") {
+    TEST_CASE("generate: items are moved") {
         virtual_executor ex;
         const auto item =
             ex.run(weir::generate([] { return std::optional{std::make_unique<int>(1)}; }) | weir::first());
         CHECK(**item == 1);
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("generate allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::generate([i = 0]() mutable { return i++; }) | weir::take(n) | weir::drain());

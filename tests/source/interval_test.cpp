@@ -20,19 +20,19 @@ using weir::testing::marbles;
 using numbers = std::vector<std::uint64_t>;
 
 TEST_SUITE("source/interval") {
-    TEST_CASE("the first tick comes after one period, and they are numbered from zero") {
+    TEST_CASE("interval: the first tick comes after one period, and they are numbered from zero") {
         marbles m;
         CHECK(m.play(weir::interval(3ms) | weir::take(4)) == "---0--1--2--[3|]");
     }
 
-    TEST_CASE("it starts when it is first polled") {
+    TEST_CASE("interval starts when it is first polled") {
         marbles m;
         auto ticks = weir::interval(2ms);
         m.executor().advance(7ms);
         CHECK(m.play(std::move(ticks) | weir::take(2)) == "--0-[1|]");
     }
 
-    TEST_CASE("after a stall one tick stands for those that were missed, and the next comes at its time") {
+    TEST_CASE("interval: after a stall one tick stands for those that were missed, and the next comes at its time") {
         weir::testing::virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::interval(10ms)};
         sink.request(1);
@@ -49,7 +49,7 @@ TEST_SUITE("source/interval") {
         CHECK(sink.items() == numbers{0, 4, 5});
     }
 
-    TEST_CASE("burst gives every tick that was missed") {
+    TEST_CASE("interval: burst gives every tick that was missed") {
         weir::testing::virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::interval(10ms, missed_ticks::burst)};
         sink.request(1);
@@ -61,7 +61,7 @@ TEST_SUITE("source/interval") {
         CHECK(sink.items() == numbers{0, 1, 2, 3, 4, 5});
     }
 
-    TEST_CASE("delay moves the schedule") {
+    TEST_CASE("interval: delay moves the schedule") {
         weir::testing::virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::interval(10ms, missed_ticks::delay)};
         sink.request(1);
@@ -75,7 +75,7 @@ TEST_SUITE("source/interval") {
         CHECK(sink.items() == numbers{0, 1, 2});
     }
 
-    TEST_CASE("without demand it never fails, however long that lasts") {
+    TEST_CASE("interval: without demand it never fails, however long that lasts") {
         weir::testing::virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::interval(1ms)};
         sink.request(1);
@@ -86,7 +86,7 @@ TEST_SUITE("source/interval") {
         CHECK(sink.items() == numbers{0, 24ull * 365 * 3'600'000 - 1});
     }
 
-    TEST_CASE("it does not drift") {
+    TEST_CASE("interval does not drift") {
         weir::testing::virtual_executor ex;
         std::vector<weir::duration> at;
         ex.run(weir::interval(7ms) | weir::take(1000) | weir::for_each([&](auto) { at.push_back(ex.elapsed()); }));
@@ -94,7 +94,7 @@ TEST_SUITE("source/interval") {
         CHECK(at.back() == 7s);
     }
 
-    TEST_CASE("turns that come late do not make it drift") {
+    TEST_CASE("interval: turns that come late do not make it drift") {
         support::manual_executor ex;
         weir::testing::probe_sink sink{ex, weir::interval(10ms)};
         sink.request();
@@ -111,7 +111,7 @@ TEST_SUITE("source/interval") {
         CHECK(sink.items() == numbers{0, 1, 4, 5});
     }
 
-    TEST_CASE("without demand no timer is armed") {
+    TEST_CASE("interval: without demand no timer is armed") {
         weir::testing::virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::interval(1ms)};
         sink.request(1);
@@ -124,7 +124,7 @@ TEST_SUITE("source/interval") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("a period that is almost for ever") {
+    TEST_CASE("interval accepts a period that is almost forever") {
         weir::testing::virtual_executor ex;
         for (const auto missed : {missed_ticks::skip, missed_ticks::burst, missed_ticks::delay}) {
             weir::testing::probe_sink sink{ex, weir::interval(weir::duration::max(), missed)};
@@ -134,13 +134,13 @@ TEST_SUITE("source/interval") {
         }
     }
 
-    TEST_CASE("a period of nothing or less is rejected") {
+    TEST_CASE("interval rejects a period that is not positive") {
         CHECK_THROWS_WITH_AS(weir::interval(0s), "weir::interval(period): period must be more than zero",
                              std::invalid_argument);
         CHECK_THROWS_AS(weir::interval(-1ns), std::invalid_argument);
     }
 
-    TEST_CASE("no allocation a tick") {
+    TEST_CASE("interval allocates nothing per tick") {
         CHECK(support::allocations_for_more_items([](int n) {
                   weir::testing::virtual_executor ex;
                   ex.run(weir::interval(3ms) | weir::take(static_cast<std::size_t>(n)) | weir::for_each([](auto) {}));

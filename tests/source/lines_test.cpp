@@ -105,13 +105,13 @@ TEST_SUITE("source/lines") {
         CHECK(lines_of({}) == strings{});
     }
 
-    TEST_CASE("the last line needs no terminator") {
+    TEST_CASE("lines: the last line needs no terminator") {
         CHECK(lines_of({"a\nb"}) == strings{"a", "b"});
         CHECK(lines_of({"a"}) == strings{"a"});
         CHECK(lines_of({"a", "b"}) == strings{"ab"});
     }
 
-    TEST_CASE("a carriage return belongs to the terminator, and only there") {
+    TEST_CASE("lines: a carriage return belongs to the terminator, and only there") {
         CHECK(lines_of({"a\r\nb\rc\r\n\r\n\r\r\n"}) == strings{"a", "b\rc", "", "\r"});
         CHECK(lines_of({"a\r", "\nb"}) == strings{"a", "b"});
         CHECK(lines_of({"a\r", "b\n"}) == strings{"a\rb"});
@@ -119,16 +119,16 @@ TEST_SUITE("source/lines") {
         CHECK(lines_of({"\r", "\n"}) == strings{""});
     }
 
-    TEST_CASE("a line may span many blocks") {
+    TEST_CASE("lines: a line may span many blocks") {
         CHECK(lines_of({"ab", "cd", "ef\ngh", "\n", "\n", "i"}) == strings{"abcdef", "gh", "", "i"});
     }
 
-    TEST_CASE("any bytes but the terminators are content") {
+    TEST_CASE("lines: any bytes but the terminators are content") {
         const std::string junk{"\0\xff\x80\0a\n\0\n\xc3(\n", 11};
         CHECK(lines_of({junk}) == strings{std::string{"\0\xff\x80\0a", 5}, std::string{"\0", 1}, "\xc3("});
     }
 
-    TEST_CASE("a line within a block is not copied") {
+    TEST_CASE("lines: a line within a block is not copied") {
         const weir::bytes block{"first\nsecond\n"};
         struct once {
             using value_type = weir::bytes;
@@ -203,7 +203,7 @@ TEST_SUITE("source/lines") {
         }
     }
 
-    TEST_CASE("a line beyond the limit is an error that says which") {
+    TEST_CASE("lines: a line beyond the limit is an error that says which") {
         CHECK(failure_of(pieces{{"short\n", "much too long\n"}} | weir::lines({.limit = 5})) ==
               "weir::lines: line 2 is longer than 5 bytes");
         CHECK(failure_of(endless{1000} | weir::lines()) == "weir::lines: line 1 is longer than 1048576 bytes");
@@ -218,7 +218,7 @@ TEST_SUITE("source/lines") {
         CHECK(got == strings{"a", "b"});
     }
 
-    TEST_CASE("a carriage return at the limit is not content") {
+    TEST_CASE("lines: a carriage return at the limit is not content") {
         CHECK(lines_of({"abc\r\n"}, {.limit = 3}) == strings{"abc"});
         CHECK(lines_of({"abc\r", "\n"}, {.limit = 3}) == strings{"abc"});
         CHECK(failure_of(pieces{{"abc\r", "d\n"}} | weir::lines({.limit = 3})) != "");
@@ -226,7 +226,7 @@ TEST_SUITE("source/lines") {
         CHECK(lines_of({"abc\r"}, {.limit = 3, .on_long = weir::long_lines::truncate}) == strings{"abc"});
     }
 
-    TEST_CASE("an endless line is cut with bounded memory") {
+    TEST_CASE("lines: an endless line is cut with bounded memory") {
         for (const auto policy : {weir::long_lines::truncate, weir::long_lines::skip}) {
             std::size_t largest = 0;
             std::size_t count = 0;
@@ -243,7 +243,7 @@ TEST_SUITE("source/lines") {
         }
     }
 
-    TEST_CASE("an error of upstream leaves out the line that had begun") {
+    TEST_CASE("lines: an error of upstream leaves out the line that had begun") {
         struct failing {
             using value_type = weir::bytes;
             int step = 0;
@@ -260,7 +260,7 @@ TEST_SUITE("source/lines") {
         CHECK(got == strings{"whole"});
     }
 
-    TEST_CASE("a path, a file, a socket") {
+    TEST_CASE("lines accepts a path, a file and a socket") {
         const support::temporary_file t{"one\ntwo\n"};
         weir::executor ex;
         strings got;
@@ -277,7 +277,7 @@ TEST_SUITE("source/lines") {
         CHECK(got == strings{"one", "two", "one", "two", "one", "two", "one", "two", "one", "two"});
     }
 
-    TEST_CASE("a missing file and a directory are errors") {
+    TEST_CASE("lines: a missing file and a directory are errors") {
         weir::executor ex;
         const auto fail = [&](const std::string& path) {
             return support::system_error_of([&] {
@@ -290,7 +290,7 @@ TEST_SUITE("source/lines") {
         CHECK(fail(directory) == "read " + directory + ": Is a directory");
     }
 
-    TEST_CASE("a line allocates nothing") {
+    TEST_CASE("lines: a line allocates nothing") {
         if (!WEIR_POOL_FRAMES) return;
         const std::string line = std::string(70, 'x') + "\n";
         std::string few;

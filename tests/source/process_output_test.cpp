@@ -40,7 +40,7 @@ std::string failure_of(weir::executor& ex, std::string command) {
 } // namespace
 
 TEST_SUITE("source/process_output") {
-    TEST_CASE("lines of what it writes, until it has ended") {
+    TEST_CASE("process_output: lines of what it writes, until it has ended") {
         weir::executor ex;
         const auto text = [](const weir::bytes& line) { return line.to_string(); };
         const auto lines = ex.run(process_output({"printf", "a\\nb\\nc"}) | weir::lines() | weir::map(text) |
@@ -48,7 +48,7 @@ TEST_SUITE("source/process_output") {
         CHECK(lines == std::vector<std::string>{"a", "b", "c"});
     }
 
-    TEST_CASE("one that ends otherwise than with 0 fails, with the end of its errors") {
+    TEST_CASE("process_output fails with the program's last errors when it does not exit with 0") {
         weir::executor ex;
         CHECK(failure_of(ex, "echo much; echo why >&2; exit 7") == "weir::process_output: sh exited with 7: why");
         CHECK(failure_of(ex, "kill -TERM $$") == "weir::process_output: sh killed by signal 15 (TERM)");
@@ -62,7 +62,7 @@ TEST_SUITE("source/process_output") {
         }
     }
 
-    TEST_CASE("what it wrote comes before its failure") {
+    TEST_CASE("process_output: what it wrote comes before its failure") {
         weir::executor ex;
         auto stream = process_output({"sh", "-c", "echo first; exit 1"});
         auto first = ex.run(weir::next(stream));
@@ -71,7 +71,7 @@ TEST_SUITE("source/process_output") {
         CHECK_THROWS_AS(ex.run(weir::next(stream)), weir::process_failed);
     }
 
-    TEST_CASE("errors come out with the output where that is wanted") {
+    TEST_CASE("process_output: errors come out with the output where that is wanted") {
         weir::executor ex;
         const auto text =
             ex.run(process_output({"sh", "-c", "echo a; echo b >&2"}, {.err = weir::stdio::output}) |
@@ -79,7 +79,7 @@ TEST_SUITE("source/process_output") {
         CHECK(text == "a\nb\n");
     }
 
-    TEST_CASE("dropped it kills what it has started, and leaves no descriptor") {
+    TEST_CASE("process_output kills its program when it is dropped and leaves no descriptor") {
         weir::executor ex;
         const std::size_t before = support::open_descriptors();
         std::optional stream{process_output({"sh", "-c", "echo $$; exec sleep 1000"})};
@@ -93,7 +93,7 @@ TEST_SUITE("source/process_output") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("a program that never ends is dropped when enough was taken") {
+    TEST_CASE("process_output: a program that never ends is dropped when enough was taken") {
         weir::executor ex;
         const auto count = ex.run(process_output({"yes"}) | weir::lines() | weir::take(1000) |
                                   weir::fold(0, [](int n, const weir::bytes& line) { return n + (line == "y"); }));
@@ -101,13 +101,13 @@ TEST_SUITE("source/process_output") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("a program that is not there fails at the first item") {
+    TEST_CASE("process_output: a program that is not there fails at the first item") {
         weir::executor ex;
         CHECK(support::system_error_of([&] { return ex.run(process_output({"no-such-program"}) | weir::drain()); }) ==
               "spawn no-such-program: No such file or directory");
     }
 
-    TEST_CASE("arguments that make no sense are errors when it is made") {
+    TEST_CASE("process_output rejects arguments that make no sense") {
         CHECK_THROWS_AS(process_output({}), std::invalid_argument);
         CHECK_THROWS_AS(process_output({"cat"}, {.in = weir::stdio::pipe}), std::invalid_argument);
     }

@@ -19,7 +19,7 @@
 #include "temporary_file.hpp"
 
 TEST_SUITE("source/read") {
-    TEST_CASE("a file comes in blocks, and ends") {
+    TEST_CASE("read: a file comes in blocks, and ends") {
         const support::temporary_file t{std::string(100, 'a') + std::string(100, 'b') + "c"};
         weir::executor ex;
         std::vector<std::string> blocks;
@@ -28,7 +28,7 @@ TEST_SUITE("source/read") {
         CHECK(blocks == std::vector{std::string(100, 'a'), std::string(100, 'b'), std::string{"c"}});
     }
 
-    TEST_CASE("an empty file ends at once") {
+    TEST_CASE("read: an empty file ends at once") {
         const support::temporary_file t;
         weir::executor ex;
         int blocks = 0;
@@ -36,7 +36,7 @@ TEST_SUITE("source/read") {
         CHECK(blocks == 0);
     }
 
-    TEST_CASE("it may own its file, or borrow it") {
+    TEST_CASE("read may own its file, or borrow it") {
         const support::temporary_file t{"abcdef"};
         weir::executor ex;
         std::string got;
@@ -60,7 +60,7 @@ TEST_SUITE("source/read") {
         CHECK(ex.run(p.read_end.read(rest)) == 2);
     }
 
-    TEST_CASE("a missing file and a directory are errors that name the path") {
+    TEST_CASE("read: a missing file and a directory are errors that name the path") {
         weir::executor ex;
         const auto read_all = [&](const std::string& path) {
             return support::system_error_of([&] {
@@ -73,7 +73,7 @@ TEST_SUITE("source/read") {
         CHECK(read_all(directory) == "read " + directory + ": Is a directory");
     }
 
-    TEST_CASE("pieces that are kept do not change") {
+    TEST_CASE("read: pieces that are kept do not change") {
         std::string text;
         for (int i = 0; i != 20'000; ++i) text += std::to_string(i);
         const support::temporary_file t{text};
@@ -86,7 +86,7 @@ TEST_SUITE("source/read") {
         CHECK(got == text);
     }
 
-    TEST_CASE("short reads share a block while they are kept") {
+    TEST_CASE("read: short reads share a block while they are kept") {
         weir::executor ex;
         auto p = ex.run(weir::open_pipe());
         auto stream = weir::read(p.read_end, {.block = 1024});
@@ -100,7 +100,7 @@ TEST_SUITE("source/read") {
         CHECK_FALSE(ex.run(weir::next(stream)).has_value());
     }
 
-    TEST_CASE("a steady state allocates nothing") {
+    TEST_CASE("read: a steady state allocates nothing") {
         const support::temporary_file t{std::string(4'000'000, 'x')};
         weir::executor ex;
         const auto allocations_of = [&](const std::size_t block) {
@@ -115,7 +115,7 @@ TEST_SUITE("source/read") {
         CHECK(allocations_of(4096) <= 1 + (WEIR_POOL_FRAMES ? 0 : 1));
     }
 
-    TEST_CASE("a consumer that keeps nothing has one block") {
+    TEST_CASE("read: a consumer that keeps nothing has one block") {
         const support::temporary_file t{std::string(1'000'000, 'x')};
         weir::executor ex;
         const char* first = nullptr;
@@ -127,7 +127,7 @@ TEST_SUITE("source/read") {
         CHECK(same);
     }
 
-    TEST_CASE("it may be dropped while a read is in flight") {
+    TEST_CASE("may be dropped while a read is in flight") {
         weir::executor ex;
         auto p = ex.run(weir::open_pipe());
         {

@@ -32,7 +32,7 @@ bool is_counted(int number) {
 } // namespace
 
 TEST_SUITE("source/signals") {
-    TEST_CASE("a signal is an item") {
+    TEST_CASE("signals: a signal is an item") {
         weir::executor ex;
         auto stream = weir::signals({SIGUSR1, SIGUSR2});
         auto waiting = support::begin(ex, weir::next(stream));
@@ -43,7 +43,7 @@ TEST_SUITE("source/signals") {
         CHECK(ex.run(weir::next(stream)) == SIGUSR1);
     }
 
-    TEST_CASE("a signal that comes several times before it is asked for is one item") {
+    TEST_CASE("signals: a signal that comes several times before it is asked for is one item") {
         weir::executor ex;
         auto stream = weir::signals({SIGUSR1, SIGUSR2});
         { auto subscribing = support::begin(ex, weir::next(stream)); }
@@ -56,7 +56,7 @@ TEST_SUITE("source/signals") {
         CHECK_FALSE(waiting.finished());
     }
 
-    TEST_CASE("it takes effect at its first poll, and ends with the last stream") {
+    TEST_CASE("signals takes effect at its first poll, and ends with the last stream") {
         weir::executor ex;
         struct sigaction action{};
         struct sigaction former{};
@@ -82,7 +82,7 @@ TEST_SUITE("source/signals") {
         ::sigaction(SIGUSR1, &former, nullptr);
     }
 
-    TEST_CASE("each stream gets each signal, on whichever executor") {
+    TEST_CASE("signals: each stream gets each signal, on whichever executor") {
         weir::executor a;
         weir::executor b;
         auto on_a = weir::signals({SIGUSR1});
@@ -97,7 +97,7 @@ TEST_SUITE("source/signals") {
         CHECK(b.run(std::move(third)) == SIGUSR1);
     }
 
-    TEST_CASE("an executor that sleeps on another thread is woken") {
+    TEST_CASE("signals: an executor that sleeps on another thread is woken") {
         std::atomic<bool> waits = false;
         std::optional<int> got;
         std::thread other{[&] {
@@ -113,7 +113,7 @@ TEST_SUITE("source/signals") {
         CHECK(got == SIGUSR1);
     }
 
-    TEST_CASE("what cannot be caught is an error") {
+    TEST_CASE("signals: what cannot be caught is an error") {
         weir::executor ex;
         const auto listen = [&](int number) {
             return support::system_error_of([&] {

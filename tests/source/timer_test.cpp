@@ -12,24 +12,24 @@ using namespace std::chrono_literals;
 using weir::testing::marbles;
 
 TEST_SUITE("source/timer") {
-    TEST_CASE("one tick, and the end") {
+    TEST_CASE("timer emits one tick and ends") {
         marbles m;
         CHECK(m.play(weir::timer(3ms)) == "---[0|]");
     }
 
-    TEST_CASE("the time counts from the first poll") {
+    TEST_CASE("timer: the time counts from the first poll") {
         marbles m;
         auto tick = weir::timer(2ms);
         m.executor().advance(7ms);
         CHECK(m.play(std::move(tick)) == "--[0|]");
     }
 
-    TEST_CASE("no time at all is over at once") {
+    TEST_CASE("timer: a time of 0 is over at once") {
         marbles m;
         CHECK(m.play(weir::timer(0s)) == "[0|]");
     }
 
-    TEST_CASE("a tick that is asked for late is there") {
+    TEST_CASE("timer: a tick that is asked for late is there") {
         weir::testing::virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::timer(10ms)};
         sink.request(1);
@@ -51,7 +51,7 @@ TEST_SUITE("source/timer") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("the longest time there is") {
+    TEST_CASE("timer accepts the longest time") {
         weir::testing::virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::timer(weir::duration::max())};
         sink.request();
@@ -59,7 +59,7 @@ TEST_SUITE("source/timer") {
         CHECK(sink.items().empty());
     }
 
-    TEST_CASE("a negative time is rejected") {
+    TEST_CASE("timer: a negative time is rejected") {
         CHECK_THROWS_WITH_AS(weir::timer(-1ms), "weir::timer(d): d is negative", std::invalid_argument);
     }
 }

@@ -100,7 +100,7 @@ constexpr auto names_only = change::created | change::removed | change::moved_aw
 } // namespace
 
 TEST_SUITE("source/watch") {
-    TEST_CASE("what happens in a directory is told, with names and in order") {
+    TEST_CASE("watch: what happens in a directory is told, with names and in order") {
         const support::temporary_directory d;
         d.file("old");
         watched w{d.path()};
@@ -116,7 +116,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"attributes old", "removed old", "created sub/", "removed sub/"});
     }
 
-    TEST_CASE("a change wakes whoever waits") {
+    TEST_CASE("watch: a change wakes the consumer") {
         const support::temporary_directory d;
         watched w{d.path()};
         auto waiting = support::begin(w.ex, weir::next(w.changes));
@@ -126,7 +126,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.ex.run(std::move(waiting))->path == d / "a");
     }
 
-    TEST_CASE("only what is asked for comes out") {
+    TEST_CASE("watch: only what is asked for comes out") {
         const support::temporary_directory d;
         watched w{d.path(), {.what = change::written | change::removed}};
         append(d / "a");
@@ -134,7 +134,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"written a", "removed a"});
     }
 
-    TEST_CASE("both names of a move have the same number") {
+    TEST_CASE("watch: both names of a move have the same number") {
         const support::temporary_directory d;
         const support::temporary_directory elsewhere;
         d.file("a");
@@ -153,7 +153,7 @@ TEST_SUITE("source/watch") {
         CHECK(away->move_id != to->move_id);
     }
 
-    TEST_CASE("a single file is watched by itself") {
+    TEST_CASE("watch: a single file is watched by itself") {
         const support::temporary_directory d;
         const auto path = d.file("a");
         watched w{path, {.recursive = true}};
@@ -162,7 +162,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"modified", "written"});
     }
 
-    TEST_CASE("what is watched and vanishes is told, and is the end") {
+    TEST_CASE("watch: what is watched and vanishes is told, and is the end") {
         const support::temporary_directory d;
         SUBCASE("a file that is removed") {
             watched w{d.file("a"), {.what = change::modified}};
@@ -200,7 +200,7 @@ TEST_SUITE("source/watch") {
         }
     }
 
-    TEST_CASE("another link to a file may go without an end") {
+    TEST_CASE("watch: another link to a file may go without an end") {
         const support::temporary_directory d;
         watched w{d.file("a"), {.what = change::modified}};
         fs::create_hard_link(d / "a", d / "b");
@@ -210,7 +210,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"modified"});
     }
 
-    TEST_CASE("with recursion the directories below are watched") {
+    TEST_CASE("watch: with recursion the directories below are watched") {
         const support::temporary_directory d;
         d.directory("a/b/c");
         watched w{d.path(), {.what = names_only, .recursive = true}};
@@ -219,7 +219,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"created top", "created a/b/c/deep"});
     }
 
-    TEST_CASE("a directory that is made is watched, and what is in it already is told") {
+    TEST_CASE("watch: a directory that is made is watched, and what is in it already is told") {
         const support::temporary_directory d;
         watched w{d.path(), {.what = names_only, .recursive = true}};
         d.file("a/b/early");
@@ -231,7 +231,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"moved away a/early", "moved here a/b/early"});
     }
 
-    TEST_CASE("what is made while a new directory is looked into is told once") {
+    TEST_CASE("watch: what is made while a new directory is looked into is reported once") {
         const support::temporary_directory d;
         watched w{d.path(), {.what = names_only, .recursive = true}};
         d.file("a/before");
@@ -255,7 +255,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"created a/sub/y", "removed a/x", "created a/x"});
     }
 
-    TEST_CASE("a directory that is moved within is watched under its new name") {
+    TEST_CASE("watch: a directory that is moved within is watched under its new name") {
         const support::temporary_directory d;
         d.file("a/b/x");
         watched w{d.path(), {.what = names_only, .recursive = true}};
@@ -268,7 +268,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"created a/", "created a/b/", "created a/b/z"});
     }
 
-    TEST_CASE("a directory that is moved into a new one is watched there") {
+    TEST_CASE("watch: a directory that is moved into a new one is watched there") {
         const support::temporary_directory d;
         d.file("a/b/x");
         watched w{d.path(), {.what = names_only, .recursive = true}};
@@ -281,7 +281,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"created new/a/b/y"});
     }
 
-    TEST_CASE("what was moved away is not told of any more") {
+    TEST_CASE("watch: what was moved away is not told of any more") {
         const support::temporary_directory d;
         const support::temporary_directory elsewhere;
         d.file("a/b/x");
@@ -295,7 +295,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"created ab/z"});
     }
 
-    TEST_CASE("a directory that is removed and made again is watched again") {
+    TEST_CASE("watch: a directory that is removed and made again is watched again") {
         const support::temporary_directory d;
         d.directory("a");
         watched w{d.path(), {.what = names_only, .recursive = true}};
@@ -306,7 +306,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"created a/x"});
     }
 
-    TEST_CASE("a link is not followed, unless it is what is watched") {
+    TEST_CASE("watch: a link is not followed, unless it is what is watched") {
         const support::temporary_directory d;
         const support::temporary_directory elsewhere;
         d.link(elsewhere.path(), "link");
@@ -317,7 +317,7 @@ TEST_SUITE("source/watch") {
         CHECK(through.all() == told{"created x"});
     }
 
-    TEST_CASE("when more happens than the kernel keeps, that is told") {
+    TEST_CASE("watch: when more happens than the kernel keeps, that is told") {
         const support::temporary_directory d;
         d.directory("sub");
         std::size_t most = 0;
@@ -348,14 +348,14 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == (recursive ? told{"modified sub/x", "modified later/x", "modified x"} : told{"modified x"}));
     }
 
-    TEST_CASE("what is not there fails with its path") {
+    TEST_CASE("watch fails with the path when that does not exist") {
         weir::executor ex;
         auto missing = weir::watch("/no/such");
         CHECK_THROWS_WITH_AS(ex.run(weir::next(missing)), "watch /no/such: No such file or directory",
                              std::system_error);
     }
 
-    TEST_CASE("dropped at any moment it leaves nothing open") {
+    TEST_CASE("watch leaves nothing open when it is dropped at any moment") {
         const support::temporary_directory d;
         d.file("a/b/c/x");
         weir::executor ex;
@@ -372,7 +372,7 @@ TEST_SUITE("source/watch") {
         CHECK(ex.stats().io_in_flight == 0);
     }
 
-    TEST_CASE("a wait that was given up loses no change") {
+    TEST_CASE("watch: a wait that was given up loses no change") {
         const support::temporary_directory d;
         watched w{d.path(), {.what = change::created}};
         {

@@ -176,7 +176,7 @@ private:
 } // namespace
 
 TEST_SUITE("sync/broadcast") {
-    TEST_CASE("everybody gets what its policy says, whoever acts, waits, gives up and goes, in whatever order") {
+    TEST_CASE("broadcast: every subscriber gets what its policy says in every explored schedule") {
         for (const auto lossy : {overflow::latest, overflow::drop_oldest, overflow::drop_newest}) {
             CAPTURE(static_cast<int>(lossy));
             const auto all =
@@ -186,7 +186,7 @@ TEST_SUITE("sync/broadcast") {
         }
     }
 
-    TEST_CASE("every subscriber gets everything from when it came") {
+    TEST_CASE("broadcast: every subscriber gets everything from when it came") {
         virtual_executor ex;
         std::optional<broadcast<std::string>> hub{std::in_place};
         CHECK(hub->try_send("to nobody"));
@@ -199,7 +199,7 @@ TEST_SUITE("sync/broadcast") {
         CHECK(ex.run(std::move(b) | weir::to<std::vector>()) == std::vector<std::string>{"two"});
     }
 
-    TEST_CASE("the slowest that lets others wait sets the pace, until it leaves") {
+    TEST_CASE("broadcast: the slowest that lets others wait sets the pace, until it leaves") {
         virtual_executor ex;
         const broadcast<int> hub;
         auto fast = hub.subscribe({.capacity = 10});
@@ -217,7 +217,7 @@ TEST_SUITE("sync/broadcast") {
         CHECK(fast.size() == 5);
     }
 
-    TEST_CASE("an item that had to wait is the item that arrives") {
+    TEST_CASE("broadcast: an item that had to wait is the item that arrives") {
         virtual_executor ex;
         const std::vector<std::string> texts(3, "a text that is too long to be kept in place");
         broadcast<std::string> hub;
@@ -232,7 +232,7 @@ TEST_SUITE("sync/broadcast") {
         CHECK(ex.run(std::move(all) | weir::to<std::vector>()) == texts);
     }
 
-    TEST_CASE("those that lose items say how many, and where") {
+    TEST_CASE("a broadcast subscriber that loses items reports how many and where") {
         virtual_executor ex;
         const broadcast<int> hub;
         std::vector<int> lost;
@@ -256,7 +256,7 @@ TEST_SUITE("sync/broadcast") {
         CHECK(latest.missed() == 5);
     }
 
-    TEST_CASE("one that must keep up and does not is disconnected, and the others are not") {
+    TEST_CASE("broadcast disconnects only the subscriber with overflow::error that falls behind") {
         virtual_executor ex;
         const broadcast<int> hub;
         auto strict = hub.subscribe({.capacity = 1, .overflow = overflow::error});
@@ -270,7 +270,7 @@ TEST_SUITE("sync/broadcast") {
         CHECK(other.size() == 3);
     }
 
-    TEST_CASE("the end comes after what is held, and so does an error") {
+    TEST_CASE("broadcast: the end comes after held items, and so does an error") {
         for (const bool fails : {false, true}) {
             CAPTURE(fails);
             virtual_executor ex;
@@ -303,7 +303,7 @@ TEST_SUITE("sync/broadcast") {
         }
     }
 
-    TEST_CASE("a copy that fails is the failure of the one that it was for") {
+    TEST_CASE("broadcast: a copy that fails is the failure of the one that it was for") {
         struct moody {
             explicit moody(int& left) : copies{&left} {}
             moody(const moody& other) : copies{other.copies} {
@@ -324,7 +324,7 @@ TEST_SUITE("sync/broadcast") {
         CHECK(ex.run(weir::next(c)).has_value());
     }
 
-    TEST_CASE("subscribers may come, go, and send, when an item is dropped") {
+    TEST_CASE("broadcast: on_drop may subscribe, unsubscribe and send") {
         virtual_executor ex;
         broadcast<int> hub;
         std::optional<weir::subscription<int>> other{hub.subscribe()};
@@ -343,7 +343,7 @@ TEST_SUITE("sync/broadcast") {
         CHECK(ex.run(weir::next(lossy)) == 2);
     }
 
-    TEST_CASE("what is held when a subscriber goes is reported, and those who wait go on") {
+    TEST_CASE("broadcast reports the held items of a subscriber that leaves, and waiting senders go on") {
         virtual_executor ex;
         broadcast<int> hub;
         std::vector<int> lost;
@@ -356,7 +356,7 @@ TEST_SUITE("sync/broadcast") {
         CHECK(sending.finished());
     }
 
-    TEST_CASE("no allocation an item") {
+    TEST_CASE("broadcast allocates nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   broadcast<int> hub;
@@ -367,7 +367,7 @@ TEST_SUITE("sync/broadcast") {
               }) == 0);
     }
 
-    TEST_CASE("a subscriber needs room for one") {
+    TEST_CASE("broadcast: a subscriber needs room for one") {
         const broadcast<int> hub;
         CHECK_THROWS_WITH_AS(static_cast<void>(hub.subscribe({.capacity = 0})),
                              "weir::broadcast::subscribe({.capacity}): capacity must be at least 1",

@@ -222,8 +222,7 @@ weir::task<> produce(weir::sender<int> to, int n) {
 } // namespace
 
 TEST_SUITE("sync/channel") {
-    TEST_CASE(
-        "nothing is lost, doubled, overtaken or left waiting, in whatever order the ends act, wait, give up and go") {
+    TEST_CASE("channel loses, doubles, reorders and forgets nothing in every explored schedule") {
         for (const std::size_t n : {0u, 1u, 2u}) {
             CAPTURE(n);
             const auto all =
@@ -233,7 +232,7 @@ TEST_SUITE("sync/channel") {
         }
     }
 
-    TEST_CASE("items come out in the order in which they were sent, whatever the room") {
+    TEST_CASE("channel: items come out in the order in which they were sent, whatever the room") {
         for (const int n : {0, 1, 3, 64}) {
             CAPTURE(n);
             virtual_executor ex;
@@ -246,7 +245,7 @@ TEST_SUITE("sync/channel") {
         }
     }
 
-    TEST_CASE("a producer gets as far ahead as there is room") {
+    TEST_CASE("channel: a producer gets as far ahead as there is room") {
         for (const int n : {0, 1, 4}) {
             CAPTURE(n);
             virtual_executor ex;
@@ -265,7 +264,7 @@ TEST_SUITE("sync/channel") {
         }
     }
 
-    TEST_CASE("the receiver ends when the last sender has gone, after what was sent") {
+    TEST_CASE("channel: the receiver ends when the last sender has gone, after what was sent") {
         virtual_executor ex;
         auto [tx, rx] = channel<int>(4);
         {
@@ -287,7 +286,7 @@ TEST_SUITE("sync/channel") {
         CHECK(ex.run(weir::next(rx)) == std::nullopt);
     }
 
-    TEST_CASE("closing from either side refuses what waits and what comes, and lets out what is held") {
+    TEST_CASE("channel: closing from either side refuses what waits and what comes, and lets out held items") {
         for (const bool by_receiver : {false, true}) {
             CAPTURE(by_receiver);
             virtual_executor ex;
@@ -310,7 +309,7 @@ TEST_SUITE("sync/channel") {
         }
     }
 
-    TEST_CASE("an error comes after what was sent") {
+    TEST_CASE("channel: an error comes after what was sent") {
         virtual_executor ex;
         auto [tx, rx] = channel<int>(2);
         tx.try_send(1);
@@ -320,7 +319,7 @@ TEST_SUITE("sync/channel") {
         CHECK_THROWS_WITH(ex.run(weir::next(rx)), "lost the line");
     }
 
-    TEST_CASE("a receiver that waits is woken by an item, by closing and by the last sender") {
+    TEST_CASE("channel: a receiver that waits is woken by an item, by closing and by the last sender") {
         for (const int how : {0, 1, 2}) {
             CAPTURE(how);
             virtual_executor ex;
@@ -339,7 +338,7 @@ TEST_SUITE("sync/channel") {
         }
     }
 
-    TEST_CASE("a value that was not delivered is still with its sender") {
+    TEST_CASE("channel: a value that was not delivered is still with its sender") {
         virtual_executor ex;
         auto [tx, rx] = channel<std::unique_ptr<int>>(0);
         auto value = std::make_unique<int>(1);
@@ -363,7 +362,7 @@ TEST_SUITE("sync/channel") {
         CHECK(*value == 2);
     }
 
-    TEST_CASE("an item that nobody will receive goes to on_drop") {
+    TEST_CASE("channel passes an item that cannot be received to on_drop") {
         std::vector<int> dropped;
         virtual_executor ex;
         auto [tx, rx] = channel<int>(2, {.on_drop = [&](int item) { dropped.push_back(item); }});
@@ -384,7 +383,7 @@ TEST_SUITE("sync/channel") {
         CHECK(dropped == std::vector{1, 5, 2, 3, 4, 6});
     }
 
-    TEST_CASE("what is held when the receiver wants no more can be had back") {
+    TEST_CASE("channel: held items when the receiver wants no more can be had back") {
         virtual_executor ex;
         auto [tx, rx] = channel<int>(3);
         for (const int i : {1, 2, 3}) tx.try_send(i);
@@ -392,7 +391,7 @@ TEST_SUITE("sync/channel") {
         CHECK(ex.run(std::move(rx) | weir::to<std::vector>()) == std::vector{1, 2, 3});
     }
 
-    TEST_CASE("a next that is given up loses no item") {
+    TEST_CASE("channel: a next that is given up loses no item") {
         virtual_executor ex;
         auto [tx, rx] = channel<int>(0);
         CHECK_THROWS_AS(ex.run(weir::with_timeout(1s, weir::next(rx))), weir::timed_out);
@@ -404,7 +403,7 @@ TEST_SUITE("sync/channel") {
         CHECK(ex.run(std::move(sending)));
     }
 
-    TEST_CASE("a receiver may go on elsewhere") {
+    TEST_CASE("channel: a receiver may be moved to another task") {
         virtual_executor ex;
         auto [tx, rx] = channel<int>(0);
         auto sending = ex.spawn(produce(std::move(tx), 3));
@@ -414,7 +413,7 @@ TEST_SUITE("sync/channel") {
         CHECK(ex.run(weir::next(moved)) == 2);
     }
 
-    TEST_CASE("a receiver goes into any operator") {
+    TEST_CASE("channel: a receiver goes into any operator") {
         virtual_executor ex;
         auto [tx1, rx1] = channel<int>(1);
         auto [tx2, rx2] = channel<int>(1);
@@ -424,7 +423,7 @@ TEST_SUITE("sync/channel") {
         CHECK(std::get<2>(result).size() == 6);
     }
 
-    TEST_CASE("closing is a signal, too") {
+    TEST_CASE("channel: closing is a signal, too") {
         virtual_executor ex;
         auto [tx, rx] = channel<int>(1);
         auto ticks = ex.spawn(weir::interval(1s) | weir::take_until(tx.closing()) | weir::drain());
@@ -436,7 +435,7 @@ TEST_SUITE("sync/channel") {
         ex.run(tx.closing());
     }
 
-    TEST_CASE("the ends and what waits die in any order, before and after their executor") {
+    TEST_CASE("channel: the ends and what waits die in any order, before and after their executor") {
         using ends = std::pair<std::optional<weir::sender<std::string>>, std::optional<weir::receiver<std::string>>>;
         for (const int order : {0, 1, 2, 3, 4, 5}) {
             CAPTURE(order);
@@ -470,7 +469,7 @@ TEST_SUITE("sync/channel") {
         { const auto gone = std::move(tx); }
     }
 
-    TEST_CASE("an item that cannot be moved in fails the send that is awaited, and nothing else") {
+    TEST_CASE("channel: an item that cannot be moved in fails the send that is awaited, and nothing else") {
         struct moody {
             explicit moody(bool fail) : fails{fail} {}
             moody(moody&& other) : fails{other.fails} {
@@ -496,7 +495,7 @@ TEST_SUITE("sync/channel") {
         CHECK(rx.size() == 0);
     }
 
-    TEST_CASE("no allocation an item or a wait") {
+    TEST_CASE("channel allocates nothing per item or a wait") {
         for (const int n : {0, 1, 64}) {
             CAPTURE(n);
             CHECK(support::allocations_for_more_items([n](int items) {
@@ -507,7 +506,7 @@ TEST_SUITE("sync/channel") {
         }
     }
 
-    TEST_CASE("a negative size is rejected") {
+    TEST_CASE("channel: a negative size is rejected") {
         CHECK_THROWS_WITH_AS(channel<int>(-1), "weir::channel<T>(n): n must not be negative", std::invalid_argument);
     }
 }

@@ -126,13 +126,14 @@ private:
 } // namespace
 
 TEST_SUITE("sync/condition") {
-    TEST_CASE("no notification is lost, and nobody goes on without the mutex, in whatever order they act and give up") {
+    TEST_CASE(
+        "condition loses no notification, and no waiter continues without the mutex, in every explored schedule") {
         const auto all = support::explore(8, [](weir::executor& ex) { return std::make_unique<condition_world>(ex); });
         CHECK(all.failure == "");
         CHECK(all.schedules > 8'000);
     }
 
-    TEST_CASE("consumers wait until there is something, in the order in which they came") {
+    TEST_CASE("condition: consumers wait until there is something, in the order in which they came") {
         virtual_executor ex;
         const mutex<std::deque<int>> queue;
         const condition changed;
@@ -160,7 +161,7 @@ TEST_SUITE("sync/condition") {
         CHECK_FALSE(queue.locked());
     }
 
-    TEST_CASE("nobody is notified who comes later") {
+    TEST_CASE("condition: a notification reaches no waiter that arrives later") {
         virtual_executor ex;
         const mutex<> m;
         const condition c;
@@ -172,7 +173,7 @@ TEST_SUITE("sync/condition") {
         CHECK_FALSE(m.locked());
     }
 
-    TEST_CASE("a notification that was not used goes to the next") {
+    TEST_CASE("condition: a notification that was not used goes to the next") {
         virtual_executor ex;
         const mutex<> m;
         const condition c;
@@ -190,7 +191,7 @@ TEST_SUITE("sync/condition") {
         CHECK_FALSE(first);
     }
 
-    TEST_CASE("those who wait get an exception when the condition dies, or their mutex") {
+    TEST_CASE("condition: waiters get an exception when the condition or their mutex is destroyed") {
         virtual_executor ex;
         std::optional<mutex<>> m{std::in_place};
         std::optional<condition> c{std::in_place};
@@ -223,7 +224,7 @@ TEST_SUITE("sync/condition") {
         CHECK_FALSE(m.locked());
     }
 
-    TEST_CASE("a guard that holds nothing is an error") {
+    TEST_CASE("condition: a guard that holds nothing is an error") {
         virtual_executor ex;
         const mutex<> m;
         const condition c;
@@ -233,7 +234,7 @@ TEST_SUITE("sync/condition") {
                              std::logic_error);
     }
 
-    TEST_CASE("no allocation a wait") {
+    TEST_CASE("condition allocates nothing per wait") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   const mutex<int> turn{0};

@@ -110,7 +110,7 @@ private:
 } // namespace
 
 TEST_SUITE("sync/event") {
-    TEST_CASE("every set lets pass whom it should, in whatever order they act and give up") {
+    TEST_CASE("event: every set releases the right waiters in every explored schedule") {
         for (const auto how : {event_reset::manual, event_reset::automatic}) {
             CAPTURE(static_cast<int>(how));
             const auto all =
@@ -159,7 +159,7 @@ TEST_SUITE("sync/event") {
         CHECK_FALSE(e.try_wait());
     }
 
-    TEST_CASE("a pass that was not taken goes to the next") {
+    TEST_CASE("event: a pass that was not taken goes to the next") {
         virtual_executor ex;
         const event e{event_reset::automatic};
         std::optional a{ex.spawn(e.wait())};
@@ -171,7 +171,7 @@ TEST_SUITE("sync/event") {
         CHECK(b.finished());
     }
 
-    TEST_CASE("a timeout leaves the line") {
+    TEST_CASE("event: a waiter that times out leaves the queue") {
         virtual_executor ex;
         const event e{event_reset::automatic};
         CHECK_THROWS_AS(ex.run(weir::with_timeout(1s, e.wait())), weir::timed_out);
@@ -180,7 +180,7 @@ TEST_SUITE("sync/event") {
         CHECK(e.is_set());
     }
 
-    TEST_CASE("those who wait get an exception when the event dies") {
+    TEST_CASE("event: waiters get an exception when the event is destroyed") {
         virtual_executor ex;
         std::optional<event> e{std::in_place};
         auto waiting = ex.spawn(e->wait());
@@ -191,7 +191,7 @@ TEST_SUITE("sync/event") {
         CHECK_THROWS_AS(ex.run(std::move(unpolled)), weir::closed);
     }
 
-    TEST_CASE("no allocation a wait") {
+    TEST_CASE("event allocates nothing per wait") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   const event ping{event_reset::automatic};

@@ -56,13 +56,13 @@ private:
 } // namespace
 
 TEST_SUITE("sync/latch") {
-    TEST_CASE("all pass when it is at zero, and none before, in whatever order they act and give up") {
+    TEST_CASE("latch releases all waiters at zero and none before in every explored schedule") {
         const auto all = support::explore(8, [](weir::executor& ex) { return std::make_unique<latch_world>(ex); });
         CHECK(all.failure == "");
         CHECK(all.schedules > 8'000);
     }
 
-    TEST_CASE("those who arrive go on together") {
+    TEST_CASE("latch releases arriving tasks together") {
         virtual_executor ex;
         latch l{3};
         std::vector<weir::duration> passed;
@@ -77,7 +77,7 @@ TEST_SUITE("sync/latch") {
         CHECK(passed == std::vector<weir::duration>{5s, 5s, 5s});
     }
 
-    TEST_CASE("it counts by more than one, and to zero once") {
+    TEST_CASE("latch counts by more than one, and to zero once") {
         latch l{3};
         l.count_down(2);
         CHECK(l.left() == 1);
@@ -91,14 +91,14 @@ TEST_SUITE("sync/latch") {
         CHECK_THROWS_AS(static_cast<void>(l.arrive_and_wait()), std::invalid_argument);
     }
 
-    TEST_CASE("one of zero lets pass at once, and one of less is rejected") {
+    TEST_CASE("latch of 0 releases at once, and a negative one is rejected") {
         virtual_executor ex;
         const latch l{0};
         ex.run(l.wait());
         CHECK_THROWS_WITH_AS(latch{-1}, "weir::latch{n}: n must not be negative", std::invalid_argument);
     }
 
-    TEST_CASE("those who wait may give up, and get an exception when it dies") {
+    TEST_CASE("latch: waiters may give up, and get an exception when the latch is destroyed") {
         virtual_executor ex;
         std::optional<latch> l{std::in_place, 1};
         CHECK_THROWS_AS(ex.run(weir::with_timeout(1s, l->wait())), weir::timed_out);

@@ -89,13 +89,13 @@ private:
 } // namespace
 
 TEST_SUITE("sync/mutex") {
-    TEST_CASE("one has the lock at a time, and all have it in turn, in whatever order they act and give up") {
+    TEST_CASE("mutex: one task has the lock at a time, and all in turn, in every explored schedule") {
         const auto all = support::explore(7, [](weir::executor& ex) { return std::make_unique<mutex_world>(ex); });
         CHECK(all.failure == "");
         CHECK(all.schedules > 8'000);
     }
 
-    TEST_CASE("nobody gets in between while the holder is suspended") {
+    TEST_CASE("mutex stays locked while its owner is suspended") {
         virtual_executor ex;
         const mutex<std::string> text;
         auto write = [&](char c) -> weir::task<> {
@@ -112,7 +112,7 @@ TEST_SUITE("sync/mutex") {
         CHECK(ex.elapsed() == 9ms);
     }
 
-    TEST_CASE("a task that fails, or is dropped, lets go of the lock") {
+    TEST_CASE("mutex: a task that fails, or is dropped, lets go of the lock") {
         virtual_executor ex;
         const mutex<> m;
         auto fail = [&]() -> weir::task<> {
@@ -134,7 +134,7 @@ TEST_SUITE("sync/mutex") {
         CHECK_FALSE(m.locked());
     }
 
-    TEST_CASE("a guard moves, and unlocks once") {
+    TEST_CASE("mutex: a guard moves, and unlocks once") {
         const mutex m{std::make_unique<int>(4)};
         auto a = *m.try_lock();
         CHECK(**a == 4);
@@ -149,7 +149,7 @@ TEST_SUITE("sync/mutex") {
         CHECK(m.locked());
     }
 
-    TEST_CASE("a guard may outlive the mutex, and those who wait get an exception") {
+    TEST_CASE("a mutex guard may outlive the mutex, and waiters get an exception") {
         virtual_executor ex;
         std::optional<mutex<std::string>> m{std::in_place, "a text that is too long to be kept in place"};
         auto locked = *m->try_lock();
@@ -160,7 +160,7 @@ TEST_SUITE("sync/mutex") {
         CHECK(locked->starts_with("a text"));
     }
 
-    TEST_CASE("no allocation a wait") {
+    TEST_CASE("mutex allocates nothing per wait") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   const mutex<int> m{0};

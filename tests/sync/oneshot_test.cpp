@@ -90,13 +90,13 @@ private:
 } // namespace
 
 TEST_SUITE("sync/oneshot") {
-    TEST_CASE("the value arrives, stays, or is reported, in whatever order the ends act, wait, give up and go") {
+    TEST_CASE("oneshot: the value arrives, stays or is reported in every explored schedule") {
         const auto all = support::explore(9, [](weir::executor& ex) { return std::make_unique<oneshot_world>(ex); });
         CHECK(all.failure == "");
         CHECK(all.schedules > 1'000);
     }
 
-    TEST_CASE("a value goes from one task to another, before or after it is awaited") {
+    TEST_CASE("oneshot: a value goes from one task to another, before or after it is awaited") {
         for (const bool late : {false, true}) {
             CAPTURE(late);
             virtual_executor ex;
@@ -112,7 +112,7 @@ TEST_SUITE("sync/oneshot") {
         }
     }
 
-    TEST_CASE("a sender that dies without having sent lets the receiver fail") {
+    TEST_CASE("oneshot: a sender that dies without having sent lets the receiver fail") {
         virtual_executor ex;
         auto [tx, rx] = oneshot<int>();
         auto waiting = ex.spawn(std::move(rx));
@@ -121,14 +121,14 @@ TEST_SUITE("sync/oneshot") {
         CHECK_THROWS_WITH_AS(ex.run(std::move(waiting)), "weir::oneshot: closed", weir::closed);
     }
 
-    TEST_CASE("an error is the answer") {
+    TEST_CASE("oneshot: an error is the answer") {
         virtual_executor ex;
         auto [tx, rx] = oneshot<int>();
         std::move(tx).fail(std::make_exception_ptr(std::runtime_error{"no answer"}));
         CHECK_THROWS_WITH(ex.run(std::move(rx)), "no answer");
     }
 
-    TEST_CASE("a value that nobody wants stays with its sender") {
+    TEST_CASE("oneshot: a value without a receiver stays with its sender") {
         auto [tx, rx] = oneshot<std::unique_ptr<int>>();
         { const auto gone = std::move(rx); }
         CHECK(tx.closed());
@@ -137,7 +137,7 @@ TEST_SUITE("sync/oneshot") {
         CHECK(value != nullptr);
     }
 
-    TEST_CASE("a value that was sent and not received goes to on_drop") {
+    TEST_CASE("oneshot: a value that was sent and not received goes to on_drop") {
         std::vector<std::string> dropped;
         auto [tx, rx] = oneshot<std::string>({.on_drop = [&](std::string s) { dropped.push_back(std::move(s)); }});
         const std::string value = "kept by the sender, too";
@@ -147,7 +147,7 @@ TEST_SUITE("sync/oneshot") {
         CHECK(dropped == std::vector{value});
     }
 
-    TEST_CASE("who gives up waiting may wait again") {
+    TEST_CASE("oneshot: a receiver that gave up may wait again") {
         virtual_executor ex;
         auto [tx, rx] = oneshot<int>();
         CHECK_THROWS_AS(ex.run(weir::with_timeout(1s, rx.receive())), weir::timed_out);
@@ -156,7 +156,7 @@ TEST_SUITE("sync/oneshot") {
         CHECK_THROWS_AS(ex.run(rx.receive()), weir::closed);
     }
 
-    TEST_CASE("whoever works on an answer may stop when nobody waits for it") {
+    TEST_CASE("oneshot: a sender sees that its receiver is gone") {
         virtual_executor ex;
         auto [tx, rx] = oneshot<int>();
         auto stopped = ex.spawn(tx.closing());

@@ -146,13 +146,13 @@ private:
 } // namespace
 
 TEST_SUITE("sync/semaphore") {
-    TEST_CASE("permits are neither lost nor doubled, and nobody is overtaken, in whatever order they act and give up") {
+    TEST_CASE("semaphore loses and doubles no permit and keeps the order in every explored schedule") {
         const auto all = support::explore(6, [](weir::executor& ex) { return std::make_unique<semaphore_world>(ex); });
         CHECK(all.failure == "");
         CHECK(all.schedules > 8'000);
     }
 
-    TEST_CASE("as many go on at a time as there are permits, in the order in which they asked") {
+    TEST_CASE("semaphore: as many go on at a time as there are permits, in the order in which they asked") {
         virtual_executor ex;
         const semaphore s{2};
         std::vector<std::pair<int, weir::duration>> begun;
@@ -169,7 +169,7 @@ TEST_SUITE("sync/semaphore") {
         CHECK(s.available() == 2);
     }
 
-    TEST_CASE("one who wants many is not starved by those who want few") {
+    TEST_CASE("semaphore: small requests do not starve a large one") {
         virtual_executor ex;
         const semaphore s{3};
         auto one = s.try_acquire();
@@ -183,7 +183,7 @@ TEST_SUITE("sync/semaphore") {
         CHECK(s.available() == 3);
     }
 
-    TEST_CASE("when the first gives up those behind it who want less go on") {
+    TEST_CASE("semaphore: smaller requests go on when the first waiter gives up") {
         virtual_executor ex;
         const semaphore s{2};
         const auto held = s.try_acquire();
@@ -197,7 +197,7 @@ TEST_SUITE("sync/semaphore") {
         CHECK(few.finished());
     }
 
-    TEST_CASE("a timeout leaves the line") {
+    TEST_CASE("semaphore: a waiter that times out leaves the queue") {
         virtual_executor ex;
         const semaphore s{1};
         auto held = s.try_acquire();
@@ -206,7 +206,7 @@ TEST_SUITE("sync/semaphore") {
         CHECK(s.available() == 1);
     }
 
-    TEST_CASE("a permit moves, and is released once") {
+    TEST_CASE("semaphore: a permit moves, and is released once") {
         const semaphore s{4};
         auto a = *s.try_acquire(3);
         auto b = std::move(a);
@@ -221,7 +221,7 @@ TEST_SUITE("sync/semaphore") {
         CHECK(s.available() == 4);
     }
 
-    TEST_CASE("closing refuses those who wait and those who come, and lets those keep who have") {
+    TEST_CASE("semaphore: closing refuses waiters and later requests, and leaves permits valid") {
         virtual_executor ex;
         const semaphore s{1};
         auto held = s.try_acquire();
@@ -236,7 +236,7 @@ TEST_SUITE("sync/semaphore") {
         CHECK_FALSE(s.try_acquire());
     }
 
-    TEST_CASE("permits, and those who wait, may outlive the semaphore") {
+    TEST_CASE("permits and waiters may outlive the semaphore") {
         virtual_executor ex;
         std::optional<semaphore> s{std::in_place, 1};
         const auto held = s->try_acquire();
@@ -247,7 +247,7 @@ TEST_SUITE("sync/semaphore") {
         CHECK(held->count() == 1);
     }
 
-    TEST_CASE("no allocation a wait") {
+    TEST_CASE("semaphore allocates nothing per wait") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   const semaphore s{1};
@@ -263,7 +263,7 @@ TEST_SUITE("sync/semaphore") {
               }) == 0);
     }
 
-    TEST_CASE("numbers that make no sense are rejected") {
+    TEST_CASE("semaphore: numbers that make no sense are rejected") {
         const semaphore s{2};
         CHECK_THROWS_WITH_AS(semaphore{0}, "weir::semaphore{n}: n must be at least 1", std::invalid_argument);
         CHECK_THROWS_WITH_AS(static_cast<void>(s.acquire(0)), "weir::semaphore::acquire(n): n must be at least 1",

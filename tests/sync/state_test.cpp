@@ -86,13 +86,13 @@ private:
 } // namespace
 
 TEST_SUITE("sync/state") {
-    TEST_CASE("every watcher comes to the newest value, once, in whatever order they act and give up") {
+    TEST_CASE("state: every watcher gets the newest value once in every explored schedule") {
         const auto all = support::explore(8, [](weir::executor& ex) { return std::make_unique<state_world>(ex); });
         CHECK(all.failure == "");
         CHECK(all.schedules > 8'000);
     }
 
-    TEST_CASE("a watcher gets the present value, then the newest each time it asks") {
+    TEST_CASE("state: a watcher gets the present value, then the newest each time it asks") {
         virtual_executor ex;
         const state<std::string> s{"one"};
         auto watching = s.watch();
@@ -106,7 +106,7 @@ TEST_SUITE("sync/state") {
         CHECK(s.version() == 3);
     }
 
-    TEST_CASE("a slow watcher costs nobody anything, and sees when it is ready what is true then") {
+    TEST_CASE("state: a slow watcher delays no other and sees the newest value when it polls") {
         virtual_executor ex;
         std::vector<std::pair<weir::duration, int>> seen;
         std::optional<state<int>> s{0};
@@ -144,7 +144,7 @@ TEST_SUITE("sync/state") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("it is changed in place, and a change that fails is none") {
+    TEST_CASE("state is changed in place, and a change that fails is none") {
         virtual_executor ex;
         const state<std::vector<int>> s{{1}};
         s.update([](std::vector<int>& v) { v.push_back(2); });
@@ -154,7 +154,7 @@ TEST_SUITE("sync/state") {
         CHECK(s.version() == 2);
     }
 
-    TEST_CASE("a value that cannot be copied can be had, and not watched") {
+    TEST_CASE("state: a value that cannot be copied can be had, and not watched") {
         const state<std::unique_ptr<int>> s{std::make_unique<int>(1)};
         s.set(std::make_unique<int>(2));
         CHECK(*s.get() == 2);
@@ -162,7 +162,7 @@ TEST_SUITE("sync/state") {
         static_assert(watchable<state<int>>);
     }
 
-    TEST_CASE("a watcher that gives up loses no value") {
+    TEST_CASE("state: a watcher that gives up loses no value") {
         virtual_executor ex;
         const state<int> s{1};
         auto watching = s.watch();
@@ -172,7 +172,7 @@ TEST_SUITE("sync/state") {
         CHECK(ex.run(weir::next(watching)) == 2);
     }
 
-    TEST_CASE("no allocation a value") {
+    TEST_CASE("state allocates nothing per value") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   const state<int> s{0};

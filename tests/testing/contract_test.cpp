@@ -214,7 +214,7 @@ private:
 } // namespace
 
 TEST_SUITE("testing/contract") {
-    TEST_CASE("sound operators pass") {
+    TEST_CASE("check_contract: sound operators pass") {
         CHECK(check_contract([] { return weir::map([](int x) { return x * 2; }); }) == "");
         CHECK(check_contract([] { return weir::filter([](int x) { return x % 2 == 0; }); }) == "");
         CHECK(check_contract([] { return weir::take(3); }) == "");
@@ -222,37 +222,41 @@ TEST_SUITE("testing/contract") {
         CHECK(check_contract(planted<polls_at_once>()) == "");
     }
 
-    TEST_CASE("a lost wake is found") {
+    TEST_CASE("check_contract: a lost wake is found") {
         CHECK(check_contract(planted<loses_a_wake>()).find("lost wake") != std::string::npos);
     }
 
-    TEST_CASE("a poll after the end is found") {
+    TEST_CASE("check_contract: a poll after the end is found") {
         CHECK(check_contract(planted<polls_after_the_end>()) == "upstream was polled after its end\n");
     }
 
-    TEST_CASE("an early pull is found") {
+    TEST_CASE("check_contract: an early pull is found") {
         CHECK(check_contract(planted<pulls_early>()).find("early pull") != std::string::npos);
     }
 
-    TEST_CASE("an early pull is allowed as a prefetch") {
+    TEST_CASE("check_contract: an early pull is allowed as a prefetch") {
         CHECK(check_contract(planted<pulls_early>(), {.prefetch = 1}).find("early pull") == std::string::npos);
     }
 
-    TEST_CASE("a leaked waker is found") {
+    TEST_CASE("check_contract: a leaked waker is found") {
         CHECK(check_contract(planted<leaks_a_waker>()).find("leaked waker") != std::string::npos);
     }
 
-    TEST_CASE("spinning is found") { CHECK(check_contract(planted<spins>()).find("busy") != std::string::npos); }
+    TEST_CASE("check_contract: spinning is found") {
+        CHECK(check_contract(planted<spins>()).find("busy") != std::string::npos);
+    }
 
-    TEST_CASE("copying items is found") { CHECK(check_contract(planted<copies_items>()) == "an item was copied\n"); }
+    TEST_CASE("check_contract: copying items is found") {
+        CHECK(check_contract(planted<copies_items>()) == "an item was copied\n");
+    }
 
-    TEST_CASE("an upstream that outlives its end is found") {
+    TEST_CASE("check_contract: an upstream that outlives its end is found") {
         constexpr auto rule = "the end or an error is seen while upstream is still there";
         CHECK(check_contract(planted<keeps_upstream>()).find(rule) != std::string::npos);
         CHECK(check_contract(planted<lets_go_late>()).find(rule) != std::string::npos);
     }
 
-    TEST_CASE("swallowing an error is found") {
+    TEST_CASE("check_contract: swallowing an error is found") {
         CHECK(check_contract(planted<swallows_errors>()).find("upstream failed") != std::string::npos);
     }
 }

@@ -73,14 +73,14 @@ std::vector<int> rest_of(concurrent_receiver<int>& from) {
 } // namespace
 
 TEST_SUITE("threads/concurrent_channel") {
-    TEST_CASE("without room for an item there is no channel") {
+    TEST_CASE("concurrent_channel rejects a capacity of 0") {
         CHECK_THROWS_WITH_AS(concurrent_channel<int>(0),
                              "weir::concurrent_channel<T>(n): there must be room for at least 1 item",
                              std::invalid_argument);
         CHECK_THROWS_AS(concurrent_channel<int>(-1), std::invalid_argument);
     }
 
-    TEST_CASE("it holds as many items as it has room for, and gives them in order") {
+    TEST_CASE("concurrent_channel holds as many items as it has room for, and gives them in order") {
         for (const int n : {1, 2, 3, 5, 64}) {
             CAPTURE(n);
             auto [tx, rx] = concurrent_channel<int>(n);
@@ -95,7 +95,7 @@ TEST_SUITE("threads/concurrent_channel") {
         }
     }
 
-    TEST_CASE("a send that waits for room is woken by a receive on another executor") {
+    TEST_CASE("concurrent_channel: a send that waits for room is woken by a receive on another executor") {
         two_executors ex;
         auto [tx, rx] = concurrent_channel<int>(1);
         REQUIRE(tx.try_send(1));
@@ -110,7 +110,7 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK(rx.try_receive() == 2);
     }
 
-    TEST_CASE("a receive that waits is woken by a send on another executor") {
+    TEST_CASE("concurrent_channel: a receive that waits is woken by a send on another executor") {
         two_executors ex;
         auto [tx, rx] = concurrent_channel<int>(4);
         std::optional<std::optional<int>> got;
@@ -126,7 +126,7 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK(*got == 7);
     }
 
-    TEST_CASE("sends that wait are let in one by one, in the order in which they came") {
+    TEST_CASE("concurrent_channel: sends that wait are let in one by one, in the order in which they came") {
         two_executors ex;
         auto [tx, rx] = concurrent_channel<int>(1);
         REQUIRE(tx.try_send(0));
@@ -141,7 +141,7 @@ TEST_SUITE("threads/concurrent_channel") {
         }
     }
 
-    TEST_CASE("a send that was woken and is dropped before it runs leaves the room to the next") {
+    TEST_CASE("concurrent_channel: a send that was woken and is dropped before it runs leaves the room to the next") {
         two_executors ex;
         auto [tx, rx] = concurrent_channel<int>(1);
         REQUIRE(tx.try_send(0));
@@ -159,7 +159,8 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK(rest_of(rx) == std::vector{2});
     }
 
-    TEST_CASE("a receive that was woken and is dropped with its receiver leaves the item to the next") {
+    TEST_CASE(
+        "concurrent_channel: a receive that was woken and is dropped with its receiver leaves the item to the next") {
         two_executors ex;
         auto ends = concurrent_channel<int>(4);
         auto& rx = ends.receiver;
@@ -177,7 +178,7 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK(*got == 3);
     }
 
-    TEST_CASE("a receive that is dropped takes nothing with it") {
+    TEST_CASE("concurrent_channel: a receive that is dropped takes nothing with it") {
         two_executors ex;
         auto [tx, rx] = concurrent_channel<int>(4);
         std::optional receiving{ex.a.spawn(receive_one(rx))};
@@ -187,7 +188,7 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK(rest_of(rx) == std::vector{3});
     }
 
-    TEST_CASE("closing from either end refuses what waits, and lets be received what is there") {
+    TEST_CASE("concurrent_channel: closing from either end refuses what waits, and lets be received what is there") {
         for (const bool by_sender : {true, false}) {
             two_executors ex;
             std::vector<int> dropped;
@@ -217,7 +218,8 @@ TEST_SUITE("threads/concurrent_channel") {
         }
     }
 
-    TEST_CASE("when the last sender goes the receivers end, when the last receiver goes the senders are refused") {
+    TEST_CASE("concurrent_channel: when the last sender goes the receivers end, when the last receiver goes the "
+              "senders are refused") {
         two_executors ex;
         SUBCASE("senders") {
             std::optional ends{concurrent_channel<int>(4)};
@@ -259,7 +261,7 @@ TEST_SUITE("threads/concurrent_channel") {
         }
     }
 
-    TEST_CASE("a failure comes after the items, to every receiver") {
+    TEST_CASE("concurrent_channel: a failure comes after the items, to every receiver") {
         two_executors ex;
         auto [tx, rx] = concurrent_channel<int>(4);
         auto other = rx.clone();
@@ -273,7 +275,7 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK_THROWS_WITH_AS(static_cast<void>(other.receive_blocking()), "broken", std::runtime_error);
     }
 
-    TEST_CASE("on an executor nothing blocks its thread") {
+    TEST_CASE("concurrent_channel: on an executor nothing blocks its thread") {
         weir::executor ex;
         auto [tx, rx] = concurrent_channel<int>(1);
         const auto blocks = [](concurrent_sender<int>& to, concurrent_receiver<int>& from) -> task<> {
@@ -285,7 +287,7 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK(tx.size() == 0);
     }
 
-    TEST_CASE("items pass without an allocation, on one thread and with move-only items") {
+    TEST_CASE("concurrent_channel: items pass without an allocation, on one thread and with move-only items") {
         auto [tx, rx] = concurrent_channel<std::unique_ptr<int>>(4);
         CHECK(tx.try_send(std::make_unique<int>(1)));
         CHECK(**rx.try_receive() == 1);
@@ -297,7 +299,7 @@ TEST_SUITE("threads/concurrent_channel") {
               }) == 0);
     }
 
-    TEST_CASE("an end may outlive the executor that it waited on") {
+    TEST_CASE("concurrent_channel: an end may outlive the executor that it waited on") {
         auto [tx, rx] = concurrent_channel<int>(1);
         REQUIRE(tx.try_send(1));
         {
@@ -315,7 +317,7 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK(rx.try_receive() == 3);
     }
 
-    TEST_CASE("all items come, in order, from an executor to another") {
+    TEST_CASE("concurrent_channel: all items come, in order, from an executor to another") {
         weir::runtime rt{2};
         for (const int n : {1, 2, 3, 64, 1000}) {
             CAPTURE(n);
@@ -329,7 +331,7 @@ TEST_SUITE("threads/concurrent_channel") {
         }
     }
 
-    TEST_CASE("many senders and receivers, on executors and on threads, get each item once") {
+    TEST_CASE("concurrent_channel: many senders and receivers, on executors and on threads, get each item once") {
         constexpr int each = 2000;
         weir::runtime rt{2};
         auto ends = concurrent_channel<int>(3);
@@ -370,7 +372,7 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK(all == first_numbers(3 * each));
     }
 
-    TEST_CASE("a runtime that goes away while both ends wait joins") {
+    TEST_CASE("concurrent_channel: a runtime that goes away while both ends wait joins") {
         std::atomic<int> dropped = 0;
         auto ends = concurrent_channel<int>(1, {.on_drop = [&dropped](int) { dropped.fetch_add(1); }});
         auto [full, unread] = concurrent_channel<int>(1);

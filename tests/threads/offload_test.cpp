@@ -58,7 +58,7 @@ struct witness {
 } // namespace
 
 TEST_SUITE("threads/offload") {
-    TEST_CASE("the function runs on a thread of the pool, and its result comes back to the executor") {
+    TEST_CASE("offload: the function runs on a thread of the pool, and its result comes back to the executor") {
         thread_pool pool{2};
         const auto here = std::this_thread::get_id();
         const auto ask = [&]() -> weir::task<std::string> {
@@ -72,13 +72,13 @@ TEST_SUITE("threads/offload") {
         CHECK(weir::run(ask()) == std::string(100, 'x'));
     }
 
-    TEST_CASE("what the function throws is thrown where it is awaited") {
+    TEST_CASE("offload: what the function throws is thrown where it is awaited") {
         thread_pool pool{1};
         CHECK_THROWS_WITH_AS(weir::run(offload(pool, []() -> int { throw std::runtime_error{"in the pool"}; })),
                              "in the pool", std::runtime_error);
     }
 
-    TEST_CASE("functions and results may be move-only, and results may be references") {
+    TEST_CASE("offload: functions and results may be move-only, and results may be references") {
         thread_pool pool{1};
         auto number = std::make_unique<int>(7);
         int* const there = number.get();
@@ -88,7 +88,7 @@ TEST_SUITE("threads/offload") {
         CHECK(&ex.run(offload(pool, [&]() -> int& { return object; })) == &object);
     }
 
-    TEST_CASE("the function is destroyed by the thread that called it") {
+    TEST_CASE("offload: the function is destroyed by the thread that called it") {
         thread_pool pool{1};
         witness w;
         std::thread::id ran;
@@ -96,7 +96,7 @@ TEST_SUITE("threads/offload") {
         CHECK(w.died->load() == ran);
     }
 
-    TEST_CASE("nothing runs before the first poll") {
+    TEST_CASE("offload: nothing runs before the first poll") {
         thread_pool pool{1};
         std::atomic<int> calls = 0;
         {
@@ -106,7 +106,7 @@ TEST_SUITE("threads/offload") {
         CHECK(calls == 0);
     }
 
-    TEST_CASE("jobs begin in order, and all results arrive") {
+    TEST_CASE("offload: jobs begin in order, and all results arrive") {
         thread_pool pool{1};
         weir::executor ex;
         std::vector<int> order;
@@ -126,7 +126,7 @@ TEST_SUITE("threads/offload") {
         for (int i = 0; i != 100; ++i) CHECK(order[static_cast<std::size_t>(i)] == i);
     }
 
-    TEST_CASE("a job that has not begun is withdrawn when it is dropped") {
+    TEST_CASE("offload: a job that has not started is withdrawn when it is dropped") {
         thread_pool pool{1};
         gate first;
         std::atomic<int> calls = 0;
@@ -148,7 +148,7 @@ TEST_SUITE("threads/offload") {
         CHECK(calls == 0);
     }
 
-    TEST_CASE("dropping a job that runs does not wait for it, and what it captured lives until it is over") {
+    TEST_CASE("offload: dropping a job that runs does not wait for it, and what it captured lives until it is over") {
         gate running;
         witness w;
         {
@@ -174,7 +174,7 @@ TEST_SUITE("threads/offload") {
         CHECK(w.dead());
     }
 
-    TEST_CASE("a result that comes when its executor was dropped with the operation goes nowhere") {
+    TEST_CASE("offload: a result that comes when its executor was dropped with the operation goes nowhere") {
         for (int round = 0; round != 200; ++round) {
             thread_pool pool{1};
             std::optional<weir::executor> ex{std::in_place};
@@ -189,7 +189,7 @@ TEST_SUITE("threads/offload") {
         }
     }
 
-    TEST_CASE("a closed pool refuses what comes and what waits, and finishes what runs") {
+    TEST_CASE("offload: a closed pool refuses what comes and what waits, and finishes what runs") {
         thread_pool pool{1};
         gate first;
         weir::executor ex;
@@ -219,7 +219,7 @@ TEST_SUITE("threads/offload") {
         ex.run(work());
     }
 
-    TEST_CASE("an operation may outlive its pool") {
+    TEST_CASE("offload: an operation may outlive its pool") {
         std::optional<thread_pool> pool{std::in_place, 1};
         weir::executor ex;
         auto never_started = offload(*pool, [] { return 1; });
@@ -246,7 +246,7 @@ TEST_SUITE("threads/offload") {
         ex.run(work());
     }
 
-    TEST_CASE("a job that owns the last handle on its pool may end it") {
+    TEST_CASE("offload: a job that owns the last handle on its pool may end it") {
         gate running;
         auto pool = std::make_shared<thread_pool>(1);
         std::binary_semaphore ended{0};
@@ -270,7 +270,7 @@ TEST_SUITE("threads/offload") {
         ended.acquire();
     }
 
-    TEST_CASE("a pool whose queue is full turns jobs away") {
+    TEST_CASE("offload: a pool whose queue is full turns jobs away") {
         thread_pool pool{1, {.max_queued = 1}};
         gate first;
         weir::executor ex;
@@ -294,14 +294,14 @@ TEST_SUITE("threads/offload") {
         ex.run(work());
     }
 
-    TEST_CASE("a pool without threads makes no sense") {
+    TEST_CASE("offload: a pool without threads makes no sense") {
         CHECK_THROWS_WITH_AS(thread_pool{0}, "weir::thread_pool: there must be at least 1 thread",
                              std::invalid_argument);
         CHECK_THROWS_AS(thread_pool{-1}, std::invalid_argument);
     }
 
 #if WEIR_POOL_FRAMES
-    TEST_CASE("a job allocates nothing in steady state") {
+    TEST_CASE("offload: a job allocates nothing in steady state") {
         thread_pool pool{1};
         weir::executor ex;
         CHECK(support::allocations_for_more_items([&](int n) {

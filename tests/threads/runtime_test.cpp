@@ -31,7 +31,7 @@ weir::task<std::thread::id> this_thread() { co_return std::this_thread::get_id()
 } // namespace
 
 TEST_SUITE("threads/runtime") {
-    TEST_CASE("every executor has a thread of its own, and keeps it") {
+    TEST_CASE("runtime: every executor has a thread of its own, and keeps it") {
         runtime rt{3};
         CHECK(rt.size() == 3);
         std::set<std::thread::id> all{std::this_thread::get_id()};
@@ -44,13 +44,13 @@ TEST_SUITE("threads/runtime") {
         CHECK(all.size() == 4);
     }
 
-    TEST_CASE("by default there is one for each processor") {
+    TEST_CASE("runtime: by default there is one for each processor") {
         runtime rt;
         CHECK(rt.size() >= 1);
         CHECK(rt.size() <= std::thread::hardware_concurrency());
     }
 
-    TEST_CASE("threads may be pinned, and share processors when there are more of them") {
+    TEST_CASE("runtime: threads may be pinned, and share processors when there are more of them") {
         runtime rt{5, {.pin = weir::cpus::each}};
         const auto processors = []() -> weir::task<int> {
             cpu_set_t set;
@@ -61,7 +61,7 @@ TEST_SUITE("threads/runtime") {
         for (std::size_t i = 0; i != rt.size(); ++i) CHECK(rt.spawn_on(i, processors).get() == 1);
     }
 
-    TEST_CASE("what runs on one executor may start things on another") {
+    TEST_CASE("runtime: what runs on one executor may start things on another") {
         runtime rt{4};
         // Around all executors, three times.
         struct round {
@@ -76,7 +76,7 @@ TEST_SUITE("threads/runtime") {
         CHECK(rt.spawn_on(0, [&] { return round::go(rt, 0, 12); }).get() == 12);
     }
 
-    TEST_CASE("joining is clean whatever is in flight") {
+    TEST_CASE("runtime joins cleanly whatever is in flight") {
         for (int turn = 0; turn != 50; ++turn) {
             std::atomic<int> alive = 0;
             struct counted {
@@ -111,7 +111,7 @@ TEST_SUITE("threads/runtime") {
         }
     }
 
-    TEST_CASE("what async_finally guards leave is done before the thread ends") {
+    TEST_CASE("runtime: what async_finally guards leave is done before the thread ends") {
         std::atomic<int> done = 0;
         {
             runtime rt{2};
@@ -129,7 +129,7 @@ TEST_SUITE("threads/runtime") {
         CHECK(done == 1);
     }
 
-    TEST_CASE("stopping one of its executors is for nothing") {
+    TEST_CASE("stop has no effect on an executor of a runtime") {
         runtime rt{1};
         rt[0].stop();
         CHECK(rt.spawn_on(0, this_thread).get() != std::thread::id{});
@@ -144,7 +144,7 @@ TEST_SUITE("threads/runtime") {
         CHECK_THROWS_AS(never.get(), weir::stopped);
     }
 
-    TEST_CASE("wrong numbers are named") {
+    TEST_CASE("runtime rejects wrong numbers with an error that contains them") {
         CHECK_THROWS_WITH_AS(runtime{0}, "weir::runtime(n): there must be at least 1 executor", std::invalid_argument);
         runtime rt{2};
         CHECK_THROWS_WITH_AS(rt.at(2), "weir::runtime: there is no executor 2: there are 2", std::out_of_range);

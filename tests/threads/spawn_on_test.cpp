@@ -58,7 +58,8 @@ struct witness {
 } // namespace
 
 TEST_SUITE("threads/spawn_on") {
-    TEST_CASE("the function and its operation run on the other executor's thread, and the result comes back") {
+    TEST_CASE(
+        "spawn_on: the function and its operation run on the other executor's thread, and the result comes back") {
         weir::runtime rt{1};
         weir::executor ex;
         const auto there = thread_of(rt, 0);
@@ -78,7 +79,7 @@ TEST_SUITE("threads/spawn_on") {
         CHECK(ex.run(work()) == "there");
     }
 
-    TEST_CASE("exceptions cross: those of the operation, and those of the function that makes it") {
+    TEST_CASE("spawn_on passes exceptions of the operation and of its function back") {
         weir::runtime rt{1};
         CHECK_THROWS_WITH_AS(weir::run(spawn_on(rt[0],
                                                 []() -> weir::task<int> {
@@ -98,7 +99,7 @@ TEST_SUITE("threads/spawn_on") {
                              "not made", std::runtime_error);
     }
 
-    TEST_CASE("results may be move-only, references, or nothing") {
+    TEST_CASE("spawn_on: results may be move-only, references, or nothing") {
         weir::runtime rt{1};
         int object = 0;
         CHECK(*spawn_on(rt[0], []() -> weir::task<std::unique_ptr<int>> {
@@ -108,7 +109,7 @@ TEST_SUITE("threads/spawn_on") {
         spawn_on(rt[0], []() -> weir::task<> { co_return; }).get();
     }
 
-    TEST_CASE("what the function captured dies on the other thread, before the result comes") {
+    TEST_CASE("spawn_on: what the function captured dies on the other thread, before the result comes") {
         weir::runtime rt{1};
         witness w;
         auto handle = spawn_on(rt[0], [t = w.make()]() -> weir::task<int> {
@@ -119,7 +120,7 @@ TEST_SUITE("threads/spawn_on") {
         CHECK(w.died->load() == thread_of(rt, 0));
     }
 
-    TEST_CASE("dropping the handle drops the operation there") {
+    TEST_CASE("spawn_on: dropping the handle drops the operation there") {
         weir::runtime rt{1};
         witness w;
         std::binary_semaphore begun{0};
@@ -134,7 +135,7 @@ TEST_SUITE("threads/spawn_on") {
         CHECK(w.died->load() == thread_of(rt, 0));
     }
 
-    TEST_CASE("what was dropped before it began is never begun") {
+    TEST_CASE("spawn_on: what was dropped before it began is never begun") {
         weir::runtime rt{1};
         std::binary_semaphore open{0};
         spawn_on(rt[0], [&open]() -> weir::task<> {
@@ -155,7 +156,7 @@ TEST_SUITE("threads/spawn_on") {
         CHECK_FALSE(called);
     }
 
-    TEST_CASE("an operation dies with its executor, and whoever awaits it is told") {
+    TEST_CASE("spawn_on: an operation dies with its executor, and its handle throws stopped") {
         witness w;
         weir::executor ex;
         const auto work = [&]() -> weir::task<> {
@@ -179,7 +180,7 @@ TEST_SUITE("threads/spawn_on") {
         ex.run(work());
     }
 
-    TEST_CASE("the executor that awaits may die first") {
+    TEST_CASE("spawn_on: the executor that awaits may die first") {
         weir::runtime rt{1};
         for (int round = 0; round != 100; ++round) {
             witness w;
@@ -201,7 +202,7 @@ TEST_SUITE("threads/spawn_on") {
         }
     }
 
-    TEST_CASE("a handle may outlive both executors") {
+    TEST_CASE("spawn_on: a handle may outlive both executors") {
         std::optional<weir::runtime> rt{std::in_place, 2};
         auto unfinished = rt->spawn_on(0, []() -> weir::task<> { co_await weir::sleep_for(1h); });
         auto finished = rt->spawn_on(1, []() -> weir::task<int> { co_return 2; });
@@ -211,7 +212,7 @@ TEST_SUITE("threads/spawn_on") {
         CHECK_THROWS_AS(std::move(unfinished).get(), weir::stopped);
     }
 
-    TEST_CASE("the error of a detached operation goes to the handler of the executor where it ran") {
+    TEST_CASE("spawn_on: the error of a detached operation goes to the handler of the executor where it ran") {
         std::string message;
         unsigned line = 0;
         std::binary_semaphore told{0};
@@ -239,14 +240,14 @@ TEST_SUITE("threads/spawn_on") {
         CHECK(line != 0);
     }
 
-    TEST_CASE("a handle is joined once") {
+    TEST_CASE("spawn_on: a handle is joined once") {
         weir::runtime rt{1};
         auto handle = spawn_on(rt[0], []() -> weir::task<> { co_return; });
         std::move(handle).get();
         CHECK_THROWS_WITH_AS(std::move(handle).get(), "weir: remote_join_handle: joined twice", std::logic_error);
     }
 
-    TEST_CASE("waiting for the result on an executor's thread is refused") {
+    TEST_CASE("spawn_on: waiting for the result on an executor's thread is refused") {
         weir::runtime rt{2};
         auto refused = rt.spawn_on(0, [&]() -> weir::task<bool> {
             auto handle = rt.spawn_on(1, []() -> weir::task<> { co_return; });

@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 TEST_SUITE("core/allocations") {
-    TEST_CASE("the counter sees an allocation an item") {
+    TEST_CASE("the allocation counter sees one allocation per item") {
         const auto run = [](int n) {
             for (int i = 0; i != n; ++i) {
                 int* volatile kept = new int{i}; // volatile: clang leaves out an allocation that nobody sees

@@ -343,7 +343,7 @@ TEST_SUITE("core/coroutine") {
         CHECK(ex.stats().wakers_run - before == 5); // who asks, three turns of the generator, who asks
     }
 
-    TEST_CASE("what a coroutine does after a yield has the deadline of whoever awaits it") {
+    TEST_CASE("a coroutine has its awaiter's deadline after a yield") {
         virtual_executor ex;
         const weir::time_point soon = ex.time_after(1s);
         auto yields_first = [&]() -> weir::task<> {
@@ -353,7 +353,7 @@ TEST_SUITE("core/coroutine") {
         ex.run(weir::with_deadline(soon, yields_first()));
     }
 
-    TEST_CASE("the stream may die while someone waits for it") {
+    TEST_CASE("a stream may be destroyed while a coroutine waits for it") {
         virtual_executor ex;
         int locals = 0;
         std::optional<weir::async_stream<int>> source{slowly(2, locals)};
@@ -447,7 +447,7 @@ TEST_SUITE("core/coroutine") {
         CHECK(sink.items() == std::vector{1, 3, 5});
     }
 
-    TEST_CASE("a wake that comes late finds nobody") {
+    TEST_CASE("a late wake does not resume a coroutine") {
         // The coroutine polls a source, is woken by something else, and goes on: the source's wake must not resume it.
         virtual_executor ex;
         probe<int> source;
@@ -467,7 +467,7 @@ TEST_SUITE("core/coroutine") {
         CHECK(handle.finished());
     }
 
-    TEST_CASE("coroutines allocate their frame and nothing an item") {
+    TEST_CASE("coroutines allocate their frame and nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(counting(n) | weir::for_each([](int) {}));
@@ -529,7 +529,7 @@ TEST_SUITE("core/coroutine") {
     }
 #endif
 
-    TEST_CASE("a stream may be assigned to one that was polled, and is as new") {
+    TEST_CASE("an async_stream that was polled is as new after an assignment") {
         virtual_executor ex;
         auto source = counting(3);
         CHECK(ex.run(weir::next(source)) == 0);

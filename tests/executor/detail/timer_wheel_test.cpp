@@ -43,7 +43,7 @@ struct noted {
 } // namespace
 
 TEST_SUITE("executor/timer_wheel") {
-    TEST_CASE("timers fire at their deadline, in order, those that are equal as they were armed") {
+    TEST_CASE("timers fire at their deadline, in order, and equal ones in the order of their arming") {
         weir::testing::virtual_executor ex;
         std::vector<std::pair<std::size_t, time_point>> log;
         std::deque<noted> timers;
@@ -67,7 +67,7 @@ TEST_SUITE("executor/timer_wheel") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("a million random arms, cancels and moments agree with a sorted list") {
+    TEST_CASE("timer wheel: a million random arms, cancels and moments agree with a sorted list") {
         weir::testing::virtual_executor ex;
         std::mt19937_64 random{1};
         std::vector<std::pair<std::size_t, time_point>> log;
@@ -109,7 +109,7 @@ TEST_SUITE("executor/timer_wheel") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("arming again moves the deadline, cancelling forgets it") {
+    TEST_CASE("timer wheel: arming again moves the deadline, cancelling forgets it") {
         weir::testing::virtual_executor ex;
         std::vector<std::pair<std::size_t, time_point>> log;
         noted a{ex, 0, log};
@@ -126,7 +126,7 @@ TEST_SUITE("executor/timer_wheel") {
         CHECK(a.timer.expired());
     }
 
-    TEST_CASE("a deadline in the past is due at once, the largest one never") {
+    TEST_CASE("timer wheel: a deadline in the past is due at once, the largest one never") {
         weir::testing::virtual_executor ex;
         ex.advance(10s);
         std::vector<std::pair<std::size_t, time_point>> log;
@@ -141,7 +141,7 @@ TEST_SUITE("executor/timer_wheel") {
         CHECK(never.timer.armed());
     }
 
-    TEST_CASE("arming and cancelling allocates nothing once the heap has grown") {
+    TEST_CASE("timer wheel: arming and cancelling allocates nothing once the heap has grown") {
         weir::testing::virtual_executor ex;
         weir::deadline_timer t;
         for (int i = 0; i != 100; ++i) {
