@@ -95,7 +95,8 @@ task<tcp_stream> tcp_connect(std::vector<endpoint> addresses, connect_options op
     auto next = [&, i = std::size_t{0}]() mutable {
         return with_timeout(options.address_timeout, tcp_connect(addresses[i++], options.socket));
     };
-    co_return co_await hedge(std::move(next), options.attempt_delay, {.max = addresses.size()});
+    hedge_options attempts{.max = addresses.size()};
+    co_return co_await hedge(std::move(next), options.attempt_delay, std::move(attempts));
 }
 
 task<tcp_stream> tcp_connect(std::string host, std::uint16_t port, connect_options options) {

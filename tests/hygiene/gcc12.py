@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Finds what g++ 12 may miscompile in coroutines: in examples, docs and tests, or in the files and folders given.
+"""Finds what g++ 12 may miscompile in coroutines: in the library, examples, docs and tests, or in the files and folders given.
 
     python3 tests/hygiene/gcc12.py [FILE|FOLDER...]
     python3 tests/hygiene/gcc12.py --self-test
@@ -314,7 +314,7 @@ def main():
     if "--self-test" in sys.argv:
         return self_test()
     root = pathlib.Path(__file__).resolve().parents[2]
-    paths = [pathlib.Path(a) for a in arguments] or [root / name for name in ("README.md", "docs", "examples", "tests")]
+    paths = [pathlib.Path(a) for a in arguments] or [root / name for name in ("README.md", "docs", "examples", "include", "src", "tests")]
     count = 0
     for file in files(paths):
         for line, why in check(file):
