@@ -5,7 +5,8 @@
     commits.py --message FILE       a message that is being written
     commits.py --self-test
 
-A message is a line `area: what it does`, of 72 columns at most and without a full stop at the end; then a blank line, and a body in lines of 72 columns. A commit that changes more than a few lines has a body.
+A message is a line `area: what it does`, of 72 columns at most and without a full stop at the end; then a blank line,
+and a body in lines of 72 columns. A commit that changes more than a few lines has a body.
 Exits with 77 where there is no history to look at.
 """
 
@@ -19,7 +20,8 @@ TRIVIAL = 10  # changed lines
 SUBJECT = re.compile(r"^(?P<area>[a-z0-9_.+-]+(?:[/,] ?[a-z0-9_.+-]+)*): (?P<what>\S.*)$")
 # Verbs as history tells, rather than as the imperative says what a commit does.
 NOT_IMPERATIVE = re.compile(r"^(\w+ed|\w+ing|adds|fixes|makes|removes|lets|uses|says|gives|takes|moves|keeps)$", re.I)
-IMPERATIVE_ALL_THE_SAME = {"embed", "need", "feed", "seed", "speed", "shed", "bring", "string", "ring", "ping", "swing", "proceed"}
+IMPERATIVE_ALL_THE_SAME = {"embed", "need", "feed", "seed", "speed", "shed", "bring", "string", "ring", "ping", "swing",
+                           "proceed"}
 SELF = "tests/hygiene/commits.py"
 
 
