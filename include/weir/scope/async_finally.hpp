@@ -21,7 +21,7 @@ namespace weir {
 
 namespace detail {
 
-/// What a guard without a resource holds.
+/// The resource of a guard without one.
 struct no_resource {};
 
 template <class F, class Resource>
@@ -36,7 +36,7 @@ auto make_cleanup(F& f, Resource& resource) {
     }
 }
 
-/// A resource, and the operation that a function makes of it in the end. They stay where they are.
+/// A resource and the cleanup that a function returns for it. Neither is moved.
 template <class F, class Resource>
 class cleanup_with final : public cleanup {
 public:
@@ -59,8 +59,7 @@ private:
 
 } // namespace detail
 
-/// Runs an operation when the scope that it stands in dies: by return, by an exception, or because it is dropped where
-/// it waits.
+/// Runs an operation when its scope ends: by return, by an exception, or because the scope's coroutine is dropped.
 ///
 ///     weir::task<> talk(weir::tcp_stream socket) {
 ///         weir::async_finally peer{1s, std::move(socket), [](auto& s) { return say_goodbye(s); }};
@@ -68,19 +67,21 @@ private:
 ///         while (auto request = co_await weir::next(requests)) ...
 ///     }
 ///
-/// async_finally{within, resource, f}: holds the resource, which `*guard` and `guard->` give, until the operation that
-/// f(resource) makes is done. async_finally{within, f}: without one. The scope is gone when f is called: f may use what
-/// it was given and what it has captured by value, not what lived in the scope.
+/// async_finally{within, resource, f} holds the resource, accessible through `*guard` and `guard->`, until the
+/// operation that f(resource) returns has finished. async_finally{within, f} has no resource. The scope no longer
+/// exists when f is called: f may use its argument and what it captured by value, but not the locals of the scope.
 ///
-/// The operation begins in the turn after the scope has died. The innermost task group in which the scope ran does not
-/// finish before it; where there is none, neither does executor::run, nor the executor's destructor. After `within` it
-/// is dropped and reported, as is its error, to the executor's handler.
+/// The operation starts in the turn after the end of the scope. The innermost task group around the scope does not
+/// finish before the operation; without a group, executor::run and the executor's destructor wait for it.
 ///
-/// Allocates when it is made, and not when the scope dies.
+/// Errors: an error of the operation is reported to the executor's handler. An operation that takes longer than
+/// `within` is dropped and reported.
+/// Cost: one allocation when the guard is created, none when the scope ends.
+/// Lifetime: the scope must end before its executor. A scope that does not is reported and not cleaned up.
+/// See: finally, with_group.
 ///
-/// @param within  how long the operation may take, >= 0
+/// @param within  the time limit of the operation, >= 0
 /// @throws std::logic_error when no executor runs on this thread
-/// Lifetime: the scope dies before its executor; one that does not is reported, and not cleaned up.
 template <class F, class Resource = detail::no_resource>
 class [[nodiscard("name it: the cleanup begins when it dies")]] async_finally {
     static_assert(detail::cleans_up<F, Resource>,
@@ -105,7 +106,7 @@ public:
         if (static_cast<detail::list_link&>(*node_).linked()) {
             executor_->begin(*node_, group_);
         } else {
-            delete node_; // the executor is gone, and has said so
+            delete node_; // the executor was destroyed, and has reported it
         }
     }
 
@@ -120,7 +121,7 @@ public:
         return &node_->resource();
     }
 
-    /// There is nothing to be done any more. `std::move(guard).dismiss()` gives the resource back.
+    /// Cancels the cleanup. `std::move(guard).dismiss()` returns the resource.
     void dismiss() noexcept
         requires std::same_as<Resource, detail::no_resource>
     {

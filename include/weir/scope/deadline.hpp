@@ -31,17 +31,16 @@ public:
 
 } // namespace detail
 
-/// `co_await deadline()`: by when whoever awaits this wants its answer; time_point::max() where nobody has said so.
+/// `co_await deadline()`: the time at which the caller gives up on this request; time_point::max() without a deadline.
 ///
-/// with_deadline, with_timeout and task groups set it for all that is begun inside them: tasks, generators, the
-/// operations of map_async and when_all. What was begun for one request and is kept for another, such as a pull that a
-/// stream keeps, goes on with the deadline that it began with.
+/// with_deadline, with_timeout and task groups set it for everything that starts inside them: tasks, generators, the
+/// operations of map_async and when_all. Work that was started for one request and is kept for another, such as an
+/// unfinished pull of a stream, keeps the deadline with which it started.
 inline detail::deadline_operation deadline() noexcept { return {}; }
 
-/// `co_await remaining()`: how long there is until then; zero when it has passed, duration::max() where there is no
-/// deadline.
+/// `co_await remaining()`: the time until the deadline; zero when it has passed, duration::max() without a deadline.
 ///
-///     if (co_await weir::remaining() < 50ms) co_return cached;     // there is no time to ask again
+///     if (co_await weir::remaining() < 50ms) co_return cached;     // no time to ask again
 inline detail::remaining_operation remaining() noexcept { return {}; }
 
 } // namespace weir

@@ -12,7 +12,8 @@
 
 namespace weir {
 
-/// Several operations of a task group have failed: all their errors, in the order in which they came.
+/// Thrown when operations of a task group with group_errors::collect have failed. Holds all errors in order of
+/// occurrence.
 class group_error : public std::runtime_error {
 public:
     explicit group_error(std::vector<std::exception_ptr> errors)

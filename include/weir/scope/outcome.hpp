@@ -11,7 +11,7 @@
 
 namespace weir {
 
-/// How an operation has ended: its result, or its error. T may be void, or a reference.
+/// The result or the error of an operation. T may be void or a reference.
 ///
 ///     auto [a, b] = co_await weir::when_all_settled(first(), second());
 ///     if (a) use(*a);
@@ -21,14 +21,14 @@ class [[nodiscard("see whether it holds an error")]] outcome {
     using object = typename detail::as_result<T>::type;
 
 public:
-    /// With a result, as operations give it.
+    /// Holds a result.
     explicit outcome(object result) : state_{std::in_place_index<0>, std::move(result)} {}
     static outcome failed(std::exception_ptr error) noexcept { return outcome{std::move(error), 0}; }
 
     bool has_value() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }
 
-    /// The result; throws the error.
+    /// Returns the result, or throws the error.
     decltype(auto) value() & {
         rethrow();
         return get(*this);
@@ -42,7 +42,7 @@ public:
         return get(std::move(*this));
     }
 
-    /// The result, which is there.
+    /// Returns the result, which must exist.
     decltype(auto) operator*() & noexcept { return checked(*this); }
     decltype(auto) operator*() const& noexcept { return checked(*this); }
     decltype(auto) operator*() && noexcept { return checked(std::move(*this)); }

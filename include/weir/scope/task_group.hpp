@@ -31,32 +31,33 @@ namespace weir {
 
 class task_group;
 
-/// What the failure of one operation does to the others of its group.
+/// What happens to the other operations of a group when one fails.
 enum class group_errors {
-    fail_fast, ///< they are dropped, and `join` throws that error
-    collect,   ///< they run on, and `join` throws a group_error with all errors
+    fail_fast, ///< the others are dropped, and `join` throws the error
+    collect,   ///< the others go on, and `join` throws a group_error with all errors
 };
 
 struct task_group_options {
-    /// At most so many run at a time, > 0; the others wait for their turn.
+    /// The maximum number of operations that run at the same time, > 0. Others wait for a place.
     std::size_t max_concurrent = std::numeric_limits<std::size_t>::max();
     group_errors errors = group_errors::fail_fast;
-    /// What `deadline()` gives inside; it is not enforced. with_group takes that of its caller where that is nearer.
+    /// The result of `deadline()` inside the group. It is not enforced. with_group uses its caller's deadline if that
+    /// is earlier.
     time_point deadline = time_point::max();
 };
 
 namespace detail {
 
-/// @throws std::invalid_argument when they make no sense
+/// @throws std::invalid_argument when max_concurrent is 0
 void check(const task_group_options& options);
 
 /// An operation of a task group.
 class group_member : public list_link {
 public:
     virtual void start(run_queue& queue, root_record* group, time_point deadline) noexcept = 0;
-    /// At once or, when something of it is on the stack, as soon as that is no longer so.
+    /// Destroys the operation: at once, or when it has left the stack.
     virtual void destroy() noexcept = 0;
-    /// When it has ended.
+    /// Destroys an operation that has ended.
     virtual void die() noexcept = 0;
 
 protected:
@@ -68,7 +69,7 @@ class group_task;
 
 } // namespace detail
 
-/// Runs operations beside each other that belong together: none outlives the group.
+/// Runs operations concurrently. None of them outlives the group.
 ///
 ///     weir::task<> serve(weir::tcp_listener& listener) {
 ///         weir::task_group group{{.max_concurrent = 100}};
@@ -80,14 +81,16 @@ class group_task;
 ///         co_await group.join();
 ///     }
 ///
-/// Destroying the group drops what runs in it, at once. What async_finally guards then have to do goes to the group or
-/// executor around it; to wait for it, let the scope be a with_group. An error that nobody has joined to see goes to
-/// the executor's handler.
+/// A group cannot be moved. It may be used again after a `join`, also after one that has thrown.
 ///
-/// A group stays where it is. It may be used again after a `join`, whatever that gave.
+/// Errors: `join` throws them. An error that no `join` has reported goes to the executor's handler.
+/// Dropped: destroying the group drops its operations at once. Their cleanups continue in the group or executor around
+/// it; use with_group to wait for them.
+/// Cost: one allocation per operation, from a pool.
+/// See: with_group, when_all, map_async.
 class task_group {
 public:
-    /// On the executor, and inside the group, that runs here.
+    /// Creates a group on the running executor, inside the group of the running operation.
     /// @throws std::logic_error when no executor runs on this thread
     explicit task_group(task_group_options options = {});
     explicit task_group(executor& ex, task_group_options options = {});
@@ -131,16 +134,16 @@ private:
 
     task_group(executor& ex, detail::root_record* owner, std::uint32_t outer, task_group_options options);
 
-    /// Of one more operation, and of all that are there.
+    /// Allocates room for the errors of all operations and one more.
     void make_room_for_failures() {
-        if (!fails_fast()) failures_.make_room(running_ + waiting_ + 2); // 2: and of the body
+        if (!fails_fast()) failures_.make_room(running_ + waiting_ + 2); // 2: for the body of a with_group too
     }
     void add(detail::group_member& one) noexcept;
     void start(detail::group_member& one) noexcept;
     void start_more() noexcept;
-    /// The body of a with_group, beside the others. When it fails, all of them are dropped.
+    /// Adds the body of a with_group. Its failure drops all others.
     void add_body(detail::group_member& body) noexcept;
-    /// One has ended; it is destroyed here.
+    /// Handles the end of a member, and destroys the member.
     void ended(detail::group_member& one, std::exception_ptr error, std::source_location place) noexcept;
 
     bool fails_fast() const noexcept { return options_.errors == group_errors::fail_fast; }
@@ -150,7 +153,7 @@ private:
     executor& executor_;
     std::uint32_t outer_;
     std::uint32_t number_ = 0;
-    detail::root_record* record_ = nullptr; // the members are roots that belong to it
+    detail::root_record* record_ = nullptr; // the record to which the members belong as roots
     task_group_options options_;
     detail::group_member* body_ = nullptr;
     detail::intrusive_list<detail::group_member> started_;
@@ -158,7 +161,7 @@ private:
     std::size_t running_ = 0;
     std::size_t waiting_ = 0;
     detail::failure_list failures_;
-    detail::cleanups cleanups_; // and those who wait for the group
+    detail::cleanups cleanups_; // and the waiters for the group
 };
 
 namespace detail {
@@ -178,7 +181,7 @@ public:
 
     void destroy() noexcept override {
         if (!bound()) {
-            delete this; // it was not its turn yet
+            delete this; // it had no place yet
             return;
         }
         dropped_ = true;
@@ -227,7 +230,7 @@ public:
         if (operation_.state_->bound()) {
             operation_.state_->drop_root();
         } else {
-            delete this; // it was not its turn yet
+            delete this; // it had no place yet
         }
     }
     void die() noexcept override {

@@ -19,7 +19,7 @@ namespace weir {
 
 namespace detail {
 
-/// Throws the error that has ended it.
+/// Throws the error that decided the result, if there is one.
 template <class Operations>
 void rethrow_winner(concurrent_operations<Operations, ends_with::first_error>& all) {
     if (all.winner() == all.none) return;
@@ -28,7 +28,7 @@ void rethrow_winner(concurrent_operations<Operations, ends_with::first_error>& a
 
 } // namespace detail
 
-/// Operations of any types, and all their results.
+/// The operation of `when_all` for operations of any types.
 template <operation... A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_all_operation {
     static constexpr bool without_result = (std::is_void_v<await_result_t<A>> && ...);
@@ -54,7 +54,7 @@ private:
     detail::concurrent_operations<detail::pack_of_operations<A...>, detail::ends_with::first_error> all_;
 };
 
-/// Operations of one type, and all their results.
+/// The operation of `when_all` for a range of operations.
 template <operation A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_all_of_range_operation {
     static constexpr bool without_result = std::is_void_v<await_result_t<A>>;
@@ -85,15 +85,18 @@ private:
     detail::concurrent_operations<detail::range_of_operations<A>, detail::ends_with::first_error> all_;
 };
 
-/// `co_await when_all(operations...)`: runs them side by side, and gives all results, as a std::tuple.
+/// `co_await when_all(operations...)`: runs the operations concurrently and returns all results as a std::tuple.
 ///
 ///     auto [user, orders] = co_await weir::when_all(load_user(id), load_orders(id));
 ///
-/// when_all(range of operations): as a std::vector, in their order. Where an operation has no result there is
-/// weir::unit in its place; where none has one there is none. References are references in a tuple, and
-/// std::reference_wrapper in a vector.
+/// when_all(range of operations) returns a std::vector in the order of the operations. weir::unit stands for the result
+/// of an operation without one; when no operation has a result, neither has when_all. References are references in a
+/// tuple and std::reference_wrapper in a vector.
 ///
-/// When one fails, the others are dropped at once, and its error is thrown.
+/// Errors: the first failure, after all other operations were dropped.
+/// Dropped: drops all operations.
+/// Cost: no allocation; one for the vector of a range.
+/// See: when_all_settled, when_any, task_group.
 inline constexpr detail::concurrent_operations_fn<when_all_operation, when_all_of_range_operation> when_all{};
 
 } // namespace weir

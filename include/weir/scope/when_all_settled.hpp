@@ -26,7 +26,7 @@ auto outcome_of(Branch& one) {
 
 } // namespace detail
 
-/// Operations of any types, and how each has ended.
+/// The operation of `when_all_settled` for operations of any types.
 template <operation... A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_all_settled_operation {
 public:
@@ -44,7 +44,7 @@ private:
     detail::concurrent_operations<detail::pack_of_operations<A...>, detail::ends_with::all> all_;
 };
 
-/// Operations of one type, and how each has ended.
+/// The operation of `when_all_settled` for a range of operations.
 template <operation A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_all_settled_of_range_operation {
 public:
@@ -66,8 +66,11 @@ private:
     detail::concurrent_operations<detail::range_of_operations<A>, detail::ends_with::all> all_;
 };
 
-/// `co_await when_all_settled(operations...)`: runs them side by side, each to its end, and gives how each has ended,
-/// as a std::tuple of `outcome`; of a range of operations, as a std::vector. It does not fail.
+/// `co_await when_all_settled(operations...)`: runs the operations concurrently, each to its end, and returns a
+/// std::tuple with the `outcome` of each; for a range of operations, a std::vector.
+///
+/// Errors: none; the outcomes hold them.
+/// See: when_all, outcome.
 ///
 ///     for (auto& reply : co_await weir::when_all_settled(std::move(requests)))
 ///         if (!reply) log(reply.error());

@@ -19,7 +19,7 @@
 
 namespace weir {
 
-/// The first of several operations to end, by its position among them, and its result.
+/// The index and the result of the first operation that ended.
 template <class T>
 struct winner {
     std::size_t index;
@@ -32,7 +32,7 @@ struct winner<void> {
 
 namespace detail {
 
-/// The result of the one that has won, or its error.
+/// Returns the winner's result, or throws its error.
 template <class Winner, class Branch>
 poll<Winner> result_of(Branch& one) {
     if (one.error != nullptr) std::rethrow_exception(std::move(one.error));
@@ -52,7 +52,7 @@ struct common_result<T, Same...> : std::type_identity<T> {};
 
 } // namespace detail
 
-/// Operations of any types, and the result of the first to end.
+/// The operation of `when_any` for operations of any types.
 template <operation... A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_any_operation {
     using common = typename detail::common_result<await_result_t<A>...>::type;
@@ -84,7 +84,7 @@ private:
     detail::concurrent_operations<detail::pack_of_operations<A...>, detail::ends_with::first> all_;
 };
 
-/// Operations of one type, and the result of the first to end.
+/// The operation of `when_any` for a range of operations.
 template <operation A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] when_any_of_range_operation {
 public:
@@ -105,16 +105,20 @@ private:
     detail::concurrent_operations<detail::range_of_operations<A>, detail::ends_with::first> all_;
 };
 
-/// `co_await when_any(operations...)`: runs them side by side until the first has ended, and gives its position and its
-/// result; or throws its error. The others are dropped before that.
+/// `co_await when_any(operations...)`: runs the operations concurrently until the first has ended, and returns its
+/// index and result, or throws its error. The others are dropped before that.
 ///
 ///     auto [index, reply] = co_await weir::when_any(ask(primary), ask(replica));
 ///
-/// The value is the result where all have the same type, nothing where none has a result, and a std::variant with an
-/// alternative for each operation otherwise; there weir::unit stands for no result, and std::reference_wrapper for a
-/// reference. Of those that are ready at once the first one wins; those behind it are not begun.
+/// When all operations have the same result type, the value has that type; without results there is no value. Otherwise
+/// the value is a std::variant with one alternative per operation, in which weir::unit stands for no result and
+/// std::reference_wrapper for a reference. The first of several ready operations wins; those behind it are not started.
 ///
-/// when_any(range of operations) likewise.
+/// when_any(range of operations) does the same for a range.
+///
+/// Errors: the error of the operation that ended first.
+/// See: when_all, hedge, with_timeout.
+///
 /// @throws std::invalid_argument when the range is empty
 inline constexpr detail::concurrent_operations_fn<when_any_operation, when_any_of_range_operation> when_any{};
 

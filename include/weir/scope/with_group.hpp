@@ -83,22 +83,21 @@ private:
     detail::cleanups::waiter waiter_;
 };
 
-/// `co_await with_group(f)`: runs the task that f(group) makes, in a task group that does not outlive it.
+/// `co_await with_group(f)`: runs the task that f(group) returns, in a task group that ends with it.
 ///
 ///     co_await weir::with_group([&](weir::task_group& group) -> weir::task<> {
 ///         for (const auto& url : urls) group.spawn(fetch(url));
 ///         co_await weir::sleep_for(1s);
 ///     });
 ///
-/// The result is that of the task. All paths out of it wait: when the task returns, for all that it has spawned; when
-/// it throws, or one of the group fails, everything is dropped, the task too, and what guards then have to do is waited
-/// for before the error is thrown. When with_group itself is dropped, everything is, and the guards' work goes to the
-/// group or executor around it.
+/// The result is that of the task. When the task returns, with_group waits for all operations of the group. f and its
+/// captures exist as long as the task.
 ///
-/// with_group(options, f): {.errors = group_errors::collect} lets the others run on when one fails and throws a
-/// group_error in the end.
-///
-/// f and what it captures live as long as the task.
+/// Errors: when the task or an operation of the group fails, all others are dropped, and the error is thrown after
+/// their cleanups have finished. With {.errors = group_errors::collect} the others go on, and a group_error is thrown
+/// at the end.
+/// Dropped: drops the task and all operations. Their cleanups continue in the group or executor around it.
+/// See: task_group, async_finally.
 ///
 /// @throws std::invalid_argument when options.max_concurrent is 0
 template <class F>

@@ -18,7 +18,7 @@
 
 namespace weir {
 
-/// An operation that has until a moment, or some time from when it begins.
+/// An operation with a deadline, or with a time limit from its start.
 template <operation A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] timed_operation {
 public:
@@ -62,19 +62,24 @@ private:
 
     const char* name_;
     std::optional<A> operation_;
-    time_point until_ = time_point::max(); // or limit_, until it has begun
+    time_point until_ = time_point::max(); // computed from limit_ at the start
     duration limit_ = duration::max();
     detail::time_limit time_;
     bool begun_ = false;
 };
 
-/// `co_await with_timeout(d, operation)`: its result, when there is one within d of when it was first awaited; else it
-/// is dropped, and then timed_out thrown.
+/// `co_await with_timeout(d, operation)`: returns the operation's result if it is ready within d of the first poll.
+/// Otherwise it drops the operation and throws timed_out.
 ///
 ///     const auto reply = co_await weir::with_timeout(2s, ask(server));
 ///
-/// A result that is ready in the turn in which the time runs out counts. Of timeouts in each other the nearest is the
-/// one that is thrown, and the one that `deadline()` gives inside.
+/// A result that is ready in the turn in which the time runs out is returned. Of nested time limits the nearest one is
+/// thrown, and is the result of `deadline()` inside.
+///
+/// Errors: the operation's, and timed_out.
+/// Dropped: drops the operation.
+/// Cost: no allocation; one timer.
+/// See: timeout for streams, deadline, hedge.
 ///
 /// @param d  >= 0
 /// @throws std::invalid_argument when d is negative
@@ -93,8 +98,8 @@ auto with_timeout(duration d, A operation) {
     }
 }
 
-/// `co_await with_deadline(t, operation)`: the same, until the moment t. After t only what is ready at once is a
-/// result.
+/// `co_await with_deadline(t, operation)`: the same with a point in time. After t it returns only a result that is
+/// ready at once.
 ///
 ///     const auto by = (co_await weir::this_executor())->time_after(5s);
 ///     for (const auto& part : parts) co_await weir::with_deadline(by, send(part));

@@ -28,32 +28,32 @@ namespace weir {
 
 template <class T>
 struct subscribe_options {
-    /// Items that are held for the subscriber at most, >= 1; one with overflow::latest.
+    /// The maximum number of items held for the subscriber, >= 1; with overflow::latest it is one.
     std::size_t capacity = 64;
-    /// What happens to an item when so many are held.
+    /// What happens to an item when `capacity` items are held.
     weir::overflow overflow = weir::overflow::suspend;
-    /// Called with each item that it does not receive: dropped because of that, or held when it dies. It must neither
-    /// throw nor destroy the subscription.
+    /// Called with each item that the subscriber does not receive: dropped items, and the held items when the
+    /// subscription is destroyed. It must neither throw nor destroy the subscription.
     std::function<void(T)> on_drop = {};
 };
 
 namespace detail {
 
-/// What is held for one subscriber.
+/// The buffer of one subscriber.
 template <class T>
 class subscriber : public list_link, public pooled {
 public:
-    /// @param next  the number of the first item that is for it
+    /// @param next  the number of the first item for this subscriber
     subscriber(subscribe_options<T> options, std::uint64_t next) : options_{std::move(options)}, next_{next} {}
     ~subscriber() {
         for (; !held_.empty(); held_.drop_front()) drop(std::move(held_.front().item));
     }
 
-    /// The others must wait until it has taken an item.
+    /// Whether senders must wait until this subscriber has taken an item.
     bool blocks() const noexcept { return options_.overflow == overflow::suspend && held_.size() == options_.capacity; }
 
-    /// True when it blocks from now on. What happens to an item that cannot be copied, or for which there is no memory,
-    /// is this one's failure alone.
+    /// Copies an item into the buffer. Returns true when the subscriber blocks senders from now on. A copy that fails
+    /// is a failure of this subscriber only.
     bool offer(const T& item, std::uint64_t number) noexcept {
         if (error_ != nullptr) return false;
         try {
@@ -86,7 +86,7 @@ public:
         return false;
     }
 
-    /// The next of those that are held, if there is one.
+    /// The next held item, if there is one.
     bool empty() const noexcept { return held_.empty(); }
     poll<T> take() {
         poll<T> item{std::move(held_.front().item)};
@@ -123,12 +123,12 @@ private:
     ring_buffer<entry> held_;
     waker_slot receiver_;
     std::exception_ptr error_;
-    std::uint64_t next_; // the number of the item that comes next if none is dropped
+    std::uint64_t next_; // the number of the next item if none is dropped
     std::uint64_t missed_ = 0;
     std::uint64_t dropped_ = 0;
 };
 
-/// What the senders and the subscriptions of a broadcast share.
+/// The state that the senders and subscriptions of a broadcast share.
 template <class T>
 class broadcast_core : public shared_state {
 public:
@@ -169,7 +169,7 @@ public:
 private:
     bool may_deliver() const noexcept { return blocking_ == 0 && !delivering_; }
 
-    /// Calls f with every subscriber; f may make and destroy others.
+    /// Calls f with every subscriber; f may create and destroy others.
     template <class F>
     void each(F f) noexcept {
         intrusive_list<subscriber<T>> rest;
@@ -181,9 +181,9 @@ private:
         }
     }
 
-    /// To each a copy.
+    /// Gives each subscriber a copy.
     void deliver(const T& item) noexcept {
-        const handle<broadcast_core, role::other> kept{*this}; // an on_drop may let go of all the rest
+        const handle<broadcast_core, role::other> kept{*this}; // an on_drop may destroy all other handles
         const std::uint64_t number = next_++;
         delivering_ = true;
         each([&](subscriber<T>& s) { blocking_ += s.offer(item, number) ? 1u : 0u; });
@@ -195,7 +195,7 @@ private:
         admit();
     }
 
-    /// Delivers the items of sends that wait.
+    /// Delivers the items of waiting sends.
     void admit() noexcept {
         while (!senders_.empty() && may_deliver()) {
             try {
@@ -212,7 +212,7 @@ private:
     wait_queue<pending_send<T>> senders_;
     std::exception_ptr error_;
     std::uint64_t next_ = 0;
-    std::size_t blocking_ = 0; // subscribers
+    std::size_t blocking_ = 0; // the number of subscribers that block senders
     bool delivering_ = false;
     bool open_ = true;
 };
@@ -222,8 +222,8 @@ private:
 template <class T>
 class broadcast;
 
-/// What comes to one subscriber of a broadcast: a stream, which ends when the broadcast is closed, after what is held.
-/// It may be moved at any time.
+/// The subscription of a broadcast: a stream that ends when the broadcast is closed, after the held items. It may be
+/// moved at any time.
 template <class T>
 class [[nodiscard("add a sink and co_await it")]] subscription {
 public:
@@ -242,11 +242,11 @@ public:
         return done;
     }
 
-    /// How many items were dropped between the one that came last and the one before it.
+    /// The number of items that were dropped between the last two received items.
     std::uint64_t missed() const noexcept { return node_->missed(); }
-    /// How many were dropped so far.
+    /// The number of dropped items so far.
     std::uint64_t dropped() const noexcept { return node_->dropped(); }
-    /// Items that are held.
+    /// The number of held items.
     std::size_t size() const noexcept { return node_->size(); }
 
 private:
@@ -265,8 +265,9 @@ private:
     std::unique_ptr<detail::subscriber<T>> node_;
 };
 
-/// broadcast<T>: every item to every subscriber, between tasks on one executor. Each subscriber says how much is held
-/// for it, and what happens when that is full: the others wait for it, it loses items, or it is disconnected.
+/// broadcast<T>: sends every item to every subscriber, between tasks on one executor. Each subscriber chooses how many
+/// items are held for it, and what happens when its buffer is full: senders wait, it loses items, or it is
+/// disconnected.
 ///
 ///     weir::broadcast<quote> quotes;
 ///     auto log = quotes.subscribe({.capacity = 1000});                                      // all: senders wait
@@ -274,16 +275,18 @@ private:
 ///     auto peer = quotes.subscribe({.capacity = 64, .overflow = weir::overflow::error});    // keeps up, or fails
 ///     co_await (feed() | weir::send(quotes));
 ///
-/// A subscriber gets copies of what is sent from then on; what is sent while there are none goes nowhere. An item goes
-/// to all at once, when there is room with all subscribers with overflow::suspend; items come in the order in which
-/// their sends were first polled. A subscriber that leaves lets go of what was held for it, and of those who wait for
-/// it.
+/// A subscriber gets copies of the items that are sent after its subscription. Without subscribers an item is
+/// discarded. An item is delivered to all subscribers at once, when all that have overflow::suspend have room. Items
+/// arrive in the order in which their sends were first polled.
 ///
-/// May be copied; when the last copy goes, and no send is under way, the subscriptions end. All of them may die in any
-/// order. One allocation for the broadcast and one a subscription; each buffer grows as far as it was ever filled; none
-/// an item.
+/// A broadcast may be copied. The subscriptions end when the last copy is destroyed and no send is waiting.
 ///
+/// Dropped: copies and subscriptions may be destroyed in any order. Destroying a subscription drops its held items and
+/// releases the senders that wait for it.
 /// Threads: all copies and subscriptions belong to one executor.
+/// Cost: one allocation per broadcast and one per subscription; buffers grow to their largest size so far. No
+/// allocation per item.
+/// See: channel, state.
 template <class T>
 class broadcast {
     static_assert(std::copy_constructible<T>,
@@ -295,7 +298,7 @@ class broadcast {
 public:
     broadcast() : core_{*new core} {}
 
-    /// @throws std::invalid_argument for a capacity of 0
+    /// @throws std::invalid_argument when the capacity is 0
     subscription<T> subscribe(subscribe_options<T> options = {}) const {
         if (options.overflow == overflow::latest) options.capacity = 1;
         if (options.capacity == 0) {
@@ -304,16 +307,17 @@ public:
         return {typename subscription<T>::user{core_}, std::move(options)};
     }
 
-    /// `co_await b.send(item)`: true when all subscribers have it, false when the broadcast is closed. Waits for room
-    /// with those that have overflow::suspend. A send that is dropped before it is done has reached nobody.
+    /// `co_await b.send(item)`: returns true when all subscribers have the item, and false when the broadcast is
+    /// closed. Waits for room with the subscribers that have overflow::suspend. A dropped send has reached no
+    /// subscriber.
     detail::send_operation<core, T> send(T item) const { return {core_, std::move(item)}; }
 
-    /// Sends, if it need not wait.
+    /// Sends without waiting. Returns false when it would have to wait or the broadcast is closed.
     bool try_send(const T& item) const noexcept { return core_->try_send(item); }
 
-    /// Nothing is sent any more: sends that wait answer false. What is held is received, and then the end.
+    /// Closes the broadcast. Waiting sends return false. Subscribers get their held items, and then the end.
     void close() const noexcept { core_->close(); }
-    /// The same, but the subscriptions fail with the error at the end.
+    /// Closes the broadcast; the subscriptions fail with the error after their held items.
     void fail(std::exception_ptr error) const noexcept { core_->close(std::move(error)); }
     bool closed() const noexcept { return !core_->open(); }
 

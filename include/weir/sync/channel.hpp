@@ -22,17 +22,17 @@ namespace weir {
 
 template <class T>
 struct channel_options {
-    /// Called with each item that was given to the channel and that nobody will receive: what a receiver leaves behind
-    /// when it dies, and what a `send(item)` holds that was refused or dropped. It must not throw.
+    /// Called with each item that cannot be received any more: the items in the buffer when the receiver is destroyed,
+    /// and the item of a `send(item)` that was refused or dropped. It must not throw.
     std::function<void(T)> on_drop = {};
 };
 
 namespace detail {
 
-/// What the two ends of a channel share.
+/// The state that both ends of a channel share.
 ///
-/// Nobody waits with a send while there is room, and the receiver does not wait while there is an item: a sender that
-/// is woken has been rid of its item, or of its hope, and passes nothing on.
+/// A send does not wait while there is room, and the receiver does not wait while there is an item. A woken sender has
+/// either delivered its item or been refused, so that it never has to wake another one.
 template <class T>
 class channel_core : public shared_state {
 public:
@@ -66,7 +66,7 @@ public:
         return receive_otherwise(cx);
     }
 
-    /// What is held can still be received.
+    /// Closes. Items in the buffer can still be received.
     void close(std::exception_ptr error = nullptr) noexcept {
         if (!open_) return;
         open_ = false;
@@ -87,7 +87,7 @@ public:
     void producers_left() noexcept { close(); }
     void consumers_left() noexcept {
         close();
-        // Whatever an item's destructor does to the channel finds it empty.
+        // An item's destructor that uses the channel finds it empty.
         ring_buffer<T> left;
         left.swap(held_);
         for (; !left.empty(); left.drop_front()) drop(left.front());
@@ -108,14 +108,14 @@ private:
         return pending;
     }
 
-    /// Lets in the sends that wait.
+    /// Accepts the items of waiting sends.
     [[gnu::noinline]] void refill() noexcept {
         while (!senders_.empty() && held_.size() < capacity_) {
             try {
                 held_.push_back(senders_.front().item());
                 senders_.release_front(wait_state::finished);
             } catch (...) {
-                senders_.release_front(wait_state::fresh); // it tries itself, and fails where it is awaited
+                senders_.release_front(wait_state::fresh); // tries itself, so that an exception reaches its awaiter
             }
         }
     }
@@ -138,8 +138,8 @@ struct channel_ends;
 template <class T, std::integral N>
 channel_ends<T> channel(N n, channel_options<T> options = {});
 
-/// The end of a channel that items go in. May be copied; when the last copy goes, and no send is under way, the channel
-/// is closed.
+/// The sending end of a channel. It may be copied. The channel is closed when the last copy is destroyed and no send is
+/// waiting.
 template <class T>
 class sender {
     using core = detail::channel_core<T>;
@@ -147,23 +147,21 @@ class sender {
 public:
     using value_type = T;
 
-    /// `co_await tx.send(item)`: true when the item is in the channel's buffer or, where that is full or n is 0, when
-    /// it was received; waits until then, behind those that waited before. False when the channel is closed.
+    /// `co_await tx.send(item)`: waits until the item is in the buffer or, when n is 0, until it was received. Waiting
+    /// sends complete in order of arrival. Returns false when the channel is closed.
     ///
-    /// An item that was refused, or whose send is dropped before it is done, goes to on_drop. To have it back, use
-    /// send_from.
+    /// An item that was refused, or whose send was dropped, is passed to on_drop. Use send_from to keep it.
     detail::send_operation<core, T> send(T item) const { return {producer_, std::move(item)}; }
 
-    /// `co_await tx.send_from(item)`: the same for an item that stays where it is, and is moved from when, and only
-    /// when, it is delivered. So if the answer is false, or there is none because the send was dropped, item is as it
-    /// was.
+    /// `co_await tx.send_from(item)`: like `send`, but moves from the item only when it is delivered. When the answer
+    /// is false, or the send was dropped, the item is unchanged.
     ///
     ///     if (!co_await tx.send_from(job)) backlog.push_back(std::move(job));
     ///
-    /// Lifetime: borrows item until the send is done or dropped.
+    /// Lifetime: borrows the item until the send has ended or was dropped.
     detail::send_operation<core, T&> send_from(T& item) const { return {producer_, item}; }
 
-    /// Moves from the item if there is room for it in the buffer, and only then. Never when n is 0.
+    /// Sends without waiting. Moves from the item only when the buffer has room; never when n is 0.
     bool try_send(T&& item) const { return producer_->try_send(item); }
     bool try_send(const T& item) const
         requires std::copy_constructible<T>
@@ -173,20 +171,20 @@ public:
         return producer_->try_send(copy);
     }
 
-    /// Nothing goes in any more, from any sender: sends that wait answer false. What is in the buffer is received, and
+    /// Closes the channel for all senders. Waiting sends return false. The receiver gets the items in the buffer, and
     /// then the end.
     void close() const noexcept { producer_->close(); }
-    /// The same, but the receiver fails with the error at the end.
+    /// Closes the channel; the receiver fails with the error after the items in the buffer.
     void fail(std::exception_ptr error) const noexcept { producer_->close(std::move(error)); }
 
-    /// The channel was closed, or its receiver is gone: what is sent will be refused.
+    /// Whether the channel was closed or its receiver destroyed, so that every send is refused.
     bool closed() const noexcept { return !producer_->open(); }
-    /// `co_await tx.closing()`: waits until it is. Also a signal for take_until.
+    /// `co_await tx.closing()`: waits until the channel is closed. Also a signal for take_until.
     detail::closing_operation<core> closing() const noexcept {
         return detail::closing_operation<core>{detail::handle<core, detail::role::other>{producer_}};
     }
 
-    /// Items in the buffer.
+    /// The number of items in the buffer.
     std::size_t size() const noexcept { return producer_->size(); }
     std::size_t capacity() const noexcept { return producer_->capacity(); }
 
@@ -199,8 +197,8 @@ private:
     detail::handle<core, detail::role::producer> producer_;
 };
 
-/// The end of a channel that items come out of: a stream, which ends when the channel is closed and empty. It may be
-/// moved at any time. When it dies what is in the buffer goes to on_drop.
+/// The receiving end of a channel: a stream that ends when the channel is closed and empty. It may be moved at any
+/// time. Its destructor passes the items in the buffer to on_drop.
 template <class T>
 class [[nodiscard("add a sink and co_await it")]] receiver {
 public:
@@ -211,11 +209,10 @@ public:
 
     poll<T> poll_next(context& cx) { return consumer_->receive(cx); }
 
-    /// Nothing goes in any more: sends that wait answer false. What is in the buffer can still be received, and then
-    /// the end.
+    /// Closes the channel. Waiting sends return false. The items in the buffer can still be received, and then the end.
     void close() noexcept { consumer_->close(); }
 
-    /// Items in the buffer.
+    /// The number of items in the buffer.
     std::size_t size() const noexcept { return consumer_->size(); }
 
 private:
@@ -231,7 +228,7 @@ private:
     detail::handle<detail::channel_core<T>, detail::role::consumer> consumer_;
 };
 
-/// What `channel` gives.
+/// The result of `channel`: both ends.
 template <class T>
 struct [[nodiscard("keep both ends: auto [tx, rx] = ...")]] channel_ends {
     weir::sender<T> sender;
@@ -242,19 +239,18 @@ struct [[nodiscard("keep both ends: auto [tx, rx] = ...")]] channel_ends {
 ///
 ///     auto [tx, rx] = weir::channel<job>(16);
 ///     auto producer = ex.spawn(produce(std::move(tx)));             // co_await tx.send(job)
-///     co_await (std::move(rx) | weir::for_each(work));              // to the end: when the last sender has gone
+///     co_await (std::move(rx) | weir::for_each(work));              // ends when the last sender is destroyed
 ///
-/// With n = 0 there is no buffer: an item goes from hand to hand, when its sender waits and the receiver asks.
+/// With n = 0 there is no buffer: an item is passed on when its sender waits and the receiver polls.
 ///
-/// Items come out in the order in which their sends were first polled. Nothing is lost and nothing comes twice: until
-/// an item is delivered it is with its sender. A send may be dropped at any time, and `next(rx)` too: the item that it
-/// would have got is the answer of the next one. What was delivered and is not received, because the receiver dies,
-/// goes to options.on_drop; to have it back, `close` the receiver and receive the rest.
+/// Items arrive in the order in which their sends were first polled. No item is lost or duplicated: until its delivery
+/// an item is with its sender. A send may be dropped at any time, and so may `next(rx)`: the next call gets its item.
 ///
-/// The ends, and what waits, may die in any order. One allocation for the channel; the buffer grows as far as it was
-/// ever filled; none an item.
-///
+/// Dropped: the ends and waiting operations may be destroyed in any order. Items in the buffer of a destroyed receiver
+/// are passed to options.on_drop; to keep them, `close` the receiver and receive the rest.
 /// Threads: both ends belong to one executor.
+/// Cost: one allocation, and the buffer, which grows to its largest size so far. No allocation per item.
+/// See: oneshot, broadcast, concurrent_channel.
 template <class T, std::integral N>
 channel_ends<T> channel(N n, channel_options<T> options) {
     static_assert(detail::keepable<T>, "weir::channel<T>(n) keeps what is sent, and a T borrows its memory; send what "

@@ -8,8 +8,8 @@
 
 namespace weir {
 
-/// What somebody waited for will not come any more: it was closed, or the last handle on it that could bring it is
-/// gone.
+/// Thrown by an operation that waits for something that cannot happen any more: the object was closed, or its last
+/// handle was destroyed.
 class closed : public std::runtime_error {
 public:
     explicit closed(const std::string& what) : std::runtime_error{what + ": closed"} {}

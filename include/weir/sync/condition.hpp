@@ -17,7 +17,7 @@ namespace weir {
 
 namespace detail {
 
-/// One that waits for a condition and then, from the same place, for its mutex.
+/// A request that waits for a condition and then for the guard's mutex.
 class condition_request : public permits::request {
 public:
     enum class notified : std::uint8_t { no, alone, with_all };
@@ -106,8 +106,8 @@ private:
     }
 
     handle<condition_core, role::other> condition_;
-    mutex_user* guarded_; // the guard's
-    mutex_user mutex_;    // from when the guard has let go of it until it has it back
+    mutex_user* guarded_; // in the guard
+    mutex_user mutex_;    // holds the mutex while the guard does not
     condition_request request_;
 };
 
@@ -119,31 +119,32 @@ private:
 ///     while (jobs->empty()) co_await changed.wait(jobs);    // weir::condition changed
 ///     run(jobs->front());
 ///
-/// Whoever has changed it calls `notify_one` or `notify_all`. One that was notified goes on when it has the mutex, for
-/// which it waits in the line of all others; nobody goes on without having been notified. When the condition dies,
-/// those who wait get the exception `closed`; also those who are notified when the mutex has died. One allocation for
-/// the condition, none for a wait.
+/// A task that has changed the value calls `notify_one` or `notify_all`. A notified waiter continues when it has the
+/// mutex, for which it queues like any other task. There are no spurious wake-ups.
 ///
-/// Threads: the condition, the mutex and those who wait belong to one executor.
+/// Errors: waiters get `closed` when the condition is destroyed, or the mutex after their notification.
+/// Threads: the condition, the mutex and the waiters belong to one executor.
+/// Cost: one allocation per condition, none per wait.
+/// See: mutex, event.
 class condition {
 public:
     condition() : core_{*new detail::condition_core} {}
     condition(condition&&) noexcept = default;
     condition& operator=(condition&&) noexcept = default;
 
-    /// `co_await c.wait(guard)`: lets go of the mutex, waits until it is notified, and takes the mutex again.
+    /// `co_await c.wait(guard)`: unlocks the mutex, waits for a notification, and locks the mutex again.
     ///
-    /// If it fails, or is dropped before it is done, the guard holds nothing; a notification that it had is passed on.
-    /// Lifetime: borrows the guard, which holds its mutex when this is awaited.
+    /// When the wait fails or is dropped, the guard holds no mutex, and an unused notification is passed on.
+    /// Lifetime: borrows the guard, which must hold its mutex.
     /// @throws when awaited: closed; std::logic_error when the guard does not hold its mutex
     template <class T>
     detail::condition_wait_operation<T> wait(mutex_guard<T>& guard) const noexcept {
         return {detail::handle<detail::condition_core, detail::role::other>{core_}, guard.core_};
     }
 
-    /// The one that has waited longest goes on.
+    /// Notifies the waiter that has waited longest.
     void notify_one() const noexcept { core_->notify_one(); }
-    /// All go on that wait now.
+    /// Notifies all present waiters.
     void notify_all() const noexcept { core_->notify_all(); }
 
 private:

@@ -12,17 +12,17 @@
 
 namespace weir {
 
-/// What becomes of an event when somebody has waited for it.
+/// Whether an event stays set after it has released a waiter.
 enum class event_reset : std::uint8_t {
-    manual,    ///< it stays set, until it is reset
-    automatic, ///< it is reset: each `set` lets one pass
+    manual,    ///< the event stays set until `reset`
+    automatic, ///< each `set` releases one waiter and resets the event
 };
 
 namespace detail {
 
 class event_core : public shared_state {
 public:
-    /// @param name  of the owner, for messages; lives as long as the program
+    /// @param name  the owner's name for error messages; a string literal
     event_core(event_reset how, const char* name) noexcept : name_{name}, how_{how} {}
 
     bool is_set() const noexcept { return set_; }
@@ -62,7 +62,7 @@ public:
         }
     }
 
-    /// One that waits is dropped.
+    /// To be called when a waiter is dropped.
     void leave(waiter& w) noexcept {
         w.unlink();
         if (w.state() == wait_state::granted && how_ == event_reset::automatic && open_) set();
@@ -100,36 +100,38 @@ private:
 
 } // namespace detail
 
-/// Something that tasks on one executor wait for.
+/// A flag that tasks on one executor can wait for.
 ///
-///     weir::event ready;                                    // stays set, and lets everybody pass
-///     weir::event work{weir::event_reset::automatic};       // lets one pass for each time it is set
+///     weir::event ready;                                    // stays set, and releases all waiters
+///     weir::event work{weir::event_reset::automatic};       // each `set` releases one waiter
 ///
 ///     co_await ready.wait();
 ///
-/// An automatic event goes to those who wait in the order in which they came; set twice while nobody waits, it lets one
-/// pass. One that is dropped before it went on leaves its turn to the next. When the event dies, those who wait get the
-/// exception `closed`. One allocation for the event, none for a wait.
+/// An automatic event releases waiters in order of arrival. Two calls of `set` without a waiter release one. A released
+/// waiter that is dropped before it continues passes its release on.
 ///
-/// Threads: the event and those who wait belong to one executor.
+/// Errors: waiters get `closed` when the event is destroyed.
+/// Threads: the event and its waiters belong to one executor.
+/// Cost: one allocation per event, none per wait.
+/// See: latch, condition, oneshot.
 class event {
 public:
     explicit event(event_reset how = event_reset::manual) : event{how, "weir::event"} {}
     event(event&&) noexcept = default;
     event& operator=(event&&) noexcept = default;
 
-    /// Lets those pass who wait now: all of them, or, if it is automatic, the first. If it is automatic and nobody
-    /// waits, the next one.
+    /// Sets the event. A manual event releases all waiters; an automatic one releases the first, or the next to arrive.
     void set() const noexcept { core_->set(); }
     void reset() const noexcept { core_->reset(); }
     bool is_set() const noexcept { return core_->is_set(); }
 
-    /// `co_await e.wait()`: waits until it is set. One that was let pass goes on, even if the event was reset since.
-    /// @throws closed when awaited, if the event dies first
+    /// `co_await e.wait()`: waits until the event is set. A released waiter continues even if the event was reset
+    /// since.
+    /// @throws closed when awaited, if the event is destroyed first
     detail::event_wait_operation wait() const noexcept {
         return detail::event_wait_operation{detail::handle<detail::event_core, detail::role::other>{core_}};
     }
-    /// Passes, if it need not wait.
+    /// Returns whether the event is set; resets an automatic event.
     bool try_wait() const noexcept { return core_->try_wait(); }
 
 private:

@@ -11,25 +11,26 @@
 
 namespace weir {
 
-/// Counts down to zero, once, and lets everybody pass then.
+/// A counter that releases all waiters when it reaches zero. It cannot be reset.
 ///
 ///     weir::latch started{4};
 ///     for (int i = 0; i != 4; ++i) group.spawn(worker(started));    // ... started.count_down();
 ///     co_await started.wait();
 ///
-/// When the latch dies, those who wait get the exception `closed`. One allocation for the latch, none for a wait.
-///
-/// Threads: the latch and those who wait belong to one executor.
+/// Errors: waiters get `closed` when the latch is destroyed.
+/// Threads: the latch and its waiters belong to one executor.
+/// Cost: one allocation per latch, none per wait.
+/// See: event, task_group.
 class latch {
 public:
-    /// @param n  how often it is counted down, >= 0
+    /// @param n  the initial count, >= 0
     /// @throws std::invalid_argument
     template <std::integral N>
     explicit latch(N n) : left_{detail::checked_count(n, "weir::latch{n}: n must not be negative")} {
         if (left_ == 0) zero_.set();
     }
 
-    /// @throws std::invalid_argument when n is negative, or more than there is left
+    /// @throws std::invalid_argument when n is negative or greater than the count
     template <std::integral N = int>
     void count_down(N n = 1) {
         const std::size_t down = detail::checked_count(n, "weir::latch::count_down(n): n must not be negative");
@@ -38,11 +39,11 @@ public:
         if (left_ == 0) zero_.set();
     }
 
-    /// `co_await l.wait()`: waits until it is at zero.
-    /// @throws closed when awaited, if the latch dies first
+    /// `co_await l.wait()`: waits until the count is zero.
+    /// @throws closed when awaited, if the latch is destroyed first
     detail::event_wait_operation wait() const noexcept { return zero_.wait(); }
 
-    /// `co_await l.arrive_and_wait()`: counts down by one, at once, and then waits.
+    /// `co_await l.arrive_and_wait()`: counts down by one at once, and then waits.
     detail::event_wait_operation arrive_and_wait() {
         count_down();
         return wait();

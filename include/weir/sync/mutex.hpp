@@ -37,7 +37,7 @@ class lock_operation;
 template <class T>
 class mutex;
 
-/// Holds a mutex, and gives access to what it guards; lets go of it when it is destroyed or unlocked.
+/// Holds a mutex and gives access to the guarded value. Unlocks the mutex when it is destroyed or unlocked.
 template <class T>
 class [[nodiscard("name it: the mutex is unlocked when it dies")]] mutex_guard {
 public:
@@ -55,7 +55,7 @@ public:
         core_.reset();
     }
 
-    /// It holds the mutex: it was not unlocked or moved away.
+    /// Whether it holds the mutex: it was neither unlocked nor moved from.
     explicit operator bool() const noexcept { return static_cast<bool>(core_); }
 
     auto& operator*() const noexcept
@@ -103,7 +103,7 @@ private:
 
     explicit lock_operation(handle<mutex_core<T>, role::other> core) noexcept : core_{std::move(core)} {}
 
-    handle<mutex_core<T>, role::other> core_; // until it is over
+    handle<mutex_core<T>, role::other> core_; // null once it has ended
     permits::request request_{1};
 };
 
@@ -119,12 +119,13 @@ private:
 ///         co_await locked->credit(to, amount);
 ///     }
 ///
-/// Fair: the lock goes to those who wait in the order in which they came. Code that does not suspend while it uses a T
-/// needs no mutex: an executor runs one task at a time. When the mutex dies, those who wait get the exception `closed`;
-/// a guard may outlive it, and the T with it. A task that locks it twice waits for itself. One allocation for the
-/// mutex, none for a wait.
+/// The mutex is fair: waiters get the lock in order of arrival. A task that locks it twice waits forever. Code that
+/// does not suspend while it uses the T needs no mutex, because an executor runs one task at a time.
 ///
-/// Threads: the mutex, its guards and those who wait belong to one executor; it keeps no other thread away from the T.
+/// Errors: waiters get `closed` when the mutex is destroyed. A guard, and the T with it, may outlive the mutex.
+/// Threads: the mutex, its guards and its waiters belong to one executor. It does not protect the T from other threads.
+/// Cost: one allocation per mutex, none per wait.
+/// See: condition, semaphore.
 template <class T = void>
 class mutex {
 public:
@@ -134,11 +135,11 @@ public:
     mutex(mutex&&) noexcept = default;
     mutex& operator=(mutex&&) noexcept = default;
 
-    /// `co_await m.lock()`: waits for its turn; gives a mutex_guard<T>.
-    /// @throws closed when awaited, if the mutex dies first
+    /// `co_await m.lock()`: waits for the lock and returns a mutex_guard<T>.
+    /// @throws closed when awaited, if the mutex is destroyed first
     detail::lock_operation<T> lock() const noexcept { return detail::lock_operation<T>{user{core_}}; }
 
-    /// What `lock` gives, if it need not wait.
+    /// Locks without waiting, if possible.
     [[nodiscard("name it: the mutex is unlocked when it dies")]] std::optional<mutex_guard<T>>
     try_lock() const noexcept {
         if (!core_->lock.try_take(1)) return std::nullopt;

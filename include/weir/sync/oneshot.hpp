@@ -21,7 +21,7 @@ namespace weir {
 
 template <class T>
 struct oneshot_options {
-    /// Called with the value that was sent if the receiver dies without having received it. It must not throw.
+    /// Called with a value that was sent and not received before the receiver was destroyed. It must not throw.
     std::function<void(T)> on_drop = {};
 };
 
@@ -32,7 +32,7 @@ class oneshot_core : public shared_state {
 public:
     explicit oneshot_core(std::function<void(T)> on_drop) : on_drop_{std::move(on_drop)} {}
 
-    /// The value is wanted.
+    /// Whether the receiver exists.
     bool open() const noexcept { return consumers() != 0; }
 
     bool send(T& value) {
@@ -84,7 +84,7 @@ struct oneshot_ends;
 template <class T>
 oneshot_ends<T> oneshot(oneshot_options<T> options = {});
 
-/// The end of a oneshot that sends.
+/// The sending end of a oneshot.
 template <class T>
 class [[nodiscard("keep it: the receiver fails when it dies")]] oneshot_sender {
     using core = detail::oneshot_core<T>;
@@ -93,7 +93,8 @@ public:
     oneshot_sender(oneshot_sender&&) noexcept = default;
     oneshot_sender& operator=(oneshot_sender&&) noexcept = default;
 
-    /// Sends, without waiting, and is used up. False, and value is not moved from, when the receiver is gone.
+    /// Sends without waiting, and uses up the sender. Returns false, without moving from value, when the receiver was
+    /// destroyed.
     bool send(T&& value) && {
         const producer used = std::move(producer_);
         return used->send(value);
@@ -104,16 +105,16 @@ public:
         T copy(value);
         return std::move(*this).send(std::move(copy));
     }
-    /// Lets the receiver fail with an error.
+    /// Makes the receiver fail with an error.
     void fail(std::exception_ptr error) && noexcept {
         const producer used = std::move(producer_);
         used->fail(std::move(error));
     }
 
-    /// The receiver is gone.
+    /// Whether the receiver was destroyed.
     bool closed() const noexcept { return !producer_->open(); }
 
-    /// `co_await tx.closing()`: waits until it is.
+    /// `co_await tx.closing()`: waits until the receiver is destroyed.
     detail::closing_operation<core> closing() const noexcept {
         return detail::closing_operation<core>{detail::handle<core, detail::role::other>{producer_}};
     }
@@ -129,8 +130,8 @@ private:
     producer producer_;
 };
 
-/// The end of a oneshot that receives: `co_await rx` gives the value, once. It may be moved at any time; to give up
-/// waiting without giving up the value, await `rx.receive()`.
+/// The receiving end of a oneshot: `co_await rx` returns the value, once. It may be moved at any time. Await
+/// `rx.receive()` to be able to stop waiting without losing the value.
 template <class T>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] oneshot_receiver {
 public:
@@ -141,8 +142,8 @@ public:
 
     poll<T> poll_result(context& cx) { return consumer_->receive(cx); }
 
-    /// `co_await rx.receive()`: the same, as an operation that may be dropped and begun again.
-    /// Lifetime: borrows the receiver, which stays where it is.
+    /// `co_await rx.receive()`: the same, as an operation that may be dropped and started again.
+    /// Lifetime: borrows the receiver, which must not be moved.
     auto receive() noexcept { return receive_operation{*this}; }
 
 private:
@@ -170,7 +171,7 @@ private:
     detail::handle<detail::oneshot_core<T>, detail::role::consumer> consumer_;
 };
 
-/// What `oneshot` gives.
+/// The result of `oneshot`: both ends.
 template <class T>
 struct [[nodiscard("keep both ends: auto [tx, rx] = ...")]] oneshot_ends {
     oneshot_sender<T> sender;
@@ -183,11 +184,12 @@ struct [[nodiscard("keep both ends: auto [tx, rx] = ...")]] oneshot_ends {
 ///     requests.try_send({"6 * 7", std::move(answer)});          // there: std::move(request.answer).send(42)
 ///     const int n = co_await question;
 ///
-/// A sender that dies without having sent lets the receiver fail with `closed`. A value that is not delivered stays
-/// with its sender; one that was sent and is not received, because the receiver dies, goes to options.on_drop. The ends
-/// may die in any order. One allocation.
-///
+/// Errors: `closed` for the receiver when the sender is destroyed without having sent.
+/// Dropped: the ends may be destroyed in any order. A value that cannot be delivered stays with its sender. A value
+/// that was sent and not received is passed to options.on_drop.
 /// Threads: both ends belong to one executor.
+/// Cost: one allocation.
+/// See: channel, event.
 template <class T>
 oneshot_ends<T> oneshot(oneshot_options<T> options) {
     static_assert(detail::keepable<T>, "weir::oneshot<T>() keeps what is sent, and a T borrows its memory; send what "

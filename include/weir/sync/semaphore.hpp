@@ -29,7 +29,7 @@ struct semaphore_core : shared_state {
 
 } // namespace detail
 
-/// A number of permits for tasks on one executor, for as many of them as may do something at a time.
+/// A number of permits for tasks on one executor, which limits how many of them do something at the same time.
 ///
 ///     weir::semaphore connections{8};
 ///
@@ -38,14 +38,16 @@ struct semaphore_core : shared_state {
 ///         co_return co_await download(address);
 ///     }
 ///
-/// Fair: permits are given in the order in which they were asked for, and nobody overtakes one who waits for many. When
-/// the semaphore dies it is closed; permits, and those who wait, may outlive it. One allocation for the semaphore, none
-/// for a wait.
+/// The semaphore is fair: permits are granted in order of arrival, also when the first waiter wants many.
 ///
-/// Threads: the semaphore, its permits and those who wait belong to one executor.
+/// Errors: waiters get `closed` when the semaphore is closed or destroyed.
+/// Dropped: permits and waiters may outlive the semaphore.
+/// Threads: the semaphore, its permits and its waiters belong to one executor.
+/// Cost: one allocation per semaphore, none per wait.
+/// See: mutex, bulkhead.
 class semaphore {
 public:
-    /// @param n  permits, >= 1
+    /// @param n  the number of permits, >= 1
     /// @throws std::invalid_argument
     template <std::integral N>
     explicit semaphore(N n)
@@ -56,22 +58,22 @@ public:
     class permit;
     class acquire_operation;
 
-    /// `co_await s.acquire(n)`: waits until there are n permits, and takes them, as one.
-    /// @param n  1 to as many as there are in all
-    /// @throws std::invalid_argument; closed when awaited, if there will be none
+    /// `co_await s.acquire(n)`: waits for n permits and returns them as one object.
+    /// @param n  1 to the number of all permits
+    /// @throws std::invalid_argument; closed when awaited, if the semaphore is closed first
     template <std::integral N = int>
     acquire_operation acquire(N n = 1) const;
 
-    /// What `acquire` gives, if it need not wait.
+    /// Acquires without waiting, if possible.
     /// @throws std::invalid_argument
     template <std::integral N = int>
     [[nodiscard("name it: the permit is returned when it dies")]] std::optional<permit> try_acquire(N n = 1) const;
 
-    /// No more permits are given. Those who wait get the exception `closed`.
+    /// Grants no further permits. Waiters get the exception `closed`.
     void close() const noexcept { core_->left.close(); }
     bool closed() const noexcept { return !core_->left.open(); }
 
-    /// Permits that nobody has.
+    /// The number of free permits.
     std::size_t available() const noexcept { return core_->left.available(); }
 
 private:
@@ -87,7 +89,7 @@ private:
     detail::handle<detail::semaphore_core, detail::role::producer> core_;
 };
 
-/// The right to go on; given back when it is destroyed or released.
+/// One or several permits. Returned when it is destroyed or released.
 class [[nodiscard("name it: the permit is returned when it dies")]] semaphore::permit {
 public:
     permit(permit&&) noexcept = default;
@@ -105,7 +107,7 @@ public:
         core_.reset();
     }
 
-    /// How many it stands for; 0 when it was released or moved away.
+    /// The number of permits; 0 when it was released or moved from.
     std::size_t count() const noexcept { return core_ ? n_ : 0; }
 
 private:
@@ -138,7 +140,7 @@ private:
 
     acquire_operation(permit::user core, std::size_t n) noexcept : core_{std::move(core)}, request_{n} {}
 
-    permit::user core_; // until it is over
+    permit::user core_; // null once it has ended
     detail::permits::request request_;
 };
 

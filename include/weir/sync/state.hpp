@@ -50,8 +50,8 @@ private:
 template <class T>
 class state;
 
-/// The values of a state, the newest first of all, and then each time there is a newer one: a stream, which ends when
-/// the state dies, after its last value. Values that were followed before they were asked for are left out.
+/// The stream of a state's values: first the present value, then each newer one. It ends when the state is destroyed,
+/// after the last value. A value that was replaced before the stream was polled is left out.
 template <class T>
 class [[nodiscard("add a sink and co_await it")]] state_stream {
 public:
@@ -70,9 +70,9 @@ public:
         return waiter_.wait(cx);
     }
 
-    /// There is a value that it has not given.
+    /// Whether there is a value that was not delivered.
     bool changed() const noexcept { return seen_ != core_->version(); }
-    /// Of the value that it gave last; 0 before the first. What is missing between two of them was left out.
+    /// The version of the last delivered value; 0 before the first. Gaps are values that were left out.
     std::uint64_t version() const noexcept { return seen_; }
 
 private:
@@ -86,16 +86,18 @@ private:
     std::uint64_t seen_ = 0;
 };
 
-/// state<T>: a value that changes, and that tasks on one executor watch.
+/// state<T>: a value that changes and that tasks on one executor can watch.
 ///
 ///     weir::state<config> current{load()};
 ///     auto watching = ex.spawn(current.watch() | weir::for_each(apply));    // the present one too
 ///     current.set(load());
 ///
-/// Nobody waits to set it, and whoever is slow sees the newest value only. May be copied: the copies are one state,
-/// which dies with the last. One allocation for the state, none a value.
+/// Setting the value never waits. A slow watcher sees the newest value only. Copies share one state, which the last
+/// copy destroys.
 ///
 /// Threads: all copies and streams belong to one executor.
+/// Cost: one allocation per state, none per value.
+/// See: broadcast, condition.
 template <class T>
 class state {
     static_assert(std::movable<T>, "weir::state<T>: T must be movable, and assignable");
@@ -105,21 +107,22 @@ class state {
 public:
     explicit state(T value) : core_{*new detail::state_core<T>{std::move(value)}} {}
 
-    /// Valid until it is set.
+    /// The value. The reference is valid until the next `set`.
     const T& get() const noexcept { return core_->value(); }
-    /// How often it was set, and once more: 1 in the beginning.
+    /// 1 at first, and one more for each `set`.
     std::uint64_t version() const noexcept { return core_->version(); }
 
-    /// A new version, even if the value is the same. If the assignment throws, there is none.
+    /// Sets the value and increases the version, even if the value is the same. An assignment that throws changes
+    /// nothing.
     void set(T value) const { core_->set(std::move(value)); }
-    /// The same, by a function that changes the value in place.
+    /// Changes the value in place by a function.
     template <std::invocable<T&> F>
     void update(F f) const {
         std::invoke(f, core_->value_to_change());
         core_->changed();
     }
 
-    /// A stream of what it is and becomes.
+    /// A stream of the present and the later values.
     state_stream<T> watch() const noexcept
         requires std::copy_constructible<T>
     {
