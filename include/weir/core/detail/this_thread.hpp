@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weir/core/detail/requirements.hpp>
+
 namespace weir::detail {
 
 /// An address that no other living thread has.
