@@ -87,12 +87,12 @@ public:
 
     /// The result, or the error, of one that is finished. The task is destroyed before that is handed on.
     T take() {
+        if (is(failed)) [[unlikely]]
+            rethrow();
         const struct disposal {
             task_state& state;
             ~disposal() { dispose(state); }
         } at_exit{*this};
-        if (is(failed)) [[unlikely]]
-            std::rethrow_exception(take_error());
         return std::move(value_);
     }
 
@@ -112,14 +112,23 @@ private:
     }
     friend coroutine_state;
 
+    [[noreturn, gnu::noinline]] void rethrow() {
+        std::exception_ptr error = take_error();
+        dispose(*this);
+        std::rethrow_exception(std::move(error));
+    }
     void destroy_outcome() noexcept {
         discard();
         coroutine_state::destroy_outcome();
     }
     void discard() noexcept {
-        if (!is(returned)) return;
-        leave(returned);
-        std::destroy_at(std::addressof(value_));
+        if constexpr (!std::is_trivially_destructible_v<T>) {
+            if (!is(returned)) return;
+            leave(returned);
+            std::destroy_at(std::addressof(value_));
+        } else {
+            leave(returned);
+        }
     }
 
     union {

@@ -69,6 +69,12 @@ detail::root_record* waker::make_record() const noexcept {
     return own;
 }
 
+void waker::remove_record() noexcept {
+    queue_->remove(root_);
+    kind_ = detail::root_kind::none;
+    root_ = &queue_->no_root_;
+}
+
 run_queue::run_queue(executor& owner) noexcept
     : owner_{owner}, reaper_{[](waker& self) noexcept { self.queue().destroy_dropped(); }} {
     reaper_.bind(*this);
@@ -79,9 +85,8 @@ std::uint32_t run_queue::group() const noexcept {
     return running_ != nullptr ? running_->group() : running_root_->group;
 }
 
-detail::root_record* run_queue::root() noexcept {
-    if (innermost_ != nullptr) return innermost_->root_;
-    return running_ != nullptr ? running_->root() : running_root_;
+detail::root_record* run_queue::root_of_destruction() const noexcept {
+    return innermost_ != nullptr ? innermost_->root_ : running_root_;
 }
 
 detail::root_record* run_queue::add_group(detail::root_record* parent, std::uint32_t group) noexcept {

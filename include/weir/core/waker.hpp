@@ -74,7 +74,9 @@ public:
     inline void become_root(detail::root_kind kind, detail::root_record* parent) noexcept;
     bool is_root() const noexcept { return kind_ != detail::root_kind::none; }
     /// To be called when a root has ended: no waker belongs to it any more.
-    inline void forget_root() noexcept;
+    void forget_root() noexcept {
+        if (kind_ == detail::root_kind::known && !being_destroyed_) remove_record();
+    }
 
     /// The executor's number for the innermost task group that contains it; 0 for none.
     std::uint32_t group() const noexcept { return kind_ == detail::root_kind::spawned ? 0 : root_->group; }
@@ -93,6 +95,7 @@ private:
     /// No other thread runs its executor.
     inline void check_thread() const noexcept;
     detail::root_record* make_record() const noexcept;
+    void remove_record() noexcept;
     bool parent_lives() const noexcept { return static_cast<std::uint32_t>(root_->id) == parent_stamp_; }
 
     function run_;
@@ -124,7 +127,9 @@ public:
     void reorder(wake_order& order) noexcept { order_ = &order; }
 
     /// The root of the running waker, for operations that it spawns; the record of no root when no waker runs.
-    detail::root_record* root() noexcept;
+    detail::root_record* root() noexcept {
+        return innermost_ == nullptr && running_ != nullptr ? running_->root() : root_of_destruction();
+    }
     /// A record for a task group that belongs to a root.
     detail::root_record* add_group(detail::root_record* parent, std::uint32_t group) noexcept;
     void remove_group(detail::root_record* record) noexcept { remove(record); }
@@ -170,6 +175,7 @@ private:
     }
     bool on_stack(const waker& root) const noexcept;
     bool runs(const waker& root) const noexcept;
+    detail::root_record* root_of_destruction() const noexcept;
     waker* next_dropped() noexcept;
     void destroy_dropped() noexcept;
     void remove(detail::root_record* record) noexcept;
@@ -295,13 +301,6 @@ inline void waker::become_root(detail::root_kind kind, detail::root_record* pare
     kind_ = kind;
     root_ = parent;
     parent_stamp_ = static_cast<std::uint32_t>(parent->id);
-}
-
-inline void waker::forget_root() noexcept {
-    if (kind_ != detail::root_kind::known || being_destroyed_) return;
-    queue_->remove(root_);
-    kind_ = detail::root_kind::none;
-    root_ = &queue_->no_root_;
 }
 
 inline std::size_t run_queue::run(std::size_t most) noexcept {

@@ -41,6 +41,7 @@ void coroutine_state::at_yield() noexcept {
     if (generator.keep_(generator)) {
         enter(yielded);
     } else {
+        retire();
         enter(finished);
     }
 }

@@ -201,17 +201,15 @@ protected:
     /// Destroys the state and the result of a finished coroutine, and the frame if it still exists.
     template <class State>
     static void dispose(State& state) noexcept {
+        // No consumer waits, and `finish` has retired the waker. Only the result or the error, and the root's record, are
+        // left to destroy.
         const std::coroutine_handle<coroutine_state> frame = state.handle();
-        if (!state.frame_is_gone()) [[likely]] {
-            // It has ended within its first poll, or has an owner: no consumer waits, and `finish` has retired the
-            // waker. Only the result or the error is left to destroy.
-            state.destroy_outcome();
-            state.forget_root();
+        state.destroy_outcome();
+        state.forget_root();
+        if (!state.frame_is_gone()) {
             frame.destroy();
-        } else {
-            const std::size_t size = state.memory_size_;
-            std::destroy_at(&state);
-            if (size != 0) frame_pool::deallocate(frame.address(), size);
+        } else if (const std::size_t size = state.memory_size_; size != 0) {
+            frame_pool::deallocate(frame.address(), size);
         }
     }
 

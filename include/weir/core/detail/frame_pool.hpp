@@ -42,17 +42,16 @@ public:
 
     static void deallocate(void* memory, std::size_t size) noexcept {
 #if WEIR_POOL_FRAMES
-        if (const std::size_t index = class_of(size); index < classes) {
-            bin& b = local[index];
-            if (b.room != 0 || open(index)) {
-                b.head = ::new (memory) free_block{b.head};
-                --b.room;
-                return;
-            }
+        const std::size_t index = class_of(size);
+        if (index < classes && local[index].room != 0) [[likely]] {
+            keep(memory, local[index]);
+        } else {
+            open_or_delete(memory, index);
         }
-#endif
+#else
         ::operator delete(memory);
         static_cast<void>(size);
+#endif
     }
 
 private:
@@ -88,15 +87,22 @@ private:
     static constexpr std::size_t block_size(std::size_t index) noexcept { return (index + 1) * granule - overhead; }
     static constexpr std::size_t class_of(std::size_t size) noexcept { return (size + overhead - 1) / granule; }
 
-    /// Sets up a bin at the first block of its size. Returns false when the bin is full or the thread is ending.
-    static bool open(std::size_t index) noexcept {
-        bin& b = local[index];
-        if (b.opened) return false;
+    static void keep(void* memory, bin& b) noexcept {
+        b.head = ::new (memory) free_block{b.head};
+        --b.room;
+    }
+    /// Sets up the bin at the first block of its size. A full bin, and every bin at the end of the thread, keeps nothing.
+    [[gnu::noinline]] static void open_or_delete(void* memory, std::size_t index) noexcept {
+        if (index >= classes || local[index].opened) {
+            ::operator delete(memory);
+            return;
+        }
         static thread_local reaper at_thread_end;
         static_cast<void>(at_thread_end);
+        bin& b = local[index];
         b.opened = true;
         b.room = max_kept / block_size(index);
-        return true;
+        keep(memory, b);
     }
 
     static inline constinit thread_local std::array<bin, classes> local{};
