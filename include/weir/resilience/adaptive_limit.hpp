@@ -15,7 +15,7 @@
 
 namespace weir {
 
-/// What an adaptive_limit adapts itself by: a number to begin with, and what becomes of it with each seen.
+/// The algorithm of an adaptive_limit: an initial limit, and the new limit after each sample.
 template <class A>
 concept limit_algorithm = std::move_constructible<A> && requires(A& a, const limit_sample& seen) {
     { a.initial() } -> std::convertible_to<std::size_t>;
@@ -26,17 +26,17 @@ struct aimd_options {
     std::size_t initial = 10;
     std::size_t min = 1;
     std::size_t max = 200;
-    double backoff = 0.9;                        ///< what is left of the limit after an overload, in (0, 1)
-    duration too_long = std::chrono::seconds{5}; ///< what takes longer counts as an overload
+    double backoff = 0.9;                        ///< the factor of the limit after an overload, in (0, 1)
+    duration too_long = std::chrono::seconds{5}; ///< a call that takes longer counts as an overload
 };
 
-/// Adds one for a success, and takes a part away for an overload: additive increase, multiplicative decrease. The limit
-/// does not grow while less than half of it is used, since that says nothing about more (as AIMDLimit of Netflix'
-/// concurrency-limits). What began before the last decrease tells nothing new: the limit is decreased once for all that
-/// were in flight together (as TCP does; Netflix' decreases for each).
+/// Additive increase, multiplicative decrease: a success adds one to the limit, and an overload multiplies it by
+/// `backoff`. The limit does not grow while less than half of it is used, as AIMDLimit of Netflix' concurrency-limits.
+/// Calls that started before the last decrease do not decrease it again, so that calls that were in flight together
+/// decrease it once (as TCP does; Netflix' decreases for each).
 class aimd {
 public:
-    /// @throws std::invalid_argument when the options make no sense
+    /// @throws std::invalid_argument when an option is out of range
     explicit aimd(aimd_options options = {}) : options_{options} {
         const auto& o = options_;
         if (o.min < 1 || o.min > o.initial || o.initial > o.max) {
@@ -61,25 +61,25 @@ public:
 
 private:
     aimd_options options_;
-    time_point decreased_{}; // the last time
+    time_point decreased_{}; // when the limit was last decreased
 };
 
 struct gradient_options {
     std::size_t initial = 20;
     std::size_t min = 1;
     std::size_t max = 200;
-    std::size_t queue = 4; ///< how many may queue at the other side: what it grows by, at most, while nothing is slower
-    double smoothing = 0.2;   ///< how much of a new estimate is taken over, in (0, 1]
-    std::size_t window = 600; ///< samples, about, that the long-term average is made of
-    double tolerance = 1.0;   ///< how much longer than that average is still as usual, >= 1
+    std::size_t queue = 4;    ///< calls that may queue at the server; the largest growth while calls are not slower
+    double smoothing = 0.2;   ///< the weight of a new estimate, in (0, 1]
+    std::size_t window = 600; ///< the approximate number of samples in the long-term average
+    double tolerance = 1.0;   ///< the factor of that average up to which a call is not slow, >= 1
 };
 
-/// Follows how long things take: while that is as usual the limit grows, and when it becomes longer than the long-term
-/// average the limit shrinks in proportion, by half at most, before anything fails (as Gradient2Limit of Netflix'
-/// concurrency-limits). An overload counts as the steepest gradient, whatever time it took.
+/// Follows the durations of calls. The limit grows while they are not longer than the long-term average. When they
+/// become longer, the limit shrinks in proportion, at most by half, before calls fail (as Gradient2Limit of Netflix'
+/// concurrency-limits). An overload counts as the steepest gradient, whatever its duration.
 class gradient {
 public:
-    /// @throws std::invalid_argument when the options make no sense
+    /// @throws std::invalid_argument when an option is out of range
     explicit gradient(gradient_options options = {})
         : options_{options}, estimate_{static_cast<double>(options.initial)} {
         const auto& o = options_;
@@ -101,7 +101,7 @@ public:
             const double took = std::max(1.0, static_cast<double>(seen.took().count()));
             average(took);
             const double slope = std::clamp(options_.tolerance * usual_ / took, steepest, 1.0);
-            // It has become faster for good: do not take long to see that.
+            // Calls have become faster for good: adapt the average soon.
             if (usual_ > 2 * took) usual_ *= 0.9;
             if (static_cast<double>(seen.in_flight) < estimate_ / 2) return whole();
             next = estimate_ * slope + static_cast<double>(options_.queue);
@@ -115,7 +115,7 @@ private:
     static constexpr double steepest = 0.5;
     static constexpr std::size_t warm_up = 10;
 
-    /// Exponentially weighted, and plain at the beginning.
+    /// An exponentially weighted average; a plain one of the first samples.
     void average(double took) noexcept {
         if (samples_ < warm_up) ++samples_;
         const double weight =
@@ -126,11 +126,11 @@ private:
 
     gradient_options options_;
     double estimate_;
-    double usual_ = 0; // how long things take, in nanoseconds
+    double usual_ = 0; // the long-term average duration in nanoseconds
     std::size_t samples_ = 0;
 };
 
-/// A concurrency_limit that finds its number by itself, from how long things take and from what is turned away.
+/// A concurrency_limit that adapts itself to the durations and the overload errors of calls.
 ///
 ///     weir::adaptive_limit limit{weir::aimd{{.initial = 10, .max = 100}}};
 ///     urls | weir::map_async(limit, fetch) | ...
@@ -138,13 +138,17 @@ private:
 ///     weir::adaptive_limit admission{weir::gradient{}, {.max_queued = 0}};       // sheds load
 ///     auto answer = co_await admission.run(handle(request));                     // or throws overloaded
 ///
-/// The errors timed_out and overloaded say that there is too much to do; others, and what is dropped, say nothing. A
-/// predicate as the third argument decides that otherwise, for instance by a status code. An algorithm of one's own is
-/// a class with `initial()` and a noexcept `update(sample)`.
+/// The errors timed_out and overloaded count as overload. Other errors and dropped calls are ignored. A predicate as
+/// the third argument can decide otherwise, for instance by a status code. A user's algorithm is a class with
+/// `initial()` and a noexcept `update(sample)`.
+///
+/// Errors: overloaded, by the queue limits; those of the calls.
+/// Lifetime: cannot be moved, and must outlive its permits and waiters.
+/// See: concurrency_limit, bulkhead.
 template <limit_algorithm Algorithm>
 class adaptive_limit : public concurrency_limit {
 public:
-    /// @throws std::invalid_argument when waiting.max_wait is negative, or the algorithm begins with 0
+    /// @throws std::invalid_argument when waiting.max_wait is negative, or the algorithm's initial limit is 0
     explicit adaptive_limit(Algorithm algorithm, queue_limits waiting = {},
                             std::function<bool(std::exception_ptr)> is_overload = {})
         : concurrency_limit{detail::at_least_one(static_cast<std::size_t>(algorithm.initial()),

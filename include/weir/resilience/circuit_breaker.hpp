@@ -21,12 +21,12 @@
 
 namespace weir {
 
-/// A circuit breaker did not let a call through.
+/// Thrown when a circuit breaker does not let a call through.
 class circuit_open : public std::runtime_error {
 public:
     explicit circuit_open(duration until_half_open);
 
-    /// How long until it lets calls through to see how things are; zero when it does that now, with as many as it may.
+    /// The time until it lets probes through; zero when it does now and the maximum number of probes is running.
     duration until_half_open() const noexcept { return until_half_open_; }
 
 private:
@@ -34,12 +34,12 @@ private:
 };
 
 enum class circuit : std::uint8_t {
-    closed,    ///< calls go through, and are watched
-    open,      ///< they do not
-    half_open, ///< some go through, to see how things are
+    closed,    ///< calls go through and are counted
+    open,      ///< calls fail with circuit_open
+    half_open, ///< some calls go through as probes
 };
 
-/// A circuit breaker has changed from one state to another.
+/// A change of a circuit breaker's state.
 struct circuit_change {
     circuit from;
     circuit to;
@@ -48,39 +48,39 @@ struct circuit_change {
     friend bool operator==(const circuit_change&, const circuit_change&) = default;
 };
 
-/// A window: the last n calls that have ended.
+/// A window of the last n finished calls.
 struct last_calls {
     std::size_t n = 100;
 };
-/// A window: the calls that have ended within the last d, forgotten a tenth of it at a time.
+/// A window of the calls that finished within the last d. It moves in steps of a tenth of d.
 struct last_period {
     duration d = std::chrono::seconds{10};
 };
 
 struct circuit_breaker_options {
-    /// Which calls are looked at, for the rates.
+    /// The calls from which the rates are computed.
     std::variant<last_calls, last_period> window = last_calls{};
-    /// With fewer than these it stays closed, however many of them have failed.
+    /// The minimum number of calls in the window; with fewer it stays closed.
     std::size_t min_calls = 10;
-    /// It opens when so many of them have failed, in (0, 1].
+    /// The rate of failed calls at which it opens, in (0, 1].
     double failure_rate = 0.5;
-    /// A call that takes longer is slow, whether it fails or not.
+    /// A call that takes longer is slow, whether or not it fails.
     duration slow_after = duration::max();
-    /// It opens when so many of them were slow, in (0, 1].
+    /// The rate of slow calls at which it opens, in (0, 1].
     double slow_rate = 1;
-    /// How long it stays open.
+    /// The time in the open state.
     duration open_for = std::chrono::seconds{30};
-    /// How many calls it lets through when it is half open.
+    /// The number of calls that it lets through when it is half open.
     std::size_t probes = 1;
-    /// Which errors are failures; all where it is empty. Others are an answer like any other: a success.
+    /// Returns whether an error is a failure. Other errors count as successes. By default every error is a failure.
     std::function<bool(std::exception_ptr)> is_failure = {};
-    /// Hears of every change.
+    /// Called after every change of state.
     std::function<void(const circuit_change&)> on_change = {};
 };
 
 namespace detail {
 
-/// How calls have ended lately.
+/// The counts of recent calls.
 class call_window {
 public:
     explicit call_window(const std::variant<last_calls, last_period>& what);
@@ -99,58 +99,59 @@ private:
     void advance() noexcept;
     void advance_to(time_point now) noexcept;
 
-    std::vector<counts> slices_; // a ring: of calls, or of parts of the period
+    std::vector<counts> slices_; // a ring of calls, or of parts of the period
     std::size_t at_ = 0;
-    duration slice_; // zero where each is one call
+    duration slice_; // zero when each slice is one call
     time_point slice_ends_{};
     counts total_;
 };
 
 } // namespace detail
 
-/// Stops calling what fails: after too many failures calls fail at once, with circuit_open, until some time has passed
-/// and a few calls have shown that it works again.
+/// Stops calls to a service that fails. After too many failures calls fail at once with circuit_open, until some time
+/// has passed and a few calls have succeeded.
 ///
 ///     weir::circuit_breaker breaker{{.window = weir::last_period{10s}, .open_for = 5s}};
 ///     auto page = co_await breaker.run([&] { return fetch(url); });
 ///
-/// Closed, it opens when of the calls in the window, which are at least min_calls, failure_rate or more have failed, or
-/// slow_rate or more were slow. Open, it becomes half open with the first call after open_for. Half open, it lets
-/// `probes` calls through and turns the others away; when they have ended it closes, or opens again, by the same rates.
-/// All as Resilience4j has it. A probe that does not end keeps it half open: give it a timeout.
+/// The states are those of Resilience4j. A closed breaker opens when the window holds at least min_calls and
+/// failure_rate of them have failed, or slow_rate of them were slow. An open breaker becomes half open with the first
+/// call after open_for. A half-open breaker lets `probes` calls through and refuses the others; when the probes have
+/// finished it closes or opens again by the same rates. A probe that does not end keeps it half open: give it a time
+/// limit.
 ///
-/// A call that is dropped counts for nothing, and a probe that is dropped makes room for another. A call that ends in
-/// another state than it began in counts for nothing either (as in Sony's gobreaker).
+/// A dropped call is not counted, and a dropped probe makes room for another. A call that ends in another state than it
+/// started in is not counted either (as in Sony's gobreaker).
 ///
-/// on_change is called when the change has been made; an exception that leaves it goes to executor::report, as from
-/// where the breaker was made.
-///
-/// Lifetime: stays where it is, longer than what it runs.
+/// Errors: circuit_open; those of the calls. An exception of on_change goes to executor::report, with the place where
+/// the breaker was constructed.
+/// Lifetime: cannot be moved, and must outlive its calls.
+/// See: retry, bulkhead.
 class circuit_breaker {
 public:
     template <detail::runnable A>
     class run_operation;
 
-    /// @throws std::invalid_argument when the options make no sense
+    /// @throws std::invalid_argument when an option is out of range
     explicit circuit_breaker(circuit_breaker_options options = {},
                              std::source_location place = std::source_location::current());
     circuit_breaker(const circuit_breaker&) = delete;
     circuit_breaker& operator=(const circuit_breaker&) = delete;
 
-    /// As of the last call.
+    /// The state after the last call.
     circuit state() const noexcept { return state_; }
 
-    /// `co_await breaker.run(operation)`: its result. It may also be given as a function that makes it, which is called
-    /// when the breaker lets it through.
-    /// @throws circuit_open when awaited; what the operation throws
+    /// `co_await breaker.run(operation)`: the operation's result. A function that returns the operation may be passed
+    /// instead; it is called when the breaker lets the call through.
+    /// @throws circuit_open when awaited; the operation's errors
     template <class A>
     auto run(A operation);
 
 private:
-    /// Which of the times that it was closed, or half open; none is 0.
+    /// Numbers the periods in the closed or half-open state; 0 for none.
     using era = std::uint64_t;
 
-    /// Becomes half open if it is time for that.
+    /// Becomes half open if open_for has passed.
     void look(executor& ex) noexcept;
     /// @throws circuit_open
     era admit(time_point now);
@@ -167,7 +168,7 @@ private:
     era era_ = 1;
     detail::call_window window_;
     time_point half_opens_{};
-    std::size_t probes_begun_ = 0; // less those that were dropped
+    std::size_t probes_begun_ = 0; // without the dropped ones
     detail::call_window::counts probes_;
 };
 
@@ -214,7 +215,7 @@ private:
 
     circuit_breaker* breaker_;
     detail::lazy_operation<A> operation_;
-    era era_ = 0; // while it runs
+    era era_ = 0; // set while the call runs
     time_point began_{};
 };
 

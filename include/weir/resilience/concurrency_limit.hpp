@@ -31,17 +31,17 @@ class under_limit;
 
 } // namespace detail
 
-/// How something ended, for a limit that adapts itself.
+/// How a call ended, for a limit that adapts itself.
 enum class verdict : std::uint8_t {
-    success,  ///< how long it took tells something
-    overload, ///< there was too much to do
-    ignored,  ///< it tells nothing
+    success,  ///< its duration counts
+    overload, ///< the service was overloaded
+    ignored,  ///< it does not count
 };
 
-/// What a limit learns from something that ran under it.
+/// What a limit learns from a finished call.
 struct limit_sample {
-    std::size_t limit;     ///< now
-    std::size_t in_flight; ///< when it began, itself included
+    std::size_t limit;     ///< the present limit
+    std::size_t in_flight; ///< calls in flight at its start, itself included
     time_point began;
     time_point ended;
     weir::verdict verdict; ///< success or overload
@@ -49,21 +49,22 @@ struct limit_sample {
     duration took() const noexcept { return ended - began; }
 };
 
-/// A number of things that may be in flight at once, which may change while it is used.
+/// A limit of the operations that may run at the same time. It may be changed while it is used.
 ///
 ///     weir::concurrency_limit limit{20};
 ///     auto page = co_await limit.run(fetch(url));              // at most 20 at a time
 ///
 ///     auto permit = co_await limit.acquire();                  // the same by hand
-///     if (auto p = co_await limit.try_acquire()) serve(...);   // or turn it away
+///     if (auto p = co_await limit.try_acquire()) serve(...);   // or refuse it
 ///
-///     urls | weir::map_async(limit, fetch)                     // and a pipeline, at most as wide as the limit is now
+///     urls | weir::map_async(limit, fetch)                     // a pipeline that follows the limit
 ///
-/// Permits are given out in the order in which they were asked for. When the limit shrinks, what is in flight goes on;
-/// nothing new begins until it fits. See bulkhead for one with a short queue, adaptive_limit for one that finds its
-/// number by itself.
+/// Permits are granted in order of arrival. When the limit shrinks, running operations go on, and no other one starts
+/// until their number is below the limit.
 ///
-/// Lifetime: stays where it is, longer than its permits and whoever waits for one.
+/// Errors: overloaded, by the queue limits; those of the operations.
+/// Lifetime: cannot be moved, and must outlive its permits and waiters.
+/// See: bulkhead for a short queue, adaptive_limit for a limit that adapts itself, semaphore.
 class concurrency_limit {
 public:
     class permit;
@@ -72,8 +73,8 @@ public:
     template <detail::runnable A>
     class run_operation;
 
-    /// @param most  how many at once, > 0
-    /// @throws std::invalid_argument when that is less than 1, or waiting.max_wait is negative
+    /// @param most  the maximum number of running operations, > 0
+    /// @throws std::invalid_argument when most is less than 1, or waiting.max_wait is negative
     template <std::integral N>
     explicit concurrency_limit(N most, queue_limits waiting = {})
         : concurrency_limit{detail::at_least_one(most, "weir::concurrency_limit: the limit must be at least 1"),
@@ -84,29 +85,29 @@ public:
 
     std::size_t limit() const noexcept { return limit_; }
     std::size_t in_flight() const noexcept { return in_flight_; }
-    /// How many wait for a permit.
+    /// The number of waiters.
     std::size_t queued() const noexcept { return waiters_.size(); }
 
-    /// @throws std::invalid_argument when it is less than 1
+    /// @throws std::invalid_argument when the limit is less than 1
     template <std::integral N>
     void set_limit(N most) {
         change_limit(detail::at_least_one(most, "weir::concurrency_limit::set_limit: the limit must be at least 1"));
     }
 
-    /// `co_await limit.acquire()`: a permit, when it is its turn. Dropped before that it leaves the queue.
-    /// @throws overloaded when awaited, as the queue limits say
+    /// `co_await limit.acquire()`: waits for a permit. A dropped waiter leaves the queue.
+    /// @throws overloaded when awaited, by the queue limits
     acquire_operation acquire() noexcept;
 
-    /// `co_await limit.try_acquire()`: a permit, or std::nullopt where one would have to wait.
+    /// `co_await limit.try_acquire()`: a permit, or std::nullopt when it would have to wait.
     try_acquire_operation try_acquire() noexcept;
 
-    /// `co_await limit.run(operation)`: its result, when it has had a permit for as long as it ran. It may also be
-    /// given as a function that makes it, which is called when there is a permit.
-    /// @throws overloaded when awaited, as the queue limits say; what the operation throws
+    /// `co_await limit.run(operation)`: runs the operation with a permit and returns its result. A function that
+    /// returns the operation may be passed instead; it is called when there is a permit.
+    /// @throws overloaded when awaited, by the queue limits; the operation's errors
     template <class A>
     auto run(A operation);
 
-    // What map_async asks for.
+    // The interface for map_async.
     detail::shared_limit bound() noexcept;
     template <class F>
     detail::under_limit<F> guard(F f);
@@ -117,9 +118,9 @@ protected:
 
     void change_limit(std::size_t most) noexcept;
 
-    /// Something has ended under a permit, with success or overload.
+    /// To be called when a call with a permit has ended with success or overload.
     virtual void learn(const limit_sample&) noexcept {}
-    /// What the error of an operation tells.
+    /// The verdict for an operation's error.
     virtual verdict judge(const std::exception_ptr&) { return verdict::ignored; }
 
 private:
@@ -152,7 +153,7 @@ private:
     detail::intrusive_list<follower> followers_;
 };
 
-/// The right to be in flight, until it is released or destroyed.
+/// The right to run one operation, until it is released or destroyed.
 class [[nodiscard("name it: the permit is returned when it dies")]] concurrency_limit::permit {
 public:
     permit(permit&& other) noexcept
@@ -171,7 +172,7 @@ public:
     }
     ~permit() { release(verdict::ignored); }
 
-    /// Gives it back, and says what became of it: a limit that adapts itself learns from that.
+    /// Returns the permit with a verdict, from which a limit that adapts itself learns.
     void release(verdict how) noexcept {
         concurrency_limit* limit = std::exchange(limit_, nullptr);
         if (limit == nullptr) return;
@@ -225,7 +226,7 @@ private:
     template <class F>
     friend class detail::under_limit;
 
-    /// Whether the queue limits are for it.
+    /// Whether the queue limits apply to it.
     enum class limited : std::uint8_t { no, yes };
 
     acquire_operation(concurrency_limit& limit, limited l) noexcept : limit_{&limit}, limited_{l} {}
@@ -297,7 +298,7 @@ private:
     concurrency_limit* limit_;
     acquire_operation acquire_;
     std::optional<permit> permit_;
-    detail::lazy_operation<A> operation_; // goes before its permit does
+    detail::lazy_operation<A> operation_; // destroyed before its permit
 };
 
 /// Wakes an operator when the limit has grown.
@@ -371,8 +372,8 @@ private:
     concurrency_limit::follower follower_;
 };
 
-/// A function that makes an operation of an item, made into one whose operations first wait for a permit, without the
-/// queue limits: the operator is bounded itself. The function and the item stay where they are meanwhile.
+/// Wraps a function that returns an operation for an item. The wrapped operation first waits for a permit, without the
+/// queue limits, because the operator is bounded itself. The function and the item are not moved during the wait.
 template <class F>
 class [[nodiscard("pass it to an operator, such as map_async(n, limit.guard(f))")]] under_limit {
 public:

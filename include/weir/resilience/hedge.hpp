@@ -22,13 +22,14 @@
 namespace weir {
 
 struct hedge_options {
-    /// Attempts at most, the first one included.
+    /// The maximum number of attempts, including the first.
     std::size_t max = 2;
-    /// Which errors are worth another attempt; all where it is empty. Another one is the answer at once.
+    /// Returns whether an error is worth another attempt. Any other error is the result at once. By default all errors
+    /// are.
     std::function<bool(std::exception_ptr)> when = {};
 };
 
-/// The result of the first of several attempts to have one.
+/// The operation of `hedge`.
 template <class Factory>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] hedge_operation {
     using attempt_t = std::invoke_result_t<Factory&>;
@@ -83,7 +84,7 @@ private:
             delay_over_.emplace().set(cx.executor(), cx.executor().time_after(delay_));
     }
 
-    /// A result, or pending for anything else, which is seen to.
+    /// Polls an attempt. Returns a result; otherwise handles the failure and returns pending.
     poll<result_type> ask(attempt& one, context& cx) {
         poll<result_type> result{pending};
         try {
@@ -100,7 +101,7 @@ private:
         return result;
     }
 
-    /// In a catch block.
+    /// To be called in a catch block.
     void failed() {
         error_ = std::current_exception();
         if (options_.when && !options_.when(error_)) {
@@ -116,15 +117,15 @@ private:
         delay_over_.reset();
     }
 
-    Factory factory_; // outlives the coroutines that it makes
+    Factory factory_; // must outlive the coroutines that it returns
     duration delay_;
     hedge_options options_;
-    std::unique_ptr<attempt> attempts_; // the last one first
+    std::unique_ptr<attempt> attempts_; // a list, the last attempt first
     detail::ready_children ready_;
-    std::optional<detail::time_limit> delay_over_; // as long as there may be another attempt
+    std::optional<detail::time_limit> delay_over_; // engaged as long as there may be another attempt
     std::size_t begun_ = 0;
     std::size_t running_ = 0;
-    bool due_ = true; // another attempt, now
+    bool due_ = true; // another attempt is to start now
     std::exception_ptr error_;
 };
 
@@ -148,9 +149,9 @@ struct hedge_fn {
     }
 };
 
-/// hedge(factory, delay, {.max, .when}): the result of the operation that factory makes; when there is none within
-/// delay another is made, to run beside it, and the first to have a result gives the answer. The others are dropped
-/// before that.
+/// hedge(factory, delay, {.max, .when}): runs the operation that factory returns. When it has no result within delay,
+/// another attempt starts beside it. The first result of any attempt is the result; the other attempts are dropped
+/// before it is returned.
 ///
 ///     first attempt   ----------------|
 ///     second          ------=====|          delay 6
@@ -159,13 +160,16 @@ struct hedge_fn {
 ///     auto page = co_await weir::hedge([&] { return fetch(any_replica()); }, 50ms);
 ///     auto page = co_await weir::hedge(fetch_one, 50ms, {.max = 3});
 ///
-/// For what is safe to do twice, and is now and then slow: with a delay that most are faster than it costs little (Dean
-/// and Barroso, The Tail at Scale).
+/// For idempotent operations that are occasionally slow. It costs little when most operations are faster than delay
+/// (Dean and Barroso, The Tail at Scale).
 ///
-/// An attempt that fails is no answer as long as others run or may begin: the next one begins at once, and the delay is
-/// counted from there. When all have failed the error of the last to fail passes. An error that `when` does not hold
-/// for is the answer, at once. All as gRPC's hedging has it. A delay of zero begins all at once, duration::max() only
-/// after failures.
+/// When an attempt fails, the next one starts at once, and the delay counts from there, as in gRPC's hedging. A delay
+/// of zero starts all attempts at once; duration::max() starts one only after a failure.
+///
+/// Errors: that of the last attempt to fail, when all have failed; one for which `when` returns false, at once.
+/// Dropped: drops all attempts.
+/// Cost: one allocation per attempt, from a pool; one timer.
+/// See: retry, when_any.
 ///
 /// @param delay  >= 0
 /// @throws std::invalid_argument when delay is negative or max is 0

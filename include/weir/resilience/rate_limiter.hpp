@@ -24,7 +24,7 @@
 
 namespace weir {
 
-/// So many in each period: `rate{100}` is a hundred a second, `rate{6, 1min}` one every ten seconds.
+/// A number per period: `rate{100}` is a hundred per second, `rate{6, 1min}` one every ten seconds.
 struct rate {
     std::int64_t amount;
     duration period = std::chrono::seconds{1};
@@ -32,11 +32,10 @@ struct rate {
 
 namespace detail {
 
-/// How many tokens there are at a moment. Exact: a token is a fraction of time, and nothing is ever rounded but the
-/// moment that is asked for.
+/// The tokens of a bucket as a function of time. The computation is exact; only resulting times are rounded.
 class token_bucket {
 public:
-    /// @throws std::invalid_argument when they make no sense
+    /// @throws std::invalid_argument when the rate or the burst is out of range
     token_bucket(rate r, std::int64_t burst) : burst_{burst} {
         if (r.amount < 1) throw std::invalid_argument{"weir::rate: amount must be at least 1"};
         if (r.period <= duration::zero()) throw std::invalid_argument{"weir::rate: period is not positive"};
@@ -46,25 +45,25 @@ public:
         if (amount_ > most / 2 / period_) throw std::invalid_argument{"weir::rate: too fine: give a shorter period"};
     }
 
-    /// When n tokens will be there, if nobody takes any before; in the past when they are.
+    /// The time at which n tokens are available, if none are taken before; in the past when they are available now.
     time_point due(std::int64_t n) const noexcept { return at(plus(taken_ - burst_, n)); }
 
-    /// Takes n tokens for someone who comes now, if they are there.
+    /// Takes n tokens for a new request, if they are available.
     bool take(std::int64_t n, time_point now) noexcept {
         settle(now);
         if (due(n) > now) return false;
         took(plus(taken_, n));
         return true;
     }
-    /// For someone who comes now and will wait: a bucket that is full begins to count here.
+    /// To be called for a new request that will wait: a full bucket starts to count here.
     void settle(time_point now) noexcept {
         if (at(taken_) > now) return;
         origin_ = now;
         taken_ = 0;
     }
 
-    /// Takes n tokens for someone who has waited until they were due. Being late does not put off what comes next: that
-    /// stays where it would have been. What was missed meanwhile is made up for only as far as the bucket holds it.
+    /// Takes n tokens for a request that has waited until they were due. A late request does not delay later ones.
+    /// Tokens that were missed in the meantime are available up to the size of the bucket.
     void take_due(std::int64_t n, time_point now) noexcept {
         const std::int64_t ticks = ticks_until(now);
         const std::int64_t left = std::min(std::max(burst_, n), plus(burst_ - taken_, ticks)) - n;
@@ -79,7 +78,7 @@ private:
     static std::int64_t plus(std::int64_t a, std::int64_t b) noexcept { return b > 0 && a > most - b ? most : a + b; }
     static std::int64_t times(std::int64_t a, std::int64_t b) noexcept { return a > most / b ? most : a * b; }
 
-    /// When the k-th token after the origin is there.
+    /// The time of the k-th token after the origin.
     time_point at(std::int64_t k) const noexcept {
         if (k <= 0) return origin_;
         const std::int64_t part = (k % amount_ * period_ + amount_ - 1) / amount_;
@@ -110,47 +109,49 @@ private:
 
 } // namespace detail
 
-/// Lets through so many in a period: a token bucket.
+/// A token bucket: limits the number of requests per period.
 ///
 ///     weir::rate_limiter limiter{weir::rate{100}, 10};   // 100 a second, and 10 at once after a pause
 ///     co_await limiter.acquire();
-///     co_await limiter.acquire(request.size());          // one that costs more
+///     co_await limiter.acquire(request.size());          // a request that costs more
 ///
-/// The bucket holds `burst` tokens, is full at the start, and is filled evenly. Whoever acquires takes as many tokens
-/// as it costs, and waits until they are there: in the order in which they came, so that someone who needs many is not
-/// overtaken by all who need few. What costs more than the bucket holds waits until it would be there if the bucket
-/// were large enough (as Pekko's throttle does in its shaping mode).
+/// The bucket holds `burst` tokens, is full at the start, and is refilled evenly. A request takes as many tokens as it
+/// costs, and waits until they are available. Requests are served in order of arrival, so that a request for many
+/// tokens is not starved by requests for few. A request that costs more than the bucket holds waits as if the bucket
+/// were large enough (as in the shaping mode of Pekko's throttle).
 ///
-/// The schedule is absolute: a late wake-up does not put off those behind it, and what was missed in a long pause is
-/// made up for only as far as the bucket holds it.
+/// The schedule is absolute: a late wake-up does not delay later requests, and tokens that were missed in a long pause
+/// are available up to the size of the bucket.
 ///
-/// Lifetime: stays where it is once it is used, and as long as anyone waits.
+/// Errors: overloaded, by the queue limits.
+/// Lifetime: cannot be moved after its first use, and must outlive its waiters.
+/// See: pace, concurrency_limit.
 class rate_limiter {
 public:
     class acquire_operation;
     class try_acquire_operation;
 
-    /// @param burst  tokens that the bucket holds, > 0
-    /// @throws std::invalid_argument when the rate, the burst or max_wait makes no sense
+    /// @param burst  the size of the bucket in tokens, > 0
+    /// @throws std::invalid_argument when the rate, the burst or max_wait is out of range
     template <std::integral N = int>
     explicit rate_limiter(rate r, N burst = 1, queue_limits waiting = {})
         : bucket_{r, whole(detail::at_least_one(burst, "weir::rate_limiter: burst must be at least 1"))},
           waiters_{waiting, "weir::rate_limiter"} {}
-    rate_limiter(rate_limiter&&) noexcept = default; // until it is first used
+    rate_limiter(rate_limiter&&) noexcept = default; // before its first use only
 
-    /// `co_await limiter.acquire()`: goes on when it has its tokens.
+    /// `co_await limiter.acquire()`: waits for its tokens. A dropped request takes none.
     ///
-    /// Dropped before that it takes none.
-    /// @throws std::invalid_argument when cost is negative; awaiting it, overloaded
+    /// @throws std::invalid_argument when cost is negative; overloaded when awaited
     template <std::integral N = int>
     acquire_operation acquire(N cost = 1);
 
-    /// `co_await limiter.try_acquire()`: true when the tokens are there and nobody waits. It never waits itself.
+    /// `co_await limiter.try_acquire()`: returns true when the tokens are available and no request waits. It never
+    /// waits.
     /// @throws std::invalid_argument when cost is negative
     template <std::integral N = int>
     try_acquire_operation try_acquire(N cost = 1);
 
-    /// How many wait.
+    /// The number of waiting requests.
     std::size_t queued() const noexcept { return waiters_.size(); }
 
 private:
@@ -165,7 +166,7 @@ private:
     inline void leave(acquire_operation& operation) noexcept;
     inline void serve() noexcept;
 
-    /// There as long as somebody waits.
+    /// Exists as long as a request waits.
     struct driver {
         detail::member_waker<rate_limiter, &rate_limiter::serve> waker;
         deadline_timer timer;
@@ -257,7 +258,7 @@ inline void rate_limiter::leave(acquire_operation& operation) noexcept {
     if (first) serve();
 }
 
-/// Hands out what is due, and comes again for the rest.
+/// Serves the requests that are due, and sets the timer for the next.
 inline void rate_limiter::serve() noexcept {
     while (!waiters_.empty()) {
         executor& ex = driver_->waker.queue().owner();

@@ -22,7 +22,7 @@ namespace weir {
 
 namespace detail {
 
-/// What a factory makes, made anew when it has failed: an operation until it has a result, a stream item by item.
+/// The common part of both forms: creates another attempt when one has failed.
 template <class Factory>
 class retried {
     using attempt_t = std::invoke_result_t<Factory&>;
@@ -36,7 +36,7 @@ class retried {
         return source.poll_next(cx);
     }
 
-    /// A result, or the end of a stream: what gave it has done its work.
+    /// Whether an answer ends the attempt: a result, or the end of a stream.
     template <class T>
     static bool is_last(const poll<T>& answer) noexcept {
         return operation<attempt_t> || answer.is_done();
@@ -104,26 +104,26 @@ private:
         begin_row(cx);
         if (row_ends_ <= cx.executor().now() || !backoff_.again(error)) std::rethrow_exception(std::move(error));
         const time_point next = cx.executor().time_after(backoff_.wait(cx.executor()));
-        // An attempt at that time would have no time left.
+        // An attempt after the wait would have no time left.
         if (next >= std::min(row_ends_, cx.deadline)) std::rethrow_exception(std::move(error));
         wait_.arm(cx.executor(), next);
         waiting_ = true;
     }
 
-    Factory factory_; // outlives the coroutines that it makes
+    Factory factory_; // must outlive the coroutines that it returns
     backoff backoff_;
     std::optional<attempt_t> attempt_;
-    std::optional<time_limit> limit_; // for the attempt
+    std::optional<time_limit> limit_; // of the attempt
     time_point attempt_ends_{};
     deadline_timer wait_;
     time_point row_ends_{};
-    bool in_row_ = false; // from the first attempt, or from a failure, to a success
+    bool in_row_ = false; // from the first attempt or a failure up to a success
     bool waiting_ = false;
 };
 
 } // namespace detail
 
-/// The items of a stream that is made anew when it has failed.
+/// The stream of `retry` for a factory of streams.
 template <class Factory>
 class [[nodiscard("add a sink and co_await it")]] retry_stream : private detail::retried<Factory> {
 public:
@@ -135,7 +135,7 @@ public:
     poll<value_type> poll_next(context& cx) { return this->run(cx); }
 };
 
-/// The result of an operation that is made anew when it has failed.
+/// The operation of `retry` for a factory of operations.
 template <class Factory>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] retry_operation
     : private detail::retried<Factory> {
@@ -174,8 +174,8 @@ struct retry_fn {
     }
 };
 
-/// retry(factory, policy): the operation, or the stream, that factory makes; when it fails it is dropped, and after a
-/// wait that grows from failure to failure factory makes the next.
+/// retry(factory, policy): runs the operation or the stream that factory returns. When it fails, it is dropped, and
+/// factory is called again after a wait, which grows with each failure.
 ///
 ///     factory()       1--2--#   3--|
 ///     retry(factory)  1--2------3--|
@@ -183,19 +183,19 @@ struct retry_fn {
 ///     auto page = co_await weir::retry([&] { return fetch(url); }, {.attempts = 5, .attempt_timeout = 2s});
 ///     weir::retry([] { return follow_feed("wss://example.org"); }, {.attempts = 10, .delay = 1s, .max_delay = 1min})
 ///
-/// An item that comes out of a stream ends a row of failures: attempts, waits and the total time begin anew. What has
-/// come out is not taken back: a new attempt begins where factory lets it begin. Ends with the stream of its turn.
+/// An item of a stream ends a row of failures: attempts, waits and the total time start again. Delivered items are not
+/// taken back; factory decides where a new attempt starts.
 ///
-/// The error of the last attempt, and one that `policy.when` does not hold for, passes as it is. So does one after
-/// which there is no time for another attempt, at once: when the wait would go on to the end of `policy.total_timeout`,
-/// or to the deadline of the request that this is part of. An attempt that is cut off fails with timed_out. An
-/// exception from factory is a failed attempt; one from `policy.when` or `policy.random` passes. Errors further down a
-/// pipeline are none of its business.
+/// Ends: with the stream of the present attempt.
+/// Errors: that of the last attempt; one for which `policy.when` returns false; one after which there is no time for
+/// another attempt, because the wait would reach the end of `policy.total_timeout` or the request's deadline. An
+/// attempt that exceeds its time limit fails with timed_out. An exception of factory is a failed attempt; one of
+/// `policy.when` or `policy.random` passes. Errors of operators downstream are not retried.
+/// Dropped: drops the attempt, or ends the wait.
+/// See: hedge, on_error_resume, circuit_breaker.
 ///
-/// Dropping it ends the attempt, or the wait.
-///
-/// @throws std::invalid_argument for no attempts, a negative delay, a factor below 1, a max_delay below delay, or a
-///         timeout that is not positive
+/// @throws std::invalid_argument when the policy is out of range: no attempts, a negative delay, a factor below 1, a
+///         max_delay below delay, or a timeout that is not positive
 inline constexpr retry_fn retry{};
 
 } // namespace weir

@@ -17,13 +17,14 @@
 
 namespace weir {
 
-/// What is random in a wait between two attempts, so that many clients that failed together do not return together.
+/// The random part of a wait, so that clients that failed together do not retry together.
 enum class jitter {
-    full, ///< anything from nothing to the whole wait
-    none, ///< nothing
+    full, ///< a random time from zero to the whole wait
+    none, ///< the whole wait
 };
 
-/// Random numbers from 0 to 1: a standard generator, such as std::mt19937{seed}, or a function that gives a double.
+/// A source of random numbers from 0 to 1: a standard generator, such as std::mt19937{seed}, or a function that returns
+/// a double.
 class random_numbers {
 public:
     random_numbers() noexcept = default;
@@ -39,7 +40,7 @@ public:
         }
     }
 
-    /// The next one. Without a generator: of the executor's.
+    /// The next number; of the executor's generator if none was given.
     double operator()(executor& ex) { return draw_ ? draw_() : from_bits(ex.random()); }
 
 private:
@@ -51,7 +52,7 @@ private:
     std::function<double()> draw_;
 };
 
-/// How often to try, and how long to wait before the next attempt.
+/// The number of attempts and the waits between them.
 ///
 ///     {.attempts = 5, .delay = 200ms}   // waits of at most 200, 400, 800 and 1600 ms
 ///
@@ -59,29 +60,29 @@ private:
 struct retry_policy {
     static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
-    /// Attempts in a row that may fail, the first one included.
+    /// The number of attempts that may fail in a row, including the first.
     std::size_t attempts = 3;
     duration delay = std::chrono::milliseconds{100};
     double factor = 2;
     duration max_delay = std::chrono::seconds{30};
     weir::jitter jitter = weir::jitter::full;
     random_numbers random = {};
-    /// How long an attempt may take to its result, or to its first item: then it is dropped and has failed with
+    /// The time limit of an attempt, up to its result or its first item. An attempt that exceeds it fails with
     /// timed_out.
     duration attempt_timeout = duration::max();
-    /// How long attempts and waits may take together. An attempt is cut off then, and a wait that would not be over by
-    /// then is not begun.
+    /// The time limit of all attempts and waits together. It cuts off an attempt; a wait that would exceed it is not
+    /// started.
     duration total_timeout = duration::max();
-    /// Which errors are worth another attempt; all where it is empty.
+    /// Returns whether an error is worth another attempt. By default all are.
     std::function<bool(std::exception_ptr)> when = {};
 };
 
 namespace detail {
 
-/// Counts failures in a row and says what is to be done after each.
+/// Counts failures in a row and decides what to do after each.
 class backoff {
 public:
-    /// @throws std::invalid_argument when the policy makes no sense
+    /// @throws std::invalid_argument when the policy is out of range
     explicit backoff(retry_policy policy) : policy_{std::move(policy)}, wait_{policy_.delay} {
         if (policy_.attempts == 0) throw std::invalid_argument{"weir::retry: policy.attempts is 0"};
         if (policy_.delay < duration::zero()) throw std::invalid_argument{"weir::retry: policy.delay is negative"};
@@ -99,14 +100,14 @@ public:
 
     const retry_policy& policy() const noexcept { return policy_; }
 
-    /// After a failure: whether to try again.
+    /// Counts a failure. Returns whether to try again.
     bool again(const std::exception_ptr& error) {
         if (failures_ != retry_policy::unlimited) ++failures_;
         if (failures_ >= policy_.attempts && policy_.attempts != retry_policy::unlimited) return false;
         return !policy_.when || policy_.when(error);
     }
 
-    /// How long to wait before that.
+    /// The wait before the next attempt.
     duration wait(executor& ex) {
         const duration longest = wait_;
         wait_ = scaled(longest, policy_.factor, policy_.max_delay);

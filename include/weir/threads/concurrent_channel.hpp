@@ -31,16 +31,15 @@ namespace weir {
 
 namespace detail {
 
-/// What the ends of a channel across threads share: a ring of places, each with the number of whoever may use it next.
+/// The state that the ends of a concurrent channel share: a ring of places, each with the ticket of its next user.
 ///
-/// A sender takes the number at the tail, and a receiver the one at the head, by a compare-and-swap. The place of
-/// number i is i mod the size of the ring: it holds i while it is free for that sender, i + 1 while its item is there,
-/// and i + size when that was taken; a ring of one would mix these up. The tail has a bit for `closed`: after it is set
-/// no sender gets a number.
+/// A sender takes the ticket at the tail and a receiver the one at the head, by compare-and-swap. Ticket i belongs to
+/// the place i mod size. The place holds i while it is free for that sender, i + 1 while it holds the item, and i +
+/// size once the item was taken. A ring of one place could not tell these apart. The tail has a bit for `closed`: once
+/// it is set, no sender gets a ticket.
 ///
-/// Head and tail are seq_cst, for the waiting rooms: whoever finds nothing to do there and sleeps was seen by whoever
-/// moves them afterwards. Each turn is stored with release and read with acquire: that passes on the item, and the
-/// place.
+/// Head and tail are seq_cst, for the event counts: either a thread that moves them sees the sleeping waiter, or the
+/// waiter sees the move. Each ticket in a place is stored with release and read with acquire, which publishes the item.
 template <class T>
 class concurrent_channel_core {
 public:
@@ -58,18 +57,18 @@ public:
 
     std::size_t capacity() const noexcept { return capacity_; }
     std::size_t size() const noexcept {
-        const std::size_t head = head_.load(); // first: the tail is never behind it
+        const std::size_t head = head_.load(); // read first: the tail is never behind the head
         const std::size_t n = (tail_.load() & ~closed_bit) - head;
         return n < capacity_ ? n : capacity_;
     }
     bool closed() const noexcept { return (tail_.load() & closed_bit) != 0; }
 
-    /// Nothing can be sent now, and somebody will wake the senders when it can.
+    /// Whether nothing can be sent now and a later receive will wake the senders.
     bool full() const noexcept { return size() == capacity_; }
     bool no_sending() const noexcept { return full() && !closed(); }
     bool no_receiving() const noexcept { return size() == 0 && !closed(); }
 
-    /// False when it is full or closed, or somebody is still at the place that is next.
+    /// Returns false when the ring is full or closed, or another thread still uses the next place.
     bool push(T& item) noexcept {
         std::size_t at = tail_.load(std::memory_order_relaxed);
         for (;;) {
@@ -94,7 +93,8 @@ public:
         }
     }
 
-    /// `pending` when it is empty, or somebody is still at the place that is next; `done` when it is closed and empty.
+    /// Returns `pending` when the ring is empty or another thread still uses the next place, and `done` when it is
+    /// closed and empty.
     poll<T> pop() noexcept {
         std::size_t at = head_.load(std::memory_order_relaxed);
         for (;;) {
@@ -125,7 +125,7 @@ public:
         receivers.wake_all();
         closing.wake_all();
     }
-    /// The error at the end, for whoever has seen that it is closed.
+    /// The error after the last item. To be called after the channel was seen closed.
     void rethrow() const {
         if (error_ != nullptr) std::rethrow_exception(error_);
     }
@@ -138,7 +138,7 @@ public:
 
     void copy_sender() noexcept { senders_.fetch_add(1, std::memory_order_relaxed); }
     void copy_receiver() noexcept { receivers_.fetch_add(1, std::memory_order_relaxed); }
-    // acq_rel: the last sees all that the others have done.
+    // acq_rel: the last owner sees all writes of the others.
     void drop_sender() noexcept {
         if (senders_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
         close();
@@ -153,7 +153,7 @@ public:
             if (left.is_item()) {
                 drop(*left);
             } else {
-                std::this_thread::yield(); // a sender has its number, and is about to put its item there
+                std::this_thread::yield(); // a sender has the ticket and is about to store its item
             }
         }
         release();
@@ -189,7 +189,7 @@ private:
     std::atomic<int> ends_ = 2;
 
     alignas(line) std::atomic<std::size_t> tail_ = 0;
-    std::atomic<std::size_t> known_head_ = 0; // no later than it is
+    std::atomic<std::size_t> known_head_ = 0; // a lower bound of head_
     alignas(line) std::atomic<std::size_t> head_ = 0;
 };
 
@@ -197,7 +197,7 @@ inline void must_not_block_an_executor(const char* what) {
     if (executor::current() != nullptr) throw std::logic_error{what};
 }
 
-/// What `send` and `send_from` give.
+/// The operation of `send` and `send_from`.
 /// @tparam Item  T, or T& for an item that stays with its owner
 template <class T, class Item>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] concurrent_send_operation {
@@ -244,12 +244,12 @@ private:
         if constexpr (!std::is_reference_v<Item>) to_->drop(item_);
     }
 
-    concurrent_channel_core<T>* to_; // until the item is delivered
+    concurrent_channel_core<T>* to_; // null once the item was delivered
     Item item_;
-    manual_lifetime<parked_operation> parked_; // once there was no room
+    manual_lifetime<parked_operation> parked_; // engaged once there was no room
 };
 
-/// What `closing` gives.
+/// The operation of `closing`.
 template <class T>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] concurrent_closing_operation {
 public:
@@ -282,10 +282,10 @@ struct concurrent_channel_ends;
 template <class T, std::integral N>
 concurrent_channel_ends<T> concurrent_channel(N n, channel_options<T> options = {});
 
-/// The end of a channel across threads that items go in. May be copied; when the last copy goes the channel is closed.
+/// The sending end of a concurrent channel. It may be copied. The channel is closed when the last copy is destroyed.
 ///
-/// Lifetime: a copy outlives the operations that were made with it.
-/// Threads: any, all at once.
+/// Lifetime: a copy must outlive its operations.
+/// Threads: all members may be called on any thread, concurrently.
 template <class T>
 class concurrent_sender {
 public:
@@ -303,22 +303,20 @@ public:
         if (to_ != nullptr) to_->drop_sender();
     }
 
-    /// `co_await tx.send(item)`: true when the item is in the channel, after a wait for room where that is full; false
-    /// when the channel is closed. An item that was refused, or whose send is dropped before it is done, goes to
-    /// on_drop. To have it back, use send_from.
+    /// `co_await tx.send(item)`: waits until the item is in the channel. Returns false when the channel is closed. An
+    /// item that was refused, or whose send was dropped, is passed to on_drop. Use send_from to keep it.
     detail::concurrent_send_operation<T, T> send(T item) const noexcept { return {*to_, std::move(item)}; }
 
-    /// `co_await tx.send_from(item)`: the same for an item that stays where it is, and is moved from when, and only
-    /// when, it is delivered.
+    /// `co_await tx.send_from(item)`: like `send`, but moves from the item only when it is delivered.
     ///
-    /// Lifetime: borrows item until the send is done or dropped.
+    /// Lifetime: borrows the item until the send has ended or was dropped.
     detail::concurrent_send_operation<T, T&> send_from(T& item) const noexcept { return {*to_, item}; }
 
-    /// Moves from the item if there is room for it, and only then.
+    /// Sends without waiting. Moves from the item only when there is room.
     bool try_send(T&& item) const noexcept {
         while (!to_->push(item)) {
             if (to_->closed() || to_->full()) return false;
-            std::this_thread::yield(); // somebody is still at that place
+            std::this_thread::yield(); // another thread still uses the place
         }
         return true;
     }
@@ -329,14 +327,15 @@ public:
         return try_send(T(item));
     }
 
-    /// For threads that have no executor: the same as send, but the thread waits.
-    /// @throws std::logic_error on an executor's thread, which would stand still
+    /// Like `send`, but blocks the thread. For threads without an executor.
+    /// @throws std::logic_error on an executor's thread
     bool send_blocking(T item) const {
         const bool sent = send_from_blocking(item);
         if (!sent) to_->drop(item);
         return sent;
     }
-    /// The same as send_from. @throws std::logic_error as above
+    /// Like `send_from`, but blocks the thread.
+    /// @throws std::logic_error on an executor's thread
     bool send_from_blocking(T& item) const {
         detail::must_not_block_an_executor(
             "weir::concurrent_sender::send_blocking: called on an executor's thread, which would stand still; "
@@ -356,20 +355,20 @@ public:
         }
     }
 
-    /// Nothing goes in any more, from any sender: sends that wait answer false. What is in the channel is received, and
-    /// then the end.
+    /// Closes the channel for all senders. Waiting sends return false. Receivers get the remaining items, and then the
+    /// end.
     void close() const noexcept { to_->close(); }
-    /// The same, but every receiver fails with the error at the end.
+    /// Closes the channel; every receiver fails with the error after the remaining items.
     void fail(std::exception_ptr error) const noexcept { to_->close(std::move(error)); }
 
-    /// The channel was closed, or its last receiver is gone: what is sent will be refused.
+    /// Whether the channel was closed or its last receiver destroyed, so that every send is refused.
     bool closed() const noexcept { return to_->closed(); }
-    /// `co_await tx.closing()`: waits until it is. Also a signal for take_until.
+    /// `co_await tx.closing()`: waits until the channel is closed. Also a signal for take_until.
     detail::concurrent_closing_operation<T> closing() const noexcept {
         return detail::concurrent_closing_operation<T>{*to_};
     }
 
-    /// Items in the channel, at some moment of the call.
+    /// The number of items in the channel, at some time during the call.
     std::size_t size() const noexcept { return to_->size(); }
     std::size_t capacity() const noexcept { return to_->capacity(); }
 
@@ -382,13 +381,12 @@ private:
     detail::concurrent_channel_core<T>* to_;
 };
 
-/// The end of a channel across threads that items come out of: a stream, which ends when the channel is closed and
-/// empty. It may be moved at any time. `clone` gives another one, for another thread: each item goes to one of them.
+/// The receiving end of a concurrent channel: a stream that ends when the channel is closed and empty. It may be moved
+/// at any time. `clone` returns another receiver for another thread; each item is delivered to one receiver.
 ///
-/// When the last dies, what is in the channel goes to on_drop.
-///
-/// Threads: each belongs to the executor on which it was first polled; until then, and for receive_blocking, to one
-/// thread at a time.
+/// Dropped: the last receiver passes the remaining items to on_drop.
+/// Threads: a receiver belongs to the executor of its first poll. Before that, and for receive_blocking, it may be used
+/// on one thread at a time.
 template <class T>
 class [[nodiscard("add a sink and co_await it")]] concurrent_receiver {
 public:
@@ -419,18 +417,18 @@ public:
         return after_a_wait(cx, std::move(item));
     }
 
-    /// An item, if there is one.
+    /// Receives an item without waiting, if there is one.
     std::optional<T> try_receive() noexcept {
         for (;;) {
             poll<T> item = from_->pop();
             if (item.is_item()) return *std::move(item);
             if (item.is_done() || from_->size() == 0) return std::nullopt;
-            std::this_thread::yield(); // somebody is still at that place
+            std::this_thread::yield(); // another thread still uses the place
         }
     }
 
-    /// For threads that have no executor: waits for an item; none at the end.
-    /// @throws what the channel failed with, and std::logic_error on an executor's thread, which would stand still
+    /// Blocks the thread until there is an item; returns std::nullopt at the end. For threads without an executor.
+    /// @throws the error of `fail`; std::logic_error on an executor's thread
     std::optional<T> receive_blocking() {
         detail::must_not_block_an_executor(
             "weir::concurrent_receiver::receive_blocking: called on an executor's thread, which would stand still; "
@@ -452,11 +450,10 @@ public:
         }
     }
 
-    /// Nothing goes in any more: sends that wait answer false. What is in the channel can still be received, and then
-    /// the end.
+    /// Closes the channel. Waiting sends return false. The remaining items can still be received, and then the end.
     void close() noexcept { from_->close(); }
 
-    /// Items in the channel, at some moment of the call.
+    /// The number of items in the channel, at some time during the call.
     std::size_t size() const noexcept { return from_->size(); }
 
 private:
@@ -483,19 +480,19 @@ private:
     }
 
     detail::concurrent_channel_core<T>* from_;
-    std::unique_ptr<detail::parked_operation> parked_; // once there was nothing
+    std::unique_ptr<detail::parked_operation> parked_; // created once there was no item
     bool waited_ = false;
 };
 
-/// What `concurrent_channel` gives.
+/// The result of `concurrent_channel`: both ends.
 template <class T>
 struct [[nodiscard("keep both ends: auto [tx, rx] = ...")]] concurrent_channel_ends {
     concurrent_sender<T> sender;
     concurrent_receiver<T> receiver;
 };
 
-/// concurrent_channel<T>(n): a queue of at most n items, n >= 1, between executors and threads: what `channel` is on
-/// one executor.
+/// concurrent_channel<T>(n): a queue of at most n items, n >= 1, between executors and threads, with many senders and
+/// many receivers.
 ///
 ///     auto [tx, rx] = weir::concurrent_channel<job>(64);
 ///     auto producer = rt.spawn_on(0, [tx = std::move(tx)] { return produce(tx); });           // co_await tx.send(job)
@@ -503,20 +500,23 @@ struct [[nodiscard("keep both ends: auto [tx, rx] = ...")]] concurrent_channel_e
 ///
 /// Threads without an executor use `tx.send_blocking(job)` and `rx.receive_blocking()`.
 ///
-/// The items of one sender that sends one after the other come out in that order. Each goes to one receiver. Nothing is
-/// lost and nothing comes twice: until an item is in the channel it is with its sender, and a send may be dropped at
-/// any time, and `next(rx)` too. What nobody receives goes to options.on_drop, which any of the threads may call.
+/// The items of a sender arrive in the order of its sends. Each item is delivered to one receiver. No item is lost or
+/// duplicated: until an item is in the channel it is with its sender. A send may be dropped at any time, and so may
+/// `next(rx)`.
 ///
-/// Whoever has to wait looks again for some turns of its executor, and then sleeps; only then it costs whoever wakes it
-/// a system call. Those who sleep are woken in the order in which they came, but one that comes just then may be first.
+/// A waiting end spins for some turns of its executor before it sleeps; only waking a sleeping end costs a system call.
+/// Sleeping ends are woken in order of arrival, but an end that arrives at the same time may overtake them.
 ///
-/// The ends may be closed and may die in any order, on any thread, and may outlive the executors. Two allocations for
-/// the channel, one for each receiver that waits; none an item.
+/// There is no n = 0, because a direct hand-over between threads would need two wake-ups per item.
 ///
-/// There is no n = 0: to hand over from thread to thread is to wake and be woken for each item.
+/// Dropped: the ends may be closed and destroyed in any order, on any thread, and may outlive the executors. Items that
+/// are never received are passed to options.on_drop, on any of the threads.
+/// Threads: see concurrent_sender and concurrent_receiver.
+/// Cost: two allocations for the channel and one per waiting receiver. No allocation per item.
+/// See: channel, publish_on.
 ///
 /// @tparam T  its move constructor must not throw
-/// @throws std::invalid_argument when n < 1 or beyond all memory
+/// @throws std::invalid_argument when n is less than 1 or too large
 template <class T, std::integral N>
 concurrent_channel_ends<T> concurrent_channel(N n, channel_options<T> options) {
     if constexpr (!std::is_nothrow_move_constructible_v<T> || !std::is_nothrow_destructible_v<T>) {

@@ -25,8 +25,8 @@ namespace weir {
 
 namespace detail {
 
-/// A function on its way through a pool, and its result on its way back. It belongs to whoever awaits it, and to the
-/// pool or the inbox that it is in: the last of them destroys it.
+/// A function in a pool, and its result on the way back. The awaiting operation and the pool or inbox that holds the
+/// job own it together; the last owner destroys it.
 template <class F>
 class offloaded final : public pool_job, public inbox_entry, public pooled {
 public:
@@ -34,7 +34,7 @@ public:
 
     offloaded(F f, executor& ex) : f_(std::move(f)), inbox_{ex.inbox()} {}
 
-    // For whoever awaits it, on the executor's thread.
+    // For the awaiting operation, on the executor's thread.
 
     poll<result_type> poll_result(context& cx) {
         if (!done_) {
@@ -46,13 +46,13 @@ public:
     }
 
     void abandon(job_queue& jobs) noexcept {
-        abandoned_.store(true, std::memory_order_relaxed); // only saves a way through the inbox
+        abandoned_.store(true, std::memory_order_relaxed); // relaxed: only saves a pass through the inbox
         waiter_.disarm();
         if (jobs.withdraw(*this)) release();
         release();
     }
 
-    /// The pool did not take it.
+    /// The pool refused the job.
     void forget() noexcept {
         release();
         release();
@@ -70,7 +70,7 @@ private:
         } catch (...) {
             error_ = std::current_exception();
         }
-        f_.reset(); // here, where it may take its time
+        f_.reset(); // on this thread, which may block
         hand_over();
     }
 
@@ -81,7 +81,7 @@ private:
 
     void hand_over() noexcept {
         if (abandoned_.load(std::memory_order_relaxed)) return release();
-        // Out of the job, which may be gone before `enter` returns.
+        // A copy: the job may be destroyed before `enter` returns.
         const std::shared_ptr<inbox> to = std::move(inbox_);
         if (!to->enter(*this)) release();
     }
@@ -94,7 +94,7 @@ private:
     void discard() noexcept override { release(); }
 
     void release() noexcept {
-        // acq_rel: whoever comes last sees all that the other has done.
+        // acq_rel: the last owner sees all writes of the other.
         if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
     }
 
@@ -148,29 +148,30 @@ private:
     }
 
     std::shared_ptr<job_queue> jobs_;
-    std::optional<F> f_; // until it is first polled
+    std::optional<F> f_; // until the first poll
     offloaded<F>* job_ = nullptr;
 };
 
 } // namespace detail
 
-/// `co_await offload(pool, f)`: calls f on a thread of the pool; what it returns or throws comes back to the executor
-/// that awaits.
+/// `co_await offload(pool, f)`: calls f on a thread of the pool and returns its result to the awaiting executor.
 ///
 ///     auto hash = [file = std::move(file)] { return sha256(file); };
 ///     auto digest = co_await weir::offload(pool, std::move(hash));
 ///
-/// (A lambda that captures more than references has a name here because g++ 12 destroys it twice where it is part of
-/// the awaited expression.)
+/// (The lambda has a name because g++ 12 destroys a temporary lambda with captures by value twice in an awaited
+/// expression.)
 ///
-/// f is queued when it is first polled, is called once, and is destroyed by the thread that called it. A result
-/// that is a reference stays one.
+/// f is queued at the first poll, is called once, and is destroyed by the thread that called it. A reference result
+/// stays a reference.
 ///
-/// Dropping it never waits: what has not begun is withdrawn, and what runs goes on to its end; its result, or its
-/// error, is then for nobody. So what f refers to must live as long as f runs: capture by value.
-///
-/// Threads: f runs beside the executor. The pool may die first: what it has not begun fails.
-/// @throws pool_closed, limit_exceeded: what the pool says when it does not take f
+/// Errors: exceptions of f. pool_closed when the pool is closed or destroyed before f started. limit_exceeded when the
+/// pool's queue is full.
+/// Dropped: never waits. A job that has not started is withdrawn. A running f goes on to its end, and its result is
+/// discarded; what f refers to must exist as long, so capture by value.
+/// Threads: f runs on a thread of the pool, concurrently with the executor.
+/// Cost: one allocation per call, from a pool.
+/// See: map_blocking, thread_pool, spawn_on.
 template <class F>
 auto offload(thread_pool& pool, F f) {
     if constexpr (!std::invocable<F>) {

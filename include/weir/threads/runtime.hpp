@@ -15,40 +15,40 @@
 
 namespace weir {
 
-/// Where the threads of a runtime run.
+/// How the threads of a runtime are placed on processors.
 enum class cpus : std::uint8_t {
-    any,  ///< where the kernel puts them
-    each, ///< each on one processor, in the order of the processors that the process may use
+    any,  ///< by the kernel
+    each, ///< each pinned to one processor, in the order of the processors that the process may use
 };
 
 struct runtime_options {
     cpus pin = cpus::any;
     backend_kind backend = backend_kind::automatic;
-    /// For errors that have no other place to go, on each executor; called on its thread. By default a message on
-    /// stderr and std::terminate.
+    /// The handler for errors without a receiver, called on the executor's thread. By default it prints to stderr and
+    /// calls std::terminate.
     executor::error_handler on_error = {};
 };
 
-/// Executors, each on a thread of its own. What runs where is said by whoever starts it.
+/// Executors, each on its own thread. The caller of spawn_on decides which executor runs what.
 ///
-///     weir::runtime rt; // an executor a processor
+///     weir::runtime rt; // one executor per processor
 ///     auto a = rt.spawn_on(0, [] { return serve(8080); });
 ///     auto b = rt.spawn_on(1, [] { return serve(8081); });
 ///     co_await a;
 ///
-/// Destroying it stops the executors, has each drop what is spawned on it, on its own thread, and joins the threads.
-/// Whoever awaits a part of that elsewhere gets `stopped`. It waits for nothing but what runs at that moment, and what
-/// async_finally guards have left to do. The executors live until each of them has dropped what it had, so that what
-/// runs on one may refer to another.
-///
-/// Threads: all but the constructor and the destructor may be called from any thread. It is not destroyed by what runs
-/// on it.
+/// Errors: handles of operations that the destructor drops throw `stopped`.
+/// Dropped: the destructor stops the executors. Each drops its operations on its own thread; then the threads are
+/// joined. The destructor waits only for functions that are running, and for cleanups of async_finally. All executors
+/// exist until each of them has dropped its operations, so that operations of one may refer to another executor.
+/// Threads: all members except the constructor and the destructor may be called on any thread. A runtime must not be
+/// destroyed by its own operations.
+/// See: spawn_on, publish_on, parallel.
 class runtime {
 public:
-    /// An executor for each processor that this process may use.
-    /// @throws std::system_error when a backend or a thread cannot be had, or cannot be pinned
+    /// Creates an executor for each processor that the process may use.
+    /// @throws std::system_error when a backend or a thread cannot be created, or cannot be pinned
     explicit runtime(runtime_options options = {});
-    /// @param n  executors, > 0; where there are fewer processors to pin them to, they share them
+    /// @param n  the number of executors, > 0; with fewer processors to pin them to, they share processors
     /// @throws std::invalid_argument, and as above
     template <std::integral N>
     explicit runtime(N n, runtime_options options = {})
@@ -65,8 +65,7 @@ public:
     /// @throws std::out_of_range
     executor& at(std::size_t i) const;
 
-    /// `spawn_on(at(i), f)`: calls f on the thread of the executor with that number, and runs the operation that it
-    /// makes.
+    /// `spawn_on(at(i), f)`: calls f on the thread of executor i, and runs the operation that it returns.
     template <class F>
     auto spawn_on(std::size_t i, F make, std::source_location place = std::source_location::current()) {
         return weir::spawn_on(at(i), std::move(make), place);

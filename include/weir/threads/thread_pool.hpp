@@ -16,23 +16,23 @@
 
 namespace weir {
 
-/// A job was not done because its thread_pool takes no more, or was closed before it came to it.
+/// Thrown for a job that a thread_pool did not run, because it was closed before.
 class pool_closed : public std::runtime_error {
 public:
-    pool_closed() : std::runtime_error{""} {} // empty, and so made without memory
+    pool_closed() : std::runtime_error{""} {} // empty, so that it needs no memory
     const char* what() const noexcept override { return "weir::offload: the thread pool is closed"; }
 };
 
 struct thread_pool_options {
     static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
-    /// Jobs that may wait for a thread. What comes when so many wait is turned away with `limit_exceeded`.
+    /// The maximum number of waiting jobs. Further jobs are refused with `limit_exceeded`.
     std::size_t max_queued = unlimited;
 };
 
 namespace detail {
 
-/// Something for a thread of a pool to do. It is given either to `work`, on such a thread, or to `refuse`.
+/// A job for a thread of a pool. Exactly one of `work`, on such a thread, and `refuse` is called.
 class pool_job : private list_link {
 public:
     pool_job() noexcept = default;
@@ -40,7 +40,7 @@ public:
     pool_job& operator=(const pool_job&) = delete;
 
     virtual void work() noexcept = 0;
-    /// The pool was closed before the job's turn.
+    /// Called when the pool was closed before the job started.
     virtual void refuse() noexcept = 0;
 
 protected:
@@ -51,7 +51,7 @@ private:
     friend class intrusive_list<pool_job>;
 };
 
-/// What the threads of a pool have to do. It outlives the pool as long as somebody holds it.
+/// The queue of a pool's jobs. It may outlive the pool.
 ///
 /// Threads: any.
 class job_queue {
@@ -62,39 +62,41 @@ public:
 
     /// @throws pool_closed, limit_exceeded
     void enter(pool_job& job);
-    /// True when the job waited for a thread; then it will not be done.
+    /// Returns true when the job was waiting; it is then never run.
     bool withdraw(pool_job& job) noexcept;
     std::size_t size() const noexcept;
 
     void close() noexcept;
-    /// Does jobs until the queue is closed.
+    /// Runs jobs until the queue is closed.
     void work() noexcept;
 
 private:
-    mutable std::mutex mutex_; // guards all that follows
+    mutable std::mutex mutex_; // guards all members below
     std::condition_variable available_;
     intrusive_list<pool_job> jobs_;
     std::size_t size_ = 0;
-    std::size_t idle_ = 0; // threads that wait
+    std::size_t idle_ = 0; // the number of waiting threads
     bool open_ = true;
     const std::size_t max_queued_;
 };
 
 } // namespace detail
 
-/// Threads for work that would hold up an executor: long computations, and calls that block.
+/// Threads for work that would block an executor: long computations and blocking calls.
 ///
 ///     weir::thread_pool pool{4};
 ///     auto image = co_await weir::offload(pool, [&] { return decode(path); });
 ///
-/// Jobs begin in the order in which they came. Destroying the pool closes it and waits for the jobs that run: whoever
-/// awaits one of the others gets `pool_closed`.
+/// Jobs start in order of arrival.
 ///
-/// Threads: all but the constructor and the destructor may be called from any thread.
+/// Errors: pool_closed for jobs that have not started when the pool is closed; limit_exceeded when the queue is full.
+/// Dropped: the destructor closes the pool and waits for the running jobs.
+/// Threads: all members except the constructor and the destructor may be called on any thread.
+/// See: offload, map_blocking.
 class thread_pool {
 public:
-    /// @param threads  > 0
-    /// @throws std::invalid_argument, and std::system_error when there cannot be so many threads
+    /// @param threads  the number of threads, > 0
+    /// @throws std::invalid_argument, and std::system_error when a thread cannot be created
     template <std::integral N>
     explicit thread_pool(N threads, thread_pool_options options = {})
         : thread_pool{options, detail::at_least_one(threads, "weir::thread_pool: there must be at least 1 thread")} {}
@@ -102,11 +104,11 @@ public:
     thread_pool& operator=(const thread_pool&) = delete;
     ~thread_pool() { stop(); }
 
-    /// Takes no more jobs, and does not begin those that wait. Does not wait for those that run.
+    /// Refuses further jobs and those that wait. Does not wait for running jobs.
     void close() noexcept { jobs_->close(); }
 
     std::size_t size() const noexcept { return threads_.size(); }
-    /// Jobs that wait for a thread.
+    /// The number of waiting jobs.
     std::size_t queued() const noexcept { return jobs_->size(); }
 
     const std::shared_ptr<detail::job_queue>& jobs() const noexcept { return jobs_; }
