@@ -21,7 +21,7 @@ class async_stream;
 
 namespace detail {
 
-/// Any stream of T but a generator, behind an async_stream.
+/// A stream of T behind an async_stream, other than a generator.
 class boxed : public pooled {
 public:
     virtual ~boxed() = default;
@@ -52,9 +52,9 @@ public:
     generator_state& operator=(const generator_state&) = delete;
     ~generator_state() {}
 
-    /// The item at the co_yield that is about to suspend. It stays there: a consumer that polls takes it at once.
+    /// Sets the item of the co_yield that is about to suspend. The consumer of the running poll takes it at once.
     void set_item(T& item) noexcept { item_ = std::addressof(item); }
-    /// At the end of the coroutine.
+    /// To be called at the end of the coroutine.
     void finish() noexcept {
         coroutine_state::finish([](waker& self) noexcept { dispose(static_cast<generator_state&>(self)); });
     }
@@ -103,7 +103,7 @@ private:
     }
 
     [[gnu::noinline]] poll<T> poll_suspended(context& cx, waker& waiting) {
-        if (cx.stopping()) [[unlikely]] { // what polls was dropped by what the generator called
+        if (cx.stopping()) [[unlikely]] { // a callee of the generator dropped the polling operation
             if (is(dropped)) return wait(cx, waiting);
             waiting.defer();
             return pending;
@@ -126,7 +126,7 @@ private:
 
     T* item_ = nullptr;
     union {
-        T kept_; // at a co_yield that was reached while nobody polled
+        T kept_; // the item of a co_yield that was reached without a poll
     };
     poll_checker checker_;
 };
@@ -145,7 +145,7 @@ public:
     }
     auto yield_value(const T& item) {
         if constexpr (std::is_trivially_copyable_v<T>) {
-            this->state().set_item(const_cast<T&>(item)); // moving from it leaves it as it is
+            this->state().set_item(const_cast<T&>(item)); // a move from it leaves it unchanged
             return std::suspend_always{};
         } else {
             return yield_copy{item, this->state()};
@@ -166,8 +166,8 @@ private:
 
 } // namespace detail
 
-/// A stream of T whose making is hidden: what a generator coroutine returns, and what any pipeline of the same item
-/// type converts to.
+/// A type-erased stream of T: the return type of a generator coroutine. Any pipeline with the same item type converts
+/// to it.
 ///
 ///     weir::async_stream<int> countdown(int from) {
 ///         for (; from > 0; --from) {
@@ -176,12 +176,14 @@ private:
 ///         }
 ///     }
 ///
-/// A generator starts at the first poll, runs to its next `co_yield` on its own once it was pulled, and is destroyed,
-/// wherever it stands, with the stream. Its parameters and locals die when it ends. An exception that leaves it ends
-/// the stream. What is yielded is safe from the co_yield on: the generator's own object may change. One allocation for
-/// the stream, none an item.
+/// A generator starts at the first poll. Once it was polled, it runs to its next `co_yield`, also while the consumer is
+/// busy. A yielded object may be changed or destroyed after the co_yield. A lambda with captures must outlive its
+/// coroutine; operators that take one keep it.
 ///
-/// As an argument, a lambda with captures must outlive its coroutine; operators that take one keep it for you.
+/// Ends: when the coroutine returns. Its parameters and locals are destroyed then. Errors: exceptions of the coroutine.
+/// Dropped: destroys the coroutine at its present suspension.
+/// Cost: one allocation per stream, none per item; an indirect call per poll.
+/// See: task, generate, unfold.
 template <class T>
 class [[nodiscard("add a sink and co_await it")]] async_stream {
 public:
@@ -224,7 +226,7 @@ public:
         if (is_generator()) return generator().poll_next(cx);
         return poll_(box(), cx);
     }
-    /// The same on behalf of a coroutine that runs.
+    /// The same on behalf of a running coroutine.
     poll<T> poll_next(detail::coroutine_state& consumer) {
         check();
         if (is_generator()) return generator().poll_next(consumer);
@@ -252,7 +254,7 @@ private:
     detail::boxed& box() noexcept { return *static_cast<detail::boxed*>(source_); }
 
     void* source_;
-    poll<T> (*poll_)(detail::boxed&, context&); // null for a generator, which is called without it
+    poll<T> (*poll_)(detail::boxed&, context&); // null for a generator, which is called directly
     detail::poll_checker checker_;
 };
 

@@ -31,11 +31,11 @@ class detached_task;
 template <class A>
 class group_task;
 
-/// A coroutine's `T` as an object.
+/// The object type of a coroutine's result.
 template <class T>
 using result_object_t = typename as_result<T>::type;
 
-/// The state of a task, with a place for the result.
+/// The state of a task, with storage for the result.
 template <class T>
 class task_state : public coroutine_state {
     static_assert(fits_in_frame<T>, "weir::task<T>: T is aligned more strictly than a coroutine's frame; return a "
@@ -52,21 +52,21 @@ public:
         ::new (static_cast<void*>(std::addressof(value_))) T(static_cast<T>(std::forward<U>(value)));
         enter(returned);
     }
-    /// At the end of the coroutine.
+    /// To be called at the end of the coroutine.
     void finish() noexcept {
         coroutine_state::finish([](waker& self) noexcept { dispose(static_cast<task_state&>(self)); });
         if (is(dropped)) [[unlikely]]
             discard(); // a dropped task has no use for its result
     }
 
-    /// Runs it as far as it can; an item when it is finished.
+    /// Runs the coroutine as far as possible. Returns an item when it has finished.
     poll<unit> poll_finished(context& cx) noexcept {
         if (phase_ == resumable) resume(cx);
         if (phase_ == (finished | returned)) [[likely]]
             return unit{};
         return without_result(cx, cx.waker());
     }
-    /// On behalf of a coroutine that runs.
+    /// The same on behalf of a running coroutine.
     poll<unit> poll_finished(coroutine_state& waiting) noexcept {
         if (phase_ == resumable) resume(waiting.running_with());
         if (phase_ == (finished | returned)) [[likely]]
@@ -74,7 +74,7 @@ public:
         return without_result(waiting.running_with(), waiting);
     }
 
-    /// Lets the run queue start it, as a root.
+    /// Schedules its start as a root.
     void start(run_queue& queue, root_kind kind, root_record* parent) noexcept {
         bind(queue);
         become_root(kind, parent);
@@ -82,10 +82,10 @@ public:
     }
 
     bool has_ended() const noexcept { return is(finished); }
-    /// The error of one that is finished, if it has failed.
+    /// The error of a finished task, if it has failed.
     std::exception_ptr error() noexcept { return is(failed) ? take_error() : nullptr; }
 
-    /// The result, or the error, of one that is finished. The task is destroyed before that is handed on.
+    /// Returns the result or throws the error of a finished task. The task is destroyed before.
     T take() {
         if (is(failed)) [[unlikely]]
             rethrow();
@@ -96,7 +96,7 @@ public:
         return std::move(value_);
     }
 
-    /// Of one that is no root.
+    /// For a task that is not a root.
     void drop() noexcept {
         if (is(finished) && !is(ending)) {
             dispose(*this);
@@ -162,16 +162,20 @@ public:
 
 } // namespace detail
 
-/// A coroutine with one result, or one exception. It starts when it is first awaited, runs in place as far as it can,
-/// and is destroyed, wherever it stands, with the task. Its parameters and locals die when it ends.
+/// A coroutine with one result or one exception. It starts when it is first awaited, and runs in place until it has to
+/// wait. Its parameters and locals are destroyed when it ends.
 ///
 ///     weir::task<int> answer() {
 ///         co_await weir::sleep_for(1s);
 ///         co_return 42;
 ///     }
 ///
-/// Awaiting a task that completes without waiting never suspends its awaiter, so loops over ready tasks do not grow
-/// the stack. T may be void, or an lvalue reference. One allocation from a per-thread pool.
+/// Awaiting a task that completes without waiting does not suspend the awaiter, so that loops over ready tasks do not
+/// grow the stack. T may be void or an lvalue reference.
+///
+/// Dropped: destroying the task destroys the coroutine at its present suspension.
+/// Cost: one allocation, from a pool per thread.
+/// See: async_stream, run, when_all.
 template <class T = void>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] task {
     static_assert(!std::is_rvalue_reference_v<T>, "weir::task<T>: return the object itself");
@@ -220,7 +224,7 @@ private:
     state_type* state_;
 };
 
-/// The result stays in the task until the coroutine that awaits it goes on.
+/// The result stays in the task until the awaiting coroutine resumes.
 template <class T>
 struct detail::await_traits<task<T>> {
     using answer = poll<unit>;

@@ -16,10 +16,10 @@ namespace detail {
 class timer_wheel;
 }
 
-/// Marks a moment: what operators with a clock and `sleep_for` are made of.
+/// A timer, from which `sleep_for` and all operators with a clock are built.
 ///
-/// It wakes whoever polled it last when its deadline has passed; it runs nothing. Arming and cancelling take constant
-/// time. Deadlines are absolute, and met in order, to the nanosecond as far as the kernel goes.
+/// It wakes the waker of its last poll when the deadline has passed. Arming and cancelling take constant time.
+/// Deadlines are absolute and expire in order, with the precision of the kernel's clock.
 class deadline_timer : private detail::heap_link {
 public:
     deadline_timer() noexcept = default;
@@ -30,7 +30,7 @@ public:
         if (armed()) cancel();
     }
 
-    /// Sets the deadline, whatever it was before.
+    /// Sets the deadline, and replaces an earlier one.
     void arm(executor& ex, time_point deadline) noexcept;
     void cancel() noexcept;
 
@@ -38,7 +38,7 @@ public:
     bool expired() const noexcept { return state_ == state::expired; }
     time_point deadline() const noexcept { return deadline_; }
 
-    /// True when the deadline has passed; else the context's waker is woken when it does.
+    /// Returns true when the deadline has passed. Otherwise the context's waker is woken then.
     bool poll(context& cx) noexcept {
         if (expired()) return true;
         waiter_.arm(cx.waker());

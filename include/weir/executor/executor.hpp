@@ -32,17 +32,17 @@ namespace weir {
 template <operation A>
 class join_handle;
 
-/// `run` was ended, by `executor::stop` or by a std::stop_token, before its operation had a result; the operation was
-/// dropped.
+/// Thrown by `run` when `executor::stop` or a std::stop_token ended it before its operation had a result. The operation
+/// was dropped.
 class stopped : public std::runtime_error {
 public:
-    // The base is empty, and so is made without memory: a stop must not fail for want of that.
+    // The base has an empty text, which needs no memory: a stop must not fail for lack of memory.
     stopped() : std::runtime_error{""} {}
     const char* what() const noexcept override { return "weir: stopped before there was a result"; }
 };
 
-/// Nothing can ever wake the operation that is run: nothing is ready, no timer is armed, no I/O is in flight, and
-/// nothing can come from outside. Only executors under virtual time can tell.
+/// Thrown by `run` under virtual time when nothing can wake the operation any more: no waker is ready, no timer is
+/// armed, and no I/O is in flight.
 class deadlock : public std::logic_error {
 public:
     deadlock() : std::logic_error{"weir: deadlock: the operation waits for something that nothing will wake"} {}
@@ -50,7 +50,7 @@ public:
 
 namespace detail {
 
-/// Makes an operation the root of its own chain of polls. The operation is destroyed as soon as it has a result.
+/// Runs an operation as a root. The operation is destroyed as soon as it has a result.
 template <operation A>
 class root_operation : public root_waker {
 public:
@@ -61,7 +61,7 @@ public:
     bool failed() const noexcept { return error_ != nullptr; }
     std::exception_ptr error() const noexcept { return error_; }
 
-    /// The result, or the error, once it is finished.
+    /// Returns the result or throws the error, once it has finished.
     typename A::result_type take() {
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
         return *std::move(result_);
@@ -90,7 +90,7 @@ private:
     bool finished_ = false;
 };
 
-/// The part of a spawned operation that its executor knows.
+/// The part of a spawned operation that its executor uses.
 class spawned_entry : public list_link {
 public:
     spawned_entry() noexcept = default;
@@ -101,14 +101,14 @@ protected:
     ~spawned_entry() = default;
 };
 
-/// The part of a task's join_handle that its executor knows. A task is its own waker, and keeps its result: it needs no
-/// more than a place in a list.
+/// The part of a task's join_handle that its executor uses. A task is its own waker and keeps its result, so that only
+/// a place in a list is needed.
 class spawned_task : public list_link {
 public:
     spawned_task(const spawned_task&) = delete;
     spawned_task& operator=(const spawned_task&) = delete;
 
-    /// At once or, when something of it is on the stack, as soon as that is no longer so.
+    /// Destroys the operation: at once, or when it has left the stack.
     void drop() noexcept {
         unlink();
         if (state_ != nullptr) std::exchange(state_, nullptr)->drop_root();
@@ -152,48 +152,49 @@ constexpr void cannot_be_run() {
 ///     auto server = ex.spawn(serve());
 ///     ex.run(client());
 ///
-/// One turn: run what is ready, fire the timers that are due, submit and reap I/O in one system call, take in what
-/// other threads posted. Time is read once a turn. Destroying the executor drops everything that was spawned on it, and
-/// runs what async_finally guards leave to be done.
+/// A turn of the executor runs the ready wakers, fires the timers that are due, submits and completes I/O in one system
+/// call, and runs the functions that other threads have posted. The clock is read once per turn.
 ///
-/// An executor sets the disposition of SIGPIPE to ignore if it was the default: writing to a closed pipe or socket is
-/// an error where the write is, not the end of the process.
+/// An executor ignores SIGPIPE if its disposition was the default, so that a write to a closed pipe or socket fails
+/// instead of ending the process.
 ///
-/// Threads: `post`, `stop` and `notify` may be called from any thread, `stop` and `notify` from signal handlers too.
-/// Everything else belongs to one thread.
+/// Dropped: the destructor drops all spawned operations, and runs the cleanups of async_finally.
+/// Threads: `post`, `stop` and `notify` may be called on any thread, and `stop` and `notify` in signal handlers too.
+/// All other members belong to one thread.
+/// See: run, runtime, virtual_executor.
 class executor {
 public:
-    /// Called with an error that has no other place to go, and where the operation that failed was spawned.
+    /// Called with an error without a receiver, and the place where the failed operation was spawned.
     using error_handler = std::function<void(std::exception_ptr, std::source_location)>;
 
-    /// A waker runs at most this often before timers and I/O are looked at again.
+    /// The maximum number of wakers that run between two checks of timers and I/O.
     static constexpr std::size_t wakers_per_turn = 128;
 
-    /// What the executor has done so far, and what it has at hand.
+    /// Counters of the executor's work, and its present load.
     struct statistics {
         std::uint64_t turns = 0;
         std::uint64_t wakers_run = 0;
         std::uint64_t waits = 0;      ///< visits to the backend
-        std::size_t timers_armed = 0; ///< now
-        std::size_t io_in_flight = 0; ///< now
+        std::size_t timers_armed = 0; ///< at present
+        std::size_t io_in_flight = 0; ///< at present
     };
 
-    /// @throws std::system_error when the backend cannot be had
+    /// @throws std::system_error when the backend cannot be created
     explicit executor(backend_kind kind = backend_kind::automatic);
     explicit executor(std::unique_ptr<weir::backend> io);
     executor(const executor&) = delete;
     executor& operator=(const executor&) = delete;
     virtual ~executor() { shut_down(); }
 
-    /// What destroying it does first: drops everything that was spawned on it, and takes nothing more.
+    /// The first step of the destructor: drops all spawned operations and refuses new ones.
     void shut_down() noexcept;
 
     /// The executor that runs on this thread; null when there is none.
     static executor* current() noexcept;
 
-    /// Runs until the operation has a result, and what async_finally guards have begun is done, and returns the result,
-    /// or throws its error. What was spawned runs meanwhile.
-    /// @throws stopped, and std::logic_error when an executor is already running on this thread
+    /// Runs until the operation has a result and the cleanups of async_finally have finished. Returns the result or
+    /// throws the error. Spawned operations run in the meantime.
+    /// @throws stopped; std::logic_error when an executor is already running on this thread
     template <operation A>
     await_result_t<A> run(A operation);
 
@@ -201,12 +202,12 @@ public:
     template <operation A>
     join_handle<A> spawn(A operation, std::source_location place = std::source_location::current());
 
-    /// The same with a function that makes the operation. The executor calls it in the next turn, and keeps it as long
-    /// as the operation: a coroutine may use what a lambda has captured.
+    /// The same with a function that returns the operation. The executor calls it in the next turn and keeps it as long
+    /// as the operation, so that a coroutine may use the captures of a lambda.
     ///
     ///     auto served = ex.spawn([port]() -> weir::task<> { co_await serve(port); });
     ///
-    /// What is neither does not compile.
+    /// Rejects any other argument with a readable error.
     template <class F>
         requires(!operation<F>)
     auto run(F f) {
@@ -226,47 +227,47 @@ public:
         }
     }
 
-    /// Calls f on the executor's thread, as long as the executor runs again. From any thread. An exception that leaves
-    /// f goes to the error handler.
+    /// Calls f on the executor's thread when the executor next runs. May be called on any thread. An exception of f
+    /// goes to the error handler.
     template <std::invocable F>
     void post(F f);
 
     /// Makes the present or the next `run` drop its operation and throw `stopped`.
     void stop() noexcept;
 
-    /// The time that was read in this turn.
+    /// The time as read in this turn.
     time_point now() const noexcept { return now_; }
-    /// The moment d from now; time_point::max() when that is beyond it.
+    /// The time after d from now; time_point::max() when the sum exceeds it.
     time_point time_after(duration d) const noexcept {
         return d > time_point::max() - now_ ? time_point::max() : now_ + d;
     }
 
-    /// For choices that are left to chance. Seeded by the machine; by the seed of a simulation in one.
+    /// A random number generator, seeded by the machine, or by the seed of a simulation.
     random_bits& random() noexcept { return random_; }
 
     run_queue& queue() noexcept { return queue_; }
-    /// For other threads, which may keep it for longer than the executor lives.
+    /// The inbox for other threads. It may outlive the executor.
     const std::shared_ptr<detail::inbox>& inbox() const noexcept { return inbox_; }
     weir::backend& io() noexcept { return *backend_; }
     detail::timer_wheel& timers() noexcept { return timers_; }
     detail::group_table& groups() noexcept { return groups_; }
     statistics stats() const noexcept;
 
-    /// By default a message on stderr and std::terminate.
+    /// Sets the error handler. The default prints to stderr and calls std::terminate.
     void on_error(error_handler handler) { error_handler_ = std::move(handler); }
     void report(std::exception_ptr error, std::source_location place) noexcept;
 
-    /// The scope that it is for has begun.
+    /// Registers a cleanup whose scope has been entered.
     void guard(detail::cleanup& one) noexcept { guards_.push_back(one); }
-    /// It has died: it is now for the group with that number, or else for the executor, to run it.
+    /// Starts the cleanup of a scope that has ended, in the group with that number or else in the executor.
     void begin(detail::cleanup& one, std::uint32_t group) noexcept;
-    /// Where they go when their group dies.
+    /// Takes over the cleanups of a destroyed group.
     void adopt(detail::cleanups& left, std::uint32_t group) noexcept { left.move_to(cleanups_of(group), group); }
 
-    /// One turn. Waits when nothing is ready, but not longer than until then.
+    /// Runs one turn. Waits when nothing is ready, at most until the given time.
     /// @throws std::logic_error when an executor is already running on this thread
     void turn(time_point until = time_point::max());
-    /// Nothing is ready to run.
+    /// Whether nothing is ready to run.
     bool idle() const noexcept { return queue_.empty() && !inbox_->notified(); }
 
 private:
@@ -295,7 +296,7 @@ private:
     detail::timer_wheel timers_;
     detail::intrusive_list<detail::spawned_entry> spawned_;
     detail::intrusive_list<detail::spawned_task> spawned_tasks_;
-    detail::intrusive_list<detail::cleanup> guards_; // of scopes that live
+    detail::intrusive_list<detail::cleanup> guards_; // cleanups of scopes that exist
     detail::cleanups cleanups_;
     detail::group_table groups_;
     statistics stats_;
@@ -306,7 +307,7 @@ private:
     std::atomic<bool> stop_requested_ = false;
 };
 
-/// While `run` runs. What scopes have left to be done by its end is done before it is over.
+/// A guard for the duration of `run`, which waits for the cleanups that were started by its end.
 class executor::session {
 public:
     explicit session(executor& ex);
@@ -333,15 +334,14 @@ root_operation<A>::root_operation(executor& ex, A operation, function run)
     wake();
 }
 
-/// What `spawn` makes: owned by its executor until it is finished and nobody has a handle on it.
+/// A spawned operation. Its executor owns it until it has finished and no handle refers to it.
 template <class A>
 class spawned final : public root_operation<A>, public spawned_entry, public pooled {
 public:
     spawned(executor& ex, A operation, std::source_location place)
         : root_operation<A>{ex, std::move(operation), &run}, place_{place} {}
 
-    /// The executor goes away, or the handle, and the operation with it: at once or, when something of it is on the
-    /// stack, as soon as that is no longer so.
+    /// Drops the operation when the executor or the handle is destroyed: at once, or when it has left the stack.
     void destroy() noexcept override {
         if (handle_ != nullptr) *std::exchange(handle_, nullptr) = nullptr;
         static_cast<list_link&>(static_cast<spawned_entry&>(*this)).unlink();
@@ -354,11 +354,11 @@ public:
         if (this->finished()) end_detached();
     }
 
-    /// The handle's pointer here, to be cleared when the executor dies first.
+    /// The handle's pointer to this object, cleared when the executor is destroyed first.
     void known_at(spawned** handle) noexcept { handle_ = handle; }
 
     const waker* waiting() const noexcept { return joiner_.waiting(); }
-    /// For whoever joins it.
+    /// For the joining coroutine.
     bool wait(context& cx) noexcept {
         if (!this->finished()) joiner_.arm(cx.waker());
         return this->finished();
@@ -387,7 +387,7 @@ private:
     bool dropped_ = false;
 };
 
-/// What a join_handle holds, and whoever else waits for what was spawned.
+/// A reference to a spawned operation, for a join_handle and other waiters.
 template <class A>
 class spawned_handle {
 public:
@@ -423,7 +423,7 @@ private:
     spawned<A>* spawned_ = nullptr;
 };
 
-/// A task that nobody is left to join.
+/// A detached task.
 template <class T>
 class detached_task final : public spawned_entry, public coroutine_owner, public pooled {
 public:
@@ -488,14 +488,14 @@ private:
 
 } // namespace detail
 
-/// A spawned operation. Awaiting it gives its result or throws its error; dropping it drops the operation, and, when
-/// that has ended, its result or error: whoever drops it does not want to know.
+/// The handle of a spawned operation. Awaiting it returns the result or throws the error. Dropping it drops the
+/// operation; the result or error of a finished operation is discarded.
 template <operation A>
 class [[nodiscard("co_await it, keep it, or detach it: dropping it drops the operation")]] join_handle {
 public:
     using result_type = typename A::result_type;
 
-    /// Lets it run to its end without this handle. Its error then goes to the executor's handler.
+    /// Lets the operation run to its end. Its error then goes to the executor's handler.
     void detach() && {
         if (!spawned_.empty()) spawned_.detach();
     }
@@ -524,7 +524,7 @@ private:
     detail::spawned_handle<A> spawned_;
 };
 
-/// The result stays in the task until the coroutine that awaits it goes on.
+/// The result stays in the task until the awaiting coroutine resumes.
 template <class T>
 struct detail::await_traits<join_handle<task<T>>> {
     using answer = poll<unit>;
@@ -608,12 +608,12 @@ void executor::post(F f) {
     if (!inbox_->enter(entry)) entry.discard();
 }
 
-/// Runs one operation (a task, a pipeline that ends in a sink, or what a function gives) on an executor of its own, to
-/// its result.
+/// Runs one operation on an executor of its own, and returns its result. Accepts a task, a pipeline that ends in a
+/// sink, or a function that returns one.
 ///
 ///     weir::run(weir::iota(1, 5) | weir::map(square) | weir::for_each(print));
 ///
-/// @throws what the operation throws; std::system_error when the backend cannot be had
+/// @throws the operation's error; std::system_error when the backend cannot be created
 template <class A>
 auto run(A operation, backend_kind kind = backend_kind::automatic) {
     if constexpr (weir::operation<A> || detail::returns_operation<A&>) {

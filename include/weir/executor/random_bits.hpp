@@ -8,7 +8,7 @@
 
 namespace weir {
 
-/// Random numbers of 64 bits, good for choices and not for secrets: a standard generator of 8 bytes (splitmix64).
+/// A random number generator of 64 bits with 8 bytes of state (splitmix64). Not for cryptography.
 ///
 ///     std::uniform_int_distribution{1, 6}(cx.executor().random())
 class random_bits {

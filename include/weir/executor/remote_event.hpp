@@ -11,8 +11,8 @@ namespace weir {
 
 /// An event that any thread may signal and one executor waits for.
 ///
-/// Threads: `notify` from any thread, as long as the object lives; the rest from the executor's thread. It may outlive
-/// the executor.
+/// Threads: `notify` may be called on any thread while the object exists; all else on the executor's thread. It may
+/// outlive the executor.
 class remote_event final : private detail::inbox_entry {
 public:
     explicit remote_event(executor& ex) noexcept;
@@ -20,7 +20,7 @@ public:
 
     void notify() noexcept { inbox_->enter(*this); }
 
-    /// True once for all notifications since the last time; else the context's waker is woken at the next.
+    /// Returns true once for all notifications since the last call. Otherwise the context's waker is woken by the next.
     bool poll(context& cx) noexcept {
         if (notified_) {
             notified_ = false;

@@ -67,10 +67,10 @@ public:
 
 } // namespace detail
 
-/// `co_await sleep_for(d)`: waits until d has passed since it was awaited. Zero or less: until the next turn.
+/// `co_await sleep_for(d)`: waits until d has passed since the first poll; for zero or less, until the next turn.
 inline detail::sleep_for_operation sleep_for(duration d) noexcept { return detail::sleep_for_operation{d}; }
 
-/// `co_await sleep_until(t)`: waits until t; not at all when it has passed.
+/// `co_await sleep_until(t)`: waits until t; returns at once when t has passed.
 inline detail::sleep_operation sleep_until(time_point t) noexcept { return detail::sleep_operation{t}; }
 
 /// `co_await yield()`: goes to the back of the run queue, once.

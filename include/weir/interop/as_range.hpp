@@ -18,7 +18,7 @@
 
 namespace weir {
 
-/// The items of a stream for code that blocks. Copies share the stream.
+/// The items of a stream for blocking code. Copies share the stream.
 template <stream S>
 class [[nodiscard("iterate over it")]] blocking_range : public std::ranges::view_interface<blocking_range<S>> {
     struct state {
@@ -77,7 +77,7 @@ public:
     blocking_range() = default;
     blocking_range(executor& ex, S upstream) : state_{std::make_shared<state>(ex, std::move(upstream))} {}
 
-    /// Waits for the first item, if it was not asked for yet.
+    /// Waits for the first item, unless that was done before.
     iterator begin() {
         if (!std::exchange(state_->begun, true)) state_->advance();
         return iterator{*state_};
@@ -106,15 +106,15 @@ struct as_range_fn : detail::operator_fn<as_range_fn> {
     auto operator()(executor& ex) const { return with(std::ref(ex)); }
 };
 
-/// as_range(executor, stream), stream | as_range(executor): the items as an input range for code that blocks, a loop or
-/// a pipeline of std::ranges or range-v3. The executor runs whenever an item is asked for, and only then.
+/// as_range(executor, stream), stream | as_range(executor): the items as an input range for blocking code, such as a
+/// loop or a pipeline of std::ranges or range-v3. The executor runs only while the range waits for an item.
 ///
 ///     weir::executor ex;
 ///     for (const std::string& line : weir::as_range(ex, weir::lines("access.log"))) std::cout << line;
 ///
-/// Errors: the stream's, thrown where the item was asked for.
+/// Errors: the stream's, thrown by begin() or ++.
 /// Dropped: the stream is destroyed at its end, and with the last copy of the range.
-/// Lifetime: the executor outlives the range.
+/// Lifetime: the executor must outlive the range.
 /// See: next, from_range, to.
 ///
 /// @throws std::logic_error from begin() and ++ when an executor is already running on this thread: there await next(s)

@@ -10,17 +10,18 @@
 
 namespace weir {
 
-/// Says to code that cannot be dropped, because it blocks or runs on another thread, that it is no longer wanted: its
-/// token is stopped when the scope dies, by return, by an exception or because it is dropped.
+/// A std::stop_token for code that cannot be dropped, because it blocks or runs on another thread. A stop is requested
+/// when the scope ends: by return, by an exception, or because its coroutine is dropped.
 ///
 ///     weir::task<hash> digest(weir::thread_pool& pool, std::filesystem::path path) {
 ///         weir::stop_scope scope;
 ///         co_return co_await weir::offload(pool, [=, stop = scope.token()] { return sha256(path, stop); });
 ///     }
 ///
-/// Linked to other tokens it is stopped when one of them is, too.
+/// A stop_scope that is linked to other tokens is also stopped when one of them is.
 ///
-/// Threads: `request_stop` may be called, and the linked tokens stopped, from any thread.
+/// Threads: `request_stop` may be called, and the linked tokens stopped, on any thread.
+/// See: with_stop, offload.
 class stop_scope {
 public:
     template <std::same_as<std::stop_token>... Tokens>

@@ -21,7 +21,7 @@ namespace weir {
 
 namespace detail {
 
-/// An operation and the std::promise of its result. Dropped without a result, it gives the future `stopped`.
+/// An operation and the std::promise of its result. When it is dropped without a result, the future throws `stopped`.
 template <operation A>
 class promised {
     using result = await_result_t<A>;
@@ -33,7 +33,7 @@ public:
     promised& operator=(const promised&) = delete;
     ~promised() { fail(std::make_exception_ptr(stopped{})); }
 
-    /// True when it is over.
+    /// Whether the promise was fulfilled.
     bool poll(context& cx) {
         try {
             auto answer = operation_->poll_result(cx);
@@ -62,7 +62,7 @@ private:
     bool answered_ = false;
 };
 
-/// What the executor runs of it.
+/// The part that runs on the executor.
 template <operation A>
 class promised_operation {
 public:
@@ -81,18 +81,20 @@ private:
 
 } // namespace detail
 
-/// Starts an operation on an executor that another thread runs, and gives its result, or its error, as a std::future.
+/// Starts an operation on an executor that another thread runs, and returns its result or error as a std::future.
 ///
 ///     weir::executor ex;
 ///     std::jthread loop{[&] { ex.run(serve()); }};
 ///     const int answer = weir::to_future(ex, ask()).get();
 ///
-/// When the executor is destroyed before there is a result, the future throws `stopped`. While the executor is not run,
-/// the future waits: somebody has to run it. A result that throws as it is moved is an error like any other.
+/// The future becomes ready only while a thread runs the executor.
 ///
-/// @throws std::logic_error on the executor's own thread while it runs, where to wait for the future would be for ever:
-///         there await the operation
-/// Threads: from any other thread. The operation is moved to the executor's thread, and destroyed there.
+/// Errors: the operation's. `stopped` when the executor is destroyed before there is a result.
+/// Threads: call it on any other thread. The operation is moved to the executor's thread, and destroyed there.
+/// See: spawn_on, as_range.
+///
+/// @throws std::logic_error on the executor's own thread while it runs, where the future would wait forever; await the
+///         operation there
 template <class A>
 auto to_future(executor& ex, A operation, std::source_location place = std::source_location::current()) {
     if constexpr (!weir::operation<A>) {

@@ -17,7 +17,7 @@
 
 namespace weir {
 
-/// An operation that a std::stop_token may end.
+/// An operation that a std::stop_token can end.
 template <operation A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] stoppable_operation {
     static constexpr bool without_result = std::is_void_v<await_result_t<A>>;
@@ -51,12 +51,16 @@ private:
     std::optional<A> operation_;
 };
 
-/// `co_await with_stop(token, operation)`: its result, as a std::optional; nothing when a stop was requested before it
-/// had one: then it has been dropped. Of an operation without result, whether it ran to its end.
+/// `co_await with_stop(token, operation)`: the result as a std::optional; std::nullopt when a stop was requested before
+/// there was a result, and the operation was dropped. For an operation without a result, a bool: whether it ran to its
+/// end.
 ///
 ///     if (!co_await weir::with_stop(token, copy(from, to))) discard(to);
 ///
-/// A stop is no error: nothing inside the operation sees one. It may be requested from any thread.
+/// Errors: the operation's. A stop is not an error, and no code inside the operation sees one.
+/// Dropped: drops the operation.
+/// Threads: the stop may be requested on any thread.
+/// See: take_until for streams, stop_scope.
 template <class A>
 auto with_stop(std::stop_token token, A operation) {
     if constexpr (!weir::operation<A>) {
@@ -69,7 +73,7 @@ auto with_stop(std::stop_token token, A operation) {
 }
 
 /// Runs an operation on an executor of its own, until it has a result or a stop is requested.
-/// @throws stopped, and what `run(operation)` throws
+/// @throws stopped; the exceptions of `run(operation)`
 template <operation A>
 await_result_t<A> run(A operation, std::stop_token token, backend_kind kind = backend_kind::automatic) {
     executor ex{kind};

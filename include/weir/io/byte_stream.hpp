@@ -19,24 +19,23 @@ concept operation_of = operation<A> && std::same_as<typename A::result_type, R>;
 
 } // namespace detail
 
-/// What bytes are read from: `co_await r.read(buffer)` gives how many there were (std::size_t), at most as many as fit,
-/// at least one, and 0 at the end; `r.name()` is what errors call it.
+/// A source of bytes. `co_await r.read(buffer)` returns the number of bytes read (std::size_t): at least one, and 0 at
+/// the end. `r.name()` is its name in error messages.
 template <class R>
 concept byte_reader = requires(R& r, byte_span to) {
     { r.read(to) } -> detail::operation_of<std::size_t>;
     { r.name() } -> std::convertible_to<std::string>;
 };
 
-/// What bytes are written to: `co_await w.write(data)` writes all of it.
+/// A destination of bytes: `co_await w.write(data)` writes all of the data.
 template <class W>
 concept byte_writer = requires(W& w, byte_view what) {
     { w.write(what) } -> detail::operation_of<unit>;
     { w.name() } -> std::convertible_to<std::string>;
 };
 
-/// Both, with an end to what is written: after `co_await s.shutdown_write()` the peer reads what was written, and then
-/// the end. Connections, pipes, and whatever is wrapped around one, such as encryption: anything with these four
-/// functions can be given to `read`, `write` and `lines`.
+/// Both directions. After `co_await s.shutdown_write()` the peer reads the written data and then the end. Connections,
+/// pipes and layers around them, such as encryption, satisfy it; `read`, `write` and `lines` accept any such type.
 ///
 ///     template <weir::byte_stream Inner>
 ///     class encrypted {
@@ -49,19 +48,18 @@ concept byte_writer = requires(W& w, byte_view what) {
 ///     };
 ///     static_assert(weir::byte_stream<encrypted<weir::tcp_stream>>);
 ///
-/// One read and one write at a time are in flight. Dropping the operation cancels it. A read of a connection, a pipe, a
-/// terminal or a file loses nothing by that, whenever it happens: what it had taken from the kernel is what the next
-/// read gets, and an error or an end that the kernel tells once is told again. That holds
+/// One read and one write may be in flight at a time. Dropping the operation cancels it. A dropped read of a
+/// connection, a pipe, a terminal or a file loses no bytes: the next read gets those that were taken from the kernel,
+/// and an end or an error that the kernel reports once is reported again. That holds
 ///
-/// - for the object as long as it is open, on whichever executor it is read next, and for who borrows its descriptor
-///   anew. Not for others that read the same thing: another process, which was sent the descriptor or has inherited it,
-///   who has duplicated it, or calls read(2) on `native_handle()`. (A file is set back to where it was read, for all of
-///   them.)
-/// - for what nobody has seen. A coroutine that has read something, and is dropped before it has used it, has lost it;
-///   and so has a layer whose `read` is a coroutine with bytes in its frame: let it keep them in its object. `read(s)`,
-///   the stream, keeps its operation from poll to poll, whatever that is.
+/// - for the object while it is open, on any executor, and for an object that borrows its descriptor. It does not hold
+///   for other readers: another process that was sent or has inherited the descriptor, a duplicate of it, or read(2) on
+///   `native_handle()`. (A file's position is restored for all of them.)
+/// - for bytes that no code has seen. A coroutine that is dropped between a read and the use of the bytes has lost
+///   them, and so has a layer whose `read` is a coroutine with bytes in its frame; such a layer must keep them in its
+///   object. `read(s)`, the stream, keeps its operation from poll to poll.
 ///
-/// A write that is dropped may have written any part of what it was given.
+/// A dropped write may have written any part of its data.
 template <class S>
 concept byte_stream = byte_reader<S> && byte_writer<S> && requires(S& s) {
     { s.shutdown_write() } -> detail::operation_of<unit>;

@@ -23,7 +23,7 @@ template <class R>
 concept byte_range = std::ranges::contiguous_range<R> && std::ranges::sized_range<R> &&
                      byte_like<std::remove_cv_t<std::ranges::range_value_t<R>>>;
 
-/// Not an array of char: that may be a literal, whose last character is not meant.
+/// Not an array of char, which may be a literal with a terminating zero.
 template <class R>
 concept readable_bytes = byte_range<const R&> && !std::is_array_v<R>;
 
@@ -32,7 +32,7 @@ concept writable_bytes = byte_range<R> && !std::is_const_v<std::remove_reference
 
 } // namespace detail
 
-/// What is to be written: anything contiguous of char, unsigned char or std::byte, and string literals.
+/// Data to be written: any contiguous range of char, unsigned char or std::byte, or a string literal.
 class byte_view {
 public:
     template <detail::readable_bytes R>
@@ -47,7 +47,7 @@ private:
     std::size_t size_;
 };
 
-/// Where to read to: anything contiguous of char, unsigned char or std::byte.
+/// A buffer to read into: any contiguous range of char, unsigned char or std::byte.
 class byte_span {
 public:
     template <detail::writable_bytes R>

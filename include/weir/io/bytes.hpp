@@ -18,10 +18,10 @@ namespace weir {
 
 namespace detail {
 
-/// Memory that many `bytes` share, recycled through a pool of its thread.
+/// Memory that several `bytes` share, recycled through a pool per thread.
 class byte_block {
 public:
-    /// With one owner.
+    /// Creates a block with one owner.
     static byte_block* make(std::size_t at_least);
 
     byte_block(const byte_block&) = delete;
@@ -39,7 +39,7 @@ public:
         check_thread();
         if (--owners_ == 0) recycle(this);
     }
-    /// The same on another thread, when its own has ended.
+    /// Releases on another thread, after the block's own thread has ended.
     void release_elsewhere() noexcept {
         if (--owners_ == 0) recycle(this);
     }
@@ -63,16 +63,17 @@ private:
 
 } // namespace detail
 
-/// A piece of input: characters in memory that is shared, not copied, and cannot change.
+/// A part of the input: immutable characters in shared memory.
 ///
 ///     weir::bytes line = ...;
-///     std::string_view name = line.slice(0, 8);   // good while line, or another piece of its block, lives
+///     std::string_view name = line.slice(0, 8);   // valid while line, or another part of its block, exists
 ///
-/// Copying and slicing cost an increment. The count is not atomic: bytes stay on the thread that made them (asserted in
-/// debug builds), and what crosses threads refuses them; `to_string()` and `to_owned()` are for other threads.
+/// Copying and slicing increment a counter, which is not atomic.
 ///
-/// Lifetime: each piece keeps its whole block (64 KiB, unless the source was told otherwise) alive. What is kept for
-/// long is better kept as `to_string()`.
+/// Threads: bytes stay on the thread that created them, which debug builds check; operators that cross threads reject
+/// them. `to_string()` and `to_owned()` return copies for other threads.
+/// Lifetime: each part keeps its whole block, of 64 KiB by default, in memory. Use `to_string()` to keep a small part
+/// for long.
 class bytes {
 public:
     using value_type = char;
@@ -81,9 +82,9 @@ public:
     static constexpr std::size_t npos = std::string_view::npos;
 
     bytes() noexcept = default;
-    /// A copy of some text.
+    /// Copies text.
     explicit bytes(std::string_view text);
-    /// Part of a block; it becomes one more owner.
+    /// A part of a block, of which it becomes an owner.
     bytes(detail::byte_block& block, const char* data, std::size_t size) noexcept
         : data_{data}, size_{size}, block_{&block} {
         block.retain();
@@ -121,7 +122,7 @@ public:
     std::string to_string() const { return std::string{view()}; }
     std::span<const std::byte> as_span() const noexcept { return std::as_bytes(std::span{data_, size_}); }
 
-    /// From position on, at most length of them; shorter, down to none, where these bytes end.
+    /// At most `length` bytes from `position` on; fewer at the end.
     bytes slice(std::size_t position, std::size_t length = npos) const noexcept {
         bytes part{*this};
         part.remove_prefix(position);
@@ -160,7 +161,7 @@ struct owned<bytes> {
 
 namespace detail {
 
-/// A block that is being filled. What was filled is handed out as `bytes`, and does not change any more.
+/// A block that is being filled. Filled parts are handed out as `bytes` and do not change afterwards.
 class byte_filler {
 public:
     byte_filler() noexcept = default;
@@ -173,13 +174,13 @@ public:
         if (block_ != nullptr) std::exchange(block_, nullptr)->release();
         used_ = 0;
     }
-    /// The same on another thread, when its own has ended.
+    /// Releases on another thread, after the block's own thread has ended.
     void reset_elsewhere() noexcept {
         if (block_ != nullptr) std::exchange(block_, nullptr)->release_elsewhere();
     }
 
-    /// Room for at least this much after what was handed out, in the same block while nothing else is known of it or
-    /// enough is left.
+    /// Makes room for at least `size` bytes after the handed-out part: in the same block if enough is left or no other
+    /// owner uses it.
     void make_room(std::size_t wanted, std::size_t least) {
         if (block_ != nullptr && !block_->shared()) used_ = 0;
         if (block_ != nullptr && block_->capacity() - used_ >= least) return;
@@ -201,7 +202,7 @@ private:
     std::size_t used_ = 0;
 };
 
-/// Text that grows by appending and becomes `bytes`.
+/// Builds `bytes` by appending.
 class byte_builder {
 public:
     byte_builder() noexcept = default;

@@ -21,19 +21,19 @@
 namespace weir {
 
 struct copy_options {
-    std::size_t block = 64 * 1024; ///< what one read asks for, and what is held
+    std::size_t block = 64 * 1024; ///< the maximum size of one read, and the size of the buffer
 };
 
 namespace detail {
 
-/// The kernel may know a way from the one to the other.
+/// Whether the kernel may be able to copy from one to the other directly.
 template <class From, class To>
 concept file_to_socket = requires {
     requires From::read_kind == io_request::kind::read;
     requires To::write_kind == io_request::kind::send;
 };
 
-/// Reads and writes in turn.
+/// Reads and writes alternately.
 template <class From, class To>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] copy_operation {
 public:
@@ -65,10 +65,10 @@ private:
     using reader = typename From::device_type;
     using writer = typename To::device_type;
 
-    // A turn may move a thousand of these.
+    // One turn may move a thousand blocks.
     static constexpr std::size_t most_at_once = 256 * 1024;
 
-    /// False when the next block is to be read and written: then that write waits for room, too.
+    /// Returns false when the next block must be read and written, so that the write waits for room.
     bool send_directly(context& cx, reader& from, writer& to) {
         if constexpr (file_to_socket<reader, writer>) {
             if (!directly_ || reads_.started()) return false;
@@ -79,7 +79,7 @@ private:
                 ended_ = n == 0;
                 return true;
             }
-            // What went wrong, the read or the write will say.
+            // The read or the write then reports the error.
             directly_ = n == -EAGAIN || n == -EINTR;
         }
         return false;
@@ -93,11 +93,11 @@ private:
     std::size_t writing_ = 0;
     bool ended_ = false;
     bool directly_ = true;
-    writes<writer> writes_; // last: cancelled before their memory and their devices go
+    writes<writer> writes_; // last: cancelled before their memory is freed and their devices closed
     reads<reader> reads_;
 };
 
-/// A device as an operation keeps it.
+/// A device as an operation stores it.
 template <class Device>
 auto holder_of(Device&& device) {
     if constexpr (std::is_lvalue_reference_v<Device>) {
@@ -109,22 +109,25 @@ auto holder_of(Device&& device) {
 
 } // namespace detail
 
-/// `co_await copy(from, to)`: everything that comes from a reader goes to a writer, until the reader's end; the result
-/// is how many bytes that were (std::uint64_t).
+/// `co_await copy(from, to)`: copies from a reader to a writer until the reader's end. The result is the number of
+/// bytes (std::uint64_t).
 ///
 ///     weir::task<> send_page(weir::tcp_stream client, std::string path) {
 ///         weir::file page = co_await weir::open(path);
 ///         co_await weir::copy(page, client);
-///         co_await client.shutdown_write();   // copy does not: more may follow
+///         co_await client.shutdown_write();   // copy does not shut down: more may follow
 ///     }
 ///
 ///     co_await weir::when_all(weir::copy(client, server), weir::copy(server, client));   // a proxy
 ///
-/// A block is read when the one before was written. From a file to a socket sendfile(2) is used where it costs less,
-/// which is on the epoll backend. Fails with std::system_error as read and write do; what was read before an error has
-/// been written. Dropping it loses the block that it was about to write.
+/// A block is read when the previous one was written. On the epoll backend sendfile(2) is used from a file to a socket,
+/// where it is cheaper.
 ///
-/// Lifetime: owns what it is given as an rvalue; borrows an lvalue, which then stays where it is.
+/// Errors: std::system_error, as of read and write. The bytes that were read before an error have been written.
+/// Dropped: loses the block that was being written.
+/// Cost: one buffer.
+/// Lifetime: owns rvalue arguments; borrows lvalues, which must then outlive the operation and must not be moved.
+/// See: read, write.
 template <class From, class To>
     requires detail::input_device<std::remove_cvref_t<From>> && detail::output_device<std::remove_cvref_t<To>>
 auto copy(From&& from, To&& to, copy_options options = {}) {

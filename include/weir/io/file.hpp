@@ -15,16 +15,15 @@
 
 namespace weir {
 
-/// An open file, or an end of a pipe, or a terminal. Closed when it is destroyed.
+/// An open file, an end of a pipe, or a terminal. The destructor closes it.
 ///
 ///     auto log = co_await weir::open("events.log", weir::open_mode::append);
 ///     co_await log.write("started\n");
 ///     co_await log.sync();
 ///
-/// Errors are std::system_error with the path in their message: `read access.log: Is a directory`.
-///
-/// Lifetime: it outlives, and stays where it is during, operations on it; it may outlive the executor. What an
-/// operation reads to or writes from lives as long as the operation.
+/// Errors: std::system_error with the path in the message, such as `read access.log: Is a directory`.
+/// Lifetime: it must outlive its operations and must not be moved while they run. It may outlive the executor. Buffers
+/// must outlive their operations.
 class file {
 public:
     static constexpr auto read_kind = io_request::kind::read;
@@ -33,9 +32,9 @@ public:
     file() noexcept = default;
     file(detail::descriptor fd, std::string path) noexcept : fd_{std::move(fd)}, path_{std::move(path)} {}
 
-    /// A descriptor that was opened by others, who close it, after this object is gone. Its mode (blocking or not) is
-    /// left as it is, since it may be shared with other processes.
-    /// @param name  for messages
+    /// Borrows a descriptor, which its owner closes after this object is destroyed. Its blocking mode is not changed,
+    /// because other processes may share it.
+    /// @param name  the name for error messages
     static file borrow(int fd, std::string name) { return {detail::descriptor{fd}, std::move(name)}; }
 
     bool is_open() const noexcept { return fd_.get() >= 0; }
@@ -43,25 +42,25 @@ public:
     int native_handle() const noexcept { return fd_.get(); }
     const std::string& name() const noexcept { return path_; }
 
-    /// `co_await f.read(buffer)`: how many bytes were read, from the file's own position on; 0 at its end. Dropping
-    /// this leaves the file where it was, and what had come from a pipe or a terminal to the next read.
+    /// `co_await f.read(buffer)`: reads from the file's position on and returns the number of bytes; 0 at the end. A
+    /// dropped read leaves the position unchanged, and leaves the bytes of a pipe or a terminal to the next read.
     auto read(byte_span to) noexcept { return detail::read_operation<file>{*this, to, -1}; }
-    /// The same from a given offset; the file's own position stays. Any number of these may be in flight.
+    /// Reads from a given offset, without a change of the position. Any number of these may be in flight.
     auto read_at(std::uint64_t offset, byte_span to) noexcept {
         return detail::read_operation<file>{*this, to, static_cast<std::int64_t>(offset)};
     }
 
-    /// `co_await f.write(data)`: all of it, from the file's own position on.
+    /// `co_await f.write(data)`: writes all data, from the file's position on.
     auto write(byte_view what) noexcept { return detail::write_operation<file>{*this, what, -1}; }
     auto write_at(std::uint64_t offset, byte_view what) noexcept {
         return detail::write_operation<file>{*this, what, static_cast<std::int64_t>(offset)};
     }
 
-    /// `co_await f.shutdown_write()`: closes it, so that who reads from the other end of a pipe comes to the end of
-    /// what was written. (A file has one descriptor for both directions.)
+    /// `co_await f.shutdown_write()`: closes the descriptor, which is the same for both directions, so that the reader
+    /// of a pipe sees the end.
     auto shutdown_write() noexcept;
 
-    /// `co_await f.sync()`: what was written is on the device.
+    /// `co_await f.sync()`: waits until all written data is on the device.
     auto sync() noexcept;
 
     /// `co_await f.size()`
@@ -133,20 +132,20 @@ inline auto file::size() const noexcept {
     }};
 }
 
-/// `co_await open(path, mode)`: the file.
+/// `co_await open(path, mode)`: opens a file.
 ///
-/// @param permissions  of a file that is made, less the umask
+/// @param permissions  of a new file, without the bits of the umask
 /// @throws std::system_error naming the path
 inline auto open(std::string path, open_mode mode = open_mode::read, unsigned permissions = 0666) {
     return detail::open_operation{std::move(path), mode, permissions};
 }
 
-/// The process's own, by their usual numbers. They are not closed.
+/// The standard streams of the process. They are not closed.
 inline file standard_input() { return file::borrow(0, "standard input"); }
 inline file standard_output() { return file::borrow(1, "standard output"); }
 inline file standard_error() { return file::borrow(2, "standard error"); }
 
-/// A pipe's two ends.
+/// The two ends of a pipe.
 struct pipe {
     file read_end;
     file write_end;

@@ -22,9 +22,9 @@ struct process_options {
     stdio in = stdio::inherit;
     stdio out = stdio::inherit;
     stdio err = stdio::inherit;
-    std::string directory = {};                ///< where it begins; empty: in that of this process
-    std::vector<std::string> environment = {}; ///< beside that of this process: `NAME=value` sets, `NAME` removes
-    bool inherit_environment = true;           ///< false: `environment` is all that there is
+    std::string directory = {};                ///< its working directory; empty for that of this process
+    std::vector<std::string> environment = {}; ///< changes to the environment: `NAME=value` sets, `NAME` removes
+    bool inherit_environment = true;           ///< false: `environment` is the whole environment
 };
 
 class child_process;
@@ -45,8 +45,8 @@ private:
 
 } // namespace detail
 
-/// A program that was started. When this is destroyed before `wait` has told how it ended, it is killed (SIGKILL) and
-/// gone; what it has started itself is not.
+/// A running program. The destructor kills it (SIGKILL) unless `wait` has reported its end. The program's own children
+/// are not killed.
 ///
 ///     auto start = weir::spawn_process({"sort", "-u"}, {.in = weir::stdio::pipe, .out = weir::stdio::pipe});
 ///     auto sort = co_await std::move(start);
@@ -55,10 +55,10 @@ private:
 ///     co_await (weir::lines(sort.out()) | weir::for_each(print));
 ///     const weir::exit_status how = co_await sort.wait();
 ///
-/// A program that writes much to two pipes waits until both are read: read them at the same time, as
+/// A program that writes to two pipes may block until both are read. Read them at the same time, as
 /// `merge(read(p.out()), read(p.err()))` does.
 ///
-/// Lifetime: it outlives, and stays where it is during, operations on it; it may outlive the executor.
+/// Lifetime: it must outlive its operations and must not be moved while they run. It may outlive the executor.
 class child_process {
 public:
     child_process(std::shared_ptr<process_system> processes, const process_descriptors& made, std::string name,
@@ -75,28 +75,28 @@ public:
     child_process& operator=(child_process&&) = delete;
     ~child_process() { release(); }
 
-    /// What the kernel calls it; may be that of another process once it has ended and `wait` told so.
+    /// The process id. Another process may get it after `wait` has reported the end.
     int id() const noexcept { return id_; }
-    /// The program, as it was given.
+    /// The program's name as passed to spawn_process.
     const std::string& name() const noexcept { return name_; }
 
-    /// The ends of its pipes that are here; not open where there is none.
+    /// This side of the program's pipes; not open for streams without a pipe.
     file& in() noexcept { return in_; }
     file& out() noexcept { return out_; }
     file& err() noexcept { return err_; }
 
-    /// `co_await p.wait()`: how it ended, when it has. May be abandoned, and may be asked again.
-    /// @throws std::system_error when the process does not keep its children's ends (SIGCHLD is ignored)
+    /// `co_await p.wait()`: waits for the end and returns how the process ended. It may be abandoned and called again.
+    /// @throws std::system_error when the exit status is not kept, because SIGCHLD is ignored
     auto wait() noexcept { return detail::wait_operation{*this}; }
-    /// Whether `wait` has told.
+    /// Whether `wait` has reported the end.
     bool ended() const noexcept { return process_ < 0; }
 
-    /// Nothing happens to one that has ended.
-    /// @throws std::system_error for a number that is none, `signal 99 to sort: Invalid argument`
+    /// Sends a signal. Has no effect after the end.
+    /// @throws std::system_error for an invalid number, such as `signal 99 to sort: Invalid argument`
     void signal(int number);
-    /// SIGTERM: asks it to end.
+    /// Sends SIGTERM.
     void terminate();
-    /// SIGKILL
+    /// Sends SIGKILL.
     void kill();
 
 private:
@@ -107,7 +107,7 @@ private:
     }
 
     std::shared_ptr<process_system> processes_;
-    int process_; // a descriptor, until it is known how it ended
+    int process_; // a process descriptor, until `wait` has reported the end
     int id_;
     exit_status status_;
     std::string name_;
@@ -139,7 +139,7 @@ public:
     /// @throws std::invalid_argument naming the function
     process_recipe(std::vector<std::string> arguments, process_options options, std::string_view function);
 
-    /// Starts it.
+    /// Starts the program.
     child_process spawn(backend& io) const;
     const std::string& program() const noexcept { return arguments_.front(); }
 
@@ -152,18 +152,18 @@ private:
 
 } // namespace detail
 
-/// `co_await spawn_process({program, arguments...}, options)`: a program that runs beside this one. It is looked for in
-/// PATH (that of this process) unless its name has a slash. There is no shell, unless it is `{"sh", "-c", "..."}`.
+/// `co_await spawn_process({program, arguments...}, options)`: starts a program. It is searched in this process's PATH
+/// unless its name contains a slash. No shell is involved, unless it is `{"sh", "-c", "..."}`.
 ///
-/// It has no descriptors but its standard streams, and those that were opened without close-on-exec by code other than
-/// weir's. No signal is blocked in it, and SIGPIPE ends it.
+/// The program inherits its standard streams, and descriptors that other code has opened without close-on-exec. No
+/// signal is blocked in it, and SIGPIPE has its default effect.
 ///
-/// Starting it holds the executor's thread until the program is loaded, about half a millisecond.
+/// Cost: blocks the executor's thread until the program is loaded, for about half a millisecond.
 ///
 /// @throws std::system_error `spawn sotr: No such file or directory`,
 ///     `spawn sort in /tmp/none: No such file or directory`
-/// @throws std::invalid_argument without a program, for strings with a zero in them, for variables without a name, and
-/// for stdio::output where it is not for err
+/// @throws std::invalid_argument without a program, for strings with a zero byte, for variables without a name, and for
+/// stdio::output other than for err
 inline auto spawn_process(std::vector<std::string> arguments, process_options options = {}) {
     return detail::immediate_operation{
         [recipe = detail::process_recipe{std::move(arguments), std::move(options), "spawn_process"}](backend& io) {

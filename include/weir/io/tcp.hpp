@@ -16,18 +16,18 @@
 
 namespace weir {
 
-/// A TCP connection. Closed when it is destroyed.
+/// A TCP connection. The destructor closes it.
 ///
 ///     auto server = co_await weir::tcp_connect({"127.0.0.1", 8080});
 ///     co_await server.write("GET / HTTP/1.0\r\n\r\n");
 ///     std::array<char, 4096> answer;
 ///     const std::size_t n = co_await server.read(answer);
 ///
-/// One read and one write at a time may be in flight. Errors are std::system_error with the peer's address in their
-/// message: `write 127.0.0.1:8080: Broken pipe`. Small writes go out at once (TCP_NODELAY).
+/// One read and one write may be in flight at a time. Small writes are sent at once (TCP_NODELAY).
 ///
-/// Lifetime: it outlives, and stays where it is during, operations on it; it may outlive the executor, and be used on
-/// another when nothing is in flight.
+/// Errors: std::system_error with the peer's address in the message, such as `write 127.0.0.1:8080: Broken pipe`.
+/// Lifetime: it must outlive its operations and must not be moved while they run. It may outlive the executor, and may
+/// be used on another executor while nothing is in flight.
 class tcp_stream {
 public:
     static constexpr auto read_kind = io_request::kind::receive;
@@ -37,20 +37,20 @@ public:
     tcp_stream(detail::descriptor fd, const endpoint& remote) noexcept : fd_{std::move(fd)}, remote_{remote} {}
 
     bool is_open() const noexcept { return fd_.get() >= 0; }
-    /// An operation that is in flight may then never have a result: it is to be dropped. It never has another
-    /// connection's bytes.
+    /// Closes the connection. An operation in flight may then never complete and must be dropped. It never gets the
+    /// bytes of another connection.
     void close() noexcept { fd_.close(); }
     int native_handle() const noexcept { return fd_.get(); }
     std::string name() const { return remote_.to_string(); }
     const endpoint& remote_endpoint() const noexcept { return remote_; }
 
-    /// `co_await s.read(buffer)`: how many bytes were read; 0 when the peer has ended its side.
+    /// `co_await s.read(buffer)`: returns the number of bytes read; 0 when the peer has shut down its side.
     auto read(byte_span to) noexcept { return detail::read_operation<tcp_stream>{*this, to, -1}; }
 
-    /// `co_await s.write(data)`: all of it.
+    /// `co_await s.write(data)`: writes all data.
     auto write(byte_view what) noexcept { return detail::write_operation<tcp_stream>{*this, what, -1}; }
 
-    /// `co_await s.shutdown_write()`: the peer reads to the end of what was written, and then its end.
+    /// `co_await s.shutdown_write()`: the peer reads the written data and then the end.
     auto shutdown_write() noexcept {
         return detail::immediate_operation{[this](backend& io) {
             if (const int r = io.shutdown_write(native_handle()); r < 0) detail::throw_io_error(r, "shut down", name());
@@ -76,7 +76,7 @@ private:
 
 namespace detail {
 
-/// The next connection, or minus an error number. Connections that failed before they were accepted are passed over.
+/// Accepts the next connection, or returns minus an error number. Skips connections that failed before.
 class accept_step {
 public:
     poll<int> poll_next(context& cx, int fd);
@@ -108,7 +108,7 @@ private:
 
 } // namespace detail
 
-/// Takes connections: with `accept(listener)` as a stream, or one by one. Closed when it is destroyed.
+/// Accepts connections, as the stream `accept(listener)` or one by one. The destructor closes it.
 ///
 ///     auto listener = co_await weir::listen({"::1", 0});
 ///     print(listener.local_endpoint());   // with the port that the kernel chose
@@ -128,11 +128,11 @@ public:
     std::string name() const { return local_.to_string(); }
     const endpoint& local_endpoint() const noexcept { return local_; }
 
-    /// `co_await l.accept()`: the next connection. Dropping this closes one that has just come, as nobody may ever ask
-    /// for another: the peer, who is connected, reads the end. `accept(l)`, the stream, keeps it for its next poll.
+    /// `co_await l.accept()`: the next connection. A dropped accept closes a connection that has just arrived, and its
+    /// peer reads the end. The stream `accept(l)` keeps it for the next poll.
     auto accept() noexcept { return detail::accept_operation{*this}; }
 
-    /// What a descriptor is that accept(2) gave.
+    /// Wraps an accepted descriptor.
     tcp_stream connection(detail::descriptor fd, const endpoint& peer) const noexcept { return {std::move(fd), peer}; }
 
 private:
@@ -147,7 +147,7 @@ inline poll<int> accept_step::poll_next(context& cx, int fd) {
         const auto r = operation_.run(cx, {.what = io_request::kind::accept, .fd = fd, .address = &peer});
         if (r.is_pending()) return pending;
         switch (-*r) {
-        // As accept(2) advises: errors of the network or of that one connection, not of the listener.
+        // As accept(2) advises: these are errors of one connection, not of the listener.
         case ECONNABORTED:
         case ENETDOWN:
         case EPROTO:
@@ -188,28 +188,28 @@ private:
     endpoint peer_;
     tcp_options options_;
     descriptor fd_;
-    io_operation operation_; // after the descriptor: cancelled before that is closed
+    io_operation operation_; // after the descriptor, so that it is cancelled before that is closed
 };
 
 } // namespace detail
 
-/// `co_await tcp_connect(endpoint)`: the connection, when it stands.
+/// `co_await tcp_connect(endpoint)`: connects, and returns the connection.
 /// @throws std::system_error `connect to 127.0.0.1:1: Connection refused`
-/// @throws std::invalid_argument for options that make no sense
+/// @throws std::invalid_argument for options that are out of range
 inline auto tcp_connect(const endpoint& peer, const tcp_options& options = {}) {
     return detail::connect_operation{peer, options};
 }
 
 struct listen_options {
     int backlog = 4096;           ///< connections that wait to be accepted; the kernel lowers it to net.core.somaxconn
-    bool reuse_port = false;      ///< several listeners on one port share what comes: one a thread, or a process
-    tcp_options connections = {}; ///< of those that are accepted
+    bool reuse_port = false;      ///< several listeners share the connections of one port, such as one per thread
+    tcp_options connections = {}; ///< the options of accepted connections
 };
 
-/// `co_await listen(endpoint)`: a listener. Port 0 lets the kernel choose one; `::` takes IPv4 too where the kernel is
-/// set so. A restarted server gets its port back at once (SO_REUSEADDR).
+/// `co_await listen(endpoint)`: creates a listener. Port 0 lets the kernel choose one. `::` includes IPv4 if the kernel
+/// is configured so. A restarted server gets its port back at once (SO_REUSEADDR).
 /// @throws std::system_error `listen on 0.0.0.0:80: Permission denied`
-/// @throws std::invalid_argument for options that make no sense
+/// @throws std::invalid_argument for options that are out of range
 inline auto listen(const endpoint& local, const listen_options& options = {}) {
     detail::check(options.connections, "listen");
     return detail::immediate_operation{[local, options](backend& io) {

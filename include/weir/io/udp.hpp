@@ -16,13 +16,13 @@
 
 namespace weir {
 
-/// A datagram that was received to a buffer.
+/// A datagram that was received into a buffer.
 struct received_datagram {
     std::size_t size; ///< bytes in the buffer
-    std::size_t sent; ///< bytes that the sender sent
+    std::size_t sent; ///< the size of the datagram in bytes, as sent
     endpoint from;
 
-    /// The buffer was too small, and the rest is lost.
+    /// Whether the buffer was too small, so that the rest is lost.
     bool truncated() const noexcept { return sent > size; }
 };
 
@@ -46,10 +46,10 @@ private:
     udp_socket* socket_;
     endpoint to_;
     io_message message_;
-    io_operation operation_; // last: cancelled before its message goes
+    io_operation operation_; // last: cancelled before its message is destroyed
 };
 
-/// Without a buffer of its own.
+/// Without its own buffer.
 class receive_from_step {
 public:
     bool started() const noexcept { return operation_.started(); }
@@ -58,7 +58,7 @@ public:
 private:
     endpoint from_;
     io_message message_;
-    io_operation operation_; // last: cancelled before its message goes
+    io_operation operation_; // last: cancelled before its message is destroyed
 };
 
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] receive_from_operation {
@@ -76,17 +76,17 @@ private:
 
 } // namespace detail
 
-/// A UDP socket: sends and receives datagrams, each whole or not at all, in any order. Closed when it is destroyed.
+/// A UDP socket. It sends and receives whole datagrams, which may be lost or reordered. The destructor closes it.
 ///
 ///     auto socket = co_await weir::udp_bind({"::", 5353});
 ///     std::array<char, 1500> buffer;
 ///     const auto question = co_await socket.receive_from(buffer);
 ///     co_await socket.send_to(answer(buffer, question.size), question.from);
 ///
-/// Errors are std::system_error with the address in their message: `send to 10.0.0.1:53: Message too long`.
+/// Any number of operations may be in flight.
 ///
-/// Lifetime: it outlives, and stays where it is during, operations on it; it may outlive the executor. Any number of
-/// operations may be in flight.
+/// Errors: std::system_error with the address in the message, such as `send to 10.0.0.1:53: Message too long`.
+/// Lifetime: it must outlive its operations and must not be moved while they run. It may outlive the executor.
 class udp_socket {
 public:
     udp_socket() noexcept = default;
@@ -97,20 +97,18 @@ public:
     void close() noexcept { fd_.close(); }
     int native_handle() const noexcept { return fd_.get(); }
     const endpoint& local_endpoint() const noexcept { return local_; }
-    /// Of a socket that is connected; else no address.
+    /// The peer of a connected socket; otherwise no address.
     const endpoint& remote_endpoint() const noexcept { return remote_; }
 
     /// `co_await s.send_to(data, endpoint)`
     auto send_to(byte_view what, const endpoint& to) noexcept { return detail::send_to_operation{*this, what, to}; }
 
-    /// `co_await s.receive_from(buffer)`: the next datagram. One that has no bytes is a datagram too. Dropping this
-    /// loses none: one that has just come is the answer to the next call that begins, unless the buffer was too small
-    /// for it.
+    /// `co_await s.receive_from(buffer)`: the next datagram, which may be empty. A dropped call loses none: the next
+    /// call returns a datagram that has just arrived, unless the buffer was too small for it.
     auto receive_from(byte_span to) noexcept { return detail::receive_from_operation{*this, to}; }
 
-    /// `co_await s.connect(endpoint)`: from now on only that address is received from. Then an answer that nobody
-    /// listens there fails what is done next, `receive from 10.0.0.1:53: Connection refused`; the socket is good for
-    /// more.
+    /// `co_await s.connect(endpoint)`: receives from that address only. When the address refuses, the next operation
+    /// fails with `receive from 10.0.0.1:53: Connection refused`; the socket remains usable.
     auto connect(const endpoint& peer) noexcept {
         return detail::immediate_operation{[this, peer](backend& io) {
             int r = io.sockets().connect(native_handle(), peer);
@@ -120,7 +118,7 @@ public:
             return unit{};
         }};
     }
-    /// `co_await s.send(data)`: to the address that it is connected to.
+    /// `co_await s.send(data)`: sends to the connected address.
     auto send(byte_view what) noexcept { return detail::send_to_operation{*this, what}; }
 
 private:
@@ -160,9 +158,9 @@ inline poll<received_datagram> receive_from_step::poll_result(context& cx, const
 
 } // namespace detail
 
-/// `co_await udp_bind(endpoint)`: a socket that receives what is sent there. Port 0 lets the kernel choose one.
+/// `co_await udp_bind(endpoint)`: creates a socket that receives at that address. Port 0 lets the kernel choose one.
 /// @throws std::system_error `bind to 0.0.0.0:53: Permission denied`
-/// @throws std::invalid_argument for options that make no sense
+/// @throws std::invalid_argument for options that are out of range
 inline auto udp_bind(const endpoint& local, const udp_options& options = {}) {
     detail::check(options, "udp_bind");
     return detail::immediate_operation{[local, options](backend& io) {
@@ -179,9 +177,9 @@ inline auto udp_bind(const endpoint& local, const udp_options& options = {}) {
     }};
 }
 
-/// `co_await udp_connect(endpoint)`: a socket on a port that the kernel chooses, connected to that address.
+/// `co_await udp_connect(endpoint)`: creates a socket on a port that the kernel chooses, connected to that address.
 /// @throws std::system_error `connect to 10.0.0.1:53: Network is unreachable`
-/// @throws std::invalid_argument for options that make no sense
+/// @throws std::invalid_argument for options that are out of range
 inline auto udp_connect(const endpoint& peer, const udp_options& options = {}) {
     detail::check(options, "udp_connect");
     return detail::immediate_operation{[peer, options](backend& io) {

@@ -30,7 +30,7 @@ namespace weir {
 
 class unix_stream;
 
-/// A descriptor that another process has sent. Closed when it is destroyed, unless it was made into what it is.
+/// A descriptor that another process has sent. The destructor closes it, unless it was converted.
 ///
 ///     weir::file log = std::move(got.descriptors[0]).to_file("the client's log");
 class received_descriptor {
@@ -39,11 +39,11 @@ public:
 
     int native_handle() const noexcept { return fd_.get(); }
 
-    /// @param name  for messages
+    /// @param name  the name for error messages
     file to_file(std::string name) && noexcept { return {std::move(fd_), std::move(name)}; }
 
     /// `co_await std::move(d).to_tcp_stream()`
-    /// @throws std::system_error when it is none, and then it is closed
+    /// @throws std::system_error when it is of another kind; it is then closed
     auto to_tcp_stream() && noexcept {
         return detail::immediate_operation{[fd = std::move(fd_)](backend& io) mutable {
             endpoint remote;
@@ -55,7 +55,7 @@ public:
     }
 
     /// `co_await std::move(d).to_tcp_listener()`
-    /// @throws std::system_error when it is none, and then it is closed
+    /// @throws std::system_error when it is of another kind; it is then closed
     auto to_tcp_listener() && noexcept {
         return detail::immediate_operation{[fd = std::move(fd_)](backend& io) mutable {
             endpoint local;
@@ -66,14 +66,14 @@ public:
         }};
     }
 
-    /// @param name  for messages
+    /// @param name  the name for error messages
     unix_stream to_unix_stream(std::string name) && noexcept;
 
 private:
     detail::descriptor fd_;
 };
 
-/// What came to a buffer, and with it.
+/// The result of a read with descriptors.
 struct received_with_descriptors {
     std::size_t size; ///< 0 at the end
     std::vector<received_descriptor> descriptors;
@@ -81,7 +81,7 @@ struct received_with_descriptors {
 
 namespace detail {
 
-/// What a span of it may be made of: anything with a descriptor.
+/// Anything with a descriptor.
 template <class D>
 concept has_descriptor = requires(const D& d) {
     { d.native_handle() } -> std::same_as<int>;
@@ -97,10 +97,10 @@ public:
 private:
     unix_stream* stream_;
     byte_view what_;
-    std::unique_ptr<passed_descriptors> descriptors_; // until they are sent
+    std::unique_ptr<passed_descriptors> descriptors_; // null once they were sent
     io_message message_;
     write_progress rest_;
-    io_operation operation_; // last: cancelled before its message goes
+    io_operation operation_; // last: cancelled before its message is destroyed
 };
 
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] read_with_operation {
@@ -113,7 +113,7 @@ public:
     }
     read_with_operation(read_with_operation&&) noexcept = default;
     ~read_with_operation() {
-        // What came and is not asked for any more.
+        // Closes descriptors that arrived for a dropped read.
         operation_.cancel();
         if (descriptors_ == nullptr) return;
         for (const int fd : numbers()) closer_->close(fd);
@@ -136,17 +136,17 @@ private:
 
 } // namespace detail
 
-/// A connection over a Unix socket. Closed when it is destroyed.
+/// A connection over a Unix socket. The destructor closes it.
 ///
 ///     auto server = co_await weir::unix_connect("/run/app.sock");
 ///     co_await server.write("hello\n");
 ///
-/// Errors and lifetime as of tcp_stream; in messages it is called by the address of the listener.
+/// Errors and lifetime are those of tcp_stream; error messages contain the listener's address.
 class unix_stream {
 public:
     static constexpr auto read_kind = io_request::kind::receive;
     static constexpr auto write_kind = io_request::kind::send;
-    /// With one write.
+    /// The maximum number of descriptors in one write.
     static constexpr std::size_t max_descriptors = passed_descriptors::capacity;
 
     unix_stream() noexcept = default;
@@ -157,13 +157,13 @@ public:
     int native_handle() const noexcept { return fd_.get(); }
     const std::string& name() const noexcept { return name_; }
 
-    /// `co_await s.read(buffer)`: how many bytes were read; 0 when the peer has ended its side. Descriptors that come
-    /// with them are closed.
+    /// `co_await s.read(buffer)`: returns the number of bytes read; 0 when the peer has shut down its side. Descriptors
+    /// that arrive with them are closed.
     auto read(byte_span to) noexcept { return detail::read_operation<unix_stream>{*this, to, -1}; }
-    /// `co_await s.write(data)`: all of it.
+    /// `co_await s.write(data)`: writes all data.
     auto write(byte_view what) noexcept { return detail::write_operation<unix_stream>{*this, what, -1}; }
 
-    /// `co_await s.shutdown_write()`: the peer reads to the end of what was written, and then its end.
+    /// `co_await s.shutdown_write()`: the peer reads the written data and then the end.
     auto shutdown_write() noexcept {
         return detail::immediate_operation{[this](backend& io) {
             if (const int r = io.shutdown_write(native_handle()); r < 0) detail::throw_io_error(r, "shut down", name_);
@@ -171,9 +171,9 @@ public:
         }};
     }
 
-    /// `co_await s.write_with(data, a_file, a_connection)`: data, and copies of descriptors, which may be closed here
-    /// after that. They come with the first byte. What a dropped read of one of them had taken stays here, with the
-    /// object.
+    /// `co_await s.write_with(data, a_file, a_connection)`: writes data and sends copies of descriptors, which may be
+    /// closed here afterwards. They arrive with the first byte. Bytes of a dropped read of one of them stay with the
+    /// object here.
     /// @throws std::invalid_argument without data, or with more than max_descriptors
     template <detail::has_descriptor... D>
     auto write_with(byte_view what, const D&... descriptors) {
@@ -183,12 +183,12 @@ public:
         return detail::write_with_operation{*this, what, descriptors};
     }
 
-    /// `co_await s.read_with(buffer)`: as read, and the descriptors that came with these bytes. What came together may
-    /// be read in parts; bytes of writes with descriptors are not read together with those of other writes.
+    /// `co_await s.read_with(buffer)`: reads bytes and the descriptors that arrived with them. The bytes of one write
+    /// may be read in parts. Bytes of a write with descriptors are not read together with those of another write.
     ///
-    /// Fails with std::system_error when this process has too many open to take them:
-    /// `read descriptors from /run/app.sock: Too many open files`. Dropping it loses nothing: bytes that have just come
-    /// are for the next read, with the descriptors that came with them.
+    /// Errors: std::system_error when the process has too many open files for the descriptors:
+    /// `read descriptors from /run/app.sock: Too many open files`.
+    /// Dropped: loses nothing; the next read gets bytes that have just arrived, with their descriptors.
     auto read_with(byte_span to) { return detail::read_with_operation{*this, to}; }
 
 private:
@@ -200,13 +200,13 @@ inline unix_stream received_descriptor::to_unix_stream(std::string name) && noex
     return {std::move(fd_), std::move(name)};
 }
 
-/// Takes connections to a Unix socket: with `accept(listener)` as a stream, or one by one. Closed when it is destroyed,
-/// and its file is removed with it, unless there is another one by then.
+/// Accepts connections to a Unix socket, as the stream `accept(listener)` or one by one. The destructor closes it and
+/// removes its file, unless another file has replaced it.
 ///
 ///     auto listener = co_await weir::unix_listen("/run/app.sock");
 ///     weir::unix_stream client = co_await listener.accept();
 ///
-/// Errors and lifetime as of tcp_listener.
+/// Errors and lifetime are those of tcp_listener.
 class unix_listener {
 public:
     using connection_type = unix_stream;
@@ -222,7 +222,7 @@ public:
 
     auto accept() noexcept { return detail::accept_operation{*this}; }
 
-    /// What a descriptor is that accept(2) gave.
+    /// Wraps an accepted descriptor.
     unix_stream connection(detail::descriptor fd, const endpoint&) const { return {std::move(fd), name()}; }
 
 private:
@@ -292,7 +292,7 @@ public:
             const int r = cx.executor().io().sockets().connect_unix(peer_);
             if (r >= 0) return unix_stream{descriptor{r, cx.executor().io().closer()}, peer_.to_string()};
             if (r != -EAGAIN) throw_io_error(r, "connect to", peer_.to_string());
-            // The backlog is full. There is no event for its having room again.
+            // The backlog is full. The kernel reports no event when it has room again.
             pause_.arm(cx.executor(), cx.executor().time_after(delay_));
             delay_ = std::min(delay_ * 2, longest_pause);
         }
@@ -308,16 +308,17 @@ private:
 
 } // namespace detail
 
-/// `co_await unix_connect(address)`: the connection. It waits when more than the listener's backlog are waiting.
+/// `co_await unix_connect(address)`: connects, and returns the connection. It waits while the listener's backlog is
+/// full.
 ///
 ///     co_await weir::unix_connect("/run/app.sock")
 ///     co_await weir::unix_connect(weir::unix_address::abstract("app"))
 ///
 /// @throws std::system_error `connect to /run/app.sock: No such file or directory`; `Connection refused` when the file
-/// was left behind by a server that is gone
+/// was left behind by a server that has ended
 inline auto unix_connect(const unix_address& peer) noexcept { return detail::unix_connect_operation{peer}; }
 
-/// `co_await unix_pair()`: two connections that are each other's peers.
+/// `co_await unix_pair()`: two connected sockets.
 /// @throws std::system_error
 inline auto unix_pair() noexcept {
     return detail::immediate_operation{[](backend& io) {
@@ -341,15 +342,15 @@ enum class stale_socket : std::uint8_t {
 
 struct unix_listen_options {
     int backlog = 4096;          ///< connections that wait to be accepted; the kernel lowers it to net.core.somaxconn
-    unsigned permissions = 0777; ///< of the file, less the umask: who may write to it may connect
+    unsigned permissions = 0777; ///< of the file, without the bits of the umask; write permission allows to connect
     stale_socket stale = stale_socket::fail;
 };
 
-/// `co_await unix_listen(address)`: a listener.
+/// `co_await unix_listen(address)`: creates a listener.
 ///
 ///     co_await weir::unix_listen("/run/app.sock", {.permissions = 0600, .stale = weir::stale_socket::replace})
 ///
-/// @throws std::system_error `listen on /run/app.sock: Address already in use`, or, when nobody does,
+/// @throws std::system_error `listen on /run/app.sock: Address already in use`, or, without a listening process,
 /// `listen on /run/app.sock, a stale socket file that nobody listens on: Address already in use`
 inline auto unix_listen(const unix_address& local, unix_listen_options options = {}) noexcept {
     return detail::immediate_operation{[local, options](backend& io) {
@@ -364,7 +365,7 @@ inline auto unix_listen(const unix_address& local, unix_listen_options options =
             if (io.files().status(file_system::working_directory, path.c_str(), symlinks::stay, status) < 0)
                 return false;
             if (status.type != file_type::socket) return false;
-            // The only way to tell. A server that is there sees a connection that comes and goes.
+            // The only way to find out. A running server sees a connection that is closed at once.
             const int r = io.sockets().connect_unix(local);
             if (r >= 0) io.close(r);
             return r == -ECONNREFUSED;

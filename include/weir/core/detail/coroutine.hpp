@@ -201,8 +201,8 @@ protected:
     /// Destroys the state and the result of a finished coroutine, and the frame if it still exists.
     template <class State>
     static void dispose(State& state) noexcept {
-        // No consumer waits, and `finish` has retired the waker. Only the result or the error, and the root's record, are
-        // left to destroy.
+        // No consumer waits, and `finish` has retired the waker. Only the result or the error, and the root's record,
+        // are left to destroy.
         const std::coroutine_handle<coroutine_state> frame = state.handle();
         state.destroy_outcome();
         state.forget_root();

@@ -91,7 +91,8 @@ private:
         b.head = ::new (memory) free_block{b.head};
         --b.room;
     }
-    /// Sets up the bin at the first block of its size. A full bin, and every bin at the end of the thread, keeps nothing.
+    /// Sets up the bin at the first block of its size. A full bin, and every bin at the end of the thread, keeps
+    /// nothing.
     [[gnu::noinline]] static void open_or_delete(void* memory, std::size_t index) noexcept {
         if (index >= classes || local[index].opened) {
             ::operator delete(memory);
