@@ -27,12 +27,12 @@ namespace detail {
 class signal_subscription;
 }
 
-/// Closes what a backend opened. It outlives the backend, since descriptors may.
+/// Closes descriptors of a backend. It may outlive the backend, as descriptors may.
 ///
 /// Threads: any.
 class descriptor_closer {
 public:
-    /// It is about to be used: what was known of others with its number is out of date.
+    /// To be called for a new descriptor: discards what is known about earlier descriptors with its number.
     virtual void opened(int /*fd*/) noexcept {}
     virtual void close(int fd) noexcept = 0;
 
@@ -40,72 +40,72 @@ protected:
     ~descriptor_closer() = default;
 };
 
-/// What an executor needs from the outside: time, and I/O. There is one over io_uring, one over epoll, and the ones for
-/// tests, which need no kernel.
+/// The interface through which an executor gets time and I/O. There are backends over io_uring and epoll, and backends
+/// for tests without a kernel.
 ///
-/// Threads: all but `notify` are called from the executor's thread.
+/// Threads: all members except `notify` are called on the executor's thread.
 class backend {
 public:
     virtual ~backend() = default;
 
     virtual std::string_view name() const noexcept = 0;
     virtual time_point now() noexcept = 0;
-    /// What the executor's random numbers begin with.
+    /// The seed of the executor's random numbers.
     virtual std::uint64_t random_seed();
 
-    /// Begins an operation; it is completed inside `wait`, or at once inside `start`.
+    /// Starts an operation. It is completed inside `wait`, or at once inside `start`.
     virtual void start(io_operation& operation) = 0;
-    /// Returns when the operation is complete, with its result or with -ECANCELED.
+    /// Cancels an operation, and returns when it is complete, with its result or with -ECANCELED.
     virtual void cancel(io_operation& operation) noexcept = 0;
-    /// A read is dropped that has this answer, which nobody has seen. What is in it, and would not be told again, is
-    /// for the next read of the descriptor, unless that was closed since. Here: it is lost.
+    /// To be called when a completed read is dropped before its answer was seen. The answer is kept for the next read
+    /// of the descriptor, unless that was closed. This default loses it.
     virtual void put_back(const io_operation& /*operation*/, int /*result*/) noexcept {}
 
-    /// Submits what was started and completes what is finished; waits for that until `until` or `notify`.
+    /// Submits started operations and completes finished ones. Waits for that until `until` or `notify`.
     virtual void wait(time_point until) = 0;
-    /// Ends the present or the next `wait`. From any thread and from signal handlers.
+    /// Ends the present or the next `wait`. May be called on any thread and in signal handlers.
     virtual void notify() noexcept = 0;
-    /// Operations in the kernel's hands.
+    /// The number of operations in flight.
     virtual std::size_t in_flight() const noexcept = 0;
-    /// Whether a `wait` without a time limit can end. False only where nothing comes from outside the executor.
+    /// Whether a `wait` without a time limit can end. False only when no event can arrive from outside the executor.
     virtual bool may_wake() const noexcept { return true; }
 
-    // Calls that do not wait. Each answers as the system call does: >= 0, or minus the error number.
+    // Calls that do not wait. Each returns what the system call returns: >= 0, or minus the error number.
     virtual int open_stream_socket(const endpoint& peer) = 0;
     virtual int listen(const endpoint& local, int backlog) = 0;
     virtual int local_endpoint(int fd, endpoint& result) = 0;
     virtual int remote_endpoint(int fd, endpoint& result) = 0;
     virtual int shutdown_write(int fd) = 0;
-    /// A new pipe: what is written to the one is read from the other.
+    /// Creates a pipe.
     virtual int open_pipe(int& read_end, int& write_end) = 0;
     virtual std::int64_t file_size(int fd) = 0;
 
-    /// Names of files and directories, and what happens to them.
+    /// File names, directories and their changes.
     virtual file_system& files() noexcept { return detail::no_files(); }
-    /// Datagrams, Unix sockets, and what is set on sockets.
+    /// Datagrams, Unix sockets and socket options.
     virtual socket_system& sockets() noexcept { return detail::no_sockets(); }
     virtual std::shared_ptr<process_system> processes() noexcept { return detail::no_processes(); }
-    /// Those that come to the process, from now on.
+    /// A descriptor for the process's signals from now on.
     virtual std::unique_ptr<detail::signal_subscription> catch_signals(const std::vector<int>& numbers);
-    /// Whether this executor's thread does what it would give to a pool's: where each run must be as the last.
+    /// Whether the executor's thread runs the jobs of thread pools itself, so that each run is reproducible.
     virtual bool works_alone() const noexcept { return false; }
 
-    /// For all descriptors that this backend opens.
+    /// The closer of all descriptors of this backend.
     virtual std::shared_ptr<descriptor_closer> closer() noexcept = 0;
-    /// No operation on it may be in flight.
+    /// Closes a descriptor. No operation on it may be in flight.
     void close(int fd) noexcept { closer()->close(fd); }
 };
 
-/// Which backend an executor is to use. With WEIR_DEBUG=1 in the environment the automatic choice says on stderr why it
-/// is not io_uring.
+/// Selects the backend of an executor. With WEIR_DEBUG=1 in the environment the automatic choice prints why it is not
+/// io_uring.
 enum class backend_kind : std::uint8_t {
-    automatic, ///< WEIR_BACKEND if it is set (uring, epoll), else io_uring where the kernel allows it, else epoll
+    automatic, ///< WEIR_BACKEND if set (uring, epoll); otherwise io_uring if the kernel allows it, else epoll
     uring,
     epoll,
 };
 
-/// @throws std::system_error when the one demanded cannot be had
-/// @throws std::invalid_argument when WEIR_BACKEND names none
+/// @throws std::system_error when the requested backend is not available
+/// @throws std::invalid_argument when WEIR_BACKEND has another value
 std::unique_ptr<backend> make_backend(backend_kind kind);
 
 } // namespace weir

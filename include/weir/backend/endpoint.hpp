@@ -21,7 +21,7 @@ public:
 
     /// @param address  numeric, IPv4 or IPv6 (no names: those take a resolver)
     /// @param port     0 lets the kernel choose when listening
-    /// @throws std::invalid_argument naming an address that is none
+    /// @throws std::invalid_argument with the invalid address
     endpoint(std::string_view address, std::uint16_t port);
 
     std::string address() const;
@@ -29,11 +29,11 @@ public:
     /// `127.0.0.1:8080`, `[::1]:8080`
     std::string to_string() const;
 
-    /// The kernel's form (a `sockaddr`), and how much of it is in use.
+    /// The kernel's form (a `sockaddr`) and its size.
     void* data() noexcept { return storage_.data(); }
     const void* data() const noexcept { return storage_.data(); }
     std::uint32_t size() const noexcept { return size_; }
-    /// For calls that fill it in: set to the capacity before, to the size after.
+    /// For calls that fill it in: the capacity before the call, the size after it.
     std::uint32_t* resize(std::uint32_t size) noexcept {
         size_ = size;
         return &size_;

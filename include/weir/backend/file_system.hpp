@@ -13,10 +13,10 @@
 
 namespace weir {
 
-/// What has a name in a directory.
+/// The type of a directory entry.
 enum class file_type : std::uint8_t { unknown, regular, directory, symlink, pipe, socket, device };
 
-/// What a symbolic link stands for: itself, or what it leads to.
+/// Whether a symbolic link is followed.
 enum class symlinks : std::uint8_t { stay, follow };
 
 struct file_status {
@@ -28,31 +28,30 @@ struct file_status {
     bool same_file(const file_status& other) const noexcept { return device == other.device && inode == other.inode; }
 };
 
-/// What happened to something in a watched directory, or to what is watched itself. As a set:
-/// `change::created | change::removed`.
+/// A set of changes of a watched file or directory, or of an entry in it: `change::created | change::removed`.
 enum class change : std::uint16_t {
     created = 1,
-    modified = 2,   ///< its content
-    written = 4,    ///< whoever had it open for writing has closed it
+    modified = 2,   ///< the contents
+    written = 4,    ///< closed by a process that had it open for writing
     attributes = 8, ///< permissions, owner, times, the number of links
     removed = 16,
-    moved_away = 32, ///< or renamed: the name that it had
-    moved_here = 64, ///< or renamed: the name that it has now
-    vanished = 128,  ///< what is watched was removed, moved, replaced or unmounted; nothing comes after this
-    lost = 256,      ///< there were more changes than the kernel keeps: look at everything again
+    moved_away = 32, ///< moved or renamed: the old name
+    moved_here = 64, ///< moved or renamed: the new name
+    vanished = 128,  ///< the watched path was removed, moved, replaced or unmounted; no change follows
+    lost = 256,      ///< changes were lost: read everything again
 };
 
 constexpr change operator|(change a, change b) noexcept {
     return static_cast<change>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
 }
-/// Whether a set has one of some others.
+/// Whether two sets have a common element.
 constexpr bool has(change set, change some) noexcept {
     return (static_cast<unsigned>(set) & static_cast<unsigned>(some)) != 0;
 }
 
 namespace detail {
 
-/// Names in a directory, and their memory.
+/// Directory entries, with the memory of their names.
 class directory_listing {
 public:
     struct entry {
@@ -76,7 +75,7 @@ public:
     }
 
     bool empty() const noexcept { return next_ == entries_.size(); }
-    /// The next one. The name is good until something is added.
+    /// The next entry. Its name is valid until an entry is added.
     entry take() noexcept {
         const place& p = entries_[next_++];
         return {name(p), p.type};
@@ -95,44 +94,44 @@ private:
     std::size_t next_ = 0;
 };
 
-/// A change as it was told.
+/// A change as reported by the kernel.
 struct change_record {
-    int watch = -1; ///< the number that `add_watch` gave; -1 of what was lost
+    int watch = -1; ///< the result of `add_watch`; -1 for `lost`
     change what{};
     bool is_directory = false;
-    bool watch_ended = false;  ///< and this is all that it says
-    std::uint32_t move_id = 0; ///< the same for both names of what was moved
-    std::string name;          ///< in the directory that is watched; empty of that itself
+    bool watch_ended = false;  ///< the watch ended; there is no further information
+    std::uint32_t move_id = 0; ///< the same for both names of a move
+    std::string name;          ///< the name in the watched directory; empty for the directory itself
 };
 
 } // namespace detail
 
-/// The part of a backend that knows names: calls that do not wait for anything but a disk. Each answers as the system
-/// call does: >= 0, or minus the error number. This one knows none.
+/// The part of a backend for file names: calls that wait for nothing but a disk. Each returns what the system call
+/// returns: >= 0, or minus the error number. This base class supports none.
 class file_system {
 public:
-    /// Of what is open.
+    /// The status of an open file.
     virtual int status(int /*fd*/, file_status&) { return -ENOSYS; }
-    /// @param directory  open, where a relative path begins; working_directory for the process's own
+    /// @param directory  the open directory of a relative path; working_directory for the process's own
     virtual int status(int /*directory*/, const char* /*path*/, symlinks, file_status&) { return -ENOSYS; }
     static constexpr int working_directory = -1;
 
-    /// A descriptor. A symbolic link that is not to be followed is -ENOTDIR or -ELOOP.
+    /// Returns a descriptor; -ENOTDIR or -ELOOP for a symbolic link that is not followed.
     virtual int open_directory(const char* /*path*/, symlinks) { return -ENOSYS; }
-    /// Adds some entries, without `.` and `..`: how many, 0 at the end.
+    /// Adds some entries, without `.` and `..`. Returns their number; 0 at the end.
     virtual int read_directory(int /*fd*/, detail::directory_listing&) { return -ENOSYS; }
 
-    /// A descriptor of something that watches, `readable` when there are changes.
+    /// Creates a watcher: a descriptor that is `readable` when there are changes.
     virtual int open_watcher() { return -ENOSYS; }
-    /// A number for what is at the path: the same number for the same thing.
-    /// @param what  some of what can happen to it, or in it; `vanished` and `lost` are told anyhow
+    /// Watches a path. Returns a number, which is the same for the same file.
+    /// @param what  the changes to report; `vanished` and `lost` are always reported
     virtual int add_watch(int /*watcher*/, const char* /*path*/, change /*what*/, symlinks) { return -ENOSYS; }
-    /// The same for what is open.
+    /// The same for an open file.
     virtual int add_watch(int /*watcher*/, int /*fd*/, change /*what*/) { return -ENOSYS; }
     virtual int remove_watch(int /*watcher*/, int /*number*/) { return -ENOSYS; }
-    /// Adds some changes; -EAGAIN when there are none.
+    /// Adds some changes. Returns -EAGAIN when there are none.
     virtual int read_changes(int /*watcher*/, std::vector<detail::change_record>&) { return -ENOSYS; }
-    /// Whether all changes there come from this machine, so that a watcher sees them.
+    /// Whether all changes are made by this machine, so that a watcher sees them.
     virtual bool is_local(const char* /*path*/) { return false; }
 
 protected:

@@ -15,21 +15,21 @@ namespace weir {
 class backend;
 class executor;
 
-/// What a file is opened for.
+/// How a file is opened.
 enum class open_mode : std::uint8_t {
-    read,   ///< of what exists
-    write,  ///< made if missing, emptied if not
-    append, ///< made if missing; every write goes to its end
-    update, ///< reads and writes of what exists
-    create, ///< reads and writes of what is made now; an error if it exists
+    read,   ///< reads an existing file
+    write,  ///< writes; creates or truncates the file
+    append, ///< writes at the end; creates the file if missing
+    update, ///< reads and writes an existing file
+    create, ///< reads and writes a new file; fails if it exists
 };
 
-/// What `receive_bytes` is asked for: little, as a stream of messages needs no more, and a piece that is kept for the
-/// sake of a few bytes should not hold much memory; then more, by whoever filled that.
+/// The sizes of `receive_bytes`: small at first, because messages need no more and a kept part should not hold much
+/// memory; then large, for a connection that filled the small size.
 inline constexpr std::uint32_t small_receive = 4 * 1024;
 inline constexpr std::uint32_t large_receive = 32 * 1024;
 
-/// What an operation asks the kernel for, with the arguments of the system call of that name.
+/// A request to the kernel, with the arguments of the system call of that name.
 struct io_request {
 // GCC 12 finds that `send` hides the sink of that name.
 #pragma GCC diagnostic push
@@ -38,7 +38,7 @@ struct io_request {
         read,            ///< fd, data, size, offset (-1: the descriptor's own position)
         receive,         ///< fd, data, size: from a socket
         receive_bytes,   ///< fd, data: a `bytes`, size: the maximum, > 0; the backend provides the memory when needed
-        receive_message, ///< fd, data: an io_message; the result is a datagram's length, even where that is beyond size
+        receive_message, ///< fd, data: an io_message; the result is the datagram's length, which may exceed size
         readable,        ///< fd: completes when a read would not block
         write,           ///< fd, data, size, offset
         send,            ///< fd, data, size: to a socket; a closed peer is EPIPE, never a signal
@@ -52,7 +52,7 @@ struct io_request {
 
     kind what;
     open_mode mode = open_mode::read;
-    std::uint16_t permissions = 0666; ///< of a file that is made, less the umask
+    std::uint16_t permissions = 0666; ///< of a new file, without the bits of the umask
     int fd = -1;
     void* data = nullptr;
     std::size_t size = 0;
@@ -63,27 +63,27 @@ struct io_request {
     const char* path() const noexcept { return static_cast<const char*>(data); }
 };
 
-/// A request in the kernel's hands, with room for its answer. What the request points to must live as long.
+/// A request to the kernel and its answer. What the request points to must exist as long.
 ///
-/// Destroying it while in flight cancels it and waits for its final completion, so that the kernel touches nothing of
-/// it afterwards; a descriptor that it still produced is closed, and what a read had taken goes back: it is the answer
-/// to the next read of that descriptor, before anything that comes later.
+/// Destroying it in flight cancels it and waits for its completion, so that the kernel does not use its memory
+/// afterwards. A descriptor that it still produced is closed. Bytes that a read has taken are returned by the next read
+/// of the descriptor, before any later ones.
 class io_operation : private detail::list_link {
 public:
     io_operation() noexcept = default;
-    /// What `run` is to hand over.
+    /// Sets the request for `run`.
     explicit io_operation(const io_request& request) noexcept : request_{request} {}
     io_operation(io_operation&& other) noexcept : list_link{}, request_{other.request_} {
         WEIR_ASSERT(!other.in_flight(), "moved after its first poll");
     }
     ~io_operation() { cancel(); }
 
-    /// Hands a request over. None may be in flight.
+    /// Starts a request. None may be in flight.
     void start(executor& ex, const io_request& request);
     bool in_flight() const noexcept { return state_ == state::in_flight; }
     bool started() const noexcept { return state_ != state::idle; }
 
-    /// The answer, once: the system call's result, or minus the error number.
+    /// Returns the answer, once: the system call's result, or minus the error number.
     poll<int> poll_result(context& cx) {
         if (state_ == state::complete) {
             state_ = state::idle;
@@ -94,7 +94,7 @@ public:
         return pending;
     }
 
-    /// Starts it at the first call; the answer as `poll_result` gives it. Goes on where a signal interrupted.
+    /// Starts the request at the first call, and returns the answer as `poll_result` does. Restarts after a signal.
     poll<int> run(context& cx, const io_request& request) {
         if (!started()) start(cx.executor(), request);
         auto result = poll_result(cx);
@@ -109,11 +109,11 @@ public:
 
     void cancel() noexcept;
 
-    // For backends: the request, numbers for their own use, a place in one list of theirs, and the answer.
+    // For backends: the request, their own numbers, a link in one of their lists, and the answer.
     const io_request& request() const noexcept { return request_; }
     std::uint64_t backend_data = 0;
-    /// Of a read: which of all that have had this number its descriptor is.
-    static constexpr std::uint32_t descriptors = 1U << 30U; ///< how many it tells apart
+    /// For a read: distinguishes its descriptor from earlier ones with the same number.
+    static constexpr std::uint32_t descriptors = 1U << 30U; ///< the number of distinguishable descriptors
     std::uint32_t descriptor() const noexcept { return descriptor_; }
     void set_descriptor(std::uint32_t which) noexcept { descriptor_ = which % descriptors; }
     void leave_list() noexcept { unlink(); }
@@ -132,7 +132,7 @@ private:
     backend* backend_ = nullptr;
     waker_slot waiter_;
     int result_ = 0;
-    // In one word: there are many operations.
+    // Packed into one word, because there are many operations.
     state state_ : 2 = state::idle;
     std::uint32_t descriptor_ : 30 = 0;
 };

@@ -10,18 +10,18 @@
 
 namespace weir {
 
-/// What a standard stream of a child process is.
+/// A standard stream of a child process.
 enum class stdio : std::uint8_t {
     inherit, ///< that of this process
     null,    ///< /dev/null
-    pipe,    ///< to or from here
-    output,  ///< of the error stream: the same as the standard output
+    pipe,    ///< a pipe to this process
+    output,  ///< for the error stream: the same as the standard output
 };
 
 /// How a process ended.
 struct exit_status {
-    int code = 0;   ///< what it returned from main or gave to exit, if it ended by itself
-    int signal = 0; ///< the signal that ended it, or 0
+    int code = 0;   ///< the exit code, if it exited
+    int signal = 0; ///< the signal that killed it, or 0
     bool core_dumped = false;
 
     bool success() const noexcept { return code == 0 && signal == 0; }
@@ -31,9 +31,9 @@ struct exit_status {
     friend bool operator==(const exit_status&, const exit_status&) = default;
 };
 
-/// What a child process begins with; strings as execve(2) has them.
+/// The arguments of a child process, as execve(2) takes them.
 struct process_request {
-    const char* const* arguments;   ///< the first names the program, which is looked for in PATH unless it has a slash
+    const char* const* arguments;   ///< the first is the program, which is searched in PATH unless it contains a slash
     const char* const* environment; ///< null: that of this process
     const char* directory;          ///< null: that of this process
     stdio in;
@@ -41,29 +41,27 @@ struct process_request {
     stdio err;
 };
 
-/// A child process, and the ends of its pipes that are here; -1 where there is none.
+/// A child process and this side of its pipes; -1 for none.
 struct process_descriptors {
     int process = -1; ///< `readable` when it has ended
     int id = -1;
     int in = -1;
     int out = -1;
     int err = -1;
-    const char* failed = nullptr; ///< what of the request could not be had, when that is not the program
+    const char* failed = nullptr; ///< the part of the request that failed, if not the program
 };
 
-/// The part of a backend that starts programs and knows what becomes of them. Each call answers as system calls do: >=
-/// 0, or minus the error number. This one starts none.
+/// The part of a backend for child processes. Each call returns what the system call returns: >= 0, or minus the error
+/// number. This base class supports none. It may outlive the backend, as child processes may.
 ///
-/// It outlives the backend, since child processes may.
-///
-/// Threads: any, but for `spawn`.
+/// Threads: any, except for `spawn`.
 class process_system {
 public:
     virtual int spawn(const process_request&, process_descriptors&) { return -ENOSYS; }
-    /// -EAGAIN while it runs; how it ended, once.
+    /// Returns -EAGAIN while the process runs, and then how it ended, once.
     virtual int status(int /*process*/, exit_status&) noexcept { return -ENOSYS; }
     virtual int send_signal(int /*process*/, int /*number*/) noexcept { return -ENOSYS; }
-    /// Kills it if it still runs, leaves no zombie, and closes the descriptor.
+    /// Kills the process if it still runs, reaps it, and closes the descriptor.
     virtual void release(int /*process*/) noexcept {}
 
 protected:

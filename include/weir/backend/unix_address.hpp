@@ -11,17 +11,17 @@
 
 namespace weir {
 
-/// Where a Unix socket is: at a path, or under an abstract name, which is no file and is gone with its socket (Linux).
+/// The address of a Unix socket: a path, or an abstract name, which has no file and ends with its socket (Linux).
 ///
 ///     weir::unix_address{"/run/app.sock"}    weir::unix_address::abstract("app")
 class unix_address {
 public:
-    static constexpr std::size_t max_length = 107; ///< bytes in a path or in a name
+    static constexpr std::size_t max_length = 107; ///< the maximum length of a path or a name in bytes
 
-    /// Of a socket that has no name.
+    /// The address of an unnamed socket.
     unix_address() noexcept = default;
 
-    /// @throws std::invalid_argument for a path that is empty, too long, or has a zero in it
+    /// @throws std::invalid_argument for a path that is empty, too long, or contains a zero byte
     unix_address(std::string_view path);
     unix_address(const char* path) : unix_address{std::string_view{path}} {}
     unix_address(const std::string& path) : unix_address{std::string_view{path}} {}
@@ -29,12 +29,12 @@ public:
     static unix_address abstract(std::string_view name);
 
     bool is_abstract() const noexcept { return name_size_ != 0 && storage_[name_at] == std::byte{}; }
-    /// Of a file; empty for others.
+    /// The path; empty for other addresses.
     std::string path() const;
     /// `/run/app.sock`, `@app`, `(unnamed)`
     std::string to_string() const;
 
-    /// The kernel's form (a `sockaddr`), and how much of it is in use.
+    /// The kernel's form (a `sockaddr`) and its size.
     const void* data() const noexcept { return storage_.data(); }
     std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(name_at + name_size_); }
 
@@ -48,7 +48,7 @@ private:
         return {reinterpret_cast<const char*>(storage_.data()) + name_at, name_size_};
     }
 
-    // A path with the zero behind it, or a zero with a name behind it.
+    // A path followed by a zero byte, or a zero byte followed by a name.
     alignas(2) std::array<std::byte, name_at + max_length + 1> storage_{};
     std::uint8_t name_size_ = 0;
 };

@@ -17,7 +17,7 @@
 
 namespace weir::testing {
 
-/// An int that counts how often one was copied.
+/// An int that counts its copies.
 class tracked {
 public:
     tracked(int value = 0) noexcept : value_{value} {}
@@ -41,19 +41,19 @@ private:
     int value_;
 };
 
-/// What an operator does by design beyond the common contract.
+/// What an operator is allowed beyond the common contract.
 struct contract_options {
     static constexpr std::size_t any_number = std::numeric_limits<std::size_t>::max();
 
-    /// Items that it takes from upstream beyond those it needs for what it was asked for.
+    /// The number of items that it may take from upstream beyond the demand.
     std::size_t prefetch = 0;
-    /// Copies that it makes of an item.
+    /// The number of copies that it makes of an item.
     std::size_t copies = 0;
-    /// An error of upstream reaches the consumer as it is.
+    /// Whether an error of upstream reaches the consumer unchanged.
     bool passes_errors = true;
-    /// The end of upstream ends it.
+    /// Whether the end of upstream ends it.
     bool ends_with_upstream = true;
-    /// How long its timers take, on the virtual clock, until it has come to rest.
+    /// The time on the virtual clock until its timers have come to rest.
     duration settle = std::chrono::seconds{10};
 };
 
@@ -102,7 +102,7 @@ private:
     }
 
     void check_demand() {
-        std::size_t needed = 0; // items for the first one that comes out
+        std::size_t needed = 0; // the number of items for the first emitted one
         {
             virtual_executor ex;
             probe<tracked> source;
@@ -129,7 +129,8 @@ private:
                "early pull: more is taken from upstream than was asked for");
     }
 
-    /// What a consumer sees of upstream in the moment of the end or an error. The sink is kept, as a user may keep it.
+    /// Records whether upstream exists when the consumer sees the end or an error. The sink is kept, as a user may keep
+    /// it.
     void check_release(last how) {
         virtual_executor ex;
         probe<tracked> source;
@@ -143,7 +144,7 @@ private:
     task<> look_at_the_end(Pipeline& pipeline, const probe<tracked>& source) {
         try {
             co_await pipeline;
-        } catch (...) { // of no interest here
+        } catch (...) { // the error does not matter here
         }
         expect(source.dropped(), "the end or an error is seen while upstream is still there");
     }
@@ -156,7 +157,7 @@ private:
         }
     }
 
-    /// Plays a script, dropping the operator after some of its steps. Returns how many it had.
+    /// Runs a script and drops the operator after a number of steps. Returns the number of steps.
     std::size_t check_delivery(arrival when, last how, std::size_t steps_until_drop) {
         virtual_executor ex;
         probe<tracked> source;
@@ -165,7 +166,7 @@ private:
 
         std::size_t steps = 0;
         const auto at_rest = [&] {
-            // Dropped at a step: at one moment before anything has run, at the next after everything has.
+            // A drop at a step happens once before and once after the executor has run.
             if (steps++ == steps_until_drop) return false;
             settle(ex);
             return steps++ != steps_until_drop;
@@ -220,20 +221,20 @@ private:
 
 } // namespace detail
 
-/// Runs an operator through the rules that all operators keep, and says which it breaks, a line each; an empty string
-/// when it keeps them all.
+/// Checks an operator against the rules of all operators. Returns one line per broken rule, and an empty string when it
+/// keeps them all.
 ///
 ///     CHECK(weir::testing::check_contract([] { return weir::map(twice); }) == "");
 ///
-/// - Nothing is pulled before the first poll, and then no more than was asked for (and the prefetch).
+/// - It does not poll upstream before its first poll, and then takes no more than the demand and the prefetch.
 /// - No wake is lost: items, end and error reach a consumer that polls only when it was woken.
 /// - Upstream is not polled after its end or its error.
-/// - When a sink's consumer sees the end or an error, upstream is gone.
-/// - It comes to rest when nothing happens.
+/// - Upstream is destroyed before a sink's consumer sees the end or an error.
+/// - It does not wake its consumer without a reason.
 /// - Dropped at any point, it drops its upstream and leaves neither a timer nor a waker behind.
 /// - Items are moved, not copied.
 ///
-/// @param make  called for each run: gives the operator, a closure over a stream of `tracked` (convertible to int)
+/// @param make  called for each run; returns the operator, a closure over a stream of `tracked` (convertible to int)
 template <class Make>
 std::string check_contract(Make make, contract_options options = {}) {
     return detail::contract_check<Make>{make, options}.run();

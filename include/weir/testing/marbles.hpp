@@ -23,13 +23,13 @@
 
 namespace weir::testing {
 
-/// What `#` stands for.
+/// The error for `#`.
 class marble_error : public std::runtime_error {
 public:
     marble_error() : std::runtime_error{"#"} {}
 };
 
-/// Something that happens in a tick of a diagram.
+/// An event in a tick of a diagram.
 struct marble {
     enum class kind : unsigned char { item, end, error };
 
@@ -38,12 +38,12 @@ struct marble {
     char name;
 };
 
-/// Reads a diagram.
-/// @throws std::invalid_argument naming the character that does not belong there
+/// Parses a diagram.
+/// @throws std::invalid_argument with the invalid character
 std::vector<marble> parse_marbles(std::string_view diagram);
 
-/// A stream after a diagram: a moment for each character, on the executor's clock. An item that nobody asks for in its
-/// tick waits until someone does.
+/// A stream that follows a diagram, one tick per character, on the executor's clock. An item waits until it is polled
+/// for.
 template <class T>
 class marble_stream {
 public:
@@ -97,7 +97,7 @@ private:
 
 namespace detail {
 
-/// One character stands for itself, more in angle brackets.
+/// Draws a single character as itself, and longer text in angle brackets.
 inline std::string draw_text(std::string text) {
     if (text.size() == 1) return text;
     text.insert(0, 1, '<');
@@ -105,7 +105,7 @@ inline std::string draw_text(std::string text) {
     return text;
 }
 
-/// How an item is drawn: text and numbers as above, a list or tuple in parentheses.
+/// Draws an item: text and numbers as above, a list or tuple in parentheses.
 template <class T>
 std::string draw(const T& item) {
     if constexpr (std::same_as<T, char>) {
@@ -130,7 +130,7 @@ std::string draw(const T& item) {
     }
 }
 
-/// Collects what happens, tick by tick.
+/// Collects events, tick by tick.
 class drawing {
 public:
     void add(std::size_t tick, std::string_view what);
@@ -158,28 +158,28 @@ class marbles {
 public:
     explicit marbles(duration tick = std::chrono::milliseconds{1}) : tick_{tick} {}
 
-    /// A stream that began with the test: its ticks are those of the drawing.
+    /// A stream that started with the test: its ticks are those of the drawing.
     marble_stream<char> hot(std::string_view diagram) { return hot<char>(diagram, {}); }
     /// The same with named values. A digit that is not named stands for its number.
     template <class T>
     marble_stream<T> hot(std::string_view diagram, std::map<char, T> values = {}) {
         return {parse(diagram), value_of(std::move(values)), error_of(), tick_, executor_.now()};
     }
-    /// A stream that begins when it is first polled: for the inner streams of concat_map and its like.
+    /// A stream that starts at its first poll, for the inner streams of concat_map and similar operators.
     marble_stream<char> cold(std::string_view diagram) { return cold<char>(diagram, {}); }
     template <class T>
     marble_stream<T> cold(std::string_view diagram, std::map<char, T> values = {}) {
         return {parse(diagram), value_of(std::move(values)), error_of(), tick_, std::nullopt};
     }
 
-    /// Lets a letter stand for an error, in diagrams and in drawings. Errors are told apart by their what().
+    /// Names an error by a letter, in diagrams and drawings. Errors are distinguished by their what().
     template <class E>
     void error(char name, E what) {
         errors_[name] = std::make_exception_ptr(std::move(what));
     }
 
-    /// Draws what a consumer sees that always asks for more and polls only after it was woken.
-    /// @param ticks  how long to watch a stream that never ends
+    /// Draws the events at a consumer with unlimited demand that polls only after a wake.
+    /// @param ticks  the time limit for a stream that never ends
     template <stream S>
     std::string play(S upstream, std::size_t ticks = 1000);
 

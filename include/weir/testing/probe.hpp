@@ -23,7 +23,7 @@ namespace weir::testing {
 template <class T>
 class probe_stream;
 
-/// A source in the hands of the test: what it yields and when, and what was asked of it.
+/// A source under the control of the test: the test decides its items, and sees its polls.
 ///
 ///     weir::testing::probe<int> source;
 ///     weir::testing::probe_sink sink{ex, source.stream() | weir::map(twice)};
@@ -36,7 +36,7 @@ class probe {
 public:
     probe() : state_{std::make_shared<state>()} {}
 
-    /// The stream, once.
+    /// Returns the stream. May be called once.
     probe_stream<T> stream() { return probe_stream<T>{state_}; }
 
     void push(T item) {
@@ -52,14 +52,14 @@ public:
         state_->waiter.wake();
     }
 
-    /// How often it was polled, and how many items it gave.
+    /// The number of polls, and the number of delivered items.
     std::size_t polls() const noexcept { return state_->polls; }
     std::size_t taken() const noexcept { return state_->taken; }
-    /// Someone was told to wait and has not been woken.
+    /// Whether a consumer waits and was not woken.
     bool waiting() const noexcept { return state_->waiter.armed(); }
-    /// The stream was destroyed.
+    /// Whether the stream was destroyed.
     bool dropped() const noexcept { return state_->dropped; }
-    /// It was polled after it had answered with the end or an error.
+    /// Whether the stream was polled after its end or its error.
     bool polled_after_end() const noexcept { return state_->polled_after_end; }
 
 private:
@@ -127,8 +127,8 @@ private:
     std::shared_ptr<state> state_;
 };
 
-/// A consumer in the hands of the test. It polls when it is asked to, and then again only when it was woken, so that a
-/// lost wake shows.
+/// A consumer under the control of the test. It polls on request, and then only after a wake, so that a lost wake
+/// shows.
 template <stream S>
 class probe_sink {
 public:
@@ -139,13 +139,13 @@ public:
     probe_sink& operator=(const probe_sink&) = delete;
     ~probe_sink() { drop(); }
 
-    /// Asks for n more items. They come when the executor runs.
+    /// Requests n more items, which arrive when the executor runs.
     void request(std::size_t n = unlimited) {
         const bool asking = wanted_ != 0;
         wanted_ = n > unlimited - wanted_ ? unlimited : wanted_ + n;
         if (!asking && consumer_ != nullptr) consumer_->wake();
     }
-    /// Destroys the stream: at once, or, when the stream itself calls this while it is polled, after that poll.
+    /// Destroys the stream: at once, or after the poll during which the stream itself calls this.
     void drop() noexcept {
         if (consumer_ != nullptr) std::exchange(consumer_, nullptr)->drop();
     }
@@ -154,7 +154,7 @@ public:
     bool ended() const noexcept { return ended_; }
     bool failed() const noexcept { return error_ != nullptr; }
     std::exception_ptr error() const noexcept { return error_; }
-    /// The what() of the error; empty without one.
+    /// The what() of the error; empty without an error.
     std::string error_message() const {
         if (error_ == nullptr) return {};
         try {
@@ -169,7 +169,7 @@ public:
     bool finished() const noexcept { return ended_ || failed(); }
 
 private:
-    /// The stream, and what polls it: a root of its own, which may outlive the sink for the rest of a poll.
+    /// The stream and its root, which may outlive the sink until the end of a poll.
     class consumer final : public weir::detail::root_waker {
     public:
         consumer(probe_sink& owner, executor& ex, S upstream)

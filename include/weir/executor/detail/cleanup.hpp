@@ -19,22 +19,22 @@ namespace weir::detail {
 
 class cleanups;
 
-/// What is to be done when a scope dies. It is made while the scope lives, so that nothing can fail when it dies; then
-/// it belongs to a task group or to the executor, which run it to its end.
+/// The cleanup of a scope. It is created while the scope exists, so that nothing can fail at the scope's end. It then
+/// belongs to a task group or to the executor, which runs it to its end.
 class cleanup : public list_link, public pooled {
 public:
     cleanup(duration within, std::source_location place) noexcept : within_{within}, place_{place} {}
     virtual ~cleanup() { waker_.forget_root(); }
 
-    /// While its scope lives: makes it a root in a task group, so that nothing can fail when the scope dies.
+    /// To be called while the scope exists: makes it a root in a task group.
     /// @throws std::bad_alloc
     void prepare(run_queue& queue, std::uint32_t group);
-    /// The executor dies before the scope.
+    /// To be called when the executor is destroyed before the scope.
     void abandon() noexcept { waker_.forget_root(); }
 
     std::source_location place() const noexcept { return place_; }
 
-    /// Begins in the next turn.
+    /// Starts in the next turn.
     void begin(cleanups& owner) noexcept;
 
 private:
@@ -53,7 +53,7 @@ private:
     member_waker<cleanup, &cleanup::run> waker_;
 };
 
-/// Those that run, in the order in which they began.
+/// The running cleanups, in the order of their start.
 class cleanups {
 public:
     cleanups() = default;
@@ -61,11 +61,11 @@ public:
 
     bool empty() const noexcept { return running_.empty(); }
 
-    /// All that began so far, as `done` takes it.
+    /// Identifies all cleanups started so far, for `done`.
     std::uint64_t mark() const noexcept { return last_number_; }
     bool done(std::uint64_t mark) noexcept { return empty() || running_.front().number_ > mark; }
 
-    /// Whoever is woken when one is done, or by `wake`.
+    /// A waiter that is woken when a cleanup has finished, or by `wake`.
     class waiter : public list_link {
         friend class cleanups;
         waker_slot slot_;
@@ -73,7 +73,7 @@ public:
     void wait(waiter& who, context& cx) noexcept;
     void wake() noexcept;
 
-    /// Hands all of them to another, in the group with that number.
+    /// Moves all of them to another owner, in the group with that number.
     void move_to(cleanups& other, std::uint32_t group) noexcept;
     void drop() noexcept;
 
@@ -88,10 +88,10 @@ private:
     intrusive_list<waiter> waiters_;
 };
 
-/// Task groups by number. A number outlives its group, and then names none.
+/// Task groups by number. The number of a destroyed group names no other group.
 class group_table {
 public:
-    /// @returns 0, which names none, when there are too many
+    /// @returns 0, which names no group, when there are too many
     std::uint32_t add(cleanups& group);
     void remove(std::uint32_t number) noexcept;
     cleanups* find(std::uint32_t number) const noexcept;

@@ -18,8 +18,8 @@ namespace detail {
 
 class inbox;
 
-/// Something that another thread wants an executor to do. Entries are created anywhere, and run and destroyed on the
-/// executor's thread.
+/// A job from another thread for an executor. It is created on any thread, and run and destroyed on the executor's
+/// thread.
 class inbox_entry : private list_link {
 public:
     inbox_entry() noexcept = default;
@@ -27,49 +27,50 @@ public:
     inbox_entry& operator=(const inbox_entry&) = delete;
 
     virtual void run() noexcept = 0;
-    /// The executor is going away and will not run it.
+    /// Called when the executor is destroyed and will not run the entry.
     virtual void discard() noexcept = 0;
 
 protected:
-    virtual ~inbox_entry() = default; // friends could delete an entry, which compilers warn of
+    virtual ~inbox_entry() = default; // virtual only because compilers warn that friends could delete an entry
 
 private:
     friend class inbox;
     friend class intrusive_list<inbox_entry>;
 };
 
-/// Where an executor gets what other threads want it to do. Whoever holds it may outlive the executor.
+/// The queue through which other threads reach an executor. It may outlive the executor.
 ///
-/// Threads: `enter` and `leave` from any thread, the rest from the executor's.
+/// Threads: `enter` and `leave` may be called on any thread, all else on the executor's.
 class inbox {
 public:
     explicit inbox(backend& io) noexcept : io_{&io} {}
     inbox(const inbox&) = delete;
     inbox& operator=(const inbox&) = delete;
 
-    /// Does nothing when the entry is in it already. False when the executor is gone: the entry will not run.
+    /// Has no effect when the entry is in the queue already. Returns false when the executor was destroyed, so that the
+    /// entry will not run.
     bool enter(inbox_entry& entry) noexcept;
     void leave(inbox_entry& entry) noexcept;
 
-    /// Something has entered since the last `run`.
+    /// Whether an entry was added since the last `run`.
     bool notified() const noexcept { return notified_.load(std::memory_order_relaxed); }
-    /// Runs what is there now: an entry that enters again waits for the next turn.
+    /// Runs the present entries. An entry that enters again waits for the next turn.
     void run() noexcept;
-    /// The executor goes away. Discards what is there.
+    /// To be called when the executor is destroyed. Discards all entries.
     void close() noexcept;
 
-    // For who must know that the executor has done something.
+    // For threads that wait for the executor's progress.
 
-    /// While somebody runs the executor; then what has entered runs first.
+    /// To be called when a thread starts or stops running the executor.
     void served(bool by_somebody) noexcept;
-    /// Something happened that somebody may wait for. From any thread.
+    /// Notifies the threads in `wait_for`. May be called on any thread.
     void changed() noexcept {
         changes_.fetch_add(1);
         changes_.notify_all();
     }
-    /// Holds up the thread until it is over, for as long as another thread runs the executor: not when nobody does, and
-    /// not when that one waits in the same way for an executor that this thread runs.
-    /// @param own  the inbox of that executor; null where none runs
+    /// Blocks the thread until `over` returns true. It does not block when no thread runs the executor, or when that
+    /// thread waits in the same way for an executor that this thread runs.
+    /// @param own  the inbox of the executor that this thread runs, or null
     template <class F>
     void wait_for(F over, inbox* own) noexcept {
         if (!begin_waiting(own)) return;
