@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <source_location>
@@ -14,6 +15,7 @@
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include <allocations.hpp>
@@ -26,6 +28,7 @@
 #include <weir/operators/take.hpp>
 #include <weir/operators/timeout.hpp>
 #include <weir/sink/drain.hpp>
+#include <weir/sink/fold.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/source/interval.hpp>
@@ -95,6 +98,64 @@ TEST_SUITE("executor/executor") {
         CHECK(started);
         CHECK(ex.run(std::move(handle)) == 5);
         CHECK(ex.elapsed() == 1s);
+    }
+
+    TEST_CASE("executor: run takes a function that returns an operation, and keeps what it has captured") {
+        const auto doubled = [](std::unique_ptr<int> n) {
+            return [n = std::move(n)]() -> weir::task<int> {
+                co_await weir::sleep_for(1s);
+                co_return 2 * *n;
+            };
+        };
+        virtual_executor ex;
+        CHECK(ex.run(doubled(std::make_unique<int>(4))) == 8);
+        CHECK(weir::run([] { return weir::iota(0, 5) | weir::fold(0, std::plus{}); }) == 10);
+        CHECK_THROWS_WITH(ex.run([]() -> weir::task<> { throw std::runtime_error{"not made"}; }), "not made");
+    }
+
+    TEST_CASE("executor: spawn calls a function in the next turn, and keeps it until its operation has ended") {
+        virtual_executor ex;
+        const auto alive = std::make_shared<int>(3);
+        int calls = 0;
+        const auto make = [&calls](std::shared_ptr<int> n) {
+            return [&calls, n = std::move(n)]() -> weir::task<int> {
+                ++calls;
+                co_await weir::sleep_for(1s);
+                co_return *n;
+            };
+        };
+        auto handle = ex.spawn(make(alive));
+        CHECK(calls == 0);
+        ex.run_ready();
+        CHECK(calls == 1);
+        CHECK(alive.use_count() == 2);
+        ex.advance(1s);
+        CHECK(alive.use_count() == 1); // although the handle lives
+        CHECK(ex.run(std::move(handle)) == 3);
+    }
+
+    TEST_CASE("executor: what a spawned function throws is the error of its operation") {
+        virtual_executor ex;
+        auto handle = ex.spawn([](bool fails = true) -> weir::task<int> {
+            if (fails) throw std::runtime_error{"not made"};
+            return value_after(1s, 1);
+        });
+        ex.run_ready();
+        CHECK(handle.finished());
+        CHECK_THROWS_WITH(ex.run(std::move(handle)), "not made");
+    }
+
+    TEST_CASE("executor: a spawned function is destroyed uncalled with its handle") {
+        virtual_executor ex;
+        const auto alive = std::make_shared<int>(3);
+        int calls = 0;
+        {
+            auto handle = ex.spawn([&calls, alive] { return ++calls, value_after(1s, *alive); });
+            CHECK(alive.use_count() == 2);
+        }
+        CHECK(alive.use_count() == 1);
+        ex.run_ready();
+        CHECK(calls == 0);
     }
 
     TEST_CASE("executor: joining throws the operation's error, and joining twice is an error") {

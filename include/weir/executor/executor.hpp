@@ -230,7 +230,11 @@ public:
     /// Calls f on the executor's thread when the executor next runs. May be called on any thread. An exception of f
     /// goes to the error handler.
     template <std::invocable F>
-    void post(F f);
+    void post(F f) {
+        static_assert(!detail::returns_work<F&>, "executor::post(f): f returns an operation or a stream, and nobody "
+                                                 "would await it; spawn it in f, or write spawn_on(executor, f)");
+        if constexpr (!detail::returns_work<F&>) enter(std::move(f));
+    }
 
     /// Makes the present or the next `run` drop its operation and throw `stopped`.
     void stop() noexcept;
@@ -281,6 +285,8 @@ private:
     template <class F>
     class posted;
 
+    template <class F>
+    void enter(F f);
     void run_ready() noexcept;
     void visit_backend(time_point until);
     void run_until(const bool& finished);
@@ -589,7 +595,7 @@ public:
 
     void run() noexcept override {
         try {
-            f_();
+            static_cast<void>(f_());
         } catch (...) {
             ex_.report(std::current_exception(), std::source_location::current());
         }
@@ -602,8 +608,8 @@ private:
     F f_;
 };
 
-template <std::invocable F>
-void executor::post(F f) {
+template <class F>
+void executor::enter(F f) {
     auto& entry = *new posted<F>{*this, std::move(f)};
     if (!inbox_->enter(entry)) entry.discard();
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/item_traits.hpp>
@@ -69,13 +70,13 @@ private:
         }
         switch (policy_) {
         case overflow::drop_oldest:
-            std::invoke(on_drop_, held_.replace_front(std::move(item)));
+            static_cast<void>(std::invoke(on_drop_, held_.replace_front(std::move(item))));
             return;
         case overflow::drop_newest:
-            std::invoke(on_drop_, std::move(item));
+            static_cast<void>(std::invoke(on_drop_, std::move(item)));
             return;
         default:
-            std::invoke(on_drop_, std::move(item));
+            static_cast<void>(std::invoke(on_drop_, std::move(item)));
             throw buffer_overflow{"weir::buffer: overflow: the consumer is behind, and " + std::to_string(n_) +
                                   " items are held"};
         }
@@ -97,10 +98,13 @@ struct buffer_fn : detail::operator_fn<buffer_fn> {
     static consteval bool accepts() {
         constexpr bool drops = std::invocable<OnDrop&, T>;
         static_assert(drops, "weir::buffer(n, overflow, on_drop): on_drop cannot be called with an item");
+        constexpr bool vanishes = detail::returns_work<OnDrop&, T>;
+        static_assert(!vanishes, "weir::buffer(n, overflow, on_drop): on_drop returns an operation or a stream, and "
+                                 "nobody would await it");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept, "weir::buffer(n) keeps items, and these borrow their memory; put to_owned() before it, or "
                             "outlives(view) around what outlives it");
-        return drops && kept;
+        return drops && !vanishes && kept;
     }
 
     template <std::integral N, class OnDrop = detail::drop_silently>

@@ -93,10 +93,10 @@ struct finally_fn : detail::operator_fn<finally_fn> {
     static consteval bool accepts() {
         constexpr bool called = std::invocable<F&>;
         static_assert(called, "weir::finally(f): f cannot be called without arguments");
-        constexpr bool awaits = detail::returns_operation<F&>;
-        static_assert(!awaits, "weir::finally(f): f gives an operation, and nothing can be awaited while a stream is "
-                               "dropped; write async_finally(f)");
-        return called && !awaits;
+        constexpr bool vanishes = detail::returns_work<F&>;
+        static_assert(!vanishes, "weir::finally(f): f returns an operation or a stream, and nothing can be awaited "
+                                 "while a stream is dropped; write async_finally(f)");
+        return called && !vanishes;
     }
 
     template <class F>

@@ -30,10 +30,10 @@ struct inspect_fn : detail::operator_fn<inspect_fn> {
     static consteval bool accepts() {
         constexpr bool called = std::invocable<F&, const T&>;
         static_assert(called, "weir::inspect(f): f cannot be called with a const item");
-        static_assert(!detail::returns_operation<F&, const T&>,
-                      "weir::inspect(f): f gives an operation, and nobody would "
-                      "await it; map_async(n, f) and for_each(f) do");
-        return called;
+        constexpr bool vanishes = detail::returns_work<F&, const T&>;
+        static_assert(!vanishes, "weir::inspect(f): f returns an operation or a stream, and nobody would await it; "
+                                 "map_async(n, f) and for_each(f) await an operation");
+        return called && !vanishes;
     }
 };
 

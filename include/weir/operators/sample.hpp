@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
@@ -61,7 +62,7 @@ private:
         }
         value_type old(std::move(*held_));
         held_.emplace(std::move(item));
-        std::invoke(on_drop_, std::move(old));
+        static_cast<void>(std::invoke(on_drop_, std::move(old)));
     }
 
     void upstream_ended(context&) noexcept { tick_.cancel(); }
@@ -81,10 +82,13 @@ struct sample_fn : detail::operator_fn<sample_fn> {
     static consteval bool accepts() {
         constexpr bool drops = std::invocable<OnDrop&, T>;
         static_assert(drops, "weir::sample(d, on_drop): on_drop cannot be called with an item");
+        constexpr bool vanishes = detail::returns_work<OnDrop&, T>;
+        static_assert(!vanishes, "weir::sample(d, on_drop): on_drop returns an operation or a stream, and "
+                                 "nobody would await it");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept, "weir::sample(d) keeps items, and these borrow their memory; put to_owned() before it, or "
                             "outlives(view) around what outlives it");
-        return drops && kept;
+        return drops && !vanishes && kept;
     }
 
     template <class OnDrop = detail::drop_silently>

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
@@ -77,11 +78,14 @@ struct throttle_fn : detail::operator_fn<throttle_fn> {
     static consteval bool accepts() {
         constexpr bool drops = std::invocable<OnDrop&, T>;
         static_assert(drops, "weir::throttle(d, edge, on_drop): on_drop cannot be called with an item");
+        constexpr bool vanishes = detail::returns_work<OnDrop&, T>;
+        static_assert(!vanishes, "weir::throttle(d, edge, on_drop): on_drop returns an operation or a stream, and "
+                                 "nobody would await it");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept,
                       "weir::throttle(d) keeps items, and these borrow their memory; put to_owned() before it, or "
                       "outlives(view) around what outlives it");
-        return drops && kept;
+        return drops && !vanishes && kept;
     }
 
     template <class OnDrop = detail::drop_silently>

@@ -105,9 +105,13 @@ public:
     /// The same with a function that returns the operation. The function is called when the operation starts, and is
     /// kept as long as the operation.
     template <class F>
-        requires(!operation<F> && detail::returns_operation<F&>)
+        requires(!operation<F>)
     void spawn(F f, std::source_location place = std::source_location::current()) {
-        spawn(detail::lazy_operation<F>(std::move(f)), place);
+        if constexpr (detail::returns_operation<F&>) {
+            spawn(detail::lazy_operation<F>(std::move(f)), place);
+        } else {
+            detail::cannot_be_run<F>();
+        }
     }
 
     /// Drops the operations that run and those that wait for a place. Cleanups that were started go on.

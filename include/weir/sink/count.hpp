@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/sink/detail/sink.hpp>
 
@@ -31,6 +32,14 @@ private:
 struct count_fn : detail::operator_fn<count_fn> {
     template <class S>
     using pipeline = detail::accumulating_sink<S, detail::count_items<item_t<S>>>;
+
+    template <class T>
+    static consteval bool accepts() {
+        constexpr bool vanish = operation<T>;
+        static_assert(!vanish, "weir::count(): the items are operations, and nobody would await them; write "
+                               "map_async(n, f) where they are made by map(f)");
+        return !vanish;
+    }
 };
 
 /// count(): the number of items.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/sink/detail/sink.hpp>
@@ -24,6 +25,14 @@ public:
 struct drain_fn : detail::operator_fn<drain_fn> {
     template <class S>
     using pipeline = detail::accumulating_sink<S, detail::ignore_items<item_t<S>>>;
+
+    template <class T>
+    static consteval bool accepts() {
+        constexpr bool vanish = operation<T>;
+        static_assert(!vanish, "weir::drain(): the items are operations, and nobody would await them; write "
+                               "map_async(n, f) where they are made by map(f)");
+        return !vanish;
+    }
 };
 
 /// drain(): takes all items and ignores them, to run a pipeline for its effects. It has no result.

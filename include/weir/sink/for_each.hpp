@@ -28,7 +28,7 @@ public:
     explicit call_each(F f) : f_(std::move(f)) {}
 
     bool add(T&& item) {
-        std::invoke(f_, std::move(item));
+        static_cast<void>(std::invoke(f_, std::move(item)));
         return true;
     }
     unit finish() const noexcept { return {}; }
@@ -91,7 +91,10 @@ struct for_each_fn : detail::operator_fn<for_each_fn> {
     static consteval bool accepts() {
         constexpr bool ok = std::invocable<F&, T>;
         static_assert(ok, "weir::for_each(f): f cannot be called with an item");
-        return ok;
+        constexpr bool vanishes = detail::gives_stream<F&, T>;
+        static_assert(!vanishes, "weir::for_each(f): f returns a stream, and nobody would run it; end it with a sink, "
+                                 "such as | drain(), or write concat_map(f) | drain()");
+        return ok && !vanishes;
     }
 };
 

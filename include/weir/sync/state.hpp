@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/sync/detail/shared_state.hpp>
@@ -118,7 +119,9 @@ public:
     /// Changes the value in place by a function.
     template <std::invocable<T&> F>
     void update(F f) const {
-        std::invoke(f, core_->value_to_change());
+        static_assert(!detail::returns_work<F&, T&>, "weir::state::update(f): f returns an operation or a stream, and "
+                                                     "nobody would await it");
+        static_cast<void>(std::invoke(f, core_->value_to_change()));
         core_->changed();
     }
 

@@ -38,4 +38,8 @@ concept gives_stream = std::invocable<F, Args...> && stream<std::invoke_result_t
 template <class F, class... Args>
 concept returns_operation = std::invocable<F, Args...> && operation<std::invoke_result_t<F, Args...>>;
 
+/// A function that returns either. A caller that ignores results must refuse it: nothing would run what it returns.
+template <class F, class... Args>
+concept returns_work = gives_stream<F, Args...> || returns_operation<F, Args...>;
+
 } // namespace weir::detail

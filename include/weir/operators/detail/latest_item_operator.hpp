@@ -54,7 +54,7 @@ protected:
         this->notify();
     }
 
-    void drop(value_type item) { std::invoke(on_drop_, std::move(item)); }
+    void drop(value_type item) { static_cast<void>(std::invoke(on_drop_, std::move(item))); }
 
 private:
     std::optional<value_type> held_;

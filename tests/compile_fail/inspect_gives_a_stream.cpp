@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// expect: weir::inspect(f)
+// expect: nobody would await it
+
+#include <weir/operators/inspect.hpp>
+#include <weir/source/just.hpp>
+
+int main() {
+    auto right = weir::just(1) | weir::inspect([](int) {});
+#ifdef MUST_NOT_COMPILE
+    auto wrong = weir::just(1) | weir::inspect([](int n) { return weir::just(n); });
+#endif
+}
