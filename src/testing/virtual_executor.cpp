@@ -40,16 +40,6 @@ private:
 
 } // namespace
 
-virtual_executor::virtual_executor() : executor{std::make_unique<virtual_backend>()} {}
-
-void virtual_executor::advance(duration d) {
-    const time_point target = now() + d;
-    do turn(target);
-    while (!idle() || now() < target);
-}
-
-void virtual_executor::run_until_idle() {
-    while (!idle() || timers().size() != 0) turn();
-}
+virtual_executor::virtual_executor() : virtual_time_executor{std::make_unique<virtual_backend>()} {}
 
 } // namespace weir::testing

@@ -14,6 +14,7 @@
 #include <weir/testing/simulation/files.hpp>
 #include <weir/testing/simulation/network.hpp>
 #include <weir/testing/simulation/trace.hpp>
+#include <weir/testing/virtual_time_executor.hpp>
 
 namespace weir::testing {
 
@@ -42,17 +43,13 @@ struct simulation_options {
 /// No threads: what is offloaded is done at once, and what is posted by other threads makes the history depend on them.
 /// There are no programs to start and no changes to `watch` (ENOSYS; `follow` looks by the clock), no descriptors are
 /// passed through Unix sockets, and names of hosts are looked up in the real world.
-class simulation : public executor {
+class simulation : public virtual_time_executor {
 public:
     /// @throws std::invalid_argument for options that make no sense
     explicit simulation(std::uint64_t seed, const simulation_options& options = {});
-    ~simulation();
+    ~simulation() override;
 
     std::uint64_t seed() const noexcept { return seed_; }
-    /// Virtual time since the start.
-    duration elapsed() const noexcept { return now().time_since_epoch(); }
-    /// Runs what is ready, then what becomes due within d.
-    void advance(duration d);
 
     testing::network network() noexcept;
     testing::files files() noexcept;

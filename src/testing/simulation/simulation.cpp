@@ -128,17 +128,11 @@ simulation::simulation(std::uint64_t seed, const simulation_options& options)
     : simulation{seed, std::make_shared<world>(seed, checked(options))} {}
 
 simulation::simulation(std::uint64_t seed, std::shared_ptr<detail::world> w)
-    : executor{std::make_unique<simulated_backend>(w)}, seed_{seed}, world_{std::move(w)} {
+    : virtual_time_executor{std::make_unique<simulated_backend>(w)}, seed_{seed}, world_{std::move(w)} {
     queue().reorder(*world_);
 }
 
 simulation::~simulation() { shut_down(); }
-
-void simulation::advance(duration d) {
-    const time_point target = now() + d;
-    do turn(target);
-    while (!idle() || now() < target);
-}
 
 testing::network simulation::network() noexcept { return testing::network{*world_}; }
 testing::files simulation::files() noexcept { return testing::files{*world_}; }
