@@ -15,7 +15,7 @@ std::size_t blocks_alive() noexcept;
 void fail_allocation(std::size_t n) noexcept;
 /// No allocation fails any more. Whether one did.
 bool end_of_failure() noexcept;
-/// False where a sanitizer has its own operator new.
+/// False where a sanitizer has its own operator new; a test program that needs this is skipped there.
 bool allocations_can_fail() noexcept;
 
 /// What two runs of a pipeline differ in, by number of items: zero when it allocates nothing an item.
