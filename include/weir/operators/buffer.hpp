@@ -20,7 +20,7 @@
 
 namespace weir {
 
-/// The items of an upstream, asked for ahead of the consumer.
+/// The items of an upstream, polled ahead of the consumer.
 template <stream S, class OnDrop = detail::drop_silently>
 class [[nodiscard("add a sink and co_await it")]] buffer_stream
     : public detail::prefetching_operator<buffer_stream<S, OnDrop>, S> {
@@ -56,7 +56,7 @@ private:
     bool wants(context& cx) noexcept {
         if (policy_ == overflow::suspend) return filling_;
         if (held_.size() != n_ || turn_given_) return true;
-        // A consumer that keeps up loses nothing: it gets a turn before there is too much.
+        // A consumer that keeps up loses nothing: it gets a turn before the buffer overflows.
         turn_given_ = true;
         static_cast<void>(cx.yield());
         return false;
@@ -85,8 +85,8 @@ private:
     detail::ring_buffer<value_type> held_;
     std::size_t n_;
     overflow policy_;
-    bool filling_ = true;     // since it was half empty, until it is full
-    bool turn_given_ = false; // to the consumer, since it is full
+    bool filling_ = true;     // from half empty until full
+    bool turn_given_ = false; // whether the consumer had a turn since the buffer is full
     [[no_unique_address]] OnDrop on_drop_;
 };
 
@@ -118,15 +118,15 @@ struct buffer_fn : detail::operator_fn<buffer_fn> {
     }
 };
 
-/// buffer(n): asks upstream for up to n items ahead, while the consumer is busy.
+/// buffer(n): polls upstream for up to n items ahead while the consumer is busy.
 ///
 ///     in         a-b-c-d-e|
 ///     consumer   takes one item every four ticks
 ///     buffer(2)  a---b---c---d---e|
 ///
-/// From the first poll on it fills itself; once full it fills up again when half of it is free. Two buffers in a row
-/// hold the sum of both. With a policy, upstream is asked without a pause, and an item that does not fit is dealt with.
-/// A consumer that only waits for items loses none.
+/// The buffer fills from the first poll on. Once full, it fills again when half of it is free. Two buffers in a row
+/// hold the sum of both. With an overflow policy, upstream is polled without a pause, and the policy applies to an item
+/// that does not fit. A consumer that keeps up loses none.
 ///
 ///     buffer(n, overflow::drop_oldest)   the oldest item is dropped; the consumer sees the newest n
 ///     buffer(n, overflow::drop_newest)   the item that does not fit is dropped

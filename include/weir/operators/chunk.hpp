@@ -20,7 +20,7 @@ namespace weir {
 
 namespace detail {
 
-/// A chunk that is not full waits for as long as it takes.
+/// No time limit: a chunk waits until it is full.
 class chunk_waits_forever {
 public:
     void begin(context&) const noexcept {}
@@ -28,7 +28,7 @@ public:
     void stop() const noexcept {}
 };
 
-/// A chunk is due some time after its first item.
+/// A time limit: a chunk is due some time after its first item.
 class chunk_is_due_after {
 public:
     explicit chunk_is_due_after(duration d) noexcept : d_{d} {}
@@ -84,7 +84,7 @@ public:
     }
 
 private:
-    // A chunk that may be large and mostly stays small does not get all its memory at once.
+    // A chunk with a large limit does not reserve all its memory at once.
     static constexpr std::size_t most_reserved = std::max<std::size_t>(1, (std::size_t{1} << 16) / sizeof(item_t<S>));
 
     void begin(context& cx) {
@@ -100,7 +100,7 @@ private:
             try {
                 chunk_.push_back(std::move(item));
             } catch (...) {
-                if (grows) chunk_.clear(); // some were moved, some not
+                if (grows) chunk_.clear(); // after a failed move the items are in both
                 throw;
             }
         }
@@ -150,14 +150,14 @@ private:
 };
 
 /// chunk(n): n items at a time, as a std::vector.
-/// chunk(n, d): the same, and what has arrived by then when d has passed since the first item of a chunk.
+/// chunk(n, d): the same, and fewer items when d has passed since the first item of a chunk.
 ///
 ///     in           a--b--------c--d-----e--|
 ///     chunk(2)     ---(ab)-----------(cd)--------[(e)|]
 ///     chunk(3, 5)  -----(ab)-----------(cd)------[(e)|]
 ///
-/// A chunk is never empty. When its time is over it is due: it is emitted when the consumer asks, with what else is
-/// ready then. Nothing is asked for ahead. chunk(n, 0s) emits what is there, and waits only for the first item.
+/// A chunk is never empty. A chunk whose time is over is emitted at the next poll, with the items that are ready then.
+/// Upstream is not polled ahead. chunk(n, 0s) emits the ready items, and waits only for the first.
 ///
 /// Ends: with upstream. Errors: upstream's. The items held come before either, when upstream has been destroyed.
 /// Dropped: the items held are lost.

@@ -47,7 +47,7 @@ private:
         auto& latest = latest_of(from);
         if (!latest) --missing_;
         latest.emplace(std::move(item));
-        // Not asked for more until its first item was seen.
+        // The stream is not polled again until its first item was part of a tuple.
         if (missing_ != 0) return this->park();
         this->release_parked();
         return std::apply([](const auto&... each) { return poll<value_type>(value_type(*each...)); }, latest_);
@@ -92,9 +92,9 @@ struct combine_latest_fn : operator_needs_its_arguments_in_parentheses {
 ///     b                     ----a------b-----------|
 ///     combine_latest(a, b)  ----A---B--C---D-------|     (1, a), (2, a), (2, b), (3, b)
 ///
-/// All are asked at once, and each again when its item was seen in a tuple: every item is seen at least once. A stream
-/// that has given its first item is therefore not asked for more until all have given theirs. While the consumer is
-/// busy at most one further item of each is held. Streams that are ready take turns.
+/// All streams are polled at the same time, and each again when its item was part of a tuple, so that every item
+/// appears at least once. A stream is therefore not polled for its second item until all have delivered their first.
+/// While the consumer is busy at most one further item of each is held. Streams that are ready take turns.
 ///
 /// Ends: when all have ended, or when one has ended without an item.
 /// Errors: the first one, when the others have been destroyed; items that were ready before it come before it.

@@ -112,9 +112,9 @@ struct concat_fn {
     }
 };
 
-/// concat(streams...), concat(range of streams): all items of the first, then all of the second, and so on. A stream
-/// is not asked before those before it have ended, and is dropped when it has ended. Of a range that makes its streams
-/// as it goes, each is made when its turn has come.
+/// concat(streams...), concat(range of streams): all items of the first stream, then all of the second, and so on. A
+/// stream is not polled before its predecessors have ended, and is destroyed when it has ended. A lazy range creates
+/// each stream when its turn has come.
 ///
 ///     a             --1--2|
 ///     b             -3-4|
@@ -122,7 +122,7 @@ struct concat_fn {
 ///
 /// The streams have the same type of item.
 ///
-/// Ends: with the last stream. Errors: those of the stream that has its turn.
+/// Ends: with the last stream. Errors: those of the present stream.
 /// Cost: no allocation; no item held.
 /// See: merge, start_with, concat_map.
 inline constexpr concat_fn concat{};

@@ -55,7 +55,7 @@ private:
 
     [[no_unique_address]] F f_;
     std::optional<S> upstream_;
-    std::optional<item_t<S>> item_; // as long as the inner stream, which may refer to it
+    std::optional<item_t<S>> item_; // exists as long as the inner stream, which may refer to it
     detail::manual_lifetime<inner_t> inner_;
 };
 
@@ -71,16 +71,16 @@ struct concat_map_fn : detail::operator_fn<concat_map_fn> {
     }
 };
 
-/// concat_map(f): the items of the streams f(a), f(b), ..., one stream after the other. Upstream is asked for its next
+/// concat_map(f): the items of the streams f(a), f(b), ..., one stream after the other. Upstream is polled for its next
 /// item when the inner stream has ended, not before.
 ///
 ///     in             --a--b-----|
 ///     concat_map(f)  --1-2-31-2-3|     where f returns 1-2-3|
 ///
 /// Ends: with upstream, after the last inner stream.
-/// Errors: an inner stream's and what f throws, at once; upstream's, when it is next asked. What is left is destroyed
+/// Errors: an inner stream's and f's exceptions, at once; upstream's, at its next poll. All streams are destroyed
 /// first.
-/// Cost: no allocation; one inner stream, and the item that it was made of.
+/// Cost: no allocation; one inner stream and its item.
 /// See: map_concat for ranges, flat_map, switch_map.
 inline constexpr concat_map_fn concat_map{};
 

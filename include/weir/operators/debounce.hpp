@@ -17,11 +17,11 @@
 namespace weir {
 
 struct debounce_options {
-    /// The longest time from the first item that was held back to an emitted one, even if there is no pause.
+    /// The maximum time from the first held item to an emitted one, even without a pause.
     duration max_wait = duration::max();
 };
 
-/// The items of an upstream that were followed by a pause.
+/// The items of an upstream that are followed by a pause.
 template <stream S, class OnDrop = detail::drop_silently>
 class [[nodiscard("add a sink and co_await it")]] debounce_stream
     : public detail::latest_item_operator<debounce_stream<S, OnDrop>, S, OnDrop> {
@@ -50,7 +50,7 @@ private:
 
     void upstream_ended(context&) noexcept { quiet_.cancel(); }
 
-    detail::resettable_deadline quiet_; // for the item that is held
+    detail::resettable_deadline quiet_; // the end of the pause for the held item
     time_point latest_{};
     duration d_;
     duration max_wait_;
@@ -90,8 +90,8 @@ struct debounce_fn : detail::operator_fn<debounce_fn> {
 ///     debounce(2)  ----c-----e-|
 ///
 /// debounce(0s) drops nothing. With `debounce(d, {.max_wait = 1s})` an item is emitted at least every second, however
-/// short the pauses. From the first poll on it takes items whether or not the consumer is busy. An item that has
-/// settled is never dropped: until the consumer takes it upstream is not asked.
+/// short the pauses. From the first poll on it takes items whether or not the consumer is busy. An item that
+/// was followed by a pause is never dropped: upstream is not polled until the consumer has taken it.
 ///
 /// Ends: with upstream. Errors: upstream's, and what on_drop throws. The item held comes before either, at once, when
 /// upstream has been destroyed.

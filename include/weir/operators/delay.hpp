@@ -100,8 +100,8 @@ struct delay_fn : detail::operator_fn<delay_fn> {
 ///     delay(2)  --a--bc-|
 ///
 /// From the first poll on it takes the items as they arrive, whether or not the consumer is busy, and holds at most
-/// `capacity` of them, 1024 by default. While it is full upstream is not asked: nothing is lost, and the items that had
-/// to wait come later.
+/// `capacity` of them, 1024 by default. While it is full upstream is not polled: no item is lost, and the
+/// waiting items arrive later.
 ///
 /// Ends: with upstream, later by d. Errors: upstream's, right after the items held, each of which comes at its time (Rx
 /// lets the error overtake them). Upstream is destroyed when it ends or fails.

@@ -18,7 +18,7 @@ namespace weir {
 
 namespace detail {
 
-/// A function that is called once, at the latest when this is destroyed.
+/// A function that is called exactly once, at the latest by the destructor.
 template <class F>
 class run_once_guard {
 public:
@@ -28,7 +28,7 @@ public:
     run_once_guard& operator=(run_once_guard&&) = delete;
     ~run_once_guard() { call_and_report(); }
 
-    /// Who is told of what goes wrong when nobody else is.
+    /// Sets the executor that gets errors without another receiver.
     void report_to(executor& ex) noexcept { executor_ = &ex; }
 
     void call() {
@@ -39,7 +39,7 @@ public:
         try {
             call();
         } catch (...) {
-            if (executor_ == nullptr) std::terminate(); // never polled: there is nobody to tell
+            if (executor_ == nullptr) std::terminate(); // never polled, so that there is no executor to report to
             executor_->report(std::current_exception(), place_);
         }
     }
@@ -53,7 +53,7 @@ private:
 
 } // namespace detail
 
-/// An upstream with a function to call when it is over.
+/// An upstream with a function to call at its end.
 template <stream S, class F>
 class [[nodiscard("add a sink and co_await it")]] finally_stream {
 public:
@@ -81,7 +81,7 @@ public:
     }
 
 private:
-    detail::run_once_guard<F> cleanup_; // before upstream: called when that is gone
+    detail::run_once_guard<F> cleanup_; // declared before upstream, so that it is called after upstream was destroyed
     std::optional<S> upstream_;
 };
 
@@ -113,9 +113,8 @@ struct finally_fn : detail::operator_fn<finally_fn> {
 ///     f                    x
 ///
 /// Ends: with upstream, after f.
-/// Errors: upstream's, after f; what f throws at the end. While another error is on its way, or the stream is dropped,
-/// what f throws goes to the executor's error handler; if the stream was never polled there is none, and it is
-/// std::terminate.
+/// Errors: upstream's, after f; exceptions of f at the end. After another error, or when the stream is dropped, an
+/// exception of f goes to the executor's error handler; in a stream that was never polled it calls std::terminate.
 /// Cost: no allocation; no item held.
 /// See: async_finally, inspect.
 inline constexpr finally_fn finally{};

@@ -13,13 +13,13 @@
 
 namespace weir {
 
-/// When a flat_map fails.
+/// Options of flat_map.
 struct flat_map_options {
-    /// An error waits until upstream and all inner streams have ended; the first one is the one that is delivered.
+    /// Whether an error is delayed until upstream and all inner streams have ended. The first error is then delivered.
     bool delay_error = false;
 };
 
-/// The streams that a function makes of the items of an upstream, a bounded number of them at a time.
+/// The items of the streams that a function returns, a limited number of streams at a time.
 template <stream S, class F>
 class [[nodiscard("add a sink and co_await it")]] flat_map_stream
     : public detail::in_flight_stream<S, F, detail::inner_streams, detail::delivery::as_ready> {
@@ -60,19 +60,19 @@ struct flat_map_fn : detail::operator_fn<flat_map_fn> {
 ///     in              --a--b------|
 ///     flat_map(2, f)  --1-21-23--3|     where f returns 1-2---3|
 ///
-/// From the first poll on, upstream is asked for the next item as soon as fewer than n inner streams are there, and
-/// each inner stream for its next as soon as the one before was taken, whether or not the consumer is busy. f and the
-/// item of an inner stream live until that has ended. The cost of an item does not grow with n.
+/// From the first poll on, upstream is polled as soon as there are fewer than n inner streams, and each inner stream as
+/// soon as its previous item was taken, whether or not the consumer is busy. f and the item of an inner stream exist
+/// until that stream has ended. The cost per item does not grow with n.
 ///
 /// Ends: when upstream and all inner streams have ended.
-/// Errors: upstream's, after the last item of the inner streams that it left; that of an inner stream or of f after the
-/// items that were ready before: upstream and the other inner streams are dropped at once.
-/// flat_map(n, f, {.delay_error = true}) goes on without the stream that failed until all have ended.
+/// Errors: upstream's, after the remaining inner streams have ended; an inner stream's or f's, after the items that
+/// were ready before, and upstream and the other inner streams are dropped at once. flat_map(n, f, {.delay_error =
+/// true}) continues without the failed stream until all have ended.
 /// Dropped: the items held are lost.
 /// Cost: one allocation per inner stream at a time, reused; up to n items held, and the n items of the inner streams.
 /// See: concat_map, switch_map, map_async, merge.
 ///
-/// @param n  inner streams at a time
+/// @param n  the maximum number of inner streams at a time
 /// @throws std::invalid_argument when n is less than 1
 inline constexpr flat_map_fn flat_map{};
 

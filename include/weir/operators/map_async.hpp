@@ -74,17 +74,17 @@ struct map_async_fn : detail::map_async_operator<map_async_fn, detail::delivery:
 ///     map_async(2, f)  -------A-B--C-|     where f takes five ticks
 ///
 /// From the first poll on, operations are started as long as fewer than n are in flight or wait for delivery, and run
-/// to their end, whether or not the consumer is busy. A slow one holds back the results behind it: see
-/// map_async_unordered. f and the item of an operation live until the operation has ended, whether f takes T, const T&
+/// to their end, whether or not the consumer is busy. A slow operation delays the results behind it; see
+/// map_async_unordered. f and the item of an operation exist until the operation has ended, whether f takes T, const T&
 /// or T&&.
 ///
-/// map_async(limit, f): the same with a concurrency_limit, which may change meanwhile and may be shared: an operation
-/// is started when it has a permit. As many items as the limit allows may wait for one, for as long as it takes: the
-/// queue limits are for others. Refers to the limit.
+/// map_async(limit, f): the same with a concurrency_limit, which may be changed and shared. An operation starts when it
+/// has a permit. As many items as the limit allows wait for permits, without the limit's queue limits. The operator
+/// refers to the limit.
 ///
 /// Ends: with upstream, after the last result.
-/// Errors: upstream's, after the results of what was in flight; that of an operation or of f in its place, after the
-/// results before it: upstream and what was started after it are dropped at once.
+/// Errors: upstream's, after the results of the operations in flight; an operation's or f's in its place, after the
+/// results before it. Upstream and the operations that were started later are dropped at once.
 /// Dropped: the operations in flight are destroyed; results and items held are lost.
 /// Cost: one allocation per operation at a time, reused; up to n items and results held.
 /// See: map_async_unordered, flat_map, for_each.

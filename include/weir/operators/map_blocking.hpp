@@ -22,8 +22,7 @@ namespace weir {
 
 namespace detail {
 
-/// Calls a function with an item in a pool. The function is shared by all calls under way: the stream may be dropped
-/// while they run.
+/// Calls a function with an item in a pool. All running calls share the function, because they may outlive the stream.
 template <class F>
 class call_in_pool {
 public:
@@ -44,7 +43,7 @@ private:
     std::shared_ptr<const F> f_;
 };
 
-/// Whether several threads may call it with an item at once.
+/// Whether several threads may call F with an item at the same time.
 template <class F, class Item>
 concept callable_at_once = std::invocable<const F&, Item>;
 
@@ -105,23 +104,23 @@ struct map_blocking_unordered_fn : detail::operator_fn<map_blocking_unordered_fn
 ///     weir::thread_pool pool{4};
 ///     files | weir::map_blocking(4, pool, [](std::string path) { return sha256(path); })
 ///
-/// As map_async with `offload`: from the first poll on, upstream is asked as long as fewer than n calls are under way
-/// or wait for delivery.
+/// As map_async with `offload`: from the first poll on, upstream is polled as long as fewer than n calls run or wait
+/// for delivery.
 ///
 /// Ends: with upstream, after the last result.
 /// Errors: upstream's, after the results of the calls under way; that of f in its place, after the results before it,
 /// and upstream is dropped at once. pool_closed and limit_exceeded, when the pool does not take a call.
-/// Dropped: never waits: calls that have not begun are withdrawn, those that run go on to their end and their results
-/// are lost. f and the item of a call live until the call has returned.
-/// Threads: f is called by up to n threads at once, as a const object; no more than the pool has threads.
+/// Dropped: never waits. Calls that have not started are withdrawn. Running calls finish, and their results are lost. f
+/// and the item of a call exist until the call has returned.
+/// Threads: up to n threads of the pool call f at the same time, as a const object.
 /// Cost: one allocation per call; up to n items and results held.
 /// See: offload, map_async, parallel.
 ///
 /// @throws std::invalid_argument when n is less than 1
 inline constexpr map_blocking_fn map_blocking{};
 
-/// map_blocking_unordered(n, pool, f): the same, but results come as they are ready. A failure comes after the results
-/// that were ready, and drops the others.
+/// map_blocking_unordered(n, pool, f): the same, but results are delivered as they are ready. A failure is delivered
+/// after the results that were ready, and drops the others.
 inline constexpr map_blocking_unordered_fn map_blocking_unordered{};
 
 } // namespace weir

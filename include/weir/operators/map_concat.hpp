@@ -15,7 +15,7 @@ namespace weir {
 
 namespace detail {
 
-/// What a function returns, as the type of a range to keep: an lvalue reference or an object.
+/// The type in which a returned range is kept: an lvalue reference or an object.
 template <class F, class... Args>
 using kept_result_t =
     std::conditional_t<std::is_lvalue_reference_v<std::invoke_result_t<F, Args...>>, std::invoke_result_t<F, Args...>,
@@ -54,7 +54,7 @@ public:
 private:
     S upstream_;
     [[no_unique_address]] F f_;
-    std::optional<item_t<S>> item_; // the range may be a view of it
+    std::optional<item_t<S>> item_; // exists as long as the range, which may be a view of it
     std::optional<detail::range_items<range_t>> range_;
 };
 
@@ -78,16 +78,16 @@ struct map_concat_fn : detail::operator_fn<map_concat_fn> {
     }
 };
 
-/// map_concat(f): the items of the ranges that f returns, one by one, range after range. The next item of upstream is
-/// asked for when a range has ended.
+/// map_concat(f): the items of the ranges that f returns, one by one, range after range. Upstream is polled for the
+/// next item when a range has ended.
 ///
 ///     in               --a---------b--|
 ///     map_concat(x,x)  --[aa]------[bb]--|
 ///
 /// Ends: with upstream, after the last range. Errors: upstream's, and what f and the ranges throw.
 /// Cost: no allocation; one item and its range held.
-/// Lifetime: the item and its range are kept until the range has ended, so the range may be a view of the item: f then
-/// takes the item by reference. A container that f returns by value is emptied by moving.
+/// Lifetime: the item and its range are kept until the range has ended, so that the range may be a view of the item; f
+/// then takes the item by reference. The elements of a container that f returns by value are moved out.
 /// See: concat_map for streams, flat_map.
 inline constexpr map_concat_fn map_concat{};
 

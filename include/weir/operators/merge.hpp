@@ -15,11 +15,11 @@
 
 namespace weir {
 
-/// When a merge ends.
+/// Options of merge.
 struct merge_options {
-    /// An error waits until the other streams have ended; the first one is the one that is delivered.
+    /// Whether an error is delayed until the other streams have ended. The first error is then delivered.
     bool delay_error = false;
-    /// The end of one stream is the end of all.
+    /// Whether the end of one stream ends all.
     bool eager_complete = false;
 };
 
@@ -109,12 +109,13 @@ private:
 ///     b            ----2------4--|
 ///     merge(a, b)  --1-2---3--4--|
 ///
-/// All are asked at once, and each again when its item was taken, whether or not the consumer is busy: at most one item
-/// of each is held. Streams that are ready take turns. The cost of an item does not grow with the number of streams.
+/// All streams are polled at the same time, and each again when its item was taken, whether or not the consumer is
+/// busy. At most one item of each is held. Streams that are ready take turns. The cost per item does not grow with the
+/// number of streams.
 ///
 /// Ends: when all have ended. merge({.eager_complete = true}, ...) ends with the first.
 /// Errors: the first one, when the others have been destroyed; items that were ready before it come before it.
-/// merge({.delay_error = true}, ...) lets the others end first.
+/// merge({.delay_error = true}, ...) delivers the error after the others have ended.
 /// Cost: one allocation for a range; one item of each held.
 /// See: concat, zip, combine_latest, flat_map.
 inline constexpr merge_fn merge{};

@@ -17,16 +17,16 @@ namespace weir {
 
 namespace detail {
 
-/// Stands for errors of all types.
+/// Selects errors of all types.
 struct any_error {};
 
-/// What the user's function is called with.
+/// The argument of the user's function.
 template <class E>
 using error_argument_t = std::conditional_t<std::is_same_v<E, any_error>, std::exception_ptr, const E&>;
 
 } // namespace detail
 
-/// An upstream, and when it has failed, the stream that a function returned for its error.
+/// An upstream, and after its failure the stream that a function returned for the error.
 template <stream S, class E, class F>
 class [[nodiscard("add a sink and co_await it")]] on_error_resume_stream {
     using fallback_t = std::remove_cvref_t<std::invoke_result_t<F&, detail::error_argument_t<E>>>;
@@ -63,9 +63,9 @@ private:
         }
     }
 
-    F f_; // outlives the coroutines that it starts
+    F f_; // must outlive the coroutines that it returns
     std::optional<S> upstream_;
-    std::exception_ptr error_; // outlives the fallback, which may refer to it
+    std::exception_ptr error_; // must outlive the fallback, which may refer to it
     std::optional<fallback_t> fallback_;
 };
 
@@ -106,8 +106,8 @@ struct on_error_resume_fn : operator_fn<on_error_resume_fn<E>> {
 ///     f(error)                    -8-9|
 ///     on_error_resume(f)          --1--2---8-9|
 ///
-/// f takes a std::exception_ptr, or a const E&, and returns a stream of the same items. The error lives as long as that
-/// stream, which may be a coroutine that refers to it.
+/// f takes a std::exception_ptr, or a const E&, and returns a stream of the same items. The error exists as
+/// long as that stream, which may be a coroutine that refers to it.
 ///
 /// Ends: with upstream, or with f's stream.
 /// Errors: those of f's stream, and what f throws; upstream's, if they are not of type E.

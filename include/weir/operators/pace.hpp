@@ -19,7 +19,7 @@ namespace detail {
 
 inline constexpr auto negative_cost = "weir::pace(rate, burst, cost): cost is negative";
 
-/// The same for every item.
+/// A constant cost.
 template <std::integral N>
 struct same_cost {
     template <class T>
@@ -30,7 +30,7 @@ struct same_cost {
     N cost;
 };
 
-/// A number, or a function that gives one, as a function.
+/// Converts a number, or a function that returns one, to a function.
 template <class Cost>
 constexpr auto cost_function(Cost cost) {
     if constexpr (std::integral<Cost>) {
@@ -41,7 +41,7 @@ constexpr auto cost_function(Cost cost) {
     }
 }
 
-/// A rate limiter of the stream's own, and one that others use too, as arguments.
+/// Arguments for a limiter of the stream's own, and for a shared one.
 struct own_limiter {
     using type = rate_limiter;
     operator rate_limiter&&() && noexcept { return std::move(limiter); }
@@ -61,7 +61,7 @@ concept gives_cost = std::invocable<Cost&, const T&> && std::integral<std::invok
 } // namespace detail
 
 /// Items of an upstream, no faster than a rate limiter lets them through.
-/// @tparam Limiter  one of its own, or a reference to one that others use too
+/// @tparam Limiter  a limiter of its own, or a reference to a shared one
 template <stream S, class Limiter, class Cost>
 class [[nodiscard("add a sink and co_await it")]] pace_stream {
 public:
@@ -93,7 +93,7 @@ private:
     Limiter limiter_;
     [[no_unique_address]] Cost cost_;
     std::optional<value_type> held_;
-    std::optional<rate_limiter::acquire_operation> turn_; // for what is held
+    std::optional<rate_limiter::acquire_operation> turn_; // for the held item
 };
 
 struct pace_fn : detail::operator_fn<pace_fn> {
@@ -117,7 +117,8 @@ struct pace_fn : detail::operator_fn<pace_fn> {
     }
 };
 
-/// pace(rate, burst, cost): no faster than the rate, by a token bucket that holds burst tokens; nothing is lost.
+/// pace(rate, burst, cost): delivers items no faster than the rate, by a token bucket of `burst` tokens. No item is
+/// lost.
 ///
 ///     in                     abcdef-----|
 ///     pace(rate{1, 2})       a-b-c-d-e-f|
@@ -127,12 +128,12 @@ struct pace_fn : detail::operator_fn<pace_fn> {
 ///     blocks | weir::pace(weir::rate{1'000'000}, 65536, std::ranges::size)        // bytes a second
 ///     requests | weir::pace(limiter)                                              // shared with others
 ///
-/// An item takes as many tokens as it costs, one by default, and waits until they are there; the bucket is full at the
-/// start. While it waits upstream is not asked: that is how a fast source is slowed. See rate_limiter for an item that
+/// An item takes as many tokens as it costs, one by default, and waits until they are available. The bucket is full at
+/// the start. Upstream is not polled while an item waits, which slows a fast source. See rate_limiter for an item that
 /// costs more than the bucket holds, and for late wake-ups.
 ///
 /// Ends: with upstream. Errors: upstream's, what cost throws, and std::invalid_argument for a negative cost.
-/// Dropped: the item that waits is lost, and its tokens are given back.
+/// Dropped: the waiting item is lost, and its tokens are returned.
 /// Cost: no allocation; one item held.
 /// See: throttle, rate_limiter.
 ///

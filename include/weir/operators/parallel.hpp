@@ -31,9 +31,9 @@
 namespace weir {
 
 struct parallel_options {
-    /// Items that may wait for each rail, and results that may wait behind it.
+    /// The maximum number of items that wait for each rail, and of results that wait behind it.
     std::size_t capacity = 64;
-    /// Rails; 0 for one an executor. Where there are more rails than executors, they share them.
+    /// The number of rails; 0 for one per executor. More rails than executors share executors.
     std::size_t rails = 0;
 };
 
@@ -57,10 +57,10 @@ private:
     executor_queue<T>* to_;
 };
 
-/// How many items a rail is done with, and has not said so: known to what is left and right of its pipeline.
+/// The number of items that a rail has finished and not reported. Both ends of the rail's pipeline share it.
 using rail_count = std::shared_ptr<std::size_t>;
 
-/// What comes into a rail. When its pipeline asks for the next item, it is done with the one before.
+/// The input of a rail. When its pipeline polls for the next item, the previous one is finished.
 template <class T>
 class rail_items {
 public:
@@ -82,7 +82,7 @@ private:
     bool given_ = false;
 };
 
-/// What comes out of a rail: its results, and an empty optional after those of each item.
+/// The output of a rail: its results, and an empty optional after the results of each item.
 template <stream Sub>
 class rail_results {
 public:
@@ -93,7 +93,7 @@ public:
 
     poll<value_type> poll_next(context& cx) {
         if (*done_with_ == 0 && !held_ && pipeline_) ask(cx);
-        if (*done_with_ != 0) { // those are before what is held, which is of the item after them
+        if (*done_with_ != 0) { // they precede the held result, which belongs to a later item
             --*done_with_;
             return poll<value_type>{std::nullopt};
         }
@@ -125,7 +125,7 @@ private:
     std::exception_ptr error_;
 };
 
-/// Results of rails as they are ready.
+/// Delivers results as they are ready.
 template <class Rail>
 class results_as_ready {
 public:
@@ -143,7 +143,7 @@ private:
     decltype(merge(std::declval<std::vector<Rail>>())) merged_;
 };
 
-/// Results of rails in the order of the items. Rails are asked in the order in which items were sent to them.
+/// Delivers results in the order of the items: polls the rails in the order in which items were sent to them.
 template <class Rail>
 class results_in_order {
 public:
@@ -161,7 +161,7 @@ public:
                     consumer_.arm(cx.waker());
                     return pending;
                 }
-                // What rails still give when their items are over.
+                // The results of rails after their last item.
                 if (last_ == rails_.size()) return done;
             }
             const std::size_t at = turns_.empty() ? last_ : turns_.front();
@@ -201,8 +201,8 @@ private:
 
 } // namespace detail
 
-/// The items of an upstream, spread over rails that run on executors of their own, and the results of these.
-/// @tparam Results  how they come out
+/// Distributes the items of an upstream to rails, and delivers their results.
+/// @tparam Results  the order of delivery
 template <stream S, class Rail, class Results>
 class [[nodiscard("add a sink and co_await it")]] parallel_stream {
     using item = item_t<S>;
@@ -244,7 +244,7 @@ private:
         results_.reset();
     }
 
-    // From here on what the run queue calls.
+    // The functions below are called by the run queue.
 
     void spread() noexcept {
         context cx{driver_};
@@ -276,8 +276,8 @@ private:
 
     std::size_t after(std::size_t rail) const noexcept { return rail + 1 == entries_.size() ? 0 : rail + 1; }
 
-    /// The next rail that takes an item; as many as there are if none does: then room wakes the driver. Where results
-    /// keep the order of the items rails take strict turns, since the results of the others would have to wait anyway.
+    /// The index of the next rail with room; the number of rails if there is none, and room then wakes the driver. When
+    /// results keep the order of the items, rails take strict turns, because results of other rails would have to wait.
     std::size_t find_room(context& cx) noexcept {
         const std::size_t none = entries_.size();
         std::size_t rail = next_;
@@ -300,7 +300,7 @@ private:
         return std::none_of(entries_.begin(), entries_.end(), [](const auto& entry) { return entry.open(); });
     }
 
-    /// Nothing comes for a while: what was sent is to be seen, and of rails that end meanwhile the driver is to know.
+    /// To be called when upstream is pending: publishes the sent items, and arms the driver for rails that end.
     void pause(context& cx) noexcept {
         for (auto& entry : entries_) {
             entry->flush();
@@ -316,7 +316,7 @@ private:
 
     std::optional<S> upstream_;
     std::vector<detail::rail_entry<item>> entries_;
-    std::vector<Rail> rails_; // until the first poll
+    std::vector<Rail> rails_; // empty after the first poll
     std::optional<Results> results_;
     std::size_t next_ = 0;
     std::exception_ptr error_;
@@ -385,7 +385,7 @@ private:
     std::vector<executor*> where_;
 };
 
-/// What parallel and parallel_unordered have in common.
+/// Base of parallel and parallel_unordered.
 template <class Operator, bool InOrder>
 struct parallel_base : operator_fn<Operator> {
     template <class T, class Rails>
@@ -447,8 +447,8 @@ struct parallel_unordered_fn : detail::parallel_base<parallel_unordered_fn, fals
     }
 };
 
-/// parallel(rt, pipeline): spreads the items over rails, one on each executor of a runtime, which run copies of a
-/// pipeline; results come out in the order of the items.
+/// parallel(rt, pipeline): distributes the items to rails, one on each executor of a runtime, which run copies of a
+/// pipeline. Results are delivered in the order of the items.
 ///
 ///     weir::runtime rt;
 ///     lines("log") | to_owned() | parallel(rt, filter_map(parse) | map(classify)) | for_each(print)
@@ -458,29 +458,28 @@ struct parallel_unordered_fn : detail::parallel_base<parallel_unordered_fn, fals
 ///     the second rail        -----b---d--|
 ///     parallel(rt, map(f))   ---A-B-C-D---|
 ///
-/// Items go to the rails in turn; upstream, and the consumer, stay on the executor that polls. A rail may give no
-/// result for an item, or several. A result belongs to the last item that the rail's pipeline had asked for when it
-/// gave it: so a pipeline that asks ahead, as map_async and buffer do, may let a result come out later than in its
-/// turn.
+/// Rails get items in turn. Upstream and the consumer stay on the executor that polls. A rail may produce no result for
+/// an item, or several. A result belongs to the last item that the rail's pipeline had polled for. A pipeline that
+/// polls ahead, as map_async and buffer do, may therefore deliver a result later than in its turn.
 ///
-/// At most `room` items wait for each rail, and as many results behind it. A rail whose results are slow holds up the
-/// others, as in map_async: see parallel_unordered.
+/// At most `capacity` items wait for each rail, and as many results behind it. A slow rail delays the results of the
+/// others, as in map_async; see parallel_unordered.
 ///
-/// What runs on the rails goes there at the first poll, and is destroyed there.
+/// The pipelines move to their rails at the first poll, and are destroyed there.
 ///
 /// Ends: when upstream and all rails have ended. A rail whose pipeline ends early gets no more items, and those on
 /// their way to it are lost; when all have ended upstream is dropped.
 /// Errors: upstream's, after the results of what was sent; a rail's, in its place: upstream is dropped at once, and the
 /// other rails are cancelled. `stopped` when an executor dies first.
-/// Dropped: upstream is destroyed at once, what runs on the rails soon: nobody waits for that.
-/// Threads: items and results cross, and the copies of the pipeline, with all that the functions in it refer to: these
-/// are called by several threads at once. The runtime must live until the pipeline is built.
+/// Dropped: destroys upstream at once, and the rails' pipelines soon, without a wait.
+/// Threads: items, results and the copies of the pipeline cross threads, with everything that their functions refer to.
+/// Several threads call these functions at the same time. The runtime must exist until the pipeline is built.
 /// Cost: four allocations per rail; up to twice `room` items held for each.
 /// See: map_blocking, publish_on, map_async.
 inline constexpr parallel_fn parallel{};
 
-/// parallel_unordered(rt, pipeline): the same, but results come as they are ready, and each item goes to the next rail
-/// that has room.
+/// parallel_unordered(rt, pipeline): the same, but results are delivered as they are ready, and each item goes to the
+/// next rail with room.
 inline constexpr parallel_unordered_fn parallel_unordered{};
 
 } // namespace weir

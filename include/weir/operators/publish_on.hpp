@@ -26,7 +26,7 @@ namespace weir {
 
 namespace detail {
 
-/// A pipeline whose right end runs on another executor.
+/// The operation of a pipeline whose right part runs on another executor.
 template <stream S, operation Far>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] published_operation {
 public:
@@ -53,7 +53,7 @@ public:
     }
 
 private:
-    /// Gives what is to run there, once.
+    /// Returns the right part, once.
     struct give {
         explicit give(Far f) : far(std::move(f)) {}
         Far operator()() { return std::move(far); }
@@ -66,26 +66,26 @@ private:
         handle_.emplace(spawn_at(inbox_, *ex_, give(std::move(far_)), std::source_location::current()), waits_);
     }
 
-    executor* ex_; // which may be gone, when its inbox is not
+    executor* ex_; // may have ended, while its inbox still exists
     std::shared_ptr<inbox> inbox_;
-    executor_queue<item_t<S>>* queue_; // as long as near_
+    executor_queue<item_t<S>>* queue_; // valid as long as near_
     std::optional<executor_queue_sender<S>> near_;
-    Far far_; // until the first poll
+    Far far_; // moved from in the first poll
     bool waits_;
     std::optional<blocking_join_handle<result_type>>
-        handle_; // goes first: then nothing runs there that hears of the rest
+        handle_; // destroyed first, so that nothing runs there that uses the other members
 };
 
 } // namespace detail
 
 /// What happens when a pipeline with publish_on is dropped.
 struct publish_on_options {
-    /// Waits until what runs on the other executor was dropped.
+    /// The destructor waits until the right part was dropped on the other executor.
     bool wait_when_dropped = true;
 };
 
-/// A pipeline that goes on on another executor, and is not at its end yet: what follows to the right of the next | runs
-/// there, up to the sink.
+/// A pipeline that continues on another executor and has no sink yet. Operators to the right of it, and the sink, run
+/// there.
 template <stream S, class Far>
 class [[nodiscard("add a sink and co_await it")]] published {
 public:
@@ -156,33 +156,31 @@ struct publish_on_fn : detail::operator_fn<publish_on_fn> {
     }
 };
 
-/// publish_on(ex, n): what stands right of it, with the sink, runs on another executor; the result of the sink comes
-/// back.
+/// publish_on(ex, n): runs the operators to its right, and the sink, on another executor. The sink's result comes back.
 ///
 ///     ex.run(lines("log") | to_owned() | publish_on(rt[1], 256) | map(parse) | for_each(store)); // parsed on rt[1]
 ///
 ///     ex                --1-2-3--|
 ///     rt[1]             ---1-2-3--|
 ///
-/// As Reactor's publishOn. Up to n items wait for the other executor; upstream is asked for more when three quarters of
-/// them were taken. There may be several in a pipeline: one hands on to the next. To have a part left of the | run
-/// elsewhere, and to go on here, see subscribe_on. What stands right of it goes to the other executor at the first
-/// poll.
+/// As Reactor's publishOn. Up to n items wait for the other executor; upstream is polled for more when three quarters
+/// of them were taken. A pipeline may contain several, each for the part to its right. The right part moves to the
+/// other executor at the first poll. subscribe_on runs the part to its left elsewhere.
 ///
-/// Ends: the end of upstream comes after the items. When the sink wants no more, upstream is dropped.
-/// Errors: upstream's, after the items, and those on the other executor; `stopped` when that dies first. What runs
-/// there is destroyed there before the result or the error comes back.
-/// Dropped: waits until what runs on the other executor was dropped there. A callable that runs comes to its end, and
-/// none is called afterwards. It does not wait when nobody runs the other executor: then that drops it before it runs
-/// anything else; nor when this thread runs the other executor, or holds up that one's thread in the same way.
-/// publish_on(ex, n, {.wait_when_dropped = false}) never waits; what runs there is dropped soon.
-/// Threads: items and the result cross, and so do the operators and the sink, with all that the functions in them refer
-/// to. Items that nobody takes are destroyed on either thread. The other executor must live until the pipeline is
-/// built.
+/// Ends: with the sink. The end of upstream arrives after the items; when the sink ends earlier, upstream is dropped.
+/// Errors: upstream's, after the items; those of the right part; `stopped` when the other executor ends first. The
+/// right part is destroyed on its thread before the result or the error comes back.
+/// Dropped: waits until the right part was dropped on the other executor. A running callable finishes, and none is
+/// called afterwards. It does not wait when no thread runs the other executor, which then drops the part before it runs
+/// anything else; when this thread runs it; or when its thread waits for this one in the same way. publish_on(ex, n,
+/// {.wait_when_dropped = false}) never waits; the right part is then dropped soon.
+/// Threads: items, the result, the right operators and the sink cross threads, with everything that their functions
+/// refer to. Items that were not taken are destroyed on either thread. The other executor must exist until the pipeline
+/// is built.
 /// Cost: two allocations; n items held.
 /// See: subscribe_on, parallel, buffer.
 ///
-/// @throws std::invalid_argument when n is less than 1, or more than can be counted
+/// @throws std::invalid_argument when n is less than 1 or too large
 inline constexpr publish_on_fn publish_on{};
 
 } // namespace weir

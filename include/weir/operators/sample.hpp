@@ -55,7 +55,7 @@ private:
 
     void take(value_type item, context& cx) {
         if (!held_) {
-            // The ticks before it came are none of its own.
+            // Ticks before the first item do not count.
             ticks_.pass(cx.executor().now() - duration{1});
             held_.emplace(std::move(item));
             return this->notify();
@@ -103,8 +103,8 @@ struct sample_fn : detail::operator_fn<sample_fn> {
 ///     in         -ab---c-----d|
 ///     sample(4)  ----b---c---d|
 ///
-/// The ticks count from the first poll and do not drift. It takes items whether or not the consumer is busy, without a
-/// pause. A consumer that asks after it missed ticks gets the newest item at once, and the next at a tick again.
+/// The ticks count from the first poll and do not drift. Items are taken without a pause, whether or not the consumer
+/// is busy. A consumer that has missed ticks gets the newest item at once, and the next one at a tick.
 ///
 /// Ends: with upstream. Errors: upstream's, and what on_drop throws. The item held comes before either, at once, when
 /// upstream has been destroyed.
@@ -112,7 +112,7 @@ struct sample_fn : detail::operator_fn<sample_fn> {
 /// Cost: no allocation; one item held; one timer.
 /// See: throttle, debounce.
 ///
-/// @throws std::invalid_argument when d is not more than zero
+/// @throws std::invalid_argument when d is not positive
 inline constexpr sample_fn sample{};
 
 } // namespace weir

@@ -17,8 +17,8 @@ class [[nodiscard("add a sink and co_await it")]] start_with_stream {
 public:
     using value_type = item_t<S>;
 
-    // Of at least one value: without one, clang would take this for a conversion to the stream, and ask whether that is
-    // a stream before it is known.
+    // At least one value: without one, clang would treat the constructor as a conversion, and would check whether the
+    // incomplete class is a stream.
     template <class First, class... Rest>
     start_with_stream(S upstream, First first, Rest... rest)
         : upstream_(std::move(upstream)),

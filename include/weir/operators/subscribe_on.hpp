@@ -19,7 +19,7 @@
 
 namespace weir {
 
-/// The items of an upstream that runs on another executor.
+/// The stream of an upstream that runs on another executor.
 template <stream S>
 class [[nodiscard("add a sink and co_await it")]] subscribe_on_stream {
 public:
@@ -33,7 +33,7 @@ public:
         return items_->poll_next(cx);
     }
 
-    /// What the first poll does first: sends upstream over.
+    /// To be called in the first poll: moves upstream to the other executor.
     void start() {
         if (items_) [[likely]]
             return;
@@ -47,11 +47,11 @@ public:
     }
 
 private:
-    executor* ex_; // which may be gone, when its inbox is not
+    executor* ex_; // may have ended, while its inbox still exists
     std::shared_ptr<detail::inbox> inbox_;
     std::size_t n_;
     detail::demand asks_;
-    std::optional<S> upstream_; // until the first poll
+    std::optional<S> upstream_; // empty after the first poll
     std::optional<detail::executor_queue_receiver<value_type>> items_;
 };
 
@@ -77,22 +77,22 @@ struct subscribe_on_fn : detail::operator_fn<subscribe_on_fn> {
     }
 };
 
-/// subscribe_on(ex): what stands left of it runs on another executor; its items come out on the one that polls.
+/// subscribe_on(ex): runs everything to its left on another executor. The items arrive on the executor that polls.
 ///
 ///     ex.run(walk("/") | map(parse) | subscribe_on(rt[1], 256) | for_each(print)); // parse on rt[1], print on ex
 ///
 ///     rt[1]              --1-2-3--|
 ///     subscribe_on       ---1-2-3--|
 ///
-/// subscribe_on(ex) asks for an item when its consumer does: nothing runs ahead, and each item costs a way there and
-/// back. subscribe_on(ex, n) lets upstream run ahead by n items, and asks for more when three quarters of them were
-/// taken: then many items share the way. Upstream goes to the other executor at the first poll.
+/// subscribe_on(ex) polls upstream once per poll: nothing runs ahead, and each item costs a round trip.
+/// subscribe_on(ex, n) lets upstream run ahead by n items, and asks for more when three quarters of them were taken, so
+/// that many items share a trip. Upstream moves to the other executor at the first poll.
 ///
-/// Ends: with upstream. Errors: upstream's; `stopped` when the other executor dies first. Either comes after the items,
-/// and when upstream has been destroyed, on its thread.
-/// Dropped: upstream is dropped there, soon: nobody waits for that. The items on their way are lost.
-/// Threads: upstream and its items cross, with all that the functions in it refer to. Items that nobody takes are
-/// destroyed on either thread. The other executor must live until the pipeline is built.
+/// Ends: with upstream. Errors: upstream's; `stopped` when the other executor ends first. Either arrives after the
+/// items, when upstream has been destroyed on its thread.
+/// Dropped: upstream is dropped on its executor, soon, without a wait. The items in between are lost.
+/// Threads: upstream and its items cross threads, with everything that its functions refer to. Items that were not
+/// taken are destroyed on either thread. The other executor must exist until the pipeline is built.
 /// Cost: one allocation; n items held.
 /// See: publish_on, parallel, spawn_on.
 ///

@@ -35,8 +35,8 @@ public:
                     if (cx.stopping()) return pending;
                 }
                 if (inner_) {
-                    // Polled before upstream is asked again: an upstream that is always ready must not keep every
-                    // inner stream from saying anything.
+                    // The inner stream is polled before upstream, because an upstream that is always ready would
+                    // otherwise replace every inner stream before its first item.
                     auto item = inner_->poll_next(cx);
                     if (cx.stopping()) return item;
                     if (item.is_done() || error_ != nullptr) drop_inner();
@@ -64,7 +64,7 @@ private:
             newest = upstream_->poll_next(own);
         } catch (...) {
             if (cx.stopping() || !inner_) throw;
-            // Whether the inner stream had an item before is known when it is asked.
+            // A poll of the inner stream shows whether it had an item before.
             error_ = std::current_exception();
             upstream_.reset();
             return;
@@ -95,9 +95,9 @@ private:
 
     [[no_unique_address]] F f_;
     std::optional<S> upstream_;
-    std::optional<item_t<S>> item_; // as long as the inner stream, which may refer to it
+    std::optional<item_t<S>> item_; // exists as long as the inner stream, which may refer to it
     std::optional<inner_t> inner_;
-    std::exception_ptr error_; // of upstream, which comes after an item that the inner stream has
+    std::exception_ptr error_; // of upstream, delivered after an item of the inner stream
     waker_slot consumer_;
     detail::member_waker<switch_map_stream, &switch_map_stream::upstream_woken> upstream_waker_;
     bool upstream_ready_ = true;
@@ -124,13 +124,13 @@ struct switch_map_fn : detail::operator_fn<switch_map_fn> {
 ///     in             --a----b--------|
 ///     switch_map(f)  ---1-2--1-2-3-4-|     where f returns -1-2-3-4|
 ///
-/// Upstream is asked at once for the item after the one whose stream runs. When it arrives, the old inner stream is
-/// destroyed before f is called. f and the item of an inner stream live as long as that stream.
+/// Upstream is polled for the next item while an inner stream runs. When the item arrives, the old inner stream is
+/// destroyed before f is called. f and the item of an inner stream exist as long as that stream.
 ///
 /// Ends: when upstream and the last inner stream have ended.
-/// Errors: an inner stream's and what f throws, at once. An error of upstream replaces the inner stream as a new item
-/// would, but comes after the item that this has, if it has one. What is left is destroyed first.
-/// Dropped: what an inner stream had not emitted when it was replaced is lost by design.
+/// Errors: an inner stream's and f's exceptions, at once. An error of upstream replaces the inner stream as a new item
+/// would, but is delivered after an item that the inner stream has ready. All streams are destroyed first.
+/// Dropped: a replaced inner stream loses its remaining items by design.
 /// Cost: no allocation; one inner stream, and the item that it was made of.
 /// See: concat_map, flat_map, take_until.
 inline constexpr switch_map_fn switch_map{};

@@ -31,7 +31,7 @@ public:
     }
 
 private:
-    std::optional<S> upstream_; // until the end
+    std::optional<S> upstream_; // empty after the end
     std::size_t left_;
 };
 

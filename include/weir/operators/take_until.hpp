@@ -58,7 +58,7 @@ private:
     bool poll_signal(context& cx) {
         if constexpr (stream<Signal>) {
             auto item = signal_->poll_next(cx);
-            if (item.is_done()) signal_.reset(); // it will not come any more
+            if (item.is_done()) signal_.reset(); // the signal cannot arrive any more
             return item.is_item();
         } else {
             return signal_->poll_result(cx).is_item();
@@ -78,7 +78,7 @@ private:
     std::optional<S> upstream_;
     std::optional<Signal> signal_;
     waker_slot consumer_;
-    bool woken_ = true; // the signal is to be polled
+    bool woken_ = true; // the signal must be polled
     detail::member_waker<take_until_stream, &take_until_stream::wake> watch_;
 };
 
@@ -129,17 +129,17 @@ struct take_until_fn : detail::operator_fn<take_until_fn> {
     }
 };
 
-/// take_until(signal): the items until the signal comes, then the end.
+/// take_until(signal): the items until the signal arrives, then the end.
 ///
 ///     in                  a--b--c--d--|
 ///     signal              -------s
 ///     take_until(signal)  a--b--c|
 ///
 /// The signal is a stream (its first item), a task, `sleep_for(d)` or another operation (its result), or a
-/// std::stop_token, which may be stopped from any thread. It is looked at before upstream is asked, so that no item is
-/// asked for after it came. When the signal ends without an item, or can no longer come, the stream runs on.
+/// std::stop_token, which may be stopped on any thread. The signal is polled before upstream, so that no item is taken
+/// after its arrival. When the signal ends without an item, or can no longer arrive, the stream continues.
 ///
-/// Ends: when the signal comes, or with upstream. Errors: upstream's, and the signal's.
+/// Ends: when the signal arrives, or with upstream. Errors: upstream's, and the signal's.
 /// Upstream and the signal are destroyed before either.
 /// Cost: no allocation; no item held.
 /// See: take_while, timeout, with_stop.

@@ -39,7 +39,7 @@ public:
     }
 
 private:
-    std::optional<S> upstream_; // until the end
+    std::optional<S> upstream_; // empty after the end
     [[no_unique_address]] Keep keep_;
 };
 

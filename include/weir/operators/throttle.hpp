@@ -41,7 +41,7 @@ private:
         if (this->passed()) return false;
         if (!this->holds() || !over_.poll(cx)) return true;
         begin(over_.deadline());
-        // After a stall it does not catch up.
+        // Missed windows are not made up for.
         if (over_.passed(cx)) begin(cx.executor().now());
         this->pass();
         return false;

@@ -18,7 +18,7 @@ namespace weir {
 
 namespace detail {
 
-/// How long a pull has been outstanding. An item that is ready costs a look at a flag.
+/// The time limit of a pull. An item that is ready costs one check of a flag.
 class pull_watch {
 public:
     explicit pull_watch(duration d) noexcept : d_{d} {}
@@ -31,7 +31,7 @@ public:
     }
     void stop() noexcept { deadline_.cancel(); }
 
-    /// Upstream has answered pending. True when that has gone on for too long.
+    /// To be called when upstream is pending. Returns true when the limit has passed.
     bool pending(context& cx) {
         if (state_ == state::last_turn) return true;
         if (state_ == state::idle) {
@@ -39,7 +39,7 @@ public:
             deadline_.set(cx.executor().time_after(d_));
         }
         if (deadline_.poll(cx)) {
-            // What becomes ready in the turn in which the time runs out still gets through.
+            // An item that becomes ready in the turn in which the time runs out is still delivered.
             state_ = state::last_turn;
             static_cast<void>(cx.yield());
         }
@@ -56,7 +56,7 @@ private:
 
 } // namespace detail
 
-/// The items of an upstream, until one keeps its consumer waiting for too long.
+/// The items of an upstream until one is late.
 template <stream S>
 class [[nodiscard("add a sink and co_await it")]] timeout_stream {
 public:
@@ -88,7 +88,7 @@ private:
     detail::pull_watch watch_;
 };
 
-/// The same, going on with another stream.
+/// The same, with a fallback stream.
 template <stream S, class MakeFallback>
 class [[nodiscard("add a sink and co_await it")]] timeout_or_stream {
 public:
@@ -170,13 +170,13 @@ private:
 };
 
 /// timeout(d): fails with timed_out when the consumer has waited longer than d for an item.
-/// timeout(d, make): goes on with the stream that make() returns instead, which has all the time it wants.
+/// timeout(d, make): continues with the stream that make() returns instead, which has no time limit.
 ///
 ///     in          a--b-----c--|
 ///     timeout(4)  a--b---#
 ///
-/// The time counts from when an item was asked for and was not there; while the consumer is busy it does not. An item
-/// that is ready in the turn in which the time runs out wins.
+/// The time counts from a poll that found no item, and not while the consumer is busy. An item that is ready in the
+/// turn in which the time runs out is delivered.
 ///
 /// Ends: with upstream, or with the other stream.
 /// Errors: upstream's; timed_out, when upstream has been destroyed.

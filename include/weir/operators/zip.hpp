@@ -40,7 +40,7 @@ private:
         std::optional<item_t<Source>> held{};
     };
 
-    /// Those that owe an item are asked, even when one has to be waited for, but none after one that has ended.
+    /// Polls every stream without an item, also after a pending one, but none after one that has ended.
     template <class... Side>
     poll<value_type> ask(context& cx, Side&... each) {
         bool complete = true;
@@ -99,7 +99,7 @@ struct zip_fn : operator_needs_its_arguments_in_parentheses {
 ///     b          ---a----b--|
 ///     zip(a, b)  ---A----B--|     (1, a), (2, b)
 ///
-/// All are asked for their next item at once. An item that came early is kept until its tuple is complete.
+/// All streams are polled at the same time. An early item is kept until its tuple is complete.
 ///
 /// Ends: with the first stream that ends. Streams after it are not asked for an item that can have no partner.
 /// Errors: the first one. The other streams are destroyed before the end or the error.

@@ -18,8 +18,8 @@ public:
     /// where turns take time.
     void advance(duration d);
 
-    /// Runs until nothing is ready, no timer is armed, and no I/O in flight will ever be complete. With an endless timer
-    /// (an interval that someone awaits) it does not return: use `advance`.
+    /// Runs until nothing is ready, no timer is armed, and no I/O in flight will ever be complete. With an endless
+    /// timer (an interval that someone awaits) it does not return: use `advance`.
     void run_until_idle();
 
     /// Runs what is ready without letting time pass.

@@ -6,18 +6,18 @@
 
 namespace weir::detail {
 
-/// A deadline for something that is polled. What becomes ready in the turn in which the time runs out still gets
-/// through.
+/// The deadline of a polled operation. A result that becomes ready in the turn in which the time runs out still counts.
 class time_limit {
 public:
     void set(executor& ex, time_point until) { timer_.arm(ex, until); }
 
-    /// It is not to be enforced any more.
+    /// Stops the time limit.
     void stop() noexcept {
         if (timer_.armed()) timer_.cancel();
     }
 
-    /// For a poll that found it pending. True when it is over; else the context's waker is woken when it may be.
+    /// To be called when the operation is pending. Returns true when the time is over. Otherwise the context's waker is
+    /// woken when it may be.
     bool over(context& cx) noexcept {
         if (last_turn_) return true;
         if (timer_.poll(cx)) {

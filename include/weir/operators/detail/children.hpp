@@ -20,7 +20,7 @@
 
 namespace weir::detail {
 
-/// A place in a linked_queue. It must not move or die while it is in one.
+/// Base of a member of a linked_queue. It must not be moved or destroyed while it is in one.
 class queue_link {
 public:
     queue_link() noexcept = default;
@@ -38,7 +38,7 @@ private:
     queue_link* next_ = nullptr;
 };
 
-/// A queue of objects that derive from queue_link, as a ring; it owns none of them. Moving the first to the back is one
+/// A queue of objects that derive from queue_link, as a ring. It does not own them. Moving the first to the back is one
 /// store.
 template <class T>
 class linked_queue {
@@ -86,7 +86,7 @@ public:
         return static_cast<T&>(*first);
     }
 
-    /// The first goes to the back.
+    /// Moves the first to the back.
     void rotate() noexcept { last_ = last_->next_; }
 
     void clear() noexcept {
@@ -99,18 +99,18 @@ private:
 
 class ready_children;
 
-/// One of the children of an operator: its own waker, and its place among those that are to be polled.
+/// A child of an operator: its waker, and its link in the queue of children to be polled.
 class child : public waker, public queue_link {
 public:
     explicit child(std::size_t index = 0) noexcept : waker{&run}, index_{index} {}
 
     std::size_t index() const noexcept { return index_; }
 
-    /// It has ended: wakes that come late are for nothing.
+    /// To be called when it has ended: later wakes have no effect.
     void retire() noexcept { parent_ = nullptr; }
 
     bool was_asked() const noexcept { return asked_; }
-    /// True the first time.
+    /// Returns true at the first call.
     bool first_asked() noexcept { return !std::exchange(asked_, true); }
 
 private:
@@ -118,26 +118,26 @@ private:
 
     inline static void run(waker& self) noexcept;
 
-    ready_children* parent_ = nullptr; // from the first poll until the child has ended
+    ready_children* parent_ = nullptr; // set from the first poll until the child has ended
     std::size_t index_;
     bool asked_ = false;
 };
 
-/// The children that are to be polled, and the consumer that waits for them.
+/// The queue of children to be polled, and the waiting consumer.
 ///
-/// A woken child comes to the back of those that woke and wakes the consumer; when that does not wait, it wakes the
-/// driver, if there is one. A child that yielded an item waits for its turn without a way through the run queue, behind
-/// all that woke: those are known to have something to say. It is overtaken by each of them once at most, since they
-/// come behind it in their turn. So a poll touches no child that is known to have nothing, and none waits for ever.
+/// A woken child is queued behind the other woken children and wakes the consumer, or the driver when the consumer does
+/// not wait. A child that yielded an item is queued behind all woken children without a pass through the run queue,
+/// because woken children are known to have an answer. Each of them overtakes it at most once. A poll therefore touches
+/// no child that is known to be pending, and no child waits forever.
 class ready_children {
 public:
     ready_children() noexcept = default;
     ready_children(ready_children&&) noexcept = default;
 
-    /// Who polls them while the consumer is busy.
+    /// Sets the driver, which polls them while the consumer is busy.
     void drive_by(waker& driver) noexcept { driver_ = &driver; }
 
-    /// Adds a child that was never polled.
+    /// Adds a child that was not polled yet.
     void adopt(child& c, const waker& consumer) noexcept {
         c.parent_ = this;
         c.bind(consumer);
@@ -146,7 +146,7 @@ public:
 
     bool empty() const noexcept { return queue_.empty(); }
     child& front() noexcept { return queue_.front(); }
-    /// The first has yielded an item.
+    /// To be called when the first child has yielded an item.
     void to_back() noexcept {
         if (last_woken_ == &queue_.front()) last_woken_ = nullptr;
         queue_.rotate();
@@ -161,12 +161,12 @@ public:
         last_woken_ = nullptr;
     }
 
-    /// Answers that none is ready, and wakes the consumer when one is.
+    /// Returns `pending`, and wakes the consumer when a child is ready.
     pending_t wait(context& cx) noexcept {
         consumer_.arm(cx.waker());
         return pending;
     }
-    /// There is something for the consumer.
+    /// Wakes the consumer.
     void notify() noexcept { consumer_.wake(); }
 
 private:
@@ -187,8 +187,8 @@ private:
         }
     }
 
-    linked_queue<child> queue_;   // those that woke, then those that yielded
-    child* last_woken_ = nullptr; // in the queue
+    linked_queue<child> queue_;   // woken children, then those that yielded
+    child* last_woken_ = nullptr; // the last woken child in the queue
     waker_slot consumer_;
     waker* driver_ = nullptr;
 };
@@ -198,7 +198,7 @@ inline void child::run(waker& self) noexcept {
     if (me.parent_ != nullptr) me.parent_->woken(me);
 }
 
-/// A child that is a stream. The index is part of its type where children differ in type.
+/// A child that is a stream. The index distinguishes children of a pack.
 template <stream S, std::size_t Index = 0>
 struct stream_child : child {
     static constexpr std::size_t position = Index;
@@ -217,10 +217,10 @@ struct stream_child : child {
     }
 
     std::optional<S> source;
-    std::optional<item_t<S>> held{}; // that came while the consumer was busy
+    std::optional<item_t<S>> held{}; // an item that arrived while the consumer was busy
 };
 
-/// Children of different types. `visit` calls a function with one of them as what it is.
+/// Children of different types. `visit` calls a function with one of them in its own type.
 template <class Indices, stream... S>
 class children_tuple;
 
@@ -254,7 +254,7 @@ private:
     std::tuple<stream_child<S, I>...> children_;
 };
 
-/// Children of one type, as many as the type says.
+/// Children of one type; their number is part of the type.
 template <stream S, std::size_t N>
 class children_array {
 public:
@@ -276,7 +276,7 @@ private:
     std::array<stream_child<S>, N> children_;
 };
 
-/// Children of one type, as many as there are.
+/// Children of one type; their number is known at run time.
 template <stream S>
 class children_vector {
 public:
@@ -305,29 +305,28 @@ template <class First, class... Rest>
 using children_of = std::conditional_t<(std::is_same_v<First, Rest> && ...), children_array<First, 1 + sizeof...(Rest)>,
                                        children_tuple<std::index_sequence_for<First, Rest...>, First, Rest...>>;
 
-/// Base of an operator over children that are streams, whose answers it passes on in the order in which they were
-/// ready.
+/// Base of an operator over several streams, whose items it delivers in the order in which they were ready.
 ///
-/// The operator says what comes out for an item of a child, which may be nothing yet, and whether the end of a child is
-/// that of all.
+/// The operator decides what to deliver for an item of a child, which may be nothing yet, and whether the end of a
+/// child ends all.
 ///
-///     static constexpr bool passes_all;   // each item of each child comes out as it is; then there is no
+///     static constexpr bool passes_all;   // every item is delivered unchanged; then `pass` is not used:
 ///     poll<T> pass(child, item);
 ///     bool ends_all(child);
 ///
-/// Each child is asked for its next item as soon as the one before was taken. The consumer asks, so that an item passes
-/// without being held; while it is busy a driver does, and a child holds the item that it has. So the order in which
-/// items come out, and what comes before an error, does not depend on the pace of the consumer.
+/// A child is polled for its next item as soon as the previous one was taken. The consumer's poll polls the children,
+/// so that an item passes without being stored; while the consumer is busy a driver polls them, and a child stores its
+/// item. The order of the items, and what precedes an error, therefore does not depend on the pace of the consumer.
 ///
-/// An error, or an end that ends all, drops the children that have nothing, and those that were never asked. Those that
-/// are due to be asked again are asked this once; what they give, and what was held, comes out first.
+/// An error, or an end that ends all, drops the children without an item and those that were never polled. Children
+/// that are due are polled once more. Their items, and the stored ones, are delivered first.
 template <class Operator, class T, class Children>
 class over_children {
 public:
     using value_type = T;
 
     poll<T> poll_next(context& cx) {
-        // The path of an item is kept small, to be inlined.
+        // The path of an item is small, so that it is inlined.
         if (straight_ && !due_.empty()) [[likely]] {
             auto item = ask(due_.front(), cx);
             if (item.is_item()) [[likely]] {
@@ -345,7 +344,8 @@ protected:
 
     std::size_t size() const noexcept { return children_.size(); }
 
-    /// In `pass`, which gives nothing: the child is not asked for more until the parked ones are released.
+    /// To be returned by `pass` when it delivers nothing: the child is not polled until the parked children are
+    /// released.
     pending_t park() noexcept {
         says_ = says::parked;
         return pending;
@@ -360,7 +360,7 @@ private:
 
     Operator& self() noexcept { return static_cast<Operator&>(*this); }
 
-    /// What comes out, or no item: then `says_` may tell why.
+    /// Polls a child. Returns what to deliver, or no item; `says_` may then hold the reason.
     poll<T> ask(child& next, context& cx) {
         try {
             return children_.visit(next, [&](auto& c) {
@@ -379,7 +379,7 @@ private:
         }
     }
 
-    /// The same for a child that holds an item.
+    /// The same for a child that stores an item.
     poll<T> pass_held(child& next) {
         try {
             return children_.visit(next, [&](auto& c) -> poll<T> {
@@ -397,7 +397,7 @@ private:
         }
     }
 
-    /// Lets a child hold its item, if it has one. False when it has none; then `says_` may tell why.
+    /// Polls a child and stores its item. Returns false when it has none; `says_` may then hold the reason.
     bool hold(child& next, context& cx) noexcept {
         try {
             return children_.visit(next, [&](auto& c) {
@@ -416,13 +416,13 @@ private:
         }
     }
 
-    /// In a catch block.
+    /// To be called in a catch block.
     [[gnu::cold, gnu::noinline]] void keep_error() noexcept {
         says_ = says::failure;
         if (error_ == nullptr) error_ = std::current_exception();
     }
 
-    /// The first that is due had nothing to pass on. False when it is time to yield, or this was dropped.
+    /// Handles a due child without an item. Returns false when the caller must yield, or was dropped.
     bool settle(bool ended, context& cx) noexcept {
         if (ended) says_ = says::end;
         see_to(due_.pop_front(), cx);
@@ -432,7 +432,7 @@ private:
         return false;
     }
 
-    /// To a child that is in no queue and had nothing to pass on.
+    /// Handles a child that is in no queue and has no item.
     void see_to(child& c, context& cx) noexcept {
         switch (std::exchange(says_, says::nothing)) {
         case says::nothing:
@@ -454,7 +454,7 @@ private:
         }
     }
 
-    /// What others have is held, and there will be no more.
+    /// Stores the items of the other children, and drops them.
     [[gnu::cold, gnu::noinline]] void close(context& cx) noexcept {
         closing_ = true;
         straight_ = false;
@@ -517,7 +517,7 @@ private:
         children_.each([&](auto& c) { due_.adopt(c, consumer); });
     }
 
-    /// The item that a child held.
+    /// To be called when the stored item of a child was taken.
     void taken(child& c, context& cx) noexcept {
         if (closing_) return drop(c);
         due_.push_back(c);
@@ -530,7 +530,7 @@ private:
         straight_ = held_.empty() && unasked_ == 0;
     }
 
-    /// What the run queue calls.
+    /// Called by the run queue.
     void drive() noexcept {
         context cx{driver_};
         straight_ = false;
@@ -564,18 +564,17 @@ private:
     }
 
     Children children_;
-    ready_children due_;         // to be asked
-    linked_queue<child> held_;   // those that hold an item
-    linked_queue<child> parked_; // those that `pass` parked
-    std::size_t running_ = 0;    // until it closes
+    ready_children due_;         // children to be polled
+    linked_queue<child> held_;   // children that store an item
+    linked_queue<child> parked_; // children that `pass` parked
+    std::size_t running_ = 0;    // while not closing
     std::size_t unasked_ = 0;
     std::exception_ptr error_;
     member_waker<over_children, &over_children::drive> driver_;
     bool delay_error_;
     bool started_ = false;
-    bool straight_ =
-        false; // the driver will run, all were asked and none holds an item: an item passes without more ado
-    bool closing_ = false; // what is held comes out, and then the error or the end
+    bool straight_ = false; // the driver is armed, all were polled and none stores an item: an item can pass directly
+    bool closing_ = false;  // deliver the stored items, and then the error or the end
     says says_ = says::nothing;
 };
 

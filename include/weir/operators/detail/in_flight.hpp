@@ -21,7 +21,7 @@
 
 namespace weir::detail {
 
-/// Children that give many items.
+/// Children with many items.
 struct inner_streams {
     static constexpr bool one_item = false;
 
@@ -34,7 +34,7 @@ struct inner_streams {
     }
 };
 
-/// Children that give one.
+/// Children with one item.
 struct operations {
     static constexpr bool one_item = true;
 
@@ -47,31 +47,32 @@ struct operations {
     }
 };
 
-/// The order in which items of children come out.
+/// The order in which items of children are delivered.
 enum class delivery {
     as_ready,
-    as_started, // only for children that give one item
+    as_started, // only for children with one item
 };
 
-/// What may stand for a number of operations: a concurrency_limit. It has a `bound()`, which has a `value()` that may
-/// change, and a `follow(waker)` to be woken when that grows; and `guard(f)` makes of a function one whose operations
-/// keep to it.
+/// A limit in place of a number, such as a concurrency_limit. It has a `bound()` with a changing `value()` and a
+/// `follow(waker)`, which wakes the waker when the value grows. `guard(f)` wraps a function so that its operations
+/// observe the limit.
 template <class L>
 concept operation_limit = requires(L& limit, waker& operator_waker) {
     { limit.bound().value() } -> std::same_as<std::size_t>;
     limit.bound().follow(operator_waker);
 };
 
-/// Items of an upstream, each made into a child, of which at most `limit` are there at a time: in flight, or holding an
-/// item that is yet to be delivered.
+/// Creates a child for each item of an upstream. At most `limit` children exist at a time, in flight or with an item to
+/// be delivered.
 ///
-/// Children run on their own wakers, and a driver pulls upstream up to the limit, whether or not the consumer is busy.
-/// Each child holds at most one item. Children are reused: nothing is allocated once `limit` of them were made.
+/// Children run on their own wakers, and a driver polls upstream up to the limit, whether or not the consumer is busy.
+/// Each child stores at most one item. Children are reused, so that nothing is allocated once there were `limit` of
+/// them.
 ///
-/// The end and an error of upstream wait until all children have ended. A child that fails, or whose making fails, ends
-/// the stream: as_ready, the others are dropped at once, and the error comes after the items that they held, or have
-/// when they are due to be asked; as_started, those that were started after it are dropped, and the error comes in its
-/// place. With delay_error, as_ready, the first error waits until upstream and all children have ended.
+/// The end or an error of upstream is delivered after all children have ended. A child that fails, or whose creation
+/// fails, ends the stream. With as_ready the others are dropped at once, and the error is delivered after their stored
+/// and ready items. With as_started the later children are dropped, and the error is delivered in its place. With
+/// as_ready and delay_error the first error is delivered after upstream and all children have ended.
 /// @tparam Limit  a number, or the bound of an operation_limit
 template <stream S, class F, class Kind, delivery Order, class Limit = std::size_t>
 class in_flight_stream {
@@ -107,7 +108,7 @@ public:
                 if (cx.stopping()) return pending;
                 if (item.is_item()) {
                     if constexpr (Order == delivery::as_ready) {
-                        // Out without being held.
+                        // Delivered without being stored.
                         delivered(*next);
                         return item;
                     } else {
@@ -136,11 +137,11 @@ private:
         }
 
         in_flight_stream& owner;
-        std::optional<item_t<S>> item; // here as long as the child, which may refer to it
+        std::optional<item_t<S>> item; // exists as long as the child, which may refer to it
         std::optional<child_t> child;
         poll<value_type> held{pending};
         node* next_free = nullptr;
-        bool awaited = false; // it answered pending and was not polled since
+        bool awaited = false; // its last answer was pending
     };
 
     bool deliverable() noexcept {
@@ -190,8 +191,8 @@ private:
     bool may_pull() const noexcept { return !pulling_ && active_ < limit() && upstream_; }
     bool may_work() const noexcept { return !hungry_.empty() || may_pull(); }
 
-    /// A child for the next item of upstream, if that has one, or else one whose item was taken: when children are
-    /// ready they take turns, all that may be there.
+    /// Returns a child for the next item of upstream, if there is one, or else a child whose item was taken. Ready
+    /// children take turns.
     node* next_to_ask(context& cx) {
         if constexpr (!Kind::one_item) {
             if (!may_pull()) return &hungry_.pop_front();
@@ -225,7 +226,7 @@ private:
         }
     }
 
-    /// An item, or pending for anything else, which is seen to.
+    /// Returns an item; otherwise handles the end and errors and returns pending.
     poll<value_type> ask(node& n, context& own) {
         try {
             auto item = Kind::ask(*n.child, own);
@@ -238,12 +239,12 @@ private:
         return pending;
     }
 
-    /// In a catch block. When one is delayed, the first is the one that counts.
+    /// To be called in a catch block. Keeps the first of several delayed errors.
     void keep_error() noexcept {
         if (error_ == nullptr || !delay_error_) error_ = std::current_exception();
     }
 
-    /// In a catch block.
+    /// To be called in a catch block.
     void fail(node& failed) noexcept {
         if (!closing_) keep_error();
         if (closing_ || delay_error_) return release(failed);
@@ -253,7 +254,7 @@ private:
             for (node& n : nodes_) {
                 if (n.holds()) {
                     n.drop();
-                } else if (&n == &failed || (n.child && !n.in_queue())) { // the hungry ones are asked once more
+                } else if (&n == &failed || (n.child && !n.in_queue())) { // hungry children are polled once more
                     release(n);
                 }
             }
@@ -268,7 +269,7 @@ private:
         }
     }
 
-    /// A child for an item that was taken from upstream.
+    /// Returns a child for an item of upstream.
     node& acquire() {
         if (free_ == nullptr) [[unlikely]] {
             free_ = &nodes_.emplace_front(*this);
@@ -285,7 +286,7 @@ private:
         --active_;
     }
 
-    // From here on what the run queue calls.
+    // The functions below are called by the run queue.
 
     void woken(node& n) noexcept {
         if (!n.awaited) return; // a late wake
@@ -318,7 +319,7 @@ private:
         tell();
     }
 
-    /// In a function that is noexcept, but an item may throw when it is moved.
+    /// Stores an item in a noexcept function, although the item's move may throw.
     void keep_item_of(node& n, context& own) noexcept {
         try {
             auto item = ask(n, own);
@@ -337,12 +338,12 @@ private:
     std::optional<S> upstream_;
     std::forward_list<node> nodes_;
     node* free_ = nullptr;
-    linked_queue<node> hungry_; // their item was taken: to be polled for the next
-    linked_queue<node> out_;    // those that hold an item; as_started, all that were started
+    linked_queue<node> hungry_; // their item was taken; to be polled for the next
+    linked_queue<node> out_;    // children that store an item; with as_started, all started children
     std::size_t active_ = 0;
-    bool pulling_ = false; // upstream answered pending and did not wake the puller since
+    bool pulling_ = false; // upstream is pending and has not woken the driver since
     bool delay_error_;
-    bool closing_ = false; // one has failed: what the others have comes out, and then the error
+    bool closing_ = false; // a child has failed: deliver the others' items, and then the error
     std::exception_ptr error_;
     waker_slot consumer_;
     member_waker<in_flight_stream, &in_flight_stream::drive> driver_;
