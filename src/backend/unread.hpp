@@ -11,34 +11,34 @@
 
 namespace weir::detail {
 
-/// Answers that were given to reads of one descriptor, and that nobody has seen: they were dropped. The next reads get
-/// them, what was given last first, as only that can have been put back last.
+/// Answers to dropped reads of one descriptor, which no code has seen. The next reads get them, the last one first,
+/// because only the last answer can have been put back last.
 class unread {
 public:
     enum class boundaries : bool {
-        none, ///< bytes: what does not fit is for the next read
-        kept, ///< messages: each is the answer to one read
+        none, ///< bytes: the next read gets what does not fit
+        kept, ///< messages: each answers one read
     };
 
     bool empty() const noexcept { return pieces_.empty(); }
 
-    /// @param result  of a read that is complete: what its request points to, or an error. Descriptors that came with
-    ///                it are the request's no more.
-    /// @throws std::bad_alloc  and then nothing has changed
+    /// @param result  of a completed read: the size of its data, or an error. Descriptors that arrived with it are
+    ///                taken from the request.
+    /// @throws std::bad_alloc, without a change
     void put_back(const io_request& request, int result, boundaries b);
 
-    /// The answer to a read. There is one.
-    /// @param left_over  becomes the descriptors that came with it, if they were not asked for
-    /// @throws std::bad_alloc  and then nothing has changed
+    /// Answers a read. There must be an answer.
+    /// @param left_over  receives descriptors that arrived with it and were not asked for
+    /// @throws std::bad_alloc, without a change
     int answer(const io_request& request, std::vector<int>& left_over);
 
-    /// Before all of it is dropped: closes the descriptors that came with it.
+    /// To be called before all answers are dropped: closes their descriptors.
     void close_descriptors(descriptor_closer& closer) noexcept;
 
 private:
     struct piece {
         std::string data;
-        std::size_t head = 0; // up to here it was read again
+        std::size_t head = 0; // the number of bytes that were read again
         int error = 0;        // in place of data
         boundaries kept = boundaries::none;
         bool descriptors_lost = false;
@@ -49,7 +49,7 @@ private:
     std::list<piece> pieces_;
 };
 
-/// Whether it is an error of a connection, which the kernel tells once.
+/// Whether an error is one of a connection, which the kernel reports once.
 bool is_told_once(int result) noexcept;
 
 } // namespace weir::detail

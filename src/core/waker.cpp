@@ -44,13 +44,13 @@ void detail::root_records::remove(root_record* record) noexcept {
 
 namespace {
 
-/// Null where there is none, or where its record was reused: then it is not older than its child.
+/// The parent record; null without one, or when it was reused, because it is then not older than its child.
 detail::root_record* parent_of(const detail::root_record* record) noexcept {
     detail::root_record* const parent = record->parent;
     return parent != nullptr && record->id != detail::root_record::unused && parent->id < record->id ? parent : nullptr;
 }
 
-/// Ids fall from a record to its parents.
+/// Ids decrease from a record to its parents.
 bool belongs_to(const detail::root_record* record, const detail::root_record* root) noexcept {
     while (record != nullptr && record != root && record->id > root->id) record = parent_of(record);
     return record == root;
@@ -63,7 +63,7 @@ detail::root_record* waker::make_record() const noexcept {
     const bool is_member = kind_ == detail::root_kind::member;
     detail::root_record* const parent = parent_lives() ? root_ : &queue_->no_root_;
     detail::root_record* const own = queue_->records_.add(parent, is_member ? parent->group : 0);
-    if (own == nullptr) return &queue_->any_root_; // the next that wants to belong to it tries again
+    if (own == nullptr) return &queue_->any_root_; // the next waker that is to belong to it tries again
     root_ = own;
     kind_ = detail::root_kind::known;
     return own;
@@ -99,7 +99,7 @@ void run_queue::remove(detail::root_record* record) noexcept {
         running_root_ = parent != nullptr ? parent : &no_root_;
     }
     if (record->on_stack) {
-        record->dead = true; // what is being destroyed goes on to belong to its parents
+        record->dead = true; // wakers that are being destroyed still belong to its parents
     } else {
         records_.remove(record);
     }
@@ -142,7 +142,7 @@ run_queue::destruction::~destruction() {
 
 bool run_queue::on_stack(const waker& root) const noexcept {
     if (running_ == &root || root.being_destroyed_ || any_root_.on_stack || running_root_ == &any_root_) return true;
-    if (root.kind_ != detail::root_kind::known) return false; // nothing belongs to it
+    if (root.kind_ != detail::root_kind::known) return false; // no waker belongs to it
     if (root.root_->on_stack) return true;
     if (running_ != nullptr && running_->kind_ != detail::root_kind::none &&
         running_->kind_ != detail::root_kind::known && !running_->parent_lives())
@@ -150,7 +150,7 @@ bool run_queue::on_stack(const waker& root) const noexcept {
     return belongs_to(running_root_, root.root_);
 }
 
-/// Whether what runs is the root or a part of it, and not another root that belongs to it.
+/// Whether the running waker is the root or a part of it, and not another root that belongs to it.
 bool run_queue::runs(const waker& root) const noexcept {
     if (running_ == &root) return true;
     return running_ != nullptr && running_->kind_ == detail::root_kind::none &&
@@ -162,7 +162,7 @@ bool run_queue::drop(waker& root, waker::function destroy) noexcept {
     if (on_stack(root)) {
         static_cast<detail::list_link&>(root).unlink();
         root.on_wake(destroy);
-        dropped_.push_back(root); // where it cannot be woken any more
+        dropped_.push_back(root); // where wakes have no effect
         leaving_ = true;
         if (runs(root)) stopping_ = true;
         if (!reaper_.queued()) ready_.push_front(reaper_);
@@ -173,7 +173,7 @@ bool run_queue::drop(waker& root, waker::function destroy) noexcept {
     return true;
 }
 
-/// One that has left the stack. What belongs to another comes before it.
+/// The next dropped root that has left the stack. A root that belongs to another precedes it.
 waker* run_queue::next_dropped() noexcept {
     waker* next = nullptr;
     detail::intrusive_list<waker> all;

@@ -25,7 +25,7 @@ void ignore_sigpipe() noexcept {
     }
 }
 
-/// From now on this thread runs the executor.
+/// Makes this thread the one that runs the executor.
 void begin_running(executor& ex) noexcept {
     WEIR_ASSERT(ex.queue().may_be_used_here(), "an executor was run while another thread runs it");
     running = &ex;
@@ -81,7 +81,7 @@ void executor::shut_down() noexcept {
         late.abandon();
         try {
             throw std::logic_error{"weir::async_finally: the executor died before the scope did"};
-        } catch (...) { // or there is no memory to say so
+        } catch (...) { // or there is no memory for the message
             report(std::current_exception(), late.place());
         }
     }
@@ -110,10 +110,10 @@ void executor::report(std::exception_ptr error, std::source_location place) noex
     try {
         std::rethrow_exception(std::move(error));
     } catch (const std::exception& e) {
-        std::fprintf(stderr, "weir: an operation spawned at %s:%u failed and nobody awaits it: %s\n", place.file_name(),
+        std::fprintf(stderr, "weir: an operation spawned at %s:%u failed and is not awaited: %s\n", place.file_name(),
                      static_cast<unsigned>(place.line()), e.what());
     } catch (...) {
-        std::fprintf(stderr, "weir: an operation spawned at %s:%u failed and nobody awaits it\n", place.file_name(),
+        std::fprintf(stderr, "weir: an operation spawned at %s:%u failed and is not awaited\n", place.file_name(),
                      static_cast<unsigned>(place.line()));
     }
     std::terminate();
@@ -161,7 +161,7 @@ void executor::run_until(const bool& finished) {
         if (stop_requested_.exchange(false, std::memory_order_acquire)) throw stopped{};
         if (idle() && timers_.size() == 0 && backend_->in_flight() == 0 && !backend_->may_wake()) throw deadlock{};
         run_ready();
-        // Not when it is done: the visit might wait, for something that nobody is interested in.
+        // Not when the operation is done: the visit might wait for an event that no operation needs.
         if (!finished) visit_backend(time_point::max());
     }
 }
@@ -175,7 +175,7 @@ void executor::finish_cleanups() noexcept {
             run_ready();
             if (!cleanups_.done(last)) visit_backend(time_point::max());
         }
-    } catch (...) { // the backend's: nothing can be done any more
+    } catch (...) { // an error of the backend: nothing can be done any more
         cleanups_.drop();
         report(std::current_exception(), std::source_location::current());
     }

@@ -11,7 +11,7 @@
 
 namespace weir::detail {
 
-/// Free blocks by size, per thread. Under sanitizers nothing is kept, so that they see each block come and go.
+/// Free blocks by size, per thread. Under sanitizers no block is kept, so that they see each block's lifetime.
 class byte_pool {
 public:
     static byte_block* make(std::size_t at_least) {

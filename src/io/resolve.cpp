@@ -21,13 +21,14 @@ namespace weir {
 
 namespace {
 
-/// As many questions at once as it has threads. Never destroyed: a resolver that hangs would hold up the program's end.
+/// Runs as many look-ups at a time as it has threads. Never destroyed, because a resolver that hangs would block the
+/// program's exit.
 thread_pool& resolvers() {
     static thread_pool& pool = *new thread_pool{4};
     return pool;
 }
 
-/// Addresses, or an error of getaddrinfo. Blocks, unless the flags say that the host is numeric.
+/// Returns addresses or an error of getaddrinfo. Blocks unless the flags require a numeric host.
 int look_up(const std::string& host, std::uint16_t port, int flags, std::vector<endpoint>& found) {
     addrinfo wanted{};
     wanted.ai_family = AF_UNSPEC;
@@ -49,7 +50,7 @@ int look_up(const std::string& host, std::uint16_t port, int flags, std::vector<
 
 bool is_ipv6(const endpoint& e) { return e.size() > sizeof(sockaddr_storage::ss_family) + 14; }
 
-/// The families in turn, beginning with that of the first; within each, the order in which they came.
+/// Orders the addresses by alternating families, starting with that of the first address.
 std::vector<endpoint> interleaved(const std::vector<endpoint>& found) {
     std::vector<endpoint> first;
     std::vector<endpoint> second;

@@ -35,7 +35,7 @@ public:
                            address_.to_string());
         }
     }
-    /// Unless it is 0.
+    /// Sets an option unless its value is 0.
     void set_number(socket_option option, std::string_view called, std::size_t value) const {
         if (value != 0) set(option, called, static_cast<int>(value));
     }

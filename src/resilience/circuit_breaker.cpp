@@ -79,7 +79,7 @@ void call_window::clear() noexcept {
     slice_ends_ = {};
 }
 
-/// Forgets the oldest, in whose place the newest comes.
+/// Replaces the oldest slice with a new one.
 void call_window::advance() noexcept {
     at_ = at_ + 1 == slices_.size() ? 0 : at_ + 1;
     counts& oldest = slices_[at_];

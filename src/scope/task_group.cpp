@@ -50,7 +50,7 @@ void detail::check(const task_group_options& options) {
 }
 
 void task_group::cancel() noexcept {
-    // Each may do anything when it is destroyed, even to the group.
+    // A destructor may use or destroy the group.
     detail::intrusive_list<detail::group_member> gone;
     gone.take(started_);
     gone.take(queued_);
@@ -102,7 +102,7 @@ void task_group::ended(detail::group_member& one, std::exception_ptr error, std:
     }
     start_more();
     cleanups_.wake();
-    one.die(); // which may destroy the group
+    one.die(); // may destroy the group
     while (!gone.empty()) gone.pop_front().destroy();
 }
 

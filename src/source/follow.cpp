@@ -171,9 +171,9 @@ async_stream<bytes> read_for_good(std::string path, follow_options options) {
         watcher.close();
     }
     std::uint64_t offset = regular && options.from == follow_from::end && !waited ? status.size : 0;
-    std::deque<file> later; // what was put at the path since, in that order
+    std::deque<file> later; // files that appeared at the path since, in order
     file_status newest = status;
-    std::optional<time_point> quiet_until; // then the next of them is read
+    std::optional<time_point> quiet_until; // when the next of them is read
     bool in_line = false;
     detail::byte_filler filler;
 
@@ -195,7 +195,7 @@ async_stream<bytes> read_for_good(std::string path, follow_options options) {
             continue;
         }
         if (!regular) co_return;
-        filler.reset(); // many may wait that have nothing to read
+        filler.reset(); // frees the memory, because many streams may wait without input
 
         watcher.renew();
         if (files.status(current.native_handle(), status) >= 0 && status.size < offset) {

@@ -46,7 +46,7 @@ poll<bytes> process_output_stream::poll_next(context& cx) {
     return checker_.checked([&] { return next(cx); });
 }
 
-/// True when there will not be more of them.
+/// Returns true when there are no more errors to read.
 bool process_output_stream::keep_errors(context& cx) {
     while (err_) {
         auto part = err_->poll_next(cx);
@@ -71,7 +71,7 @@ poll<bytes> process_output_stream::next(context& cx) {
         out_.emplace(detail::borrowed_device<file>{child_->out()}, block_);
         if (child_->err().is_open()) err_.emplace(detail::borrowed_device<file>{child_->err()}, block_);
     }
-    // Both, so that it never waits for one that nobody reads.
+    // Reads both, so that the program never blocks on an unread pipe.
     const bool errors_ended = keep_errors(cx);
     if (out_) {
         auto part = out_->poll_next(cx);

@@ -12,7 +12,7 @@ namespace weir {
 
 namespace {
 
-/// For system calls that are more than a step of a loop. False as context::spend().
+/// Spends budget for a system call, which costs more than a step of a loop. Returns false as context::spend() does.
 bool spend(context& cx, int units) noexcept {
     bool left = true;
     for (; units != 0; --units) left = cx.spend();
@@ -74,7 +74,7 @@ void walk_stream::open_next(context& cx) {
     const bool given = current_.depth == 0;
     const int fd = files.open_directory(current_.path.c_str(), given ? symlinks::follow : options_.links);
     if (fd < 0) {
-        // It was there when it was found: removed, or something else has its name now.
+        // The entry existed when it was found: it was removed or replaced.
         if (!given && (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)) return;
         return left_out(fd, "open", current_.path);
     }
@@ -110,7 +110,7 @@ void walk_stream::read_more(context& cx) {
     }
 }
 
-/// False of what is left out.
+/// Returns false for an entry that is left out.
 bool walk_stream::describe(context& cx, const detail::directory_listing::entry& found, walk_entry& entry) {
     file_system& files = cx.executor().io().files();
     entry.depth = current_.depth;
@@ -141,7 +141,7 @@ bool walk_stream::describe(context& cx, const detail::directory_listing::entry& 
     return true;
 }
 
-/// What was found in the directory is next, beginning with the first.
+/// Puts the found directories next, the first one first.
 void walk_stream::close() {
     open_.close();
     listing_.clear();

@@ -11,7 +11,7 @@ namespace weir {
 
 namespace {
 
-/// Without these the directories below cannot be known.
+/// The changes that are needed to follow the directories below.
 constexpr change of_directories = change::created | change::moved_away | change::moved_here;
 
 bool has_gone(int r) noexcept { return r == -ENOENT || r == -ENOTDIR || r == -ELOOP; }
@@ -81,7 +81,7 @@ void watch_stream::begin(context& cx) {
     if (options_.recursive) look_into(path_);
 }
 
-/// A watcher that knows nothing of what was before.
+/// Opens a watcher without earlier changes.
 void watch_stream::begin_again(context& cx) {
     watcher_.close();
     numbers_.clear();
@@ -99,21 +99,21 @@ void watch_stream::look_into(const std::string& directory) {
                      }});
 }
 
-/// The number, or minus the error number.
+/// Returns the watch number, or minus the error number.
 int watch_stream::watch_directory(context& cx, const std::string& path, symlinks how) {
     change what = options_.what;
     if (options_.recursive) what = what | of_directories;
-    // That a file was removed or replaced shows in the number of its links, while someone has it open.
+    // While a process has a file open, its removal or replacement shows in its number of links.
     if (root_.type != file_type::directory) what = what | change::attributes;
     const int number = cx.executor().io().files().add_watch(watcher_.get(), path.c_str(), what, how);
     if (number < 0 || !options_.recursive) return number;
-    // The same directory under another name: it was moved, and what is told of that comes later.
+    // The same directory under another name: it was moved, and that change is reported later.
     if (const auto former = names_.find(number); former != names_.end()) {
         if (*former->second == path) return number;
         numbers_.erase(*former->second);
     }
     const auto [place, added] = numbers_.try_emplace(path, number);
-    if (!added) names_.erase(std::exchange(place->second, number)); // one that was removed
+    if (!added) names_.erase(std::exchange(place->second, number)); // the former directory was removed
     names_[number] = &place->first;
     return number;
 }
@@ -123,7 +123,7 @@ void watch_stream::watch_below(context& cx, const std::string& path) {
     if (r < 0 && !has_gone(r)) detail::throw_io_error(r, "watch", path);
 }
 
-/// True when there is something to tell.
+/// Returns true when there is a change to deliver.
 bool watch_stream::found(context& cx, walk_entry& entry, file_change& result) {
     const bool is_directory = entry.type == file_type::directory;
     if (is_directory) watch_below(cx, entry.path);
@@ -136,7 +136,7 @@ bool watch_stream::found(context& cx, walk_entry& entry, file_change& result) {
 
 bool watch_stream::handle(context& cx, detail::change_record& record, file_change& result) {
     if (record.what == change::lost) {
-        // With directories to look into it is told after that: what changes from then on is seen.
+        // With directories to read it is delivered afterwards, so that all later changes are seen.
         result = {change::lost, path_, root_.type == file_type::directory};
         lost_ = options_.recursive;
         if (!lost_) return true;
@@ -157,11 +157,11 @@ bool watch_stream::handle(context& cx, detail::change_record& record, file_chang
     const std::string* directory = &path_;
     if (!of_root) {
         const auto name = names_.find(record.watch);
-        if (name == names_.end()) return false; // it was moved away
+        if (name == names_.end()) return false; // the directory was moved away
         directory = name->second;
     }
     if (record.name.empty()) {
-        if (!of_root) return false; // its parent tells
+        if (!of_root) return false; // its parent's watch reports it
         if (record.what == change::vanished || (record.what == change::attributes && root_has_gone(cx))) {
             return tell_vanished(result);
         }
@@ -195,7 +195,7 @@ bool watch_stream::root_has_gone(context& cx) {
            !now.same_file(root_);
 }
 
-/// It was moved away, with all below it.
+/// Handles a directory that was moved away, with all below it.
 void watch_stream::forget(const std::string& directory, context& cx) {
     const auto drop = [&](auto place) {
         cx.executor().io().files().remove_watch(watcher_.get(), place->second);

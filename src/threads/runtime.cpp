@@ -55,13 +55,13 @@ public:
     threads(const threads&) = delete;
     threads& operator=(const threads&) = delete;
 
-    /// Ends and joins all that have begun.
+    /// Ends and joins all started threads.
     void stop() noexcept {
         ending_.store(true, std::memory_order_release); // pairs with the load in run()
         for (place& p : places_) {
             if (p.ex) p.ex->stop();
         }
-        dropped_.count_down(); // until now the executors had to live
+        dropped_.count_down(); // until here all executors had to exist
         for (place& p : places_) {
             WEIR_ASSERT(p.thread.get_id() != std::this_thread::get_id(), "a runtime was destroyed by what runs on it");
             if (p.thread.joinable()) p.thread.join();
@@ -88,7 +88,7 @@ private:
         } catch (...) {
             mine.error = std::current_exception();
         }
-        started_.arrive_and_wait(); // what runs may refer to all executors
+        started_.arrive_and_wait(); // operations may refer to all executors
         if (mine.ex) run(*mine.ex);
         dropped_.arrive_and_wait();
         mine.ex.reset();
@@ -99,7 +99,7 @@ private:
             try {
                 ex.run(never_over{});
             } catch (const stopped&) {
-                // By this, or by somebody else, who has nothing to stop here.
+                // Stopped by the runtime; a stop by other code has no effect here.
             } catch (...) {
                 ex.report(std::current_exception(), std::source_location::current());
                 break;

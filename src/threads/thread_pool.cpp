@@ -43,7 +43,7 @@ void job_queue::close() noexcept {
     for (;;) {
         pool_job* job = nullptr;
         {
-            // One by one: a job may be withdrawn while others are refused.
+            // One by one, because a job may be withdrawn while others are refused.
             const std::lock_guard lock{mutex_};
             open_ = false;
             if (jobs_.empty()) break;
@@ -88,7 +88,7 @@ thread_pool::thread_pool(thread_pool_options options, std::size_t threads)
 void thread_pool::stop() noexcept {
     jobs_->close();
     for (std::thread& t : threads_) {
-        // A job may own the last handle on its pool.
+        // A job may own the last handle of its pool.
         if (t.get_id() == std::this_thread::get_id()) {
             t.detach();
         } else {

@@ -262,7 +262,7 @@ TEST_SUITE("executor/executor") {
         CHECK(WTERMSIG(status) == SIGABRT);
         const std::string first = said.substr(0, said.find('\n'));
         CHECK(first == "weir: an operation spawned at " + std::string{std::source_location::current().file_name()} +
-                           ':' + std::to_string(line) + " failed and nobody awaits it: failed in the background");
+                           ':' + std::to_string(line) + " failed and is not awaited: failed in the background");
     }
 
     TEST_CASE("executor: dropping the handle of what has failed says nothing") {

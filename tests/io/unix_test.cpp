@@ -175,7 +175,7 @@ TEST_SUITE("io/unix") {
         CHECK(support::system_error_of([&] { return ex.run(weir::unix_connect(d / "s")); }) ==
               "connect to " + d / "s" + ": Connection refused");
         CHECK(support::system_error_of([&] { return ex.run(weir::unix_listen(d / "s")); }) ==
-              "listen on " + d / "s" + ", a stale socket file that nobody listens on: Address already in use");
+              "listen on " + d / "s" + ", a stale socket file without a listener: Address already in use");
         auto listener = ex.run(weir::unix_listen(d / "s", {.stale = weir::stale_socket::replace}));
         auto accepting = support::begin(ex, listener.accept());
         ex.run(weir::unix_connect(d / "s"));

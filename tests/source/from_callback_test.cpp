@@ -261,7 +261,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(out->emit(0));
         CHECK(out->emit(1));
         CHECK_THROWS_WITH_AS(out->emit(2),
-                             "weir::from_callback: emit would wait for ever: 2 items are held, and this thread is the "
+                             "weir::from_callback: emit would wait forever: 2 items are held, and this thread is the "
                              "one that consumes them",
                              std::logic_error);
         sink.request();

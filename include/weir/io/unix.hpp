@@ -351,7 +351,7 @@ struct unix_listen_options {
 ///     co_await weir::unix_listen("/run/app.sock", {.permissions = 0600, .stale = weir::stale_socket::replace})
 ///
 /// @throws std::system_error `listen on /run/app.sock: Address already in use`, or, without a listening process,
-/// `listen on /run/app.sock, a stale socket file that nobody listens on: Address already in use`
+/// `listen on /run/app.sock, a stale socket file without a listener: Address already in use`
 inline auto unix_listen(const unix_address& local, unix_listen_options options = {}) noexcept {
     return detail::immediate_operation{[local, options](backend& io) {
         std::shared_ptr<descriptor_closer> closer;
@@ -374,7 +374,7 @@ inline auto unix_listen(const unix_address& local, unix_listen_options options =
         int fd = attempt();
         if (fd == -EADDRINUSE && is_stale()) {
             if (options.stale == stale_socket::fail) {
-                detail::throw_io_error(fd, "listen on", local.path() + ", a stale socket file that nobody listens on");
+                detail::throw_io_error(fd, "listen on", local.path() + ", a stale socket file without a listener");
             }
             const int r = io.sockets().remove_socket(local);
             if (r < 0 && r != -ENOENT) detail::throw_io_error(r, "remove", local.path());

@@ -143,7 +143,7 @@ private:
     bool wait_for_room(std::unique_lock<std::mutex>& lock) {
         if (std::this_thread::get_id() == consumer_) {
             throw std::logic_error{
-                "weir::from_callback: emit would wait for ever: " + std::to_string(options_.capacity) +
+                "weir::from_callback: emit would wait forever: " + std::to_string(options_.capacity) +
                 " items are held, and this thread is the one that consumes them"};
         }
         ++suspended_;

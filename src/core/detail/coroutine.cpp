@@ -10,7 +10,7 @@ namespace weir::detail {
 
 void coroutine_state::drop_root() noexcept {
     if (is(ending)) {
-        enter(dropped); // end_frame sees it
+        enter(dropped); // end_frame checks the flag
     } else if (is(finished) && !is(dropped)) {
         on_wake()(*this);
     } else if (!queue().drop(*this, &destroy_root)) {
@@ -29,7 +29,7 @@ void coroutine_state::destroy_root(waker& self) noexcept {
 
 void coroutine_state::end_dropped() noexcept {
     if (is_root()) {
-        on_wake(&destroy_root); // the run queue has it
+        on_wake(&destroy_root); // the run queue holds it, and destroys it
     } else {
         destroy();
     }

@@ -12,7 +12,7 @@ bool inbox::enter(inbox_entry& entry) noexcept {
         if (static_cast<list_link&>(entry).linked()) return true;
         entries_.push_back(entry);
     }
-    // The entry may have run by now.
+    // The entry may have run already.
     if (!notified_.exchange(true, std::memory_order_acq_rel)) {
         const std::lock_guard lock{io_mutex_};
         if (io_ != nullptr) io_->notify();
@@ -61,7 +61,7 @@ void inbox::close() noexcept {
 
 namespace {
 
-/// Guards who waits for whom.
+/// Guards waits_for_ of all inboxes.
 std::mutex& waiting_mutex() noexcept {
     static std::mutex it;
     return it;
@@ -72,7 +72,7 @@ std::mutex& waiting_mutex() noexcept {
 void inbox::served(bool by_somebody) noexcept {
     served_.store(by_somebody);
     if (by_somebody) {
-        // Either this takes what somebody has entered who found that nobody runs it, or they find that somebody does.
+        // Either this thread takes an entry whose sender found the executor idle, or the sender finds that it runs.
         run();
     } else {
         changed();

@@ -46,7 +46,7 @@ void timer_wheel::insert(deadline_timer& t) noexcept {
     levels_[k].occupied |= std::uint64_t{1} << slot;
 }
 
-/// The earliest slot that may hold timers. Those of a lower level all come before those of a higher one.
+/// The earliest slot that may hold timers. All timers of a lower level precede those of a higher one.
 bool timer_wheel::first_slot(place& found) const noexcept {
     for (std::size_t k = 0; k != levels; ++k) {
         if (levels_[k].occupied == 0) continue;

@@ -8,13 +8,13 @@
 
 namespace weir::detail {
 
-/// A descriptor and who closes it: nobody, if it was opened by others.
+/// A descriptor and its closer; a borrowed descriptor has none.
 class descriptor {
 public:
     descriptor() noexcept = default;
-    /// One that was opened by others, and will be closed by them, later.
+    /// Borrows a descriptor, which its owner closes later.
     explicit descriptor(int fd) noexcept;
-    /// One that was just opened.
+    /// Owns a new descriptor.
     descriptor(int fd, std::shared_ptr<descriptor_closer> closer) noexcept : fd_{fd}, closer_{std::move(closer)} {
         if (closer_ != nullptr) closer_->opened(fd);
     }

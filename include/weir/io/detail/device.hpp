@@ -9,7 +9,7 @@
 
 namespace weir::detail {
 
-/// A device that a stream was given for good.
+/// A device that a stream owns.
 template <class Device>
 class owned_device {
 public:
@@ -22,7 +22,7 @@ private:
     Device device_;
 };
 
-/// A device that its owner keeps where it is.
+/// A device that a stream borrows.
 template <class Device>
 class borrowed_device {
 public:
@@ -35,14 +35,14 @@ private:
     Device* device_;
 };
 
-/// A file that is opened when it is needed.
+/// A file that is opened at the first poll.
 class file_at_path {
 public:
     using device_type = file;
 
     file_at_path(std::string path, open_mode mode) : open_{std::move(path), mode, 0666} {}
 
-    /// Null while it is being opened.
+    /// The file; null while it is being opened.
     file* poll_device(context& cx) {
         if (!file_.is_open()) {
             auto opened = open_.poll_result(cx);

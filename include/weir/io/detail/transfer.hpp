@@ -18,8 +18,7 @@
 
 namespace weir::detail {
 
-/// What can be read and written: a file or a socket. It knows its name for messages, its descriptor, and what a
-/// request to read or write from it looks like.
+/// A file or a socket: a type with a name for error messages, a descriptor, and requests to read and write.
 template <class T>
 concept byte_device = requires(const T& device, void* data, std::size_t size) {
     device.name();
@@ -28,7 +27,7 @@ concept byte_device = requires(const T& device, void* data, std::size_t size) {
     { T::write_kind } -> std::convertible_to<io_request::kind>;
 };
 
-/// `co_await device.read(buffer)`: at most as much as fits, as soon as there is some.
+/// The operation of `co_await device.read(buffer)`.
 template <class Device>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] read_operation {
 public:
@@ -50,11 +49,11 @@ public:
     }
 
 private:
-    Device* device_; // for its name
+    Device* device_; // for its name in errors
     io_operation operation_;
 };
 
-/// Writes all of something, in as many requests as the kernel makes of it.
+/// Writes all data, in as many requests as needed.
 class write_progress {
 public:
     void begin(byte_view what, std::int64_t offset = -1) noexcept {
@@ -64,7 +63,7 @@ public:
     }
     bool finished() const noexcept { return left_ == 0; }
 
-    /// True when all is written.
+    /// Returns true when all data was written.
     template <class Device>
     bool poll(context& cx, const Device& device) {
         while (left_ != 0) {
@@ -74,7 +73,7 @@ public:
                                                .size = left_,
                                                .offset = offset_});
             if (n.is_pending()) return false;
-            // A device that takes nothing and says nothing would be tried for ever.
+            // A device that writes nothing without an error would be retried forever.
             if (*n <= 0) throw_io_error(*n < 0 ? *n : -EIO, "write", device.name());
             data_ += *n;
             left_ -= static_cast<std::size_t>(*n);
@@ -90,7 +89,7 @@ private:
     io_operation operation_;
 };
 
-/// `co_await device.write(data)`: all of it.
+/// The operation of `co_await device.write(data)`.
 template <class Device>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] write_operation {
 public:
@@ -110,14 +109,13 @@ private:
     write_progress progress_;
 };
 
-/// What `read` and `lines` take, and what `write` takes.
+/// The devices that `read` and `lines` accept, and those that `write` accepts.
 template <class T>
 concept input_device = byte_device<T> || byte_reader<T>;
 template <class T>
 concept output_device = byte_device<T> || byte_writer<T>;
 
-/// One read after the other, each kept from poll to poll until it has its result. From a device without anything
-/// between it and the kernel.
+/// Successive reads, each kept from poll to poll until it has its result. This form reads directly from the kernel.
 template <input_device Device>
 class reads {
 public:
@@ -154,7 +152,7 @@ private:
     std::optional<decltype(std::declval<Reader&>().read(std::declval<byte_span>()))> operation_;
 };
 
-/// The same for writes: as write_progress has them for devices.
+/// The same for writes.
 template <output_device Device>
 class writes : public write_progress {};
 
@@ -180,7 +178,7 @@ private:
     std::optional<decltype(std::declval<Writer&>().write(std::declval<byte_view>()))> operation_;
 };
 
-/// An operation that has its result at once, and needs only to know where it runs.
+/// An operation with an immediate result, which needs only the executor.
 template <class F>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] immediate_operation {
 public:

@@ -22,7 +22,7 @@ struct network_options {
     std::size_t buffer = 64 * 1024; ///< bytes on their way or not yet read, in one direction of a connection
     double short_transfer = 0;      ///< that a read or a write moves less than it could
     double reset = 0;               ///< that a write cuts the connection
-    double refuse = 0;              ///< that a connect is refused, though somebody listens
+    double refuse = 0;              ///< that a connect is refused, although there is a listener
     double black_hole = 0;          ///< that a connect has no answer
     double abort_accept = 0;        ///< that a connection fails before it is accepted
     double partition = 0;           ///< that a write begins a partition between its two hosts
