@@ -11,6 +11,7 @@
 #include <weir/core/operation.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
 #include <weir/core/timed_out.hpp>

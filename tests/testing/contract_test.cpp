@@ -211,6 +211,76 @@ private:
     static inline std::vector<std::unique_ptr<later>> kept;
 };
 
+/// Pulls the next item before it looks at what its consumer has answered.
+template <class S>
+struct loops_too_far {
+    using value_type = weir::item_t<S>;
+
+    weir::poll<value_type> poll_next(weir::context& cx) {
+        if (!held) return upstream.poll_next(cx);
+        weir::poll<value_type> item(std::move(*held));
+        held.reset();
+        return item;
+    }
+
+    template <class Consume>
+    weir::flow poll_each(weir::context& cx, Consume& consume) {
+        for (;;) {
+            auto item = poll_next(cx);
+            if (item.is_pending()) return weir::flow::pending;
+            if (item.is_done()) return weir::flow::done;
+            const bool more = consume(*std::move(item));
+            if (!ended) {
+                auto ahead = upstream.poll_next(cx);
+                ended = ahead.is_done();
+                if (ahead.is_item()) held.emplace(*std::move(ahead));
+            }
+            if (!more) return weir::flow::stopped;
+            if (!held) return ended ? weir::flow::done : weir::flow::pending;
+        }
+    }
+
+    S upstream;
+    std::optional<value_type> held{};
+    bool ended = false;
+};
+
+/// Hands on one item more than its consumer wants.
+template <class S>
+struct hears_a_stop_late {
+    using value_type = weir::item_t<S>;
+
+    weir::poll<value_type> poll_next(weir::context& cx) { return upstream.poll_next(cx); }
+
+    template <class Consume>
+    weir::flow poll_each(weir::context& cx, Consume& consume) {
+        bool more = true;
+        auto late = [&](value_type&& item) { return consume(std::move(item)), std::exchange(more, false); };
+        return weir::poll_each(upstream, cx, late);
+    }
+
+    S upstream;
+};
+
+/// Takes what its consumer throws for an error of upstream, and ends.
+template <class S>
+struct catches_its_consumer {
+    using value_type = weir::item_t<S>;
+
+    weir::poll<value_type> poll_next(weir::context& cx) { return upstream.poll_next(cx); }
+
+    template <class Consume>
+    weir::flow poll_each(weir::context& cx, Consume& consume) {
+        try {
+            return weir::poll_each(upstream, cx, consume);
+        } catch (...) {
+            return weir::flow::done;
+        }
+    }
+
+    S upstream;
+};
+
 } // namespace
 
 TEST_SUITE("testing/contract") {
@@ -254,6 +324,16 @@ TEST_SUITE("testing/contract") {
         constexpr auto rule = "the end or an error is seen while upstream is still there";
         CHECK(check_contract(planted<keeps_upstream>()).find(rule) != std::string::npos);
         CHECK(check_contract(planted<lets_go_late>()).find(rule) != std::string::npos);
+    }
+
+    TEST_CASE("check_contract: a loop that pulls one item too many is found") {
+        constexpr auto rule = "poll_each does not do what poll_next does";
+        CHECK(check_contract(planted<loops_too_far>()).find(rule) != std::string::npos);
+        CHECK(check_contract(planted<hears_a_stop_late>()).find(rule) != std::string::npos);
+    }
+
+    TEST_CASE("check_contract: a loop that catches an error of the consumer is found") {
+        CHECK(check_contract(planted<catches_its_consumer>()).find("an error of the consumer") != std::string::npos);
     }
 
     TEST_CASE("check_contract: swallowing an error is found") {

@@ -53,6 +53,18 @@ public:
         return false;
     }
 
+    /// How many items a loop may hand on before it yields, at least one: for a loop that counts them by itself, and takes
+    /// that many units when it ends.
+    int budget() const noexcept { return budget_; }
+    /// Takes n units, of which there are as many. False when none was left.
+    bool spend(int n) noexcept {
+        budget_ -= n;
+        if (budget_ != 0) [[likely]]
+            return true;
+        budget_ = 1;
+        return false;
+    }
+
     /// Schedules another poll for the executor's next turn.
     pending_t yield() noexcept {
         waker_.defer();

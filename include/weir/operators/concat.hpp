@@ -12,6 +12,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/detail/range_items.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -25,6 +26,11 @@ public:
     explicit concat_stream(First head, Rest... rest) : streams_(std::move(head), std::move(rest)...) {}
 
     poll<value_type> poll_next(context& cx) { return poll_from<0>(cx); }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        return poll_each_from<0>(cx, consume);
+    }
 
 private:
     template <std::size_t I>
@@ -40,6 +46,22 @@ private:
                 if (!cx.spend()) return cx.yield();
             }
             return poll_from<I + 1>(cx);
+        }
+    }
+
+    template <std::size_t I, class Consume>
+    flow poll_each_from(context& cx, Consume& consume) {
+        auto& current = std::get<I>(streams_);
+        if constexpr (I == sizeof...(Rest)) {
+            return weir::poll_each(*current, cx, consume);
+        } else {
+            if (current) {
+                const flow answer = weir::poll_each(*current, cx, consume);
+                if (answer != flow::done) return answer;
+                current.reset();
+                if (!cx.spend()) return detail::yield_loop(cx);
+            }
+            return poll_each_from<I + 1>(cx, consume);
         }
     }
 
@@ -67,6 +89,21 @@ public:
             if (!item.is_done()) return item;
             current_.reset();
             if (!cx.spend()) return cx.yield();
+        }
+    }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        for (;;) {
+            if (!current_) {
+                auto next = streams_.next();
+                if (next.is_done()) return flow::done;
+                current_.emplace(*std::move(next));
+            }
+            const flow answer = weir::poll_each(*current_, cx, consume);
+            if (answer != flow::done) return answer;
+            current_.reset();
+            if (!cx.spend()) return detail::yield_loop(cx);
         }
     }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -27,6 +28,19 @@ public:
     poll<value_type> poll_next(context& cx) {
         if (next_ != N) return poll<value_type>(std::move(values_[next_++]));
         return upstream_.poll_next(cx);
+    }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        while (next_ != N) {
+            if (!consume(value_type(std::move(values_[next_++])))) return flow::stopped;
+            if (!cx.spend()) return detail::yield_loop(cx);
+            if constexpr (detail::may_drop_at_end<value_type>) {
+                if (cx.leaving()) [[unlikely]]
+                    return detail::yield_loop(cx);
+            }
+        }
+        return weir::poll_each(upstream_, cx, consume);
     }
 
 private:

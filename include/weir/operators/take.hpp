@@ -8,6 +8,7 @@
 
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -28,6 +29,29 @@ public:
         auto item = upstream_->poll_next(cx);
         if (item.is_item()) --left_;
         return item;
+    }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        bool ended = left_ == 0;
+        if (!ended) {
+            std::size_t left = left_;
+            const auto count_down = [&](value_type&& item) {
+                --left;
+                if (!consume(std::move(item))) return false;
+                ended = left == 0;
+                return !ended;
+            };
+            const flow answer = weir::poll_each(*upstream_, cx, count_down);
+            left_ = left;
+            if (!ended) return answer;
+            if constexpr (detail::may_drop_at_end<value_type>) {
+                if (cx.leaving()) [[unlikely]]
+                    return detail::yield_loop(cx);
+            }
+        }
+        upstream_.reset();
+        return flow::done;
     }
 
 private:

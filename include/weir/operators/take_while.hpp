@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -36,6 +37,24 @@ public:
         if (kept) return item;
         upstream_.reset();
         return done;
+    }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        bool ended = false;
+        const auto pass_on = [&](value_type&& item) {
+            const bool kept = std::invoke(keep_, std::as_const(item));
+            if constexpr (detail::may_drop<Keep>) {
+                if (cx.stopping()) [[unlikely]]
+                    return true;
+            }
+            ended = !kept;
+            return kept && consume(std::move(item));
+        };
+        const flow answer = detail::poll_each_unless_dropped<detail::may_drop<Keep>>(*upstream_, cx, pass_on);
+        if (!ended) return answer;
+        upstream_.reset();
+        return flow::done;
     }
 
 private:

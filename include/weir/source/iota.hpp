@@ -5,11 +5,13 @@
 #include <iterator>
 #include <limits>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/poll_each.hpp>
 
 namespace weir {
 
@@ -32,6 +34,30 @@ public:
             return done;
         }
         return next_++;
+    }
+
+    /// Counts up to the end or as far as the budget goes, whichever is first.
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume)
+        requires std::integral<T>
+    {
+        using distance = std::make_unsigned_t<T>;
+        checker_.check();
+        const T from = next_;
+        const auto ahead = static_cast<distance>(static_cast<distance>(last_) - static_cast<distance>(from));
+        const auto most = static_cast<unsigned>(cx.budget());
+        const T end = ahead < most ? last_ : static_cast<T>(from + static_cast<T>(most));
+        for (T at = from; at != end;) {
+            if (!consume(T(at++))) {
+                next_ = at;
+                static_cast<void>(cx.spend(static_cast<int>(at - from) - 1));
+                return flow::stopped;
+            }
+        }
+        next_ = end;
+        if (!cx.spend(static_cast<int>(end - from))) return detail::yield_loop(cx);
+        checker_.ended();
+        return flow::done;
     }
 
 private:

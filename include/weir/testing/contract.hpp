@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <exception>
 #include <limits>
+#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -11,6 +13,7 @@
 
 #include <weir/core/closure.hpp>
 #include <weir/sink/drain.hpp>
+#include <weir/sink/for_each.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/probe.hpp>
 #include <weir/testing/virtual_executor.hpp>
@@ -65,14 +68,20 @@ public:
     contract_check(Make& make, const contract_options& options) : make_{make}, options_{options} {}
 
     std::string run() {
-        check_demand();
-        check_release(last::end);
-        check_release(last::error);
-        for (const arrival when : {arrival::ready, arrival::late}) {
-            for (const last how : {last::end, last::error}) {
-                const std::size_t steps = check_delivery(when, how, never);
-                for (std::size_t stop = 0; stop != steps; ++stop) check_delivery(when, how, stop);
+        for (const asking by : {asking::one_by_one, asking::in_a_loop}) {
+            asking_ = by;
+            check_demand();
+            check_release(last::end);
+            check_release(last::error);
+            for (const arrival when : {arrival::ready, arrival::late}) {
+                for (const last how : {last::end, last::error}) {
+                    const std::size_t steps = check_delivery(when, how, never);
+                    for (std::size_t stop = 0; stop != steps; ++stop) check_delivery(when, how, stop);
+                }
             }
+        }
+        for (const arrival when : {arrival::ready, arrival::late}) {
+            for (const last how : {last::end, last::error}) check_that_both_ways_agree(when, how);
         }
         return std::move(report_);
     }
@@ -106,7 +115,7 @@ private:
         {
             virtual_executor ex;
             probe<tracked> source;
-            probe_sink sink{ex, source.stream() | make_()};
+            probe_sink sink{ex, source.stream() | make_(), asking_};
             settle(ex);
             expect(source.polls() == 0, "early pull: upstream is polled before the first poll");
             sink.request(1);
@@ -122,7 +131,7 @@ private:
         virtual_executor ex;
         probe<tracked> source;
         for (int i = 0; i != item_count; ++i) source.push(i);
-        probe_sink sink{ex, source.stream() | make_()};
+        probe_sink sink{ex, source.stream() | make_(), asking_};
         sink.request(1);
         settle(ex);
         expect(options_.prefetch == contract_options::any_number || source.taken() <= needed + options_.prefetch,
@@ -136,9 +145,15 @@ private:
         probe<tracked> source;
         for (int i = 0; i != item_count; ++i) source.push(i);
         finish(source, how);
-        auto pipeline = source.stream() | make_() | drain();
-        auto consumer = ex.spawn(look_at_the_end(pipeline, source));
-        settle(ex);
+        const auto watch = [&](auto pipeline) {
+            auto consumer = ex.spawn(look_at_the_end(pipeline, source));
+            settle(ex);
+        };
+        if (asking_ == asking::in_a_loop) {
+            watch(source.stream() | make_() | drain());
+        } else {
+            watch(source.stream() | make_() | for_each([](auto) -> task<> { co_return; }));
+        }
     }
     template <class Pipeline>
     task<> look_at_the_end(Pipeline& pipeline, const probe<tracked>& source) {
@@ -162,7 +177,7 @@ private:
         virtual_executor ex;
         probe<tracked> source;
         tracked::copies = 0;
-        probe_sink sink{ex, source.stream() | make_()};
+        probe_sink sink{ex, source.stream() | make_(), asking_};
 
         std::size_t steps = 0;
         const auto at_rest = [&] {
@@ -214,8 +229,69 @@ private:
         return steps;
     }
 
+    /// What a consumer of `wanted` items sees and what was pulled for it, step by step.
+    std::string play(asking by, arrival when, last how, std::size_t wanted, std::size_t failing = 0) {
+        virtual_executor ex;
+        probe<tracked> source;
+        probe_sink sink{ex, source.stream() | make_(), by};
+        sink.fail_at(failing);
+        std::string seen;
+        std::size_t shown = 0;
+        const auto look = [&] {
+            settle(ex);
+            for (; shown != sink.items().size(); ++shown) seen += describe(sink.items()[shown]) + ' ';
+            seen += "of " + std::to_string(source.taken());
+            seen += sink.ended() ? ", ended" : sink.failed() ? ", " + sink.error_message() : "";
+            seen += source.dropped() ? ", dropped; " : source.waiting() ? ", waiting; " : "; ";
+        };
+        if (when == arrival::late) {
+            sink.request(wanted);
+            look();
+        }
+        for (int i = 0; i != item_count; ++i) {
+            source.push(i);
+            if (when == arrival::late) look();
+        }
+        finish(source, how);
+        if (when == arrival::ready) sink.request(wanted);
+        look();
+        if (sink.finished()) return seen;
+        sink.request(1); // the next item, or the end
+        look();
+        return seen;
+    }
+
+    void check_that_both_ways_agree(arrival when, last how) {
+        for (std::size_t wanted = 1; wanted <= 2 * item_count; ++wanted) {
+            const std::string seen = play(asking::one_by_one, when, how, wanted);
+            expect(seen == play(asking::in_a_loop, when, how, wanted), "poll_each does not do what poll_next does");
+            // An error of the consumer passes by the operator: nothing is seen or pulled behind it.
+            const std::string failed = play(asking::in_a_loop, when, how, wanted, wanted);
+            if (failed.find("consumer failed") == std::string::npos) {
+                expect(failed == seen, "poll_each: an error of the consumer does not come out of it");
+                continue;
+            }
+            expect(play(asking::one_by_one, when, how, wanted, wanted) == failed,
+                   "poll_each: the operator takes an error of its consumer for one of upstream");
+        }
+    }
+
+    template <class T>
+    static std::string describe(const T& item) {
+        if constexpr (std::convertible_to<const T&, int>) {
+            return std::to_string(static_cast<int>(item));
+        } else if constexpr (std::ranges::range<const T>) {
+            std::string all = "(";
+            for (const auto& part : item) all += describe(part) + ',';
+            return all + ')';
+        } else {
+            return "item";
+        }
+    }
+
     Make& make_;
     const contract_options& options_;
+    asking asking_ = asking::one_by_one;
     std::string report_;
 };
 
@@ -227,6 +303,7 @@ private:
 ///     CHECK(weir::testing::check_contract([] { return weir::map(twice); }) == "");
 ///
 /// - It does not poll upstream before its first poll, and then takes no more than the demand and the prefetch.
+/// - `poll_each` does what as many calls of `poll_next` do, wherever the consumer stops or throws.
 /// - No wake is lost: items, end and error reach a consumer that polls only when it was woken.
 /// - Upstream is not polled after its end or its error.
 /// - Upstream is destroyed before a sink's consumer sees the end or an error.

@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/root_waker.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/executor.hpp>
@@ -127,6 +129,12 @@ private:
     std::shared_ptr<state> state_;
 };
 
+/// How a consumer asks a stream for items.
+enum class asking {
+    one_by_one, ///< with `poll_next`
+    in_a_loop,  ///< with `poll_each`
+};
+
 /// A consumer under the control of the test. It polls on request, and then only after a wake, so that a lost wake
 /// shows.
 template <stream S>
@@ -134,7 +142,8 @@ class probe_sink {
 public:
     static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
-    probe_sink(executor& ex, S upstream) : consumer_{new consumer(*this, ex, std::move(upstream))} {}
+    probe_sink(executor& ex, S upstream, asking how = asking::one_by_one)
+        : consumer_{new consumer(*this, ex, std::move(upstream))}, how_{how} {}
     probe_sink(const probe_sink&) = delete;
     probe_sink& operator=(const probe_sink&) = delete;
     ~probe_sink() { drop(); }
@@ -145,6 +154,8 @@ public:
         wanted_ = n > unlimited - wanted_ ? unlimited : wanted_ + n;
         if (!asking && consumer_ != nullptr) consumer_->wake();
     }
+    /// Throws a std::runtime_error, "consumer failed", when it has as many items.
+    void fail_at(std::size_t items) noexcept { fails_at_ = items; }
     /// Destroys the stream: at once, or after the poll during which the stream itself calls this.
     void drop() noexcept {
         if (consumer_ != nullptr) std::exchange(consumer_, nullptr)->drop();
@@ -183,25 +194,36 @@ private:
             queue().drop(*this, [](waker& self) noexcept { delete &static_cast<consumer&>(self); });
         }
 
+        bool operator()(item_t<S>&& item) {
+            owner_->items_.push_back(std::move(item));
+            if (owner_->items_.size() == owner_->fails_at_) throw std::runtime_error{"consumer failed"};
+            if (owner_->wanted_ != unlimited) --owner_->wanted_;
+            return wants_more();
+        }
+
     private:
         static void run(waker& self) noexcept {
             auto& me = static_cast<consumer&>(self);
             context cx{me};
-            while (me.owner_ != nullptr && me.owner_->wanted_ != 0 && !me.owner_->finished()) {
+            while (me.wants_more()) {
                 ++me.owner_->polls_;
                 try {
+                    if (me.owner_->how_ == asking::in_a_loop) {
+                        const flow answer = weir::poll_each(me.upstream_, cx, me);
+                        if (me.owner_ != nullptr && answer == flow::done) me.owner_->ended_ = true;
+                        return;
+                    }
                     auto item = me.upstream_.poll_next(cx);
                     if (me.owner_ == nullptr || item.is_pending()) return;
                     if (item.is_done()) {
                         me.owner_->ended_ = true;
                         return;
                     }
-                    me.owner_->items_.push_back(*std::move(item));
+                    me(*std::move(item));
                 } catch (...) {
                     if (me.owner_ != nullptr) me.owner_->error_ = std::current_exception();
                     return;
                 }
-                if (me.owner_->wanted_ != unlimited) --me.owner_->wanted_;
                 if (!cx.spend()) {
                     me.defer();
                     return;
@@ -209,11 +231,15 @@ private:
             }
         }
 
+        bool wants_more() const noexcept { return owner_ != nullptr && owner_->wanted_ != 0 && !owner_->finished(); }
+
         probe_sink* owner_; // null when it was dropped
         S upstream_;
     };
 
     consumer* consumer_;
+    asking how_;
+    std::size_t fails_at_ = 0;
     std::vector<item_t<S>> items_;
     std::exception_ptr error_;
     std::size_t wanted_ = 0;

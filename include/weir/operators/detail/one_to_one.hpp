@@ -2,18 +2,20 @@
 #pragma once
 
 #include <concepts>
+#include <type_traits>
 #include <utility>
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir::detail {
 
 // Bases of operators that look at one item at a time and hold none. Each says with one function what becomes of an
-// item; the base has the loop over upstream, here poll_next. (A loop that hands ready items on without returning each
-// of them belongs here too: it needs nothing else from the operators.)
+// item; the base has the loops over upstream: `poll_next`, and `poll_each`, which hands ready items on without returning
+// each of them.
 //
 // Their constructors take an S and nothing that converts to one: an async_stream converts from any stream of its items,
 // such as the base itself, and the move constructor would have to ask whether that is a stream before it is known.
@@ -47,6 +49,21 @@ public:
         }
     }
 
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        using value_type = typename Operator::value_type;
+        constexpr bool may_stop = (may_drop<Callables> || ...) || may_drop_at_end<item_t<S>>;
+        const auto pass_on = [&](item_t<S>&& item) {
+            value_type passed(static_cast<Operator&>(*this).pass(std::move(item)));
+            if constexpr (may_stop) {
+                if (cx.stopping()) [[unlikely]]
+                    return true;
+            }
+            return consume(std::move(passed));
+        };
+        return poll_each_unless_dropped < may_stop || may_drop_at_end < value_type >> (upstream_, cx, pass_on);
+    }
+
 protected:
     template <std::same_as<S> Upstream>
     explicit one_to_one(Upstream upstream) : upstream_(std::move(upstream)) {}
@@ -76,6 +93,21 @@ public:
             }
             if (!cx.spend() || (may_stop && cx.leaving())) return answer(cx.yield());
         }
+    }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        using value_type = typename Operator::value_type;
+        const auto pass_on = [&](item_t<S>&& item) {
+            auto&& passed = static_cast<Operator&>(*this).pass(std::move(item));
+            if (!passed || (may_stop && cx.stopping())) return true;
+            if constexpr (std::is_same_v<decltype(*std::forward<decltype(passed)>(passed)), value_type&&>) {
+                return consume(*std::forward<decltype(passed)>(passed));
+            } else {
+                return consume(value_type(*passed));
+            }
+        };
+        return poll_each_unless_dropped < may_stop || may_drop_at_end < value_type >> (upstream_, cx, pass_on);
     }
 
 protected:
@@ -118,6 +150,20 @@ public:
             }
             if (!cx.spend() || (may_stop && cx.leaving())) return cx.yield();
         }
+    }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        constexpr bool calls = (may_drop<Callables> || ...);
+        const auto pass_on = [&](item_t<S>&& item) {
+            const bool selected = static_cast<Operator&>(*this).selects(std::as_const(item));
+            if constexpr (calls) {
+                if (cx.stopping()) [[unlikely]]
+                    return true;
+            }
+            return !selected || consume(std::move(item));
+        };
+        return poll_each_unless_dropped<calls>(upstream_, cx, pass_on);
     }
 
 protected:

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include <weir/core/assert.hpp>
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir::detail {
@@ -57,30 +59,25 @@ public:
 
     poll<result_type> poll_result(context& outer) {
         nested_context cx{outer};
-        for (;;) {
-            bool more = true;
-            {
-                auto item = upstream_.poll_next(cx);
-                if (item.is_pending()) return pending;
-                if (item.is_done()) return accumulator_.finish();
-                if constexpr (may_stop) {
-                    if (cx.stopping()) [[unlikely]]
-                        return cx.yield();
-                }
-                more = accumulator_.add(*std::move(item));
-            }
-            if constexpr (may_stop) {
-                if (cx.leaving()) [[unlikely]] {
-                    if (more || cx.stopping()) return cx.yield();
-                }
-            }
-            if (!more) return accumulator_.finish();
-            if (!cx.spend()) return cx.yield();
+        std::conditional_t<is_small, Accumulator, Accumulator&> accumulator = accumulator_;
+        const auto add = [&](item_t<S>&& item) { return accumulator.add(std::move(item)); };
+        const flow answer = poll_each_unless_dropped<may_stop>(upstream_, cx, add);
+        if (answer == flow::pending) {
+            if constexpr (is_small) accumulator_ = accumulator;
+            return pending;
         }
+        if constexpr (may_stop) {
+            if (cx.stopping()) [[unlikely]]
+                return cx.yield();
+        }
+        return accumulator.finish();
     }
 
 private:
-    static constexpr bool may_stop = may_drop_at_end<item_t<S>> || requires { requires Accumulator::may_stop; };
+    static constexpr bool may_stop = requires { requires Accumulator::may_stop; };
+    /// One that stays in registers while items are ready.
+    static constexpr bool is_small = std::is_trivially_copyable_v<Accumulator> &&
+                                     std::is_copy_assignable_v<Accumulator> && sizeof(Accumulator) <= 4 * sizeof(void*);
 
     S upstream_;
     [[no_unique_address]] Accumulator accumulator_;
