@@ -12,6 +12,7 @@
 #include <weir/core/detail/coroutine.hpp>
 #include <weir/core/detail/deep_destruction.hpp>
 #include <weir/core/detail/poll_checker.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -21,10 +22,34 @@ class async_stream;
 
 namespace detail {
 
+/// A consume of any type, which is called through a pointer.
+template <class T>
+class consume_ref {
+    // Small items stay in registers.
+    using argument = std::conditional_t<std::is_trivially_copyable_v<T> && sizeof(T) <= 2 * sizeof(void*), T, T&&>;
+
+public:
+    template <class Consume>
+        requires(!std::same_as<Consume, consume_ref>)
+    explicit consume_ref(Consume& consume) noexcept
+        : object_{std::addressof(consume)}, call_{[](const void* object, argument item) {
+              return (*static_cast<Consume*>(const_cast<void*>(object)))(std::move(item));
+          }} {}
+
+    bool operator()(T&& item) const { return call_(object_, std::move(item)); }
+
+private:
+    const void* object_;
+    bool (*call_)(const void*, argument);
+};
+
 /// A stream of T behind an async_stream, other than a generator.
+template <class T>
 class boxed : public pooled {
 public:
     virtual ~boxed() = default;
+
+    virtual flow poll_each(context& cx, consume_ref<T> consume) = 0;
 
     static void destroy(boxed& box) noexcept {
         destroy_deep([](void* object) noexcept { delete static_cast<boxed*>(object); }, &box);
@@ -32,12 +57,17 @@ public:
 };
 
 template <class S>
-class boxed_stream final : public boxed {
+class boxed_stream final : public boxed<item_t<S>> {
 public:
+    using value_type = item_t<S>;
+
     explicit boxed_stream(S upstream) : upstream_(std::move(upstream)) {}
 
-    static poll<item_t<S>> poll_next(boxed& self, context& cx) {
+    static poll<value_type> poll_next(boxed<value_type>& self, context& cx) {
         return static_cast<boxed_stream&>(self).upstream_.poll_next(cx);
+    }
+    flow poll_each(context& cx, consume_ref<value_type> consume) override {
+        return weir::poll_each(upstream_, cx, consume);
     }
 
 private:
@@ -47,6 +77,8 @@ private:
 template <class T>
 class generator_state final : public generator_state_base {
 public:
+    using value_type = T;
+
     generator_state() noexcept : generator_state_base{&keep} {}
     generator_state(const generator_state&) = delete;
     generator_state& operator=(const generator_state&) = delete;
@@ -200,7 +232,7 @@ public:
     template <class S>
         requires(!std::same_as<S, async_stream> && requires { requires std::same_as<item_t<S>, T>; } && stream<S>)
     async_stream(S upstream)
-        : source_{static_cast<detail::boxed*>(new detail::boxed_stream<S>{std::move(upstream)})},
+        : source_{static_cast<detail::boxed<T>*>(new detail::boxed_stream<S>{std::move(upstream)})},
           poll_{&detail::boxed_stream<S>::poll_next} {}
 
     async_stream(async_stream&& other) noexcept
@@ -217,7 +249,7 @@ public:
         if (is_generator()) {
             generator().drop();
         } else {
-            detail::boxed::destroy(box());
+            detail::boxed<T>::destroy(box());
         }
     }
 
@@ -232,6 +264,12 @@ public:
         if (is_generator()) return generator().poll_next(consumer);
         nested_context own{consumer.running_with(), consumer};
         return poll_(box(), own);
+    }
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        check();
+        if (is_generator()) return detail::poll_one_by_one(generator(), cx, consume);
+        return box().poll_each(cx, detail::consume_ref<T>{consume});
     }
 
 private:
@@ -251,10 +289,10 @@ private:
 
     bool is_generator() const noexcept { return poll_ == nullptr; }
     generator_type& generator() noexcept { return *static_cast<generator_type*>(source_); }
-    detail::boxed& box() noexcept { return *static_cast<detail::boxed*>(source_); }
+    detail::boxed<T>& box() noexcept { return *static_cast<detail::boxed<T>*>(source_); }
 
     void* source_;
-    poll<T> (*poll_)(detail::boxed&, context&); // null for a generator, which is called directly
+    poll<T> (*poll_)(detail::boxed<T>&, context&); // null for a generator, which is called directly
     detail::poll_checker checker_;
 };
 
