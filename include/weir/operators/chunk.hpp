@@ -13,6 +13,7 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
 
@@ -56,23 +57,17 @@ public:
     poll<value_type> poll_next(context& outer) {
         if (!upstream_) return finish();
         nested_context cx{outer};
+        const auto add = [&](item_t<S>&& item) {
+            if (chunk_.empty()) begin(cx);
+            append(std::move(item));
+            return chunk_.size() != n_;
+        };
         try {
-            for (;;) {
-                auto item = upstream_->poll_next(cx);
-                if (item.is_item()) [[likely]] {
-                    if (chunk_.empty()) begin(cx);
-                    append(*std::move(item));
-                    if (chunk_.size() == n_) return take();
-                    if (!cx.spend() || cx.leaving()) {
-                        if (patience_.due(cx)) return take();
-                        return cx.yield();
-                    }
-                } else if (item.is_pending()) {
-                    if (chunk_.empty() || !patience_.due(cx)) return pending;
-                    return take();
-                } else {
-                    break;
-                }
+            const flow answer = weir::poll_each(*upstream_, cx, add);
+            if (answer == flow::stopped) return take();
+            if (answer == flow::pending) {
+                if (chunk_.empty() || !patience_.due(cx)) return pending;
+                return take();
             }
         } catch (...) {
             error_ = std::current_exception();

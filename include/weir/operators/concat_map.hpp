@@ -9,6 +9,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -34,12 +35,9 @@ public:
                     item_.reset();
                     if (!cx.spend() || cx.leaving()) return cx.yield();
                 }
-                auto outer = upstream_->poll_next(cx);
-                if (!outer.is_item()) return outer.template rebind<value_type>();
-                if (cx.stopping()) return cx.yield();
-                item_.emplace(*std::move(outer));
-                inner_.construct_with([&] { return std::invoke(f_, *std::move(item_)); });
-                if (cx.stopping()) return cx.yield();
+                const flow begun = begin_next(cx);
+                if (begun == flow::done) return done;
+                if (begun == flow::pending) return pending;
             }
         } catch (...) {
             drop();
@@ -47,7 +45,41 @@ public:
         }
     }
 
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        detail::fenced passed(consume);
+        flow answer = flow::pending;
+        try {
+            for (;;) {
+                if (inner_) {
+                    answer = weir::poll_each(*inner_, cx, passed);
+                    if (answer != flow::done) break;
+                    inner_.reset();
+                    item_.reset();
+                    if (!cx.spend() || cx.leaving()) return detail::yield_loop(cx);
+                }
+                answer = begin_next(cx);
+                if (answer != flow::stopped) break;
+            }
+        } catch (...) {
+            drop();
+            throw;
+        }
+        passed.rethrow();
+        return answer;
+    }
+
 private:
+    /// Asks for the next inner stream. Stopped, when there is one.
+    flow begin_next(context& cx) {
+        auto outer = upstream_->poll_next(cx);
+        if (!outer.is_item()) return outer.is_done() ? flow::done : flow::pending;
+        if (cx.stopping()) return detail::yield_loop(cx);
+        item_.emplace(*std::move(outer));
+        inner_.construct_with([&] { return std::invoke(f_, *std::move(item_)); });
+        return cx.stopping() ? detail::yield_loop(cx) : flow::stopped;
+    }
+
     [[gnu::cold, gnu::noinline]] void drop() noexcept {
         inner_.reset();
         upstream_.reset();

@@ -11,6 +11,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/operation.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/executor.hpp>
 
@@ -71,16 +72,37 @@ public:
         } catch (...) {
             error = std::current_exception();
         }
-        upstream_.reset();
-        if (error != nullptr) {
-            cleanup_.call_and_report();
-            std::rethrow_exception(std::move(error));
-        }
-        cleanup_.call();
+        end(std::move(error));
         return done;
     }
 
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        cleanup_.report_to(cx.executor());
+        detail::fenced passed(consume);
+        flow answer = flow::done;
+        std::exception_ptr error;
+        try {
+            answer = weir::poll_each(*upstream_, cx, passed);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        if (answer != flow::done) {
+            passed.rethrow();
+            return answer;
+        }
+        end(std::move(error));
+        return flow::done;
+    }
+
 private:
+    void end(std::exception_ptr error) {
+        upstream_.reset();
+        if (error == nullptr) return cleanup_.call();
+        cleanup_.call_and_report();
+        std::rethrow_exception(std::move(error));
+    }
+
     detail::run_once_guard<F> cleanup_; // declared before upstream, so that it is called after upstream was destroyed
     std::optional<S> upstream_;
 };

@@ -11,6 +11,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -43,15 +44,38 @@ public:
         } catch (...) {
             error_ = std::current_exception();
         }
-        upstream_.reset();
-        if (cx.stopping()) return cx.yield();
-        resume();
-        if (cx.stopping()) return cx.yield();
+        if (!resume(cx)) return cx.yield();
         return fallback_->poll_next(cx);
     }
 
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        if (!fallback_) {
+            detail::fenced passed(consume);
+            flow answer = flow::pending;
+            try {
+                answer = weir::poll_each(*upstream_, cx, passed);
+            } catch (...) {
+                error_ = std::current_exception();
+            }
+            if (error_ == nullptr) {
+                passed.rethrow();
+                return answer;
+            }
+            if (!resume(cx)) return detail::yield_loop(cx);
+        }
+        return weir::poll_each(*fallback_, cx, consume);
+    }
+
 private:
-    void resume() {
+    /// False when something that was called has dropped what runs.
+    bool resume(context& cx) {
+        upstream_.reset();
+        if (cx.stopping()) return false;
+        fall_back();
+        return !cx.stopping();
+    }
+    void fall_back() {
         if constexpr (std::is_same_v<E, detail::any_error>) {
             fallback_.emplace(std::invoke(f_, std::move(error_)));
         } else {

@@ -7,6 +7,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/member_waker.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
 
@@ -77,14 +78,12 @@ private:
 
     void pull(context& cx) noexcept {
         try {
-            while (open() && self().wants(cx)) {
-                auto item = upstream_->poll_next(cx);
-                if (cx.stopping() || item.is_pending()) return;
-                if (item.is_done()) return close(cx);
-                self().take(*std::move(item), cx);
-                if (cx.stopping()) return;
-                if (!cx.spend()) return static_cast<void>(cx.yield());
-            }
+            if (!open() || !self().wants(cx)) return;
+            const auto pass_on = [&](item_t<S>&& item) {
+                self().take(std::move(item), cx);
+                return !cx.stopping() && self().wants(cx);
+            };
+            if (poll_each(*upstream_, cx, pass_on) == flow::done && !cx.stopping()) close(cx);
         } catch (...) {
             if (cx.stopping()) return;
             error_ = std::current_exception();
