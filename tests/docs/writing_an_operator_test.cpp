@@ -12,6 +12,7 @@
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/one_to_one.hpp>
 #include <weir/operators/detail/prefetching_operator.hpp>
@@ -35,6 +36,13 @@ public:
         auto item = upstream_.poll_next(cx);
         if (item.is_item()) return *item * factor_;
         return item.template rebind<int>();
+    }
+
+    // Optional: hands on all items that are ready, in the loop of the source.
+    template <class Consume>
+    weir::flow poll_each(weir::context& cx, Consume& consume) {
+        auto scale = [&](int&& item) { return consume(item * factor_); };
+        return weir::poll_each(upstream_, cx, scale);
     }
 
 private:
@@ -132,6 +140,26 @@ public:
                 item = poll<value_type>(cx.yield());
         }
         return item;
+    }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        bool wanted = true;
+        const auto pass_on = [&](value_type&& item) {
+            ending_ = std::invoke(last_, std::as_const(item));
+            if constexpr (detail::may_drop<Last>) {
+                if (cx.stopping()) [[unlikely]]
+                    return true; // poll_each_unless_dropped ends the loop
+            }
+            wanted = consume(std::move(item));
+            return wanted && !ending_;
+        };
+        if (!ending_) {
+            const flow answer = detail::poll_each_unless_dropped<detail::may_drop<Last>>(*upstream_, cx, pass_on);
+            if (answer != flow::stopped || !wanted) return answer;
+        }
+        upstream_.reset(); // it has left the stack, and the consumer has not seen the end
+        return flow::done;
     }
 
 private:
