@@ -31,7 +31,7 @@ weir::task<> echo(weir::tcp_stream client) {
             co_await client.write(std::span(block).first(size));
         }
     } catch (const std::system_error&) {
-        // The client has gone away.
+        // The client has disconnected.
     }
 }
 

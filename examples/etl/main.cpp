@@ -82,7 +82,7 @@ weir::task<> answer(weir::tcp_stream client, const options& wanted) {
     } catch (const http_error&) {
         // Not a client of ours.
     } catch (const std::system_error&) {
-        // It has gone away.
+        // The client has disconnected.
     }
 }
 
@@ -185,20 +185,20 @@ weir::task<int> load(const options& wanted) {
         const std::size_t count = batch.size();
         std::size_t more = 0;
         for (const page& p : batch) more += p.rows.size();
-        // The job has the batch: it runs to its end even if nobody waits for it any more.
+        // The job has the batch: it runs to its end even if the pipeline is dropped.
         auto work = [&db, batch = std::move(batch)] { db.store(batch); };
         co_await weir::offload(disk, std::move(work));
         pages += count;
         rows += more;
     };
-    // Once: a second signal is the system's business.
+    // Once: a second signal has its default effect.
     auto watch = ex.spawn(weir::signals({SIGINT, SIGTERM}) | weir::take(1) | weir::for_each([&](int) {
                               std::cerr << "etl: storing what is in flight\n";
                               interrupted.request_stop();
                           }));
 
     co_await (weir::from_range(std::move(names)) |        // what is missing,
-              weir::take_until(interrupted.get_token()) | // until somebody stops it: what was begun goes on;
+              weir::take_until(interrupted.get_token()) | // until it is interrupted: started work goes on;
               weir::map_async_unordered(8, fetch_one) |   // fetched, eight at a time,
               weir::buffer(16) |                          // at most so many pages ahead of
               weir::map(parse) |                          // the parser,
@@ -245,7 +245,7 @@ options parse_arguments(int argc, char** argv) {
             usage();
         }
     }
-    if (wanted.db.empty()) usage(); // to SQLite that is a file which is gone afterwards
+    if (wanted.db.empty()) usage(); // SQLite would use a temporary file
     return wanted;
 }
 

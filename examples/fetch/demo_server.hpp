@@ -47,7 +47,7 @@ private:
         } catch (const http_error&) {
             // A client that says something else gets nothing.
         } catch (const std::system_error&) {
-            // It has gone away.
+            // The client has disconnected.
         }
     }
 

@@ -119,7 +119,7 @@ private:
                 }
                 me.result_.status = p->status_code;
                 me.result_.complete = true;
-                http_parser_pause(p, 1); // nobody has asked for the next
+                http_parser_pause(p, 1); // the next response was not requested
                 return 0;
             };
             return s;

@@ -204,7 +204,7 @@ weir::task<int> fetch_all(options& wanted) {
     co_await (weir::iota(std::size_t{0}, wanted.urls.size()) |                // each URL,
               weir::map_async_unordered(wanted.concurrency, fetch_one) |      // so many at a time,
               weir::take_until(std::move(too_late)) |                         // while there is time,
-              weir::take_until(std::move(interrupted)) |                      // until somebody stops it,
+              weir::take_until(std::move(interrupted)) |                      // until it is interrupted,
               weir::for_each([&](outcome one) { all.add(std::move(one)); })); // into the report.
     co_return all.finish(unfinished) == 0 ? 0 : 1;
 }

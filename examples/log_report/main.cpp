@@ -120,7 +120,7 @@ weir::task<> report(session& s) {
     auto counted = weir::from_range(s.wanted.paths) |        // the inputs,
                    weir::flat_map(at_once, open_input) |     // their lines as they come,
                    weir::timeout(s.wanted.idle_timeout) |    // while they come,
-                   weir::take_until(std::move(interrupted)); // until somebody has seen enough.
+                   weir::take_until(std::move(interrupted)); // until it is interrupted.
     try {
         if (s.err.on_terminal) {
             auto show = [&s](line_counted) { s.err.progress(s.counts); };

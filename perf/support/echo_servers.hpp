@@ -11,7 +11,7 @@ namespace bench {
 
 using ready_function = std::function<void(std::uint16_t port)>;
 
-// Servers that send back what they receive, for ever, on one thread; `message` is what their clients send at once.
+// Servers that send back what they receive, forever, on one thread; `message` is what their clients send at once.
 
 /// Over liburing, as it is best written by hand: multishot accept and receive, a ring of buffers, one system call for
 /// all that is ready. False where the kernel refuses.

@@ -39,7 +39,7 @@ protected:
         std::free(memory_);
     }
 
-    /// Accepts with this as user_data, and calls answer(cqe) for each completion, for ever.
+    /// Accepts with this as user_data, and calls answer(cqe) for each completion, forever.
     template <class F>
     [[noreturn]] void run(std::uint64_t accepted, F answer) {
         accept(accepted);

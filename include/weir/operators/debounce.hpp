@@ -84,7 +84,7 @@ struct debounce_fn : detail::operator_fn<debounce_fn> {
     }
 };
 
-/// debounce(d): an item when no other has followed it for d; an item that was followed is dropped.
+/// debounce(d): emits an item when no other item has followed it within d. An item that was followed is dropped.
 ///
 ///     in           abc----de---|
 ///     debounce(2)  ----c-----e-|

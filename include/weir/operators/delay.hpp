@@ -94,7 +94,7 @@ struct delay_fn : detail::operator_fn<delay_fn> {
     }
 };
 
-/// delay(d, capacity): every item later by d; order and spacing stay.
+/// delay(d, capacity): delivers every item later by d. Order and spacing stay the same.
 ///
 ///     in        a--bc-|
 ///     delay(2)  --a--bc-|

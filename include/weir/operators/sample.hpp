@@ -98,7 +98,7 @@ struct sample_fn : detail::operator_fn<sample_fn> {
     }
 };
 
-/// sample(d): at each multiple of d the newest item, if there is a new one; the others are dropped.
+/// sample(d): emits the newest item at each multiple of d, if there is a new one. The others are dropped.
 ///
 ///     in         -ab---c-----d|
 ///     sample(4)  ----b---c---d|
