@@ -22,6 +22,26 @@ TEST_SUITE("io/endpoint") {
         CHECK(weir::endpoint{}.to_string() == "(no address)");
     }
 
+    TEST_CASE("endpoint: the zone of an IPv6 address is kept") {
+        const weir::endpoint e{"fe80::1%lo", 80};
+        CHECK(e.to_string() == "[fe80::1%lo]:80");
+        CHECK(weir::endpoint{e.address(), 80} == e);
+        CHECK(weir::endpoint{"fe80::1%1", 80} == e); // lo is the first interface
+        CHECK(weir::endpoint{"fe80::1", 80} != e);
+        CHECK(weir::endpoint{"fe80::1%4000000000", 80}.address() == "fe80::1%4000000000");
+        for (const char* text : {"fe80::1%", "fe80::1%no-such-interface", "fe80::1%0"}) {
+            CHECK_THROWS_WITH_AS((weir::endpoint{text, 1}),
+                                 (std::string{"weir::endpoint: no such interface: "} + text).c_str(),
+                                 std::invalid_argument);
+        }
+        CHECK_THROWS_AS((weir::endpoint{"127.0.0.1%lo", 1}), std::invalid_argument);
+    }
+
+    TEST_CASE("endpoint: an address with a NUL character is refused") {
+        CHECK_THROWS_AS((weir::endpoint{std::string_view{"127.0.0.1\0.example", 18}, 1}), std::invalid_argument);
+        CHECK_THROWS_AS((weir::endpoint{std::string_view{"::1\0", 4}, 1}), std::invalid_argument);
+    }
+
     TEST_CASE("endpoints are equal when address and port are") {
         CHECK(weir::endpoint{"::1", 1} == weir::endpoint{"0::1", 1});
         CHECK(weir::endpoint{"::1", 1} != weir::endpoint{"::1", 2});

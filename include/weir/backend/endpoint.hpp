@@ -19,7 +19,8 @@ class endpoint {
 public:
     endpoint() noexcept = default;
 
-    /// @param address  numeric, IPv4 or IPv6 (no names: those take a resolver)
+    /// @param address  numeric, IPv4 or IPv6 (no names: those take a resolver). An IPv6 address may name its zone, by
+    ///                 the name or the number of an interface: `fe80::1%eth0`
     /// @param port     0 lets the kernel choose when listening
     /// @throws std::invalid_argument with the invalid address
     endpoint(std::string_view address, std::uint16_t port);
