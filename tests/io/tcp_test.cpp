@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <random>
 #include <string>
 #include <system_error>
@@ -18,8 +19,13 @@
 
 #include <doctest/doctest.h>
 
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "child.hpp"
 #include "raw_io.hpp"
 
 namespace {
@@ -51,9 +57,41 @@ void reset(weir::tcp_stream& s) {
     s.close();
 }
 
+/// Makes a network of its own for this process, in which clients get one port alone. False where that is not allowed.
+bool clients_get_port(const std::string& port) {
+    if (::unshare(CLONE_NEWNET) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
+    const int any = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ifreq loopback{};
+    loopback.ifr_name[0] = 'l';
+    loopback.ifr_name[1] = 'o';
+    loopback.ifr_flags = IFF_UP;
+    const bool up = ::ioctl(any, SIOCSIFFLAGS, &loopback) == 0;
+    ::close(any);
+    std::ofstream range{"/proc/sys/net/ipv4/ip_local_port_range"};
+    range << port << ' ' << port << std::flush;
+    return up && range.good();
+}
+
 } // namespace
 
 TEST_SUITE("io/tcp") {
+    TEST_CASE("tcp: a socket that the kernel connects to itself is refused") {
+        CHECK(support::in_child([] {
+                  // Where clients get one port alone, the first attempt meets itself. Elsewhere one of many does.
+                  const int attempts = clients_get_port("40000") ? 1 : 100'000;
+                  weir::executor ex;
+                  for (int i = 0; i != attempts; ++i) {
+                      try {
+                          ex.run(weir::tcp_connect({"127.0.0.1", 40'000}));
+                          return std::string{"connected"};
+                      } catch (const std::system_error& e) {
+                          if (e.code() != std::errc::connection_refused) return std::string{e.what()};
+                      }
+                  }
+                  return std::string{"refused"};
+              }) == "refused");
+    }
+
     TEST_CASE("tcp: much goes both ways at the same time") {
         for (const char* address : {"127.0.0.1", "::1"}) {
             CAPTURE(address);

@@ -152,8 +152,10 @@ inline poll<int> accept_step::poll_next(context& cx, int fd) {
         case ENETDOWN:
         case EPROTO:
         case ENOPROTOOPT:
+        case EHOSTDOWN:
         case EHOSTUNREACH:
         case ENETUNREACH:
+        case ENONET:
         case ETIMEDOUT:
             if (!cx.spend()) return cx.yield();
             continue;
@@ -181,10 +183,20 @@ public:
         const auto r = operation_.run(cx, {.what = io_request::kind::connect, .fd = fd_.get(), .address = &peer_});
         if (r.is_pending()) return pending;
         if (*r < 0) throw_io_error(*r, "connect to", peer_.to_string());
+        if (is_connected_to_itself(cx.executor().io())) throw_io_error(-ECONNREFUSED, "connect to", peer_.to_string());
         return tcp_stream{std::move(fd_), peer_};
     }
 
 private:
+    /// Where nobody listens on a port that the kernel gives to clients, it may give that very port to this socket and
+    /// connect it to itself.
+    bool is_connected_to_itself(backend& io) const {
+        endpoint local;
+        endpoint peer;
+        return io.local_endpoint(fd_.get(), local) >= 0 && local.port() == peer_.port() &&
+               io.remote_endpoint(fd_.get(), peer) >= 0 && local == peer;
+    }
+
     endpoint peer_;
     tcp_options options_;
     descriptor fd_;
