@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +16,8 @@
 namespace weir {
 
 #ifndef WEIR_HAVE_URING
+void kernel::check_uring() {}
+
 std::unique_ptr<backend> kernel::make_uring_backend(const uring_limits&) {
     throw std::system_error{std::make_error_code(std::errc::function_not_supported),
                             "weir: the io_uring backend was demanded, but this library was built without it"};
@@ -40,11 +43,15 @@ void tell_of_fallback(const std::system_error& why) {
 }
 
 std::unique_ptr<backend> best_backend() {
+    static std::atomic<bool> works{false};
     try {
+        if (!works) kernel::check_uring();
+        works = true;
         return kernel::make_uring_backend();
     } catch (const std::system_error& e) {
         switch (e.code().value()) {
         case EPERM:  // a sandbox, or the sysctl io_uring_disabled
+        case EACCES: // a sandbox, or a security module
         case ENOSYS: // a kernel without it, or a library without it
         case EINVAL: // a kernel that is too old
         case ENOMEM: // a limit on locked memory

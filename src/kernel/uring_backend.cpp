@@ -154,11 +154,15 @@ short awaited_events(const io_request& request) noexcept {
     }
 }
 
-void uring_backend::enable() {
+void enable_ring(io_uring& ring) {
     // Not by liburing: its function for this is missing from the shared libraries of 2.3.
-    if (::syscall(SYS_io_uring_register, ring_.get()->ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) < 0) {
+    if (::syscall(SYS_io_uring_register, ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) < 0) {
         throw std::system_error{errno, std::system_category(), "weir: io_uring_register"};
     }
+}
+
+void uring_backend::enable() {
+    enable_ring(*ring_.get());
     enabled_ = true;
 }
 
@@ -424,6 +428,15 @@ void uring_backend::cancel(io_operation& operation) noexcept {
 }
 
 } // namespace
+
+void check_uring() {
+    ring small{{.submissions = 1, .completions = 2, .blocks = 0}};
+    enable_ring(*small.get());
+    io_uring_prep_nop(io_uring_get_sqe(small.get()));
+    if (const int r = io_uring_submit_and_wait(small.get(), 1); r < 0) {
+        throw std::system_error{-r, std::system_category(), "weir: io_uring_enter"};
+    }
+}
 
 std::unique_ptr<backend> make_uring_backend(const uring_limits& limits) {
     return std::make_unique<uring_backend>(limits);

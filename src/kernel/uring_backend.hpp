@@ -16,6 +16,10 @@ struct uring_limits {
     unsigned older = 0; ///< 1, 2: as with a kernel that knows less of how answers come
 };
 
+/// Passes one request through a ring of its own. Some sandboxes let a ring be made and refuse to let it be used.
+/// @throws std::system_error naming the call that was refused
+void check_uring();
+
 /// @throws std::system_error when the kernel does not give a ring, or one that is too old
 std::unique_ptr<backend> make_uring_backend(const uring_limits& limits = {});
 

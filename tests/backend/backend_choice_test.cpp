@@ -38,10 +38,10 @@ using support::in_child;
 namespace {
 
 /// As the default profile of a container does.
-void refuse_io_uring(int error) {
+void refuse_io_uring(int error, int call = SYS_io_uring_setup) {
     sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
@@ -81,12 +81,16 @@ TEST_SUITE("executor/backend_choice") {
     }
 
     TEST_CASE("backend choice: where io_uring is refused the automatic choice is epoll") {
-        for (const int error : {EPERM, ENOSYS, EINVAL, ENOMEM}) {
-            CHECK(in_child([error] {
-                      refuse_io_uring(error);
-                      ::unsetenv("WEIR_BACKEND");
-                      return std::string{weir::make_backend(weir::backend_kind::automatic)->name()};
-                  }) == "epoll");
+        for (const int call : {SYS_io_uring_setup, SYS_io_uring_register, SYS_io_uring_enter}) {
+            for (const int error : {EPERM, EACCES, ENOSYS, EINVAL, ENOMEM}) {
+                CAPTURE(call);
+                CAPTURE(error);
+                CHECK(in_child([error, call] {
+                          refuse_io_uring(error, call);
+                          ::unsetenv("WEIR_BACKEND");
+                          return std::string{weir::make_backend(weir::backend_kind::automatic)->name()};
+                      }) == "epoll");
+            }
         }
     }
 
