@@ -21,7 +21,7 @@ std::vector<const char*> pointers_to(const std::vector<std::string>& strings) {
     return pointers;
 }
 
-bool has_zero(const std::string& s) { return s.find('\0') != s.npos; }
+bool has_nul(const std::string& s) { return s.find('\0') != s.npos; }
 
 } // namespace
 
@@ -53,10 +53,10 @@ process_recipe::process_recipe(std::vector<std::string> arguments, process_optio
         if (!holds) throw std::invalid_argument{"weir::" + std::string{function} + ": " + problem};
     };
     require(!arguments_.empty() && !arguments_.front().empty(), "there is no program");
-    require(std::none_of(arguments_.begin(), arguments_.end(), has_zero), "there is a zero in an argument");
-    require(!has_zero(options_.directory), "there is a zero in the directory");
+    require(std::none_of(arguments_.begin(), arguments_.end(), has_nul), "an argument contains a NUL character");
+    require(!has_nul(options_.directory), "the directory contains a NUL character");
     for (const std::string& variable : options_.environment) {
-        require(!has_zero(variable), "there is a zero in the environment");
+        require(!has_nul(variable), "the environment contains a NUL character");
         require(!name_of(variable).empty(), "there is a variable without a name in the environment");
     }
     require(options_.in != stdio::output && options_.out != stdio::output, "stdio::output is for err");

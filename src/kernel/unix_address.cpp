@@ -23,7 +23,8 @@ void must_fit(std::string_view name) {
 unix_address::unix_address(std::string_view path) {
     static_assert(sizeof(sockaddr_un) == sizeof storage_ && offsetof(sockaddr_un, sun_path) == name_at);
     if (path.empty()) throw std::invalid_argument{"weir::unix_address: the path is empty"};
-    if (path.find('\0') != path.npos) throw std::invalid_argument{"weir::unix_address: there is a zero in the path"};
+    if (path.find('\0') != path.npos)
+        throw std::invalid_argument{"weir::unix_address: the path contains a NUL character"};
     must_fit(path);
     set_name(path, 0);
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <weir/backend/file_system.hpp>
+#include <weir/core/detail/arguments.hpp>
 #include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/sleep.hpp>
@@ -245,7 +246,7 @@ async_stream<bytes> follow(std::string path, follow_options options) {
     if (options.interval <= duration::zero()) {
         throw std::invalid_argument{"weir::follow(path, options): interval must be positive"};
     }
-    return read_for_good(std::move(path), options);
+    return read_for_good(detail::without_nul(std::move(path), "weir::follow: the path"), options);
 }
 
 } // namespace weir

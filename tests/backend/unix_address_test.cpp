@@ -48,7 +48,7 @@ TEST_SUITE("io/unix_address") {
     TEST_CASE("unix_address rejects an empty path and one with a zero byte") {
         CHECK_THROWS_WITH_AS(weir::unix_address{""}, "weir::unix_address: the path is empty", std::invalid_argument);
         const std::string_view zero{"a\0b", 3};
-        CHECK_THROWS_WITH_AS(weir::unix_address{zero}, "weir::unix_address: there is a zero in the path",
+        CHECK_THROWS_WITH_AS(weir::unix_address{zero}, "weir::unix_address: the path contains a NUL character",
                              std::invalid_argument);
     }
 }

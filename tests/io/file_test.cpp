@@ -2,12 +2,24 @@
 #include <weir/io/file.hpp>
 
 #include <array>
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <weir/backend/unix_address.hpp>
+#include <weir/io/process.hpp>
+#include <weir/io/resolve.hpp>
+#include <weir/source/follow.hpp>
+#include <weir/source/lines.hpp>
+#include <weir/source/process_output.hpp>
+#include <weir/source/read.hpp>
+#include <weir/source/walk.hpp>
+#include <weir/source/watch.hpp>
 #include <weir/task.hpp>
 
 #include <doctest/doctest.h>
@@ -54,6 +66,37 @@ TEST_SUITE("io/file") {
         CHECK(ex.run(f.read(buffer)) == 3);
         CHECK(std::string{buffer.data(), 3} == "012");
         CHECK(t.content() == "0123xyz789");
+    }
+
+    TEST_CASE("file: an offset that the system cannot express is refused") {
+        const support::temporary_file t{"0123456789"};
+        weir::executor ex;
+        weir::file f = ex.run(weir::open(t.path(), weir::open_mode::update));
+        std::array<char, 3> buffer{};
+        const std::uint64_t largest = std::numeric_limits<std::int64_t>::max();
+        CHECK_THROWS_WITH_AS(static_cast<void>(f.read_at(largest + 1, buffer)),
+                             "weir::file::read_at: the offset is beyond 2^63 - 1: 9223372036854775808",
+                             std::invalid_argument);
+        CHECK_THROWS_AS(static_cast<void>(f.write_at(~std::uint64_t{0}, "x")), std::invalid_argument);
+        CHECK(t.content() == "0123456789");
+        CHECK(ex.run(f.read_at(largest - 4096, buffer)) == 0);
+    }
+
+    TEST_CASE("a path or a host with a NUL character is refused by everything that takes one") {
+        const std::string text{"/tmp\0/elsewhere", 15};
+        weir::executor ex;
+        const char* message = "weir::open: the path contains a NUL character at position 4: /tmp";
+        CHECK_THROWS_WITH_AS(static_cast<void>(weir::open(text)), message, std::invalid_argument);
+        CHECK_THROWS_WITH_AS(static_cast<void>(weir::read(text)), message, std::invalid_argument);
+        CHECK_THROWS_WITH_AS(static_cast<void>(weir::lines(text)), message, std::invalid_argument);
+        CHECK_THROWS_AS(static_cast<void>(weir::walk(text)), std::invalid_argument);
+        CHECK_THROWS_AS(static_cast<void>(weir::watch(text)), std::invalid_argument);
+        CHECK_THROWS_AS(static_cast<void>(weir::follow(text)), std::invalid_argument);
+        CHECK_THROWS_AS(static_cast<void>(weir::spawn_process({text})), std::invalid_argument);
+        CHECK_THROWS_AS(static_cast<void>(weir::process_output({"true", text})), std::invalid_argument);
+        CHECK_THROWS_AS(ex.run(weir::resolve(text, 80)), std::invalid_argument);
+        CHECK_THROWS_AS(ex.run(weir::tcp_connect(text, 80)), std::invalid_argument);
+        CHECK_THROWS_AS(static_cast<void>(weir::unix_address{text}), std::invalid_argument);
     }
 
     TEST_CASE("file: the open modes do what they say") {

@@ -21,7 +21,7 @@ public:
     /// The address of an unnamed socket.
     unix_address() noexcept = default;
 
-    /// @throws std::invalid_argument for a path that is empty, too long, or contains a zero byte
+    /// @throws std::invalid_argument for a path that is empty, too long, or contains a NUL character
     unix_address(std::string_view path);
     unix_address(const char* path) : unix_address{std::string_view{path}} {}
     unix_address(const std::string& path) : unix_address{std::string_view{path}} {}

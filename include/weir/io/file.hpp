@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include <weir/backend/backend.hpp>
+#include <weir/core/detail/arguments.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/io/byte_view.hpp>
 #include <weir/io/detail/descriptor.hpp>
@@ -14,6 +17,19 @@
 #include <weir/io/detail/transfer.hpp>
 
 namespace weir {
+
+namespace detail {
+
+/// The system takes a negative offset for the file's own position.
+/// @throws std::invalid_argument for an offset beyond 2^63 - 1
+inline std::int64_t file_offset(std::uint64_t offset, const char* function) {
+    if (offset > std::uint64_t{std::numeric_limits<std::int64_t>::max()}) {
+        throw std::invalid_argument{function + (": the offset is beyond 2^63 - 1: " + std::to_string(offset))};
+    }
+    return static_cast<std::int64_t>(offset);
+}
+
+} // namespace detail
 
 /// An open file, an end of a pipe, or a terminal. The destructor closes it.
 ///
@@ -46,14 +62,17 @@ public:
     /// dropped read leaves the position unchanged, and leaves the bytes of a pipe or a terminal to the next read.
     auto read(byte_span to) noexcept { return detail::read_operation<file>{*this, to, -1}; }
     /// Reads from a given offset, without a change of the position. Any number of these may be in flight.
-    auto read_at(std::uint64_t offset, byte_span to) noexcept {
-        return detail::read_operation<file>{*this, to, static_cast<std::int64_t>(offset)};
+    /// @throws std::invalid_argument for an offset beyond 2^63 - 1
+    auto read_at(std::uint64_t offset, byte_span to) {
+        return detail::read_operation<file>{*this, to, detail::file_offset(offset, "weir::file::read_at")};
     }
 
     /// `co_await f.write(data)`: writes all data, from the file's position on.
     auto write(byte_view what) noexcept { return detail::write_operation<file>{*this, what, -1}; }
-    auto write_at(std::uint64_t offset, byte_view what) noexcept {
-        return detail::write_operation<file>{*this, what, static_cast<std::int64_t>(offset)};
+    /// Writes to a given offset, without a change of the position. Any number of these may be in flight.
+    /// @throws std::invalid_argument for an offset beyond 2^63 - 1
+    auto write_at(std::uint64_t offset, byte_view what) {
+        return detail::write_operation<file>{*this, what, detail::file_offset(offset, "weir::file::write_at")};
     }
 
     /// `co_await f.shutdown_write()`: closes the descriptor, which is the same for both directions, so that the reader
@@ -96,7 +115,9 @@ public:
     using result_type = file;
 
     open_operation(std::string path, open_mode mode, unsigned permissions)
-        : path_{std::move(path)}, mode_{mode}, permissions_{static_cast<std::uint16_t>(permissions & 07777)} {}
+        : path_{without_nul(std::move(path), "weir::open: the path")},
+          mode_{mode},
+          permissions_{static_cast<std::uint16_t>(permissions & 07777)} {}
 
     poll<file> poll_result(context& cx) {
         const auto fd = operation_.run(

@@ -13,6 +13,7 @@
 
 #include <weir/backend/file_system.hpp>
 #include <weir/core/context.hpp>
+#include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/io/detail/descriptor.hpp>
@@ -54,7 +55,7 @@ public:
     using value_type = walk_entry;
 
     walk_stream(std::string path, walk_options options) : options_{std::move(options)} {
-        to_read_.push_back({std::move(path), 0});
+        to_read_.push_back({detail::without_nul(std::move(path), "weir::walk: the path"), 0});
     }
 
     poll<walk_entry> poll_next(context& cx);

@@ -14,6 +14,7 @@
 #include <weir/backend/backend.hpp>
 #include <weir/backend/file_system.hpp>
 #include <weir/core/context.hpp>
+#include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/io/detail/descriptor.hpp>
@@ -41,7 +42,8 @@ class [[nodiscard("add a sink and co_await it")]] watch_stream {
 public:
     using value_type = file_change;
 
-    watch_stream(std::string path, watch_options options) : path_{std::move(path)}, options_{options} {}
+    watch_stream(std::string path, watch_options options)
+        : path_{detail::without_nul(std::move(path), "weir::watch: the path")}, options_{options} {}
 
     poll<file_change> poll_next(context& cx);
 
