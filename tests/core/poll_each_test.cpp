@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cstddef>
+#include <exception>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -13,19 +15,20 @@
 #include <vector>
 
 #include <weir/async_stream.hpp>
-#include <weir/core/detail/member_waker.hpp>
-#include <weir/executor/executor.hpp>
+#include <weir/operators/buffer.hpp>
+#include <weir/operators/chunk.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_map.hpp>
+#include <weir/operators/finally.hpp>
 #include <weir/operators/map.hpp>
-#include <weir/operators/map_concat.hpp>
 #include <weir/operators/on_error_resume.hpp>
 #include <weir/operators/skip.hpp>
 #include <weir/operators/start_with.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/operators/take_while.hpp>
+#include <weir/operators/timeout.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/for_each.hpp>
@@ -177,6 +180,47 @@ TEST_SUITE("core/poll_each") {
                         });
         CHECK_THROWS_WITH(ex.run(std::move(pipeline)), "consumer");
         CHECK(resumed == 0);
+    }
+
+    TEST_CASE("finally calls its function after an error of its consumer, when it is dropped") {
+        virtual_executor ex;
+        std::vector<std::string> log;
+        {
+            looper loop{ex, weir::iota(0) | weir::finally([&] { log.push_back("finally"); })};
+            const auto fail_at_two = [](int x) {
+                if (x == 2) throw std::runtime_error{"consumer"};
+                return true;
+            };
+            CHECK_THROWS_WITH(loop(fail_at_two), "consumer");
+            log.push_back("thrown");
+        }
+        CHECK(log == std::vector<std::string>{"thrown", "finally"});
+    }
+
+    TEST_CASE("a timeout does not run while items are ready, however many are handed on in one loop") {
+        virtual_executor ex;
+        CHECK(ex.run(weir::iota(0, 10 * per_run) | weir::timeout(std::chrono::seconds{0}) | weir::count()) ==
+              10 * per_run);
+        CHECK(ex.run(weir::iota(0, 10 * per_run) |
+                     weir::timeout(std::chrono::seconds{0}, [] { return weir::just(-1); }) | weir::count()) ==
+              10 * per_run);
+    }
+
+    TEST_CASE("chunk takes no item beyond a chunk that its consumer has asked for") {
+        virtual_executor ex;
+        int taken = 0;
+        looper loop{ex, counter_stream{taken} | weir::chunk(3)};
+        int chunks = 0;
+        CHECK(loop([&](const std::vector<int>&) { return ++chunks != 2; }) == flow::stopped);
+        CHECK(taken == 6);
+    }
+
+    TEST_CASE("a buffer takes no item beyond its bound in a loop") {
+        virtual_executor ex;
+        int taken = 0;
+        looper loop{ex, counter_stream{taken} | weir::buffer(4)};
+        CHECK(loop([](int) { return false; }) == flow::stopped);
+        CHECK(taken == 4);
     }
 
     TEST_CASE("what throws in a loop ends the pipeline") {

@@ -57,10 +57,11 @@ public:
     poll<value_type> poll_next(context& outer) {
         if (!upstream_) return finish();
         nested_context cx{outer};
+        std::size_t room = n_ - chunk_.size();
         const auto add = [&](item_t<S>&& item) {
-            if (chunk_.empty()) begin(cx);
+            if (room == n_) begin(cx);
             append(std::move(item));
-            return chunk_.size() != n_;
+            return --room != 0;
         };
         try {
             const flow answer = weir::poll_each(*upstream_, cx, add);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/timed_out.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
@@ -54,6 +55,21 @@ private:
     resettable_deadline deadline_;
 };
 
+/// Hands on items. `late` says whether upstream has let its consumer wait for too long. A loop that has handed on items
+/// and only yields does not wait: it costs no timer.
+template <class S, class Consume>
+flow poll_each_watched(S& upstream, context& cx, Consume& consume, pull_watch& watch, bool& late) {
+    bool answered = false;
+    const auto pass_on = [&](item_t<S>&& item) {
+        answered = true;
+        return consume(std::move(item));
+    };
+    const flow answer = poll_each(upstream, cx, pass_on);
+    if (answered) watch.answered();
+    late = answer == flow::pending && !(answered && cx.waker().queued()) && watch.pending(cx);
+    return answer;
+}
+
 } // namespace detail
 
 /// The items of an upstream until one is late.
@@ -73,13 +89,25 @@ public:
         return without_item(item.is_done(), cx);
     }
 
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        bool late = false;
+        const flow answer = detail::poll_each_watched(*upstream_, cx, consume, watch_, late);
+        if (answer == flow::done) watch_.stop();
+        if (late) fail();
+        return answer;
+    }
+
 private:
     poll<value_type> without_item(bool ended, context& cx) {
         if (ended) {
             watch_.stop();
             return done;
         }
-        if (!watch_.pending(cx)) return pending;
+        if (watch_.pending(cx)) fail();
+        return pending;
+    }
+    [[noreturn]] void fail() {
         upstream_.reset();
         throw timed_out{"weir::timeout: no item", watch_.limit()};
     }
@@ -107,15 +135,32 @@ public:
             if (item.is_pending() && !watch_.pending(cx)) return pending;
             watch_.stop();
             if (item.is_done()) return done;
-            upstream_.reset();
-            if (cx.stopping()) return cx.yield();
-            fallback_.emplace(std::invoke(make_));
-            if (cx.stopping()) return cx.yield();
+            if (!fall_back(cx)) return cx.yield();
         }
         return fallback_->poll_next(cx);
     }
 
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        if (upstream_) {
+            bool late = false;
+            const flow answer = detail::poll_each_watched(*upstream_, cx, consume, watch_, late);
+            if (answer == flow::done || late) watch_.stop();
+            if (!late) return answer;
+            if (!fall_back(cx)) return detail::yield_loop(cx);
+        }
+        return weir::poll_each(*fallback_, cx, consume);
+    }
+
 private:
+    /// False when something that was called has dropped what runs.
+    bool fall_back(context& cx) {
+        upstream_.reset();
+        if (cx.stopping()) return false;
+        fallback_.emplace(std::invoke(make_));
+        return !cx.stopping();
+    }
+
     std::optional<S> upstream_;
     detail::pull_watch watch_;
     [[no_unique_address]] MakeFallback make_;
