@@ -19,6 +19,9 @@ template <stream S, class F>
 class [[nodiscard("add a sink and co_await it")]] concat_map_stream {
     using inner_t = std::invoke_result_t<F&, item_t<S>>;
 
+    static constexpr bool may_stop =
+        detail::may_drop<F> || detail::may_drop_at_end<inner_t> || detail::may_drop_at_end<item_t<S>>;
+
 public:
     using value_type = item_t<inner_t>;
 
@@ -33,7 +36,7 @@ public:
                         return item;
                     inner_.reset();
                     item_.reset();
-                    if (!cx.spend() || cx.leaving()) return cx.yield();
+                    if (!cx.spend() || (may_stop && cx.leaving())) return cx.yield();
                 }
                 const flow begun = begin_next(cx);
                 if (begun == flow::done) return done;
@@ -56,7 +59,7 @@ public:
                     if (answer != flow::done) break;
                     inner_.reset();
                     item_.reset();
-                    if (!cx.spend() || cx.leaving()) return detail::yield_loop(cx);
+                    if (!cx.spend() || (may_stop && cx.leaving())) return detail::yield_loop(cx);
                 }
                 answer = begin_next(cx);
                 if (answer != flow::stopped) break;
@@ -74,10 +77,10 @@ private:
     flow begin_next(context& cx) {
         auto outer = upstream_->poll_next(cx);
         if (!outer.is_item()) return outer.is_done() ? flow::done : flow::pending;
-        if (cx.stopping()) return detail::yield_loop(cx);
+        if (may_stop && cx.stopping()) return detail::yield_loop(cx);
         item_.emplace(*std::move(outer));
         inner_.construct_with([&] { return std::invoke(f_, *std::move(item_)); });
-        return cx.stopping() ? detail::yield_loop(cx) : flow::stopped;
+        return may_stop && cx.stopping() ? detail::yield_loop(cx) : flow::stopped;
     }
 
     [[gnu::cold, gnu::noinline]] void drop() noexcept {

@@ -14,8 +14,8 @@
 namespace weir::detail {
 
 // Bases of operators that look at one item at a time and hold none. Each says with one function what becomes of an
-// item; the base has the loops over upstream: `poll_next`, and `poll_each`, which hands ready items on without returning
-// each of them.
+// item; the base has the loops over upstream: `poll_next`, and `poll_each`, which hands on ready items without
+// returning each of them.
 //
 // Their constructors take an S and nothing that converts to one: an async_stream converts from any stream of its items,
 // such as the base itself, and the move constructor would have to ask whether that is a stream before it is known.
