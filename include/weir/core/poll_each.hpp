@@ -62,12 +62,12 @@ struct poll_each_fn {
     }
 };
 
-/// poll_each(stream, cx, consume): calls consume(item) with each item that is ready, an rvalue, for as long as consume
+/// poll_each(stream, cx, consume): calls consume(item) with each item that is ready, an rvalue, as long as consume
 /// returns true. Returns why the loop has ended.
 ///
 /// It is the same demand as that of as many polls. The stream hands on nothing that was not asked for, and pulls nothing
-/// more when consume has returned false. The stream spends one unit of the budget for each item after which another is
-/// asked for; consume spends none. What consume throws passes through the stream, which is not polled again.
+/// more when consume has returned false. The stream spends one unit of the budget for each item after which another
+/// is asked for; consume spends none. What consume throws passes through the stream, which is not polled again.
 ///
 /// A stream that can do better than a poll for each item has a member `flow poll_each(context&, Consume&)`, a template.
 /// Its calls may alternate with those of `poll_next`.
@@ -75,8 +75,8 @@ inline constexpr poll_each_fn poll_each{};
 
 namespace detail {
 
-/// The same for a consume that calls a function of the user's: when that has dropped what runs, nothing more is pulled or
-/// called. A consume that sees the drop itself returns true.
+/// The same for a consume that calls a function of the user's: when that has dropped what runs, nothing more is
+/// pulled or called. A consume that sees the drop itself returns true.
 template <bool MayDrop, class S, class Consume>
 flow poll_each_unless_dropped(S& source, context& cx, Consume& consume) {
     if constexpr (!MayDrop) {
@@ -93,8 +93,8 @@ flow poll_each_unless_dropped(S& source, context& cx, Consume& consume) {
     }
 }
 
-/// Keeps exceptions of a consume from an operator that catches those of its upstream. It stores the exception and answers
-/// with a stop; the operator calls `rethrow` behind its own catch.
+/// Keeps exceptions of a consume from an operator that catches those of its upstream. It stores the exception and
+/// answers with a stop; the operator calls `rethrow` behind its own catch.
 template <class Consume>
 class fenced {
 public:
