@@ -66,8 +66,8 @@ struct poll_each_fn {
 /// returns true. Returns why the loop has ended.
 ///
 /// It is the same demand as that of as many polls. The stream hands on nothing that was not asked for, and pulls
-/// nothing more when consume has returned false. The stream spends one unit of the budget for each item after which another
-/// is asked for; consume spends none. What consume throws passes through the stream, which is not polled again.
+/// nothing more when consume has returned false. The stream spends one unit of the budget for each item after which
+/// another is asked for; consume spends none. What consume throws passes through the stream, which is not polled again.
 ///
 /// A stream that can do better than a poll for each item has a member `flow poll_each(context&, Consume&)`, a template.
 /// Its calls may alternate with those of `poll_next`.
