@@ -53,8 +53,8 @@ public:
         return false;
     }
 
-    /// How many items a loop may hand on before it yields, at least one. A loop that counts them by itself takes as many
-    /// units when it ends.
+    /// How many items a loop may hand on before it yields, at least one. A loop that counts them by itself takes as
+    /// many units when it ends.
     int budget() const noexcept { return budget_; }
     /// Takes n units, of which there are as many. False when none was left.
     bool spend(int n) noexcept {
