@@ -72,7 +72,7 @@ resolve_error::resolve_error(const std::string& host, int code)
 bool resolve_error::temporary() const noexcept { return code_ == EAI_AGAIN; }
 
 task<std::vector<endpoint>> resolve(std::string host, std::uint16_t port) {
-    static_cast<void>(detail::without_nul(std::move(host), "weir::resolve: the host"));
+    detail::refuse_nul(host, "weir::resolve: the host");
     std::vector<endpoint> found;
     if (look_up(host, port, AI_NUMERICHOST, found) == 0) co_return found;
     struct answer {

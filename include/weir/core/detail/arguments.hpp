@@ -31,14 +31,13 @@ constexpr std::size_t at_least_one(N n, const char* what) {
     return static_cast<std::size_t>(n);
 }
 
-/// Passes on a text of the user's that the system reads up to its first NUL character.
 /// @param what  function and argument, for the message
-/// @throws std::invalid_argument when it contains a NUL character
+/// @throws std::invalid_argument for a text with a NUL character, which the system would read up to there
+void refuse_nul(const std::string& text, const char* what);
+
+/// Passes on a text that has no NUL character.
 inline std::string&& without_nul(std::string&& text, const char* what) {
-    if (const std::size_t at = text.find('\0'); at != text.npos) {
-        throw std::invalid_argument{what + (" contains a NUL character at position " + std::to_string(at)) + ": " +
-                                    text.c_str()};
-    }
+    refuse_nul(text, what);
     return std::move(text);
 }
 
