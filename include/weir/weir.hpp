@@ -22,6 +22,7 @@
 
 #include <weir/source/accept.hpp>
 #include <weir/source/datagrams.hpp>
+#include <weir/source/defer.hpp>
 #include <weir/source/empty.hpp>
 #include <weir/source/fail.hpp>
 #include <weir/source/follow.hpp>
@@ -37,6 +38,7 @@
 #include <weir/source/once.hpp>
 #include <weir/source/process_output.hpp>
 #include <weir/source/read.hpp>
+#include <weir/source/repeat.hpp>
 #include <weir/source/signals.hpp>
 #include <weir/source/timer.hpp>
 #include <weir/source/unfold.hpp>
@@ -49,13 +51,16 @@
 #include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
 #include <weir/operators/debounce.hpp>
+#include <weir/operators/default_if_empty.hpp>
 #include <weir/operators/delay.hpp>
+#include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/enumerate.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/finally.hpp>
 #include <weir/operators/flat_map.hpp>
+#include <weir/operators/flatten.hpp>
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
@@ -64,6 +69,7 @@
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/on_error_resume.hpp>
+#include <weir/operators/or_else.hpp>
 #include <weir/operators/pace.hpp>
 #include <weir/operators/pairwise.hpp>
 #include <weir/operators/parallel.hpp>
@@ -71,11 +77,14 @@
 #include <weir/operators/sample.hpp>
 #include <weir/operators/scan.hpp>
 #include <weir/operators/skip.hpp>
+#include <weir/operators/skip_last.hpp>
 #include <weir/operators/skip_while.hpp>
 #include <weir/operators/start_with.hpp>
 #include <weir/operators/subscribe_on.hpp>
 #include <weir/operators/switch_map.hpp>
 #include <weir/operators/take.hpp>
+#include <weir/operators/take_last.hpp>
+#include <weir/operators/take_through.hpp>
 #include <weir/operators/take_until.hpp>
 #include <weir/operators/take_while.hpp>
 #include <weir/operators/throttle.hpp>
@@ -83,13 +92,19 @@
 #include <weir/operators/to_owned.hpp>
 #include <weir/operators/zip.hpp>
 
+#include <weir/sink/all_of.hpp>
+#include <weir/sink/any_of.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/first.hpp>
 #include <weir/sink/fold.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/last.hpp>
+#include <weir/sink/max.hpp>
+#include <weir/sink/min.hpp>
 #include <weir/sink/next.hpp>
+#include <weir/sink/none_of.hpp>
+#include <weir/sink/reduce.hpp>
 #include <weir/sink/send.hpp>
 #include <weir/sink/serve.hpp>
 #include <weir/sink/to.hpp>

@@ -15,6 +15,7 @@
 #include <dropping.hpp>
 #include <dropping_ways.hpp>
 #include <weir/operators/concat.hpp>
+#include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/enumerate.hpp>
 #include <weir/operators/filter.hpp>
@@ -24,12 +25,16 @@
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/on_error_resume.hpp>
+#include <weir/operators/or_else.hpp>
 #include <weir/operators/pairwise.hpp>
 #include <weir/operators/scan.hpp>
 #include <weir/operators/skip.hpp>
+#include <weir/operators/skip_last.hpp>
 #include <weir/operators/skip_while.hpp>
 #include <weir/operators/start_with.hpp>
 #include <weir/operators/take.hpp>
+#include <weir/operators/take_last.hpp>
+#include <weir/operators/take_through.hpp>
 #include <weir/operators/take_while.hpp>
 #include <weir/sink/first.hpp>
 #include <weir/source/once.hpp>
@@ -87,6 +92,23 @@ stage_table one_to_one() {
                    s.called();
                    return s.still_here(x).value() < 2;
                });
+    });
+    table.add("take_through", [](scene& s, auto in) {
+        return std::move(in) | weir::take_through([&s](const item& x) {
+                   s.called();
+                   return s.still_here(x).value() < 2;
+               });
+    });
+    table.add("take_last", [](scene&, auto in) { return std::move(in) | weir::take_last(2); });
+    table.add("skip_last", [](scene&, auto in) { return std::move(in) | weir::skip_last(2); });
+    table.add("distinct", [](scene& s, auto in) {
+        return std::move(in) | weir::distinct(100, [&s](const item& x) {
+                   s.called();
+                   return s.still_here(x).value() / 2;
+               });
+    });
+    table.add("or_else", [](scene& s, auto in) {
+        return std::move(in) | weir::filter(holds(s, 100)) | weir::or_else(plain_source{s});
     });
     table.add("skip", [](scene&, auto in) { return std::move(in) | weir::skip(2); });
     table.add("skip_while", [](scene& s, auto in) {

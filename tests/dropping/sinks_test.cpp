@@ -24,20 +24,25 @@
 #include <weir/resilience/hedge.hpp>
 #include <weir/resilience/retry.hpp>
 #include <weir/scope/async_finally.hpp>
+#include <weir/sink/all_of.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/first.hpp>
 #include <weir/sink/fold.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/last.hpp>
+#include <weir/sink/min.hpp>
 #include <weir/sink/next.hpp>
+#include <weir/sink/reduce.hpp>
 #include <weir/sink/send.hpp>
 #include <weir/sink/serve.hpp>
 #include <weir/sink/to.hpp>
 #include <weir/sink/write.hpp>
+#include <weir/source/defer.hpp>
 #include <weir/source/from_callback.hpp>
 #include <weir/source/from_range.hpp>
 #include <weir/source/generate.hpp>
+#include <weir/source/repeat.hpp>
 #include <weir/source/unfold.hpp>
 #include <weir/sync/broadcast.hpp>
 #include <weir/sync/channel.hpp>
@@ -103,6 +108,23 @@ weir::task<> impatient(scene& s, items_stream in) {
 std::vector<sink> all_sinks() {
     return {
         {"for_each", [](scene& s, items_stream in) { return any_operation{std::move(in) | weir::for_each(looks(s))}; }},
+        {"all_of", [](scene& s, items_stream in) { return any_operation{std::move(in) | weir::all_of(holds(s, 0))}; }},
+        {"reduce",
+         [](scene& s, items_stream in) {
+             auto sum = [&s](item a, item b) {
+                 s.called();
+                 return item{s, s.still_here(a).value() + b.value()};
+             };
+             return any_operation{std::move(in) | weir::reduce(sum)};
+         }},
+        {"min",
+         [](scene& s, items_stream in) {
+             auto less = [&s](const item& a, const item& b) {
+                 s.called();
+                 return s.still_here(a).value() < b.value();
+             };
+             return any_operation{std::move(in) | weir::min(less)};
+         }},
         {"for_each, by a coroutine",
          [](scene& s, items_stream in) {
              auto one = [&s](item x) -> weir::task<> {
@@ -253,6 +275,22 @@ std::vector<pipeline> calling_sources() {
              weir::from_callback_options<item> options{
                  .capacity = 2, .overflow = weir::overflow::drop_oldest, .on_drop = takes_dropped(s)};
              return any_operation{weir::from_callback<item>(connect, std::move(options)) | weir::for_each(looks(s))};
+         }},
+        {"repeat",
+         [](scene& s) {
+             auto make = [&s] {
+                 s.called();
+                 return waiting_generator(s.still_here(s));
+             };
+             return any_operation{weir::repeat(make, 2) | weir::for_each(looks(s))};
+         }},
+        {"defer",
+         [](scene& s) {
+             auto make = [&s] {
+                 s.called();
+                 return plain_source{s.still_here(s)};
+             };
+             return any_operation{weir::defer(make) | weir::for_each(looks(s))};
          }},
         {"retry of an operation",
          [](scene& s) {

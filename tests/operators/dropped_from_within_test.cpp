@@ -12,6 +12,7 @@
 #include <self_drop.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/operators/concat.hpp>
+#include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/enumerate.hpp>
 #include <weir/operators/filter.hpp>
@@ -21,19 +22,25 @@
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/on_error_resume.hpp>
+#include <weir/operators/or_else.hpp>
 #include <weir/operators/pairwise.hpp>
 #include <weir/operators/scan.hpp>
 #include <weir/operators/skip.hpp>
+#include <weir/operators/skip_last.hpp>
 #include <weir/operators/skip_while.hpp>
 #include <weir/operators/start_with.hpp>
 #include <weir/operators/take.hpp>
+#include <weir/operators/take_last.hpp>
+#include <weir/operators/take_through.hpp>
 #include <weir/operators/take_while.hpp>
 #include <weir/resilience/retry.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/for_each.hpp>
+#include <weir/source/defer.hpp>
 #include <weir/source/empty.hpp>
 #include <weir/source/just.hpp>
 #include <weir/source/once.hpp>
+#include <weir/source/repeat.hpp>
 
 using support::drop_from_within;
 
@@ -56,6 +63,11 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return std::move(s) | weir::skip_while([](int) { return true; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::skip_while([](int) { return false; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::distinct_until_changed(); });
+        drop_from_within([](auto s) { return std::move(s) | weir::take_through([](int) { return true; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::take_last(2); });
+        drop_from_within([](auto s) { return std::move(s) | weir::skip_last(1); });
+        drop_from_within([](auto s) { return std::move(s) | weir::distinct(9); });
+        drop_from_within([](auto s) { return std::move(s) | weir::or_else(weir::empty<int>()); });
         drop_from_within([](auto s) { return std::move(s) | weir::start_with(7); });
         drop_from_within([](auto s) {
             return std::move(s) | weir::on_error_resume([](std::exception_ptr) { return weir::empty<int>(); });
@@ -64,6 +76,9 @@ TEST_SUITE("operators/dropped_from_within") {
     }
 
     TEST_CASE("an operator may be dropped by the stream of streams that it polls") {
+        drop_from_within([](auto s) { return weir::empty<int>() | weir::or_else(std::move(s)); });
+        drop_from_within([](auto s) { return weir::defer([s = std::move(s)]() mutable { return std::move(s); }); });
+        drop_from_within([](auto s) { return weir::repeat([s = std::move(s)]() mutable { return std::move(s); }, 1); });
         drop_from_within([](auto s) { return weir::concat(std::move(s), weir::just(1)); });
         drop_from_within([](auto s) { return weir::concat(weir::just(1), std::move(s)); });
         drop_from_within([](auto s) { return weir::concat(std::array{weir::async_stream<int>{std::move(s)}}); });

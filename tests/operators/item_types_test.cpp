@@ -15,6 +15,13 @@
 
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/operators/default_if_empty.hpp>
+#include <weir/operators/distinct.hpp>
+#include <weir/operators/or_else.hpp>
+#include <weir/operators/skip_last.hpp>
+#include <weir/operators/take_last.hpp>
+#include <weir/operators/take_through.hpp>
+#include <weir/source/empty.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/virtual_executor.hpp>
 #include <weir/weir.hpp>
@@ -63,6 +70,13 @@ void pass_through_operators() {
     CHECK(values<T>(weir::take(4)) == all);
     CHECK(values<T>(weir::take_while([](const T&) { return true; })) == all);
     CHECK(values<T>(weir::take_until(weir::never<int>())) == all);
+    CHECK(values<T>(weir::take_through([](const T&) { return true; })) == all);
+    CHECK(values<T>(weir::take_last(4)) == all);
+    CHECK(values<T>(weir::skip_last(0)) == all);
+    CHECK(values<T>(weir::skip_last(1)) == std::vector{1, 2, 3});
+    CHECK(values<T>(weir::or_else(weir::empty<T>())) == all);
+    CHECK(values<T>(weir::default_if_empty(T(0))) == all);
+    CHECK(values<T>(weir::distinct(4, value)) == all);
     CHECK(values<T>(weir::start_with(T(0))) == std::vector{0, 1, 2, 3, 4});
     CHECK(values<T>(weir::distinct_until_changed(value)) == all);
     CHECK(values<T>(weir::enumerate() | weir::map([](auto pair) { return std::move(pair.second); })) == all);

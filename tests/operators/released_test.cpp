@@ -14,6 +14,7 @@
 #include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
 #include <weir/operators/debounce.hpp>
+#include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_map.hpp>
@@ -29,14 +30,18 @@
 #include <weir/operators/skip_while.hpp>
 #include <weir/operators/switch_map.hpp>
 #include <weir/operators/take.hpp>
+#include <weir/operators/take_through.hpp>
 #include <weir/operators/take_until.hpp>
 #include <weir/operators/take_while.hpp>
 #include <weir/operators/timeout.hpp>
 #include <weir/operators/zip.hpp>
+#include <weir/sink/any_of.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/first.hpp>
 #include <weir/sink/fold.hpp>
 #include <weir/sink/for_each.hpp>
+#include <weir/sink/min.hpp>
+#include <weir/sink/reduce.hpp>
 #include <weir/source/just.hpp>
 #include <weir/source/once.hpp>
 #include <weir/task.hpp>
@@ -105,7 +110,9 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::inspect(not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::scan(0, [](int, int x) { return not_two(x); }) | weir::drain()) == "two");
         CHECK(end_of(weir::take_while(holds) | weir::drain()) == "two");
+        CHECK(end_of(weir::take_through(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::skip_while(holds) | weir::drain()) == "two");
+        CHECK(end_of(weir::distinct(9, not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::distinct_until_changed(not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::map_concat([](int x) { return std::vector{not_two(x)}; }) | weir::drain()) == "two");
         CHECK(end_of(weir::concat_map([](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
@@ -122,12 +129,17 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::for_each(not_two)) == "two");
         CHECK(end_of(weir::for_each(later)) == "two");
         CHECK(end_of(weir::fold(0, [](int, int x) { return not_two(x); })) == "two");
+        CHECK(end_of(weir::reduce([](int, int x) { return not_two(x); })) == "two");
+        CHECK(end_of(weir::any_of([](int x) { return not_two(x) == 9; })) == "two");
+        CHECK(end_of(weir::min([](int x, int) { return not_two(x) == 9; })) == "two");
     }
 
     TEST_CASE("when a stream is cut short, upstream is gone before the consumer sees the end") {
         CHECK(end_of(weir::take(2) | weir::drain()) == "ended");
         CHECK(end_of(weir::take_while([](int x) { return x < 2; }) | weir::drain()) == "ended");
+        CHECK(end_of(weir::take_through([](int x) { return x < 2; }) | weir::drain()) == "ended");
         CHECK(end_of(weir::first()) == "ended");
+        CHECK(end_of(weir::any_of([](int x) { return x == 2; })) == "ended");
         CHECK(end_of(weir::take_until(weir::sleep_for(1ms)) | weir::drain()) == "ended");
         CHECK(end_of(weir::timeout(1ms) | weir::drain()).find(";") == std::string::npos);
         CHECK(end_of(weir::debounce(1ms) | weir::take(1) | weir::drain()) == "ended");
