@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -43,10 +42,12 @@ void tell_of_fallback(const std::system_error& why) {
 }
 
 std::unique_ptr<backend> best_backend() {
-    static std::atomic<bool> works{false};
     try {
-        if (!works) kernel::check_uring();
-        works = true;
+        // Once: the first thread checks, others wait for it. A failure is thrown, and the next thread checks again.
+        [[maybe_unused]] static const bool works = [] {
+            kernel::check_uring();
+            return true;
+        }();
         return kernel::make_uring_backend();
     } catch (const std::system_error& e) {
         switch (e.code().value()) {
