@@ -26,7 +26,7 @@ weir::task<> goodbye(std::string server) {
     say("    goodbye, " + server);
 }
 
-/// A conversation. However it ends, the server is told.
+/// A conversation. The server hears goodbye however the conversation ends.
 weir::task<std::string> ask(std::string server, weir::duration time) {
     const weir::async_finally guard{1s, [server] { return goodbye(server); }};
     co_await weir::sleep_for(time);

@@ -28,7 +28,7 @@ struct kept {
     dev_t device;
     ino_t inode;
     weir::detail::unread answers = {};
-    bool lost = false; // what came before them, for want of memory
+    bool lost = false; // earlier answers could not be kept: there was no memory
 
     /// False when others have closed the descriptor and opened something of that number.
     bool is_of(const struct stat& now) const noexcept { return now.st_dev == device && now.st_ino == inode; }

@@ -83,9 +83,9 @@ inline bool begin_read(io_operation& operation, descriptor_word word) noexcept {
     return answer_unread(operation);
 }
 
-/// In a program that was started without some of its standard streams, what is opened next takes their place, and
-/// whoever prints something writes it to a connection. This takes the places, with what can be neither read nor written
-/// (EBADF), and is not there in children.
+/// Opens a placeholder for each standard stream that the program was started without. Otherwise the next socket or file
+/// would get that number, and the program's output would go there. A placeholder can be neither read nor written
+/// (EBADF), and is closed in child processes.
 void occupy_standard_streams() noexcept;
 
 /// Closes and renews.

@@ -34,7 +34,7 @@ backend_kind demanded_by_environment() {
     throw std::invalid_argument{"WEIR_BACKEND is neither uring nor epoll: " + std::string{name}};
 }
 
-/// For whoever wonders why it is not as fast as elsewhere.
+/// Prints why epoll was chosen, if WEIR_DEBUG is set: the same program may be faster on another machine.
 void tell_of_fallback(const std::system_error& why) {
     const char* wanted = std::getenv("WEIR_DEBUG");
     if (wanted == nullptr || *wanted == '\0' || std::string_view{wanted} == "0") return;

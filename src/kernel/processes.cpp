@@ -25,7 +25,7 @@ namespace weir::kernel {
 
 namespace {
 
-/// What posix_spawn is told beside what to run.
+/// The file actions and attributes that posix_spawn takes beside the program and its arguments.
 class actions {
 public:
     actions() {

@@ -25,8 +25,8 @@ namespace {
 
 /// One stream's mailbox. The handler walks over all of them, so they are never freed, but used again.
 ///
-/// The order of `wanted` and `visitors` matters in both directions (the handler enters, then looks; whoever leaves
-/// forbids, then looks), so all of it is sequentially consistent.
+/// The order of `wanted` and `visitors` matters in both directions (the handler enters, then looks; a leaving
+/// listener forbids, then looks), so all of it is sequentially consistent.
 struct signal_listener {
     std::atomic<std::uint64_t> wanted = 0;  // bit n - 1 for signal n; 0 when nobody listens
     std::atomic<std::uint64_t> pending = 0; // those that came

@@ -306,8 +306,7 @@ TEST_SUITE("io/unread") {
         CHECK(get(ex, kind::receive, from.get(), 64) == "");
     }
 
-    TEST_CASE(
-        "dropped read: a connection that was reset does not end well since the read that was told so was dropped") {
+    TEST_CASE("dropped read: the read after a dropped read that failed with a reset fails with it, too") {
         weir::executor ex;
         auto [client, server] = support::connect_pair(ex);
         const linger at_once{.l_onoff = 1, .l_linger = 0};
@@ -508,7 +507,7 @@ TEST_SUITE("io/unread") {
             CHECK(ex.run(b.receive_from(buffer)).size == 4);
         }
 
-        // One read has one datagram, whatever there is room for; and what it was too small for is told.
+        // One read takes one datagram, however large the buffer is, and reports that the buffer was too small.
         {
             const auto receiving = receive_and_drop(64);
             send_now(a, b, "0123456789");

@@ -67,7 +67,7 @@ TEST_SUITE("io/socket_options") {
         CHECK(option(kept, IPPROTO_TCP, TCP_KEEPIDLE) == 2);
     }
 
-    TEST_CASE("socket_options: what a listener is told holds for the connections that it accepts") {
+    TEST_CASE("socket_options: the options of a listener apply to the connections that it accepts") {
         weir::executor ex;
         auto listener = ex.run(weir::listen(
             {"127.0.0.1", 0}, {.connections = {.no_delay = false, .keep_alive = 20s, .receive_buffer = 20'000}}));

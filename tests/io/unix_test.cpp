@@ -209,7 +209,7 @@ TEST_SUITE("io/unix") {
         weir::executor ex;
         auto listener = ex.run(weir::unix_listen(d / "s", {.backlog = 1}));
         std::vector<weir::unix_stream> connected;
-        // The kernel lets in one more than it was told.
+        // The kernel accepts one connection more than the backlog.
         for (int i = 0; i != 2; ++i) connected.push_back(ex.run(weir::unix_connect(d / "s")));
         auto waiting = support::begin(ex, weir::unix_connect(d / "s"));
         std::optional dropped{support::begin(ex, weir::unix_connect(d / "s"))};

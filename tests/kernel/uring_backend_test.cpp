@@ -177,7 +177,8 @@ TEST_SUITE("kernel/uring_backend") {
         CHECK(ex.run(count()) == 20 * 9);
     }
 
-    TEST_CASE("uring backend: a notification is seen after the watch for them was ended for want of room") {
+    TEST_CASE(
+        "uring backend: a notification arrives after a full completion queue has ended the poll for notifications") {
         weir::executor ex{make_uring_backend(tiny)};
         auto [client, server] = support::connect_pair(ex);
         ex.run(client.write("01234567"));

@@ -80,7 +80,7 @@ TEST_SUITE("operators/delay") {
         CHECK(sink.items() == numbers{0, 1, 2, 3});
     }
 
-    TEST_CASE("delay holds no more than it was told, and loses nothing") {
+    TEST_CASE("delay holds no more items than its limit, and loses none") {
         virtual_executor ex;
         probe<int> source;
         for (int i = 0; i != 10; ++i) source.push(i);

@@ -26,7 +26,7 @@ using weir::testing::virtual_executor;
 
 namespace {
 
-/// What the executor was told, and where it came from.
+/// The errors that were reported to the executor, and their source locations.
 struct reports {
     explicit reports(weir::executor& ex) {
         ex.on_error([this](std::exception_ptr error, std::source_location place) {
@@ -149,7 +149,7 @@ TEST_SUITE("operators/finally") {
         CHECK(told.lines[0] < here + 6);
     }
 
-    TEST_CASE("finally: if the function throws while the stream is dropped, the executor's handler is told") {
+    TEST_CASE("finally reports an exception of its function to the executor when the stream is dropped") {
         virtual_executor ex;
         const reports told{ex};
         weir::testing::probe_sink sink{ex,

@@ -26,7 +26,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/map") {
-    TEST_CASE("map: each item becomes what the function makes of it, in its moment") {
+    TEST_CASE("map replaces each item by the function's result, at the time of the item") {
         weir::testing::marbles m;
         const auto twice = [](int x) { return x * 2; };
         CHECK(m.play(m.hot<int>("-1-[23]-4|") | weir::map(twice)) == "-2-[46]-8|");

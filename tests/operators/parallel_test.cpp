@@ -299,8 +299,7 @@ TEST_SUITE("threads/parallel") {
         CHECK(next == 200);
     }
 
-    TEST_CASE(
-        "parallel: with rails that are busy forever upstream gives what there is room for, and what the rails took") {
+    TEST_CASE("parallel: upstream is pulled for the capacity and for the busy rails, and no further") {
         weir::runtime rt{1};
         weir::executor ex;
         std::atomic<int> begun = 0;

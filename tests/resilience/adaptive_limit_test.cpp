@@ -52,7 +52,7 @@ sizes follow(Algorithm algorithm, const std::vector<std::pair<weir::duration, ve
     return limits;
 }
 
-/// A server that does four things at a time, each in 10 ms; whoever comes meanwhile waits.
+/// A server that handles four requests at a time, each in 10 ms. Further requests wait.
 struct server {
     weir::concurrency_limit capacity{4};
 

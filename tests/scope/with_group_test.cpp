@@ -215,7 +215,7 @@ TEST_SUITE("scope/with_group") {
         CHECK_FALSE(begun);
     }
 
-    TEST_CASE("with_group is found by guards as any group is, and groups in each other are told apart") {
+    TEST_CASE("with_group registers the async_finally guards of its own scope, in nested groups as well") {
         virtual_executor ex;
         recorder log{ex};
         ex.run(with_group([&](task_group&) -> weir::task<> {

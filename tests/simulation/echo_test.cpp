@@ -189,7 +189,7 @@ void one_history(simulation& sim, totals& sum) {
         demand(a.done == items && b.done == items && c.done == items, "a client ended early");
         demand(s.most <= most_connections, "more connections than there may be");
 
-        // Nobody is left to talk to: whoever does not hear so is idle, and whoever waits to be accepted has his turn.
+        // All clients are gone. A connection that has not seen its client's end is idle, and a waiting one is accepted.
         sim.network().heal();
         sim.advance(5 * idle_limit);
         demand(s.running == 0, "a connection is alive for no reason");

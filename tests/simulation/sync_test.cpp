@@ -266,7 +266,7 @@ weir::task<> hear_all(simulation& sim, weir::subscription<int> from, std::size_t
     }
 }
 
-/// Loses some, and is told how many.
+/// Receives some items, and learns how many were lost.
 weir::task<> hear_some(simulation& sim, weir::subscription<int> from, std::vector<int>& heard, std::uint64_t& missed) {
     for (;;) {
         const auto one = co_await maybe(sim, weir::next(from));

@@ -203,8 +203,7 @@ TEST_SUITE("simulation/unread") {
         CHECK(sim.run(b.receive_from(buffer)).sent == 4);
     }
 
-    TEST_CASE(
-        "dropped read: a connection that was reset does not end well since the read that was told so was dropped") {
+    TEST_CASE("dropped read: the read after a dropped read that failed with a reset fails with it, too") {
         simulation sim{1};
         auto [client, server] = support::connect_pair(sim);
         sim.network().reset("127.0.0.1");

@@ -84,7 +84,7 @@ TEST_SUITE("source/datagrams") {
             {
                 const auto given_up = support::begin(ex, weir::next(stream));
                 CHECK_FALSE(given_up.finished());
-                if (i % 2 == 0) send(); // it has come, and nobody was told
+                if (i % 2 == 0) send(); // it has arrived, and its arrival was not reported
             }
             if (i % 2 != 0) send();
             CHECK(ex.run(weir::next(stream))->data == text);

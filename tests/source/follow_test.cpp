@@ -188,7 +188,7 @@ TEST_SUITE("source/follow") {
         CHECK(f.ex.stats().io_in_flight == 1);
     }
 
-    TEST_CASE("follow is told of the file that took the place of another, too") {
+    TEST_CASE("follow is notified when another file takes the place of the followed one") {
         followed f{changes::told, "one\n"};
         CHECK(f.next() == "one");
         f.rotate();

@@ -76,7 +76,7 @@ struct watched {
         return std::nullopt;
     }
 
-    /// `modified a/b`: all that is told now.
+    /// All changes that are reported now, as `modified a/b`.
     told all() {
         told result;
         while (auto c = ready()) {
@@ -100,7 +100,7 @@ constexpr auto names_only = change::created | change::removed | change::moved_aw
 } // namespace
 
 TEST_SUITE("source/watch") {
-    TEST_CASE("watch: what happens in a directory is told, with names and in order") {
+    TEST_CASE("watch reports the changes in a directory with their names, in order") {
         const support::temporary_directory d;
         d.file("old");
         watched w{d.path()};
@@ -162,7 +162,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"modified", "written"});
     }
 
-    TEST_CASE("watch: what is watched and vanishes is told, and is the end") {
+    TEST_CASE("watch reports that the watched file vanished, and ends") {
         const support::temporary_directory d;
         SUBCASE("a file that is removed") {
             watched w{d.file("a"), {.what = change::modified}};
@@ -219,7 +219,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"created top", "created a/b/c/deep"});
     }
 
-    TEST_CASE("watch: a directory that is made is watched, and what is in it already is told") {
+    TEST_CASE("watch follows a new directory, and reports the files that are already in it") {
         const support::temporary_directory d;
         watched w{d.path(), {.what = names_only, .recursive = true}};
         d.file("a/b/early");
@@ -317,7 +317,7 @@ TEST_SUITE("source/watch") {
         CHECK(through.all() == told{"created x"});
     }
 
-    TEST_CASE("watch: when more happens than the kernel keeps, that is told") {
+    TEST_CASE("watch reports that the kernel's queue of changes has overflowed") {
         const support::temporary_directory d;
         d.directory("sub");
         std::size_t most = 0;

@@ -116,7 +116,7 @@ public:
     }
     const char* name(std::size_t i) const noexcept { return actions_[i].name; }
 
-    /// Polls whoever was woken until nobody is. Then nobody waits who could go on.
+    /// Polls the woken attempts until none is woken. An attempt that still waits then cannot continue.
     void come_to_rest() {
         for (bool more = true; more;) {
             more = false;

@@ -25,7 +25,7 @@ concept polls_each = requires(S& source, context& cx, Consume& consume) {
     { source.poll_each(cx, consume) } -> std::same_as<flow>;
 };
 
-/// Ends a loop over items for now: it goes on in the executor's next turn.
+/// Returns from a loop over items and schedules the rest of it for the executor's next turn.
 inline flow yield_loop(context& cx) noexcept {
     static_cast<void>(cx.yield());
     return flow::pending;

@@ -42,7 +42,7 @@ public:
         bool ended = false;                 // the other has no more
         bool shut = false;                  // this one has no more
         bool dead = false;                  // it was reset, or has given up
-        int error = 0;                      // that nobody was told yet
+        int error = 0;                      // not reported yet
         std::vector<std::uint32_t> held_up; // events that a partition keeps back
         std::uint32_t stall = 0;            // how often something was held up
     };

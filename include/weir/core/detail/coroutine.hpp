@@ -82,7 +82,7 @@ public:
     /// The context for awaited operations, while the coroutine runs.
     context& running_with() noexcept { return *cx_; }
 
-    /// The waker of the consumer that waits; null when there is none, or an owner.
+    /// The waker of the waiting consumer. Null when no consumer waits, and for a coroutine with an owner.
     const waker* waiting() const noexcept { return last_ == known::consumer ? consumer_.waiting() : nullptr; }
 
     /// Gives the coroutine an owner instead of a consumer.
