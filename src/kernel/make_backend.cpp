@@ -43,11 +43,7 @@ void tell_of_fallback(const std::system_error& why) {
 
 std::unique_ptr<backend> best_backend() {
     try {
-        // Once: the first thread checks, others wait for it. A failure is thrown, and the next thread checks again.
-        [[maybe_unused]] static const bool works = [] {
-            kernel::check_uring();
-            return true;
-        }();
+        kernel::check_uring();
         return kernel::make_uring_backend();
     } catch (const std::system_error& e) {
         switch (e.code().value()) {

@@ -16,7 +16,7 @@ struct uring_limits {
     unsigned older = 0; ///< 1, 2: as with a kernel that knows less of how answers come
 };
 
-/// Passes one request through a ring of its own. Some sandboxes let a ring be made and refuse to let it be used.
+/// Makes each of the three system calls of io_uring once, on a ring of its own. Some sandboxes permit the first alone.
 /// @throws std::system_error naming the call that was refused
 void check_uring();
 
