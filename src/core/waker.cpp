@@ -173,14 +173,17 @@ bool run_queue::drop(waker& root, waker::function destroy) noexcept {
     return true;
 }
 
-/// The next dropped root that has left the stack. A root that belongs to another precedes it.
+/// The next dropped root that has left the stack. A root that belongs to another precedes it. Finds out, too, whether
+/// the running waker is among those that have not.
 waker* run_queue::next_dropped() noexcept {
     waker* next = nullptr;
+    stopping_ = false;
     detail::intrusive_list<waker> all;
     all.take(dropped_);
     while (!all.empty()) {
         waker& one = all.pop_front();
         dropped_.push_back(one);
+        stopping_ = stopping_ || runs(one);
         if (!on_stack(one) && (next == nullptr || belongs_to(one.root_, next->root_))) next = &one;
     }
     return next;
@@ -196,14 +199,6 @@ void run_queue::destroy_dropped() noexcept {
     }
     destroying_dropped_ = false;
     leaving_ = !dropped_.empty();
-    stopping_ = false;
-    detail::intrusive_list<waker> all;
-    all.take(dropped_);
-    while (!all.empty()) {
-        waker& one = all.pop_front();
-        dropped_.push_back(one);
-        if (runs(one)) stopping_ = true;
-    }
 }
 
 std::size_t run_queue::run_reordered(std::size_t most) noexcept {
