@@ -2,80 +2,16 @@
 #pragma once
 
 #include <concepts>
-#include <functional>
-#include <optional>
-#include <utility>
 
-#include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
-#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/take_while.hpp>
 
 namespace weir {
 
-/// The items of an upstream up to the first for which a predicate does not hold, and that one.
-template <stream S, class Keep>
-class [[nodiscard("add a sink and co_await it")]] take_through_stream {
-public:
-    using value_type = item_t<S>;
-
-    take_through_stream(S upstream, Keep keep)
-        : upstream_(std::in_place, std::move(upstream)), keep_(std::move(keep)) {}
-
-    poll<value_type> poll_next(context& cx) {
-        if (ended_) {
-            upstream_.reset();
-            return done;
-        }
-        auto item = upstream_->poll_next(cx);
-        if (!item.is_item()) return item;
-        if constexpr (detail::may_drop<Keep>) {
-            if (cx.stopping()) [[unlikely]] {
-                item = poll<value_type>(cx.yield());
-                return item;
-            }
-        }
-        ended_ = !std::invoke(keep_, std::as_const(*item));
-        if constexpr (detail::may_drop<Keep>) {
-            if (cx.stopping()) [[unlikely]]
-                item = poll<value_type>(cx.yield());
-        }
-        return item;
-    }
-
-    template <class Consume>
-    flow poll_each(context& cx, Consume& consume) {
-        if (!ended_) {
-            bool wanted = true;
-            const auto pass_on = [&](value_type&& item) {
-                ended_ = !std::invoke(keep_, std::as_const(item));
-                if constexpr (detail::may_drop<Keep>) {
-                    if (cx.stopping()) [[unlikely]]
-                        return true;
-                }
-                wanted = consume(std::move(item));
-                return wanted && !ended_;
-            };
-            const flow answer = detail::poll_each_unless_dropped<detail::may_drop<Keep>>(*upstream_, cx, pass_on);
-            if (!ended_ || !wanted) return answer;
-            if constexpr (detail::may_drop<Keep> || detail::may_drop_at_end<value_type>) {
-                if (cx.leaving()) [[unlikely]]
-                    return detail::yield_loop(cx);
-            }
-        }
-        upstream_.reset();
-        return flow::done;
-    }
-
-private:
-    std::optional<S> upstream_; // empty after the end
-    [[no_unique_address]] Keep keep_;
-    bool ended_ = false;
-};
-
 struct take_through_fn : detail::operator_fn<take_through_fn> {
     template <class S, class Keep>
-    using pipeline = take_through_stream<S, Keep>;
+    using pipeline = take_while_stream<S, Keep, detail::last_item::kept>;
 
     template <class T, class Keep>
     static consteval bool accepts() {
