@@ -1,50 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <functional>
-#include <type_traits>
 #include <utility>
 
-#include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/invalid_pipeline.hpp>
-#include <weir/core/detail/manual_lifetime.hpp>
-#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/source/repeat.hpp>
 
 namespace weir {
-
-/// The stream that a function makes at the first poll.
-template <class F>
-class [[nodiscard("add a sink and co_await it")]] defer_stream {
-    using stream_t = std::remove_cvref_t<std::invoke_result_t<F&>>;
-
-public:
-    using value_type = item_t<stream_t>;
-
-    explicit defer_stream(F f) : f_(std::move(f)) {}
-
-    poll<value_type> poll_next(context& cx) {
-        if (!stream_ && !make(cx)) return cx.yield();
-        return stream_->poll_next(cx);
-    }
-
-    template <class Consume>
-    flow poll_each(context& cx, Consume& consume) {
-        if (!stream_ && !make(cx)) return detail::yield_loop(cx);
-        return weir::poll_each(*stream_, cx, consume);
-    }
-
-private:
-    /// False when the function has dropped what runs.
-    bool make(context& cx) {
-        stream_.construct_with([this] { return std::invoke(f_); });
-        return !cx.stopping();
-    }
-
-    [[no_unique_address]] F f_; // outlives the coroutines that it starts
-    detail::manual_lifetime<stream_t> stream_;
-};
 
 struct defer_fn {
     template <class F>
@@ -59,7 +23,7 @@ struct defer_fn {
                           "weir::defer(f): f cannot be called without arguments, or does not give a stream");
             return detail::invalid_pipeline{};
         } else {
-            return defer_stream<F>{std::move(f)};
+            return repeat_stream<F>{std::move(f), 1};
         }
     }
 };
