@@ -3,7 +3,7 @@
 
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/sink/detail/predicate.hpp>
+#include <weir/sink/detail/search.hpp>
 
 namespace weir {
 
