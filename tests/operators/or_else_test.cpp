@@ -10,8 +10,6 @@
 #include <allocations.hpp>
 #include <arrivals.hpp>
 
-#include <weir/operators/default_if_empty.hpp>
-#include <weir/operators/filter.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/to.hpp>
 #include <weir/source/empty.hpp>
@@ -65,23 +63,12 @@ TEST_SUITE("operators/or_else") {
         CHECK(*items.front() == 4);
     }
 
-    TEST_CASE("default_if_empty: the value comes when upstream ends without an item") {
-        weir::testing::marbles m;
-        CHECK(m.play(m.cold("--|") | weir::default_if_empty('x')) == "--[x|]");
-        CHECK(m.play(m.cold("-a|") | weir::default_if_empty('x')) == "-a|");
-        CHECK(m.play(m.cold("-#") | weir::default_if_empty('x')) == "-#");
-        CHECK(weir::testing::check_contract([] { return weir::default_if_empty(7); }, {.ends_with_upstream = false}) ==
-              "");
-    }
-
-    TEST_CASE("or_else and default_if_empty agree with a vector, whenever items arrive") {
+    TEST_CASE("or_else agrees with a vector, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 3, 0, 9);
             CHECK(support::arrive_at_random(random, numbers, weir::or_else(weir::just(7, 8))) ==
                   (numbers.empty() ? std::vector{7, 8} : numbers));
-            CHECK(support::arrive_at_random(random, numbers, weir::default_if_empty(7)) ==
-                  (numbers.empty() ? std::vector{7} : numbers));
         }
     }
 

@@ -13,7 +13,6 @@
 #include <weir/operators/take.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/to.hpp>
-#include <weir/source/defer.hpp>
 #include <weir/source/empty.hpp>
 #include <weir/source/iota.hpp>
 #include <weir/testing/marbles.hpp>
@@ -92,27 +91,5 @@ TEST_SUITE("source/repeat") {
                   virtual_executor ex;
                   ex.run(weir::repeat([] { return weir::iota(0, 2); }, n) | weir::drain());
               }) == 0);
-    }
-
-    TEST_CASE("defer makes its stream at the first poll, and once") {
-        weir::testing::marbles m;
-        CHECK(m.play(weir::defer([&] { return m.cold("-a-b|"); })) == "-a-b|");
-        virtual_executor ex;
-        int made = 0;
-        weir::testing::probe_sink sink{ex, weir::defer([&] {
-                                           ++made;
-                                           return weir::iota(0, 3);
-                                       })};
-        ex.run_ready();
-        CHECK(made == 0);
-        sink.request();
-        ex.run_ready();
-        CHECK(made == 1);
-        CHECK(sink.items() == std::vector{0, 1, 2});
-    }
-
-    TEST_CASE("defer: an exception from the function is the stream's error") {
-        weir::testing::marbles m;
-        CHECK(m.play(weir::defer([]() -> weir::async_stream<int> { throw std::runtime_error{"no"}; })) == "#");
     }
 }
