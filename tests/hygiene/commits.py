@@ -17,7 +17,7 @@ import sys
 
 COLUMNS = 72
 TRIVIAL = 10  # changed lines
-SUBJECT = re.compile(r"^(?P<area>[a-z0-9_.+-]+(?:[/,] ?[a-z0-9_.+-]+)*): (?P<what>\S.*)$")
+SUBJECT = re.compile(r"^(?P<area>[a-z0-9_.+-]+(?:/[a-z0-9_.+-]+)*): (?P<what>\S.*)$")
 # Verbs as history tells, rather than as the imperative says what a commit does.
 NOT_IMPERATIVE = re.compile(r"^(\w+ed|\w+ing|adds|fixes|makes|removes|lets|uses|says|gives|takes|moves|keeps)$", re.I)
 IMPERATIVE_ALL_THE_SAME = {"embed", "need", "feed", "seed", "speed", "shed", "bring", "string", "ring", "ping", "swing",
@@ -87,6 +87,7 @@ def self_test():
     ]
     bad = [
         ("Mend a word", 2, "not `area"),
+        ("core, docs: mend a word", 2, "not `area"),
         ("docs: mended a word", 2, "imperative"),
         ("docs: mend a word.", 2, "full stop"),
         ("docs: " + "mend " * 20, 2, "columns"),
