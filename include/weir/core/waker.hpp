@@ -193,8 +193,8 @@ private:
     bool leaving_ = false; // a dropped root is still on the stack
     bool destroying_dropped_ = false;
     detail::root_record no_root_{.id = 0};
-    detail::root_record any_root_{.id =
-                                      0}; // used when no record could be allocated: counts as the record of every root
+    // Used when no record could be allocated: counts as the record of every root.
+    detail::root_record any_root_{.id = 0};
     detail::root_records records_;
     detail::intrusive_list<waker> dropped_; // roots that are dropped and still on the stack
     waker reaper_;                          // destroys the dropped roots before any other waker runs
