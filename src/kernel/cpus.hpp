@@ -5,10 +5,11 @@
 
 namespace weir::detail {
 
-/// The processors that this process may use, by number.
+/// Returns the numbers of the processors that this process may use.
 /// @throws std::system_error
 std::vector<int> usable_cpus();
 
+/// Binds the calling thread to one processor.
 /// @throws std::system_error
 void pin_this_thread(int cpu);
 

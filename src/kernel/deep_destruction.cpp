@@ -36,8 +36,8 @@ namespace weir::detail {
 
 namespace {
 
-// How many links are destroyed on one stack, and how large another one is: 16 KiB a link. Only what is used of it takes
-// memory.
+// The number of links that are destroyed on one stack, and the size of each further stack: 16 KiB per link. Untouched
+// pages of a stack take no memory.
 constexpr std::size_t links_per_stack = 256;
 constexpr std::size_t stack_size = links_per_stack * 16 * 1024;
 
@@ -63,7 +63,7 @@ private:
     void* memory_;
 };
 
-/// A call on another stack. The sanitizers are told of the switch.
+/// A call on another stack. Announces the switch to the sanitizers.
 class call_elsewhere {
 public:
     call_elsewhere(void (*destroy)(void*) noexcept, void* object, const stack& where) noexcept
@@ -129,7 +129,7 @@ private:
 
 thread_local call_elsewhere* call_elsewhere::current_ = nullptr;
 
-/// False when there is no memory: then the stack that is there has to do.
+/// Returns false when there is no memory for another stack. The caller then stays on its own stack.
 [[gnu::noinline]] bool destroy_elsewhere(void (*destroy)(void*) noexcept, void* object) noexcept {
     const stack more;
     if (!more) return false;

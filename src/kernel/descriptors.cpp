@@ -28,20 +28,20 @@ struct kept {
     dev_t device;
     ino_t inode;
     weir::detail::unread answers = {};
-    bool lost = false; // earlier answers could not be kept: there was no memory
+    bool lost = false; // an earlier answer could not be kept for want of memory
 
-    /// False when others have closed the descriptor and opened something of that number.
+    /// Returns false when other code has closed the descriptor and reopened its number.
     bool is_of(const struct stat& now) const noexcept { return now.st_dev == device && now.st_ino == inode; }
 };
 
-/// What was put back: for all executors, since a connection may go from one to another. Few descriptors have anything
-/// here, and not for long.
+/// The answers that were put back, for all executors, because a connection may move from one executor to another. Few
+/// descriptors have an entry, and only for a short time.
 struct unread_table {
     using entries = std::unordered_map<int, kept>;
     std::mutex mutex;
     entries of;
 
-    /// @param stale  becomes what is there if it is of another descriptor that had the number
+    /// @param stale  receives the entry if it is of an earlier descriptor with this number
     entries::iterator find(int fd, const struct stat& now, entries::node_type& stale) noexcept {
         const auto at = of.find(fd);
         if (at == of.end() || at->second.is_of(now)) return at;
@@ -51,24 +51,25 @@ struct unread_table {
 };
 
 unread_table& table() noexcept {
-    // Never destroyed: descriptors may be closed at the very end.
+    // Never destroyed, because descriptors may be closed until the process exits.
     alignas(unread_table) static std::byte memory[sizeof(unread_table)];
     static auto& it = *::new (memory) unread_table;
     return it;
 }
 
-/// With the table locked. Who else has the shared word, is not known: it stays marked.
+/// Removes the mark of a descriptor. The table must be locked. The shared word keeps its mark, because other
+/// descriptors may need it.
 void unmark(int fd) noexcept {
-    // Others change the rest of the word; what it marks is under the table's mutex.
+    // Other threads change the rest of the word. Relaxed, because the mutex guards the answers that the mark announces.
     if (descriptor_words::has_own(fd)) descriptor_words::of(fd).fetch_and(~unread_mark, std::memory_order_relaxed);
 }
 
-/// With the table unlocked: closing may come to it.
+/// Closes the descriptors of an entry. The table must be unlocked, because closing may lock it.
 void drop(unread_table::entries::node_type stale) noexcept {
     if (!stale.empty()) stale.mapped().answers.close_descriptors(*closer());
 }
 
-/// The number names something new.
+/// Drops the answers that were put back for an earlier descriptor with this number.
 void forget_unread(int fd) noexcept {
     unread_table& t = table();
     unread_table::entries::node_type stale;
@@ -86,17 +87,17 @@ bool is_stream_socket(int fd) noexcept {
     return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
 }
 
-/// Whether its answer is what the kernel will not give again. A file that is read at an offset stays as it is.
+/// Whether the request consumes what it reads. A read at an offset of a file does not.
 bool takes(const io_request& request) noexcept {
     return request.what != io_request::kind::readable && (request.what != io_request::kind::read || request.offset < 0);
 }
 
-/// Whether the kernel would not give this answer again, and how it is to be kept.
+/// Returns how to keep an answer, or nullopt if the kernel would give it again or nothing is left to keep.
 std::optional<boundaries> worth_keeping(const io_request& request, int result, mode_t type) noexcept {
     if (S_ISSOCK(type)) {
         if (result < 0 && !weir::detail::is_told_once(result)) return std::nullopt;
         if (!is_stream_socket(request.fd)) {
-            // Of one that was too long for its buffer the rest is gone.
+            // The message was too long for its buffer, and its rest is lost.
             if (request.what == io_request::kind::receive_message && result > 0 &&
                 static_cast<std::size_t>(result) > static_cast<io_message*>(request.data)->size)
                 return std::nullopt;
@@ -106,7 +107,7 @@ std::optional<boundaries> worth_keeping(const io_request& request, int result, m
         return boundaries::none;
     }
     if (result < 0) return std::nullopt;
-    // The end of what is typed at a terminal comes once.
+    // A terminal reports the end of its input once.
     if (result == 0) return S_ISCHR(type) ? std::optional{boundaries::kept} : std::nullopt;
     return boundaries::none;
 }
@@ -115,7 +116,7 @@ class kernel_closer final : public descriptor_closer {
 public:
     void opened(int fd) noexcept override { renew(fd); }
     void close(int fd) noexcept override {
-        // First renewed, then closed: after that the number may at once belong to another thread.
+        // Renewed before it is closed: from then on another thread may get the number.
         renew(fd);
         ::close(fd);
     }
@@ -169,7 +170,7 @@ void put_back(const io_operation& operation, int result) noexcept {
             if (at == t.of.end()) at = t.of.try_emplace(fd, kept{now.st_dev, now.st_ino}).first;
             at->second.answers.put_back(request, result, *how);
         } catch (const std::bad_alloc&) {
-            // It is gone, and the next read says so: by this, or by the mark alone.
+            // The answer is lost. The next read fails with ENOMEM, because of this flag or of the mark alone.
             if (at != t.of.end()) at->second.lost = true;
         }
         descriptor_words::of(fd).fetch_or(unread_mark, std::memory_order_relaxed); // as in unmark
@@ -198,7 +199,7 @@ bool answer_unread(io_operation& operation) noexcept {
             try {
                 if (!std::exchange(at->second.lost, false)) result = at->second.answers.answer(request, left_over);
             } catch (const std::bad_alloc&) {
-                // It stays there.
+                // The answer stays in the table.
             }
             if (at->second.answers.empty()) {
                 t.of.erase(at);
@@ -222,7 +223,7 @@ void occupy_standard_streams() noexcept {
 }
 
 std::shared_ptr<descriptor_closer> closer() noexcept {
-    // Lives as long as the process: nothing to count.
+    // It lives as long as the process, so that references need no count.
     return {std::shared_ptr<void>{}, &the_closer};
 }
 

@@ -11,17 +11,18 @@
 
 namespace weir::kernel {
 
-/// How a backend wants what it opens.
+/// The mode in which a backend opens its sockets and pipes.
 enum class descriptors { blocking, non_blocking };
 
-/// What is known about a descriptor by its number, in one word: how often the number was opened or closed (32 bits),
-/// how often that was so, or it was borrowed (31), and whether something waits for its next read (1).
+/// The state of a descriptor number in one word, from high bits to low: the number of times that it was opened or
+/// closed (32 bits), the number of times that it was opened, closed or borrowed (31 bits), and whether the answer of a
+/// dropped read is kept for the next read (1 bit).
 using descriptor_word = std::uint64_t;
 inline constexpr descriptor_word unread_mark = 1;
 inline constexpr descriptor_word one_borrowed = 2;
 inline constexpr descriptor_word one_opened = (std::uint64_t{1} << 32U) + one_borrowed;
 
-/// A word for each number.
+/// One word per descriptor number.
 class descriptor_words {
 public:
     static std::atomic<descriptor_word>& of(int fd) noexcept {
@@ -43,8 +44,8 @@ private:
 
     static std::atomic<descriptor_word>& make(unsigned number) noexcept;
 
-    // Room for a million descriptors, made where they are used. Those beyond share one word: then each close makes the
-    // backends look again at all of them.
+    // One million words, allocated in chunks on first use. All greater numbers share one word: closing one of them
+    // makes the backends examine all of them again.
     static inline std::array<std::atomic<chunk*>, 256> chunks_{};
     static inline std::atomic<descriptor_word> shared_{0};
 };
@@ -53,29 +54,30 @@ inline descriptor_word word_of(int fd) noexcept {
     return descriptor_words::of(fd).load(std::memory_order_acquire); // pairs with the add in renew
 }
 
-/// Changes when the number is given to something new. A backend that knows something about a descriptor knows by this
-/// when that is out of date, though it was closed elsewhere, on another thread even.
+/// Changes when the number is opened, closed or borrowed, on any thread. A backend compares it to find out whether
+/// what it has recorded about a descriptor is still valid.
 constexpr std::uint32_t generation(descriptor_word word) noexcept { return static_cast<std::uint32_t>(word) >> 1U; }
-/// The same, but for who borrows a descriptor: that it is another by then, he must see to. For as long as an operation
-/// lives.
+/// Changes when the number is opened or closed, and not when it is borrowed: a borrower guarantees that the descriptor
+/// stays the same while one of its operations lives.
 constexpr std::uint32_t opened(descriptor_word word) noexcept {
     return static_cast<std::uint32_t>(word >> 32U) % io_operation::descriptors;
 }
 
-/// The number names something new, or soon will.
+/// To be called after the number was opened, and before it is closed.
 void renew(int fd) noexcept;
-/// The number may name something new: it was closed and opened by others, if it was.
+/// To be called when a descriptor is borrowed: other code may have closed and reopened its number.
 void borrow(int fd) noexcept;
 
-/// Keeps the answer to a read that is dropped for the next read of the same descriptor, if there is anything in it that
-/// the kernel would not say again, and it was not closed since the read began. From a file: goes back to where it was
-/// read.
+/// Keeps the answer of a dropped read for the next read of the same descriptor. Does nothing if the kernel would give
+/// the answer again, or if the descriptor was closed after the read started. For a regular file, moves the file
+/// position back instead.
 void put_back(const io_operation& operation, int result) noexcept;
 
-/// A read, of a descriptor with the mark: completes it with what was put back, if there is something.
+/// Completes a read of a marked descriptor with the answer that was put back. Returns false if there is none.
 bool answer_unread(io_operation& operation) noexcept;
 
-/// Before a read begins: from what it will take; completes it if something was put back.
+/// To be called before a read starts: records which opening of the descriptor it reads, and completes it if an answer
+/// was put back. Returns whether it completed the read.
 inline bool begin_read(io_operation& operation, descriptor_word word) noexcept {
     operation.set_descriptor(opened(word));
     if ((word & unread_mark) == 0) [[likely]]
@@ -83,12 +85,12 @@ inline bool begin_read(io_operation& operation, descriptor_word word) noexcept {
     return answer_unread(operation);
 }
 
-/// Opens a placeholder for each standard stream that the program was started without. Otherwise the next socket or file
-/// would get that number, and the program's output would go there. A placeholder can be neither read nor written
-/// (EBADF), and is closed in child processes.
+/// Opens a placeholder for each standard stream that the program was started without. Without it, the next socket or
+/// file would get that number and receive the program's output. A placeholder can be neither read nor written (EBADF),
+/// and is closed in child processes.
 void occupy_standard_streams() noexcept;
 
-/// Closes and renews.
+/// Returns the closer that renews a descriptor number and closes it.
 std::shared_ptr<descriptor_closer> closer() noexcept;
 
 } // namespace weir::kernel

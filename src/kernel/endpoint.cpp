@@ -17,7 +17,7 @@ static_assert(sizeof(sockaddr_in6) <= endpoint::capacity && sizeof(sockaddr_in) 
 
 namespace {
 
-/// The number of an interface, by its name or its number.
+/// Returns the number of an interface that is given by its name or by its number.
 std::uint32_t zone_number(const std::string& zone, const std::string& address) {
     std::uint32_t number = 0;
     const auto [end, error] = std::from_chars(zone.data(), zone.data() + zone.size(), number);
@@ -75,7 +75,7 @@ std::string endpoint::address() const {
 
 std::uint16_t endpoint::port() const noexcept {
     if (size_ < sizeof(sockaddr_in)) return 0;
-    sockaddr_in v4{}; // the port has the same place in both
+    sockaddr_in v4{}; // the port is at the same place in sockaddr_in6
     std::memcpy(&v4, data(), sizeof v4);
     return ntohs(v4.sin_port);
 }

@@ -30,25 +30,25 @@ namespace weir::kernel {
 
 namespace {
 
-/// How to read and write without blocking the loop.
+/// The way to read and write a descriptor without blocking the executor.
 enum class transfer_mode : std::uint8_t {
     unknown,
-    plain,     // in non-blocking mode, or a regular file, which counts as always ready
-    socket,    // per-call flags
-    no_wait,   // in blocking mode and maybe shared with other processes: preadv2 with RWF_NOWAIT
-    ask_first, // the same where there is no RWF_NOWAIT, as on a tty: one poll(2) a call, and small writes
+    plain,     // read and write, for non-blocking mode and for regular files, which count as always ready
+    socket,    // send and recv with flags for each call
+    no_wait,   // preadv2 with RWF_NOWAIT, for blocking mode, which other processes may rely on
+    ask_first, // poll(2) before each call, and small writes, where RWF_NOWAIT is not supported, as on a tty
 };
 
-/// What is known about a descriptor, as long as the generation is right.
+/// What the backend has recorded about a descriptor. It is valid while the generation matches.
 struct descriptor_facts {
     std::uint32_t generation = 0;
-    std::uint32_t watched = 0; // the events it is registered for
+    std::uint32_t watched = 0; // the registered events
     transfer_mode mode = transfer_mode::unknown;
     bool known = false;
     bool listener_may_block = true;
     bool peer_closed = false;
-    bool urgent = false;  // urgent data came once
-    bool drained = false; // nothing to receive until the next edge
+    bool urgent = false;  // urgent data has arrived at least once
+    bool drained = false; // there is nothing to receive before the next edge
     std::optional<bool> is_tcp;
 };
 
@@ -99,19 +99,22 @@ bool is_tcp(int fd, descriptor_facts& state) noexcept {
     return *state.is_tcp;
 }
 
-/// With fewer bytes than asked for there is nothing more, and what comes later is a new edge: with TCP, that is. A
-/// local socket stops where a message with descriptors, or of another sender, begins, and a datagram socket after each.
-/// TCP stops where urgent data came: of that an edge has told, before or after. A close may have come already.
+/// Notes whether a receive has drained the socket. A TCP receive that returns fewer bytes than were asked for has
+/// drained it: bytes that arrive later raise a new edge. Other sockets also return early at the boundary of a message:
+/// a local socket where a message carries descriptors or has another sender, a datagram socket after each datagram. A
+/// TCP receive stops at urgent data too, which an edge reports (`urgent`), and the peer may have closed
+/// (`peer_closed`).
 void note_received(const io_request& request, int got, descriptor_facts& state) noexcept {
     state.drained = got > 0 && static_cast<std::size_t>(got) < request.size && (state.watched & EPOLLIN) != 0 &&
                     !state.peer_closed && !state.urgent && is_tcp(request.fd, state);
 }
 
-/// I/O by readiness: a request is tried at once, and when it would block, again at the next edge of its descriptor.
+/// I/O by readiness. A request is attempted at once. One that would block is attempted again at the next edge of its
+/// descriptor.
 ///
-/// A descriptor is registered once, edge-triggered, and stays so until it is closed: a connection in its steady state
-/// costs no epoll_ctl. Trying inside `start` bypasses the loop, but not for long: who starts operations spends a budget
-/// (see `context`), and yields to the loop when it is used up.
+/// A descriptor is registered once, edge-triggered, until it is closed, so that a connection in its steady state needs
+/// no epoll_ctl. An attempt inside `start` bypasses the executor's loop, but the budget of a poll (see `context`)
+/// bounds the number of such attempts in a row.
 class epoll_backend final : public kernel_backend {
 public:
     epoll_backend();
@@ -137,9 +140,9 @@ private:
 
     owned_fd epoll_;
     std::vector<descriptor_state> descriptors_;
-    descriptor_state none_; // of requests without a descriptor, and of bad ones
+    descriptor_state none_; // for requests without a valid descriptor
     std::size_t in_flight_ = 0;
-    bool nanoseconds_ = true; // epoll_pwait2 is there
+    bool nanoseconds_ = true; // whether epoll_pwait2 is supported
 };
 
 epoll_backend::epoll_backend() : kernel_backend{descriptors::non_blocking}, epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
@@ -151,7 +154,7 @@ epoll_backend::epoll_backend() : kernel_backend{descriptors::non_blocking}, epol
     }
 }
 
-/// Null when there is no memory for it.
+/// Returns null when there is no memory for the state.
 descriptor_state* epoll_backend::state_of(int fd, std::uint32_t generation) noexcept {
     if (fd < 0) return &none_;
     const auto index = static_cast<std::size_t>(fd);
@@ -162,7 +165,7 @@ descriptor_state* epoll_backend::state_of(int fd, std::uint32_t generation) noex
     }
     descriptor_state& state = descriptors_[index];
     if (!state.known || state.generation != generation) {
-        // Nothing waits here, unless someone closed the descriptor under an operation.
+        // No operation waits here, unless the descriptor was closed while one used it.
         abandon(state.readers);
         abandon(state.writers);
         static_cast<descriptor_facts&>(state) = {};
@@ -211,7 +214,7 @@ void epoll_backend::start(io_operation& operation) {
             ++in_flight_;
             return;
         }
-        if (r == -EPERM) r = -EAGAIN; // it has no readiness, and says so though it would block: the caller's business
+        if (r == -EPERM) r = -EAGAIN; // epoll does not support it: the caller gets the attempt's answer
     }
     operation.complete(r);
 }
@@ -250,12 +253,12 @@ int epoll_backend::attempt(const io_request& request, descriptor_state& state) n
             r = attempt_accept(request, state);
             break;
         case io_request::kind::connect:
-            // Called again it tells what became of the first call.
+            // A repeated call returns the result of the first one.
             r = ::connect(request.fd, static_cast<const sockaddr*>(request.address->data()), request.address->size());
             if (r < 0) r = errno == EINPROGRESS || errno == EALREADY ? -EAGAIN : -errno;
             break;
         case io_request::kind::open:
-            // Regular files are what this is for: a FIFO without a peer would hold the loop.
+            // Meant for regular files: a FIFO without a peer would block the executor.
             r = ::open(request.path(), open_flags(request.mode), request.permissions);
             if (r < 0) r = -errno;
             break;
@@ -281,7 +284,7 @@ int epoll_backend::attempt_accept(const io_request& request, descriptor_state& s
         const int flags = ::fcntl(request.fd, F_GETFL);
         if (flags < 0) return -errno;
         state.listener_may_block = (flags & O_NONBLOCK) == 0;
-        // One that was opened elsewhere: there is no flag for a single accept.
+        // Other code has opened this listener in blocking mode, and accept has no flag for a single call.
         if (state.listener_may_block && !ready_now(request.fd, POLLIN)) return -EAGAIN;
     }
     sockaddr* address = nullptr;
@@ -328,7 +331,7 @@ int epoll_backend::attempt_transfer(const io_request& request, descriptor_state&
     }
     case transfer_mode::ask_first:
         if (!ready_now(request.fd, write ? POLLOUT : POLLIN)) return -EAGAIN;
-        // Room to write is room for this much.
+        // POLLOUT promises room for PIPE_BUF bytes only.
         if (write) size = std::min<std::size_t>(size, PIPE_BUF);
         [[fallthrough]];
     case transfer_mode::plain:
@@ -364,7 +367,7 @@ int epoll_backend::wait_for_events(epoll_event* events, int most, time_point unt
         if (r >= 0 || (errno != ENOSYS && errno != EPERM)) return r < 0 ? -errno : r;
         nanoseconds_ = false;
     }
-    // Rounded up: a wait that ends before the deadline would be followed by one of no length, again and again.
+    // Rounded up: a wait that ended before the deadline would be followed by many waits of zero milliseconds.
     const auto ms = std::min<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), INT_MAX);
     const int r = ::epoll_wait(epoll_.get(), events, most, forever ? -1 : static_cast<int>(ms));
     return r < 0 ? -errno : r;
@@ -384,7 +387,7 @@ void epoll_backend::wait(time_point until) {
         }
         const auto fd = static_cast<std::uint32_t>(e.data.u64);
         descriptor_state& state = descriptors_[fd];
-        // Of a descriptor that was closed here while a copy of it lives on elsewhere.
+        // An event of a descriptor that was closed here while a duplicate of it is still open.
         if (state.generation != e.data.u64 >> 32) continue;
         if ((e.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) state.peer_closed = true;
         if ((e.events & EPOLLPRI) != 0) state.urgent = true;

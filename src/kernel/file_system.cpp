@@ -46,7 +46,7 @@ int convert(int answer, const struct stat& from, file_status& result) noexcept {
     return 0;
 }
 
-/// As getdents64(2) gives it; the C library has no name for it that comes without its own buffering.
+/// The record that getdents64(2) returns. The C library declares it only together with its own buffering.
 struct directory_record {
     std::uint64_t inode;
     std::int64_t next;

@@ -5,7 +5,7 @@
 
 namespace weir::kernel {
 
-/// The same for all backends over a kernel.
+/// Returns the file system of the kernel, which all backends over a kernel share.
 file_system& kernel_files() noexcept;
 
 } // namespace weir::kernel

@@ -28,7 +28,7 @@ constexpr std::size_t shared_block = 64 * 1024;
 
 int or_error(int result) noexcept { return result >= 0 ? result : -errno; }
 
-/// The first that a backend opens.
+/// Opens the eventfd of `notify`, which is the first descriptor of a backend.
 int open_event() noexcept {
     occupy_standard_streams();
     return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -46,7 +46,7 @@ kernel_backend::kernel_backend(descriptors made) : made_{made}, event_{open_even
 
 void kernel_backend::notify() noexcept {
     if (pending_.exchange(true, std::memory_order_acq_rel)) return;
-    const int saved = errno; // it may be a signal handler that notifies
+    const int saved = errno; // the caller may be a signal handler
     const std::uint64_t one = 1;
     while (::write(event(), &one, sizeof one) < 0 && errno == EINTR) {}
     errno = saved;
@@ -57,7 +57,7 @@ int kernel_backend::stream_socket(const endpoint& address) noexcept {
     const int fd = or_error(
         ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | (made_ == descriptors::non_blocking ? SOCK_NONBLOCK : 0), 0));
     if (fd < 0) return fd;
-    // A write goes out when it is made; accepted sockets inherit this from the listening one.
+    // Each write is sent without delay. Accepted sockets inherit the option from the listening socket.
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return fd;

@@ -12,7 +12,7 @@
 
 namespace weir::kernel {
 
-/// A descriptor of the backend's own.
+/// A descriptor that only the backend uses.
 class owned_fd {
 public:
     explicit owned_fd(int fd = -1) noexcept : fd_{fd} {}
@@ -26,7 +26,7 @@ private:
     int fd_;
 };
 
-/// What the backends over a kernel share: the system calls that do not wait, and the eventfd behind `notify`.
+/// The common part of the backends over a kernel: system calls that do not wait, and the eventfd behind `notify`.
 class kernel_backend : public backend {
 public:
     time_point now() noexcept final { return clock::now(); }
@@ -47,19 +47,20 @@ public:
     std::shared_ptr<descriptor_closer> closer() noexcept final;
 
 protected:
-    /// @param made  how sockets and pipes are opened
+    /// @param made  the mode in which sockets and pipes are opened
     explicit kernel_backend(descriptors made);
     ~kernel_backend() override { filler_.reset_elsewhere(); }
 
-    /// Watched for edges and never read: each notification is an edge, and 2^64 of them do not come.
+    /// The eventfd. Backends watch it for edges and never read it: each notification is an edge, and its counter of 64
+    /// bits does not overflow.
     int event() const noexcept { return event_.get(); }
-    /// The event was seen. What was published before a notification is visible after this.
+    /// To be called when the event was seen. What was published before a notification is visible after this call.
     void notified() noexcept { pending_.exchange(false, std::memory_order_acq_rel); }
 
-    /// One transfer's size, as a result of type int can count it.
+    /// Limits the size of one transfer to what a result of type int can express.
     static std::size_t at_most(std::size_t size) noexcept { return size < max_transfer ? size : max_transfer; }
     static int open_flags(open_mode mode) noexcept;
-    /// A receive_bytes that does not wait, into a block that all connections share.
+    /// Performs a receive_bytes request without waiting, into a block that all connections share.
     int receive_bytes(const io_request& request) noexcept;
 
 private:
@@ -70,8 +71,8 @@ private:
     const descriptors made_;
     owned_fd event_;
     detail::byte_filler filler_;
-    // True from the first notification until it is seen, so that one write serves many. The exchange in notify() is
-    // acq_rel and pairs with the one in notified().
+    // True from the first notification until it is seen, so that one write serves many notifications. The exchange in
+    // notify() is acq_rel and pairs with the one in notified().
     std::atomic<bool> pending_ = false;
 };
 

@@ -34,8 +34,8 @@ backend_kind demanded_by_environment() {
     throw std::invalid_argument{"WEIR_BACKEND is neither uring nor epoll: " + std::string{name}};
 }
 
-/// Prints why epoll was chosen, if WEIR_DEBUG is set: the same program may be faster on another machine.
-void tell_of_fallback(const std::system_error& why) {
+/// Prints why epoll was chosen, if WEIR_DEBUG is set.
+void report_fallback(const std::system_error& why) {
     const char* wanted = std::getenv("WEIR_DEBUG");
     if (wanted == nullptr || *wanted == '\0' || std::string_view{wanted} == "0") return;
     std::fprintf(stderr, "weir: debug: epoll instead of io_uring: %s\n", why.what());
@@ -52,7 +52,7 @@ std::unique_ptr<backend> best_backend() {
         case ENOSYS: // a kernel without it, or a library without it
         case EINVAL: // a kernel that is too old
         case ENOMEM: // a limit on locked memory
-            tell_of_fallback(e);
+            report_fallback(e);
             return kernel::make_epoll_backend();
         default:
             throw;

@@ -66,7 +66,7 @@ msghdr* to_receive(io_message& message) noexcept {
 }
 
 int receive_flags(const io_message& message) noexcept {
-    // With MSG_TRUNC the result is the length that a datagram had. A stream would take it for something else.
+    // MSG_TRUNC makes the result the full length of a datagram. A stream socket gives the flag another meaning.
     return message.descriptors != nullptr ? MSG_CMSG_CLOEXEC : MSG_TRUNC;
 }
 

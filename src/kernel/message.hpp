@@ -7,12 +7,12 @@
 
 namespace weir::kernel {
 
-/// The kernel's form of a message, in the message itself: good until it is used for another request.
+/// Fills in the msghdr inside a message and returns it. It is valid until the message is used for another request.
 msghdr* to_send(io_message& message) noexcept;
 msghdr* to_receive(io_message& message) noexcept;
 int receive_flags(const io_message& message) noexcept;
 
-/// Takes in what the kernel has left in its form of a message that was received.
+/// Copies the sender and the descriptors of a received message from its msghdr.
 void received(io_message& message) noexcept;
 
 } // namespace weir::kernel

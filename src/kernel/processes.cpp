@@ -25,7 +25,7 @@ namespace weir::kernel {
 
 namespace {
 
-/// The file actions and attributes that posix_spawn takes beside the program and its arguments.
+/// The file actions and attributes of posix_spawn.
 class actions {
 public:
     actions() {
@@ -46,7 +46,7 @@ public:
     void open_null(int as, int flags) { check(::posix_spawn_file_actions_addopen(&files_, as, "/dev/null", flags, 0)); }
     void change_directory(const char* to) { check(::posix_spawn_file_actions_addchdir_np(&files_, to)); }
 
-    /// No signal blocked, and a broken pipe ends it as it would have without an executor here.
+    /// Unblocks all signals in the child, and restores the default action of SIGPIPE.
     void reset_signals() {
         sigset_t set;
         ::sigemptyset(&set);
@@ -72,7 +72,7 @@ private:
     posix_spawnattr_t attributes_;
 };
 
-/// A pipe's ends, as long as nobody else has them.
+/// The two ends of a pipe, which are closed unless they are taken.
 struct pipe_ends {
     int here = -1;
     int there = -1;
@@ -91,7 +91,7 @@ struct pipe_ends {
         here = ends[read_here ? 0 : 1];
         there = ends[read_here ? 1 : 0];
         if (made == descriptors::non_blocking && ::fcntl(here, F_SETFL, O_NONBLOCK) < 0) return -errno;
-        // Not where the child's standard streams are put, one after the other.
+        // Moved out of the numbers 0 to 2, which the child's standard streams overwrite one after the other.
         if (there > 2) return 0;
         const int higher = ::fcntl(there, F_DUPFD_CLOEXEC, 3);
         if (higher < 0) return -errno;
@@ -178,8 +178,7 @@ public:
     }
 
 private:
-    // Starting one has held the loop about as long. A child with much memory takes longer to die, and so does one that
-    // waits for a disk.
+    // About as long as starting a process takes. A child with much memory, or one that waits for a disk, dies later.
     static constexpr int patience_ms = 10;
 
     static bool can_enter(const char* directory) noexcept {
@@ -209,7 +208,7 @@ private:
     }
 
     static void leave_to_thread(int process) noexcept {
-        // Signals are for the threads that were there before.
+        // The new thread must receive no signals.
         sigset_t all;
         sigset_t former;
         ::sigfillset(&all);

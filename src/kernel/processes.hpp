@@ -9,7 +9,7 @@
 
 namespace weir::kernel {
 
-/// @param made  how the ends of pipes are opened
+/// @param made  the mode in which this process's ends of pipes are opened
 std::shared_ptr<process_system> kernel_processes(descriptors made) noexcept;
 
 } // namespace weir::kernel

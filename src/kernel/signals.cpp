@@ -23,14 +23,14 @@ namespace weir::kernel {
 
 namespace {
 
-/// One stream's mailbox. The handler walks over all of them, so they are never freed, but used again.
+/// The pending signals of one stream. Listeners are reused and never freed, because the handler walks over all of them.
 ///
-/// The order of `wanted` and `visitors` matters in both directions (the handler enters, then looks; a leaving
-/// listener forbids, then looks), so all of it is sequentially consistent.
+/// All accesses are sequentially consistent: the handler increments `visitors` and then reads `wanted`; a listener that
+/// leaves clears `wanted` and then reads `visitors`. At least one of the two sees the other's write.
 struct signal_listener {
-    std::atomic<std::uint64_t> wanted = 0;  // bit n - 1 for signal n; 0 when nobody listens
-    std::atomic<std::uint64_t> pending = 0; // those that came
-    std::atomic<int> visitors = 0;          // handlers that may be using the descriptor
+    std::atomic<std::uint64_t> wanted = 0;  // bit n - 1 for signal n; 0 when the listener is unused
+    std::atomic<std::uint64_t> pending = 0; // the signals that have arrived
+    std::atomic<int> visitors = 0;          // the number of handlers that may use the descriptor
     int event = -1;
     bool in_use = false; // guarded by the registry's mutex
     signal_listener* next = nullptr;
@@ -125,7 +125,7 @@ kernel_signals::kernel_signals(const std::vector<int>& numbers) {
             if (number < 1 || number > signal_count)
                 weir::detail::throw_io_error(-EINVAL, "catch signal", std::to_string(number));
             if ((caught & bit(number)) != 0) continue;
-            // First wanted, then caught: a signal that comes in between must find its listener.
+            // Wanted before it is caught: a signal that arrives in between must find its listener.
             listener_->wanted.fetch_or(bit(number));
             the_registry.catch_signal(number);
             caught |= bit(number);
@@ -158,7 +158,7 @@ int kernel_signals::take() noexcept {
             return number;
         }
         if (looked_twice) return 0;
-        // First emptied, then looked again: a signal that comes after the look makes it readable.
+        // Emptied before the second look: a signal that arrives after that look makes the descriptor readable.
         std::uint64_t count = 0;
         static_cast<void>(!::read(listener_->event, &count, sizeof count));
     }

@@ -49,7 +49,7 @@ option_place place_of(socket_option option) noexcept {
     return {-1, -1};
 }
 
-/// For system calls that have no MSG_NOSIGNAL: a closed peer is an error, not a signal.
+/// Suppresses SIGPIPE during a system call that has no MSG_NOSIGNAL, so that a closed peer is an error only.
 class without_sigpipe {
 public:
     without_sigpipe() noexcept {
@@ -57,7 +57,7 @@ public:
         ::sigaddset(&sigpipe_, SIGPIPE);
         sigset_t pending;
         ::sigpending(&pending);
-        if (::sigismember(&pending, SIGPIPE) != 0) return; // ours would be the same
+        if (::sigismember(&pending, SIGPIPE) != 0) return; // a second SIGPIPE would merge with the pending one
         ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &former_);
         blocked_ = true;
     }
@@ -80,7 +80,7 @@ private:
     bool blocked_ = false;
 };
 
-/// Which file is at a path.
+/// The identity of the file at a path.
 struct file_identity {
     dev_t device = 0;
     ino_t inode = 0;
@@ -95,7 +95,7 @@ struct file_identity {
     friend bool operator==(const file_identity&, const file_identity&) = default;
 };
 
-/// Removes a listening socket's file with it, unless there is another one by then.
+/// Closes a listening socket and removes its file, unless another file has replaced it.
 class socket_file final : public descriptor_closer {
 public:
     explicit socket_file(std::string path) : path_{std::move(path)} { found_ = file_.find(path_.c_str()); }
@@ -120,7 +120,7 @@ public:
         const option_place place = place_of(option);
         if (::setsockopt(fd, place.level, place.name, &value, sizeof value) < 0) return -errno;
         if (option != socket_option::receive_buffer && option != socket_option::send_buffer) return 0;
-        // Cut to a limit without a word, and doubled for the kernel's own use.
+        // The kernel silently reduces the value to its limit, and doubles it for its own use.
         int got = 0;
         socklen_t size = sizeof got;
         if (::getsockopt(fd, place.level, place.name, &got, &size) < 0) return -errno;
@@ -155,7 +155,7 @@ public:
                     std::shared_ptr<descriptor_closer>& closer) override {
         const int fd = open(AF_UNIX, SOCK_STREAM);
         if (fd < 0) return fd;
-        // Before it has a file, which then begins with these.
+        // The permissions are set before bind, so that the file is created with them.
         if (::fchmod(fd, permissions) < 0 || ::bind(fd, static_cast<const sockaddr*>(local.data()), local.size()) < 0) {
             return give_up(fd);
         }
@@ -183,7 +183,7 @@ public:
     }
 
     int connect_unix(const unix_address& peer) override {
-        // Else it would wait for room in the backlog, of which there is no other way to hear.
+        // A blocking connect would wait for room in the backlog. No event reports that room.
         const int fd = or_error(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         if (fd < 0) return fd;
         if (::connect(fd, static_cast<const sockaddr*>(peer.data()), peer.size()) < 0) return give_up(fd);
@@ -200,7 +200,8 @@ public:
     }
 
     int send_file(int socket, int file, std::size_t most) noexcept override {
-        // It would hold the loop: for room in a socket that blocks, and for the disk where others read without waiting.
+        // On a blocking socket, sendfile would block the executor. The io_uring backend opens only such sockets, and
+        // its reads of files do not block.
         const int flags = made_ == descriptors::non_blocking ? ::fcntl(socket, F_GETFL) : 0;
         if (flags < 0 || (flags & O_NONBLOCK) == 0) return -ENOSYS;
         const without_sigpipe guard;

@@ -7,7 +7,7 @@
 
 namespace weir::kernel {
 
-/// @param made  how sockets are opened
+/// @param made  the mode in which sockets are opened
 socket_system& kernel_sockets(descriptors made) noexcept;
 
 } // namespace weir::kernel

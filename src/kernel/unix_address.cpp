@@ -36,7 +36,7 @@ unix_address unix_address::abstract(std::string_view name) {
     return result;
 }
 
-/// One zero goes with it, before or after.
+/// Stores a name at an offset. The size includes one NUL character, before or after the name.
 void unix_address::set_name(std::string_view name, std::size_t at) noexcept {
     const sa_family_t family = AF_UNIX;
     std::memcpy(storage_.data(), &family, sizeof family);

@@ -26,28 +26,28 @@ namespace weir::kernel {
 
 namespace {
 
-// What a completion's user_data says: one of these, or the address of an operation, with the last bit set when the
-// operation waits to be ready first.
+// The values of a completion's user_data: `nobody`, `notification`, or the address of an operation. The bit `readiness`
+// is set in the address while the operation waits for its descriptor to become ready.
 constexpr std::uint64_t nobody = 0;
 constexpr std::uint64_t notification = 2;
 constexpr std::uint64_t readiness = 1;
 
-// backend_data of an operation: the place of its last request in the order of submission, and what it is for.
+// backend_data of an operation: the position of its last request in the order of submission, and flags.
 constexpr std::uint64_t in_backlog = UINT64_MAX;
 constexpr std::uint64_t awaits_readiness = std::uint64_t{1} << 63;
-// The last one of this operation left nothing to be received.
+// The last receive of this operation left nothing to be received.
 constexpr std::uint64_t drained = std::uint64_t{1} << 62;
 
 io_uring open_ring(const uring_limits& limits) {
-    // The best that the kernel takes. A ring that starts disabled belongs to the thread that enables it, which need
-    // not be the one that makes the executor.
+    // The first choice that the kernel supports. A ring that starts disabled belongs to the thread that enables it,
+    // which may be another thread than the one that constructs the executor.
     constexpr unsigned choices[] = {
         IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_R_DISABLED |
             IORING_SETUP_SUBMIT_ALL,
         IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_R_DISABLED | IORING_SETUP_SUBMIT_ALL,
         IORING_SETUP_R_DISABLED,
     };
-    // EXT_ARG for the time limit of a wait, RSRC_TAGS since it came with multishot polls (5.13).
+    // EXT_ARG for the time limit of a wait; RSRC_TAGS because it appeared with multishot polls, in Linux 5.13.
     constexpr unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_RW_CUR_POS | IORING_FEAT_FAST_POLL |
                                 IORING_FEAT_EXT_ARG | IORING_FEAT_RSRC_TAGS;
     int error = 0;
@@ -85,8 +85,8 @@ private:
     bool closed_ = false;
 };
 
-/// I/O by completion: a request is put on a ring shared with the kernel, its answer is taken from another. One system
-/// call a turn hands over all new requests and waits for answers.
+/// I/O by completion. Requests are put on a ring that is shared with the kernel, and answers are taken from another
+/// ring. One system call per turn submits all new requests and waits for answers.
 class uring_backend final : public kernel_backend {
 public:
     explicit uring_backend(const uring_limits& limits)
@@ -127,12 +127,12 @@ private:
     uring_blocks* blocks_for(std::size_t size) noexcept;
     void take_block(io_operation& operation, const io_uring_cqe& cqe) noexcept;
 
-    // Before the ring, which is closed first: until then the kernel may write to them.
+    // Declared before the ring, which is therefore closed first: until then the kernel may write to the blocks.
     uring_blocks small_;
     uring_blocks large_;
     ring ring_;
     bool lends_blocks_;
-    // Requests that found the ring full while the kernel would not take more.
+    // Requests that found the ring full while the kernel accepted no more.
     detail::intrusive_list<io_operation> backlog_;
     io_operation* cancelling_ = nullptr;
     std::uint64_t prepared_ = 0;
@@ -141,7 +141,7 @@ private:
     bool event_watched_ = false;
 };
 
-/// Of a descriptor in non-blocking mode: what to wait for.
+/// Returns the events to wait for before a request on a descriptor in non-blocking mode.
 short awaited_events(const io_request& request) noexcept {
     switch (request.what) {
     case io_request::kind::write:
@@ -155,7 +155,7 @@ short awaited_events(const io_request& request) noexcept {
 }
 
 void enable_ring(io_uring& ring) {
-    // Not by liburing: its function for this is missing from the shared libraries of 2.3.
+    // A system call, because the shared library of liburing 2.3 lacks its function for this.
     if (::syscall(SYS_io_uring_register, ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) < 0) {
         throw std::system_error{errno, std::system_category(), "weir: io_uring_register"};
     }
@@ -166,7 +166,7 @@ void uring_backend::enable() {
     enabled_ = true;
 }
 
-/// A free place in the submission ring, or null when the kernel does not take what is there.
+/// Returns a free entry of the submission ring, or null when the ring is full and the kernel accepts no more.
 io_uring_sqe* uring_backend::entry() noexcept {
     io_uring_sqe* sqe = io_uring_get_sqe(ring_.get());
     if (sqe == nullptr && enabled_) {
@@ -196,7 +196,7 @@ bool uring_backend::push(io_operation& operation) noexcept {
         if (uring_blocks* blocks = blocks_for(request.size)) {
             io_uring_prep_recv(sqe, request.fd, nullptr, std::min(request.size, blocks->block_size()), 0);
             sqe->flags |= IOSQE_BUFFER_SELECT;
-            // Looking would most likely be in vain.
+            // An immediate attempt would most likely find nothing.
             if ((operation.backend_data & drained) != 0) sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
             sqe->buf_group = blocks->group();
             break;
@@ -247,7 +247,7 @@ void uring_backend::start(io_operation& operation) {
     const io_request& request = operation.request();
     if (request.reads() && begin_read(operation, word_of(request.fd))) return;
     ++in_flight_;
-    // Not past those that wait.
+    // Requests in the backlog keep their order.
     if (!backlog_.empty() || !push(operation)) keep(operation);
 }
 
@@ -306,8 +306,8 @@ void uring_backend::wait(time_point until) {
     switch (-r) {
     case ETIME:
     case EINTR:
-    case EAGAIN: // no memory for a request now
-    case EBUSY:  // answers must be taken first
+    case EAGAIN: // the kernel has no memory for a request now
+    case EBUSY:  // answers must be taken before the kernel accepts more
         r = 0;
         break;
     default:
@@ -347,7 +347,7 @@ void uring_backend::answer(const io_uring_cqe& cqe) noexcept {
     if (&operation == cancelling_) return finish(operation, result);
 
     const io_request& request = operation.request();
-    // From a descriptor in non-blocking mode, which was opened elsewhere.
+    // Other code has opened the descriptor in non-blocking mode.
     if (result == -EAGAIN) {
         if (io_uring_sqe* sqe = entry()) {
             prepare_poll(sqe, operation);
@@ -364,7 +364,7 @@ void uring_backend::answer(const io_uring_cqe& cqe) noexcept {
     finish(operation, result);
 }
 
-/// What it waited for, before it could be done, has come.
+/// Continues an operation whose descriptor has become ready.
 void uring_backend::ready(io_operation& operation, int result) noexcept {
     if (&operation == cancelling_) result = -ECANCELED;
     if (result < 0) return finish(operation, result);
@@ -382,7 +382,7 @@ void uring_backend::take_block(io_operation& operation, const io_uring_cqe& cqe)
     *static_cast<bytes*>(request.data) = blocks_for(request.size)->take(cqe.flags >> IORING_CQE_BUFFER_SHIFT, size);
 }
 
-/// Null where the kernel takes none.
+/// Returns null where the kernel does not support lent blocks.
 uring_blocks* uring_backend::blocks_for(std::size_t size) noexcept {
     uring_blocks& blocks = size <= small_receive ? small_ : large_;
     if (!blocks.opened() && lends_blocks_) lends_blocks_ = blocks.open(*ring_.get());
@@ -416,8 +416,8 @@ void uring_backend::cancel(io_operation& operation) noexcept {
             asked = true;
         }
         if (io_uring_submit_and_wait(ring_.get(), 1) == -EEXIST) {
-            // This is not the thread that the ring belongs to, which must have ended. The kernel takes no request from
-            // another; but it drops those it has with the ring, and does not touch their memory any more.
+            // The ring belongs to another thread, which must have ended. The kernel accepts no request from this
+            // thread. Closing the ring drops its requests, after which the kernel does not touch their memory.
             ring_.close();
             finish(operation, -ECANCELED);
             break;

@@ -80,7 +80,7 @@ void uring_blocks::refill() noexcept {
 }
 
 bool uring_blocks::grow() noexcept {
-    // Others may have run short in the same turn, and have made it grow.
+    // Another receive that ran short in the same turn may have let it grow already.
     if (lent() == 0) wanted_ = std::min(wanted_ * 2, most_);
     refill();
     return lent() != 0;

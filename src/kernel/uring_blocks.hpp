@@ -11,30 +11,30 @@
 
 namespace weir::kernel {
 
-/// Blocks lent to the kernel, which takes one for what it receives when it receives it: a read that waits holds none.
-/// A block that was filled belongs to its `bytes`; another takes its place.
+/// Blocks of memory that are lent to the kernel. The kernel takes one when data arrives, so that a waiting read holds
+/// no memory. A filled block becomes a `bytes`, and a new block replaces it.
 class uring_blocks {
 public:
-    /// @param most  blocks lent at a time, a power of two; few at first
+    /// @param most  the maximum number of blocks lent at a time, a power of two; the first ones are fewer
     uring_blocks(unsigned short group, std::size_t block, unsigned most) noexcept
         : group_{group}, most_{most}, block_{block} {}
     uring_blocks(const uring_blocks&) = delete;
     uring_blocks& operator=(const uring_blocks&) = delete;
-    /// Not before the ring of requests is closed.
+    /// The ring must be closed before.
     ~uring_blocks();
 
-    /// Makes itself known to the kernel. False where that does not take it.
+    /// Registers the blocks with the kernel. Returns false where the kernel does not support this.
     bool open(io_uring& ring) noexcept;
     bool opened() const noexcept { return entries_ != nullptr; }
 
     unsigned short group() const noexcept { return group_; }
     std::size_t block_size() const noexcept { return block_; }
 
-    /// What the kernel put into a block.
+    /// Returns the data that the kernel has put into a block.
     bytes take(unsigned id, std::size_t size) noexcept;
-    /// Lends new blocks for those that were taken, as far as there is memory.
+    /// Lends new blocks in place of the taken ones, as far as there is memory.
     void refill() noexcept;
-    /// They were not enough: more of them from now on. False when none is there to be taken.
+    /// To be called when the blocks have run out: lends more from now on. Returns false when none is lent.
     bool grow() noexcept;
 
 private:
@@ -48,7 +48,7 @@ private:
     const unsigned most_;
     const std::size_t block_;
     std::unique_ptr<io_uring_buf_ring, free_deleter> entries_;
-    std::vector<detail::byte_block*> blocks_; // those that are lent, by id
+    std::vector<detail::byte_block*> blocks_; // the lent blocks by id
     std::vector<unsigned short> free_ids_;
     unsigned wanted_ = 0;
 };
