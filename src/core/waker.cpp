@@ -44,7 +44,8 @@ void detail::root_records::remove(root_record* record) noexcept {
 
 namespace {
 
-/// The parent record; null without one, or when it was reused, because it is then not older than its child.
+/// Returns the parent record. Returns null without one, and when the record was reused and is now younger than its
+/// child.
 detail::root_record* parent_of(const detail::root_record* record) noexcept {
     detail::root_record* const parent = record->parent;
     return parent != nullptr && record->id != detail::root_record::unused && parent->id < record->id ? parent : nullptr;
@@ -63,7 +64,7 @@ detail::root_record* waker::make_record() const noexcept {
     const bool is_member = kind_ == detail::root_kind::member;
     detail::root_record* const parent = parent_lives() ? root_ : &queue_->no_root_;
     detail::root_record* const own = queue_->records_.add(parent, is_member ? parent->group : 0);
-    if (own == nullptr) return &queue_->any_root_; // the next waker that is to belong to it tries again
+    if (own == nullptr) return &queue_->any_root_; // the next waker that is to belong to this root tries again
     root_ = own;
     kind_ = detail::root_kind::known;
     return own;
@@ -173,8 +174,8 @@ bool run_queue::drop(waker& root, waker::function destroy) noexcept {
     return true;
 }
 
-/// The next dropped root that has left the stack. A root that belongs to another precedes it. Finds out, too, whether
-/// the running waker is among those that have not.
+/// Returns the next dropped root that has left the stack. A root that belongs to another root precedes it. Also finds
+/// out whether the running waker belongs to a dropped root that is still on the stack.
 waker* run_queue::next_dropped() noexcept {
     waker* next = nullptr;
     stopping_ = false;

@@ -175,7 +175,7 @@ void executor::finish_cleanups() noexcept {
             run_ready();
             if (!cleanups_.done(last)) visit_backend(time_point::max());
         }
-    } catch (...) { // an error of the backend: nothing can be done any more
+    } catch (...) { // an error of the backend, after which no operation can complete
         cleanups_.drop();
         report(std::current_exception(), std::source_location::current());
     }

@@ -11,7 +11,7 @@ namespace weir {
 
 namespace {
 
-/// The changes that are needed to follow the directories below.
+/// The changes that show directories appear and disappear.
 constexpr change of_directories = change::created | change::moved_away | change::moved_here;
 
 bool has_gone(int r) noexcept { return r == -ENOENT || r == -ENOTDIR || r == -ELOOP; }

@@ -8,7 +8,7 @@ namespace weir::testing {
 
 namespace {
 
-/// Time without a kernel. Waiting for a moment makes it the present one.
+/// A backend with virtual time and without I/O. Waiting for a time sets the clock to it.
 class virtual_backend final : public backend {
 public:
     std::string_view name() const noexcept override { return "virtual"; }

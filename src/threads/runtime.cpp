@@ -61,7 +61,7 @@ public:
         for (place& p : places_) {
             if (p.ex) p.ex->stop();
         }
-        dropped_.count_down(); // until here all executors had to exist
+        dropped_.count_down(); // until here all executors must exist
         for (place& p : places_) {
             WEIR_ASSERT(p.thread.get_id() != std::this_thread::get_id(), "a runtime was destroyed by what runs on it");
             if (p.thread.joinable()) p.thread.join();

@@ -29,7 +29,7 @@ void coroutine_state::destroy_root(waker& self) noexcept {
 
 void coroutine_state::end_dropped() noexcept {
     if (is_root()) {
-        on_wake(&destroy_root); // the run queue holds it, and destroys it
+        on_wake(&destroy_root); // the run queue holds the root, and destroys it
     } else {
         destroy();
     }

@@ -13,17 +13,17 @@
 
 namespace weir::testing::detail {
 
-/// What a file holds, and what of that is not on the disk.
+/// The contents of a file, and the changes that are not on the disk yet.
 struct inode {
     struct change {
         std::uint64_t offset;
-        std::string before; // what was there
-        std::string after;  // what was written; with nothing here it is a truncation
+        std::string before; // the bytes that were overwritten
+        std::string after;  // the bytes that were written; empty for a truncation
     };
 
     std::uint64_t number;
     std::string data;
-    std::vector<change> unsynced = {}; // in their order
+    std::vector<change> unsynced = {}; // in the order in which they were made
     bool name_synced = false;
 };
 
@@ -31,7 +31,7 @@ class file_state final : public node, public file_system {
 public:
     explicit file_state(world& w) noexcept : node{w} {}
 
-    // Opens.
+    /// Performs a request of kind open.
     int attempt(const io_request& request) override;
     void close() noexcept override {}
     duration time_for(const io_request&) override;
@@ -74,7 +74,7 @@ public:
 private:
     open_mode mode_;
     std::uint64_t position_ = 0;
-    std::uint64_t crashes_; // before it was opened
+    std::uint64_t crashes_; // the number of crashes before it was opened
 };
 
 class directory final : public node {

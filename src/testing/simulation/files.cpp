@@ -40,8 +40,6 @@ void files::crash() { world_.disk->crash(); }
 
 namespace detail {
 
-// file_state
-
 std::string file_state::normal(std::string_view path) {
     std::string result;
     while (!path.empty()) {
@@ -172,7 +170,7 @@ void file_state::crash() {
                 f.data = c->before;
                 continue;
             }
-            // What it wrote over comes back; what it added goes.
+            // Restores the bytes that it overwrote, and removes those that it appended.
             f.data.replace(c->offset, c->before.size(), c->before);
             if (c->before.size() < c->after.size()) f.data.resize(c->offset + c->before.size());
         }
@@ -186,7 +184,7 @@ void file_state::crash() {
             switch (world_.below(4)) {
             case 0:
                 continue;
-            case 1: // torn
+            case 1: // a part of the write has reached the disk
                 begin = world_.below(end);
                 end = begin + world_.below(end - begin + 1);
                 world_.tell("torn write", f.number, static_cast<std::int64_t>(end - begin));
@@ -225,7 +223,7 @@ int file_state::status(int directory, const char* path, symlinks, file_status& r
         return 0;
     }
     if (!is_directory(full)) return -ENOENT;
-    // A number that files do not have, and that its name gives it.
+    // A hash of the name (FNV-1a), with the high bit set, which numbers of files do not have.
     std::uint64_t number = 0xCBF29CE484222325U;
     for (const char c : full) number = (number ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
     result = {1, number | std::uint64_t{1} << 63U, 0, file_type::directory};
@@ -257,8 +255,6 @@ int file_state::read_directory(int fd, weir::detail::directory_listing& result) 
     }
     return count;
 }
-
-// open_file
 
 open_file::open_file(world& w, std::shared_ptr<inode> f, open_mode mode)
     : node{w}, file{std::move(f)}, mode_{mode}, crashes_{w.disk->crashes()} {}

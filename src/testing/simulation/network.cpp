@@ -48,8 +48,6 @@ bool is_this_host(std::string_view address) {
 
 } // namespace
 
-// network_state
-
 std::size_t network_state::host_of(std::string_view address) {
     if (is_this_host(address)) address = world_.host;
     const auto found = std::find(hosts.begin(), hosts.end(), address);
@@ -181,8 +179,6 @@ int network_state::open_pair(int& one, int& other) {
     return 0;
 }
 
-// connection
-
 duration connection::latency() const noexcept { return world_.net->latency(ends[0].host, ends[1].host); }
 
 bool connection::alive() const noexcept { return !ends[0].closed && !ends[1].closed && !ends[0].dead && !ends[1].dead; }
@@ -268,7 +264,7 @@ void connection::close(std::size_t side) {
     end& here = ends[side];
     here.closed = true;
     here.socket = nullptr;
-    world_.tell("close", number, 0, here.arrived != here.head ? "with data that was not read" : "");
+    world_.tell("close", number, 0, here.arrived != here.head ? "with unread data" : "");
     if (here.dead) return;
     if (here.arrived != here.head) {
         reset(1 - side);
@@ -278,7 +274,7 @@ void connection::close(std::size_t side) {
 }
 
 void connection::reset(std::size_t side) {
-    // It may overtake what was sent before: then that is lost.
+    // A reset may overtake data that was sent before it. That data is then lost.
     const time_point soon = world_.now + latency();
     world_.schedule(world_.chance(0.5) ? soon : std::max(soon, ends[side].last_arrival), shared_from_this(),
                     code(reset_arrives, side));
@@ -319,7 +315,7 @@ void connection::happen(std::uint32_t what) {
         return fail(1 - side, ETIMEDOUT);
     }
     if (kind_ == kind::tcp && world_.net->parted(ends[0].host, ends[1].host)) {
-        if (event == reset_arrives) return; // nobody sends it again
+        if (event == reset_arrives) return; // a lost reset is not sent again
         if (here.held_up.empty()) {
             ++here.stall;
             if (event == arrive) {
@@ -351,8 +347,6 @@ void connection::healed() {
         e.last_arrival = std::max(e.last_arrival, at);
     }
 }
-
-// stream_socket
 
 int stream_socket::attempt(const io_request& request) {
     switch (request.what) {
@@ -534,8 +528,6 @@ void stream_socket::happen(std::uint32_t what) {
     retry_writers();
 }
 
-// datagram_socket
-
 namespace {
 
 class datagram_on_its_way final : public actor {
@@ -596,7 +588,7 @@ int datagram_socket::attempt(const io_request& request) {
 
 void datagram_socket::put_back(const io_request& request, int result) {
     if (request.what != io_request::kind::receive_message) return;
-    // Of one that was too long for its buffer the rest is gone.
+    // A datagram that was too long for its buffer has lost its rest, and is not kept.
     const bool whole = result >= 0 && static_cast<std::size_t>(result) <= static_cast<io_message*>(request.data)->size;
     if (whole || weir::detail::is_told_once(result)) keep(request, result, boundaries::kept);
 }
@@ -617,7 +609,7 @@ int datagram_socket::send(const io_message& message) {
         return result;
     }
     const std::size_t there = world_.net->host_of(to);
-    // Who is bound to all addresses is known by that of its host.
+    // The address of a socket that is bound to all addresses is that of its host.
     const endpoint from{world_.net->hosts[host_], local.port()};
     const std::string data{static_cast<const char*>(message.data), message.size};
     for (int copies = world_.chance(o.duplicate_datagram) ? 2 : 1; copies != 0; --copies) {

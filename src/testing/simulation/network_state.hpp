@@ -17,34 +17,34 @@ namespace weir::testing::detail {
 
 class stream_socket;
 
-/// Two ends, and what is on its way between them.
+/// A connection of two ends, and the data in flight between them.
 class connection final : public actor, public std::enable_shared_from_this<connection> {
 public:
     enum class kind : std::uint8_t {
         tcp,
-        local, // a pipe or a Unix socket: nothing goes wrong, and nobody resets
+        local, // a pipe or a Unix socket, which has no faults and no resets
     };
 
-    /// What an end knows, and what is on its way to it.
+    /// The state of one end, and the data in flight to it.
     struct end {
         stream_socket* socket = nullptr;
         bool closed = false;
         std::size_t host = 0;
         endpoint address;
 
-        std::string stream;               // not read yet, behind `head`
-        std::size_t head = 0;             // what was read
-        std::size_t arrived = 0;          // up to here it may be read
-        std::deque<std::size_t> segments; // on their way; 0 is the end of it
+        std::string stream;               // the received bytes; those before `head` have been read
+        std::size_t head = 0;             // the end of the bytes that have been read
+        std::size_t arrived = 0;          // the end of the bytes that have arrived
+        std::deque<std::size_t> segments; // the sizes of the segments in flight; 0 is the end of the stream
         time_point last_arrival{};
         time_point line_free{};
 
-        bool ended = false;                 // the other has no more
-        bool shut = false;                  // this one has no more
-        bool dead = false;                  // it was reset, or has given up
-        int error = 0;                      // not reported yet
-        std::vector<std::uint32_t> held_up; // events that a partition keeps back
-        std::uint32_t stall = 0;            // how often something was held up
+        bool ended = false;                 // the other end sends no more
+        bool shut = false;                  // this end sends no more
+        bool dead = false;                  // this end was reset, or has given up
+        int error = 0;                      // an error that was not reported yet
+        std::vector<std::uint32_t> held_up; // events that a partition delays
+        std::uint32_t stall = 0;            // the number of times that events were delayed
     };
 
     connection(world& w, kind k) noexcept : world_{w}, kind_{k}, number{++w.last_number} {}
@@ -54,7 +54,7 @@ public:
     bool readable(std::size_t at) const noexcept;
     int shut(std::size_t from);
     void close(std::size_t side);
-    /// Tells an end that the other knows nothing of it.
+    /// Sends a reset to an end.
     void reset(std::size_t side);
     void healed();
     bool alive() const noexcept;
@@ -99,7 +99,7 @@ public:
     int shut() { return connection_ != nullptr ? connection_->shut(side_) : -ENOTCONN; }
     int local_endpoint(endpoint& result) const;
     int remote_endpoint(endpoint& result) const;
-    std::string path; // of a Unix socket that listens
+    std::string path; // of a listening Unix socket
 
 private:
     enum class state : std::uint8_t { fresh, listening, connecting, connected, failed, closed };
@@ -161,7 +161,8 @@ public:
 
     std::size_t host_of(std::string_view address);
     std::size_t host_of(const endpoint& address) { return host_of(address.address()); }
-    /// The address, with a port where it has none, if that is free; -EADDRINUSE
+    /// Binds a socket to an address, and chooses a port if the address has none.
+    /// @return 0, or -EADDRINUSE when the port is taken
     template <class Socket>
     int bind(std::map<std::pair<std::size_t, std::uint16_t>, Socket*>& bound, Socket& socket, const endpoint& wanted,
              endpoint& got);

@@ -9,7 +9,7 @@
 
 namespace weir::testing::detail {
 
-/// A standard stream: nothing comes in, and what goes out is kept.
+/// A standard stream. Its input is empty, and its output is recorded.
 class console final : public node {
 public:
     using node::node;
@@ -18,7 +18,7 @@ public:
     void close() noexcept override {}
 };
 
-/// The signals that have come for one stream of them.
+/// The signals that have arrived for one stream of signals.
 class signal_queue final : public node {
 public:
     /// @param wanted  bit n - 1 for signal n
@@ -36,7 +36,7 @@ private:
     std::uint64_t came_ = 0;
 };
 
-/// @throws std::system_error for what is no signal, or without a descriptor
+/// @throws std::system_error for a number that is not a signal, or when no descriptor is free
 std::unique_ptr<weir::detail::signal_subscription> catch_signals(const std::shared_ptr<world>& w,
                                                                  const std::vector<int>& numbers);
 void raise(world& w, int number);

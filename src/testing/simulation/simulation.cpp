@@ -24,7 +24,7 @@ namespace {
 
 using detail::world;
 
-/// What of a world an executor sees.
+/// The backend through which an executor uses a world.
 class simulated_backend final : public backend {
 public:
     explicit simulated_backend(std::shared_ptr<world> w) noexcept : world_{std::move(w)} {}
@@ -146,7 +146,7 @@ namespace detail {
 
 namespace {
 
-/// How this process was called, as a shell takes it.
+/// Returns the command line of this process, quoted for a shell.
 std::string command_line() {
     std::ifstream file{"/proc/self/cmdline", std::ios::binary};
     std::string result;
@@ -177,7 +177,7 @@ constexpr std::size_t entries_shown = 40;
 
 void report_failed_seed(const simulation& sim, std::exception_ptr error) noexcept {
     try {
-        std::string what = "something that is no std::exception";
+        std::string what = "an exception that is not a std::exception";
         try {
             std::rethrow_exception(std::move(error));
         } catch (const std::exception& e) {
@@ -192,7 +192,7 @@ void report_failed_seed(const simulation& sim, std::exception_ptr error) noexcep
                      static_cast<unsigned long long>(sim.trace().size()),
                      static_cast<unsigned long long>(sim.trace().hash()), seed.c_str(), command_line().c_str());
     } catch (...) {
-        std::fputs("a seed failed, and there is no memory to say which\n", stderr);
+        std::fputs("a seed failed, and there is no memory to print it\n", stderr);
     }
 }
 

@@ -16,7 +16,7 @@ constexpr std::size_t first_descriptor = 3;
 
 } // namespace
 
-/// Holds no operation but its number: that may be gone by then.
+/// Refers to its operation by number, because the operation may be cancelled before the event.
 class world::late final : public actor {
 public:
     late(world& w, std::uint64_t number) noexcept : world_{w}, number_{number} {}
@@ -63,7 +63,7 @@ std::size_t world::some_of(std::size_t n, double short_transfer) noexcept {
 }
 
 std::size_t world::turn_length(std::size_t most) noexcept {
-    // Now and then few, so that timers and completions get in between at all places.
+    // Some turns are short, so that timers and completions run between any two wakers.
     return chance(0.2) ? 1 + below(4) : most;
 }
 
@@ -201,7 +201,7 @@ int world::add(std::shared_ptr<node> n) {
 void world::close(int fd) noexcept {
     const auto index = static_cast<std::size_t>(fd);
     if (fd < 0 || index < first_descriptor || index >= nodes_.size() || nodes_[index] == nullptr) {
-        tell("close of what is not open", 0, fd);
+        tell("close of a descriptor that is not open", 0, fd);
         return;
     }
     const std::shared_ptr<node> closed = std::exchange(nodes_[index], nullptr);

@@ -22,33 +22,33 @@ using weir::detail::intrusive_list;
 
 class world;
 
-/// Whom an event concerns.
+/// The receiver of an event.
 class actor {
 public:
     virtual ~actor() = default;
-    /// @param what  as it was given to `world::schedule`
+    /// @param what  the argument of `world::schedule`
     virtual void happen(std::uint32_t what) = 0;
 };
 
-/// What is behind a descriptor.
+/// The object that a descriptor refers to.
 class node : public actor {
 public:
     explicit node(world& w) noexcept : world_{w} {}
 
-    /// As a system call without waiting has it: the result, or -EAGAIN.
+    /// Performs a request like a system call in non-blocking mode. Returns its result, or -EAGAIN.
     virtual int attempt(const io_request& request) = 0;
-    /// The same, where what was put back comes first.
+    /// Does the same, but returns an answer that was put back first.
     int answer(const io_request& request);
-    /// A read that has this answer is dropped, and nobody has seen it.
+    /// Keeps the answer of a dropped read, which no code has seen.
     virtual void put_back(const io_request& request, int result);
-    /// The last descriptor is gone.
+    /// To be called after the last descriptor was closed.
     virtual void close() noexcept = 0;
-    /// How long a request takes that need not wait for anybody; less than 0: as the world likes.
+    /// Returns the time that a request takes when it need not wait. With a negative value the world chooses the time.
     virtual duration time_for(const io_request&) { return duration{-1}; }
 
     void happen(std::uint32_t) override { retry(); }
 
-    /// Tries again what waits.
+    /// Attempts the waiting operations again.
     void retry_readers() { retry(readers); }
     void retry_writers() { retry(writers); }
     void retry() {
@@ -58,7 +58,7 @@ public:
 
     intrusive_list<io_operation> readers;
     intrusive_list<io_operation> writers;
-    std::uint32_t opened = 0; // a number of its own, as operations note it
+    std::uint32_t opened = 0; // the number of this opening, which operations record
 
 protected:
     using boundaries = weir::detail::unread::boundaries;
@@ -74,40 +74,36 @@ private:
 class network_state;
 class file_state;
 
-/// All of a simulation but its executor: time, what will happen, what is open.
+/// The state of a simulation without its executor: time, future events, and open descriptors.
 class world final : public descriptor_closer, public wake_order, public std::enable_shared_from_this<world> {
 public:
     world(std::uint64_t seed, const simulation_options& options);
     ~world();
 
-    // Chance.
     random_bits random;
     bool chance(double probability) noexcept;
     std::uint64_t below(std::uint64_t end) noexcept { return end == 0 ? 0 : random() % end; }
-    /// A multiple of the tick.
+    /// Returns a random duration in this range, a multiple of the tick.
     duration between(duration shortest, duration longest) noexcept;
-    /// At most n, and less if there is a fault; n > 0
+    /// Returns n, or less in the case of a short transfer. n must be positive.
     std::size_t some_of(std::size_t n, double short_transfer) noexcept;
 
     std::size_t turn_length(std::size_t most) noexcept override;
     std::size_t pass_over() noexcept override;
 
-    // Time.
     time_point now{};
     void schedule(time_point at, std::shared_ptr<actor> whom, std::uint32_t what);
-    /// Goes to the next event, or until then.
-    /// @throws deadlock when there is none, and no time limit
+    /// Advances the time to the next event, at most to `until`, and runs the events that are due.
+    /// @throws deadlock when there is neither an event nor a time limit
     void wait(time_point until);
     void turn_taken() noexcept;
 
-    // Operations.
     void start(io_operation& operation);
     void cancel(io_operation& operation) noexcept;
     void put_back(const io_operation& operation, int result) noexcept;
     std::size_t in_flight = 0;
     void complete(io_operation& operation, int result) noexcept;
 
-    // Descriptors.
     std::shared_ptr<node> find(int fd) const noexcept;
     template <class Node>
     std::shared_ptr<Node> find_as(int fd) const noexcept {
@@ -131,8 +127,8 @@ public:
     simulation_options options;
     std::string host;
     testing::trace history;
-    std::uint64_t last_number = 0; // of connections, listeners, files
-    std::string output;            // what was written to descriptors 1 and 2
+    std::uint64_t last_number = 0; // the last number of a connection, a listener or a file
+    std::string output;            // the bytes that were written to descriptors 1 and 2
     std::unique_ptr<network_state> net;
     std::unique_ptr<file_state> disk;
 
@@ -144,14 +140,14 @@ private:
         std::shared_ptr<actor> whom;
         std::uint32_t what;
 
-        friend bool operator<(const event& a, const event& b) noexcept { // the next one is the greatest
+        friend bool operator<(const event& a, const event& b) noexcept { // the next event is the greatest
             if (a.at != b.at) return a.at > b.at;
             if (a.order != b.order) return a.order > b.order;
             return a.number > b.number;
         }
     };
 
-    /// An operation that is tried later.
+    /// The event that attempts a delayed operation.
     class late;
 
     node* behind(const io_request& request) const noexcept;
