@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What does it cost a server to accept a connection and to wait for what it says, with ten thousand of them?
+// What does it cost a server to accept a connection and to wait for its data, with ten thousand connections?
 
 #include "support/crowd.hpp"
 

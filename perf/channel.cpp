@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What does an item cost on its way through a channel, between two tasks on one thread?
+// What does it cost to pass an item through a channel, between two tasks on one thread?
 
 #include <algorithm>
 #include <cstddef>
@@ -25,7 +25,7 @@ using std::int64_t;
 
 constexpr int64_t room = 64;
 
-/// A buffer that is filled by one function and emptied by another, in turn.
+/// A buffer that one function fills and another empties, in turn.
 class two_loops {
 public:
     explicit two_loops(std::uint64_t n) : n_{static_cast<int64_t>(n)}, buffer_(room) {}
@@ -87,7 +87,7 @@ int64_t pipelines(std::uint64_t n) {
 
 int main(int argc, char** argv) {
     bench::question q{argc, argv,
-                      "What does an item cost on its way through a channel, between two tasks on one thread?",
+                      "What does it cost to pass an item through a channel, between two tasks on one thread?",
                       "ns/item", 4'000'000};
     q.floor("a ring, filled and emptied in turn", floor_loops);
     q.weir("channel(64), pipelines", pipelines, bench::bar::at_most(5));

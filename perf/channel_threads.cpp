@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What does an item cost on its way through a channel, from one thread to another?
+// What does it cost to pass an item through a channel, from one thread to another?
 
 #include <chrono>
 #include <condition_variable>
@@ -29,11 +29,11 @@ namespace {
 using std::int64_t;
 
 constexpr int64_t room = 64;
-// A consumer that is slow: it is away for some time after so many items, and finds the channel full then.
+// A slow consumer sleeps after this many items, and then finds the channel full.
 constexpr int64_t between_naps = 4096;
 constexpr auto nap = std::chrono::microseconds{20};
 
-/// The queue of the textbook.
+/// A queue with a mutex and a condition variable.
 class locked_queue {
 public:
     void push(int64_t x) {
@@ -76,7 +76,7 @@ int64_t by_hand(std::uint64_t n, bool naps = false) {
     return sum;
 }
 
-/// Two, as long as the program runs.
+/// A runtime with two threads, which lives until the program exits.
 weir::runtime& executors() {
     static weir::runtime both{2};
     return both;
@@ -140,7 +140,7 @@ int64_t threads(std::uint64_t n) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "What does an item cost on its way through a channel, from one thread to another?",
+    bench::question q{argc, argv, "What does it cost to pass an item through a channel, from one thread to another?",
                       "ns/item", 2'000'000};
     q.floor("a ring of 64, spinning", [](std::uint64_t n) { return by_hand<bare::ring<room>>(n); });
     q.peer("mutex and condition variables", [](std::uint64_t n) { return by_hand<locked_queue>(n); });

@@ -23,7 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 COMPILERS = ("g++", "clang++")
 ROUNDS = 5
 
-# (weir, range-v3) of each stage; no two lambdas are of one type.
+# The text of each stage for weir and for range-v3. No two lambdas have the same type.
 STAGES = (
     ("weir::map([](long x) { return x + 1; })", "ranges::views::transform([](long x) { return x + 1; })"),
     ("weir::filter([](long x) { return x % 3 != 0; })", "ranges::views::filter([](long x) { return x % 3 != 0; })"),
@@ -58,7 +58,7 @@ int main() {{
 """
 
 
-# Name, kind, header that it needs, source.
+# The name, the kind, the needed header, and the source of each program.
 PROGRAMS = (
     ("empty program", "floor", None, "int main() {}\n"),
     ("asio.hpp", "peer", "asio.hpp", "#include <asio.hpp>\nint main() {}\n"),

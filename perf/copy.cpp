@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What does it cost to send a file in page cache to a socket, and to pass on from one socket to another? (Processor
-// time of the process that copies; other processes feed and drain the sockets.)
+// What does it cost to send a file in page cache to a socket, and to copy from one socket to another? (Processor time
+// of the process that copies; other processes feed and drain the sockets.)
 
 #include <algorithm>
 #include <cstddef>
@@ -66,7 +66,7 @@ ends connect(weir::executor& ex) {
     return {ex.run(listener.accept()), std::move(there)};
 }
 
-/// Runs f with the far end of a connection in a process of its own.
+/// Runs f in a child process, with the far end of a connection.
 template <class F>
 pid_t apart(ends& connection, F f) {
     const pid_t child = ::fork();
@@ -96,7 +96,7 @@ void feed(int fd, std::size_t size) {
     }
 }
 
-/// What a hand-written program does, on descriptors that block.
+/// The loop of a hand-written program, on descriptors in blocking mode.
 void loop(int from, int to, std::size_t block) {
     ::fcntl(from, F_SETFL, 0);
     ::fcntl(to, F_SETFL, 0);
@@ -111,7 +111,7 @@ void loop(int from, int to, std::size_t block) {
     }
 }
 
-/// Whole files, at least n KiB of them; the cost is for n.
+/// Copies whole files of at least n KiB in total. The result is scaled to n KiB.
 template <class Copy>
 bench::measurement from_file(weir::backend_kind kind, const std::string& path, std::uint64_t n, Copy copy) {
     weir::executor ex{kind};
@@ -164,7 +164,8 @@ int main(int argc, char** argv) {
     };
     const auto by_copy = [](weir::executor& ex, auto& from, auto& to) { ex.run(weir::copy(from, to)); };
 
-    bench::question to_socket{argc, argv, "What does it cost to send a file that is in memory?", "ns/KiB", 256 * KiB};
+    bench::question to_socket{argc, argv, "What does it cost to send a file that is in page cache?", "ns/KiB",
+                              256 * KiB};
     to_socket.floor("read, send: 64 KiB", [&](std::uint64_t n) { return from_file(epoll, file.path(), n, by_loop); });
     to_socket.weir(
         "copy(file, socket), epoll", [&](std::uint64_t n) { return from_file(epoll, file.path(), n, by_copy); }, 1.0);
@@ -172,7 +173,7 @@ int main(int argc, char** argv) {
         "copy(file, socket), automatic", [&](std::uint64_t n) { return from_file(automatic, file.path(), n, by_copy); },
         1.25);
 
-    bench::question passed_on{argc, argv, "What does it cost to pass on from socket to socket?", "ns/KiB", 256 * KiB};
+    bench::question passed_on{argc, argv, "What does it cost to copy from one socket to another?", "ns/KiB", 256 * KiB};
     passed_on.floor("recv, send: 64 KiB", [&](std::uint64_t n) { return between_sockets(epoll, n, by_loop); });
     passed_on.weir(
         "copy(socket, socket), epoll", [&](std::uint64_t n) { return between_sockets(epoll, n, by_copy); }, 1.25);

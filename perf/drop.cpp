@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How long does it take until ten thousand connections that are dropped at once are gone?
+// How long does it take to close ten thousand connections that are dropped at once?
 
 #include "support/crowd.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What does a round trip cost a server, with 64 connections that send 64 bytes each and wait for them?
+// What does a round trip cost a server, with 64 connections of which each sends 64 bytes and waits for the echo?
 
 #include "support/echo.hpp"
 

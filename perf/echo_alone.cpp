@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What does a round trip cost a server that has only one connection, and so nothing to do in between?
+// What does a round trip cost a server that has one connection only, and is idle between two messages?
 
 #include "support/echo.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What does a round trip cost a server, with 64 connections that send 16 KiB each and wait for them?
+// What does a round trip cost a server, with 64 connections of which each sends 16 KiB and waits for the echo?
 
 #include "support/echo.hpp"
 

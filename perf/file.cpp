@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What does it cost to read a large file that is in memory?
+// What does it cost to read a large file that is in page cache?
 
 #include <algorithm>
 #include <cstddef>
@@ -27,7 +27,7 @@ using std::int64_t;
 constexpr std::size_t KiB = 1024;
 constexpr std::size_t block = 64 * KiB;
 
-/// A file of so many KiB, made when first asked for.
+/// A file of a number of KiB, which is created when it is first needed.
 class large_file {
 public:
     const std::string& of(std::uint64_t kibibytes) {
@@ -37,9 +37,9 @@ public:
         const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         for (std::uint64_t i = 0; i != kibibytes; ++i) {
             if (::write(fd, part.data(), KiB) != static_cast<ssize_t>(KiB))
-                throw std::runtime_error{"no space for the file"};
+                throw std::runtime_error{"there is no space for the file"};
         }
-        ::fsync(fd); // what is to be written back would be, meanwhile
+        ::fsync(fd); // otherwise the kernel would write it back during the measurement
         ::close(fd);
         size_ = kibibytes;
         return path_;
@@ -70,7 +70,7 @@ int64_t by_weir(const std::string& path, weir::backend_kind backend) {
 
 int main(int argc, char** argv) {
     large_file file;
-    bench::question q{argc, argv, "What does it cost to read a large file that is in memory?", "ns/KiB", KiB * KiB};
+    bench::question q{argc, argv, "What does it cost to read a large file that is in page cache?", "ns/KiB", KiB * KiB};
     const auto reading = [&](auto f) {
         return [&file, f](std::uint64_t n) {
             const std::string& path = file.of(n);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What does it cost to read many small files that are in memory?
+// What does it cost to read many small files that are in page cache?
 
 #include <array>
 #include <cstddef>
@@ -36,7 +36,7 @@ constexpr std::size_t in_flight = 64;
 
 using buffer = std::array<char, largest>;
 
-/// So many files, made when first asked for.
+/// A number of files, which are created when they are first needed.
 class small_files {
 public:
     const std::vector<std::string>& of(std::uint64_t count) {
@@ -64,7 +64,7 @@ int64_t one_by_one(const std::vector<std::string>& paths) {
     return sum;
 }
 
-/// Through a pipe, as a shell would do it.
+/// Reads the files from a pipe that cat writes to, as in a shell.
 int64_t cat(const std::vector<std::string>& paths) {
     std::vector<char*> arguments;
     std::string name = "cat";
@@ -72,9 +72,9 @@ int64_t cat(const std::vector<std::string>& paths) {
     for (const std::string& path : paths) arguments.push_back(const_cast<char*>(path.c_str()));
     arguments.push_back(nullptr);
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error{"no pipe"};
+    if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error{"cannot open a pipe"};
     const pid_t child = ::fork();
-    if (child < 0) throw std::runtime_error{"no process"};
+    if (child < 0) throw std::runtime_error{"cannot start a process"};
     if (child == 0) {
         ::dup2(ends[1], 1);
         ::execvp("cat", arguments.data());
@@ -113,7 +113,8 @@ int64_t by_weir(const std::vector<std::string>& paths, weir::backend_kind backen
 
 int main(int argc, char** argv) {
     small_files files;
-    bench::question q{argc, argv, "What does it cost to read many small files that are in memory?", "ns/file", 10'000};
+    bench::question q{argc, argv, "What does it cost to read many small files that are in page cache?", "ns/file",
+                      10'000};
     const auto reading = [&](auto f) {
         return [&files, f](std::uint64_t n) {
             const std::vector<std::string>& paths = files.of(n);

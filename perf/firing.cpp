@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How late do timers fire, of which there are ten thousand within a second?
+// How late do timers fire when ten thousand are due within a second?
 
 #include <algorithm>
 #include <chrono>
@@ -30,14 +30,14 @@ using clock = std::chrono::steady_clock;
 
 constexpr int64_t second = 1'000'000'000;
 
-/// One timer in 0.1 ms, on average, but not in the order of their deadlines, of which no two are equal; and none before
-/// all have been armed.
+/// The time of timer i. One timer per 0.1 ms is due on average. The timers are armed in another order than that of
+/// their deadlines, no two deadlines are equal, and none is due before all have been armed.
 nanoseconds span(std::uint64_t i, std::uint64_t n) {
     const auto part = static_cast<double>(i * 2'654'435'761 & 0xffff'ffff) / 4'294'967'296.0;
     return nanoseconds{20'000'000 + static_cast<int64_t>(part * static_cast<double>(n) * 100'000)};
 }
 
-/// How late each timer was, in the order of their firing.
+/// The lateness of each timer, in the order of firing.
 class firings {
 public:
     void add(clock::time_point deadline) {
@@ -47,7 +47,7 @@ public:
         if (late_.back() < 0) throw std::logic_error{"a timer has fired too early"};
     }
 
-    /// The latest but one in a hundred, for each of them.
+    /// Returns the 99th percentile of the lateness as the cost of each timer.
     bench::measurement result() {
         std::ranges::sort(late_);
         const auto count = static_cast<double>(late_.size());
@@ -59,7 +59,7 @@ private:
     std::vector<double> late_;
 };
 
-/// A sorted list of what is due, and a descriptor that wakes the loop for the first of it.
+/// A sorted list of deadlines, and a timerfd that wakes the loop for the first one.
 bench::measurement by_hand(std::uint64_t n) {
     const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
     const int timer = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -118,7 +118,7 @@ bench::measurement by_weir(std::uint64_t n, weir::backend_kind backend) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "How late do timers fire, of which there are ten thousand within a second?",
+    bench::question q{argc, argv, "How late do timers fire when ten thousand are due within a second?",
                       "us, 99th percentile", 10'000};
     q.floor("timerfd and std::multimap", by_hand);
     if (bench::have_uring()) {

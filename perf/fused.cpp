@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What does a chain of operators cost an item, over the same work in a loop?
+// What does a chain of operators cost per item, compared with the same work in a loop?
 
 #include <cstdint>
 #include <ranges>
@@ -90,8 +90,9 @@ int64_t erased(std::uint64_t n) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "What does a chain of operators cost an item, over the same work in a loop?",
-                      "ns/item", 20'000'000};
+    bench::question q{argc, argv,
+                      "What does a chain of operators cost per item, compared with the same work in a loop?", "ns/item",
+                      20'000'000};
     q.floor("loop", loop);
     q.peer("std::ranges", std_ranges);
 #ifdef HAVE_RANGE_V3

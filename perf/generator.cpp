@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What does a coroutine generator cost an item, alone and with operators behind it?
+// What does a coroutine generator cost per item, alone and with operators behind it?
 
 #include <cstdint>
 #include <utility>
@@ -49,7 +49,7 @@ int64_t with_operators(std::uint64_t n) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "What does a coroutine generator cost an item, alone and with operators behind it?",
+    bench::question q{argc, argv, "What does a coroutine generator cost per item, alone and with operators behind it?",
                       "ns/item", 5'000'000};
     q.floor("bare coroutine", bare_generator);
     q.weir("generator", generator, bench::bar::at_most(2));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What does an item cost on its way from one thread's executor to another's?
+// What does it cost to pass an item from one thread's executor to another's?
 
 #include <cstddef>
 #include <cstdint>
@@ -35,7 +35,7 @@ int64_t by_ring(std::uint64_t n) {
     return sum;
 }
 
-/// Two, as long as the program runs.
+/// A runtime with two threads, which lives until the program exits.
 weir::runtime& executors() {
     static weir::runtime both{2};
     return both;
@@ -59,7 +59,7 @@ int64_t subscribed(std::uint64_t n, int64_t room) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "What does an item cost on its way from one thread's executor to another's?",
+    bench::question q{argc, argv, "What does it cost to pass an item from one thread's executor to another's?",
                       "ns/item", 4'000'000};
     q.floor("a ring of 256", by_ring<256>);
     q.weir("publish_on(256)", [](std::uint64_t n) { return published(n, 256); }, bench::bar::at_most(8));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How late does a 1 ms timer fire beside a pipeline that is always ready, over an idle loop?
+// How late does a 1 ms timer fire beside a pipeline that is always ready, compared with an idle loop?
 
 #include <algorithm>
 #include <chrono>
@@ -21,7 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 using microseconds = std::chrono::duration<double, std::micro>;
 
-/// Wakes each millisecond on an absolute schedule and notes how late.
+/// Wakes each millisecond on an absolute schedule and returns the lateness of each wake.
 weir::task<std::vector<double>> ticks(int count) {
     std::vector<double> late;
     const weir::executor& ex = *co_await weir::this_executor();
@@ -34,7 +34,7 @@ weir::task<std::vector<double>> ticks(int count) {
     co_return late;
 }
 
-/// The latest but one in a hundred, for each of them.
+/// Returns the 99th percentile of the lateness as the cost of each tick.
 bench::measurement late(std::vector<double> all) {
     std::ranges::sort(all);
     const auto count = static_cast<double>(all.size());
@@ -57,9 +57,10 @@ bench::measurement beside_a_pipeline(std::uint64_t n) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv,
-                      "How late does a 1 ms timer fire beside a pipeline that is always ready, over an idle loop?",
-                      "us, 99th percentile", 400};
+    bench::question q{
+        argc, argv,
+        "How late does a 1 ms timer fire beside a pipeline that is always ready, compared with an idle loop?",
+        "us, 99th percentile", 400};
     q.floor("idle loop", idle);
     q.weir("beside a ready pipeline", beside_a_pipeline);
     return q.run();

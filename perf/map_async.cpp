@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What does an asynchronous operation an item cost, with 64 in flight, when each lets the others go first once?
+// What does an asynchronous operation per item cost, with 64 in flight, when each operation yields once?
 
 #include <algorithm>
 #include <cstdint>
@@ -25,7 +25,7 @@ bare::task<int64_t> one(bare::queue& ready, int64_t x) {
     co_return x;
 }
 
-/// Rounds of 32, as many as the ring holds with their yields.
+/// Rounds of 32 items, which are as many as the ring holds together with their yields.
 int64_t rounds(std::uint64_t n) {
     bare::queue ready;
     int64_t sum = 0;

@@ -19,7 +19,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-# Name: source, and what the names of its cases are to be read as.
+# The source of each peer, and the names to print in place of its names.
 PEERS = {
     "asio": ("asio.cpp", ("asio", "asio")),
     "boost": ("asio.cpp", ("asio", "Boost.Asio")),
@@ -29,7 +29,8 @@ PEERS = {
 }
 COMPILED = ("asio", "boost", "rust")
 
-# Where one thread does all the work, its instructions can be counted; and with how many items, where not ITEMS.
+# The questions that one thread answers, whose instructions can be counted. With a number of items where it is not
+# ITEMS.
 ONE_THREAD = {"channel", "flatten", "fused", "generator", "map_async", "merge", "spawn", "stages", "task", "timed",
               "timers", "yield"}
 ITEMS = 20_000
@@ -53,7 +54,7 @@ def peer_arguments(question, commands):
             arguments += ["--missing", shown]
             continue
         command = f"{commands[peer]} {shlex.quote(question)} {shlex.quote(case)}"
-        if question == "memory":  # what was given back does not count: a process for each answer
+        if question == "memory":  # freed memory must not count: a new process for each answer
             command = f"sh -c {shlex.quote(f'while read n; do echo $n | {command}; done')}"
         arguments += ["--peer", shown, scale, command]
     return arguments

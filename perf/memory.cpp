@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How much memory does a suspended task take, when there are very many?
+// How much memory does a suspended task use, with very many tasks?
 
 #include <chrono>
 #include <coroutine>
@@ -33,13 +33,14 @@ double resident_bytes() {
     return static_cast<double>(pages) * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 
-/// What f's result takes while it lives, in a process that has done nothing else. The vector of handles is counted.
+/// Returns the memory that the result of f uses while it lives, measured in a new process. It includes the vector of
+/// handles.
 auto in_its_own_process(std::function<std::shared_ptr<void>(std::uint64_t)> f) {
     return [f](std::uint64_t n) {
         int answer[2];
-        if (::pipe(answer) != 0) throw std::runtime_error{"no pipe"};
+        if (::pipe(answer) != 0) throw std::runtime_error{"cannot open a pipe"};
         const pid_t child = ::fork();
-        if (child < 0) throw std::runtime_error{"no process"};
+        if (child < 0) throw std::runtime_error{"cannot start a process"};
         if (child == 0) {
             const double before = resident_bytes();
             const auto kept = f(n);
@@ -52,7 +53,7 @@ auto in_its_own_process(std::function<std::shared_ptr<void>(std::uint64_t)> f) {
         ::close(answer[0]);
         ::close(answer[1]);
         ::waitpid(child, nullptr, 0);
-        if (!read) throw std::runtime_error{"the process that was to be measured has failed"};
+        if (!read) throw std::runtime_error{"the measured process has failed"};
         return bench::measurement{bytes, static_cast<int64_t>(n)};
     };
 }
@@ -72,7 +73,7 @@ std::shared_ptr<void> bare_tasks(std::uint64_t n) {
     return all;
 }
 
-/// The least that can be waited for: somewhere to leave a waker.
+/// The smallest operation that never completes: a slot for a waker.
 class never_happens {
 public:
     using result_type = weir::unit;
@@ -107,7 +108,7 @@ std::shared_ptr<void> spawned(std::uint64_t n) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "How much memory does a suspended task take, with a million of them?", "bytes",
+    bench::question q{argc, argv, "How much memory does a suspended task use, with a million tasks?", "bytes",
                       1'000'000};
     q.floor("bare coroutine", in_its_own_process(bare_tasks));
     q.weir("spawned, waiting", in_its_own_process(spawned<waiting>), bench::bar::at_most(160));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What does merging cost an item, when eight sources are all ready?
+// What does merging cost per item, with eight sources that are always ready?
 
 #include <array>
 #include <cstddef>
@@ -22,7 +22,7 @@ using std::int64_t;
 constexpr int64_t sources = 8;
 constexpr auto add = [](int64_t sum, int64_t x) { return sum + x; };
 
-/// Counters asked in turn, each until it has nothing left.
+/// Polls counters in turn, each until it ends.
 int64_t in_turn(std::uint64_t n) {
     struct counter {
         int64_t next;
@@ -73,8 +73,8 @@ int64_t merged_erased(std::uint64_t n) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "What does merging cost an item, when eight sources are all ready?", "ns/item",
-                      8'000'000};
+    bench::question q{argc, argv, "What does merging cost per item, with eight sources that are always ready?",
+                      "ns/item", 8'000'000};
     q.floor("counters in turn", in_turn);
     q.weir("merge(8 streams)", merged, bench::bar::at_most(2.5));
     q.weir("merge(range of 8)", merged_range, bench::bar::at_most(2.5));

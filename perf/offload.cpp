@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What does it cost to have something done by another thread, there and back?
+// What does it cost to run a function on another thread and to return its result?
 
 #include <condition_variable>
 #include <cstdint>
@@ -23,7 +23,7 @@ using std::int64_t;
 
 constexpr auto add = [](int64_t sum, int64_t x) { return sum + x; };
 
-/// One number that goes to a thread, and its answer that comes back, each under a lock with a condition variable.
+/// Passes one number to a thread and its answer back, each under a mutex with a condition variable.
 class hand_off {
 public:
     int64_t ask(int64_t x) {
@@ -101,7 +101,7 @@ auto numbers(std::uint64_t n) { return weir::iota(int64_t{0}, static_cast<int64_
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "What does it cost to have something done by another thread, there and back?",
+    bench::question q{argc, argv, "What does it cost to run a function on another thread and to return its result?",
                       "ns/item", 50'000};
     q.floor("a condition variable each way", by_condition_variables);
     q.weir("offload", [](std::uint64_t n) { return weir::run(offloads(static_cast<int64_t>(n))); }, bench::bar{3});

@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Measures weir beside floors and peers, on this machine: installs what is missing, builds, asks each question.
+# Measures weir, floors and peers on this machine: installs missing packages, builds, and runs each question.
 #     perf/run.sh [--quick] [--no-peers] [--instructions] [QUESTION...]
 #     perf/run.sh --curves [--quick] [CURVE...]
 #
 #     --quick         a smoke run: a thousandth of the items, one round
-#     --no-peers      only the floors and weir: needs no more than weir does
-#     --instructions  also counts instructions, by valgrind, where one thread does the work
+#     --no-peers      only the floors and weir, without further packages
+#     --instructions  also counts instructions, with valgrind, for the questions that one thread answers
 #     --curves        how the cost of an item changes with depth, sources, tasks, threads, buffers,
 #                     connections
 #
-# Tables on standard output; JSON lines and pictures in build/perf/results. Peers that cannot be had are said to be
-# missing.
+# Prints tables on standard output, and writes JSON lines and pictures to build/perf/results. Reports peers that cannot
+# be installed as missing.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -37,7 +37,7 @@ need_packages g++ meson ninja-build pkg-config python3 liburing-dev
 need_meson
 if [ $instructions = yes ]; then need_packages valgrind; fi
 if [ $peers = yes ]; then
-    # One by one: each may be refused, and then its peers are missing.
+    # One by one, because the installation of each may fail, after which its peers are missing.
     for package in gnuplot-nox libasio-dev libboost1.81-dev librange-v3-dev golang-go nodejs npm rustc cargo librust-futures-dev \
         librust-tokio-dev librust-tokio-stream-dev librust-async-stream-dev; do
         (need_packages $package) > /dev/null 2>&1 || say "not to be had here: $package"
@@ -56,7 +56,7 @@ quietly configure $build -Dbuildtype=release -Doptimization=2 -Dtests=disabled -
     -Dperf=enabled
 quietly ninja -C $build
 
-# Each peer is a command that takes a question and a case; see perf/peers.
+# Each peer is a command with a question and a case as arguments; see perf/peers.
 commands=()
 if [ $peers = yes ]; then
     here=$PWD/$build/peers
@@ -67,7 +67,7 @@ if [ $peers = yes ]; then
     if [ -x /usr/bin/cargo ]; then
         cp -r perf/peers/rust "$here"
         mkdir -p "$here/rust/.cargo"
-        # Debian's packages are a directory of crates: nothing is downloaded.
+        # Debian's packages are a directory of crates, so that cargo downloads nothing.
         printf '[source.crates-io]\nreplace-with = "debian"\n[source.debian]\ndirectory = "/usr/share/cargo/registry"\n' \
             > "$here/rust/.cargo/config.toml"
         if (cd "$here/rust" && PATH=/usr/bin:$PATH cargo build --release --offline) > "$here/rust.log" 2>&1; then

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What do four coroutine stages, each awaiting the one before, cost an item?
+// What do four coroutine stages, each of which awaits the previous one, cost per item?
 
 #include <cstdint>
 #include <utility>
@@ -48,8 +48,9 @@ int64_t stages(std::uint64_t n) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "What do four coroutine stages, each awaiting the one before, cost an item?",
-                      "ns/item", 1'000'000};
+    bench::question q{argc, argv,
+                      "What do four coroutine stages, each of which awaits the previous one, cost per item?", "ns/item",
+                      1'000'000};
     q.floor("bare coroutines", bare_stages);
     q.weir("four generators", stages, bench::bar::at_most(10));
     return q.run();

@@ -20,7 +20,7 @@ README = HERE.parent / "README.md"
 PICTURE = HERE / "summary.svg"
 BEGIN, END = "<!-- measured -->", "<!-- measured until here -->"
 
-# What README.md shows: the question as its file is named, what is measured, weir's case, and how a number is written.
+# The rows that README.md shows: the file of the question, the measured subject, weir's case, and the format.
 ROWS = [
     ("fused", "six fused stages, an item", "iota|map|filter|map|take|fold", "ns"),
     ("generator", "a coroutine generator, an item", "generator", "ns"),
@@ -35,7 +35,7 @@ ROWS = [
     ("idle", "memory of an idle connection", "uring: read | for_each", "B"),
 ]
 
-# Cases that ask something else.
+# Cases that measure another subject.
 OTHERS = re.compile("slow consumer|on demand")
 
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What does it cost to create a task and await it, when it has its result at once?
+// What does it cost to create a task and await it, when it completes at once?
 
 #include <cstdint>
 
@@ -46,7 +46,7 @@ int64_t tasks(std::uint64_t n) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "What does it cost to create a task and await it, when it has its result at once?",
+    bench::question q{argc, argv, "What does it cost to create a task and await it, when it completes at once?",
                       "ns/task", 3'000'000};
     q.floor("bare coroutine", bare_tasks);
     q.weir("create and await", tasks, bench::bar::at_most(5));

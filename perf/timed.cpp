@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What do operators with a clock add to a stream that is always ready?
+// What do operators with a clock add to the cost of an item that is always ready?
 
 #include <chrono>
 #include <cstdint>
@@ -57,8 +57,8 @@ int64_t buffered(std::uint64_t n) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "What do operators with a clock add to a stream that is always ready?", "ns/item",
-                      10'000'000};
+    bench::question q{argc, argv, "What do operators with a clock add to the cost of an item that is always ready?",
+                      "ns/item", 10'000'000};
     q.floor("bare chain", bare);
     q.weir("timeout(1s)", with_timeout, bench::bar::over("bare chain", 1.5));
     q.weir("chunk(100)", chunked);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What does a timer cost that is armed and, nine times in ten, cancelled, with a million alive?
+// What does a timer cost that is armed and, nine times in ten, cancelled, with a million timers alive?
 //
-// All are armed, for some time between ten seconds and seventy; then nine in ten are cancelled. Memory that a timer's
-// owner provides is there before. Then, no longer measured, the others expire, which they must do in order; where the
-// clock is the real one they are only counted.
+// All timers are armed with durations between ten and seventy seconds. Then nine in ten are cancelled. Memory that the
+// owner of a timer provides is allocated before. After the measurement, the remaining timers expire and must do so in
+// order; with a real clock they are only counted.
 
 #include <chrono>
 #include <cstddef>
@@ -23,12 +23,12 @@ namespace {
 using std::int64_t;
 using std::chrono::nanoseconds;
 
-/// The same for every case, and for the peers; no two are equal.
+/// The duration of timer i, in nanoseconds. All cases and peers use the same durations, of which no two are equal.
 int64_t span(std::uint64_t i) { return 10'000'000'000 + static_cast<int64_t>(i * 2'654'435'761 & 0xffff'ffff) * 14; }
 
 bool stays(std::uint64_t i) { return i % 10 == 0; }
 
-/// Adds up the deadlines of those that expire.
+/// Adds up the deadlines of the timers that expire.
 class expiries {
 public:
     void add(int64_t deadline) {
@@ -43,7 +43,7 @@ private:
     int64_t sum_ = 0;
 };
 
-/// The least that does it: buckets of a millisecond, each a list.
+/// A minimal timer wheel: buckets of a millisecond, each with a list.
 class bare_wheel {
 public:
     struct timer {
@@ -113,7 +113,7 @@ bench::measurement tree(std::uint64_t n) {
     return result;
 }
 
-/// Waits for a timer, and notes its deadline.
+/// Waits for a timer and records its deadline.
 struct watch {
     using result_type = weir::unit;
 
@@ -151,9 +151,10 @@ bench::measurement weir_timers(std::uint64_t n) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv,
-                      "What does a timer cost that is armed and, nine times in ten, cancelled, with a million alive?",
-                      "ns/timer", 1'000'000};
+    bench::question q{
+        argc, argv,
+        "What does a timer cost that is armed and, nine times in ten, cancelled, with a million timers alive?",
+        "ns/timer", 1'000'000};
     q.floor("wheel, by hand", wheel);
     q.peer("std::multimap", tree);
     q.weir("deadline_timer", weir_timers, bench::bar::at_most(25));

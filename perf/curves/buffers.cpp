@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How does what an item costs change with the size of a buffer between two sides?
+// How does the cost of an item change with the size of a buffer between producer and consumer?
 
 #include <cstdint>
 #include <string>
@@ -44,7 +44,8 @@ int64_t from_another_thread(std::uint64_t n, int64_t size) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "How does what an item costs change with the size of a buffer between two sides?",
+    bench::question q{argc, argv,
+                      "How does the cost of an item change with the size of a buffer between producer and consumer?",
                       "ns/item", 500'000};
     for (const int64_t size : {1, 4, 16, 64, 256, 1'024, 4'096}) {
         const std::string at = " @ " + std::to_string(size);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How does what a round trip costs a server grow with the number of connections?
+// How does the cost of a round trip for a server grow with the number of connections?
 
 #include <algorithm>
 #include <cstddef>
@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::size_t message = 64; // bytes
 
-/// Each connection has a message on its way, as long as there are round trips to make; so there is no point in more
-/// connections than that.
+/// Each connection has one message in flight while there are round trips to make. More connections than round trips
+/// would change nothing.
 bench::work served_by(const bench::server_process::serve& serve, std::size_t connections) {
     return [=](std::uint64_t round_trips) {
         const std::size_t some = std::min<std::size_t>(connections, round_trips);
@@ -30,7 +30,7 @@ bench::work served_by(const bench::server_process::serve& serve, std::size_t con
 
 int main(int argc, char** argv) {
     using weir::backend_kind;
-    bench::question q{argc, argv, "How does what a round trip costs a server grow with the number of connections?",
+    bench::question q{argc, argv, "How does the cost of a round trip for a server grow with the number of connections?",
                       "server CPU ns/round trip", 20'000};
     const bool uring = bench::have_uring();
     if (!uring) q.missing("liburing, and weir on it");

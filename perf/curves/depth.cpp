@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How does what an item costs grow with the length of a pipeline?
+// How does the cost of an item grow with the length of a pipeline?
 
 #include <cstddef>
 #include <cstdint>
@@ -68,7 +68,7 @@ void add_cases(bench::question& q) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "How does what an item costs grow with the length of a pipeline?", "ns/item",
+    bench::question q{argc, argv, "How does the cost of an item grow with the length of a pipeline?", "ns/item",
                       200'000};
     add_cases<2>(q);
     add_cases<4>(q);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How does what an item costs grow with the number of streams that are merged?
+// How does the cost of an item grow with the number of merged streams?
 
 #include <chrono>
 #include <cstdint>
@@ -30,7 +30,7 @@ int64_t ready(std::uint64_t n, int64_t sources) {
     return ex.run(weir::merge(std::move(all)) | weir::fold(int64_t{0}, add));
 }
 
-/// Of which one wakes at a time.
+/// One of several sources, of which one wakes at a time.
 weir::async_stream<int64_t> one_by_one(int64_t first, int64_t last, int64_t sources) {
     for (int64_t i = first; i != last; ++i) {
         co_await weir::sleep_for(std::chrono::milliseconds{sources});
@@ -51,8 +51,8 @@ int64_t waiting(std::uint64_t n, int64_t sources) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "How does what an item costs grow with the number of streams that are merged?",
-                      "ns/item", 200'000};
+    bench::question q{argc, argv, "How does the cost of an item grow with the number of merged streams?", "ns/item",
+                      200'000};
     for (const int64_t sources : {1, 10, 100, 1'000, 10'000}) {
         const std::string at = " @ " + std::to_string(sources);
         q.weir("all ready" + at, [sources](std::uint64_t n) { return ready(n, sources); });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How does what a task costs grow with the number of tasks that are alive?
+// How does the cost of a task grow with the number of living tasks?
 
 #include <cstddef>
 #include <cstdint>
@@ -39,7 +39,7 @@ weir::task<int64_t> in_groups(int64_t count, int64_t alive) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "How does what a task costs grow with the number of tasks that are alive?", "ns/task",
+    bench::question q{argc, argv, "How does the cost of a task grow with the number of living tasks?", "ns/task",
                       1'000'000};
     for (const int64_t alive : {1, 10, 100, 1'000, 10'000, 100'000, 1'000'000}) {
         q.weir("spawn, yield, join @ " + std::to_string(alive), [alive](std::uint64_t n) {

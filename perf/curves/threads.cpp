@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How does what an item costs fall with the number of threads that compute?
+// How does the cost of an item fall with the number of computing threads?
 
 #include <algorithm>
 #include <cstdint>
@@ -22,7 +22,7 @@ using std::int64_t;
 
 constexpr auto add = [](int64_t sum, int64_t x) { return sum + x; };
 
-/// About ten microseconds.
+/// A computation of about ten microseconds.
 constexpr auto hash = [](int64_t x) {
     auto h = static_cast<std::uint64_t>(x);
     for (int i = 0; i != 5'000; ++i) h = (h ^ (h >> 31)) * 0x9e3779b97f4a7c15U;
@@ -46,8 +46,8 @@ int64_t pool(std::uint64_t n, unsigned threads) {
 } // namespace
 
 int main(int argc, char** argv) {
-    bench::question q{argc, argv, "How does what an item costs fall with the number of threads that compute?",
-                      "ns/item", 20'000};
+    bench::question q{argc, argv, "How does the cost of an item fall with the number of computing threads?", "ns/item",
+                      20'000};
     const unsigned most = std::max(2U, std::thread::hardware_concurrency());
     for (unsigned threads = 1; threads <= most; threads *= 2) {
         const std::string at = " @ " + std::to_string(threads);

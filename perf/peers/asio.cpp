@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The same questions, answered by asio: `peer_asio QUESTION CASE` answers each line `N` on its standard input with a
-// line `NANOSECONDS CHECKSUM`; `peer_asio --list` names the cases, with how many times fewer items they get.
-// With PEER_BOOST defined it is Boost.Asio that answers, by the same names.
+// What do the same questions cost with asio? `peer_asio QUESTION CASE` answers each line `N` on its standard input with
+// a line `NANOSECONDS CHECKSUM`. `peer_asio --list` prints the cases, and the factor by which they get fewer items.
+// With PEER_BOOST defined, the program measures Boost.Asio under the same names.
 
 #include <chrono>
 #include <cstdint>
@@ -39,7 +39,7 @@ namespace {
 
 using std::int64_t;
 
-/// Runs a coroutine to its result on a loop of its own.
+/// Runs a coroutine on an io_context of its own and returns its result.
 int64_t run(asio::awaitable<int64_t> work) {
     asio::io_context loop{1};
     int64_t result = 0;
@@ -102,7 +102,7 @@ int64_t channel(int64_t n) {
     return result;
 }
 
-/// Once made, timers serve for all rounds.
+/// The timers are created once, and used in all rounds.
 int64_t timers(int64_t n) {
     static asio::io_context loop{1};
     static std::vector<asio::steady_timer> all;

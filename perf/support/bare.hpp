@@ -8,11 +8,11 @@
 #include <new>
 #include <utility>
 
-// The least that a coroutine can be made of: no errors, no cancellation, one thread. Floors are built of it. Functions
-// that return one are not to be inlined: clang would see through them and leave the coroutine out.
+// Minimal coroutines for floors: no errors, no cancellation, one thread. Functions that return one must not be inlined,
+// because clang would then eliminate the coroutine.
 namespace bare {
 
-/// Frames of one program, kept by size and never given back.
+/// The coroutine frames of the program. Freed frames are kept by size and never returned.
 class frames {
 public:
     static void* take(std::size_t size) {
@@ -77,7 +77,7 @@ struct generator_promise : promise_base {
 template <class T>
 using generator = owner<generator_promise<T>>;
 
-/// The next item, or null.
+/// Returns the next item, or null at the end.
 template <class T>
 T* pull(const generator<T>& g) {
     g.handle().resume();
@@ -92,13 +92,13 @@ struct task_promise : promise_base {
     void return_value(T value) noexcept { result = value; }
 
     T result{};
-    std::coroutine_handle<> waiting; // resumed when it is done; nothing where it completes at once
+    std::coroutine_handle<> waiting; // resumed when the task is done; null where it completes at once
 };
 
 template <class T>
 using task = owner<task_promise<T>>;
 
-/// co_await of a task that completes at once: runs it in place.
+/// Awaits a task that completes at once, and runs it in place.
 template <class T>
 struct run_in_place {
     const task<T>& what;
@@ -111,7 +111,7 @@ struct run_in_place {
     T await_resume() const noexcept { return what.handle().promise().result; }
 };
 
-/// A run queue: a ring that is large enough.
+/// A run queue in a ring that is large enough for all entries.
 class queue {
 public:
     void push(std::coroutine_handle<> handle) noexcept { ring_[last_++ % ring_.size()] = handle; }

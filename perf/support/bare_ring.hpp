@@ -9,8 +9,8 @@
 
 namespace bare {
 
-/// As little as one thread can do to give numbers to another: a ring and two counters, both sides looking all the time,
-/// and each remembering how far the other was.
+/// The cheapest way to pass numbers from one thread to another: a ring and two counters. Both sides spin, and each
+/// caches the counter of the other.
 template <std::size_t Room>
 class ring {
 public:

@@ -45,15 +45,15 @@ double spread(const std::vector<double>& values) {
     return median(std::move(distances));
 }
 
-/// A program that is asked through its standard input and answers on its standard output.
+/// A program that reads questions from its standard input and prints answers on its standard output.
 class question::process {
 public:
     explicit process(std::string command) : command_{std::move(command)} {
         int to[2];
         int from[2];
-        if (::pipe2(to, O_CLOEXEC) != 0 || ::pipe2(from, O_CLOEXEC) != 0) throw std::runtime_error{"no pipe"};
+        if (::pipe2(to, O_CLOEXEC) != 0 || ::pipe2(from, O_CLOEXEC) != 0) throw std::runtime_error{"cannot open a pipe"};
         child_ = ::fork();
-        if (child_ < 0) throw std::runtime_error{"no process"};
+        if (child_ < 0) throw std::runtime_error{"cannot start a process"};
         if (child_ == 0) {
             ::dup2(to[0], 0);
             ::dup2(from[1], 1);
@@ -111,7 +111,7 @@ void question::add(std::string name, std::string kind, work run, bar most) {
     cases_.push_back({std::move(name), std::move(kind), std::move(run), std::move(most)});
 }
 
-/// Peers stand between the floor and what is measured against them.
+/// Adds the peers between the floor and weir's cases.
 void question::add_processes() {
     auto place = std::ranges::find(cases_, "weir", &measured::kind);
     for (std::size_t i = 0; i < arguments_.size(); ++i) {
@@ -150,7 +150,7 @@ int question::run() {
     }
 
     const bool quick = has("--quick");
-    if (cases_.empty()) { // then there is nothing to compare peers with either
+    if (cases_.empty()) { // the peers would then stand alone
         has("--json") ? print_json() : print_table();
         return 0;
     }
@@ -160,7 +160,7 @@ int question::run() {
         for (int round = quick ? 0 : -1; round != (quick ? 1 : rounds); ++round) {
             for (measured& c : cases_) {
                 measure(c);
-                if (round < 0) c.rounds.clear(); // the first warms up
+                if (round < 0) c.rounds.clear(); // the first round warms up
             }
         }
     } catch (const std::exception& e) {
@@ -189,7 +189,7 @@ double question::cost(const std::string& name) const {
     return found == cases_.end() ? 0 : median(found->rounds);
 }
 
-/// In units; 0 for none.
+/// Returns the limit of a case in the question's unit, or 0 for none.
 double question::limit(const measured& c) const {
     if (c.most.times_floor_ > 0) return c.most.times_floor_ * median(cases_.front().rounds);
     if (!c.most.other_.empty()) return c.most.factor_ * cost(c.most.other_) + c.most.at_most_;

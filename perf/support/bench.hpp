@@ -10,13 +10,13 @@
 
 namespace bench {
 
-/// Hides a value from the optimiser, so that it can neither compute with it ahead of time nor drop it.
+/// Hides a value from the optimiser, which can then neither compute with it ahead of time nor remove it.
 template <class T>
 inline void opaque(T& value) {
     asm volatile("" : "+r,m"(value) : : "memory");
 }
 
-/// What a case may cost at most.
+/// The limit for the cost of a case.
 class bar {
 public:
     bar() noexcept = default;
@@ -35,7 +35,7 @@ public:
         b.at_most_ = units;
         return b;
     }
-    /// That much more than another case.
+    /// A number of units more than another case.
     static bar over(std::string other, double units) {
         bar b = times(std::move(other), 1);
         b.at_most_ = units;
@@ -51,17 +51,17 @@ private:
     std::string other_;
 };
 
-/// What some items cost together, in the question's unit, and a checksum of what was done.
+/// The total cost of some items in the question's unit, and a checksum of the work.
 struct measurement {
     double cost;
     std::int64_t checksum;
 };
 
-/// Times f, where other things must be done first; it returns a checksum.
+/// Measures the time of f, which returns a checksum. For cases that must prepare something outside the measurement.
 measurement timed(const std::function<std::int64_t()>& f);
 
-/// A case's work for a number of items. What returns only a checksum is timed; what is better measured in another way
-/// (the processor time of another process, say) returns a measurement.
+/// A case's work for a number of items. Work that returns a checksum is timed. Work that returns a measurement has
+/// measured itself, for example as the processor time of another process.
 class work {
 public:
     template <std::invocable<std::uint64_t> F>
@@ -85,8 +85,8 @@ private:
     function run_;
 };
 
-/// One question and the cases that answer it, measured in turn (A B C, A B C, ...) so that a change of the machine's
-/// speed meets all of them.
+/// One question and the cases that answer it. The cases are measured in turn (A B C, A B C, ...), so that a change of
+/// the machine's speed affects all of them.
 ///
 ///     bench::question q{argc, argv, "What does ... cost?", "ns/item", 10'000'000};
 ///     q.floor("loop", [](std::uint64_t n) { ...; return checksum; });
@@ -96,9 +96,9 @@ private:
 /// A case does its work n times and returns a checksum; all cases must return the same, or the run fails.
 ///
 /// Options: `--quick` for a smoke run, `--json` for JSON lines, `--once CASE N` to run one case for a profiler,
-/// `--list` for the names of the cases; `--peer NAME SCALE COMMAND` for a case in a process of its own, which answers
-/// each line `N` on its standard input with a line `NANOSECONDS CHECKSUM`, and is asked for a SCALEth of the items;
-/// `--missing NAME` for one that cannot be had here.
+/// `--list` for the names of the cases. `--peer NAME SCALE COMMAND` adds a case in a process of its own, which answers
+/// each line `N` on its standard input with a line `NANOSECONDS CHECKSUM`, and gets the number of items divided by
+/// SCALE. `--missing NAME` names a peer that is not available here.
 class question {
 public:
     question(int argc, char** argv, std::string text, std::string unit, std::uint64_t items);
@@ -112,10 +112,10 @@ public:
         add(std::move(name), "weir", std::move(run), std::move(most));
     }
 
-    /// One that cannot be had here.
+    /// Names a peer that is not available here.
     void missing(std::string name) { missing_.push_back(std::move(name)); }
 
-    /// Measures, prints, and gives the exit status of the program.
+    /// Measures and prints. Returns the exit status of the program.
     int run();
 
 private:
@@ -147,7 +147,7 @@ private:
 };
 
 double median(std::vector<double> values);
-/// Median absolute deviation.
+/// Returns the median absolute deviation.
 double spread(const std::vector<double>& values);
 
 } // namespace bench

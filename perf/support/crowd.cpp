@@ -29,7 +29,7 @@ using steady = std::chrono::steady_clock;
 
 constexpr std::uint64_t connections = 10'000;
 
-/// Clients that only wait.
+/// Clients that send nothing unless told to.
 class crowd {
 public:
     crowd(std::uint16_t port, std::size_t count) : epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
@@ -50,7 +50,7 @@ public:
         ::close(epoll_);
     }
 
-    /// From the first of them.
+    /// Sends one message from the first client.
     void send(char first) {
         std::array<char, crowd_message> message{};
         message[0] = first;
@@ -59,7 +59,7 @@ public:
         }
     }
 
-    /// How many bytes came when each has got a message.
+    /// Waits until each client has received a message. Returns the number of bytes.
     std::int64_t receive_all() {
         std::int64_t expected = crowd_message * static_cast<std::int64_t>(fds_.size());
         std::vector<unsigned> got(static_cast<std::size_t>(fds_.back()) + 1, 0);
@@ -74,7 +74,7 @@ public:
         });
     }
 
-    /// How many have seen their end when all have.
+    /// Waits until each client has seen the end of its connection. Returns the number of clients.
     std::int64_t see_end() {
         return wait(static_cast<std::int64_t>(fds_.size()), [&](int fd) -> std::int64_t {
             char byte = 0;
@@ -105,12 +105,12 @@ private:
 void wait_until_descriptors(const server_process& server, std::size_t wanted) {
     const auto last = steady::now() + std::chrono::seconds{10};
     while (server.descriptors() != wanted) {
-        if (steady::now() > last) throw std::runtime_error{"a server has not as many connections as it has clients"};
+        if (steady::now() > last) throw std::runtime_error{"a server has fewer connections than clients"};
         std::this_thread::sleep_for(std::chrono::milliseconds{1});
     }
 }
 
-/// What it does about connections that it has accepted just now is done.
+/// Waits until the server has finished its work for newly accepted connections.
 void wait_until_idle(const server_process& server) {
     for (double before = -1, now = 0; before != now;) {
         before = server.cpu_nanoseconds();
@@ -121,7 +121,7 @@ void wait_until_idle(const server_process& server) {
 
 measurement ask(const server_process::serve& serve, std::uint64_t count, of_crowd what) {
     const server_process server{serve};
-    // The first connection pays for what is made once, and shows how many descriptors there are without it.
+    // A first connection makes the server allocate what it allocates once, and shows its number of descriptors.
     {
         crowd one{server.port(), 1};
         one.send('m');
@@ -183,7 +183,7 @@ int ask_crowd(int argc, char** argv, std::string text, of_crowd what) {
     const auto served_by = [&](server_process::serve serve) {
         return [serve = std::move(serve), what](std::uint64_t count) { return ask(serve, count, what); };
     };
-    // In user memory, and all at once within a second.
+    // In user memory; and all connections together within a second.
     const bar most = what == of_crowd::memory ? bar::at_most(600)
                      : what == of_crowd::drop ? bar::at_most(1e9 / static_cast<double>(connections))
                                               : bar{};

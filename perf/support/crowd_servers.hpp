@@ -7,22 +7,22 @@
 
 namespace bench {
 
-// Servers on one thread that take what any client sends for a message to all clients, its own included; a message that
-// begins with `crowd_leaves` makes them drop all connections, and wait for others.
+// Servers on one thread that send each message of a client to all clients, the sender included. A message that starts
+// with `crowd_leaves` makes them drop all connections and wait for new ones.
 
 constexpr char crowd_leaves = 'q';
 constexpr unsigned crowd_message = 64; // bytes
 
-/// Multishot accept and receive, a ring of buffers. False where the kernel refuses.
+/// With multishot accept and receive, and a ring of buffers. Returns false where the kernel refuses io_uring.
 bool raw_uring_crowd(const ready_function& ready);
-/// A connection is registered once, and is a structure of its own.
+/// With epoll. Each connection is a structure, and is registered once.
 void raw_epoll_crowd(const ready_function& ready);
-/// False where there is no asio.
+/// Returns false where asio is not installed.
 bool asio_crowd(const ready_function& ready);
 
 /// `read(client) | for_each(...)` for each client.
 void weir_crowd(const ready_function& ready, weir::backend_kind backend);
-/// The same with `co_await client.read(buffer)` in a loop.
+/// With `co_await client.read(buffer)` in a loop.
 void weir_crowd_buffer(const ready_function& ready, weir::backend_kind backend);
 
 } // namespace bench

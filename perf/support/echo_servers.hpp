@@ -11,16 +11,16 @@ namespace bench {
 
 using ready_function = std::function<void(std::uint16_t port)>;
 
-// Servers that send back what they receive, forever, on one thread; `message` is what their clients send at once.
+// Servers that send back what they receive, forever, on one thread. `message` is the size of a client's message.
 
-/// Over liburing, as it is best written by hand: multishot accept and receive, a ring of buffers, one system call for
-/// all that is ready. False where the kernel refuses.
+/// With liburing in its fastest form: multishot accept and receive, a ring of buffers, and one system call for all
+/// events that are ready. Returns false where the kernel refuses io_uring.
 bool raw_uring_echo(const ready_function& ready, std::size_t message);
-/// The same with one request for each receive, made when the last message has been sent back.
+/// With one receive request per message, made when the previous message was sent back.
 bool raw_uring_echo_on_demand(const ready_function& ready, std::size_t message);
-/// Over epoll: a connection is registered once, and costs one recv and one send a message.
+/// With epoll: each connection is registered once, and each message costs one recv and one send.
 void raw_epoll_echo(const ready_function& ready, std::size_t message);
-/// False where there is no asio.
+/// Returns false where asio is not installed.
 bool asio_echo(const ready_function& ready, std::size_t message);
 
 bool have_uring() noexcept;
@@ -28,7 +28,7 @@ bool have_asio() noexcept;
 
 /// `read(client) | write(client)` for each client.
 void weir_echo(const ready_function& ready, weir::backend_kind backend);
-/// The same with `co_await client.read(buffer)` in a loop.
+/// With `co_await client.read(buffer)` in a loop.
 void weir_echo_buffer(const ready_function& ready, weir::backend_kind backend, std::size_t message);
 
 } // namespace bench

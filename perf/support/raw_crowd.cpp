@@ -81,7 +81,7 @@ private:
         for (std::size_t fd = 0; fd != clients_.size(); ++fd) {
             if (!clients_[fd]) continue;
             if (message_[0] == crowd_leaves) {
-                ::shutdown(static_cast<int>(fd), SHUT_RDWR); // its receive then ends
+                ::shutdown(static_cast<int>(fd), SHUT_RDWR); // this ends its receive
             } else {
                 send(static_cast<int>(fd));
             }
@@ -89,7 +89,7 @@ private:
     }
 
     std::array<char, crowd_message> message_{};
-    std::vector<bool> clients_; // by their descriptors
+    std::vector<bool> clients_; // by descriptor
 };
 
 } // namespace
@@ -150,7 +150,7 @@ void raw_epoll_crowd(const ready_function& ready) {
             } else if (from->message[0] == crowd_leaves) {
                 for (const auto& client : clients) ::close(client->fd);
                 clients.clear();
-                break; // the other events may be theirs
+                break; // the other events may belong to the dropped connections
             } else {
                 for (const auto& client : clients) {
                     ::send(client->fd, from->message.data(), from->message.size(), MSG_NOSIGNAL);

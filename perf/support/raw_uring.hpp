@@ -11,8 +11,8 @@
 
 namespace bench {
 
-/// What servers over liburing share, as it is best written by hand: one system call for all that is ready, multishot
-/// accept, a ring of buffers.
+/// The common part of the servers over liburing: one system call for all completions that are ready, multishot accept,
+/// and a ring of buffers.
 class raw_uring {
 protected:
     raw_uring(int listener, unsigned buffers, std::size_t buffer)
@@ -39,7 +39,7 @@ protected:
         std::free(memory_);
     }
 
-    /// Accepts with this as user_data, and calls answer(cqe) for each completion, forever.
+    /// Accepts connections with the given user_data, and calls answer(cqe) for each completion, forever.
     template <class F>
     [[noreturn]] void run(std::uint64_t accepted, F answer) {
         accept(accepted);

@@ -105,7 +105,7 @@ bool raise_descriptor_limit(std::uint64_t wanted) {
     rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur >= wanted) return true;
-    if (limit.rlim_max < wanted) limit.rlim_max = wanted; // for those who may
+    if (limit.rlim_max < wanted) limit.rlim_max = wanted; // succeeds for privileged users only
     limit.rlim_cur = wanted;
     return ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
@@ -152,7 +152,7 @@ echo_clients::~echo_clients() {
     ::close(epoll_);
 }
 
-/// False when the rest must wait.
+/// Returns false when the rest of the message must wait.
 bool echo_clients::send(client& c) {
     while (c.sent != message_.size()) {
         const ssize_t n = ::send(c.fd, message_.data() + c.sent, message_.size() - c.sent, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -162,14 +162,14 @@ bool echo_clients::send(client& c) {
     return true;
 }
 
-/// How many bytes came; -1 when there were none.
+/// Returns the number of received bytes, or -1 when there were none.
 std::int64_t echo_clients::receive(client& c) {
     const std::size_t missing = message_.size() - c.received;
     const ssize_t n = ::recv(c.fd, buffer_.data(), missing, MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN) return -1;
     if (checked(static_cast<int>(n), "recv") == 0) throw std::runtime_error{"a server closed a connection"};
     if (std::memcmp(buffer_.data(), message_.data() + c.received, static_cast<std::size_t>(n)) != 0) {
-        throw std::runtime_error{"a server gave back something else"};
+        throw std::runtime_error{"a server echoed other bytes than were sent"};
     }
     c.received += static_cast<std::size_t>(n);
     return n;

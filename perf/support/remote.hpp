@@ -11,10 +11,10 @@
 
 namespace bench {
 
-/// A server in a process of its own, whose processor time is read from outside.
+/// A server in a child process, whose processor time is read from outside.
 class server_process {
 public:
-    /// Runs in the new process; calls `ready` with its port when it listens.
+    /// Runs in the child process, and calls `ready` with its port when it listens.
     using serve = std::function<void(const std::function<void(std::uint16_t)>& ready)>;
 
     explicit server_process(const serve& run);
@@ -24,11 +24,11 @@ public:
 
     std::uint16_t port() const noexcept { return port_; }
     pid_t id() const noexcept { return child_; }
-    /// Of all its threads, in user and kernel mode.
+    /// Returns the processor time of all threads, in user and kernel mode.
     double cpu_nanoseconds() const;
-    /// Memory of its own: what it shares with no file is counted, the kernel's is not.
+    /// Returns the size of its anonymous memory. Memory of the kernel is not included.
     std::size_t anonymous_memory() const;
-    /// How many are open.
+    /// Returns the number of open descriptors.
     std::size_t descriptors() const;
 
 private:
@@ -36,15 +36,15 @@ private:
     std::uint16_t port_ = 0;
 };
 
-/// True when that many descriptors can be open in one process, from now on.
+/// Raises the limit of open descriptors in one process. Returns whether it is at least the wanted number.
 bool raise_descriptor_limit(std::uint64_t wanted);
 
-/// A new listening socket at 127.0.0.1; its connections send at once.
+/// Returns a new listening socket at 127.0.0.1, whose connections send without delay (TCP_NODELAY).
 int listen_here(std::uint16_t& port);
-/// A new connection to there; it sends at once.
+/// Returns a new connection to 127.0.0.1, which sends without delay.
 int connect_here(std::uint16_t port);
 
-/// Clients that send a message, wait for all of it to come back, compare it, and send the next.
+/// Clients that send a message, wait for the whole echo, compare it, and send the next message.
 class echo_clients {
 public:
     echo_clients(std::uint16_t port, std::size_t connections, std::size_t message);
@@ -52,7 +52,8 @@ public:
     echo_clients& operator=(const echo_clients&) = delete;
     ~echo_clients();
 
-    /// That many round trips, spread over all connections. Returns how many bytes came back as they were sent.
+    /// Makes a number of round trips, spread over all connections. Returns the number of bytes that were echoed
+    /// correctly.
     std::int64_t run(std::uint64_t round_trips);
 
 private:

@@ -10,7 +10,7 @@
 
 namespace bench {
 
-/// A directory for files that are measured; gone with this object. In $TMPDIR, or else /tmp.
+/// A temporary directory in $TMPDIR or /tmp, which is removed with this object.
 class scratch_directory {
 public:
     scratch_directory() : path_{(std::filesystem::temp_directory_path() / "weir-bench-XXXXXX").string()} {

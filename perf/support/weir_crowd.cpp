@@ -39,13 +39,13 @@ class room {
         std::size_t fd;
     };
 
-    std::vector<weir::tcp_stream*> clients_; // by their descriptors
+    std::vector<weir::tcp_stream*> clients_; // by descriptor
 
 public:
     weir::task<> stay(weir::tcp_stream client) {
         const membership here{*this, client};
         auto obey = [this](weir::bytes message) { return answer(std::move(message)); };
-        // By name: what is awaited where it is made keeps the parts it was made of, too.
+        // Named, because a temporary in a co_await would also keep the parts it was built from in the frame.
         auto obeying = weir::read(client) | weir::for_each(obey);
         co_await std::move(obeying);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The same questions, answered by goroutines and channels: `peers QUESTION CASE` answers each line `N` on its standard
-// input with a line `NANOSECONDS CHECKSUM`; `peers --list` names the cases, with how many times fewer items they get.
+// What do the same questions cost with goroutines and channels? `peers QUESTION CASE` answers each line `N` on its
+// standard input with a line `NANOSECONDS CHECKSUM`. `peers --list` prints the cases, and the factor by which they get
+// fewer items.
 package main
 
 import (
@@ -14,7 +15,7 @@ import (
 	"time"
 )
 
-// With one processor all goroutines share a thread, as the streams that they are compared with do.
+// With one processor, all goroutines share a thread, like the streams that they are compared with.
 func oneThread(work func(int64) int64) func(int64) int64 {
 	return func(n int64) int64 {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
@@ -127,7 +128,7 @@ func yield(n int64) int64 {
 
 func channel(n int64) int64 { return sum(source(0, n)) }
 
-// Bytes instead of nanoseconds, in a process that has done nothing else.
+// The answer is in bytes instead of nanoseconds, from a new process.
 func residentBytes() int64 {
 	statm, _ := os.ReadFile("/proc/self/statm")
 	pages, _ := strconv.ParseInt(strings.Fields(string(statm))[1], 10, 64)
@@ -160,12 +161,12 @@ func timers(n int64) int64 {
 		}
 	}
 	for i := 0; i < len(all); i += 10 {
-		all[i].Stop() // not those of the next round
+		all[i].Stop() // the timers of the next round are new
 	}
 	return left
 }
 
-// At most a hundred, or what came within a second.
+// Chunks of at most a hundred items, or of the items of a second.
 func chunked(n int64) int64 {
 	in := source(0, n)
 	tick := time.NewTicker(time.Second)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-//! The same questions, answered by futures-rs and tokio: `peers QUESTION CASE` answers each line `N` on its standard
-//! input with a line `NANOSECONDS CHECKSUM`; `peers --list` names the cases, with how many times fewer items they get.
+//! What do the same questions cost with futures-rs and tokio? `peers QUESTION CASE` answers each line `N` on its
+//! standard input with a line `NANOSECONDS CHECKSUM`. `peers --list` prints the cases, and the factor by which they get
+//! fewer items.
 
 use async_stream::stream;
 use futures::channel::mpsc as futures_mpsc;
@@ -271,7 +272,7 @@ fn timeout_tokio(n: u64) -> i64 {
     })
 }
 
-/// As newer versions of tokio-stream do it: the clock is looked at when there is nothing to take.
+/// Chunks as in newer versions of tokio-stream, which read the clock when no item is ready.
 struct Chunks<S: Stream> {
     from: Pin<Box<S>>,
     held: Vec<S::Item>,
@@ -355,7 +356,7 @@ fn timers(n: u64) -> i64 {
     })
 }
 
-// memory: bytes instead of nanoseconds, in a process that has done nothing else
+// memory: the answer is in bytes instead of nanoseconds, from a new process
 
 fn resident_bytes() -> u128 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
