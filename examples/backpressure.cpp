@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A producer that could make ten items a second, a consumer that takes a quarter of a second for each: what becomes of
-// the items, with no buffer and with each kind of buffer. On a virtual clock: it takes no time, and is always the same.
+// Shows the effect of each kind of buffer between a producer of ten items per second and a consumer that needs a
+// quarter of a second per item. Runs on a virtual clock: it takes no time, and its output is always the same.
 
 #include <chrono>
 #include <iomanip>
@@ -22,7 +22,7 @@ weir::async_stream<int> produce(int count) {
     }
 }
 
-/// Runs the producer, a buffer that notes what it drops, and the consumer.
+/// Runs the producer, a buffer that records the items it drops, and the consumer.
 template <class Buffer>
 void show(std::string_view name, Buffer make_buffer) {
     weir::testing::virtual_executor ex;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// A TCP server that sends back what it gets. A client that does not read gets no more: each has one block of memory.
+// A TCP server that sends back what it receives. A client that does not read receives no more data, because each client
+// has one block of memory.
 //
 //     echo_server --port P [--backend uring|epoll]
 //
-// Port 0 lets the kernel choose; the line that is printed has the port. SIGINT and SIGTERM end it.
+// Port 0 lets the kernel choose a port; the server prints it. SIGINT and SIGTERM end the server.
 
 #include <array>
 #include <cerrno>
@@ -23,7 +24,7 @@ namespace {
 
 constexpr int most_clients = 10000;
 
-/// Reads only when everything before was written.
+/// Reads only after all previous data was written.
 weir::task<> echo(weir::tcp_stream client) {
     std::array<char, 16 * 1024> block;
     try {
@@ -42,7 +43,7 @@ weir::task<> serve(std::uint16_t port) {
     auto clients = weir::accept(listener) | weir::map_async_unordered(most_clients, echo);
     auto server = ex.spawn(std::move(clients) | weir::take_until(weir::signals({SIGINT, SIGTERM})) | weir::drain());
 
-    co_await weir::yield(); // now it has begun: it takes connections and catches signals
+    co_await weir::yield(); // the server has started: it accepts connections and catches signals
     std::cout << "listening on " << listener.local_endpoint().to_string() << std::endl;
     if (!std::cout) throw std::system_error{errno, std::generic_category(), "write standard output"};
     co_await server;

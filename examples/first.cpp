@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The program of the README: a source that waits, a pipeline, a time limit.
+// Shows a source that waits, a pipeline and a time limit. The README contains this program.
 
 // [readme]
 #include <iostream>

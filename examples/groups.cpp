@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Operations that belong together: a race, a time limit, a group that grows as it runs and one that fails, and a
-// goodbye that is said on every way out. On a virtual clock: it takes no time, and is always the same.
+// Shows operations that belong together: a race, a time limit, a group that grows while it runs, a group that fails,
+// and cleanup that runs however its scope ends. Runs on a virtual clock: it takes no time, and its output is always the
+// same.
 
 #include <chrono>
 #include <exception>
@@ -26,7 +27,7 @@ weir::task<> goodbye(std::string server) {
     say("    goodbye, " + server);
 }
 
-/// A conversation. The server hears goodbye however the conversation ends.
+/// Asks a server. The server receives a goodbye however the conversation ends.
 weir::task<std::string> ask(std::string server, weir::duration time) {
     const weir::async_finally guard{1s, [server] { return goodbye(server); }};
     co_await weir::sleep_for(time);
@@ -54,7 +55,7 @@ weir::task<> visit(weir::task_group& group, std::string page) {
     for (const char* link : {"left/", "right/"}) group.spawn(visit(group, page + link));
 }
 
-/// Two pages at a time, until there is no link left.
+/// Fetches two pages at a time until no link is left.
 weir::task<> crawl() {
     const weir::task_group_options two_at_once{.max_concurrent = 2};
     co_await weir::with_group(two_at_once, [](weir::task_group& group) -> weir::task<> {
@@ -64,7 +65,7 @@ weir::task<> crawl() {
     say("visited all");
 }
 
-/// The first to fail ends the others, and none is left behind.
+/// Runs a group whose first failure ends the other operations. None outlives the group.
 weir::task<> together() {
     try {
         co_await weir::with_group([](weir::task_group& group) -> weir::task<> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A client of a service that is slow now and then, fails now and then, and is down for a while: each policy does its
-// part and they compose by wrapping one another. On a virtual clock: it takes no time, and is always the same.
+// Shows a client of a service that is sometimes slow, sometimes fails, and is down for a while. Its policies compose by
+// wrapping one another. Runs on a virtual clock: it takes no time, and its output is always the same.
 
 #include <chrono>
 #include <iomanip>
@@ -21,7 +21,7 @@ std::mt19937 dice{2024};
 
 int calls = 0;
 
-/// Answers in 20 ms, or in a second; fails one time in ten, and always from second 3 to second 5.
+/// A service that answers in 20 ms or in a second. It fails one time in ten, and always from second 3 to second 5.
 weir::task<std::string> service(const weir::executor& ex) {
     ++calls;
     const auto time = ex.now().time_since_epoch();
@@ -49,8 +49,8 @@ int main() {
              std::cout << std::setw(6) << at.count() << " ms  " << names[static_cast<int>(c.to)] << '\n';
          }}};
 
-    // From the inside: a connection; a call that counts; another one beside it when it is slow; and again when it
-    // fails.
+    // From the innermost policy: a limit of connections; a circuit breaker; a hedged call if the first one is slow; and
+    // a retry if it fails.
     const auto connect = [&] { return connections.run(service(ex)); };
     const auto call = [&] { return breaker.run(connect); };
     const auto fast = [&] { return weir::hedge(call, 60ms); };

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# From a bare Debian or Ubuntu machine to a running example:
-#     examples/run.sh                       log_report on the log that is here
-#     examples/run.sh FILE...               log_report on yours
+# Builds and runs an example on a bare Debian or Ubuntu machine:
+#     examples/run.sh                       runs log_report on examples/data/access.log
+#     examples/run.sh FILE...               runs log_report on these files
 set -eu
 
 arguments_from=$PWD
@@ -19,7 +19,7 @@ failed() {
     stop "The build failed; all of it is in $PWD/$log"
 }
 
-# Configured once: ninja sees by itself what has changed since.
+# Configured once. Later runs leave it to ninja to find out what has changed.
 if [ ! -e $build/build.ninja ]; then
     need_meson
     say "Configuring $build"
@@ -27,7 +27,7 @@ if [ ! -e $build/build.ninja ]; then
         > "$log" 2>&1 || failed
 fi
 
-# What ninja does, as it does it: on a terminal in one line, which then goes.
+# Shows the progress of ninja. On a terminal it is one line, which is erased at the end.
 progress() {
     if [ ! -t 2 ]; then
         cat >&2

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Sourced by examples/run.sh and tests/run.sh: brings the machine to where weir can be built.
-# Installs what is missing, and nothing else.
+# Sourced by examples/run.sh and tests/run.sh. Installs the packages that weir's build needs and that are missing.
 
 say() { printf '%s\n' "$*" >&2; }
 stop() {
@@ -8,7 +7,7 @@ stop() {
     exit 1
 }
 
-# What each package is there for: a program, or a header that g++ finds.
+# Returns whether a package is installed, which it finds out from a program or a header of it.
 has() {
     case $1 in
     g++) command -v g++ ;;
@@ -25,7 +24,7 @@ has() {
     golang-go) command -v go ;;
     nodejs) command -v node ;;
     gnuplot-nox) command -v gnuplot ;;
-    rustc | cargo) [ -x "/usr/bin/$1" ] ;; # the one that knows Debian's crates
+    rustc | cargo) [ -x "/usr/bin/$1" ] ;; # the one that can use Debian's crates
     libasio-dev | libboost1.81-dev | librust-* | libc++*) installed "$1" ;;
     libclang-rt-19-dev)
         installed "$1" || ls /usr/lib/*/clang/19/lib/*/libclang_rt.asan* /usr/lib/clang/19/lib/*/libclang_rt.asan*
@@ -61,12 +60,12 @@ Neither root nor sudo here. As root:
     say "Installing: $wanted"
     apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o Acquire::Retries=2"
     log=$(mktemp)
-    # An update that fails is no reason to stop: what is known may do.
+    # A failed update is not fatal, because the known package lists may suffice.
     $apt update > "$log" 2>&1 || tail -n 5 "$log" >&2
     # shellcheck disable=SC2086
     if ! $apt install -y --no-install-recommends $wanted > "$log" 2>&1; then
         tail -n 10 "$log" >&2
-        # One by one, to tell which.
+        # One by one, to find out which package fails.
         for package in $wanted; do
             $apt install -y --no-install-recommends "$package" > "$log" 2>&1 || true
         done
@@ -86,7 +85,7 @@ need_meson() {
     python3 -m pip install --user 'meson>=1.0.1'"
 }
 
-# A build directory, new or made before.
+# Configures a build directory, which may exist already.
 configure() {
     directory=$1
     shift

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The SQLite file: what of it the program needs. One thread at a time.
+// The SQLite database of the program. One thread may use it at a time.
 
 #include <cstdint>
 #include <memory>
@@ -13,7 +13,7 @@
 
 #include <sqlite3.h>
 
-/// A measurement, as a page lists it: `id,station,seconds,value`.
+/// A measurement. A page lists it as `id,station,seconds,value`.
 struct measurement {
     std::int64_t id = 0;
     std::string station;
@@ -21,14 +21,14 @@ struct measurement {
     double value = 0;
 };
 
-/// What one page gave.
+/// The measurements of one page.
 struct page {
     std::string name;
     std::vector<measurement> rows;
     std::size_t malformed = 0;
 };
 
-/// SQLite refused; the message names the file and what it was asked.
+/// An error of SQLite. The message names the file and the statement.
 class database_error : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
@@ -48,7 +48,7 @@ public:
         execute("CREATE TABLE IF NOT EXISTS pages (name TEXT PRIMARY KEY)");
     }
 
-    /// The pages that an earlier run has stored whole.
+    /// Returns the pages that an earlier run has stored completely.
     std::vector<std::string> stored_pages() {
         std::vector<std::string> names;
         const statement all = prepare("SELECT name FROM pages");
@@ -62,7 +62,7 @@ public:
         return sqlite3_column_int64(all.get(), 0);
     }
 
-    /// All of them or, when it throws or the process dies, none. A row that is there already is replaced.
+    /// Stores all pages or, when it throws or the process dies, none. Replaces rows that exist already.
     void store(const std::vector<page>& pages) {
         execute("BEGIN IMMEDIATE");
         try {
@@ -110,7 +110,7 @@ private:
     static void bind(const statement& to, int place, const std::string& text) {
         sqlite3_bind_text(to.get(), place, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
     }
-    /// True while there is a row.
+    /// Executes a step. Returns true while there is a row.
     bool step(const statement& s) {
         const int r = sqlite3_step(s.get());
         if (r != SQLITE_ROW && r != SQLITE_DONE) fail(sqlite3_sql(s.get()));

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 // Extract, transform, load: pages of measurements are fetched over HTTP, parsed, and stored in SQLite, with bounded
-// queues between the stages. The database blocks, so it has a thread of its own; the loop goes on meanwhile.
+// queues between the stages. The database blocks, so it has a thread of its own; the executor goes on meanwhile.
 //
 //     etl [--db FILE] [--pages N] [--rows N] [--delay MS] [--from URL]
 //
-//     --db FILE     where the measurements go (etl.sqlite)
-//     --pages N     how many pages there are (100)
-//     --from URL    the server: page k is URL/page/k, with one `id,station,seconds,value` a line. Without it a server
-//                   inside the program makes them up:
-//     --rows N      rows on each of its pages (200)
-//     --delay MS    and how long it takes for a page (20)
+//     --db FILE     the file that stores the measurements (etl.sqlite)
+//     --pages N     the number of pages (100)
+//     --from URL    the server: page k is URL/page/k, with one `id,station,seconds,value` per line. Without it, a
+//                   server inside the program generates the pages:
+//     --rows N      rows on each generated page (200)
+//     --delay MS    the time until the answer for a generated page (20)
 //
-// A page is stored whole or not at all, and remembered: a second run fetches only what is missing, and nothing is there
-// twice. SIGINT and SIGTERM end it after what is in flight has been stored; a second one ends it at once, which loses
-// no more than what the next run fetches again.
+// A page is stored whole or not at all. The database records stored pages: a second run fetches only the missing ones,
+// and stores nothing twice. SIGINT and SIGTERM end the program after the pages in flight have been stored. A second
+// signal ends it at once; the next run fetches the lost pages again.
 //
 // Exit status: 0; 1 when something failed or is missing; 2 for wrong arguments.
 
@@ -55,13 +55,11 @@ struct options {
     std::string from;
 };
 
-/// What came in for a page, not yet parsed.
+/// The text of a page, not yet parsed.
 struct text {
     std::string name;
     std::string content;
 };
-
-// The server that makes up measurements.
 
 weir::task<> answer(weir::tcp_stream client, const options& wanted) {
     try {
@@ -80,7 +78,7 @@ weir::task<> answer(weir::tcp_stream client, const options& wanted) {
         const std::string whole = response(number < 0 ? 404 : 200, {}, rows);
         co_await client.write(whole);
     } catch (const http_error&) {
-        // Not a client of ours.
+        // The client did not send a request.
     } catch (const std::system_error&) {
         // The client has disconnected.
     }
@@ -90,8 +88,6 @@ weir::task<> serve(weir::tcp_listener& listener, const options& wanted) {
     auto answer_one = [&wanted](weir::tcp_stream client) { return answer(std::move(client), wanted); };
     co_await (weir::accept(listener) | weir::map_async_unordered(100, answer_one) | weir::drain());
 }
-
-// Extract.
 
 weir::task<text> fetch_page(std::string base, std::string name) {
     const url from = parse_url(base + name);
@@ -109,8 +105,6 @@ weir::task<text> fetch_page(std::string base, std::string name) {
         throw std::runtime_error{from.to_string() + ": " + e.what()};
     }
 }
-
-// Transform.
 
 template <class T>
 bool take_number(std::string_view& rest, T& number) {
@@ -150,12 +144,10 @@ page parse(text from) {
     return result;
 }
 
-// Load.
-
 weir::task<int> load(const options& wanted) {
     weir::executor& ex = *co_await weir::this_executor();
     database db{wanted.db};
-    weir::thread_pool disk{1}; // ends, and waits for what it does, before the database is closed
+    weir::thread_pool disk{1}; // destroyed before the database; its destructor waits for the running job
 
     std::optional<weir::tcp_listener> listener;
     std::optional<weir::join_handle<weir::task<>>> server;
@@ -185,27 +177,27 @@ weir::task<int> load(const options& wanted) {
         const std::size_t count = batch.size();
         std::size_t more = 0;
         for (const page& p : batch) more += p.rows.size();
-        // The job has the batch: it runs to its end even if the pipeline is dropped.
+        // The job owns the batch, because it runs to its end even if the pipeline is dropped.
         auto work = [&db, batch = std::move(batch)] { db.store(batch); };
         co_await weir::offload(disk, std::move(work));
         pages += count;
         rows += more;
     };
-    // Once: a second signal has its default effect.
+    // Handles one signal only: a second one has its default effect.
     auto watch = ex.spawn(weir::signals({SIGINT, SIGTERM}) | weir::take(1) | weir::for_each([&](int) {
                               std::cerr << "etl: storing what is in flight\n";
                               interrupted.request_stop();
                           }));
 
-    co_await (weir::from_range(std::move(names)) |        // what is missing,
-              weir::take_until(interrupted.get_token()) | // until it is interrupted: started work goes on;
-              weir::map_async_unordered(8, fetch_one) |   // fetched, eight at a time,
-              weir::buffer(16) |                          // at most so many pages ahead of
+    co_await (weir::from_range(std::move(names)) |        // the missing pages,
+              weir::take_until(interrupted.get_token()) | // until a signal arrives (started fetches go on),
+              weir::map_async_unordered(8, fetch_one) |   // are fetched, eight at a time,
+              weir::buffer(16) |                          // at most 16 pages ahead of
               weir::map(parse) |                          // the parser,
               weir::inspect([&](const page& p) { malformed += p.malformed; }) |
-              weir::buffer(16) |       // and so many ahead of
+              weir::buffer(16) |       // and 16 pages ahead of
               weir::chunk(10, 200ms) | // the database, which
-              weir::for_each(store));  // gets them in batches.
+              weir::for_each(store));  // stores them in batches.
 
     std::cout << pages << " pages stored, " << rows << " rows, " << malformed << " malformed; " << db.count()
               << " rows in " << wanted.db << std::endl;
@@ -253,7 +245,7 @@ options parse_arguments(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     const options wanted = parse_arguments(argc, argv);
-    std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error like others
+    std::signal(SIGXFSZ, SIG_IGN); // a write beyond the file size limit then fails with an error
     try {
         return weir::run(load(wanted));
     } catch (const std::exception& e) {

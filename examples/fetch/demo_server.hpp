@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// A server with slow, failing and flaky pages, to fetch from where there is no network.
+// A server with slow, failing and flaky pages, for use without a network.
 //
-//     /delay/MS       an answer after so many milliseconds
-//     /status/N       that status
-//     /flaky/N?KEY    503 for the first N requests, then an answer; each KEY is counted by itself
+//     /delay/MS       an answer after MS milliseconds
+//     /status/N       an answer with status N
+//     /flaky/N?KEY    503 for the first N requests, then an answer; each KEY has its own count
 //     /reset/N?KEY    the same, but the connection breaks in the middle of the answer
-//     /redirect/N     so many redirects, then an answer
+//     /redirect/N     N redirects, then an answer
 //     /chunked/N      N chunks of 1000 bytes
-//     /endless        a body that does not end
+//     /endless        an endless body
 //     /hang           no answer
 
 #include <charconv>
@@ -45,7 +45,7 @@ private:
             const message request = co_await read_message(client, HTTP_REQUEST, no_body);
             co_await answer(client, request.target);
         } catch (const http_error&) {
-            // A client that says something else gets nothing.
+            // A client that does not send a valid request gets no answer.
         } catch (const std::system_error&) {
             // The client has disconnected.
         }

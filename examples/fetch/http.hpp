@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// HTTP/1.1 over a TCP connection: what http_parser is fed with, and what it says.
+// HTTP/1.1 over a TCP connection, parsed by http_parser.
 
 #include <array>
 #include <cstddef>
@@ -19,34 +19,34 @@
 
 #include "url.hpp"
 
-/// What came is not HTTP, or not whole, or more than is wanted.
+/// A message is not HTTP, or is incomplete, or is too long.
 class http_error : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
 
-/// The connection ended before the message did: another attempt may do.
+/// The connection ended before the message was complete. Another attempt may succeed.
 class connection_lost : public http_error {
 public:
     connection_lost() : http_error{"the connection ended before the message"} {}
 };
 
-/// A request or a response, as far as anybody here wants to know it.
+/// The parts of a request or a response that the examples need.
 struct message {
     unsigned status = 0;
-    std::string target;     ///< of a request
-    std::string location;   ///< where a response sends its reader
-    std::uint64_t size = 0; ///< of the body
-    std::string body;       ///< where it is to be kept
+    std::string target;     ///< the target of a request
+    std::string location;   ///< the Location header of a response
+    std::uint64_t size = 0; ///< the size of the body
+    std::string body;       ///< the body, if it is wanted
     bool complete = false;
 };
 
 struct body_options {
-    std::uint64_t longest = 64 << 20; ///< bytes; more is an error
+    std::uint64_t longest = 64 << 20; ///< the maximum size of the body in bytes; a longer body is an error
     enum { count, keep } what = count;
 };
 
-/// Makes one message of what is read.
+/// Parses one message from the pieces that are read.
 class message_reader {
 public:
     message_reader(http_parser_type type, body_options body) : body_{body} {
@@ -56,7 +56,8 @@ public:
     message_reader(const message_reader&) = delete;
     message_reader& operator=(const message_reader&) = delete;
 
-    /// Nothing at the end of the input. @throws http_error
+    /// @param piece  the bytes that were read; empty at the end of the input
+    /// @throws http_error
     void feed(std::string_view piece) {
         const std::size_t used = http_parser_execute(&parser_, &callbacks(), piece.data(), piece.size());
         if (too_long_) throw http_error{"the body is longer than " + std::to_string(body_.longest) + " bytes"};
@@ -94,7 +95,7 @@ private:
             s.on_header_value = [](http_parser* p, const char* at, std::size_t size) {
                 message_reader& me = self(p);
                 if (me.field_ == "location") {
-                    if (!me.in_value_) me.result_.location.clear(); // the last one counts
+                    if (!me.in_value_) me.result_.location.clear(); // the last header counts
                     me.result_.location.append(at, size);
                 }
                 me.in_value_ = true;
@@ -114,7 +115,7 @@ private:
             s.on_message_complete = [](http_parser* p) {
                 message_reader& me = self(p);
                 if (p->type == HTTP_RESPONSE && p->status_code / 100 == 1) {
-                    me.result_ = {}; // the real one is still to come
+                    me.result_ = {}; // an interim response: the final one follows
                     return 0;
                 }
                 me.result_.status = p->status_code;
@@ -140,7 +141,8 @@ private:
     bool too_long_ = false;
 };
 
-/// Reads one message. @throws http_error, std::system_error
+/// Reads one message.
+/// @throws http_error, std::system_error
 inline weir::task<message> read_message(weir::tcp_stream& connection, http_parser_type type, body_options body) {
     message_reader reader{type, body};
     std::array<char, 16 * 1024> block;
@@ -151,7 +153,8 @@ inline weir::task<message> read_message(weir::tcp_stream& connection, http_parse
     co_return reader.result();
 }
 
-/// One request and its answer, on a connection of its own. @throws http_error, std::system_error
+/// Sends one request on a new connection and returns the answer.
+/// @throws http_error, std::system_error
 inline weir::task<message> get(url from, body_options body) {
     weir::tcp_stream server = co_await weir::tcp_connect(from.host, from.port);
     const std::string request = "GET " + from.target + " HTTP/1.1\r\nHost: " + from.authority() +
@@ -160,7 +163,7 @@ inline weir::task<message> get(url from, body_options body) {
     co_return co_await read_message(server, HTTP_RESPONSE, body);
 }
 
-/// An answer with a status, an additional header field unless it is empty, and a body.
+/// Returns the text of an answer with a status, an additional header field unless it is empty, and a body.
 inline std::string response(int status, const std::string& field, std::string_view body) {
     std::ostringstream made;
     made << "HTTP/1.1 " << status << " As Is\r\nConnection: close\r\nContent-Length: " << body.size() << "\r\n";

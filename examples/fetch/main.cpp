@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Fetches many URLs at once: bounded concurrency, timeouts, retries, and one line for each, in the order asked for.
+// Fetches many URLs at once with bounded concurrency, timeouts and retries. Prints one line per URL, in the order of
+// the arguments.
 //
 //     fetch [-n CONCURRENCY] [--timeout S] [--total-timeout S] [--retries N] [--limit BYTES] [--serve-demo] URL...
 //
-//     -n CONCURRENCY       how many are fetched at the same time (16)
+//     -n CONCURRENCY       the number of URLs that are fetched at the same time (16)
 //     --timeout S          seconds for one attempt, its redirects included (10)
 //     --total-timeout S    seconds for everything (no limit)
 //     --retries N          further attempts after a 5xx, a timeout or a broken connection (3)
 //     --limit BYTES        the longest body that is accepted (67108864)
-//     --serve-demo         starts the server of demo_server.hpp inside; URLs may then be its paths alone, and without
-//                          any there is a tour of it
+//     --serve-demo         starts the server of demo_server.hpp inside the program; URLs may then be paths of it, and
+//                          without URLs the program fetches a tour of its pages
 //
 // Exit status: 0; 1 when a URL failed or was not reached in time; 2 for wrong arguments.
 
@@ -55,17 +56,17 @@ struct options {
     std::vector<std::string> urls;
 };
 
-/// The server had trouble of its own: another attempt may do.
+/// A status of 500 or more. Another attempt may succeed.
 class server_error : public std::runtime_error {
 public:
     explicit server_error(unsigned status) : std::runtime_error{"status " + std::to_string(status)} {}
 };
 
-/// What became of one URL.
+/// The outcome for one URL.
 struct outcome {
     std::size_t index = 0;
     message answer;
-    std::string error; ///< empty when there is an answer
+    std::string error; ///< empty if there was an answer
     int attempts = 0;
     weir::duration took{};
 
@@ -83,7 +84,7 @@ weir::task<message> get_following(url from, body_options body) {
     }
 }
 
-/// What another attempt may mend.
+/// Returns whether another attempt may succeed after this error.
 bool worth_another(const std::exception_ptr& error) {
     try {
         std::rethrow_exception(error);
@@ -101,7 +102,7 @@ bool worth_another(const std::exception_ptr& error) {
     }
 }
 
-/// Never fails: an error is an outcome.
+/// Fetches a URL. Never fails, because an error is an outcome.
 weir::task<outcome> fetch(std::size_t index, const options& wanted) {
     const weir::executor& ex = *co_await weir::this_executor();
     const auto began = ex.now();
@@ -141,7 +142,7 @@ public:
             std::cerr << known_ << '/' << outcomes_.size() << " done, " << failed_ << " failed" << std::flush;
     }
 
-    /// What has no outcome by now has none. How many URLs failed.
+    /// Reports the URLs without an outcome as failed. Returns the number of failed URLs.
     std::size_t finish(std::string_view why) {
         for (std::size_t i = printed_; i != outcomes_.size(); ++i) {
             if (outcomes_[i]) continue;
@@ -201,11 +202,11 @@ weir::task<int> fetch_all(options& wanted) {
     auto too_late = weir::timer(wanted.total_timeout);
     auto interrupted = weir::signals({SIGINT, SIGTERM}) | weir::inspect([&](int) { unfinished = "interrupted"; });
 
-    co_await (weir::iota(std::size_t{0}, wanted.urls.size()) |                // each URL,
-              weir::map_async_unordered(wanted.concurrency, fetch_one) |      // so many at a time,
-              weir::take_until(std::move(too_late)) |                         // while there is time,
-              weir::take_until(std::move(interrupted)) |                      // until it is interrupted,
-              weir::for_each([&](outcome one) { all.add(std::move(one)); })); // into the report.
+    co_await (weir::iota(std::size_t{0}, wanted.urls.size()) |                // each URL is fetched,
+              weir::map_async_unordered(wanted.concurrency, fetch_one) |      // a bounded number at a time,
+              weir::take_until(std::move(too_late)) |                         // until the time is up,
+              weir::take_until(std::move(interrupted)) |                      // or a signal arrives,
+              weir::for_each([&](outcome one) { all.add(std::move(one)); })); // and reported.
     co_return all.finish(unfinished) == 0 ? 0 : 1;
 }
 

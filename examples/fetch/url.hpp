@@ -8,13 +8,13 @@
 
 #include <http_parser.h>
 
-/// Where an http URL points to.
+/// The parts of an http URL.
 struct url {
     std::string host; ///< a name or an address; IPv6 without its brackets
     std::uint16_t port = 80;
-    std::string target; ///< path and query, as the request line has them
+    std::string target; ///< path and query, as in the request line
 
-    /// As the Host header wants it.
+    /// Returns the value of the Host header.
     std::string authority() const {
         const std::string name = host.find(':') == std::string::npos ? host : '[' + host + ']';
         return port == 80 ? name : name + ':' + std::to_string(port);
@@ -33,12 +33,12 @@ inline url parse_url(std::string_view text) {
     const auto fail = [&](const char* what) {
         throw std::invalid_argument{std::string{what} + ": " + std::string{text}};
     };
-    // The parser takes control characters and blanks for granted; a request line does not.
+    // The parser accepts control characters and blanks, which a request line must not contain.
     for (const char c : text) {
         if (static_cast<unsigned char>(c) <= ' ' || c == '\x7f') fail("not a URL");
     }
     const bool parsed = http_parser_parse_url(text.data(), text.size(), 0, &parts) == 0;
-    // The parser takes the port last: where it found one, that is what it refuses.
+    // The parser checks the port last: if it has found one, it has rejected the port.
     if (has(UF_PORT) && (!parsed || parts.port == 0)) fail("the port is not from 1 to 65535");
     if (!parsed || !has(UF_SCHEMA) || !has(UF_HOST)) fail("not an absolute URL");
     if (part(UF_SCHEMA) != "http") fail("only http is spoken here");
@@ -51,7 +51,7 @@ inline url parse_url(std::string_view text) {
     return result;
 }
 
-/// What a Location header means, seen from the page that it came with (RFC 3986, 5.2, without dot segments).
+/// Resolves a Location header relative to the URL of its page (RFC 3986, 5.2, without dot segments).
 inline url follow(const url& from, std::string_view location) {
     if (location.find("://") < location.find_first_of("/?#")) return parse_url(location);
     if (location.starts_with("//")) return parse_url("http:" + std::string{location});

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Reads several logs, pipes and standard input at once and reports on all of them: one pipeline from bytes to a
+// Reads several logs, pipes and standard input at once and prints one report, with one pipeline from bytes to a
 // summary.
 //
 //     log_report [--follow] [--json] [--idle-timeout SECONDS] PATH... | -
 //
-// The logs are access logs of web servers (parse.hpp says what counts as an entry). Memory does not grow with their
-// length (tally.hpp says what becomes of very many different paths). SIGINT and SIGTERM end it with the report on what
-// was read by then.
+// The logs are access logs of web servers (parse.hpp defines an entry). Memory does not grow with their length
+// (tally.hpp bounds the number of different paths). SIGINT and SIGTERM end the program with a report on the lines read
+// so far.
 //
 // Exit status: 0; 1 when an input cannot be read, after the report on the others; 2 for wrong arguments.
 
@@ -45,7 +45,7 @@ struct options {
     std::vector<std::string> paths;
 };
 
-/// Notes and progress on stderr.
+/// Prints notes and progress on stderr.
 class console {
 public:
     void note(std::string_view text) {
@@ -71,7 +71,7 @@ private:
     int malformed_ = 0;
 };
 
-/// What the parts of the pipeline share. All of it runs on one thread.
+/// The state that the parts of the pipeline share. All of them run on one thread.
 struct session {
     options wanted;
     console err;
@@ -79,10 +79,10 @@ struct session {
     bool failed = false;
 };
 
-/// The lines of an input are counted where they are read. What travels on is only that there was one.
+/// The item of the merged stream. The lines of an input are counted where they are read, and are not passed on.
 using line_counted = weir::unit;
 
-/// One input. If it fails it ends with a message, and the others go on.
+/// Reads one input. An input that fails ends with a message, and the others go on.
 template <weir::stream Bytes>
 weir::async_stream<line_counted> count_lines(Bytes input, std::string name, session& s) {
     auto count = [&s, name = std::move(name), number = std::uint64_t{0}](const weir::bytes& line) mutable {
@@ -97,7 +97,7 @@ weir::async_stream<line_counted> count_lines(Bytes input, std::string name, sess
         s.err.note(e.what());
         return weir::empty<line_counted>();
     };
-    // One byte more than a line may have tells one that is too long.
+    // One byte more than the longest line, so that a longer line can be recognised.
     auto lines = std::move(input) | weir::lines({.limit = longest_line + 1, .on_long = weir::long_lines::truncate});
     return std::move(lines) | weir::map(std::move(count)) | weir::on_error_resume<std::system_error>(give_up);
 }
@@ -114,13 +114,13 @@ weir::async_stream<line_counted> open(const std::string& path, session& s) {
 weir::task<> report(session& s) {
     auto open_input = [&s](const std::string& path) { return open(path, s); };
     auto interrupted = weir::signals({SIGINT, SIGTERM}) | weir::inspect([&s](int) { s.err.note("interrupted"); });
-    // Not all of very many files at once, except those that do not end.
+    // Limits the number of open files. Followed files do not end, so all of them are open.
     const std::size_t at_once = s.wanted.follow ? s.wanted.paths.size() : 32;
 
-    auto counted = weir::from_range(s.wanted.paths) |        // the inputs,
-                   weir::flat_map(at_once, open_input) |     // their lines as they come,
-                   weir::timeout(s.wanted.idle_timeout) |    // while they come,
-                   weir::take_until(std::move(interrupted)); // until it is interrupted.
+    auto counted = weir::from_range(s.wanted.paths) |        // the inputs;
+                   weir::flat_map(at_once, open_input) |     // their lines in order of arrival;
+                   weir::timeout(s.wanted.idle_timeout) |    // ends when no line arrives in time,
+                   weir::take_until(std::move(interrupted)); // or when a signal arrives
     try {
         if (s.err.on_terminal) {
             auto show = [&s](line_counted) { s.err.progress(s.counts); };

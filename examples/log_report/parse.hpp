@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-/// What one line of an access log says. The views are into the line.
+/// The entry in one line of an access log. The views refer to the line.
 struct hit {
     std::string_view client;
     std::string_view path;
@@ -15,10 +15,10 @@ struct hit {
     std::uint16_t status;
 };
 
-/// No server writes longer ones: their buffers for a request's headers are 8 to 32 KiB.
+/// The longest accepted line. Servers write no longer ones: their buffers for request headers are 8 to 32 KiB.
 inline constexpr std::size_t longest_line = 64 * 1024;
 
-/// Reads a line from left to right; every step fails when what comes next is something else.
+/// Reads a line from left to right. Each step returns false when the line does not continue as expected.
 class line_parser {
 public:
     explicit line_parser(std::string_view line) noexcept : at_{line.data()}, end_{line.data() + line.size()} {}
@@ -30,7 +30,7 @@ public:
         return true;
     }
 
-    /// What stands before the next c, at least one character; goes behind the c.
+    /// Reads at least one character up to the next c, and skips the c.
     bool until(char c, std::string_view& text) noexcept {
         const char* found = find(at_, c);
         if (found == nullptr || found == at_) return false;
@@ -39,7 +39,7 @@ public:
         return true;
     }
 
-    /// What stands before the closing quote. A backslash takes the next character along.
+    /// Reads up to the closing quote. A backslash escapes the next character.
     bool until_quote(std::string_view& text) noexcept {
         for (const char* quote = find(at_, '"'); quote != nullptr; quote = find(quote + 1, '"')) {
             const char* backslashes = quote;
@@ -53,7 +53,7 @@ public:
         return false;
     }
 
-    /// A number of at least `least` and at most `most` digits.
+    /// Reads a number of `least` to `most` digits.
     template <class T>
     bool number(std::ptrdiff_t least, std::ptrdiff_t most, T& value) noexcept {
         value = 0;
@@ -75,8 +75,8 @@ private:
     const char* end_;
 };
 
-/// The second word of `GET /index.html?page=2 HTTP/1.1`, without the query. What is sent to a server need not be a
-/// request at all: if it is one word, that is the path.
+/// Returns the path of a request: the second word of `GET /index.html?page=2 HTTP/1.1`, without the query. A client may
+/// send anything; if it is a single word, the path is that word.
 inline std::string_view path_of(std::string_view request) noexcept {
     if (const std::size_t blank = request.find(' '); blank != request.npos) {
         request.remove_prefix(blank + 1);
@@ -85,13 +85,13 @@ inline std::string_view path_of(std::string_view request) noexcept {
     return request.substr(0, request.find('?'));
 }
 
-/// An entry in Common or Combined Log Format, nothing if the line is none.
+/// Parses an entry in Common or Combined Log Format. Returns nullopt for any other line.
 ///
 ///     client ident user [date] "request" status size
 ///     client ident user [date] "request" status size "referer" "agent"
 ///
-/// After the agent and a blank anything may stand, since that is where people add fields. The size is `-` or has up to
-/// 15 digits. Carriage returns at the end of the line do not count.
+/// Further fields may follow the agent after a blank, because servers are often configured to add some. The size is `-`
+/// or has up to 15 digits. Carriage returns at the end of the line are ignored.
 inline std::optional<hit> parse(std::string_view line) noexcept {
     while (line.ends_with('\r')) line.remove_suffix(1);
     if (line.size() > longest_line) return std::nullopt;
@@ -99,7 +99,7 @@ inline std::optional<hit> parse(std::string_view line) noexcept {
     hit h;
     std::string_view ident, user, date, request, referer, agent;
     line_parser in{line};
-    // The user's name may have blanks in it.
+    // The name of the user may contain blanks.
     if (!in.until(' ', h.client) || !in.until(' ', ident) || !in.until('[', user) || user.size() < 2 ||
         !user.ends_with(' ') || !in.until('"', date) || date.size() < 3 || !date.ends_with("] ") ||
         !in.until_quote(request)) {

@@ -10,7 +10,7 @@
 
 #include "tally.hpp"
 
-/// As it may be shown on a terminal: what is not printable ASCII as \xNN, and no more than there is room for.
+/// Returns a text for a terminal: at most `most` characters, with \xNN for bytes that are not printable ASCII.
 inline std::string printable(std::string_view text, std::size_t most = 72) {
     constexpr std::string_view digits = "0123456789abcdef";
     std::string shown;
@@ -26,20 +26,21 @@ inline std::string printable(std::string_view text, std::size_t most = 72) {
     return shown;
 }
 
-/// The size of the UTF-8 character that a text begins with; 0 when it is none, and then how much of it is broken: the
-/// longest beginning of a character, as Unicode recommends (and WHATWG demands) for what becomes one U+FFFD.
+/// Returns the size of the UTF-8 character at the start of a text, or 0 if there is none. `broken` is then the number
+/// of bytes that one U+FFFD replaces: the longest valid prefix of a character, as Unicode recommends and WHATWG
+/// requires.
 inline std::size_t utf8_character(std::string_view text, std::size_t& broken) noexcept {
     const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
     const unsigned first = byte(0);
     std::size_t size = 1;
-    unsigned lowest = 0x80, highest = 0xbf; // of the second byte
+    unsigned lowest = 0x80, highest = 0xbf; // limits for the second byte
     if (first < 0x80) return 1;
     if (first >= 0xc2 && first <= 0xdf) {
         size = 2;
     } else if (first >= 0xe0 && first <= 0xef) {
         size = 3;
-        if (first == 0xe0) lowest = 0xa0;  // no longer than needed
-        if (first == 0xed) highest = 0x9f; // no surrogates
+        if (first == 0xe0) lowest = 0xa0;  // rejects overlong forms
+        if (first == 0xed) highest = 0x9f; // rejects surrogates
     } else if (first >= 0xf0 && first <= 0xf4) {
         size = 4;
         if (first == 0xf0) lowest = 0x90;
@@ -59,7 +60,7 @@ inline std::size_t utf8_character(std::string_view text, std::size_t& broken) no
     return size;
 }
 
-/// A JSON string. What is not UTF-8 becomes U+FFFD.
+/// Appends a JSON string. U+FFFD replaces bytes that are not UTF-8.
 inline void append_json(std::string& out, std::string_view text) {
     constexpr std::string_view digits = "0123456789abcdef";
     out += '"';
@@ -108,7 +109,7 @@ inline std::string json_report(const tally& t) {
            "],\"top_clients\":[" + top(t.clients) + "]}\n";
 }
 
-/// 1.5 MB
+/// Returns a size such as "1.5 MB".
 inline std::string human_size(std::uint64_t bytes) {
     constexpr std::string_view units = "kMGTPE";
     if (bytes < 1000) return std::to_string(bytes) + " B";

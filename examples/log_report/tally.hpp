@@ -17,17 +17,17 @@
 
 using name_count = std::pair<std::string_view, std::uint64_t>;
 
-/// How often names occurred, in bounded memory.
+/// The number of occurrences of names, in bounded memory.
 ///
-/// Exact as long as there is room for all names. When there is not, those that are or may be the rarer half are
-/// forgotten (the algorithm of Misra and Gries, in steps). A name that comes later may have been forgotten before:
-/// it may have occurred more often than is counted here, but not by more than `error()`.
+/// The counts are exact as long as there is room for all names. When there is no more room, the rarer half of the names
+/// is forgotten (the algorithm of Misra and Gries, in steps). A name that occurs later may have been forgotten before.
+/// Its true count exceeds the count here by at most `error()`.
 class name_counts {
 public:
     name_counts(std::size_t most_names, std::size_t most_text)
         : most_names_{most_names},
           most_text_{most_text},
-          // Memory that is not written to yet takes none.
+          // Untouched pages take no memory.
           text_{std::make_unique_for_overwrite<char[]>(most_text)},
           slots_(1024) {
         names_.reserve(most_names);
@@ -50,7 +50,7 @@ public:
         ++names_[*slot - 1].count;
     }
 
-    /// The n most frequent, by falling count and rising name. The views are good until the next `add`.
+    /// Returns the n most frequent names, by falling count and then by name. The views are valid until the next `add`.
     std::vector<name_count> top(std::size_t n) const {
         std::vector<name_count> best;
         best.reserve(n + 1);
@@ -71,7 +71,7 @@ public:
 private:
     struct entry {
         std::uint64_t count;
-        std::uint64_t may_lack; // what was forgotten before it came, at most
+        std::uint64_t may_lack; // an upper bound for occurrences that were forgotten
         std::size_t hash;
         std::uint32_t at;
         std::uint32_t size;
@@ -79,7 +79,7 @@ private:
 
     std::string_view text(const entry& e) const noexcept { return {text_.get() + e.at, e.size}; }
 
-    /// The slot that has the name, or the one for it.
+    /// Returns the slot of a name, or the free slot to put it in.
     std::uint32_t* find(std::string_view name, std::size_t hash) noexcept {
         for (std::size_t i = hash;; ++i) {
             std::uint32_t& slot = slots_[i & (slots_.size() - 1)];
@@ -102,7 +102,7 @@ private:
         std::ranges::nth_element(most, median);
         error_ = *median;
 
-        // What stays moves up, in place.
+        // Moves the names that stay to the front.
         std::size_t kept = 0;
         text_size_ = 0;
         for (entry e : names_) {
@@ -121,11 +121,11 @@ private:
     std::unique_ptr<char[]> text_;
     std::size_t text_size_ = 0;
     std::vector<entry> names_;
-    std::vector<std::uint32_t> slots_; // a power of two of them; 0, or an index in names_ plus one
+    std::vector<std::uint32_t> slots_; // the size is a power of two; each is 0, or an index in names_ plus one
     std::uint64_t error_ = 0;
 };
 
-/// All that the report is made of.
+/// The data of the report.
 struct tally {
     std::uint64_t lines = 0;
     std::uint64_t malformed = 0;
@@ -134,7 +134,7 @@ struct tally {
     name_counts paths{1 << 17, 8 << 20};
     name_counts clients{1 << 17, 3 << 20};
 
-    /// @param line  nothing if it was malformed
+    /// @param line  nullopt for a malformed line
     void add(const std::optional<hit>& line) {
         ++lines;
         if (!line) {

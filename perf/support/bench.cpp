@@ -51,7 +51,8 @@ public:
     explicit process(std::string command) : command_{std::move(command)} {
         int to[2];
         int from[2];
-        if (::pipe2(to, O_CLOEXEC) != 0 || ::pipe2(from, O_CLOEXEC) != 0) throw std::runtime_error{"cannot open a pipe"};
+        if (::pipe2(to, O_CLOEXEC) != 0 || ::pipe2(from, O_CLOEXEC) != 0)
+            throw std::runtime_error{"cannot open a pipe"};
         child_ = ::fork();
         if (child_ < 0) throw std::runtime_error{"cannot start a process"};
         if (child_ == 0) {
