@@ -34,7 +34,7 @@ def say(text):
     """Prints on the standard output of Meson, which keeps that of a script to itself unless the script fails."""
     try:
         kind = os.stat(output := f"/proc/{os.getppid()}/fd/1").st_mode
-        # A file would be written over by what Meson still holds back.
+        # A file is not opened again, because that would overwrite what Meson has buffered.
         with open(output if not stat.S_ISREG(kind) else 1, "w", closefd=not stat.S_ISREG(kind)) as file:
             print(text, file=file)
     except OSError:
@@ -51,7 +51,7 @@ def export(name, value, why):
 
 ldconfig = shutil.which("ldconfig", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 if (libdir / "libweir.so").exists() and ldconfig:
-    # -N -X: tells the directories, and changes nothing.
+    # With -N and -X, ldconfig prints the directories and changes nothing.
     searched = re.findall(r"^(/[^:\n]*):", output_of(ldconfig, "-v", "-N", "-X"), re.M)
     if contains(searched, libdir):
         if os.geteuid() == 0:
@@ -65,7 +65,7 @@ pc_path = output_of("pkg-config", "--variable", "pc_path", "pkg-config").strip()
 if pc_path != [""] and not contains(pc_path + variable("PKG_CONFIG_PATH"), libdir / "pkgconfig"):
     export("PKG_CONFIG_PATH", libdir / "pkgconfig", "for pkg-config and Meson")
 
-# CMake searches below these, in lib and in Debian's lib/<architecture>.
+# CMake searches prefixes for lib and for Debian's lib/<architecture>.
 cmake_finds = libdir.name == "lib" or libdir.parent.name == "lib"
 if not cmake_finds:
     exports.append(f"    export weir_DIR={libdir / 'cmake' / 'weir'}    # for CMake")

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runs the lines of README.md that install weir, unchanged, on a Debian 12 that has nothing but what the first of them
-# installs; then sets what the installation said is to be set, and builds a program as README.md says.
+# Runs the lines of README.md that install weir, unchanged, on a Debian 12 without any further packages. Then sets the
+# variables that the installation printed, and builds a program as described in README.md.
 #     bare.sh ROOT
 #
-# Needs root and debootstrap with its network; skipped without.
+# Needs root, and debootstrap with a network. Skipped without them.
 set -euo pipefail
 
 root=$(cd "$1" && pwd)
@@ -14,7 +14,7 @@ skip() {
 }
 [ "$(id -u)" = 0 ] || skip 'only root can make a machine'
 command -v debootstrap > /dev/null || skip 'no debootstrap'
-# What is mounted for the machine goes with the namespace.
+# Mounts of the bare machine are removed with the namespace.
 if [ -z "${IN_NAMESPACE:-}" ]; then
     unshare --mount true 2> /dev/null || skip 'no mount namespace may be made here'
     IN_NAMESPACE=1 exec unshare --mount --propagation private "$0" "$root"
@@ -24,7 +24,7 @@ work=$(mktemp -d)
 machine=$work/machine
 trap 'umount -l "$machine/proc" "$machine/dev" 2> /dev/null || true; rm -rf --one-file-system "$work"' EXIT
 
-block() { # the lines of code below a mark in README.md
+block() { # prints the lines of code below a mark in README.md
     awk -v mark="<!-- $1 -->" '$0 == mark { on = 1; next } on && /^    / { print substr($0, 5); seen = 1; next } seen { exit }' \
         "$root/README.md"
 }
@@ -50,11 +50,11 @@ mkdir "$machine/weir"
 mkdir "$machine/app"
 cp "$root/tests/consume/app/main.cpp" "$machine/app/app.cpp"
 
-on_machine() { # DIRECTORY COMMAND, without a network
+on_machine() { # runs: DIRECTORY COMMAND, without a network
     unshare --net chroot "$machine" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -c "cd $1 && $2"
 }
 began=$SECONDS
-# Through a pipe: the installation says what to set to a terminal and to a pipe.
+# Through a pipe, because the installation must print the variables to a pipe as well as to a terminal.
 if ! on_machine /weir "$install_line" 2>&1 | cat > "$work/log"; then
     tail -n 60 "$work/log"
     exit 1

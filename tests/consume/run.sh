@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Builds app/ against weir in every way that a user has. No network.
+# Builds app/ with weir in every supported way. Uses no network.
 #     run.sh ROOT WAY...
 #
 #     wrap            a Meson subproject, through the wrap that README.md shows
-#     installed       an installed weir: by pkg-config, and where it was moved to by find_package and in the .cps file
-#     warnings        compilers, standards, libraries and flags of users: weir's headers give no warning
-#     subdirectory    a CMake subdirectory, with io_uring and without, by two compilers
+#     installed       an installed weir: by pkg-config; after it was moved, by find_package and by the .cps file
+#     warnings        no warnings from weir's headers with users' compilers, standards, libraries and flags
+#     subdirectory    a CMake subdirectory, with and without io_uring, with two compilers
 set -euo pipefail
 
 root=$(cd "$1" && pwd)
@@ -17,7 +17,7 @@ done
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# What the test run sets for the tests must not reach the builds below.
+# The variables of the test run must not affect the builds below.
 unset MESON_TEST_ITERATION WEIR_BACKEND DESTDIR || true
 export CXX=${CXX:-g++}
 fast=(-Dbuildtype=debug -Doptimization=0 -Ddebug=false)
@@ -32,7 +32,7 @@ check() {
     echo "$1: ok"
 }
 
-# The tree as a release would have it.
+# The tree as in a release.
 release=$work/weir-0.1.0
 mkdir "$release"
 (cd "$root" && tar cf - --exclude=__pycache__ LICENSE CMakeLists.txt meson.build meson_options.txt include src packaging \
@@ -40,7 +40,7 @@ mkdir "$release"
 cp -r "$root/tests/consume/app" "$work/app"
 
 wrap() {
-    # The one from README.md, but for the address.
+    # The wrap file from README.md, with another address.
     mkdir "$work/app/subprojects"
     sed -n '/^\[wrap-git\]$/,/^```$/p' "$root/README.md" | grep -v '^```$' > "$work/readme.wrap"
     sed "s|^url = .*|url = file://$release|" "$work/readme.wrap" > "$work/app/subprojects/weir.wrap"
@@ -120,7 +120,7 @@ warnings() {
         quietly "$@" "${rooms[@]}"
         echo "warnings: $*: none"
     }
-    # At -O2 g++ also looks for what is not initialised.
+    # At -O2, g++ also warns about uninitialised variables.
     silent g++ -std=c++20 -O2 -Wuseless-cast -Wnon-virtual-dtor -S -o /dev/null
     silent g++ -std=c++23 -fno-rtti -fsyntax-only
     silent clang++-19 -std=c++20 -Wnon-virtual-dtor -Wshadow -fsyntax-only

@@ -18,7 +18,7 @@ import sys
 COLUMNS = 72
 TRIVIAL = 10  # changed lines
 SUBJECT = re.compile(r"^(?P<area>[a-z0-9_.+-]+(?:/[a-z0-9_.+-]+)*): (?P<what>\S.*)$")
-# Verbs as history tells, rather than as the imperative says what a commit does.
+# First words that are verbs in another form than the imperative.
 NOT_IMPERATIVE = re.compile(r"^(\w+ed|\w+ing|adds|fixes|makes|removes|lets|uses|says|gives|takes|moves|keeps)$", re.I)
 IMPERATIVE_ALL_THE_SAME = {"embed", "need", "feed", "seed", "speed", "shed", "bring", "string", "ring", "ping", "swing",
                            "proceed"}
@@ -44,7 +44,7 @@ def complaints(message, changed_lines=0):
     if body and body[0]:
         yield "there is no blank line after the first"
     for line in body:
-        # What cannot be broken, and what is quoted, may be longer.
+        # Unbreakable and quoted lines may be longer.
         if len(line) > COLUMNS and " " in line.strip() and not line.startswith("    "):
             yield f"a line has {len(line)} columns, more than {COLUMNS}: {line}"
     if not any(line.strip() for line in body) and changed_lines > TRIVIAL:

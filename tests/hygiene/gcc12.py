@@ -33,7 +33,7 @@ OPEN, CLOSE = {"(": ")", "[": "]", "{": "}"}, {")", "]", "}"}
 AWAITS = {"co_await", "co_yield"}
 BLOCK_WORDS = {"struct", "class", "union", "enum", "namespace", "requires", "concept", "extern"}
 CONTROL = {"if", "while", "for", "switch", "catch"}
-# Lists of these have no destructor.
+# Initializer lists of these types have no destructor.
 SCALARS = {"bool", "char", "int", "unsigned", "long", "short", "float", "double", "size_t", "byte", "chrono", "literals"}
 SCALAR = re.compile(r"^u?int(_fast|_least|ptr|max)?\d*_t$")
 ACCEPTED = re.compile(r"//\s*gcc12:\s*\S")

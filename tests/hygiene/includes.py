@@ -19,7 +19,7 @@ import shutil
 import sys
 import tempfile
 
-# From the ground up. Rooms in one row do not know each other.
+# From the lowest level up. Rooms of one level do not include each other.
 ORDER = [
     ["core"],
     ["coroutines"],  # async_stream.hpp, task.hpp
@@ -37,7 +37,7 @@ LEVEL = {room: level for level, row in enumerate(ORDER) for room in row}
 PUBLIC_ALL = "weir.hpp"
 REQUIREMENTS = "core/detail/requirements.hpp"
 
-# Private headers that rooms above may include, each with the rooms that do. core/detail serves every room.
+# Private headers that rooms above may include, with the rooms that include them. core/detail serves every room.
 DETAIL_USERS = {
     "backend/detail/signal_subscription.hpp": ["source", "kernel"],
     "executor/detail/cleanup.hpp": ["scope"],
@@ -54,21 +54,21 @@ DETAIL_USERS = {
     "threads/detail/executor_queue.hpp": ["operators"],
 }
 
-# A header that needs a private one of a room above its own, which itself needs core alone.
+# A header that includes a private header of a room above its own, which itself includes core only.
 HEADERS_ABOVE = {
     "resilience/hedge.hpp": ["operators/detail/children.hpp"],
 }
 
-# What a source file needs of a room that is not below its own.
+# The rooms that a source file uses although they are not below its own.
 SOURCES_ABOVE = {
     "src/backend/backend.cpp": ["kernel"],
     "src/backend/io_operation.cpp": ["executor"],  # an operation starts on the backend of an executor
-    "src/backend/unread.cpp": ["io"],  # what a dropped read leaves is kept as bytes
+    "src/backend/unread.cpp": ["io"],  # the answer of a dropped read is kept as bytes
     "src/io/detail/descriptor.cpp": ["kernel"],
     "src/io/resolve.cpp": ["threads", "resilience", "scope"],  # lookups block; addresses are tried side by side
 }
 
-# Sources outside src/kernel that make calls of POSIX.
+# Sources outside src/kernel that make system calls.
 SOURCES_WITH_SYSTEM_CALLS = {
     "src/io/resolve.cpp",  # getaddrinfo
 }

@@ -8,7 +8,7 @@ import pathlib
 import re
 import sys
 
-# variable, meson.build beside which names are relative, patterns, patterns left out
+# The variable, the meson.build to whose folder names are relative, patterns, and excluded patterns.
 LISTS = [
     ("weir_headers", "include", ["weir/**/*.hpp"], []),
     ("weir_sources", "src", ["**/*.cpp"], ["kernel/uring*.cpp"]),
@@ -23,7 +23,7 @@ LISTS = [
 ]
 
 
-# What weir.hpp includes, in the order data travels: public headers only. The testing kit is included by tests alone.
+# The order of the public headers in weir.hpp, which is that of the flow of data. Only tests include the testing kit.
 UMBRELLA = "weir.hpp"
 UMBRELLA_FOLDERS = [
     "core", "", "source", "operators", "sink", "sync", "scope", "backend", "executor", "threads", "io", "interop", "resilience", "observe",

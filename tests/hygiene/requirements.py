@@ -14,7 +14,7 @@ import sys
 
 root = pathlib.Path(sys.argv[1])
 HEADERS = ["weir/weir.hpp", "weir/task.hpp", "weir/operators/map.hpp"]
-MOST_LINES = 20  # the include stack of the error, and the error
+MOST_LINES = 20  # the include stack of the error and the error itself
 OLD_COMPILER = "clang++-14"
 
 cases = [(sys.argv[2:], "-std=c++17", "weir needs C++20: compile with -std=c++20")]
