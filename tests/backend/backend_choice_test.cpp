@@ -54,21 +54,21 @@ void refuse_io_uring(int error, int call = SYS_io_uring_setup) {
 } // namespace
 
 TEST_SUITE("executor/backend_choice") {
-    TEST_CASE("backend choice: the environment names the backend") {
+    TEST_CASE("backend choice: WEIR_BACKEND selects the backend") {
         CHECK(in_child([] {
                   ::setenv("WEIR_BACKEND", "epoll", 1);
                   return std::string{weir::make_backend(weir::backend_kind::automatic)->name()};
               }) == "epoll");
     }
 
-    TEST_CASE("backend choice: an explicit choice is stronger than the environment") {
+    TEST_CASE("backend choice: an explicit choice overrides WEIR_BACKEND") {
         CHECK(in_child([] {
                   ::setenv("WEIR_BACKEND", "nonsense", 1);
                   return std::string{weir::make_backend(weir::backend_kind::epoll)->name()};
               }) == "epoll");
     }
 
-    TEST_CASE("backend choice: an unknown name is an error that contains the name") {
+    TEST_CASE("backend choice: an unknown name in WEIR_BACKEND throws an error that contains it") {
         CHECK(in_child([] {
                   ::setenv("WEIR_BACKEND", "kqueue", 1);
                   try {
@@ -80,7 +80,7 @@ TEST_SUITE("executor/backend_choice") {
               }) == "WEIR_BACKEND is neither uring nor epoll: kqueue");
     }
 
-    TEST_CASE("backend choice: where io_uring is refused the automatic choice is epoll") {
+    TEST_CASE("backend choice: the automatic choice is epoll where io_uring is refused") {
         for (const int call : {SYS_io_uring_setup, SYS_io_uring_register, SYS_io_uring_enter}) {
             for (const int error : {EPERM, EACCES, ENOSYS, EINVAL, ENOMEM}) {
                 CAPTURE(call);
@@ -94,7 +94,7 @@ TEST_SUITE("executor/backend_choice") {
         }
     }
 
-    TEST_CASE("backend choice: the reason for epoll is printed to stderr with WEIR_DEBUG") {
+    TEST_CASE("backend choice: WEIR_DEBUG prints the reason for epoll to stderr") {
         const auto said = [](const char* debug) {
             return in_child([debug] {
                 std::FILE* const file = std::tmpfile();
@@ -136,7 +136,7 @@ TEST_SUITE("executor/backend_choice") {
               }) == "hello");
     }
 
-    TEST_CASE("backend choice: where io_uring is refused a demand for it fails and says why") {
+    TEST_CASE("backend choice: an explicit choice of io_uring throws the reason where it is refused") {
         const std::string why = in_child([] {
             refuse_io_uring(EPERM);
             try {
@@ -150,7 +150,7 @@ TEST_SUITE("executor/backend_choice") {
                (why.find("built without") != std::string::npos)));
     }
 
-    TEST_CASE("backend choice: a program that was started without standard streams gets none in their place") {
+    TEST_CASE("backend choice: no socket or file gets the number of a missing standard stream") {
         for (const auto kind : {weir::backend_kind::epoll, weir::backend_kind::uring}) {
             const std::string got = in_child([kind] {
                 for (int fd = 0; fd != 3; ++fd) ::close(fd);

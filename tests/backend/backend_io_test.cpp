@@ -50,7 +50,7 @@ struct raw_pipe {
 } // namespace
 
 TEST_SUITE("executor/backend_io") {
-    TEST_CASE("backend: a read completes when something was written") {
+    TEST_CASE("backend: a read completes when data was written") {
         weir::executor ex;
         const raw_pipe p{ex};
         std::array<char, 16> buffer{};
@@ -63,7 +63,7 @@ TEST_SUITE("executor/backend_io") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("backend: both directions of a connection may wait at the same time") {
+    TEST_CASE("backend: a read and a write of one connection may wait at the same time") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         const int fd = pair.client.native_handle();
@@ -107,7 +107,7 @@ TEST_SUITE("executor/backend_io") {
         CHECK(ex.run(p.read(&c, 1)) == 1);
     }
 
-    TEST_CASE("backend: more operations than any ring has room for") {
+    TEST_CASE("backend: more operations than fit into a ring complete") {
         weir::executor ex;
         const raw_pipe p{ex};
         std::vector<weir::join_handle<raw_io>> waiting;
@@ -121,7 +121,7 @@ TEST_SUITE("executor/backend_io") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("backend: more operations than any ring has room for, dropped") {
+    TEST_CASE("backend: more operations than fit into a ring may be dropped") {
         weir::executor ex;
         const raw_pipe p{ex};
         std::deque<weir::join_handle<raw_io>> waiting;
@@ -135,7 +135,7 @@ TEST_SUITE("executor/backend_io") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("backend: what the kernel refuses comes back as the negated error number") {
+    TEST_CASE("backend: an operation that the kernel refuses returns the negated error number") {
         weir::executor ex;
         char c = 0;
         CHECK(ex.run(raw_io{{.what = kind::read, .fd = 1'000'000, .data = &c, .size = 1}}) == -EBADF);
@@ -150,7 +150,7 @@ TEST_SUITE("executor/backend_io") {
         CHECK(ex.run(raw_io{{.what = kind::accept, .fd = p.read_end}}) == -ENOTSOCK);
     }
 
-    TEST_CASE("backend: a connection that is refused") {
+    TEST_CASE("backend: a refused connect returns ECONNREFUSED") {
         weir::executor ex;
         weir::endpoint nobody;
         {
@@ -162,7 +162,7 @@ TEST_SUITE("executor/backend_io") {
         ex.io().close(fd);
     }
 
-    TEST_CASE("backend: a descriptor number that is used again is a new descriptor") {
+    TEST_CASE("backend: a descriptor number that is opened again is a new descriptor") {
         weir::executor ex;
         for (int round = 0; round != 5; ++round) {
             auto pair = support::connect_pair(ex);
@@ -206,7 +206,7 @@ TEST_SUITE("executor/backend_io") {
         ex.reset();
     }
 
-    TEST_CASE("backend: dropped operations leave their memory alone") {
+    TEST_CASE("backend: dropped operations never write to their memory") {
         weir::executor ex;
         const raw_pipe p{ex};
         std::string text = "late";

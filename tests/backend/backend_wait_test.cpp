@@ -104,7 +104,7 @@ TEST_SUITE("executor/backend_wait") {
         ::sigaction(SIGUSR1, &former, nullptr);
     }
 
-    TEST_CASE("backend: a notification that comes before the wait ends it") {
+    TEST_CASE("backend: a notification before a wait ends that wait") {
         weir::executor ex;
         ex.io().notify();
         ex.io().wait(weir::time_point::max());
@@ -123,14 +123,14 @@ TEST_SUITE("executor/backend_wait") {
         }
     }
 
-    TEST_CASE("backend: a wait does not go in circles until a deadline that is near") {
+    TEST_CASE("backend: a wait for a near deadline does not spin") {
         weir::executor ex;
         const auto before = ex.stats().waits;
         ex.run(weir::sleep_for(3'300us));
         CHECK(ex.stats().waits - before <= 5);
     }
 
-    TEST_CASE("backend: a wait until a moment that has passed does not wait") {
+    TEST_CASE("backend: a wait until a time in the past returns at once") {
         weir::executor ex;
         std::array<char, 8> buffer{};
         auto p = ex.run(weir::open_pipe());
@@ -142,7 +142,7 @@ TEST_SUITE("executor/backend_wait") {
         CHECK_FALSE(reading.finished());
     }
 
-    TEST_CASE("backend: an executor may be made on one thread and run on another") {
+    TEST_CASE("backend: an executor may be constructed on one thread and run on another") {
         std::optional<weir::executor> ex{std::in_place};
         std::thread{[&] {
             auto p = ex->run(weir::open_pipe());

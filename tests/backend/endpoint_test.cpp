@@ -14,7 +14,7 @@ TEST_SUITE("io/endpoint") {
         CHECK(out.str() == "[::1]:8080");
     }
 
-    TEST_CASE("endpoint: parsing and printing are inverse") {
+    TEST_CASE("endpoint: parsing and printing are inverse to each other") {
         CHECK(weir::endpoint{"127.0.0.1", 8080}.to_string() == "127.0.0.1:8080");
         CHECK(weir::endpoint{"::1", 8080}.to_string() == "[::1]:8080");
         CHECK(weir::endpoint{"0:0:0:0:0:0:0:1", 80}.address() == "::1");
@@ -37,19 +37,19 @@ TEST_SUITE("io/endpoint") {
         CHECK_THROWS_AS((weir::endpoint{"127.0.0.1%lo", 1}), std::invalid_argument);
     }
 
-    TEST_CASE("endpoint: an address with a NUL character is refused") {
+    TEST_CASE("endpoint rejects an address with a NUL character") {
         CHECK_THROWS_AS((weir::endpoint{std::string_view{"127.0.0.1\0.example", 18}, 1}), std::invalid_argument);
         CHECK_THROWS_AS((weir::endpoint{std::string_view{"::1\0", 4}, 1}), std::invalid_argument);
     }
 
-    TEST_CASE("endpoints are equal when address and port are") {
+    TEST_CASE("endpoints are equal if their addresses and ports are equal") {
         CHECK(weir::endpoint{"::1", 1} == weir::endpoint{"0::1", 1});
         CHECK(weir::endpoint{"::1", 1} != weir::endpoint{"::1", 2});
         CHECK(weir::endpoint{"0.0.0.0", 1} != weir::endpoint{"::", 1});
         CHECK(weir::endpoint{} == weir::endpoint{});
     }
 
-    TEST_CASE("endpoint: an invalid address is an error that contains it") {
+    TEST_CASE("endpoint: an invalid address throws an error that contains it") {
         for (const char* text : {"localhost", "", "1.2.3", "1.2.3.4:5", "[::1]", "1.2.3.4 "}) {
             CHECK_THROWS_WITH_AS((weir::endpoint{text, 1}),
                                  (std::string{"weir::endpoint: not a numeric IPv4 or IPv6 address: "} + text).c_str(),

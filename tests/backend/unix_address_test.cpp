@@ -8,7 +8,7 @@
 #include <doctest/doctest.h>
 
 TEST_SUITE("io/unix_address") {
-    TEST_CASE("unix_address: paths and abstract names") {
+    TEST_CASE("unix_address returns its path or its abstract name") {
         const weir::unix_address path{"/run/app.sock"};
         CHECK(path.path() == "/run/app.sock");
         CHECK(path.to_string() == "/run/app.sock");
@@ -26,7 +26,7 @@ TEST_SUITE("io/unix_address") {
         CHECK(none.path().empty());
     }
 
-    TEST_CASE("unix_address: addresses are equal when they name the same socket") {
+    TEST_CASE("unix_address: two addresses are equal if they name the same socket") {
         using weir::unix_address;
         CHECK(unix_address{"a"} == unix_address{std::string{"a"}});
         CHECK_FALSE(unix_address{"a"} == unix_address{"b"});

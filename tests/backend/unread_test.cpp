@@ -189,7 +189,7 @@ std::string get_all(weir::executor& ex, const source& s, int fd, std::size_t mos
 } // namespace
 
 TEST_SUITE("io/unread") {
-    TEST_CASE("what a dropped read had taken is what the next one gets") {
+    TEST_CASE("dropped read: the next read returns the data that a dropped read had taken") {
         for (const source& s : sources) {
             for (const dropped how : {dropped::answered, dropped::in_the_kernel}) {
                 CAPTURE(s.name);
@@ -214,7 +214,7 @@ TEST_SUITE("io/unread") {
         }
     }
 
-    TEST_CASE("what a dropped read had taken is given out in parts, in order") {
+    TEST_CASE("dropped read: several small reads return the data that one dropped read had taken") {
         for (const source& s : sources) {
             CAPTURE(s.name);
             weir::executor ex;
@@ -234,7 +234,7 @@ TEST_SUITE("io/unread") {
         }
     }
 
-    TEST_CASE("a file is read on from where a dropped read began") {
+    TEST_CASE("dropped read: the next read of a file starts where the dropped read started") {
         weir::executor ex;
         const support::temporary_directory directory;
         const std::string path = directory / "file";
@@ -256,7 +256,7 @@ TEST_SUITE("io/unread") {
         CHECK(get(ex, kind::read, fd, 64) == "6789");
     }
 
-    TEST_CASE("dropped read: a read at an offset takes nothing") {
+    TEST_CASE("dropped read: a read at an offset of a file consumes nothing") {
         weir::executor ex;
         const support::temporary_directory directory;
         auto f = ex.run(weir::open(directory / "file", weir::open_mode::create));
@@ -271,7 +271,7 @@ TEST_SUITE("io/unread") {
         CHECK(get(ex, kind::read, f.native_handle(), 64) == "56789");
     }
 
-    TEST_CASE("dropped read: what was put back is the answer at once, and is there to be read") {
+    TEST_CASE("dropped read: data that was put back makes the descriptor readable and is read at once") {
         weir::executor ex;
         const auto [to, from] = socket_pair(ex);
         feed(to.get(), "kept");
@@ -293,7 +293,7 @@ TEST_SUITE("io/unread") {
         CHECK(next.in_flight());
     }
 
-    TEST_CASE("dropped read: the end comes after what was put back") {
+    TEST_CASE("dropped read: the end follows the data that was put back") {
         weir::executor ex;
         auto [to, from] = socket_pair(ex);
         feed(to.get(), "last");
@@ -306,7 +306,7 @@ TEST_SUITE("io/unread") {
         CHECK(get(ex, kind::receive, from.get(), 64) == "");
     }
 
-    TEST_CASE("dropped read: the read after a dropped read that failed with a reset fails with it, too") {
+    TEST_CASE("dropped read: the read after a dropped read that failed with a reset fails with the same error") {
         weir::executor ex;
         auto [client, server] = support::connect_pair(ex);
         const linger at_once{.l_onoff = 1, .l_linger = 0};
@@ -317,7 +317,7 @@ TEST_SUITE("io/unread") {
         CHECK(get(ex, kind::receive, server.native_handle(), 64) == "");
     }
 
-    TEST_CASE("dropped read: that the input at a terminal has ended is reported again") {
+    TEST_CASE("dropped read: the end of the input of a terminal is reported again") {
         weir::executor ex;
         const auto [to, from] = terminal(ex);
         feed(to.get(), "\4"); // Ctrl-D
@@ -327,7 +327,7 @@ TEST_SUITE("io/unread") {
         CHECK(get(ex, kind::read, from.get(), 64) == "more\n");
     }
 
-    TEST_CASE("dropped read: a closed descriptor leaves nothing to the next of its number") {
+    TEST_CASE("dropped read: a new descriptor with the number of a closed one receives no earlier data") {
         weir::executor ex;
         int number = -1;
         {
@@ -343,8 +343,7 @@ TEST_SUITE("io/unread") {
         CHECK(get(ex, kind::receive, number, 64) == "new");
     }
 
-    TEST_CASE("dropped read: a read that is dropped after its descriptor was closed leaves nothing to the next of its "
-              "number") {
+    TEST_CASE("dropped read: a read that is dropped after its descriptor was closed keeps nothing") {
         weir::executor ex;
         auto old = socket_pair(ex);
         const int number = old.from.get();
@@ -416,7 +415,7 @@ TEST_SUITE("io/unread") {
         ::close(both[1]);
     }
 
-    TEST_CASE("dropped read: a connection takes with it what was put back to another executor") {
+    TEST_CASE("dropped read: data that was put back follows its connection to another executor") {
         weir::tcp_stream client;
         weir::tcp_stream server;
         {
@@ -437,7 +436,7 @@ TEST_SUITE("io/unread") {
         CHECK(got == "kept");
     }
 
-    TEST_CASE("dropped read: a number that goes from thread to thread takes nothing along") {
+    TEST_CASE("dropped read: a descriptor number that moves between threads carries no earlier data") {
         std::array<int, 4> wrong{};
         std::vector<std::thread> threads;
         for (std::size_t t = 0; t != wrong.size(); ++t) {
@@ -460,7 +459,7 @@ TEST_SUITE("io/unread") {
         CHECK(wrong == std::array<int, 4>{});
     }
 
-    TEST_CASE("dropped read: a stream that is given up, and begun again, loses nothing") {
+    TEST_CASE("dropped read: reading again after an abandoned stream loses nothing") {
         weir::executor ex;
         auto [client, server] = support::connect_pair(ex);
         std::string got;
@@ -479,7 +478,7 @@ TEST_SUITE("io/unread") {
         CHECK(got == sent);
     }
 
-    TEST_CASE("dropped read: a dropped datagram is received whole, with its sender") {
+    TEST_CASE("dropped read: the datagram of a dropped receive is received whole, with its sender") {
         weir::executor ex;
         auto a = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         auto b = ex.run(weir::udp_bind({"127.0.0.1", 0}));
@@ -530,7 +529,7 @@ TEST_SUITE("io/unread") {
         CHECK(std::string_view{buffer.data(), whole.size} == "whole");
     }
 
-    TEST_CASE("dropped read: a dropped message of a socket that has messages is received whole") {
+    TEST_CASE("dropped read: the message of a dropped receive on a packet socket is received whole") {
         weir::executor ex;
         const auto [to, from] = socket_pair(ex, SOCK_SEQPACKET);
         feed(to.get(), "first");
@@ -540,7 +539,7 @@ TEST_SUITE("io/unread") {
         CHECK(get(ex, kind::receive, from.get(), 64) == "second");
     }
 
-    TEST_CASE("descriptors that a dropped read had taken come with the next, or are closed") {
+    TEST_CASE("dropped read: descriptors that a dropped read had taken arrive with the next read or are closed") {
         weir::executor ex;
         std::array<char, 64> buffer{};
         const std::size_t before = support::open_descriptors();
@@ -598,7 +597,7 @@ TEST_SUITE("io/unread") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("dropped read: whenever reads are dropped, each byte is read once, in order") {
+    TEST_CASE("dropped read: each byte is read once and in order, whenever reads are dropped") {
         for (const source& s : sources) {
             if (s.what == kind::receive_message) continue;
             CAPTURE(s.name);
@@ -635,7 +634,7 @@ TEST_SUITE("io/unread") {
         }
     }
 
-    TEST_CASE("dropped read: a read that is dropped for what came in the same moment loses nothing") {
+    TEST_CASE("dropped read: a read that is dropped in the turn in which data arrives loses nothing") {
         weir::executor ex;
         const auto [to, from] = socket_pair(ex);
         auto stop = ex.run(weir::open_pipe());
@@ -676,7 +675,7 @@ TEST_SUITE("io/unread") {
         ex.run(std::move(restarting));
     }
 
-    TEST_CASE("dropped read: timeouts that race with what comes lose nothing") {
+    TEST_CASE("dropped read: timeouts that race with arriving data lose nothing") {
         weir::executor ex;
         support::connection pair = support::connect_pair(ex);
         std::string sent;

@@ -26,7 +26,7 @@ std::vector<int> seen_of(auto pipeline) {
 } // namespace
 
 TEST_SUITE("core/closure") {
-    TEST_CASE("closure: operators compose before they meet a stream, and can be used again") {
+    TEST_CASE("closure: operators compose without a stream, and a closure can be used several times") {
         const auto odd_squares =
             weir::filter([](int x) { return x % 2 != 0; }) | weir::map([](int x) { return x * x; }) | weir::take(2);
         CHECK(seen_of(weir::iota(1, 100) | odd_squares) == std::vector{1, 9});
@@ -45,7 +45,7 @@ TEST_SUITE("core/closure") {
               std::vector{10, 11});
     }
 
-    TEST_CASE("closure: a stream that can be copied is copied from an lvalue") {
+    TEST_CASE("closure: a copyable stream is copied from an lvalue") {
         const auto numbers = weir::iota(0, 2);
         CHECK(seen_of(numbers | weir::take(1)) == std::vector{0});
         CHECK(seen_of(numbers | weir::take(9)) == std::vector{0, 1});

@@ -76,7 +76,7 @@ static_assert(!weir::detail::ownable<weir::sender<int>>);
 } // namespace
 
 TEST_SUITE("core/item_traits") {
-    TEST_CASE("owned copies what a view refers to, also within other objects") {
+    TEST_CASE("owned copies the text of a view, also within other objects") {
         std::string text = "one";
         const std::array numbers{1, 2};
         auto copied = owned<std::tuple<string_view, std::optional<string_view>, std::span<const int>>>::copy(
@@ -92,7 +92,7 @@ TEST_SUITE("core/item_traits") {
         CHECK(rows.at(0).name == "one");
     }
 
-    TEST_CASE("outlives(view) is a view still") {
+    TEST_CASE("outlives(view) stays a view") {
         constexpr auto word = weir::outlives(string_view{"word"});
         CHECK(word.get() == "word");
         CHECK(word->size() == 4);

@@ -130,7 +130,7 @@ TEST_SUITE("core/poll_each") {
               }) == per_run);
     }
 
-    TEST_CASE("a source that counts yields after polls_per_run items, and loses none") {
+    TEST_CASE("a source with a counted loop yields after polls_per_run items and loses none") {
         virtual_executor ex;
         looper loop{ex, weir::iota(0, 3 * per_run) | weir::filter(even)};
         std::vector<int> got;
@@ -170,7 +170,7 @@ TEST_SUITE("core/poll_each") {
         CHECK(alive.use_count() == 1);
     }
 
-    TEST_CASE("an operator that resumes after errors of its upstream lets those of its consumer pass") {
+    TEST_CASE("an operator that resumes after upstream's errors passes on the errors of its consumer") {
         virtual_executor ex;
         int resumed = 0;
         auto pipeline = weir::iota(0) |
@@ -206,7 +206,7 @@ TEST_SUITE("core/poll_each") {
               10 * per_run);
     }
 
-    TEST_CASE("chunk takes no item beyond a chunk that its consumer has asked for") {
+    TEST_CASE("chunk takes no item beyond the chunk that its consumer has asked for") {
         virtual_executor ex;
         int taken = 0;
         looper loop{ex, counter_stream{taken} | weir::chunk(3)};
@@ -215,7 +215,7 @@ TEST_SUITE("core/poll_each") {
         CHECK(taken == 6);
     }
 
-    TEST_CASE("a buffer takes no item beyond its bound in a loop") {
+    TEST_CASE("a buffer takes no item beyond its capacity in a loop") {
         virtual_executor ex;
         int taken = 0;
         looper loop{ex, counter_stream{taken} | weir::buffer(4)};
@@ -223,7 +223,7 @@ TEST_SUITE("core/poll_each") {
         CHECK(taken == 4);
     }
 
-    TEST_CASE("what throws in a loop ends the pipeline") {
+    TEST_CASE("an exception in a loop of poll_each ends the pipeline") {
         virtual_executor ex;
         int called = 0;
         CHECK_THROWS_WITH(ex.run(weir::iota(0) | weir::map([&](int x) {

@@ -22,7 +22,7 @@ struct counter {
 } // namespace
 
 TEST_SUITE("core/waker") {
-    TEST_CASE("waker: a wake only enqueues, and once") {
+    TEST_CASE("waker: a wake enqueues the waker once and runs nothing") {
         weir::testing::virtual_executor ex;
         counter c;
         c.waker.bind(c, ex.queue());
@@ -49,7 +49,7 @@ TEST_SUITE("core/waker") {
         CHECK(order == std::vector<int>{2, 0, 1});
     }
 
-    TEST_CASE("a waker that dies leaves the run queue") {
+    TEST_CASE("a destroyed waker leaves the run queue") {
         weir::testing::virtual_executor ex;
         {
             counter c;
@@ -75,7 +75,7 @@ TEST_SUITE("core/waker") {
         CHECK(late.runs == 1);
     }
 
-    TEST_CASE("waker: a slot wakes once per arming") {
+    TEST_CASE("waker_slot wakes once per arming") {
         weir::testing::virtual_executor ex;
         counter c;
         c.waker.bind(c, ex.queue());
@@ -90,7 +90,7 @@ TEST_SUITE("core/waker") {
         CHECK(c.runs == 1);
     }
 
-    TEST_CASE("waker: the waiter may die before what it waits on") {
+    TEST_CASE("waker: a waiter may be destroyed before the slot that it is armed in") {
         weir::testing::virtual_executor ex;
         weir::waker_slot slot;
         {
@@ -103,7 +103,7 @@ TEST_SUITE("core/waker") {
         CHECK(ex.idle());
     }
 
-    TEST_CASE("waker: what is waited on may die before the waiter") {
+    TEST_CASE("waker: a slot may be destroyed before the waiter that is armed in it") {
         weir::testing::virtual_executor ex;
         counter c;
         c.waker.bind(c, ex.queue());
@@ -118,7 +118,7 @@ TEST_SUITE("core/waker") {
         CHECK(c.runs == 1);
     }
 
-    TEST_CASE("a slot belongs to the waker that polled last") {
+    TEST_CASE("a waker_slot belongs to the waker that was armed last") {
         weir::testing::virtual_executor ex;
         counter a;
         counter b;

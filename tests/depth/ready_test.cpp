@@ -80,7 +80,7 @@ TEST_SUITE("depth/ready") {
         CHECK(rest.deepest() - first.deepest() < 64 * 1024);
     }
 
-    TEST_CASE("items that never wait pass fifty coroutine stages without growing the stack") {
+    TEST_CASE("items that are always ready pass fifty coroutine stages without growing the stack") {
         weir::testing::virtual_executor ex;
         weir::async_stream<int> pipeline = weir::iota(0, many / 50);
         for (int stage = 0; stage != 50; ++stage) pipeline = plus_one(std::move(pipeline));

@@ -191,7 +191,7 @@ TEST_SUITE("docs/guide") {
         // [/no buffer]
     }
 
-    TEST_CASE("a buffer lets both work at the same time") {
+    TEST_CASE("a buffer lets source and consumer work at the same time") {
         // [buffer]
         virtual_executor ex;
         ex.run(produce(12) | weir::buffer(3) | weir::for_each(consume));
@@ -199,7 +199,7 @@ TEST_SUITE("docs/guide") {
         // [/buffer]
     }
 
-    TEST_CASE("an overflow policy drops what does not fit") {
+    TEST_CASE("an overflow policy drops the items that do not fit") {
         // [drop oldest]
         virtual_executor ex;
         std::vector<int> seen, lost;
@@ -242,7 +242,7 @@ TEST_SUITE("docs/guide") {
         // [/resume]
     }
 
-    TEST_CASE("retry makes what failed again") {
+    TEST_CASE("retry starts a failed operation again") {
         // [retry]
         virtual_executor ex;
         int attempts = 0;
@@ -257,7 +257,7 @@ TEST_SUITE("docs/guide") {
         // [/retry]
     }
 
-    TEST_CASE("a time limit drops what is late") {
+    TEST_CASE("a time limit drops a late operation") {
         // [timeout]
         virtual_executor ex;
         CHECK_THROWS_AS(ex.run(weir::with_timeout(10ms, lookup(1))), weir::timed_out);
@@ -265,7 +265,7 @@ TEST_SUITE("docs/guide") {
         // [/timeout]
     }
 
-    TEST_CASE("dropping a handle cancels what it is for") {
+    TEST_CASE("dropping a handle cancels its operation") {
         // [drop]
         virtual_executor ex;
         bool cleaned = false;
@@ -313,7 +313,7 @@ TEST_SUITE("docs/guide") {
         // [/wake]
     }
 
-    TEST_CASE("what drops itself is destroyed when it has left the stack") {
+    TEST_CASE("a task that drops itself is destroyed when it has left the stack") {
         virtual_executor ex;
         std::vector<std::string> log;
         std::optional<weir::join_handle<weir::task<>>> handle;

@@ -251,7 +251,7 @@ TEST_SUITE("docs/writing_an_operator") {
         CHECK(weir::testing::check_contract([&] { return weir::take_through(third); }) == "");
     }
 
-    TEST_CASE("an operator outside of the library is a stream and a closure") {
+    TEST_CASE("an operator in a user's program is a stream and a closure") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("1-2-|") | scaled(3)) == "3-6-|");
         CHECK(m.play(m.hot<int>("123456|") | weir::every(3)) == "--3--6|");

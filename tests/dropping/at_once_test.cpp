@@ -155,7 +155,7 @@ TEST_SUITE("dropping/at_once") {
         CHECK(bound == 1);
     }
 
-    TEST_CASE("the port of a loser of when_any, and of what has timed out, can be bound on the next line") {
+    TEST_CASE("the port of a loser of when_any or of a timed-out operation can be bound on the next line") {
         weir::executor ex;
         const auto program = []() -> weir::task<int> {
             auto listener = co_await listens();
@@ -173,7 +173,7 @@ TEST_SUITE("dropping/at_once") {
         CHECK(ex.run(program()) == 1);
     }
 
-    TEST_CASE("switch_map drops the old stream before it makes the new one") {
+    TEST_CASE("switch_map drops the old stream before it calls its function") {
         weir::testing::virtual_executor ex;
         int live = 0;
         int made = 0;
@@ -198,7 +198,7 @@ TEST_SUITE("dropping/at_once") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("the losers of when_any are gone when its result is there") {
+    TEST_CASE("the losers of when_any are destroyed before its result is delivered") {
         weir::testing::virtual_executor ex;
         int live = 0;
         const auto program = [&]() -> weir::task<> {
@@ -212,7 +212,7 @@ TEST_SUITE("dropping/at_once") {
         ex.run(program());
     }
 
-    TEST_CASE("the others of when_all are gone when its error is there") {
+    TEST_CASE("the other operations of when_all are destroyed before its error is delivered") {
         weir::testing::virtual_executor ex;
         int live = 0;
         const auto program = [&]() -> weir::task<> {
@@ -227,7 +227,7 @@ TEST_SUITE("dropping/at_once") {
         ex.run(program());
     }
 
-    TEST_CASE("a buffer that is dropped while it is full destroys what it holds, and its upstream") {
+    TEST_CASE("a full buffer that is dropped destroys its items and its upstream") {
         weir::testing::virtual_executor ex;
         int live = 0;
         int items = 0;
@@ -245,7 +245,7 @@ TEST_SUITE("dropping/at_once") {
         ex.run(program());
     }
 
-    TEST_CASE("a buffer that is drained has dropped its upstream when its end is seen") {
+    TEST_CASE("a drained buffer drops its upstream before the consumer sees the end") {
         weir::testing::virtual_executor ex;
         int live = 0;
         const auto program = [&]() -> weir::task<> {
@@ -261,7 +261,7 @@ TEST_SUITE("dropping/at_once") {
         ex.run(program());
     }
 
-    TEST_CASE("a member that cancels its group has destroyed the others when that returns") {
+    TEST_CASE("a task that cancels its group has destroyed the others when cancel returns") {
         weir::testing::virtual_executor ex;
         int live = 0;
         bool cancelled = false;
@@ -284,7 +284,7 @@ TEST_SUITE("dropping/at_once") {
         CHECK(cancelled);
     }
 
-    TEST_CASE("a callable that drops a sibling has destroyed it when that returns") {
+    TEST_CASE("a callable that drops a sibling pipeline has destroyed it when the drop returns") {
         weir::testing::virtual_executor ex;
         int live = 0;
         int dropped = 0;
@@ -302,7 +302,7 @@ TEST_SUITE("dropping/at_once") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("a destructor that drops another operation has destroyed it when that returns") {
+    TEST_CASE("a destructor that drops another operation has destroyed it when the drop returns") {
         // Of a local, below a group that is cancelled from within.
         weir::testing::virtual_executor ex;
         int live = 0;
@@ -340,7 +340,7 @@ TEST_SUITE("dropping/at_once") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("a member's destructor may use what the scope around its group has made before") {
+    TEST_CASE("the destructor of a group's task may use objects of the scope around the group") {
         // The member is dropped from within by its sibling, with the scope that owns the group, and all of it.
         weir::testing::virtual_executor ex;
         std::string seen;
@@ -391,7 +391,7 @@ TEST_SUITE("dropping/at_once") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("what was dropped from within is not woken any more") {
+    TEST_CASE("a pipeline that was dropped from within is not woken any more") {
         weir::testing::virtual_executor ex;
         int ran = 0;
         weir::event happened;
@@ -442,7 +442,7 @@ TEST_SUITE("dropping/at_once") {
         CHECK(ran == 0);
     }
 
-    TEST_CASE("the I/O of what was dropped from within is over when that has left the stack") {
+    TEST_CASE("the I/O of a pipeline that was dropped from within is over when it has left the stack") {
         weir::executor ex;
         std::optional<weir::join_handle<weir::task<>>> root;
         auto listener = ex.run(listens());
@@ -462,7 +462,7 @@ TEST_SUITE("dropping/at_once") {
         CHECK(ex.run(listens(where)).local_endpoint().port() == where.port());
     }
 
-    TEST_CASE("a callable that stops the token that its pipeline is run with ends it") {
+    TEST_CASE("a callable that requests a stop of its pipeline's token ends the pipeline") {
         int calls = 0;
         int live = 0;
         std::stop_source source;
@@ -476,7 +476,7 @@ TEST_SUITE("dropping/at_once") {
         CHECK(live == 0);
     }
 
-    TEST_CASE("take_until has dropped its upstream when its end is seen, whatever the signal") {
+    TEST_CASE("take_until drops its upstream before the consumer sees the end, with any signal") {
         weir::testing::virtual_executor ex;
         int live = 0;
         const auto program = [&](weir::async_stream<int> stream) -> weir::task<> {
@@ -490,7 +490,7 @@ TEST_SUITE("dropping/at_once") {
         ex.run(program(ticks(live) | weir::take(3) | weir::take_until(sleeps(1h, live))));
     }
 
-    TEST_CASE("timeout has dropped its upstream when it makes another, or when its error is seen") {
+    TEST_CASE("timeout drops its upstream before it starts the fallback or delivers its error") {
         weir::testing::virtual_executor ex;
         int live = 0;
         const auto waits = [&] { return weir::once(sleeps(1h, live)) | weir::map([](weir::unit) { return 0; }); };
@@ -511,7 +511,7 @@ TEST_SUITE("dropping/at_once") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("what has failed is gone when another is made for it") {
+    TEST_CASE("a failed stream or operation is destroyed before its replacement is created") {
         weir::testing::virtual_executor ex;
         int live = 0;
         SUBCASE("by on_error_resume") {
@@ -546,7 +546,7 @@ TEST_SUITE("dropping/at_once") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("the losers of hedge are gone when its result is there") {
+    TEST_CASE("the losers of hedge are destroyed before its result is delivered") {
         weir::testing::virtual_executor ex;
         int live = 0;
         int attempts = 0;
@@ -560,7 +560,7 @@ TEST_SUITE("dropping/at_once") {
         ex.run(program());
     }
 
-    TEST_CASE("a stream is gone when concat asks the next") {
+    TEST_CASE("concat destroys a stream before it polls the next one") {
         weir::testing::virtual_executor ex;
         int live = 0;
         const auto checks = [&]() -> weir::async_stream<int> {
@@ -570,7 +570,7 @@ TEST_SUITE("dropping/at_once") {
         ex.run(weir::concat(ticks(live) | weir::take(2), checks()) | weir::drain());
     }
 
-    TEST_CASE("flat_map has dropped all when the error of one is seen") {
+    TEST_CASE("flat_map drops all streams before it delivers the error of one") {
         weir::testing::virtual_executor ex;
         int live = 0;
         const auto program = [&]() -> weir::task<> {

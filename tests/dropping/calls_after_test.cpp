@@ -131,7 +131,7 @@ int stateless_calls_after_the_drop(weir::task<> (*make)()) {
 } // namespace
 
 TEST_SUITE("dropping/calls_after") {
-    TEST_CASE("a coroutine that drops its pipeline does not go on, and no coroutine that waits for it does") {
+    TEST_CASE("a coroutine that drops its pipeline does not go on, and neither do its waiters") {
         CHECK(calls_after_the_drop([](culprit& c) {
                   return numbers(c) | weir::for_each([&c, n = 0](int) mutable {
                              if (++n == 10) c.call();

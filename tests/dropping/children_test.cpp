@@ -125,7 +125,7 @@ stage_table children() {
 } // namespace
 
 TEST_SUITE("dropping/children") {
-    TEST_CASE("an operator over several streams or operations may be dropped by whatever runs above and below it") {
+    TEST_CASE("an operator over several streams or operations may be dropped by code above and below it") {
         const auto failures = drop_from_within(behind_sources(children().stages));
         CHECK(failures.all() == "");
     }
@@ -141,12 +141,12 @@ TEST_SUITE("dropping/children") {
         CHECK(outlive_the_spawner(children().fused) == "");
     }
 
-    TEST_CASE("an operator over several streams or operations is gone when a drop from outside returns") {
+    TEST_CASE("an operator over several streams or operations is destroyed when a drop from outside returns") {
         CHECK(drop_from_outside(behind_sources(children().stages)) == "");
         CHECK(drop_from_outside(children().fused) == "");
     }
 
-    TEST_CASE("an operator over several streams or operations is gone when the end or the error is seen") {
+    TEST_CASE("an operator over several streams or operations is destroyed before its end or error is seen") {
         CHECK(keep_after_the_end(behind_sources(children().stages)) == "");
         CHECK(keep_after_the_end(children().fused) == "");
     }

@@ -181,7 +181,7 @@ weir::task<> sends_to_all(weir::broadcast<int> to, int n) {
 } // namespace
 
 TEST_SUITE("dropping/lifetimes") {
-    TEST_CASE("a spawned task has destroyed its frame when it has ended, its handle notwithstanding") {
+    TEST_CASE("a spawned task destroys its frame when it ends, even if its handle lives on") {
         for (const auto d : times) {
             weir::testing::virtual_executor ex;
             int live = 0;
@@ -202,7 +202,7 @@ TEST_SUITE("dropping/lifetimes") {
         }
     }
 
-    TEST_CASE("a task that is awaited and kept has destroyed its frame when its awaiter goes on") {
+    TEST_CASE("a task that is awaited as an lvalue destroys its frame before its awaiter goes on") {
         for (const auto d : times) {
             weir::testing::virtual_executor ex;
             const auto program = [&]() -> weir::task<> {
@@ -234,7 +234,7 @@ TEST_SUITE("dropping/lifetimes") {
         }
     }
 
-    TEST_CASE("a task of a group, and a detached one, have destroyed their frames when they have ended") {
+    TEST_CASE("a task of a group and a detached task destroy their frames when they end") {
         for (const auto d : times) {
             weir::testing::virtual_executor ex;
             ex.on_error([](std::exception_ptr, std::source_location) {});
@@ -250,7 +250,7 @@ TEST_SUITE("dropping/lifetimes") {
         }
     }
 
-    TEST_CASE("a generator has destroyed its frame when its end or its error is seen") {
+    TEST_CASE("a generator destroys its frame before its end or its error is seen") {
         for (const auto d : times) {
             weir::testing::virtual_executor ex;
             const auto program = [&](bool fails) -> weir::task<> {
@@ -271,7 +271,7 @@ TEST_SUITE("dropping/lifetimes") {
         }
     }
 
-    TEST_CASE("a coroutine that an operator has made has destroyed its frame when its result is passed on") {
+    TEST_CASE("a coroutine from an operator's function destroys its frame before its result is passed on") {
         weir::testing::virtual_executor ex;
         int live = 0;
         const auto one = [&](int) { return holds_and_counts(token{live}, 1ms); };
@@ -320,7 +320,7 @@ TEST_SUITE("dropping/lifetimes") {
         CHECK(received == 3);
     }
 
-    TEST_CASE("a socket that was given to a handler is closed when the handler returns") {
+    TEST_CASE("a socket that was moved into a handler is closed when the handler returns") {
         weir::executor ex;
         const auto program = [&]() -> weir::task<std::size_t> {
             const weir::endpoint anywhere{"127.0.0.1", 0};
@@ -342,7 +342,7 @@ TEST_SUITE("dropping/lifetimes") {
         CHECK(ex.run(program()) == 3);
     }
 
-    TEST_CASE("a spawned pipeline stops its upstream and its driver when it has its result") {
+    TEST_CASE("a spawned pipeline destroys its upstream and its driver when it has its result") {
         weir::testing::virtual_executor ex;
         int asked = 0;
         const auto handle =
@@ -353,7 +353,7 @@ TEST_SUITE("dropping/lifetimes") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("an operation is destroyed before its result is handed on") {
+    TEST_CASE("an operation is destroyed before its result is delivered") {
         weir::testing::virtual_executor ex;
         int live = 0;
         const auto program = [&]() -> weir::task<> {
@@ -394,7 +394,7 @@ TEST_SUITE("dropping/lifetimes") {
         ex.run(program());
     }
 
-    TEST_CASE("an operation is destroyed before its error is handed on") {
+    TEST_CASE("an operation is destroyed before its error is delivered") {
         weir::testing::virtual_executor ex;
         int live = 0;
         const auto program = [&]() -> weir::task<> {
@@ -487,7 +487,7 @@ TEST_SUITE("dropping/lifetimes") {
         });
     }
 
-    TEST_CASE("an item lives as long as the coroutine that was made of it, however that takes it") {
+    TEST_CASE("an item lives as long as the coroutine that was called with it, with any parameter type") {
         weir::testing::virtual_executor ex;
         std::string seen;
         const auto strings = [] {
@@ -574,7 +574,7 @@ TEST_SUITE("dropping/lifetimes") {
         }
     }
 
-    TEST_CASE("a yielded object may change, or die, from the yield on") {
+    TEST_CASE("a yielded object may be changed or destroyed after the co_yield") {
         weir::testing::virtual_executor ex;
         weir::event changed;
         const auto one_each_change = [&](auto& yield) { return yield(changed); };

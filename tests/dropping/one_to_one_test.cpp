@@ -164,7 +164,7 @@ stage_table one_to_one() {
 } // namespace
 
 TEST_SUITE("dropping/one_to_one") {
-    TEST_CASE("an operator that passes items on may be dropped by whatever runs above and below it") {
+    TEST_CASE("an operator that passes items on may be dropped by code above and below it") {
         const auto failures = drop_from_within(behind_sources(one_to_one().stages));
         CHECK(failures.all() == "");
     }
@@ -179,12 +179,12 @@ TEST_SUITE("dropping/one_to_one") {
         CHECK(outlive_the_spawner(one_to_one().fused) == "");
     }
 
-    TEST_CASE("an operator that passes items on is gone when a drop from outside returns") {
+    TEST_CASE("an operator that passes items on is destroyed when a drop from outside returns") {
         CHECK(drop_from_outside(behind_sources(one_to_one().stages)) == "");
         CHECK(drop_from_outside(one_to_one().fused) == "");
     }
 
-    TEST_CASE("an operator that passes items on is gone when the end or the error is seen") {
+    TEST_CASE("an operator that passes items on is destroyed before its end or error is seen") {
         CHECK(keep_after_the_end(behind_sources(one_to_one().stages)) == "");
         CHECK(keep_after_the_end(one_to_one().fused) == "");
     }

@@ -319,12 +319,12 @@ std::vector<pipeline> calling_sources() {
 } // namespace
 
 TEST_SUITE("dropping/sinks") {
-    TEST_CASE("a sink may be dropped by whatever runs above it, and by what it calls") {
+    TEST_CASE("a sink may be dropped by code above it and by functions that it calls") {
         const auto failures = drop_from_within(behind_sources(all_sinks()));
         CHECK(failures.all() == "");
     }
 
-    TEST_CASE("a source, or an operation, that calls a function may be dropped by it") {
+    TEST_CASE("a source or an operation may be dropped by a function that it calls") {
         const auto failures = drop_from_within(calling_sources());
         CHECK(failures.all() == "");
     }
@@ -333,12 +333,12 @@ TEST_SUITE("dropping/sinks") {
         CHECK(outlive_the_spawner(behind_sources(all_sinks())) == "");
     }
 
-    TEST_CASE("a sink is gone when a drop from outside returns") {
+    TEST_CASE("a sink is destroyed when a drop from outside returns") {
         CHECK(drop_from_outside(behind_sources(all_sinks())) == "");
         CHECK(drop_from_outside(calling_sources()) == "");
     }
 
-    TEST_CASE("what is above a sink is gone when its result or its error is there") {
+    TEST_CASE("the upstream of a sink is destroyed before the sink's result or error is delivered") {
         CHECK(keep_after_the_end(behind_sources(all_sinks())) == "");
         CHECK(keep_after_the_end(calling_sources()) == "");
     }

@@ -96,7 +96,7 @@ stage_table timed() {
 } // namespace
 
 TEST_SUITE("dropping/timed") {
-    TEST_CASE("an operator with a driver or a timer may be dropped by whatever runs above and below it") {
+    TEST_CASE("an operator with a driver or a timer may be dropped by code above and below it") {
         const auto failures = drop_from_within(behind_sources(timed().stages));
         CHECK(failures.all() == "");
     }
@@ -111,12 +111,12 @@ TEST_SUITE("dropping/timed") {
         CHECK(outlive_the_spawner(timed().fused) == "");
     }
 
-    TEST_CASE("an operator with a driver or a timer is gone when a drop from outside returns") {
+    TEST_CASE("an operator with a driver or a timer is destroyed when a drop from outside returns") {
         CHECK(drop_from_outside(behind_sources(timed().stages)) == "");
         CHECK(drop_from_outside(timed().fused) == "");
     }
 
-    TEST_CASE("an operator with a driver or a timer is gone when the end or the error is seen") {
+    TEST_CASE("an operator with a driver or a timer is destroyed before its end or error is seen") {
         CHECK(keep_after_the_end(behind_sources(timed().stages)) == "");
         CHECK(keep_after_the_end(timed().fused) == "");
     }

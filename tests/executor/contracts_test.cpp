@@ -100,7 +100,7 @@ bool is_caught_elsewhere(const char* words, F f) {
 } // namespace
 
 TEST_SUITE("executor/contracts") {
-    TEST_CASE("a second coroutine that awaits what another awaits is caught in debug builds") {
+    TEST_CASE("a second coroutine that awaits the same operation is caught in debug builds") {
         CHECK(support::aborts_with(second_waiter, [] {
             virtual_executor ex;
             auto handle = ex.spawn(late_result());
@@ -169,7 +169,7 @@ TEST_SUITE("executor/contracts") {
         CHECK(is_caught_elsewhere("while another thread runs it", [](weir::executor& ex) { ex.run(weir::yield()); }));
     }
 
-    TEST_CASE("the use of what waits on another executor's thread is caught in debug builds") {
+    TEST_CASE("the use of another executor's objects on its thread is caught in debug builds") {
         CHECK(support::aborts_with("on a thread that does not run its executor", [] {
             virtual_executor ex;
             auto [tx, rx] = weir::channel<int>(1);
@@ -191,7 +191,7 @@ TEST_SUITE("executor/contracts") {
         }));
     }
 
-    TEST_CASE("another thread may post to an executor and stop it, and use it when no thread runs it") {
+    TEST_CASE("another thread may post to an executor, stop it, and use it while no thread runs it") {
         virtual_executor ex;
         int posted = 0;
         std::thread{[&] { ex.spawn(weir::yield()).detach(); }}.join();

@@ -72,7 +72,7 @@ TEST_SUITE("executor/executor") {
         CHECK(sum == 10);
     }
 
-    TEST_CASE("running inside a running executor is an error that says so") {
+    TEST_CASE("executor: run inside a running executor throws an error that says so") {
         weir::executor ex;
         auto nested = [&]() -> weir::task<> {
             ex.run(weir::yield());
@@ -100,7 +100,7 @@ TEST_SUITE("executor/executor") {
         CHECK(ex.elapsed() == 1s);
     }
 
-    TEST_CASE("executor: run takes a function that returns an operation, and keeps what it has captured") {
+    TEST_CASE("executor: run accepts a function that returns an operation, and keeps its captures") {
         const auto doubled = [](std::unique_ptr<int> n) {
             return [n = std::move(n)]() -> weir::task<int> {
                 co_await weir::sleep_for(1s);
@@ -134,7 +134,7 @@ TEST_SUITE("executor/executor") {
         CHECK(ex.run(std::move(handle)) == 3);
     }
 
-    TEST_CASE("executor: what a spawned function throws is the error of its operation") {
+    TEST_CASE("executor: an exception of a spawned function is the error of its operation") {
         virtual_executor ex;
         auto handle = ex.spawn([](bool fails = true) -> weir::task<int> {
             if (fails) throw std::runtime_error{"not made"};
@@ -158,7 +158,7 @@ TEST_SUITE("executor/executor") {
         CHECK(calls == 0);
     }
 
-    TEST_CASE("executor: joining throws the operation's error, and joining twice is an error") {
+    TEST_CASE("executor: join throws the operation's error, and a second join throws") {
         virtual_executor ex;
         auto handle = ex.spawn(failure_after(1s));
         auto joins = [&]() -> weir::task<> { co_await handle; };
@@ -179,7 +179,7 @@ TEST_SUITE("executor/executor") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("executor: a handle can be assigned: the former operation is dropped") {
+    TEST_CASE("executor: assigning a handle drops its former operation") {
         virtual_executor ex;
         auto handle = ex.spawn(value_after(1h, 1));
         handle = ex.spawn(value_after(1s, 2));
@@ -187,7 +187,7 @@ TEST_SUITE("executor/executor") {
         CHECK(ex.elapsed() == 1s);
     }
 
-    TEST_CASE("handles may be moved while what they are for runs, and outlive the executor") {
+    TEST_CASE("executor: a handle may be moved while its operation runs, and may outlive the executor") {
         auto token = std::make_shared<int>();
         auto body = [](std::shared_ptr<int>) -> weir::task<> { co_await weir::sleep_for(1h); };
         std::vector<weir::join_handle<weir::task<>>> handles;
@@ -265,7 +265,7 @@ TEST_SUITE("executor/executor") {
                            ':' + std::to_string(line) + " failed and is not awaited: failed in the background");
     }
 
-    TEST_CASE("executor: dropping the handle of what has failed says nothing") {
+    TEST_CASE("executor: dropping the handle of a failed operation reports nothing") {
         virtual_executor ex;
         bool reported = false;
         ex.on_error([&](std::exception_ptr, std::source_location) { reported = true; });
@@ -330,7 +330,7 @@ TEST_SUITE("executor/executor") {
         CHECK_FALSE(ran);
     }
 
-    TEST_CASE("executor: post runs functions in order, and what they throw goes to the handler") {
+    TEST_CASE("executor: post runs functions in order and passes their exceptions to the handler") {
         weir::executor ex;
         std::string order;
         int reports = 0;
@@ -349,7 +349,7 @@ TEST_SUITE("executor/executor") {
         CHECK(reports == 1);
     }
 
-    TEST_CASE("an event may outlive its executor") {
+    TEST_CASE("executor: a remote event may outlive its executor") {
         std::optional<weir::remote_event> event;
         {
             virtual_executor ex;
@@ -359,7 +359,7 @@ TEST_SUITE("executor/executor") {
         event->notify();
     }
 
-    TEST_CASE("what was posted and never run is destroyed with the executor") {
+    TEST_CASE("executor: a posted function that never ran is destroyed with the executor") {
         auto token = std::make_shared<int>();
         {
             weir::executor ex;
@@ -369,7 +369,7 @@ TEST_SUITE("executor/executor") {
         CHECK(token.use_count() == 1);
     }
 
-    TEST_CASE("executor: stop ends run; what it ran is dropped") {
+    TEST_CASE("executor: stop ends run and drops its operation") {
         weir::executor ex;
         auto token = std::make_shared<int>();
         auto body = [&](std::shared_ptr<int>) -> weir::task<> {
@@ -381,7 +381,7 @@ TEST_SUITE("executor/executor") {
         CHECK(ex.run(value_after(1ms, 1)) == 1);
     }
 
-    TEST_CASE("executor: virtual time tells a deadlock") {
+    TEST_CASE("executor: virtual time reports a deadlock") {
         virtual_executor ex;
         struct silent {
             using value_type = int;
@@ -390,7 +390,7 @@ TEST_SUITE("executor/executor") {
         CHECK_THROWS_AS(ex.run(silent{} | weir::for_each([](int) {})), weir::deadlock);
     }
 
-    TEST_CASE("executor: a pipeline that is always ready yields the loop within its budget") {
+    TEST_CASE("executor: a pipeline that is always ready yields within its budget") {
         virtual_executor ex;
         std::uint64_t polls = 0;
         auto busy = ex.spawn(counted_source{&polls} | weir::for_each([](std::uint64_t) {}));
@@ -402,8 +402,7 @@ TEST_SUITE("executor/executor") {
         }
     }
 
-    TEST_CASE("executor: a pipeline that rejects all items and a coroutine that never waits yield the loop within "
-              "their budget") {
+    TEST_CASE("executor: pipelines that reject all items and coroutines that never wait yield within their budget") {
         virtual_executor ex;
         std::uint64_t polls = 0;
         auto rejected = ex.spawn(counted_source{&polls} | weir::filter([](std::uint64_t) { return false; }) |
@@ -433,7 +432,7 @@ TEST_SUITE("executor/executor") {
         CHECK(polls > 0);
     }
 
-    TEST_CASE("a pipeline that was built before there was an executor takes the time of the one that runs it") {
+    TEST_CASE("executor: a pipeline that was built earlier uses the clock of the executor that runs it") {
         auto ticks = weir::interval(1h) | weir::delay(1h, 4) | weir::timeout(3h) | weir::take(3) | weir::drain();
         virtual_executor ex;
         ex.run(std::move(ticks));

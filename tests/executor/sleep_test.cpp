@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("executor/sleep") {
-    TEST_CASE("sleep_for lasts as long as it says, from when it is awaited") {
+    TEST_CASE("sleep_for lasts for its duration from the first poll") {
         virtual_executor ex;
         auto sleep = weir::sleep_for(90min);
         ex.advance(1h);
@@ -20,14 +20,14 @@ TEST_SUITE("executor/sleep") {
         CHECK(ex.elapsed() == 150min);
     }
 
-    TEST_CASE("sleeping for nothing or less ends in the next turn") {
+    TEST_CASE("sleep_for with a zero or negative duration ends in the next turn") {
         virtual_executor ex;
         ex.run(weir::sleep_for(0s));
         ex.run(weir::sleep_for(-5s));
         CHECK(ex.elapsed() == 0s);
     }
 
-    TEST_CASE("sleep_until waits for a moment, and not for one that has passed") {
+    TEST_CASE("sleep_until waits until a time, and does not wait for a time in the past") {
         virtual_executor ex;
         ex.advance(1h);
         ex.run(weir::sleep_until(ex.now() - 1s));
@@ -46,7 +46,7 @@ TEST_SUITE("executor/sleep") {
         CHECK(ex.elapsed() == 7s);
     }
 
-    TEST_CASE("yield lets the others run first") {
+    TEST_CASE("yield lets the other wakers run first") {
         virtual_executor ex;
         std::string order;
         auto writes = [&](char c) -> weir::task<> {

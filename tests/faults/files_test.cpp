@@ -62,7 +62,7 @@ auto blocks(int count) {
 } // namespace
 
 TEST_SUITE("faults/files") {
-    TEST_CASE("file faults: a disk that becomes full is an error that names the file, and what fits has been written") {
+    TEST_CASE("file faults: a full disk fails the write with an error that names the file") {
         const support::temporary_directory directory;
         const std::string path = directory / "file";
         const std::string answer = support::in_child([&] {
@@ -100,7 +100,7 @@ TEST_SUITE("faults/files") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("file faults: a directory that is read as a file is an error that names it") {
+    TEST_CASE("file faults: reading a directory as a file fails with an error that names it") {
         weir::executor ex;
         const support::temporary_directory directory;
         const std::string expected = "read " + directory.path() + ": Is a directory";
@@ -126,8 +126,7 @@ TEST_SUITE("faults/files") {
         CHECK(size == 300'000);
     }
 
-    TEST_CASE("file faults: closing the other end of a pipe while a read is pending ends it, while a write is pending "
-              "fails it") {
+    TEST_CASE("file faults: closing the other end of a pipe ends a pending read and fails a pending write") {
         weir::executor ex;
         int read_end = -1;
         int write_end = -1;

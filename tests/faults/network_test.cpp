@@ -176,7 +176,7 @@ TEST_SUITE("faults/network") {
 #endif
     }
 
-    TEST_CASE("network faults: a peer that resets while much is being written is an error of the write that names it") {
+    TEST_CASE("network faults: a reset during a large write fails the write with an error that names the peer") {
         weir::executor ex;
         auto pair = connect_pair(ex);
         const std::string name = pair.client.name();
@@ -196,7 +196,7 @@ TEST_SUITE("faults/network") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("network faults: a peer that resets while a pipeline reads is an error of the read that names it") {
+    TEST_CASE("network faults: a reset during a read fails the read with an error that names the peer") {
         weir::executor ex;
         auto pair = connect_pair(ex);
         auto reading = begin(ex, weir::read(pair.client) | weir::drain());
@@ -206,7 +206,7 @@ TEST_SUITE("faults/network") {
               "read " + pair.client.name() + ": Connection reset by peer");
     }
 
-    TEST_CASE("a connect to a port without a listener is an error that names the address") {
+    TEST_CASE("network faults: connecting to a port without a listener fails with an error that names the address") {
         weir::executor ex;
         const std::size_t before = support::open_descriptors();
         const auto nowhere = ex.run(weir::listen({"127.0.0.1", 0})).local_endpoint();
@@ -217,7 +217,7 @@ TEST_SUITE("faults/network") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("a connect without an answer ends with its time limit and leaves nothing") {
+    TEST_CASE("network faults: a connect without an answer ends with its time limit and leaves nothing behind") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}, {.backlog = 0}));
         std::vector<weir::tcp_stream> filling;
@@ -257,7 +257,7 @@ TEST_SUITE("faults/network") {
         }
     }
 
-    TEST_CASE("network faults: accept without descriptors waits without spinning and continues when there are some") {
+    TEST_CASE("network faults: accept without free descriptors waits without spinning") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         std::vector<weir::tcp_stream> clients;
@@ -311,8 +311,7 @@ TEST_SUITE("faults/network") {
         CHECK(ex.run(std::move(reading)) == 4);
     }
 
-    TEST_CASE("network faults: a read that is pending when its connection is closed never has another's bytes, and may "
-              "be dropped") {
+    TEST_CASE("network faults: a pending read of a closed connection never gets other bytes and may be dropped") {
         weir::executor ex;
         const std::size_t before = support::open_descriptors();
         {

@@ -223,8 +223,7 @@ TEST_SUITE("faults/out_of_memory") {
         }
     }
 
-    TEST_CASE("out_of_memory: with_group and async_finally fail when memory runs out and every cleanup runs that was "
-              "registered") {
+    TEST_CASE("out_of_memory: with_group and async_finally fail when memory runs out, and run their cleanups") {
         each_allocation_fails([](executor& ex) {
             int registered = 0;
             int cleaned = 0;
@@ -356,7 +355,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
     }
 
-    TEST_CASE("out_of_memory: operators that make operations and streams of items fail when memory runs out") {
+    TEST_CASE("out_of_memory: operators that start an operation or a stream per item fail when memory runs out") {
         const auto same = [](int n) { return number(n); };
         const auto twice = [](int n) { return weir::just(n, n); };
         each_allocation_fails(sum_through(weir::map_async(3, same)));
@@ -456,7 +455,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
     }
 
-    TEST_CASE("out_of_memory: directories, processes, names and files that are written fail when memory runs out") {
+    TEST_CASE("out_of_memory: directories, processes, look-ups and file writes fail when memory runs out") {
         support::temporary_directory directory;
         const std::string file = directory.path() + "/file";
         each_allocation_fails([&](executor& ex) {
@@ -478,7 +477,7 @@ TEST_SUITE("faults/out_of_memory") {
         each_allocation_fails([](executor& ex) { return run(ex, weir::resolve("127.0.0.1", 80)).size() == 1; });
     }
 
-    TEST_CASE("out_of_memory: what crosses threads fails when memory runs out where it was asked for") {
+    TEST_CASE("out_of_memory: operations across threads fail on their own thread when memory runs out") {
         each_allocation_fails([](executor& ex) {
             weir::thread_pool pool{1};
             return run(ex, weir::offload(pool, [] { return 3; })) == 3 &&

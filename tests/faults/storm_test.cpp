@@ -204,7 +204,7 @@ TEST_SUITE("faults/storm") {
         }
     }
 
-    TEST_CASE("an executor that dies in the middle of a storm takes it along") {
+    TEST_CASE("an executor that is destroyed in the middle of a storm drops all operations") {
         const std::size_t before = support::open_descriptors();
         for (std::uint32_t seed = 1; seed != 50; ++seed) {
             std::vector<char> memory(4096, canary);

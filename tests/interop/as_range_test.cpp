@@ -46,7 +46,7 @@ static_assert(ranges::view_<range>);
 } // namespace
 
 TEST_SUITE("interop/as_range") {
-    TEST_CASE("as_range: a loop has the items, and time passes as it asks for them") {
+    TEST_CASE("as_range: a loop receives the items, and virtual time passes when it asks for them") {
         virtual_executor ex;
         std::vector<int> items;
         for (const int x : as_range(ex, slow_numbers(3))) {
@@ -59,7 +59,7 @@ TEST_SUITE("interop/as_range") {
         for (const int x : as_range(ex, weir::empty<int>())) FAIL(x);
     }
 
-    TEST_CASE("as_range: nothing is asked for ahead, and the stream goes with its end, or with the range") {
+    TEST_CASE("as_range pulls nothing ahead, and destroys the stream at its end or with the range") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         source.push(1);
@@ -110,7 +110,7 @@ TEST_SUITE("interop/as_range") {
         CHECK(sum == 3);
     }
 
-    TEST_CASE("as_range: an error is thrown where the item was asked for, and then it has ended") {
+    TEST_CASE("as_range throws an error where the item was asked for, and has then ended") {
         virtual_executor ex;
         auto generator = []() -> weir::async_stream<int> {
             co_yield 1;

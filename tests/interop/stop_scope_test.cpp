@@ -16,7 +16,7 @@ using weir::stop_scope;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("interop/stop_scope") {
-    TEST_CASE("stop_scope: its token is stopped when the scope dies: by return, by an exception, by being dropped") {
+    TEST_CASE("stop_scope requests a stop when it is destroyed by return, by an exception or by a drop") {
         enum class way { by_return, by_exception, dropped };
         for (const way how : {way::by_return, way::by_exception, way::dropped}) {
             virtual_executor ex;
@@ -46,7 +46,7 @@ TEST_SUITE("interop/stop_scope") {
         CHECK(scope.stop_requested());
     }
 
-    TEST_CASE("stop_scope: linked, it is stopped with each of the others, and they are not stopped with it") {
+    TEST_CASE("stop_scope: a linked scope is stopped with each of its sources, and not the other way round") {
         std::stop_source a;
         std::stop_source b;
         {

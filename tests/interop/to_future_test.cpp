@@ -23,7 +23,7 @@ using weir::to_future;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("interop/to_future") {
-    TEST_CASE("to_future: the future has what the operation gives") {
+    TEST_CASE("to_future: the future receives the operation's result") {
         virtual_executor ex;
         auto number = to_future(ex, value_after(1s, 5));
         auto pointer = to_future(ex, value_after(1s, std::make_unique<int>(6)));
@@ -39,7 +39,7 @@ TEST_SUITE("interop/to_future") {
         CHECK(&reference.get() == &x);
     }
 
-    TEST_CASE("to_future: the future has the operation's error") {
+    TEST_CASE("to_future: the future receives the operation's error") {
         virtual_executor ex;
         auto fails = []() -> weir::task<> {
             co_await weir::sleep_for(1ms);
@@ -50,7 +50,7 @@ TEST_SUITE("interop/to_future") {
         CHECK_THROWS_WITH(future.get(), "operation");
     }
 
-    TEST_CASE("to_future: what throws as it is moved is an error of the future, or of the call") {
+    TEST_CASE("to_future: a move that throws is an error of the future or of the call") {
         using item = support::items::throwing_move;
         // A result, and an operation that cannot be moved safely.
         struct gives {
@@ -78,7 +78,7 @@ TEST_SUITE("interop/to_future") {
         }
     }
 
-    TEST_CASE("to_future: an executor that dies first tells the future, whether or not it has begun") {
+    TEST_CASE("to_future: a destroyed executor fails the future, whether or not the operation has started") {
         for (const bool begun : {false, true}) {
             std::future<int> future;
             auto token = std::make_shared<int>();

@@ -29,7 +29,7 @@ weir::task<int> add(int a, int b) {
 TEST_SUITE("threads/to_future") {
     // An error is looked at when the loop has let go of it: the count of references to it is in libstdc++, where the
     // thread sanitizer does not see it.
-    TEST_CASE("to_future: threads wait for what an executor on another one does") {
+    TEST_CASE("to_future: a thread waits for an operation of an executor on another thread") {
         weir::executor ex;
         std::thread loop{[&] { CHECK_THROWS_AS(ex.run(weir::sleep_for(1h)), weir::stopped); }};
         std::vector<std::thread> askers;

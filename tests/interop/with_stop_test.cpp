@@ -33,7 +33,7 @@ using weir::with_stop;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("interop/with_stop") {
-    TEST_CASE("with_stop: without a stop the result is the result") {
+    TEST_CASE("with_stop returns the operation's result if no stop is requested") {
         virtual_executor ex;
         std::stop_source stop;
         CHECK(ex.run(with_stop(stop.get_token(), value_after(1ms, 5))) == 5);
@@ -46,7 +46,7 @@ TEST_SUITE("interop/with_stop") {
         CHECK(&r->get() == &x);
     }
 
-    TEST_CASE("with_stop: a stop drops the operation, and there is no result") {
+    TEST_CASE("with_stop: a stop drops the operation and returns no result") {
         virtual_executor ex;
         std::stop_source stop;
         manual<int> slow;
@@ -67,7 +67,7 @@ TEST_SUITE("interop/with_stop") {
         ex.run(body());
     }
 
-    TEST_CASE("with_stop: a stop that was requested before it begins leaves it unstarted") {
+    TEST_CASE("with_stop does not start its operation after a stop was requested") {
         virtual_executor ex;
         std::stop_source stop;
         stop.request_stop();
@@ -90,7 +90,7 @@ TEST_SUITE("interop/with_stop") {
         }
     }
 
-    TEST_CASE("with_stop: nothing inside sees an error; guards see to what is to be done") {
+    TEST_CASE("with_stop: a stop runs the guards and throws nothing inside the operation") {
         virtual_executor ex;
         std::stop_source stop;
         bool saw_error = false;
@@ -120,7 +120,7 @@ TEST_SUITE("interop/with_stop") {
         CHECK(cleaned);
     }
 
-    TEST_CASE("with_stop: an item that was not waited for is not lost") {
+    TEST_CASE("with_stop: an abandoned next loses no item") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         auto s = source.stream();
@@ -135,7 +135,7 @@ TEST_SUITE("interop/with_stop") {
         CHECK(ex.run(weir::next(s)) == 4);
     }
 
-    TEST_CASE("with_stop: run with a token throws stopped, or the error, or gives the result") {
+    TEST_CASE("with_stop: run with a token returns the result, or throws the error or stopped") {
         std::stop_source stop;
         CHECK(weir::run(value_after(1ms, 5), stop.get_token()) == 5);
         weir::run(weir::sleep_for(1ms), stop.get_token());
@@ -164,7 +164,7 @@ TEST_SUITE("interop/with_stop") {
         CHECK_THROWS_AS(weir::run(value_after(1ms, 5), stop.get_token()), weir::stopped);
     }
 
-    TEST_CASE("with_stop leaves nothing when it is dropped at any suspension point") {
+    TEST_CASE("with_stop leaves nothing behind when it is dropped at any suspension point") {
         for (int point = 0; point != 3; ++point) {
             virtual_executor ex;
             std::stop_source stop;
@@ -180,7 +180,7 @@ TEST_SUITE("interop/with_stop") {
         }
     }
 
-    TEST_CASE("with_stop: the operation may drop it, at once or later") {
+    TEST_CASE("with_stop may be dropped by its operation, at once or later") {
         std::stop_source stop;
         support::operation_drops_itself(
             [&](weir::task<> culprit) { return with_stop(stop.get_token(), std::move(culprit)); });

@@ -14,7 +14,7 @@
 using namespace std::chrono_literals;
 
 TEST_SUITE("threads/with_stop") {
-    TEST_CASE("with_stop: a stop that another thread requests ends run") {
+    TEST_CASE("with_stop: a stop from another thread ends run") {
         for (int round = 0; round != 50; ++round) {
             std::stop_source stop;
             std::thread other;
@@ -56,7 +56,7 @@ TEST_SUITE("threads/with_stop") {
         }
     }
 
-    TEST_CASE("with_stop: linked scopes may die while another thread stops what they are linked to") {
+    TEST_CASE("with_stop: linked scopes may be destroyed while another thread stops their sources") {
         for (int round = 0; round != 50; ++round) {
             std::stop_source stop;
             std::thread other{[&] { stop.request_stop(); }};

@@ -188,7 +188,7 @@ void check_lines(weir::executor& ex, S& client, S& server) {
 } // namespace
 
 TEST_SUITE("io/byte_stream") {
-    TEST_CASE("byte_stream: connections and pipes, bare and wrapped, and wrapped twice, are read and written alike") {
+    TEST_CASE("byte_stream: bare and wrapped connections and pipes are read and written alike") {
         weir::executor ex;
         const auto check_all = [&](auto make) {
             auto bare = make(ex);
@@ -207,7 +207,7 @@ TEST_SUITE("io/byte_stream") {
         SUBCASE("pipes") { check_all(pipe_pair); }
     }
 
-    TEST_CASE("byte_stream: what goes over the wire is what the layer made") {
+    TEST_CASE("byte_stream: the wire carries the bytes that the layer produced") {
         weir::executor ex;
         auto pair = unix_pair(ex);
         scrambled one{std::move(pair.one)};
@@ -221,7 +221,7 @@ TEST_SUITE("io/byte_stream") {
                                   5});
     }
 
-    TEST_CASE("byte_stream: a layer is owned, or borrowed") {
+    TEST_CASE("byte_stream owns or borrows a layer") {
         weir::executor ex;
         auto pair = unix_pair(ex);
         scrambled other{std::move(pair.other)};
@@ -238,7 +238,7 @@ TEST_SUITE("io/byte_stream") {
               }) == "write unix pair: Broken pipe");
     }
 
-    TEST_CASE("byte_stream: an error of the layer is the stream's, after what came before it") {
+    TEST_CASE("byte_stream: an error of the layer follows the data before it") {
         weir::executor ex;
         auto pair = unix_pair(ex);
         scrambled one{std::move(pair.one)};
@@ -251,7 +251,7 @@ TEST_SUITE("io/byte_stream") {
                              std::runtime_error);
     }
 
-    TEST_CASE("byte_stream: a next that is given up loses nothing") {
+    TEST_CASE("byte_stream: an abandoned next loses nothing") {
         weir::executor ex;
         auto pair = unix_pair(ex);
         scrambled one{std::move(pair.one)};
@@ -295,7 +295,7 @@ TEST_SUITE("io/byte_stream") {
         }
     }
 
-    TEST_CASE("byte_stream: a layer that is no coroutine adds no allocation") {
+    TEST_CASE("byte_stream: a layer without coroutines adds no allocation") {
         struct counted {
             auto read(weir::byte_span to) { return inner.read(to); }
             std::string name() const { return inner.name(); }
@@ -317,7 +317,7 @@ TEST_SUITE("io/byte_stream") {
               }) == 0);
     }
 
-    TEST_CASE("byte_stream: shutting down what is a file closes it") {
+    TEST_CASE("byte_stream: shutting down a file closes it") {
         weir::executor ex;
         auto p = ex.run(weir::open_pipe());
         ex.run(p.write_end.write("last"));

@@ -14,7 +14,7 @@
 #include "allocations.hpp"
 
 TEST_SUITE("io/bytes") {
-    TEST_CASE("no bytes are empty text") {
+    TEST_CASE("bytes: an empty object is empty text") {
         const weir::bytes none;
         CHECK(none.empty());
         CHECK(none == "");
@@ -51,7 +51,7 @@ TEST_SUITE("io/bytes") {
         CHECK(b.slice(100) == "");
     }
 
-    TEST_CASE("bytes: a slice outlives what it was cut from") {
+    TEST_CASE("bytes: a slice outlives the object that it was cut from") {
         weir::bytes slice;
         {
             const weir::bytes b{std::string(1000, 'x') + "end"};
@@ -60,7 +60,7 @@ TEST_SUITE("io/bytes") {
         CHECK(slice == "end");
     }
 
-    TEST_CASE("a move leaves empty bytes behind") {
+    TEST_CASE("bytes: a moved-from object is empty") {
         weir::bytes a{"text"};
         weir::bytes b{std::move(a)};
         CHECK(b == "text");
@@ -70,7 +70,7 @@ TEST_SUITE("io/bytes") {
         CHECK(a == "text");
     }
 
-    TEST_CASE("bytes: prefix and suffix are taken off, down to nothing") {
+    TEST_CASE("bytes: remove_prefix and remove_suffix may remove everything") {
         weir::bytes b{"abcdef"};
         b.remove_prefix(2);
         b.remove_suffix(1);
@@ -81,7 +81,7 @@ TEST_SUITE("io/bytes") {
         CHECK(b == "");
     }
 
-    TEST_CASE("bytes: blocks are used again") {
+    TEST_CASE("bytes: freed blocks are used again") {
         weir::bytes{std::string(60'000, 'x')};
         const std::string text(60'000, 'y');
         const std::size_t before = support::allocations();

@@ -69,7 +69,7 @@ struct kept {
 } // namespace
 
 TEST_SUITE("io/copy") {
-    TEST_CASE("copy: a file goes to a socket that is read slowly, whole and in order") {
+    TEST_CASE("copy sends a whole file in order to a socket that is read slowly") {
         weir::executor ex;
         const std::string text = pattern(20'000'000);
         const support::temporary_file content{text};
@@ -141,7 +141,7 @@ TEST_SUITE("io/copy") {
         CHECK(ex.run(weir::copy(small_reads{""}, kept{})) == 0);
     }
 
-    TEST_CASE("copy: an error of the reader comes when what was before it has been written") {
+    TEST_CASE("copy: an error of the reader arrives after the data before it was written") {
         weir::executor ex;
         small_reads from{"all of it"};
         from.fails = true;
@@ -150,7 +150,7 @@ TEST_SUITE("io/copy") {
         CHECK(to.text == "all of it");
     }
 
-    TEST_CASE("copy: errors of the writer name it, and are no signals") {
+    TEST_CASE("copy: an error of the writer names it and raises no signal") {
         weir::executor ex;
         const support::temporary_file content{pattern(5'000'000)};
         for (const bool at_once : {true, false}) {

@@ -28,7 +28,7 @@
 #include "temporary_file.hpp"
 
 TEST_SUITE("io/file") {
-    TEST_CASE("file reads follow each other, to the end") {
+    TEST_CASE("file: each read continues where the last one ended, to the end of the file") {
         const support::temporary_file t{"hello world"};
         weir::executor ex;
         weir::file f = ex.run(weir::open(t.path()));
@@ -53,7 +53,7 @@ TEST_SUITE("io/file") {
         CHECK(ex.run(read_all()) == "hello");
     }
 
-    TEST_CASE("file reads and writes at an offset leave the position alone") {
+    TEST_CASE("file: reads and writes at an offset do not move the position") {
         const support::temporary_file t{"0123456789"};
         weir::executor ex;
         weir::file f = ex.run(weir::open(t.path(), weir::open_mode::update));
@@ -68,7 +68,7 @@ TEST_SUITE("io/file") {
         CHECK(t.content() == "0123xyz789");
     }
 
-    TEST_CASE("file: an offset that the system cannot express is refused") {
+    TEST_CASE("file: an offset beyond the system's range is rejected") {
         const support::temporary_file t{"0123456789"};
         weir::executor ex;
         weir::file f = ex.run(weir::open(t.path(), weir::open_mode::update));
@@ -82,7 +82,7 @@ TEST_SUITE("io/file") {
         CHECK(ex.run(f.read_at(largest - 4096, buffer)) == 0);
     }
 
-    TEST_CASE("a path or a host with a NUL character is refused by everything that takes one") {
+    TEST_CASE("every function with a path or a host name rejects a NUL character in it") {
         const std::string text{"/tmp\0/elsewhere", 15};
         weir::executor ex;
         const char* message = "weir::open: the path contains a NUL character at position 4: /tmp";
@@ -99,7 +99,7 @@ TEST_SUITE("io/file") {
         CHECK_THROWS_AS(static_cast<void>(weir::unix_address{text}), std::invalid_argument);
     }
 
-    TEST_CASE("file: the open modes do what they say") {
+    TEST_CASE("file: each open mode creates, truncates or appends as documented") {
         const support::temporary_file t{"old"};
         weir::executor ex;
         const auto write = [&](weir::open_mode mode, const char* text) {
@@ -122,7 +122,7 @@ TEST_SUITE("io/file") {
         CHECK(t.content() == "made");
     }
 
-    TEST_CASE("file: errors say what was attempted on which path") {
+    TEST_CASE("file: an error names the attempted action and the path") {
         weir::executor ex;
         const auto directory = std::filesystem::temp_directory_path().string();
         weir::file d = ex.run(weir::open(directory));
@@ -143,7 +143,7 @@ TEST_SUITE("io/file") {
               "stat " + t.path() + ": Bad file descriptor");
     }
 
-    TEST_CASE("file: a full device is an error") {
+    TEST_CASE("file: writing to a full device fails") {
         weir::executor ex;
         weir::file full = ex.run(weir::open("/dev/full", weir::open_mode::update));
         CHECK(support::system_error_of([&] {
@@ -152,7 +152,7 @@ TEST_SUITE("io/file") {
               }) == "write /dev/full: No space left on device");
     }
 
-    TEST_CASE("file: devices without readiness are read and written all the same") {
+    TEST_CASE("file: devices that epoll does not support are read and written") {
         weir::executor ex;
         weir::file null = ex.run(weir::open("/dev/null", weir::open_mode::update));
         weir::file zero = ex.run(weir::open("/dev/zero"));
@@ -163,7 +163,7 @@ TEST_SUITE("io/file") {
         CHECK(buffer[0] == 0);
     }
 
-    TEST_CASE("file: a pipe carries more than it holds") {
+    TEST_CASE("file: a pipe carries more than its capacity") {
         weir::executor ex;
         auto p = ex.run(weir::open_pipe());
         const std::string much(3'000'000, 'x');
@@ -187,7 +187,7 @@ TEST_SUITE("io/file") {
               }) == "write pipe: Broken pipe");
     }
 
-    TEST_CASE("file: a borrowed descriptor in blocking mode does not hold the loop, and stays open") {
+    TEST_CASE("file: a borrowed descriptor in blocking mode does not block the executor and stays open") {
         weir::executor ex;
         int ends[2];
         REQUIRE(::pipe(ends) == 0);
@@ -212,7 +212,7 @@ TEST_SUITE("io/file") {
         ::close(ends[1]);
     }
 
-    TEST_CASE("file: a borrowed number that names something new is seen as new") {
+    TEST_CASE("file: a borrowed descriptor number that was reopened is a new file") {
         weir::executor ex;
         for (int round = 0; round != 3; ++round) {
             int ends[2];

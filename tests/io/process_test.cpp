@@ -45,7 +45,7 @@ weir::child_process shell(weir::executor& ex, std::string command, weir::process
 } // namespace
 
 TEST_SUITE("io/process") {
-    TEST_CASE("process: what is written to its input comes back from its output") {
+    TEST_CASE("process: a program reads its input and writes its output through pipes") {
         weir::executor ex;
         auto sort = ex.run(spawn_process({"sort", "-u"}, {.in = stdio::pipe, .out = stdio::pipe}));
         ex.run(sort.in().write("b\na\nb\n"));
@@ -57,7 +57,7 @@ TEST_SUITE("io/process") {
         CHECK(ex.run(sort.wait()).success());
     }
 
-    TEST_CASE("process: more than a pipe holds goes through, both ways at once") {
+    TEST_CASE("process: more data than a pipe holds passes in both directions at once") {
         weir::executor ex;
         const std::string much(1 << 20, 'x');
         auto cat = ex.run(spawn_process({"cat"}, {.in = stdio::pipe, .out = stdio::pipe}));
@@ -77,7 +77,7 @@ TEST_SUITE("io/process") {
         CHECK(ex.run(cat.wait()).success());
     }
 
-    TEST_CASE("process: the error stream has a pipe of its own, or that of the output") {
+    TEST_CASE("process: the error stream has its own pipe or shares that of the output") {
         weir::executor ex;
         auto apart = shell(ex, "echo out; echo err >&2", {.out = stdio::pipe, .err = stdio::pipe});
         CHECK(all_of(ex, apart.out()) == "out\n");
@@ -87,7 +87,7 @@ TEST_SUITE("io/process") {
         CHECK(all_of(ex, together.out()) == "out\nerr\n");
     }
 
-    TEST_CASE("reports how the process ended") {
+    TEST_CASE("process: the exit status tells how the process ended") {
         weir::executor ex;
         auto failed = shell(ex, "exit 3");
         const auto how = ex.run(failed.wait());
@@ -100,7 +100,7 @@ TEST_SUITE("io/process") {
         CHECK(by.to_string() == "killed by signal 9 (KILL)");
     }
 
-    TEST_CASE("process: signals reach it until it has ended") {
+    TEST_CASE("process: signals reach the program until it has ended") {
         weir::executor ex;
         auto sleeper = ex.run(spawn_process({"sleep", "1000"}));
         CHECK(support::system_error_of([&] {
@@ -112,7 +112,7 @@ TEST_SUITE("io/process") {
         sleeper.kill();
     }
 
-    TEST_CASE("a dropped process is killed and leaves no zombie and no descriptor") {
+    TEST_CASE("process: a dropped process is killed and leaves no zombie and no descriptor") {
         weir::executor ex;
         const std::size_t before = support::open_descriptors();
         int id = -1;
@@ -129,7 +129,7 @@ TEST_SUITE("io/process") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("dropping a wait leaves the process alone") {
+    TEST_CASE("process: dropping a wait leaves the program running") {
         weir::executor ex;
         auto cat = ex.run(spawn_process({"cat"}, {.in = stdio::pipe, .out = stdio::null}));
         { auto waiting = support::begin(ex, cat.wait()); }
@@ -139,7 +139,7 @@ TEST_SUITE("io/process") {
         CHECK(ex.run(cat.wait()).success());
     }
 
-    TEST_CASE("process may outlive its executor") {
+    TEST_CASE("process: an object may outlive its executor") {
         std::optional<weir::child_process> sleeper;
         int id = -1;
         {
@@ -152,7 +152,7 @@ TEST_SUITE("io/process") {
         CHECK_FALSE(exists(id));
     }
 
-    TEST_CASE("process: the directory and the environment that it begins with") {
+    TEST_CASE("process: the program starts in the given directory with the given environment") {
         weir::executor ex;
         const support::temporary_directory here;
         auto child =
@@ -164,7 +164,7 @@ TEST_SUITE("io/process") {
         CHECK(all_of(ex, bare.out()) == "ONLY=1\n");
     }
 
-    TEST_CASE("process: a program or a directory that is not there is an error that names it") {
+    TEST_CASE("process: a missing program or directory is an error that names it") {
         weir::executor ex;
         const std::size_t before = support::open_descriptors();
         const auto error_of = [&](std::vector<std::string> arguments, weir::process_options options = {}) {
@@ -186,7 +186,7 @@ TEST_SUITE("io/process") {
         CHECK_THROWS_AS(spawn_process({"a"}, {.out = stdio::output}), std::invalid_argument);
     }
 
-    TEST_CASE("process: a child that has closed its input is an error of the write, not a signal") {
+    TEST_CASE("process: writing to a child that has closed its input is an error and raises no signal") {
         weir::executor ex;
         auto child = ex.run(spawn_process({"true"}, {.in = stdio::pipe}));
         CHECK(ex.run(child.wait()).success());

@@ -63,7 +63,7 @@ private:
 } // namespace
 
 TEST_SUITE("threads/resolve") {
-    TEST_CASE("resolve: a numeric address is its own answer, at once") {
+    TEST_CASE("resolve returns a numeric address at once") {
         weir::executor ex;
         auto four = ex.spawn(weir::resolve("127.0.0.1", 80));
         auto six = ex.spawn(weir::resolve("::1", 443));
@@ -74,7 +74,7 @@ TEST_SUITE("threads/resolve") {
         CHECK(ex.run(std::move(six)) == std::vector<weir::endpoint>{{"::1", 443}});
     }
 
-    TEST_CASE("resolve: a name is looked up while the loop goes on" * doctest::skip(no_localhost())) {
+    TEST_CASE("resolve does not block the executor" * doctest::skip(no_localhost())) {
         weir::executor ex;
         auto looking = ex.spawn(weir::resolve("localhost", 8080));
         ex.turn(ex.now());
@@ -85,7 +85,7 @@ TEST_SUITE("threads/resolve") {
         }
     }
 
-    TEST_CASE("resolve: an unknown name is an error that contains it") {
+    TEST_CASE("resolve: an unknown name throws an error that contains it") {
         weir::executor ex;
         try {
             // RFC 6761: a name below invalid. exists nowhere.
@@ -130,7 +130,7 @@ TEST_SUITE("threads/resolve") {
         CHECK(ex.run(server.read(text)) == 5);
     }
 
-    TEST_CASE("resolve: after an address that refuses, the next is tried at once") {
+    TEST_CASE("resolve: tcp_connect tries the next address at once after a refusal") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const auto refused = refused_address(ex);
@@ -154,7 +154,7 @@ TEST_SUITE("threads/resolve") {
         }
     }
 
-    TEST_CASE("resolve: each address has its own time limit") {
+    TEST_CASE("resolve: tcp_connect limits the time for each address") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const black_hole hole{ex};
@@ -167,7 +167,7 @@ TEST_SUITE("threads/resolve") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("resolve: when no address takes it the error is that of the last to fail") {
+    TEST_CASE("resolve: tcp_connect throws the error of the last address when all fail") {
         weir::executor ex;
         const auto one = refused_address(ex);
         const auto other = refused_address(ex);

@@ -38,7 +38,7 @@ int option(const Socket& socket, int level, int name) {
 } // namespace
 
 TEST_SUITE("io/socket_options") {
-    TEST_CASE("socket_options: small writes are sent at once by default") {
+    TEST_CASE("socket_options: TCP_NODELAY is on by default") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const auto& address = listener.local_endpoint();
@@ -60,7 +60,7 @@ TEST_SUITE("io/socket_options") {
         CHECK(option(kept, IPPROTO_TCP, TCP_KEEPCNT) == 3);
     }
 
-    TEST_CASE("socket_options: times that are no whole seconds are rounded up") {
+    TEST_CASE("socket_options: fractions of seconds are rounded up") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const auto kept = ex.run(weir::tcp_connect(listener.local_endpoint(), {.keep_alive = 1500ms}));
@@ -80,7 +80,7 @@ TEST_SUITE("io/socket_options") {
         CHECK(option(server, SOL_SOCKET, SO_RCVBUF) <= 40'000);
     }
 
-    TEST_CASE("socket_options: buffers have the size that was asked for, or there is an error that says so") {
+    TEST_CASE("socket_options: a buffer has the requested size, or opening the socket fails") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const auto& address = listener.local_endpoint();
@@ -95,7 +95,7 @@ TEST_SUITE("io/socket_options") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("socket_options: listeners and sockets that share a port") {
+    TEST_CASE("socket_options: listeners and datagram sockets may share a port") {
         weir::executor ex;
         auto one = ex.run(weir::listen({"127.0.0.1", 0}, {.reuse_port = true}));
         auto other = ex.run(weir::listen(one.local_endpoint(), {.reuse_port = true}));

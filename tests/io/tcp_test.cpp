@@ -92,7 +92,7 @@ TEST_SUITE("io/tcp") {
               }) == "refused");
     }
 
-    TEST_CASE("tcp: much goes both ways at the same time") {
+    TEST_CASE("tcp: large amounts of data pass in both directions at once") {
         for (const char* address : {"127.0.0.1", "::1"}) {
             CAPTURE(address);
             weir::executor ex;
@@ -109,7 +109,7 @@ TEST_SUITE("io/tcp") {
         }
     }
 
-    TEST_CASE("tcp: both ends know each other's address") {
+    TEST_CASE("tcp: each end returns the other end's address") {
         weir::executor ex;
         auto pair = support::connect_pair(ex, "::1");
         CHECK(ex.run(pair.client.local_endpoint()) == pair.server.remote_endpoint());
@@ -130,7 +130,7 @@ TEST_SUITE("io/tcp") {
         }
     }
 
-    TEST_CASE("tcp: two listeners on one port are one too many") {
+    TEST_CASE("tcp: a second listener on a port is refused") {
         weir::executor ex;
         const auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const auto taken = listener.local_endpoint();
@@ -138,7 +138,7 @@ TEST_SUITE("io/tcp") {
               "listen on " + taken.to_string() + ": Address already in use");
     }
 
-    TEST_CASE("tcp: what was sent before the end is read before the end") {
+    TEST_CASE("tcp: data that was sent before the end is read before the end") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         std::array<char, 8> buffer{};
@@ -148,7 +148,7 @@ TEST_SUITE("io/tcp") {
         CHECK(ex.run(pair.server.read(buffer)) == 0);
     }
 
-    TEST_CASE("tcp: an end that comes with the last bytes is not overlooked") {
+    TEST_CASE("tcp: an end that arrives together with the last bytes is seen") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         std::array<char, 64> buffer{};
@@ -163,7 +163,7 @@ TEST_SUITE("io/tcp") {
         CHECK(ex.run(pair.server.read(buffer)) == 0);
     }
 
-    TEST_CASE("tcp: what comes behind urgent data is read") {
+    TEST_CASE("tcp: data behind urgent data is read") {
         for (const std::size_t size : {std::size_t{64}, std::size_t{64} * 1024}) {
             weir::executor ex;
             auto pair = support::connect_pair(ex);
@@ -189,7 +189,7 @@ TEST_SUITE("io/tcp") {
         }
     }
 
-    TEST_CASE("tcp: a reset is an error that names the peer") {
+    TEST_CASE("tcp: a reset throws an error that names the peer") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         std::array<char, 8> buffer{};
@@ -204,7 +204,7 @@ TEST_SUITE("io/tcp") {
               }) == "write " + peer + ": Broken pipe");
     }
 
-    TEST_CASE("tcp: a peer whose data is not read stops writing") {
+    TEST_CASE("tcp: a peer whose data is not read has to stop writing") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         std::uint64_t accepted = 0;

@@ -25,7 +25,7 @@ std::string text(std::span<const char> buffer, const weir::received_datagram& d)
 } // namespace
 
 TEST_SUITE("io/udp") {
-    TEST_CASE("udp: datagrams go both ways, each whole and with its sender") {
+    TEST_CASE("udp: datagrams pass in both directions, each whole and with its sender") {
         for (const char* address : {"127.0.0.1", "::1"}) {
             CAPTURE(address);
             weir::executor ex;
@@ -59,7 +59,7 @@ TEST_SUITE("io/udp") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("udp: a datagram without bytes is one") {
+    TEST_CASE("udp: an empty datagram is received") {
         weir::executor ex;
         auto a = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         ex.run(a.send_to("", a.local_endpoint()));
@@ -72,7 +72,7 @@ TEST_SUITE("io/udp") {
         CHECK(text(buffer, ex.run(a.receive_from(buffer))) == "next");
     }
 
-    TEST_CASE("udp reports what a buffer was too small for") {
+    TEST_CASE("udp: a receive reports the size of a datagram that did not fit into the buffer") {
         weir::executor ex;
         auto a = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         ex.run(a.send_to("0123456789", a.local_endpoint()));
@@ -101,7 +101,7 @@ TEST_SUITE("io/udp") {
               }) == "send to " + a.local_endpoint().to_string() + ": Message too long");
     }
 
-    TEST_CASE("udp: a socket that is connected sends and receives there alone") {
+    TEST_CASE("udp: a connected socket sends to its peer and receives from its peer only") {
         weir::executor ex;
         auto server = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         auto stranger = ex.run(weir::udp_bind({"127.0.0.1", 0}));
@@ -123,7 +123,7 @@ TEST_SUITE("io/udp") {
         CHECK(ex.run(server.receive_from(buffer)).from == late.local_endpoint());
     }
 
-    TEST_CASE("udp: a peer that is not there refuses, and the socket goes on") {
+    TEST_CASE("udp: a missing peer fails the receive, and the socket stays usable") {
         weir::executor ex;
         auto peer = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         const auto address = peer.local_endpoint();
@@ -139,7 +139,7 @@ TEST_SUITE("io/udp") {
         CHECK(text(buffer, ex.run(peer.receive_from(buffer))) == "again");
     }
 
-    TEST_CASE("udp: an address that is taken, and one that is not here") {
+    TEST_CASE("udp: binding fails for an address in use and for one of another host") {
         weir::executor ex;
         const auto a = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         const auto taken = a.local_endpoint();

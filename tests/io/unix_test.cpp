@@ -73,7 +73,7 @@ private:
 } // namespace
 
 TEST_SUITE("io/unix") {
-    TEST_CASE("unix: a server and its clients, at a path and under an abstract name") {
+    TEST_CASE("unix: a server and its clients communicate at a path and at an abstract name") {
         const support::temporary_directory d;
         const std::array addresses{
             weir::unix_address{d / "socket"},
@@ -105,7 +105,7 @@ TEST_SUITE("io/unix") {
         }
     }
 
-    TEST_CASE("unix: accept waits for a connection, and names what it accepted by its listener") {
+    TEST_CASE("unix: accept waits for a connection and names it after its listener") {
         const support::temporary_directory d;
         weir::executor ex;
         auto listener = ex.run(weir::unix_listen(d / "s"));
@@ -115,7 +115,7 @@ TEST_SUITE("io/unix") {
         CHECK(ex.run(std::move(accepting)).name() == d / "s");
     }
 
-    TEST_CASE("unix: with the listener its file is gone, but not another one") {
+    TEST_CASE("unix: closing a listener removes its own file only") {
         const support::temporary_directory d;
         weir::executor ex;
         auto listener = ex.run(weir::unix_listen(d / "s"));
@@ -153,7 +153,7 @@ TEST_SUITE("io/unix") {
         CHECK((status.st_mode & 0777) == 0600);
     }
 
-    TEST_CASE("unix_listen on an address in use is an error") {
+    TEST_CASE("unix_listen fails on an address in use") {
         const support::temporary_directory d;
         weir::executor ex;
         const auto abstract = weir::unix_address::abstract(d.path());
@@ -168,7 +168,7 @@ TEST_SUITE("io/unix") {
         CHECK(std::filesystem::is_socket(d / "s"));
     }
 
-    TEST_CASE("unix: a file that a server left behind is an error that says so, or is replaced") {
+    TEST_CASE("unix: the left-over file of a server is an error that says so, or is replaced") {
         const support::temporary_directory d;
         weir::executor ex;
         leave_stale(d / "s");
@@ -182,7 +182,7 @@ TEST_SUITE("io/unix") {
         ex.run(std::move(accepting));
     }
 
-    TEST_CASE("unix: a file that is no socket is left alone") {
+    TEST_CASE("unix_listen does not remove a file that is not a socket") {
         const support::temporary_directory d;
         weir::executor ex;
         const std::string path = d.file("precious", "data");
@@ -192,7 +192,7 @@ TEST_SUITE("io/unix") {
         CHECK(std::filesystem::file_size(path) == 4);
     }
 
-    TEST_CASE("unix_listen and unix_connect fail where there can be no listener") {
+    TEST_CASE("unix_listen and unix_connect name the address in their errors") {
         const support::temporary_directory d;
         weir::executor ex;
         CHECK(support::system_error_of([&] { return ex.run(weir::unix_listen(d / "none/s")); }) ==
@@ -204,7 +204,7 @@ TEST_SUITE("io/unix") {
               }) == "connect to @" + d.path() + ": Connection refused");
     }
 
-    TEST_CASE("unix: connecting waits for room in the backlog, and may be dropped while it does") {
+    TEST_CASE("unix: a connect waits for room in the backlog and may be dropped meanwhile") {
         const support::temporary_directory d;
         weir::executor ex;
         auto listener = ex.run(weir::unix_listen(d / "s", {.backlog = 1}));
@@ -223,7 +223,7 @@ TEST_SUITE("io/unix") {
         CHECK(connected.size() == 3);
     }
 
-    TEST_CASE("unix: much goes both ways at the same time") {
+    TEST_CASE("unix: large amounts of data pass in both directions at once") {
         weir::executor ex;
         auto p = pair(ex);
         const std::string there(3'000'000, 'a');
@@ -245,7 +245,7 @@ TEST_SUITE("io/unix") {
         CHECK((ex.run(std::move(c)) == there));
     }
 
-    TEST_CASE("unix: a peer that is gone is an end, and a broken pipe") {
+    TEST_CASE("unix: a closed peer ends reads and fails writes with EPIPE") {
         weir::executor ex;
         auto p = pair(ex);
         p.server.close();
@@ -261,7 +261,7 @@ TEST_SUITE("io/unix") {
               }) == "write descriptors to unix pair: Broken pipe");
     }
 
-    TEST_CASE("unix: descriptors go with data") {
+    TEST_CASE("unix: descriptors are passed together with data") {
         const support::temporary_directory d;
         weir::executor ex;
         auto p = pair(ex);
@@ -303,7 +303,7 @@ TEST_SUITE("io/unix") {
         CHECK(ex.run(inner.server.read(buffer)) == 4);
     }
 
-    TEST_CASE("unix: a descriptor that is something else is an error, and is closed") {
+    TEST_CASE("unix: a passed descriptor of another kind is an error and is closed") {
         weir::executor ex;
         auto p = pair(ex);
         auto pipe = ex.run(weir::open_pipe());
@@ -318,7 +318,7 @@ TEST_SUITE("io/unix") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("unix: descriptors stay with their bytes") {
+    TEST_CASE("unix: descriptors arrive with the bytes that they were sent with") {
         weir::executor ex;
         auto p = pair(ex);
         auto pipe = ex.run(weir::open_pipe());
@@ -360,7 +360,7 @@ TEST_SUITE("io/unix") {
               }) == "write descriptors to unix pair: Bad file descriptor");
     }
 
-    TEST_CASE("unix: much data goes with descriptors, and they come once") {
+    TEST_CASE("unix: descriptors of a large message arrive once") {
         weir::executor ex;
         auto p = pair(ex);
         const std::string much(2'000'000, 'x');
@@ -378,7 +378,7 @@ TEST_SUITE("io/unix") {
         CHECK(descriptors == 1);
     }
 
-    TEST_CASE("unix: too many open files to take a descriptor is an error, and nothing stays open") {
+    TEST_CASE("unix: a receive without free descriptor numbers fails and leaves nothing open") {
         weir::executor ex;
         auto p = pair(ex);
         ex.run(p.client.write_with("x", p.client, p.client, p.client));
@@ -392,7 +392,7 @@ TEST_SUITE("io/unix") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("unix: a plain read closes the descriptors that come with what it reads") {
+    TEST_CASE("unix: a plain read closes the descriptors that arrive with its data") {
         weir::executor ex;
         auto p = pair(ex);
         ex.run(p.client.write_with("x", p.client));
@@ -402,7 +402,7 @@ TEST_SUITE("io/unix") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("unix: a plain read goes on behind what came with descriptors, and from sender to sender") {
+    TEST_CASE("unix: plain reads continue across messages with descriptors and across senders") {
         for (const bool with_senders : {false, true}) {
             CAPTURE(with_senders);
             weir::executor ex;
@@ -437,7 +437,7 @@ TEST_SUITE("io/unix") {
         }
     }
 
-    TEST_CASE("unix: operations may be dropped where they stand, and what came with them is closed") {
+    TEST_CASE("unix: a dropped operation closes the descriptors that arrived with it") {
         const support::temporary_directory d;
         std::mt19937 random{3};
         weir::executor ex;

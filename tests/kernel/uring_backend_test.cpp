@@ -150,19 +150,19 @@ void start_receiving(weir::io_operation& operation, weir::executor& ex, const we
 } // namespace
 
 TEST_SUITE("kernel/uring_backend") {
-    TEST_CASE("uring backend: nothing is lost when every ring is full all the time") {
+    TEST_CASE("uring backend: nothing is lost while every ring is full") {
         weir::executor ex{make_uring_backend(tiny)};
         CHECK(echoed(ex, 40, 25, 64) == 1000);
         CHECK(echoed(ex, 10, 10, 100'000) == 100);
     }
 
-    TEST_CASE("uring backend: nothing is lost where the kernel takes no blocks") {
+    TEST_CASE("uring backend: nothing is lost over a kernel without provided buffers") {
         weir::executor ex{make_uring_backend({.blocks = 0})};
         CHECK(echoed(ex, 40, 25, 64) == 1000);
         CHECK(echoed(ex, 10, 10, 100'000) == 100);
     }
 
-    TEST_CASE("uring backend: more connections may have something at once than blocks are lent") {
+    TEST_CASE("uring backend: more connections may have data at once than blocks are lent") {
         weir::executor ex{make_uring_backend({.blocks = 1})};
         connections all = connect(ex, 20);
         for (auto& client : all.clients) ex.run(client.write("something"));
@@ -205,7 +205,7 @@ TEST_SUITE("kernel/uring_backend") {
         }
     }
 
-    TEST_CASE("uring backend: a connection that is not read slows its peer") {
+    TEST_CASE("uring backend: an unread connection slows its peer") {
         weir::executor ex{make_uring_backend({})};
         auto [client, server] = support::connect_pair(ex);
         auto stream = weir::read(server);
@@ -228,7 +228,7 @@ TEST_SUITE("kernel/uring_backend") {
         ex.run(std::move(writing));
     }
 
-    TEST_CASE("uring backend: a read that is dropped takes nothing, and lends its block to the next") {
+    TEST_CASE("uring backend: a dropped read loses nothing and holds no block") {
         weir::executor ex{make_uring_backend({.blocks = 1})};
         auto [client, server] = support::connect_pair(ex);
         for (int i = 0; i != 100; ++i) {
@@ -264,7 +264,7 @@ TEST_SUITE("kernel/uring_backend") {
         }
     }
 
-    TEST_CASE("uring backend: readable input is not an end when the waiting read is dropped") {
+    TEST_CASE("uring backend: input that is readable when a waiting read is dropped is kept") {
         for (const unsigned older : {0U, 1U, 2U}) {
             CAPTURE(older);
             // Where no blocks are lent, the ring tells when it is worth trying.
@@ -302,7 +302,7 @@ TEST_SUITE("kernel/uring_backend") {
         CHECK(kept == "kept");
     }
 
-    TEST_CASE("uring backend: what is received allocates nothing in a steady state") {
+    TEST_CASE("uring backend: receiving allocates nothing in a steady state") {
         if (!WEIR_POOL_FRAMES) return;
         weir::executor ex{make_uring_backend({})};
         CHECK(support::allocations_for_more_items([&](int items) {
@@ -318,7 +318,7 @@ TEST_SUITE("kernel/uring_backend") {
               }) == 0);
     }
 
-    TEST_CASE("uring backend: a turn is one system call, whatever it does") {
+    TEST_CASE("uring backend: a turn makes one system call") {
         const auto calls = system_calls_of([] {
             weir::executor ex{make_uring_backend({})};
             connections all = connect(ex, 32);

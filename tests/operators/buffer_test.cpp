@@ -37,7 +37,7 @@ using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/buffer") {
-    TEST_CASE("buffer: items, the end and errors come through as they are") {
+    TEST_CASE("buffer passes on items, the end and errors") {
         for (const char* diagram : {"|", "#", "a-b-c|", "a-[bc]-#", "[abcdef|]", "[abcdef#]", "a-b..."}) {
             for (const auto policy :
                  {overflow::suspend, overflow::drop_oldest, overflow::drop_newest, overflow::error}) {
@@ -104,7 +104,7 @@ TEST_SUITE("operators/buffer") {
         CHECK(source.taken() == full + 4);
     }
 
-    TEST_CASE("with a buffer of one and take(2) the source gives no more than a third item") {
+    TEST_CASE("buffer: a buffer of one before take(2) pulls at most three items") {
         virtual_executor ex;
         probe<int> source;
         for (int i = 0; i != 10; ++i) source.push(i);
@@ -116,7 +116,7 @@ TEST_SUITE("operators/buffer") {
         CHECK(source.taken() <= 3);
     }
 
-    TEST_CASE("buffer: the end and an error come after the items that are held") {
+    TEST_CASE("buffer: the end and errors follow the held items") {
         for (const bool fails : {false, true}) {
             virtual_executor ex;
             probe<int> source;
@@ -139,7 +139,7 @@ TEST_SUITE("operators/buffer") {
         }
     }
 
-    TEST_CASE("buffer: drop_oldest keeps the newest items of a consumer that is behind") {
+    TEST_CASE("buffer: drop_oldest keeps the newest items for a slow consumer") {
         virtual_executor ex;
         probe<int> source;
         numbers dropped;
@@ -158,7 +158,7 @@ TEST_SUITE("operators/buffer") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("buffer: drop_newest keeps the oldest items for a consumer that is behind") {
+    TEST_CASE("buffer: drop_newest keeps the oldest items for a slow consumer") {
         virtual_executor ex;
         probe<int> source;
         numbers dropped;
@@ -174,7 +174,7 @@ TEST_SUITE("operators/buffer") {
         CHECK(dropped == numbers{4, 5, 6, 7});
     }
 
-    TEST_CASE("buffer: error delivers held items, then the overflow, and drops upstream at once") {
+    TEST_CASE("buffer: overflow::error delivers held items and then the overflow, and drops upstream at once") {
         virtual_executor ex;
         probe<int> source;
         numbers dropped;
@@ -194,7 +194,7 @@ TEST_SUITE("operators/buffer") {
         CHECK_THROWS_AS(std::rethrow_exception(sink.error()), weir::buffer_overflow);
     }
 
-    TEST_CASE("buffer: a consumer that keeps up gets every item of a burst, whatever the policy") {
+    TEST_CASE("buffer: a consumer that keeps up receives every item of a burst with every policy") {
         for (const auto policy : {overflow::suspend, overflow::drop_oldest, overflow::drop_newest, overflow::error}) {
             virtual_executor ex;
             int count = 0;

@@ -39,12 +39,12 @@ TEST_SUITE("operators/chunk") {
               "-----(ab)-----------(cd)------[(e)|]");
     }
 
-    TEST_CASE("a chunk that is full does not wait") {
+    TEST_CASE("chunk: a full chunk is emitted at once") {
         marbles m;
         CHECK(m.play(m.hot("[abc]---d...") | weir::chunk(2, 3ms)) == "(ab)--(c)---(d)...");
     }
 
-    TEST_CASE("a chunk is never empty") {
+    TEST_CASE("chunk emits no empty chunk") {
         marbles m;
         CHECK(m.play(m.hot("|") | weir::chunk(2)) == "|");
         marbles timed;
@@ -53,17 +53,17 @@ TEST_SUITE("operators/chunk") {
         CHECK(full.play(full.hot("[ab]-|") | weir::chunk(2)) == "(ab)-|");
     }
 
-    TEST_CASE("the time of a chunk counts from its first item, not from the chunk before") {
+    TEST_CASE("chunk: the time of a chunk counts from its first item") {
         marbles m;
         CHECK(m.play(m.hot("[abc]-[def]-----|") | weir::chunk(5, 3ms)) == "--(abcde)--(f)--|");
     }
 
-    TEST_CASE("an item that comes when the time is over belongs to the chunk") {
+    TEST_CASE("chunk: an item that arrives in the turn in which the time is over belongs to the chunk") {
         marbles m;
         CHECK(m.play(m.hot("a--b--|") | weir::chunk(5, 3ms)) == "---(ab)--|");
     }
 
-    TEST_CASE("chunk: held items is delivered before an error") {
+    TEST_CASE("chunk delivers held items before an error") {
         marbles m;
         CHECK(m.play(m.hot("ab-c-#") | weir::chunk(2)) == "-(ab)---[(c)#]");
         marbles timed;
@@ -72,7 +72,7 @@ TEST_SUITE("operators/chunk") {
         CHECK(at_once.play(at_once.hot("#") | weir::chunk(2)) == "#");
     }
 
-    TEST_CASE("chunk emits what is ready with a time of 0") {
+    TEST_CASE("chunk with a time of 0 emits the items that are ready") {
         marbles m;
         CHECK(m.play(m.hot("[abc]-d--[ef|]") | weir::chunk(2, 0s)) == "[(ab)(c)]-(d)--[(ef)|]");
     }
@@ -98,7 +98,7 @@ TEST_SUITE("operators/chunk") {
         CHECK(sink.items() == chunks{{1}, {2, 3, 4}, {5, 6}});
     }
 
-    TEST_CASE("a chunk that became due between polls is emitted at the next poll") {
+    TEST_CASE("chunk: a chunk that became due between polls is emitted at the next poll") {
         weir::testing::virtual_executor ex;
         weir::testing::probe<int> source;
         auto stream = source.stream() | weir::chunk(10, 10ms);
@@ -112,7 +112,7 @@ TEST_SUITE("operators/chunk") {
         CHECK(*stream.poll_next(cx) == std::vector{1, 2});
     }
 
-    TEST_CASE("a source that is slow but always ready does not hold a chunk back forever") {
+    TEST_CASE("chunk: a slow source that is always ready does not delay a chunk forever") {
         support::manual_executor ex;
         probe_sink sink{ex, weir::iota(0) | weir::map([&](int i) {
                                 ex.stall(1ms);
@@ -137,7 +137,7 @@ TEST_SUITE("operators/chunk") {
         }
     }
 
-    TEST_CASE("a chunk costs one allocation, an item none") {
+    TEST_CASE("chunk allocates once per chunk and not per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   weir::testing::virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::chunk(100) | weir::for_each([](auto) {}));

@@ -38,7 +38,7 @@ using weir::testing::virtual_executor;
 using pairs = std::vector<std::tuple<int, int>>;
 
 TEST_SUITE("operators/combine_latest") {
-    TEST_CASE("combine_latest: each item comes out with the latest of the others") {
+    TEST_CASE("combine_latest emits each item with the latest items of the other streams") {
         marbles m;
         CHECK(m.play(combine_latest(m.hot("--1-----2------3--|"), m.hot("----a------b-----------|"))) ==
               "----(1a)---(2a)--(2b)---(3b)-------|");
@@ -70,7 +70,7 @@ TEST_SUITE("operators/combine_latest") {
         CHECK(sink.items() == pairs{{0, 9}, {1, 9}, {2, 9}});
     }
 
-    TEST_CASE("combine_latest: streams that are ready take turns") {
+    TEST_CASE("combine_latest polls ready streams in turns") {
         virtual_executor ex;
         probe_sink sink{ex, combine_latest(weir::iota(0, 3), weir::iota(10, 13))};
         sink.request();
@@ -118,7 +118,7 @@ TEST_SUITE("operators/combine_latest") {
         CHECK(b.dropped());
     }
 
-    TEST_CASE("combine_latest: an item that was ready before an error comes before it") {
+    TEST_CASE("combine_latest: an item that was ready before an error is delivered before it") {
         virtual_executor ex;
         probe<int> a;
         probe<int> b;
@@ -141,7 +141,7 @@ TEST_SUITE("operators/combine_latest") {
         CHECK(sink.failed());
     }
 
-    TEST_CASE("combine_latest: an error passes no item that was ready before it, whatever the pace of the consumer") {
+    TEST_CASE("combine_latest: an error overtakes no item that was ready before it, at any pace of the consumer") {
         for (int busy = 0; busy != 10; ++busy) {
             CAPTURE(busy);
             marbles m;
@@ -151,7 +151,7 @@ TEST_SUITE("operators/combine_latest") {
         }
     }
 
-    TEST_CASE("combine_latest polls only what woke") {
+    TEST_CASE("combine_latest polls only the streams that woke it") {
         virtual_executor ex;
         probe<int> a;
         probe<int> b;
@@ -205,8 +205,7 @@ TEST_SUITE("operators/combine_latest") {
         CHECK(support::allocations_for_more_items(run) == 0);
     }
 
-    TEST_CASE("combine_latest: whatever the order of arrival, each item is in a tuple, and one item is new from tuple "
-              "to tuple") {
+    TEST_CASE("combine_latest emits each item in a tuple, and each tuple has one new item") {
         std::mt19937 random{20240603};
         for (int round = 0; round != 400; ++round) {
             virtual_executor ex;

@@ -46,20 +46,20 @@ using weir::testing::tracked;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/concat_map") {
-    TEST_CASE("concat_map: inner streams come out one after the other") {
+    TEST_CASE("concat_map emits the inner streams one after the other") {
         marbles m;
         const auto inner = [&m](char) { return m.cold("1-2-3|"); };
         CHECK(m.play(m.hot("--a--b-----|") | concat_map(inner)) == "--1-2-31-2-3|");
         CHECK(m.play(m.hot("a---------b|") | concat_map(inner)) == "1-2-3-----1-2-3|");
     }
 
-    TEST_CASE("concat_map: empty inner streams leave nothing") {
+    TEST_CASE("concat_map emits nothing for empty inner streams") {
         marbles m;
         CHECK(m.play(m.hot("-a-b-|") | concat_map([](char) { return weir::empty<char>(); })) == "-----|");
         CHECK(m.play(m.hot("|") | concat_map([](char) { return weir::never<char>(); })) == "|");
     }
 
-    TEST_CASE("concat_map: upstream is asked when the inner stream has ended, not before") {
+    TEST_CASE("concat_map polls upstream after the inner stream has ended, not before") {
         virtual_executor ex;
         probe<int> outer;
         probe<int> inner;
@@ -77,13 +77,12 @@ TEST_SUITE("operators/concat_map") {
         CHECK(outer.taken() == 2);
     }
 
-    TEST_CASE("concat_map: an error of the outer stream is noticed when that is next asked, after the active inner "
-              "stream has ended") {
+    TEST_CASE("concat_map: an error of the outer stream arrives after the end of the active inner stream") {
         marbles m;
         CHECK(m.play(m.hot("a-#") | concat_map([&m](char) { return m.cold("1-2-3-|"); })) == "1-2-3-#");
     }
 
-    TEST_CASE("concat_map: an inner stream that fails ends it, and upstream is dropped at once") {
+    TEST_CASE("concat_map: an error of an inner stream ends the stream and drops upstream at once") {
         virtual_executor ex;
         probe<int> outer;
         probe<int> inner;
@@ -99,7 +98,7 @@ TEST_SUITE("operators/concat_map") {
         CHECK(inner.dropped());
     }
 
-    TEST_CASE("concat_map: a function that throws ends it, and upstream is dropped at once") {
+    TEST_CASE("concat_map: an exception from the function ends the stream and drops upstream at once") {
         virtual_executor ex;
         probe<int> outer;
         probe_sink sink{ex, outer.stream() | concat_map([](int x) {
@@ -129,7 +128,7 @@ TEST_SUITE("operators/concat_map") {
         CHECK(inner.dropped());
     }
 
-    TEST_CASE("concat_map: what a coroutine lambda captures, and the item it refers to, live as long as its stream") {
+    TEST_CASE("concat_map: the captures and the item of a coroutine lambda live as long as its stream") {
         virtual_executor ex;
         auto repeat = [times = std::make_unique<int>(3)](const std::string& word) -> weir::async_stream<std::string> {
             for (int i = 0; i != *times; ++i) {
@@ -195,7 +194,7 @@ TEST_SUITE("operators/concat_map") {
         CHECK(seen == 750'000);
     }
 
-    TEST_CASE("concat_map: whatever the order of arrival, it does what transform and join do to ranges") {
+    TEST_CASE("concat_map agrees with transform and join, whenever items arrive") {
         std::mt19937 random{20240604};
         namespace views = ranges::views;
         for (int round = 0; round != 300; ++round) {

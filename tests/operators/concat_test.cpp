@@ -46,7 +46,7 @@ std::vector<weir::async_stream<char>> streams_of(Ss... streams) {
 } // namespace
 
 TEST_SUITE("operators/concat") {
-    TEST_CASE("concat: one stream comes after the other") {
+    TEST_CASE("concat emits one stream after the other") {
         weir::testing::marbles m;
         CHECK(m.play(weir::concat(m.cold("a-b|"), m.cold("-c|"), m.cold("d|"))) == "a-b-cd|");
         CHECK(m.play(weir::concat(m.cold("a|"))) == "a|");
@@ -54,7 +54,7 @@ TEST_SUITE("operators/concat") {
         CHECK(m.play(weir::concat(weir::just(1), weir::never<int>())) == "1...");
     }
 
-    TEST_CASE("concat: a range of streams is the same") {
+    TEST_CASE("concat emits the streams of a range one after the other") {
         weir::testing::marbles m;
         CHECK(m.play(weir::concat(streams_of(m.cold("a-b|"), m.cold("-c|"), m.cold("d|")))) == "a-b-cd|");
         CHECK(m.play(weir::concat(streams_of())) == "|");
@@ -64,7 +64,7 @@ TEST_SUITE("operators/concat") {
         CHECK(m.play(weir::concat(std::move(lines))) == "[1234|]");
     }
 
-    TEST_CASE("concat: a stream is not asked before its turn: what is hot has gone on in the meantime") {
+    TEST_CASE("concat does not poll a stream before its turn, so that a hot stream has gone on meanwhile") {
         weir::testing::marbles m;
         CHECK(m.play(weir::concat(m.hot("a--b|"), m.hot("-c---d|"))) == "a--bcd|");
         weir::testing::probe<int> second;
@@ -75,7 +75,7 @@ TEST_SUITE("operators/concat") {
         CHECK(second.polls() == 0);
     }
 
-    TEST_CASE("concat: an error is seen when the turn has come, and the rest is not") {
+    TEST_CASE("concat: an error of a stream is delivered in its turn and ends the stream") {
         weir::testing::marbles m;
         CHECK(m.play(weir::concat(m.cold("#"), m.cold("a|"))) == "#");
         CHECK(m.play(weir::concat(m.cold("a-#"), m.cold("b|"))) == "a-#");
@@ -83,7 +83,7 @@ TEST_SUITE("operators/concat") {
         CHECK(m.play(weir::concat(streams_of(m.cold("a-|"), m.cold("#"), m.cold("b|")))) == "a-#");
     }
 
-    TEST_CASE("concat: a stream is dropped when it has ended, before the next is asked") {
+    TEST_CASE("concat drops an ended stream before it polls the next") {
         virtual_executor ex;
         weir::testing::probe<int> first;
         weir::testing::probe<int> second;
@@ -97,7 +97,7 @@ TEST_SUITE("operators/concat") {
         CHECK(second.dropped());
     }
 
-    TEST_CASE("concat: a stream of a range is dropped when it has ended, before the next is asked") {
+    TEST_CASE("concat drops an ended stream of a range before it polls the next") {
         virtual_executor ex;
         std::vector<weir::testing::probe<int>> probes(2);
         auto streams = probes | std::views::transform([](auto& probe) { return probe.stream(); });

@@ -40,12 +40,12 @@ weir::async_stream<int> counting(int n, weir::duration gap) {
 } // namespace
 
 TEST_SUITE("operators/debounce") {
-    TEST_CASE("debounce: an item comes out when it was followed by a pause") {
+    TEST_CASE("debounce emits an item that was followed by a pause") {
         marbles m;
         CHECK(m.play(m.hot("abc----de---|") | weir::debounce(2ms)) == "----c-----e-|");
     }
 
-    TEST_CASE("debounce: items 99 ms apart do not come out until the pause, items 101 ms apart all do") {
+    TEST_CASE("debounce of 100 ms emits items 101 ms apart, and only the last of items 99 ms apart") {
         virtual_executor ex;
         numbers seen;
         std::vector<weir::duration> at;
@@ -91,7 +91,7 @@ TEST_SUITE("operators/debounce") {
         CHECK(count == 5000);
     }
 
-    TEST_CASE("debounce: held items come out at the end and before an error") {
+    TEST_CASE("debounce emits the held item at the end and before an error") {
         marbles m;
         CHECK(m.play(m.hot("a-b-|") | weir::debounce(9ms)) == "----[b|]");
         marbles failing;
@@ -102,12 +102,12 @@ TEST_SUITE("operators/debounce") {
         }
     }
 
-    TEST_CASE("debounce: an item comes out after max_wait even if it never gets quiet") {
+    TEST_CASE("debounce emits an item after max_wait even without a pause") {
         marbles m;
         CHECK(m.play(m.hot("abcdefghijkl----|") | weir::debounce(2ms, {.max_wait = 5ms})) == "-----e----j--l--|");
     }
 
-    TEST_CASE("debounce: what is followed is passed to on_drop") {
+    TEST_CASE("debounce passes replaced items to on_drop") {
         marbles m;
         std::string dropped;
         CHECK(m.play(m.hot("abc----de---|") | weir::debounce(2ms, {}, [&](char c) { dropped += c; })) ==
@@ -115,7 +115,7 @@ TEST_SUITE("operators/debounce") {
         CHECK(dropped == "abd");
     }
 
-    TEST_CASE("debounce: what has settled is not dropped while the consumer is busy, and upstream waits with it") {
+    TEST_CASE("debounce: a settled item waits for a busy consumer, and upstream is not polled meanwhile") {
         virtual_executor ex;
         probe<int> source;
         numbers dropped;
@@ -151,7 +151,7 @@ TEST_SUITE("operators/debounce") {
         CHECK(source.polls() == 0);
     }
 
-    TEST_CASE("debounce: an item costs no timer") {
+    TEST_CASE("debounce arms no timer per item") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::debounce(10ms)};

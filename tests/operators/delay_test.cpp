@@ -28,27 +28,27 @@ using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/delay") {
-    TEST_CASE("delay: every item comes later, and the end with them") {
+    TEST_CASE("delay delivers every item and the end later") {
         marbles m;
         CHECK(m.play(m.hot("a--bc-|") | weir::delay(2ms)) == "--a--bc-|");
     }
 
-    TEST_CASE("delay: items that came together stay together") {
+    TEST_CASE("delay: items of one turn stay together") {
         marbles m;
         CHECK(m.play(m.hot("[ab]-[cd|]") | weir::delay(3ms)) == "---[ab]-[cd|]");
     }
 
-    TEST_CASE("delay: more items are under way than come in its time") {
+    TEST_CASE("delay holds more than one item at a time") {
         marbles m;
         CHECK(m.play(m.hot("abcdefgh|") | weir::delay(5ms)) == "-----abcdefgh|");
     }
 
-    TEST_CASE("delay: a stream without items ends later too") {
+    TEST_CASE("delay: the end of an empty stream arrives later, too") {
         marbles m;
         CHECK(m.play(m.hot("-|") | weir::delay(2ms)) == "---|");
     }
 
-    TEST_CASE("delay: an error comes right after held items, each item at its time") {
+    TEST_CASE("delay: an error follows directly after the held items") {
         marbles m;
         CHECK(m.play(m.hot("a-b#") | weir::delay(4ms)) == "----a-[b#]");
         marbles alone;
@@ -62,7 +62,7 @@ TEST_SUITE("operators/delay") {
         CHECK(m.play(m.hot("[ab]-c-|") | weir::delay(0s)) == "[ab]-c-|");
     }
 
-    TEST_CASE("delay: items are taken as they come while the consumer is busy") {
+    TEST_CASE("delay accepts items while the consumer is busy") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::delay(10ms)};
@@ -97,7 +97,7 @@ TEST_SUITE("operators/delay") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("delay: a source that is always ready is held back") {
+    TEST_CASE("delay stops a source that is always ready at its limit") {
         virtual_executor ex;
         int made = 0;
         probe_sink sink{ex, weir::iota(0) | weir::map([&](int i) {

@@ -28,14 +28,14 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/distinct") {
-    TEST_CASE("distinct: an item that came before is left out") {
+    TEST_CASE("distinct leaves out an item that occurred before") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-b-a-c-b|") | weir::distinct(10)) == "-a-b---c--|");
         CHECK(m.play(weir::empty<int>() | weir::distinct(1)) == "|");
         CHECK(m.play(m.hot("-a-#") | weir::distinct(1)) == "-a-#");
     }
 
-    TEST_CASE("distinct: a key decides what is the same") {
+    TEST_CASE("distinct compares the keys that a function returns") {
         virtual_executor ex;
         const auto items = ex.run(weir::just<std::string>("one", "two", "three", "four") |
                                   weir::distinct(10, &std::string::size) | weir::to<std::vector>());
@@ -45,7 +45,7 @@ TEST_SUITE("operators/distinct") {
         CHECK(owners.size() == 1);
     }
 
-    TEST_CASE("distinct fails when there are more different keys than it may remember") {
+    TEST_CASE("distinct fails when there are more different keys than its limit") {
         virtual_executor ex;
         std::vector<int> came;
         CHECK_THROWS_WITH_AS(ex.run(weir::from_range(std::vector{1, 2, 1, 2, 3}) | weir::distinct(2) |

@@ -29,13 +29,13 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/distinct_until_changed") {
-    TEST_CASE("distinct_until_changed: an item that equals the one before it is left out") {
+    TEST_CASE("distinct_until_changed leaves out an item that equals the one before it") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-a-[abb]-b-a|") | weir::distinct_until_changed()) == "-a---b---a|");
         CHECK(m.play(weir::empty<int>() | weir::distinct_until_changed()) == "|");
     }
 
-    TEST_CASE("distinct_until_changed: a projection says what is compared") {
+    TEST_CASE("distinct_until_changed compares the projections of items") {
         struct reading {
             int sensor;
             std::string text;
@@ -52,13 +52,13 @@ TEST_SUITE("operators/distinct_until_changed") {
               std::vector<std::string>{"a", "b", "d"});
     }
 
-    TEST_CASE("distinct_until_changed: a comparison of two items says what is equal") {
+    TEST_CASE("distinct_until_changed accepts a comparison of two items") {
         weir::testing::marbles m;
         const auto near = [](int a, int b) { return std::abs(a - b) <= 1; };
         CHECK(m.play(m.cold<int>("[1232145]|") | weir::distinct_until_changed(near)) == "[1314]|");
     }
 
-    TEST_CASE("distinct_until_changed: an item is compared with the last one that came out") {
+    TEST_CASE("distinct_until_changed compares an item with the last one that was emitted") {
         weir::testing::marbles m;
         const auto near = [](int a, int b) { return std::abs(a - b) <= 1; };
         CHECK(m.play(m.cold<int>("[123456]|") | weir::distinct_until_changed(near)) == "[135]|");
@@ -98,7 +98,7 @@ TEST_SUITE("operators/distinct_until_changed") {
         CHECK(*kept[1] == 2);
     }
 
-    TEST_CASE("distinct_until_changed: what a projection refers to keeps its value") {
+    TEST_CASE("distinct_until_changed does not change an object that its projection refers to") {
         std::string key = "a key that is too long to be kept in place";
         virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 3) | weir::distinct_until_changed([&](int) -> std::string& { return key; }) |

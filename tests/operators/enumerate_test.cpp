@@ -47,7 +47,7 @@ TEST_SUITE("operators/enumerate") {
         CHECK(*all.front().second == 4);
     }
 
-    TEST_CASE("agrees with views::enumerate, whenever items arrive") {
+    TEST_CASE("enumerate agrees with views::enumerate, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, -9, 9);

@@ -37,8 +37,7 @@ constexpr auto letter_of_odd = [](int x) -> std::optional<char> {
 } // namespace
 
 TEST_SUITE("operators/filter_map") {
-    TEST_CASE("filter_map: what the function gives takes the place of the item; where it gives nothing the item is "
-              "left out") {
+    TEST_CASE("filter_map replaces an item by the function's result, or leaves it out if there is none") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("-1-[234]-5|") | weir::filter_map(letter_of_odd)) == "-b-d-f|");
         CHECK(m.play(m.cold<int>("-2-4|") | weir::filter_map(letter_of_odd)) == "----|");
@@ -62,14 +61,14 @@ TEST_SUITE("operators/filter_map") {
         CHECK(weir::testing::check_contract([&] { return weir::filter_map(keep_odd); }) == "");
     }
 
-    TEST_CASE("filter_map: a long run of items that are left out does not keep others from running") {
+    TEST_CASE("filter_map lets others run during a long run of rejected items") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 100'000) | weir::filter_map([](int) { return std::optional<int>{}; }) |
                      weir::count()) == 0);
         CHECK(ex.stats().turns > 50);
     }
 
-    TEST_CASE("filter_map: a function that gives a reference to an optional leaves it as it is") {
+    TEST_CASE("filter_map: a function may return a reference to an optional, which stays unchanged") {
         std::optional<std::string> kept{"kept"};
         virtual_executor ex;
         const auto words =

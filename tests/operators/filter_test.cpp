@@ -31,7 +31,7 @@ constexpr auto odd = [](int x) { return x % 2 != 0; };
 } // namespace
 
 TEST_SUITE("operators/filter") {
-    TEST_CASE("filter: the items for which the predicate holds stay, in their moments") {
+    TEST_CASE("filter passes the items for which the predicate holds, at their times") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("-1-[234]-4|") | weir::filter(odd)) == "-1-3--|");
         CHECK(m.play(m.cold<int>("-2-4|") | weir::filter(odd)) == "----|");
@@ -52,7 +52,7 @@ TEST_SUITE("operators/filter") {
         CHECK(weir::testing::check_contract([] { return weir::filter([](int) { return false; }); }) == "");
     }
 
-    TEST_CASE("filter: a long run of items that are left out does not keep others from running") {
+    TEST_CASE("filter lets others run during a long run of rejected items") {
         virtual_executor ex;
         bool ran = false;
         ex.post([&] { ran = true; });
@@ -74,7 +74,7 @@ TEST_SUITE("operators/filter") {
         CHECK(*kept[0] == 2);
     }
 
-    TEST_CASE("agrees with views::filter, whenever items arrive") {
+    TEST_CASE("filter agrees with views::filter, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, -9, 9);

@@ -46,7 +46,7 @@ struct reports {
 } // namespace
 
 TEST_SUITE("operators/finally") {
-    TEST_CASE("finally: items, end and errors pass") {
+    TEST_CASE("finally passes on items, the end and errors") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-[bc]-|") | weir::finally([] {})) == "-a-[bc]-|");
         CHECK(m.play(m.cold("a-#") | weir::finally([] {})) == "a-#");
@@ -107,8 +107,7 @@ TEST_SUITE("operators/finally") {
         CHECK(calls == 2);
     }
 
-    TEST_CASE("finally: the function is called once, when the stream is dropped before its first poll, wherever it was "
-              "moved") {
+    TEST_CASE("finally calls its function once when a moved stream is dropped before its first poll") {
         int calls = 0;
         {
             auto stream = weir::just(1) | weir::finally([&] { ++calls; });
@@ -120,7 +119,7 @@ TEST_SUITE("operators/finally") {
         CHECK(calls == 1);
     }
 
-    TEST_CASE("finally: an operator that never met a stream calls nothing") {
+    TEST_CASE("finally: a closure without a stream never calls its function") {
         int calls = 0;
         static_cast<void>(weir::finally([&] { ++calls; }));
         CHECK(calls == 0);
@@ -135,8 +134,7 @@ TEST_SUITE("operators/finally") {
         CHECK(told.messages.empty());
     }
 
-    TEST_CASE("finally: if the function throws while another error is on its way, the first error is delivered and the "
-              "second goes to the executor's handler") {
+    TEST_CASE("finally: an exception from the function during another error goes to the executor's handler") {
         virtual_executor ex;
         const reports told{ex};
         const unsigned here = std::source_location::current().line();
@@ -160,7 +158,7 @@ TEST_SUITE("operators/finally") {
         CHECK(told.messages == std::vector<std::string>{"late"});
     }
 
-    TEST_CASE("finally: several are called from the inside out") {
+    TEST_CASE("finally: nested functions are called from the inside out") {
         virtual_executor ex;
         std::string order;
         ex.run(weir::just(1) | weir::finally([&] { order += 'a'; }) | weir::finally([&] { order += 'b'; }) |

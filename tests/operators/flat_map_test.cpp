@@ -74,7 +74,7 @@ struct nursery {
 } // namespace
 
 TEST_SUITE("operators/flat_map") {
-    TEST_CASE("flat_map: inner streams come out together, as their items arrive") {
+    TEST_CASE("flat_map emits the items of all inner streams as they arrive") {
         marbles m;
         const auto inner = [&m](char) { return m.cold("1-2---3|"); };
         CHECK(m.play(m.hot("--a--b------|") | flat_map(2, inner)) == "--1-21-23--3|");
@@ -88,15 +88,14 @@ TEST_SUITE("operators/flat_map") {
         CHECK_NOTHROW(flat_map(1u, [](int x) { return weir::just(x); }));
     }
 
-    TEST_CASE("flat_map ends when upstream and all inner streams have") {
+    TEST_CASE("flat_map ends when upstream and all inner streams have ended") {
         marbles m;
         CHECK(m.play(m.hot("|") | flat_map(2, [](char) { return weir::never<char>(); })) == "|");
         CHECK(m.play(m.hot("a---|") | flat_map(2, [](char) { return weir::empty<char>(); })) == "----|");
         CHECK(m.play(m.hot("a|") | flat_map(2, [&m](char) { return m.cold("---1-|"); })) == "---1-|");
     }
 
-    TEST_CASE("flat_map: with concurrency 4 the fifth inner stream is accepted only after one of the four has ended, "
-              "and items come out in the order of their readiness") {
+    TEST_CASE("flat_map with 4 streams accepts the fifth when one has ended, and emits items as they are ready") {
         virtual_executor ex;
         nursery n;
         probe_sink sink{ex, n.flattened(4)};
@@ -118,8 +117,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(n.inners[4].waiting());
     }
 
-    TEST_CASE("flat_map: with limit 2 over 100 items whose streams never end it starts exactly two, and dropping the "
-              "consumer ends both") {
+    TEST_CASE("flat_map of 2 starts exactly two of 100 endless streams, and a drop ends both") {
         virtual_executor ex;
         nursery n{100};
         probe_sink sink{ex, n.flattened(2)};
@@ -150,8 +148,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(emitted < 4);
     }
 
-    TEST_CASE("flat_map: while the consumer is busy the inner streams go on, up to an item each, and upstream is asked "
-              "for more when one has ended") {
+    TEST_CASE("flat_map lets inner streams run ahead by one item each while the consumer is busy") {
         virtual_executor ex;
         nursery n;
         probe_sink sink{ex, n.flattened(2)};
@@ -200,7 +197,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(n.inners[2].taken() == 1);
     }
 
-    TEST_CASE("flat_map: late items of upstream are taken while the consumer is busy") {
+    TEST_CASE("flat_map accepts late items of upstream while the consumer is busy") {
         virtual_executor ex;
         nursery n;
         probe_sink sink{ex, n.flattened(3)};
@@ -220,7 +217,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK_FALSE(n.outer.waiting());
     }
 
-    TEST_CASE("flat_map: an error of upstream comes after the items of the streams that it left") {
+    TEST_CASE("flat_map: an error of upstream follows the items of the running inner streams") {
         marbles m;
         CHECK(m.play(m.hot("ab-#") | flat_map(2, [&m](char) { return m.cold("1--2--3|"); })) == "11-22-33#");
 
@@ -258,7 +255,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(n.made == 4);
     }
 
-    TEST_CASE("flat_map: items that were held come before the failure of another inner stream, which cancels at once") {
+    TEST_CASE("flat_map: an error of an inner stream cancels at once and is delivered after the held items") {
         virtual_executor ex;
         nursery n;
         probe_sink sink{ex, n.flattened(4)};
@@ -282,7 +279,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(n.made == 4);
     }
 
-    TEST_CASE("flat_map: an error passes no item that was ready before it, whatever the pace of the consumer") {
+    TEST_CASE("flat_map: an error overtakes no item that was ready before it, at any pace of the consumer") {
         const auto streams = [](auto& m, auto... diagrams) {
             std::vector<weir::testing::marble_stream<char>> made;
             (made.push_back(m.hot(diagrams)), ...);
@@ -301,7 +298,7 @@ TEST_SUITE("operators/flat_map") {
         }
     }
 
-    TEST_CASE("flat_map: an inner stream whose item was taken as another one failed is asked once more") {
+    TEST_CASE("flat_map polls an inner stream once more whose item was taken when another one failed") {
         virtual_executor ex;
         nursery n;
         probe_sink sink{ex, n.flattened(4)};
@@ -337,7 +334,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(m.play(m.hot("ab-cf-|") | flat_map(4, late)) == "12X");
     }
 
-    TEST_CASE("flat_map: a function that throws is a failure of its inner stream") {
+    TEST_CASE("flat_map: an exception from the function is an error of its inner stream") {
         virtual_executor ex;
         probe<int> outer;
         probe<int> inner;
@@ -410,7 +407,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(n.outer.polls() == 50);
     }
 
-    TEST_CASE("flat_map: inner streams that are ready take turns") {
+    TEST_CASE("flat_map polls ready inner streams in turns") {
         virtual_executor ex;
         probe_sink sink{ex, weir::just(1, 2, 3) | flat_map(3, [](int x) { return weir::iota(10 * x, 10 * x + 3); })};
         sink.request();
@@ -439,8 +436,7 @@ TEST_SUITE("operators/flat_map") {
         CHECK(ex.stats().wakers_run == before);
     }
 
-    TEST_CASE("flat_map may be dropped by an inner stream, by upstream and by the function, polled by the driver or by "
-              "the consumer") {
+    TEST_CASE("flat_map may be dropped by an inner stream, upstream and its function during any poll") {
         for (const bool busy : {false, true}) {
             for (const char who : {'i', 'u', 'f'}) {
                 CAPTURE(busy);
@@ -502,7 +498,7 @@ TEST_SUITE("operators/flat_map") {
         });
     }
 
-    TEST_CASE("flat_map: what a coroutine lambda captures, and the item it refers to, live as long as its stream") {
+    TEST_CASE("flat_map: the captures and the item of a coroutine lambda live as long as its stream") {
         virtual_executor ex;
         auto twice = [suffix = std::string(40, '!')](const std::string& word) -> weir::async_stream<std::string> {
             for (int i = 0; i != 2; ++i) {

@@ -26,7 +26,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/flatten") {
-    TEST_CASE("flatten: the items of the inner streams come one stream after the other") {
+    TEST_CASE("flatten emits the inner streams one after the other") {
         weir::testing::marbles m;
         CHECK(m.play(m.cold("-a-b|") | weir::map([&](char) { return m.cold("-x-y|"); }) | weir::flatten()) ==
               "--x-y-x-y|");
@@ -35,7 +35,7 @@ TEST_SUITE("operators/flatten") {
         CHECK(m.play(m.cold("-#") | weir::map([&](char) { return m.cold("x|"); }) | weir::flatten()) == "-#");
     }
 
-    TEST_CASE("flatten: the items of ranges come one by one") {
+    TEST_CASE("flatten emits the elements of ranges one by one") {
         virtual_executor ex;
         CHECK(ex.run(weir::just(std::vector{1, 2}, std::vector<int>{}, std::vector{3}) | weir::flatten() |
                      weir::to<std::vector>()) == std::vector{1, 2, 3});

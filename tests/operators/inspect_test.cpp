@@ -21,7 +21,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/inspect") {
-    TEST_CASE("inspect: the function sees each item, and items, end and errors pass as they are") {
+    TEST_CASE("inspect calls its function with each item and passes on items, the end and errors") {
         weir::testing::marbles m;
         std::string seen;
         const auto look = [&](char c) { seen += c; };
@@ -52,7 +52,7 @@ TEST_SUITE("operators/inspect") {
         CHECK(*items.front() == 4);
     }
 
-    TEST_CASE("inspect: what is seen is what comes out, however items arrive") {
+    TEST_CASE("inspect agrees with a vector, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, -9, 9);

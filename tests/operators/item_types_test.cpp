@@ -211,12 +211,12 @@ public:
 } // namespace
 
 TEST_SUITE("operators/item_types") {
-    TEST_CASE("items that braces would wrap arrive as they were") {
+    TEST_CASE("operators pass on items unchanged that braces would wrap") {
         pass_through_operators<support::items::greedy>();
         pass_through_copying_operators<support::items::greedy>();
     }
 
-    TEST_CASE("items that can only be moved pass through every operator that does not copy") {
+    TEST_CASE("move-only items pass through every operator that does not copy") {
         pass_through_operators<support::items::move_only>();
     }
 
@@ -225,7 +225,7 @@ TEST_SUITE("operators/item_types") {
         pass_through_copying_operators<support::items::const_member>();
     }
 
-    TEST_CASE("an item lives as long as the coroutine that was made of it, however that takes it") {
+    TEST_CASE("an operator's item lives as long as the coroutine that was called with it") {
         with_each_parameter([](auto f) {
             check_kept(weir::map_async(1, f));
             check_kept(weir::map_async_unordered(1, f));
@@ -245,7 +245,7 @@ TEST_SUITE("operators/item_types") {
         });
     }
 
-    TEST_CASE("an error lives as long as the stream that on_error_resume's coroutine made of it") {
+    TEST_CASE("an error lives as long as the stream that on_error_resume's coroutine returned for it") {
         virtual_executor ex;
         const auto by_type = [](const counted_error& e) -> weir::async_stream<std::string> {
             co_await weir::sleep_for(1ms);

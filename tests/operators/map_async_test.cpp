@@ -39,7 +39,7 @@ using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/map_async") {
-    TEST_CASE("map_async: results come out in the order of the items") {
+    TEST_CASE("map_async emits results in the order of the items") {
         marbles m;
         CHECK(m.play(m.hot("--a-b-c-------|") | map_async(2, [&m](char c) { return value_after(m.ticks(5), c); })) ==
               "-------a-b--c-|");
@@ -56,8 +56,7 @@ TEST_SUITE("operators/map_async") {
         CHECK_NOTHROW(map_async(1ull, f));
     }
 
-    TEST_CASE("map_async: nothing is started before the first poll, and never more than n are in flight or wait for "
-              "delivery") {
+    TEST_CASE("map_async starts nothing before the first poll, and holds at most n operations and results") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async, 3)};
@@ -128,7 +127,7 @@ TEST_SUITE("operators/map_async") {
         CHECK(sink.error_message() == "first");
     }
 
-    TEST_CASE("map_async: an error of upstream comes after the results of what was in flight") {
+    TEST_CASE("map_async: an error of upstream follows the results of the operations in flight") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async, 5)};
@@ -147,7 +146,7 @@ TEST_SUITE("operators/map_async") {
         CHECK(sink.error_message() == "upstream");
     }
 
-    TEST_CASE("map_async: a function that throws fails in its place, and upstream is dropped at once") {
+    TEST_CASE("map_async: an exception from the function arrives in the item's place and drops upstream at once") {
         virtual_executor ex;
         probe<int> source;
         support::manual<int> first;
@@ -167,7 +166,7 @@ TEST_SUITE("operators/map_async") {
         CHECK(sink.error_message() == "nothing for 1");
     }
 
-    TEST_CASE("map_async polls only what woke") {
+    TEST_CASE("map_async polls only the operations that woke it") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async, 10)};
@@ -183,8 +182,7 @@ TEST_SUITE("operators/map_async") {
         CHECK(sink.polls() == 1);
     }
 
-    TEST_CASE("map_async: whatever the order of arrival and of completion, it does what transform does to ranges, with "
-              "at most n in flight") {
+    TEST_CASE("map_async agrees with transform in any order of arrival and completion, with at most n in flight") {
         std::mt19937 random{20240607};
         for (int round = 0; round != 400; ++round) {
             const auto items = support::random_numbers(random, 15, 0, 5);

@@ -37,15 +37,14 @@ using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/map_async_unordered") {
-    TEST_CASE("map_async_unordered: results come out as they complete") {
+    TEST_CASE("map_async_unordered emits results as they complete") {
         marbles m;
         const auto work = [&m](int n) { return value_after(m.ticks(n), static_cast<char>('0' + n)); };
         CHECK(m.play(m.hot<int>("--4-1---5-----|") | map_async_unordered(2, work)) == "-----14------5|");
         CHECK(m.play(m.hot<int>("731|") | map_async_unordered(3, work)) == "---13--[7|]");
     }
 
-    TEST_CASE("map_async_unordered: with concurrency 4 the fifth operation is started only after one of the four has "
-              "completed, and results appear in completion order") {
+    TEST_CASE("map_async_unordered of 4 starts the fifth operation when one has completed") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async_unordered, 4)};
@@ -73,8 +72,7 @@ TEST_SUITE("operators/map_async_unordered") {
         CHECK_NOTHROW(map_async_unordered(1ull, f));
     }
 
-    TEST_CASE("map_async_unordered: nothing is started before the first poll, and never more than n are in flight or "
-              "wait for delivery") {
+    TEST_CASE("map_async_unordered starts nothing before the first poll, and holds at most n operations and results") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async_unordered, 3)};
@@ -101,8 +99,7 @@ TEST_SUITE("operators/map_async_unordered") {
         CHECK(w.made == 5);
     }
 
-    TEST_CASE("map_async_unordered: a failed operation cancels the others and upstream at once, and what was complete "
-              "comes before its error") {
+    TEST_CASE("map_async_unordered: a failed operation cancels the others, and earlier results precede its error") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async_unordered, 5)};
@@ -140,7 +137,7 @@ TEST_SUITE("operators/map_async_unordered") {
         CHECK_FALSE(w.work[1].taken());
     }
 
-    TEST_CASE("map_async_unordered: an error of upstream comes after the results of what was in flight") {
+    TEST_CASE("map_async_unordered: an error of upstream follows the results of the operations in flight") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async_unordered, 5)};
@@ -159,7 +156,7 @@ TEST_SUITE("operators/map_async_unordered") {
         CHECK(sink.error_message() == "upstream");
     }
 
-    TEST_CASE("map_async_unordered: a function that throws is a failure of its operation") {
+    TEST_CASE("map_async_unordered: an exception from the function is an error of its operation") {
         virtual_executor ex;
         probe<int> source;
         support::manual<int> first;
@@ -176,7 +173,7 @@ TEST_SUITE("operators/map_async_unordered") {
         CHECK(sink.error_message() == "nothing for 1");
     }
 
-    TEST_CASE("map_async_unordered polls only what woke") {
+    TEST_CASE("map_async_unordered polls only the operations that woke it") {
         virtual_executor ex;
         workshop w;
         probe_sink sink{ex, w.mapped(map_async_unordered, 10)};
@@ -191,8 +188,7 @@ TEST_SUITE("operators/map_async_unordered") {
         CHECK(w.source.polls() == 11);
     }
 
-    TEST_CASE("map_async_unordered: whatever the order of arrival and of completion, all results come out once, with "
-              "at most n in flight") {
+    TEST_CASE("map_async_unordered emits each result once in any order of completion, with at most n in flight") {
         std::mt19937 random{20240608};
         for (int round = 0; round != 400; ++round) {
             const auto items = support::random_numbers(random, 15, 0, 5);

@@ -43,7 +43,7 @@ auto collect(Stream s) {
 } // namespace
 
 TEST_SUITE("threads/map_blocking") {
-    TEST_CASE("map_blocking: results come in the order of the items, whichever is ready first") {
+    TEST_CASE("map_blocking emits results in the order of the items, whichever is ready first") {
         thread_pool pool{3};
         const auto here = std::this_thread::get_id();
         std::binary_semaphore second{0};
@@ -56,7 +56,7 @@ TEST_SUITE("threads/map_blocking") {
         CHECK(got == first_numbers(200));
     }
 
-    TEST_CASE("map_blocking: unordered, results come as they are ready") {
+    TEST_CASE("map_blocking: an unordered one emits results as they complete") {
         thread_pool pool{2};
         std::binary_semaphore last{0};
         const auto got = collect(weir::iota(0, 50) | map_blocking_unordered(2, pool, [&](int i) {
@@ -68,7 +68,7 @@ TEST_SUITE("threads/map_blocking") {
         CHECK((got[48] == 0 || got[49] == 0)); // when the last one has begun
     }
 
-    TEST_CASE("map_blocking: never more than n calls are under way") {
+    TEST_CASE("map_blocking runs at most n calls at a time") {
         thread_pool pool{4};
         std::atomic<int> running = 0;
         std::atomic<bool> too_many = false;
@@ -81,7 +81,7 @@ TEST_SUITE("threads/map_blocking") {
         CHECK_FALSE(too_many);
     }
 
-    TEST_CASE("map_blocking: an error of the function comes after the results before it") {
+    TEST_CASE("map_blocking: an error of the function follows the results before it") {
         thread_pool pool{2};
         weir::executor ex;
         std::vector<int> got;
@@ -104,7 +104,7 @@ TEST_SUITE("threads/map_blocking") {
         for (int i = 0; i != 20; ++i) CHECK(*got[static_cast<std::size_t>(i)] == i);
     }
 
-    TEST_CASE("map_blocking: dropping it does not wait for a call, and the function lives until the call is over") {
+    TEST_CASE("map_blocking: a drop does not wait for a call, and the function lives until the call is over") {
         std::binary_semaphore entered{0};
         std::binary_semaphore open{0};
         auto held = std::make_shared<int>(5);
@@ -132,7 +132,7 @@ TEST_SUITE("threads/map_blocking") {
         CHECK(seen.expired());
     }
 
-    TEST_CASE("map_blocking: a pool that dies fails the stream") {
+    TEST_CASE("map_blocking: a destroyed pool fails the stream") {
         std::optional<thread_pool> pool{std::in_place, 1};
         weir::executor ex;
         auto calls = weir::iota(0, 10) | map_blocking(1, *pool, [](int i) { return i; });

@@ -38,14 +38,14 @@ constexpr auto repeated = [](int n) { return std::vector<int>(static_cast<std::s
 } // namespace
 
 TEST_SUITE("operators/map_concat") {
-    TEST_CASE("map_concat: the ranges come out one after the other") {
+    TEST_CASE("map_concat emits the ranges one after the other") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("-1-2-3|") | weir::map_concat(repeated)) == "-1-[22]-[333]|");
         CHECK(m.play(m.cold<int>("-0-[201]-0|") | weir::map_concat(repeated)) == "---[221]--|");
         CHECK(m.play(weir::empty<int>() | weir::map_concat(repeated)) == "|");
     }
 
-    TEST_CASE("map_concat: an error comes after the range that is under way") {
+    TEST_CASE("map_concat: an error follows the rest of the current range") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("#") | weir::map_concat(repeated)) == "#");
         CHECK(m.play(m.hot<int>("-[2#]") | weir::map_concat(repeated)) == "-[22#]");
@@ -77,7 +77,7 @@ TEST_SUITE("operators/map_concat") {
               }) == "");
     }
 
-    TEST_CASE("map_concat: the next item is asked for when the range is at its end, not before") {
+    TEST_CASE("map_concat polls upstream at the end of the range, not before") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         source.push(2);
@@ -91,7 +91,7 @@ TEST_SUITE("operators/map_concat") {
         CHECK(source.taken() == 2);
     }
 
-    TEST_CASE("map_concat: a range may be a view of the item, which is kept as long") {
+    TEST_CASE("map_concat: a range may be a view of the item, which lives as long") {
         virtual_executor ex;
         const auto words = ex.run(weir::just<std::string>("a bc", "short", "a sentence that does not fit in place") |
                                   weir::map_concat([](const std::string& line) {
@@ -104,7 +104,7 @@ TEST_SUITE("operators/map_concat") {
                                                 "place"});
     }
 
-    TEST_CASE("map_concat: a container that the function refers to keeps its items, in the item or outside") {
+    TEST_CASE("map_concat copies the elements of a container that the function returns by reference") {
         struct box {
             std::vector<std::string> words;
         };
@@ -133,7 +133,7 @@ TEST_SUITE("operators/map_concat") {
         CHECK(*all[1] == 2);
     }
 
-    TEST_CASE("map_concat: a long run of empty ranges does not keep others from running") {
+    TEST_CASE("map_concat lets others run during a long run of empty ranges") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 100'000) | weir::map_concat([](int) { return std::array<int, 0>{}; }) |
                      weir::count()) == 0);

@@ -46,8 +46,7 @@ TEST_SUITE("operators/map") {
               "");
     }
 
-    TEST_CASE("map: when the function throws on the second of three items, the consumer sees item one, then the error, "
-              "and never item three") {
+    TEST_CASE("map: an exception at the second item arrives after the first item, and the third is never pulled") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         for (int i = 1; i != 4; ++i) source.push(i);
@@ -70,7 +69,7 @@ TEST_SUITE("operators/map") {
         CHECK(values == std::vector{1, 2});
     }
 
-    TEST_CASE("map: a member and a pointer to it can be the function; references become objects") {
+    TEST_CASE("map accepts a pointer to a member as its function, and turns references into objects") {
         struct person {
             std::string name;
         };

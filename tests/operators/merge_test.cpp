@@ -72,7 +72,7 @@ struct many_probes {
 } // namespace
 
 TEST_SUITE("operators/merge") {
-    TEST_CASE("merge: items come out in order of arrival") {
+    TEST_CASE("merge emits items in order of arrival") {
         marbles m;
         CHECK(m.play(merge(m.hot("a-c-e-g-|"), m.hot("-b-d-f-h|"))) == "abcdefgh|");
     }
@@ -98,14 +98,14 @@ TEST_SUITE("operators/merge") {
         CHECK(all_of(merge(std::vector<weir::async_stream<int>>{})).empty());
     }
 
-    TEST_CASE("merge of one stream leaves it as it is") {
+    TEST_CASE("merge of one stream passes on its items, end and errors") {
         for (const char* diagram : {"|", "#", "a-b-c|", "a-[bc]-#", "a-b..."}) {
             marbles m;
             CHECK(m.play(merge(m.hot(diagram))) == diagram);
         }
     }
 
-    TEST_CASE("merge: streams that are ready take turns") {
+    TEST_CASE("merge polls ready streams in turns") {
         CHECK(all_of(merge(weir::iota(0, 4), weir::iota(10, 12), weir::iota(20, 23))) ==
               numbers{0, 10, 20, 1, 11, 21, 2, 22, 3});
     }
@@ -143,7 +143,7 @@ TEST_SUITE("operators/merge") {
         for (const auto& source : many.sources) CHECK(source.dropped());
     }
 
-    TEST_CASE("merge: items that were ready before an error come before it") {
+    TEST_CASE("merge: items that were ready before an error are delivered before it") {
         virtual_executor ex;
         many_probes many{4};
         probe_sink sink{ex, many.merged()};
@@ -165,8 +165,7 @@ TEST_SUITE("operators/merge") {
         CHECK(sink.error_message() == "failed");
     }
 
-    TEST_CASE("merge: neither an error nor an end passes an item that was ready before it, whatever the pace of the "
-              "consumer") {
+    TEST_CASE("merge: no error and no end overtakes an item that was ready before it, at any pace of the consumer") {
         const auto no_x = weir::filter([](char c) { return c != 'x'; });
         for (int busy = 0; busy != 10; ++busy) {
             CAPTURE(busy);
@@ -181,7 +180,7 @@ TEST_SUITE("operators/merge") {
         }
     }
 
-    TEST_CASE("merge: a stream that was never asked is not asked when another has failed") {
+    TEST_CASE("merge does not poll a stream for the first time after another has failed") {
         virtual_executor ex;
         probe<int> b;
         probe_sink sink{ex, merge(weir::fail<int>(std::runtime_error{"failed"}), b.stream())};
@@ -192,8 +191,7 @@ TEST_SUITE("operators/merge") {
         CHECK(b.dropped());
     }
 
-    TEST_CASE("merge: whatever the pace of the consumer, items come out in the order in which they were ready, and "
-              "what is ready before an error before it") {
+    TEST_CASE("merge emits items in the order of their readiness, before a later error, at any pace of the consumer") {
         std::mt19937 random{20240604};
         for (int round = 0; round != 300; ++round) {
             marbles m;
@@ -233,7 +231,7 @@ TEST_SUITE("operators/merge") {
         CHECK(sink.failed());
     }
 
-    TEST_CASE("merge: no stream waits forever while others wake again and again") {
+    TEST_CASE("merge: no stream waits forever while others wake repeatedly") {
         virtual_executor ex;
         many_probes many{5};
         probe_sink sink{ex, many.merged()};
@@ -257,7 +255,7 @@ TEST_SUITE("operators/merge") {
         CHECK(m.play(merge({.delay_error = true}, weir::fail<char>(std::runtime_error{"first"}), m.hot("a|"))) == "aX");
     }
 
-    TEST_CASE("merge: the end of one may be the end of all") {
+    TEST_CASE("merge: the end of one stream may end the others") {
         marbles m;
         CHECK(m.play(merge({.eager_complete = true}, m.hot("a--c|"), m.hot("-b---d-e"))) == "ab-c|");
         CHECK(m.play(merge({.eager_complete = true}, m.hot("a--c---d|"), m.hot("-b-#"))) == "ab-[c#]");
@@ -265,8 +263,7 @@ TEST_SUITE("operators/merge") {
               "a--b#");
     }
 
-    TEST_CASE("merge: the slower side is resumed as often as it needs, and once to learn of its end, when the side "
-              "that is always ready has ended") {
+    TEST_CASE("merge resumes a slow stream no more often than needed after one that is always ready has ended") {
         virtual_executor ex;
         probe<int> slow;
         probe_sink sink{ex, merge(weir::iota(0, 3), slow.stream())};
@@ -346,7 +343,7 @@ TEST_SUITE("operators/merge") {
         CHECK(ex.stats().wakers_run == before);
     }
 
-    TEST_CASE("merge: an error of a child at its first poll comes through") {
+    TEST_CASE("merge: an error of a stream at its first poll is delivered") {
         marbles m;
         CHECK(m.play(merge(weir::fail<char>(weir::testing::marble_error{}), m.hot("a|"))) == "#");
         CHECK(m.play(merge(m.hot("a|"), weir::fail<char>(weir::testing::marble_error{}))) == "[a#]");
@@ -358,7 +355,7 @@ TEST_SUITE("operators/merge") {
         support::drop_from_within([](auto s) { return merge(merge(std::move(s), weir::just(1)), weir::just(2)); });
     }
 
-    TEST_CASE("merge: a wake that comes after the others were dropped is for nothing") {
+    TEST_CASE("merge: a wake after the streams were dropped has no effect") {
         virtual_executor ex;
         probe<int> a;
         probe<int> b;
@@ -428,7 +425,7 @@ TEST_SUITE("operators/merge") {
         CHECK(support::allocations_for_more_items(run) == 0);
     }
 
-    TEST_CASE("merge: a range that is ready runs without growing the stack, and yields to others") {
+    TEST_CASE("merge of a range of ready streams does not grow the stack and lets others run") {
         virtual_executor ex;
         std::size_t seen = 0;
         std::vector<weir::empty_stream<int>> streams(100'000);

@@ -48,7 +48,7 @@ weir::async_stream<int> counting_in_the_background(std::shared_ptr<int> count) {
 } // namespace
 
 TEST_SUITE("operators/on_error_resume") {
-    TEST_CASE("on_error_resume: the stream that is made of the error goes on in the place of what failed") {
+    TEST_CASE("on_error_resume goes on with the stream that its function returns for the error") {
         weir::testing::marbles m;
         const auto fallback = [&](std::exception_ptr) { return m.cold("-x-y|"); };
         CHECK(m.play(m.hot("a-b#") | weir::on_error_resume(fallback)) == "a-b-x-y|");
@@ -57,7 +57,7 @@ TEST_SUITE("operators/on_error_resume") {
               "a-|");
     }
 
-    TEST_CASE("on_error_resume: a stream that does not fail is left alone") {
+    TEST_CASE("on_error_resume passes on a stream that does not fail") {
         weir::testing::marbles m;
         const auto fallback = [&](std::exception_ptr) { return m.cold("x|"); };
         CHECK(m.play(m.cold("a-b|") | weir::on_error_resume(fallback)) == "a-b|");
@@ -75,7 +75,7 @@ TEST_SUITE("operators/on_error_resume") {
                      })) == "aX");
     }
 
-    TEST_CASE("on_error_resume: the function gets the error") {
+    TEST_CASE("on_error_resume passes the error to its function") {
         virtual_executor ex;
         const auto message = [](std::exception_ptr error) {
             try {
@@ -103,7 +103,7 @@ TEST_SUITE("operators/on_error_resume") {
                         int);
     }
 
-    TEST_CASE("on_error_resume: an exception from the function that has the type is not taken in turn") {
+    TEST_CASE("on_error_resume does not handle an exception from its own function") {
         virtual_executor ex;
         int calls = 0;
         CHECK_THROWS_WITH(
@@ -117,7 +117,7 @@ TEST_SUITE("operators/on_error_resume") {
         CHECK(calls == 1);
     }
 
-    TEST_CASE("on_error_resume: what failed is dropped before the function is called") {
+    TEST_CASE("on_error_resume drops the failed stream before it calls its function") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         source.fail(std::make_exception_ptr(std::runtime_error{"no"}));
@@ -131,8 +131,7 @@ TEST_SUITE("operators/on_error_resume") {
         CHECK_FALSE(source.polled_after_end());
     }
 
-    TEST_CASE("on_error_resume: an exception in map below take cancels a background child of the source and is then "
-              "replaced by the fallback value") {
+    TEST_CASE("on_error_resume: an exception below take cancels the source's child and is replaced by the fallback") {
         auto count = std::make_shared<int>(0);
         virtual_executor ex;
         const auto items =
@@ -148,7 +147,7 @@ TEST_SUITE("operators/on_error_resume") {
         CHECK(ex.elapsed() == 4ms);
     }
 
-    TEST_CASE("on_error_resume: the captures of a coroutine lambda live as long as the stream that it made") {
+    TEST_CASE("on_error_resume: the captures of a coroutine lambda live as long as its stream") {
         virtual_executor ex;
         const auto words = ex.run(
             weir::fail<std::string>(1) |
@@ -178,7 +177,7 @@ TEST_SUITE("operators/on_error_resume") {
         CHECK(said == std::string(40, 'x'));
     }
 
-    TEST_CASE("on_error_resume keeps the contract of a stream, but for the errors") {
+    TEST_CASE("on_error_resume keeps the contract of a stream except for the errors") {
         CHECK(weir::testing::check_contract([] {
                   return weir::on_error_resume(
                       [](std::exception_ptr) { return weir::empty<weir::testing::tracked>(); });
@@ -189,7 +188,7 @@ TEST_SUITE("operators/on_error_resume") {
               }) == "");
     }
 
-    TEST_CASE("on_error_resume: dropping it drops the second stream") {
+    TEST_CASE("on_error_resume: a drop destroys the second stream") {
         virtual_executor ex;
         weir::testing::probe<int> second;
         weir::testing::probe_sink sink{

@@ -21,7 +21,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/or_else") {
-    TEST_CASE("or_else: the other stream takes the place of one that ends without an item") {
+    TEST_CASE("or_else: the other stream replaces one that ends without an item") {
         weir::testing::marbles m;
         CHECK(m.play(m.cold("--|") | weir::or_else(m.cold("-x-y|"))) == "---x-y|");
         CHECK(m.play(m.cold("-a-b|") | weir::or_else(m.cold("-x-y|"))) == "-a-b|");
@@ -40,7 +40,7 @@ TEST_SUITE("operators/or_else") {
                                             {.ends_with_upstream = false}) == "");
     }
 
-    TEST_CASE("or_else polls the other stream when upstream is gone, not before") {
+    TEST_CASE("or_else polls the other stream after upstream was destroyed, not before") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         weir::testing::probe<int> other;

@@ -40,7 +40,7 @@ using weir::testing::virtual_executor;
 using durations = std::vector<weir::duration>;
 
 TEST_SUITE("operators/pace") {
-    TEST_CASE("pace: items come no faster than the rate, and none is lost") {
+    TEST_CASE("pace emits items no faster than the rate and loses none") {
         marbles m;
         CHECK(m.play(m.hot("abcdef-----|") | pace(rate{1, m.ticks(2)})) == "a-b-c-d-e-f|");
         CHECK(m.play(m.hot("abcdef-----|") | pace(rate{1, m.ticks(3)})) == "a--b--c--d--e--[f|]");
@@ -54,14 +54,14 @@ TEST_SUITE("operators/pace") {
               "[abc]--d---------[efg]--[h|]");
     }
 
-    TEST_CASE("pace: items that come slowly pass as they come") {
+    TEST_CASE("pace passes on slow items at their times") {
         marbles m;
         CHECK(m.play(m.hot("a---b---c---|") | pace(rate{1, m.ticks(4)})) == "a---b---c---|");
         CHECK(m.play(m.hot("a---b---c---#") | pace(rate{1, m.ticks(4)})) == "a---b---c---#");
         CHECK(m.play(m.hot("---|") | pace(rate{1, m.ticks(9)})) == "---|");
     }
 
-    TEST_CASE("pace: an error comes after the item that waits") {
+    TEST_CASE("pace: an error follows the waiting item") {
         marbles m;
         CHECK(m.play(m.hot("ab#") | pace(rate{1, m.ticks(5)})) == "a----[b#]");
     }
@@ -75,7 +75,7 @@ TEST_SUITE("operators/pace") {
         CHECK(m.play(m.hot("abc|") | pace(rate{100, m.ticks(1)}, 100, 200)) == "-a-b-[c|]");
     }
 
-    TEST_CASE("pace: nothing is asked for while an item waits") {
+    TEST_CASE("pace does not poll upstream while an item waits") {
         virtual_executor ex;
         probe<int> source;
         for (int i = 0; i != 9; ++i) source.push(i);
@@ -86,7 +86,7 @@ TEST_SUITE("operators/pace") {
         CHECK(source.taken() == 4);
     }
 
-    TEST_CASE("pace: a slow consumer is not waited for: the bucket fills in the meantime, no further than it can") {
+    TEST_CASE("pace fills the bucket up to its size while the consumer is slow") {
         virtual_executor ex;
         durations when;
         ex.run(weir::iota(0, 5) | pace(rate{10}, 2) | weir::for_each([&](int x) {
@@ -109,7 +109,7 @@ TEST_SUITE("operators/pace") {
         CHECK(when == durations{0ms, 140ms, 200ms, 799ms, 800ms});
     }
 
-    TEST_CASE("pace: several may share a limiter: they take turns") {
+    TEST_CASE("pace: several pipelines may share a limiter and take turns") {
         virtual_executor ex;
         weir::rate_limiter limiter{rate{1000}};
         std::string order;
@@ -196,7 +196,7 @@ TEST_SUITE("operators/pace") {
         CHECK(*sink.items()[2] == 2);
     }
 
-    TEST_CASE("pace: every item comes out, in order, however they arrive") {
+    TEST_CASE("pace emits every item in order, whenever items arrive") {
         std::mt19937 random{7};
         for (int i = 0; i != 200; ++i) {
             const auto items = support::random_numbers(random, 20, 0, 9);

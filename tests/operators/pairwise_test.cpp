@@ -22,7 +22,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/pairwise") {
-    TEST_CASE("pairwise: each item comes with the one before it") {
+    TEST_CASE("pairwise emits each item together with the one before it") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-[bc]-d|") | weir::pairwise()) == "---[(ab)(bc)]-(cd)|");
     }
@@ -43,7 +43,7 @@ TEST_SUITE("operators/pairwise") {
         CHECK(weir::testing::check_contract([] { return weir::pairwise(); }, {.copies = 1}) == "");
     }
 
-    TEST_CASE("pairwise: the copies hold what they should") {
+    TEST_CASE("pairwise: the copies have the values of their items") {
         virtual_executor ex;
         weir::testing::probe<std::string> source;
         for (const char* word : {"one that is long enough for the heap", "two", "three"}) source.push(word);

@@ -66,7 +66,7 @@ auto sorted(Pipeline pipeline) {
 } // namespace
 
 TEST_SUITE("threads/parallel") {
-    TEST_CASE("parallel: results come in the order of the items") {
+    TEST_CASE("parallel emits results in the order of the items") {
         weir::runtime rt{3};
         for (const std::size_t room : {1U, 2U, 3U, 7U, 64U}) {
             CAPTURE(room);
@@ -91,7 +91,7 @@ TEST_SUITE("threads/parallel") {
         CHECK_FALSE(seen.contains(std::this_thread::get_id()));
     }
 
-    TEST_CASE("parallel: there may be more rails than executors, or fewer") {
+    TEST_CASE("parallel accepts more or fewer rails than executors") {
         weir::runtime rt{2};
         weir::executor ex;
         for (const std::size_t rails : {1U, 2U, 5U}) {
@@ -100,7 +100,7 @@ TEST_SUITE("threads/parallel") {
         }
     }
 
-    TEST_CASE("parallel: rails may give no result for an item, or several, and the order is kept") {
+    TEST_CASE("parallel: a rail may emit any number of results for an item, and the order is kept") {
         weir::runtime rt{3};
         weir::executor ex;
         for (const std::size_t room : {1U, 4U, 64U}) {
@@ -119,7 +119,7 @@ TEST_SUITE("threads/parallel") {
         }
     }
 
-    TEST_CASE("parallel: what a rail gives at its end comes at the end") {
+    TEST_CASE("parallel: results that a rail emits at its end arrive at the end") {
         weir::runtime rt{2};
         weir::executor ex;
         const auto got =
@@ -127,7 +127,7 @@ TEST_SUITE("threads/parallel") {
         CHECK(got == std::vector<std::vector<int>>{{0, 2, 4, 6, 8}, {1, 3, 5, 7, 9}});
     }
 
-    TEST_CASE("parallel: a pipeline that waits gives its results in order") {
+    TEST_CASE("parallel: rails that wait emit their results in order") {
         weir::runtime rt{3};
         weir::executor ex;
         const auto wait = weir::map_async(1, [](int i) -> task<int> {
@@ -162,7 +162,7 @@ TEST_SUITE("threads/parallel") {
         CHECK(ex.run(weir::empty<int>() | parallel_unordered(rt, same()) | weir::count()) == 0);
     }
 
-    TEST_CASE("parallel: an error of upstream comes after the results of what was sent") {
+    TEST_CASE("parallel: an error of upstream follows the results of the items before it") {
         weir::runtime rt{3};
         const auto failing = [] {
             return weir::iota(0, 1000) | weir::map([](int i) {
@@ -181,7 +181,7 @@ TEST_SUITE("threads/parallel") {
         CHECK(got == first_numbers(100));
     }
 
-    TEST_CASE("parallel: an error of a rail comes in its place, and cancels the others and upstream") {
+    TEST_CASE("parallel: an error of a rail arrives in its place and cancels the other rails and upstream") {
         weir::runtime rt{3};
         const auto fails = weir::map([](int i) {
             if (i == 50) throw std::runtime_error{"fifty"};
@@ -207,7 +207,7 @@ TEST_SUITE("threads/parallel") {
                              "fifty", std::runtime_error);
     }
 
-    TEST_CASE("parallel: what ends early gets no more items, and when all rails have ended the stream ends") {
+    TEST_CASE("parallel: an ended rail receives no more items, and the stream ends when all rails have ended") {
         weir::runtime rt{3};
         weir::executor ex;
         const auto in_order =
@@ -217,7 +217,7 @@ TEST_SUITE("threads/parallel") {
               12);
     }
 
-    TEST_CASE("parallel: what runs on the rails dies there, before the end comes, or soon when it is dropped") {
+    TEST_CASE("parallel destroys the pipelines of its rails after it was dropped") {
         weir::runtime rt{2};
         struct copied {
             std::shared_ptr<support::witness> w;
@@ -240,7 +240,7 @@ TEST_SUITE("threads/parallel") {
         }
     }
 
-    TEST_CASE("parallel: when the runtime dies first the stream fails with stopped") {
+    TEST_CASE("parallel fails with stopped when the runtime is destroyed first") {
         const auto stopped_after = [](int items, auto make) {
             std::optional<weir::runtime> rt{std::in_place, 2};
             weir::executor ex;

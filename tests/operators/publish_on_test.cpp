@@ -66,7 +66,7 @@ TEST_SUITE("threads/publish_on") {
         }
     }
 
-    TEST_CASE("publish_on: several in a row hand on from executor to executor") {
+    TEST_CASE("publish_on: several in a row pass items from executor to executor") {
         weir::runtime rt{3};
         weir::executor ex;
         const int sum = ex.run(weir::iota(0, 2000) | only_on(std::this_thread::get_id()) | publish_on(rt[0], 16) |
@@ -93,7 +93,7 @@ TEST_SUITE("threads/publish_on") {
         CHECK(ex.run(weir::iota(0, 100) | weir::map([](int i) { return i; }) | std::move(tail)) == 50);
     }
 
-    TEST_CASE("publish_on: operators with drivers and timers run there") {
+    TEST_CASE("publish_on: operators with drivers and timers run on the other executor") {
         weir::runtime rt{1};
         weir::executor ex;
         const auto work = [&](int i) -> task<int> {
@@ -105,7 +105,7 @@ TEST_SUITE("threads/publish_on") {
                      weir::to<std::vector<int>>()) == first_numbers(100));
     }
 
-    TEST_CASE("publish_on: an error of upstream comes through what runs there, after the items") {
+    TEST_CASE("publish_on: an error of upstream passes through the right side after the items") {
         weir::runtime rt{1};
         weir::executor ex;
         std::vector<int> got;
@@ -118,7 +118,7 @@ TEST_SUITE("threads/publish_on") {
         CHECK(got == first_numbers(30));
     }
 
-    TEST_CASE("publish_on: an error there drops upstream here, and comes back") {
+    TEST_CASE("publish_on: an error on the other executor drops upstream here and is thrown here") {
         weir::runtime rt{1};
         weir::executor ex;
         support::witness here;
@@ -132,7 +132,7 @@ TEST_SUITE("threads/publish_on") {
         CHECK(there.died() == thread_of(rt, 0));
     }
 
-    TEST_CASE("publish_on: a sink that has enough ends it all, at once") {
+    TEST_CASE("publish_on: a sink that ends early ends both sides at once") {
         weir::runtime rt{1};
         for (int n = 1; n != 100; ++n) {
             weir::executor ex;
@@ -146,7 +146,7 @@ TEST_SUITE("threads/publish_on") {
         CHECK(ex.run(work()) == 0);
     }
 
-    TEST_CASE("publish_on: what was never polled dies here; what runs there dies there, before the result comes") {
+    TEST_CASE("publish_on destroys the right side on the other executor before the result is delivered") {
         weir::runtime rt{1};
         support::witness w;
         const auto make = [&] {
@@ -159,7 +159,7 @@ TEST_SUITE("threads/publish_on") {
         CHECK(w.died() == thread_of(rt, 0));
     }
 
-    TEST_CASE("publish_on: dropping it drops upstream at once, and the rest there") {
+    TEST_CASE("publish_on: a drop destroys upstream at once and the right side on the other executor") {
         weir::runtime rt{1};
         const auto there = thread_of(rt, 0);
         for (int round = 0; round != 200; ++round) {
@@ -183,7 +183,7 @@ TEST_SUITE("threads/publish_on") {
         }
     }
 
-    TEST_CASE("publish_on: dropping it wakes what waits there") {
+    TEST_CASE("publish_on: a drop wakes an operation that waits on the other executor") {
         weir::runtime rt{1};
         support::witness w;
         {
@@ -200,7 +200,7 @@ TEST_SUITE("threads/publish_on") {
         CHECK(w.died() == thread_of(rt, 0));
     }
 
-    TEST_CASE("publish_on: when the other executor dies first the result is stopped") {
+    TEST_CASE("publish_on fails with stopped when the other executor is destroyed first") {
         for (int round = 0; round != 50; ++round) {
             std::optional<weir::runtime> rt{std::in_place, 1};
             support::witness here;
@@ -231,7 +231,7 @@ TEST_SUITE("threads/publish_on") {
         }
     }
 
-    TEST_CASE("publish_on: the executor that started it may die first") {
+    TEST_CASE("publish_on: the executor that started the operation may be destroyed first") {
         weir::runtime rt{2};
         for (int round = 0; round != 50; ++round) {
             support::witness w;
@@ -261,7 +261,7 @@ TEST_SUITE("threads/publish_on") {
         while (w.alive() != 0) w.wait(); // what is left in the queue goes with the last that knows it
     }
 
-    TEST_CASE("publish_on: the other executor may be this one") {
+    TEST_CASE("publish_on accepts the executor that it runs on") {
         weir::testing::virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 100) | publish_on(ex, 8) | weir::to<std::vector<int>>()) == first_numbers(100));
     }
@@ -272,7 +272,7 @@ TEST_SUITE("threads/publish_on") {
             [&](task<> t) { return weir::once(std::move(t)) | publish_on(other, 2) | weir::drain(); });
     }
 
-    TEST_CASE("publish_on: with a consumer that is busy forever upstream gives n items, and what the consumer took") {
+    TEST_CASE("publish_on pulls n items beyond those that a busy consumer has received") {
         for (const int n : {1, 2, 3, 8}) {
             CAPTURE(n);
             weir::testing::virtual_executor ex;
@@ -291,7 +291,7 @@ TEST_SUITE("threads/publish_on") {
         }
     }
 
-    TEST_CASE("publish_on: dropping it waits for the callable that runs there, and none is called afterwards") {
+    TEST_CASE("publish_on: a drop waits for the callable that runs on the other executor, and calls no other") {
         weir::runtime rt{1};
         weir::executor ex;
         for (int round = 0; round != 30; ++round) {
@@ -385,7 +385,7 @@ TEST_SUITE("threads/publish_on") {
         }
     }
 
-    TEST_CASE("publish_on: a large n costs nothing until it is used, and one beyond all counting is an error") {
+    TEST_CASE("publish_on: a large n allocates nothing until it is used, and too large an n throws") {
         weir::testing::virtual_executor ex;
         const auto text = [](int i) { return std::string(40, 'x') + std::to_string(i); };
         const auto all = ex.run(weir::iota(0, 1000) | weir::map(text) | publish_on(ex, std::size_t{1} << 62U) |
@@ -397,7 +397,7 @@ TEST_SUITE("threads/publish_on") {
                              std::invalid_argument);
     }
 
-    TEST_CASE("publish_on: what throws as it is moved is an error, and nothing is lost in memory") {
+    TEST_CASE("publish_on: a move that throws is an error and leaks nothing") {
         using item = support::items::throwing_move;
         const auto made = [](int i) { return item(i); };
         for (int n = 1; n != 40; ++n) {

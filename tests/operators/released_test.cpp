@@ -103,7 +103,7 @@ weir::task<int> later(int x) {
 } // namespace
 
 TEST_SUITE("operators/released") {
-    TEST_CASE("when a callable has thrown, upstream is gone before the consumer sees the error") {
+    TEST_CASE("an operator whose callable throws destroys upstream before the consumer sees the error") {
         CHECK(end_of(weir::map(not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::filter(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::filter_map([](int x) { return std::optional{not_two(x)}; }) | weir::drain()) == "two");
@@ -125,7 +125,7 @@ TEST_SUITE("operators/released") {
                      weir::drain()) == "two");
     }
 
-    TEST_CASE("when a sink's callable or its task has thrown, upstream is gone before the consumer sees the error") {
+    TEST_CASE("a sink whose callable or task throws destroys upstream before the consumer sees the error") {
         CHECK(end_of(weir::for_each(not_two)) == "two");
         CHECK(end_of(weir::for_each(later)) == "two");
         CHECK(end_of(weir::fold(0, [](int, int x) { return not_two(x); })) == "two");
@@ -134,7 +134,7 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::min([](int x, int) { return not_two(x) == 9; })) == "two");
     }
 
-    TEST_CASE("when a stream is cut short, upstream is gone before the consumer sees the end") {
+    TEST_CASE("an operator that cuts a stream short destroys upstream before the consumer sees the end") {
         CHECK(end_of(weir::take(2) | weir::drain()) == "ended");
         CHECK(end_of(weir::take_while([](int x) { return x < 2; }) | weir::drain()) == "ended");
         CHECK(end_of(weir::take_through([](int x) { return x < 2; }) | weir::drain()) == "ended");
@@ -145,7 +145,7 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::debounce(1ms) | weir::take(1) | weir::drain()) == "ended");
     }
 
-    TEST_CASE("siblings, signals and inner operations are destroyed before the consumer sees the end") {
+    TEST_CASE("operators destroy siblings, signals and inner operations before the consumer sees the end") {
         using weir::drain;
         using weir::map;
         CHECK(end_of_both([](auto a, auto b) {

@@ -29,7 +29,7 @@ using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/sample") {
-    TEST_CASE("sample: at each tick the newest item") {
+    TEST_CASE("sample emits the newest item at each tick") {
         marbles m;
         CHECK(m.play(m.hot("-ab---c-----d|") | weir::sample(4ms)) == "----b---c---d|");
     }
@@ -39,12 +39,12 @@ TEST_SUITE("operators/sample") {
         CHECK(m.play(m.hot("-a--------b----|") | weir::sample(3ms)) == "---a--------b--|");
     }
 
-    TEST_CASE("sample: ticks that passed without an item are not made up for") {
+    TEST_CASE("sample does not make up for ticks without an item") {
         marbles m;
         CHECK(m.play(m.hot("----------ab---|") | weir::sample(4ms)) == "------------b--|");
     }
 
-    TEST_CASE("sample: the last item comes out at the end and before an error") {
+    TEST_CASE("sample emits the last item at the end and before an error") {
         marbles m;
         CHECK(m.play(m.hot("-ab-----c|") | weir::sample(4ms)) == "----b---c|");
         marbles held;
@@ -57,7 +57,7 @@ TEST_SUITE("operators/sample") {
         }
     }
 
-    TEST_CASE("sample: what is replaced is passed to on_drop") {
+    TEST_CASE("sample passes replaced items to on_drop") {
         marbles m;
         std::string dropped;
         m.play(m.hot("abcd-e---|") | weir::sample(3ms, [&](char c) { dropped += c; }));
@@ -73,7 +73,7 @@ TEST_SUITE("operators/sample") {
         for (std::size_t i = 0; i != 200; ++i) CHECK(at[i] == 10ms * (i + 1));
     }
 
-    TEST_CASE("sample: after a long stall it gives the newest item at once, and the next at its tick") {
+    TEST_CASE("sample: after a long stall the newest item is emitted at once and the next at its tick") {
         virtual_executor ex;
         probe<int> source;
         numbers dropped;
@@ -97,7 +97,7 @@ TEST_SUITE("operators/sample") {
         CHECK(sink.items() == numbers{0, 5, 6});
     }
 
-    TEST_CASE("sample: a stream in which nothing happens needs no timer") {
+    TEST_CASE("sample arms no timer while nothing happens") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::sample(10ms)};

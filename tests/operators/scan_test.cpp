@@ -27,7 +27,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/scan") {
-    TEST_CASE("scan: each new state comes out, the seed does not") {
+    TEST_CASE("scan emits each new state, but not the seed") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("-1-[23]-1|") | weir::scan(0, std::plus{})) == "-1-[36]-7|");
         CHECK(m.play(m.cold("-a-b|") | weir::scan(std::string{">"}, std::plus{})) == "-<>a>-<>ab>|");

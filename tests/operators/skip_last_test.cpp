@@ -24,7 +24,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/skip_last") {
-    TEST_CASE("skip_last: each item leaves when as many more have come as are left out at the end") {
+    TEST_CASE("skip_last emits each item when n more have arrived") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-b-c-d|") | weir::skip_last(2)) == "-----a-b|");
         CHECK(m.play(m.hot("-a-b|") | weir::skip_last(2)) == "----|");
@@ -32,7 +32,7 @@ TEST_SUITE("operators/skip_last") {
         CHECK(m.play(weir::empty<int>() | weir::skip_last(2)) == "|");
     }
 
-    TEST_CASE("skip_last: an error passes at once, and the items held are gone") {
+    TEST_CASE("skip_last: an error passes at once and discards the held items") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-b-#") | weir::skip_last(1)) == "---a-#");
         CHECK(m.play(m.hot("#") | weir::skip_last(1)) == "#");
@@ -43,7 +43,7 @@ TEST_SUITE("operators/skip_last") {
         CHECK(weir::testing::check_contract([] { return weir::skip_last(3); }) == "");
     }
 
-    TEST_CASE("skip_last refuses a negative number") {
+    TEST_CASE("skip_last rejects a negative number") {
         CHECK_THROWS_WITH_AS(static_cast<void>(weir::skip_last(-1)), "weir::skip_last(n): n is negative",
                              std::invalid_argument);
     }

@@ -25,7 +25,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/skip") {
-    TEST_CASE("skip: all items but the first come") {
+    TEST_CASE("skip passes all items but the first n") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-[bc]-d|") | weir::skip(2)) == "---c-d|");
         CHECK(m.play(m.cold("-a-b|") | weir::skip(0)) == "-a-b|");
@@ -50,7 +50,7 @@ TEST_SUITE("operators/skip") {
         CHECK_THROWS_WITH_AS(static_cast<void>(weir::skip(-1)), "weir::skip(n): n is negative", std::invalid_argument);
     }
 
-    TEST_CASE("skip: a long run of items that are skipped does not keep others from running") {
+    TEST_CASE("skip lets others run during a long run of skipped items") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 100'000) | weir::skip(100'000) | weir::count()) == 0);
         CHECK(ex.stats().turns > 50);

@@ -31,7 +31,7 @@ constexpr auto below_three = [](int x) { return x < 3; };
 } // namespace
 
 TEST_SUITE("operators/skip_while") {
-    TEST_CASE("skip_while: all items from the first that fails the predicate come") {
+    TEST_CASE("skip_while passes all items from the first one that fails the predicate") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("-1-2-3-1|") | weir::skip_while(below_three)) == "-----3-1|");
         CHECK(m.play(m.cold<int>("-3-1|") | weir::skip_while(below_three)) == "-3-1|");
@@ -66,7 +66,7 @@ TEST_SUITE("operators/skip_while") {
         CHECK(weir::testing::check_contract([] { return weir::skip_while([](int) { return true; }); }) == "");
     }
 
-    TEST_CASE("skip_while: a long run of items that are skipped does not keep others from running") {
+    TEST_CASE("skip_while lets others run during a long run of skipped items") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 100'000) | weir::skip_while([](int) { return true; }) | weir::count()) == 0);
         CHECK(ex.stats().turns > 50);

@@ -26,13 +26,13 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/start_with") {
-    TEST_CASE("start_with: the values come first, then the items") {
+    TEST_CASE("start_with emits the values before the items") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-b|") | weir::start_with('x', 'y')) == "[xy]a-b|");
         CHECK(m.play(weir::empty<char>() | weir::start_with('x')) == "[x|]");
     }
 
-    TEST_CASE("start_with: an error comes after the values") {
+    TEST_CASE("start_with: an error follows the values") {
         weir::testing::marbles m;
         CHECK(m.play(m.cold("#") | weir::start_with('x')) == "[x#]");
         CHECK(m.play(m.cold("-a-#") | weir::start_with('x')) == "xa-#");
@@ -49,7 +49,7 @@ TEST_SUITE("operators/start_with") {
         CHECK(weir::testing::check_contract([] { return weir::start_with(7); }) == "");
     }
 
-    TEST_CASE("start_with: upstream is not asked before the values have gone") {
+    TEST_CASE("start_with does not poll upstream before it has emitted the values") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         weir::testing::probe_sink sink{ex, source.stream() | weir::start_with(1, 2)};

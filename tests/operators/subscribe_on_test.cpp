@@ -49,7 +49,7 @@ using weir::task;
 using namespace std::chrono_literals;
 
 TEST_SUITE("threads/subscribe_on") {
-    TEST_CASE("subscribe_on: upstream runs on the other executor, and its items come out here, in order") {
+    TEST_CASE("subscribe_on runs upstream on the other executor and emits its items here in order") {
         weir::runtime rt{1};
         const auto there = thread_of(rt, 0);
         const auto here = std::this_thread::get_id();
@@ -69,7 +69,7 @@ TEST_SUITE("threads/subscribe_on") {
         }
     }
 
-    TEST_CASE("subscribe_on: without a number nothing runs ahead") {
+    TEST_CASE("subscribe_on without a number pulls nothing ahead") {
         weir::runtime rt{1};
         weir::executor ex;
         std::atomic<int> pulled = 0;
@@ -91,7 +91,7 @@ TEST_SUITE("threads/subscribe_on") {
         ex.run(work());
     }
 
-    TEST_CASE("subscribe_on: upstream runs ahead by n items, and goes on when three quarters of them were taken") {
+    TEST_CASE("subscribe_on pulls n items ahead, and goes on when three quarters of them were received") {
         weir::runtime rt{1};
         weir::executor ex;
         std::atomic<int> pulled = 0;
@@ -122,7 +122,7 @@ TEST_SUITE("threads/subscribe_on") {
         ex.run(work());
     }
 
-    TEST_CASE("subscribe_on: upstream goes there at the first poll and dies there, before the end comes out") {
+    TEST_CASE("subscribe_on moves upstream at the first poll and destroys it there before the end") {
         weir::runtime rt{1};
         support::witness w;
         const auto make = [&] {
@@ -142,7 +142,7 @@ TEST_SUITE("threads/subscribe_on") {
         }
     }
 
-    TEST_CASE("subscribe_on: an error comes after the items, when upstream is gone") {
+    TEST_CASE("subscribe_on: an error follows the items after upstream was destroyed") {
         weir::runtime rt{1};
         weir::executor ex;
         support::witness w;
@@ -157,7 +157,7 @@ TEST_SUITE("threads/subscribe_on") {
         CHECK(w.died() == thread_of(rt, 0));
     }
 
-    TEST_CASE("subscribe_on: dropping it drops upstream on its own thread") {
+    TEST_CASE("subscribe_on: a drop destroys upstream on its own thread") {
         weir::runtime rt{1};
         const auto there = thread_of(rt, 0);
         for (int round = 0; round != 200; ++round) {
@@ -174,7 +174,7 @@ TEST_SUITE("threads/subscribe_on") {
         }
     }
 
-    TEST_CASE("subscribe_on: dropping it wakes an upstream that waits") {
+    TEST_CASE("subscribe_on: a drop wakes a waiting upstream") {
         weir::runtime rt{1};
         support::witness w;
         {
@@ -191,7 +191,7 @@ TEST_SUITE("threads/subscribe_on") {
         CHECK(w.died() == thread_of(rt, 0));
     }
 
-    TEST_CASE("subscribe_on: when the other executor dies first the items that crossed come, and then stopped") {
+    TEST_CASE("subscribe_on emits the items that crossed, then stopped, when the other executor is destroyed") {
         for (int round = 0; round != 50; ++round) {
             std::optional<weir::runtime> rt{std::in_place, 1};
             support::witness w;
@@ -220,7 +220,7 @@ TEST_SUITE("threads/subscribe_on") {
         }
     }
 
-    TEST_CASE("subscribe_on: the executor of the consumer may die first") {
+    TEST_CASE("subscribe_on: the executor of the consumer may be destroyed first") {
         weir::runtime rt{1};
         for (int round = 0; round != 50; ++round) {
             support::witness w;
@@ -271,7 +271,7 @@ TEST_SUITE("threads/subscribe_on") {
         CHECK(sum == 3000 * 3001 / 2);
     }
 
-    TEST_CASE("subscribe_on: a generator runs there") {
+    TEST_CASE("subscribe_on runs a generator on the other executor") {
         weir::runtime rt{1};
         weir::executor ex;
         const auto generate = [&]() -> weir::async_stream<int> {
@@ -284,7 +284,7 @@ TEST_SUITE("threads/subscribe_on") {
         CHECK(ex.run(generate() | subscribe_on(rt[0], 4) | weir::to<std::vector<int>>()) == first_numbers(20));
     }
 
-    TEST_CASE("subscribe_on: the other executor may be this one") {
+    TEST_CASE("subscribe_on accepts the executor that it runs on") {
         weir::testing::virtual_executor ex;
         std::vector<int> got;
         ex.run(weir::iota(0, 100) | subscribe_on(ex, 8) | weir::for_each([&](int i) { got.push_back(i); }));
@@ -299,7 +299,7 @@ TEST_SUITE("threads/subscribe_on") {
         CHECK_THROWS_AS(static_cast<void>(subscribe_on(ex, -3)), std::invalid_argument);
     }
 
-    TEST_CASE("subscribe_on: a large n costs nothing until it is used, and one beyond all counting is an error") {
+    TEST_CASE("subscribe_on: a large n allocates nothing until it is used, and too large an n throws") {
         weir::testing::virtual_executor ex;
         const auto text = [](int i) { return std::string(40, 'x') + std::to_string(i); };
         const auto all = ex.run(weir::iota(0, 1000) | weir::map(text) | subscribe_on(ex, std::size_t{1} << 62U) |
@@ -311,7 +311,7 @@ TEST_SUITE("threads/subscribe_on") {
                              std::invalid_argument);
     }
 
-    TEST_CASE("subscribe_on: what throws as it is moved is an error, and nothing is lost in memory") {
+    TEST_CASE("subscribe_on: a move that throws is an error and leaks nothing") {
         using item = support::items::throwing_move;
         for (int n = 1; n != 40; ++n) {
             CAPTURE(n);

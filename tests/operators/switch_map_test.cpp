@@ -70,7 +70,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK(m.play(m.hot("a-b-c|") | switch_map([&m](char) { return m.cold("-x---y|"); })) == "-x-x-x---y|");
     }
 
-    TEST_CASE("switch_map ends when both have ended") {
+    TEST_CASE("switch_map ends when upstream and the inner stream have ended") {
         marbles m;
         CHECK(m.play(m.hot("a|") | switch_map([&m](char) { return m.cold("1--2|"); })) == "1--2|");
         CHECK(m.play(m.hot("a----|") | switch_map([&m](char) { return m.cold("1-|"); })) == "1----|");
@@ -94,7 +94,7 @@ TEST_SUITE("operators/switch_map") {
         }
     }
 
-    TEST_CASE("switch_map: an inner stream that fails ends it, and upstream is dropped at once") {
+    TEST_CASE("switch_map: an error of an inner stream ends the stream and drops upstream at once") {
         virtual_executor ex;
         probe<int> outer;
         probe<int> inner;
@@ -112,8 +112,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK(inner.dropped());
     }
 
-    TEST_CASE("switch_map: an error thrown by the second inner stream reaches the consumer after the hanging first one "
-              "has been cancelled") {
+    TEST_CASE("switch_map: an error of the second inner stream is delivered after the first one was cancelled") {
         virtual_executor ex;
         std::string log;
         probe<char> outer;
@@ -134,7 +133,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK(log == "+a-a+b-b");
     }
 
-    TEST_CASE("switch_map: the old inner stream is dropped before the new one is made") {
+    TEST_CASE("switch_map drops the old inner stream before it creates the new one") {
         virtual_executor ex;
         probe<int> outer;
         std::vector<probe<int>> inners(3);
@@ -152,7 +151,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK_FALSE(inners[2].dropped());
     }
 
-    TEST_CASE("switch_map: a function that throws ends it, and upstream is dropped at once") {
+    TEST_CASE("switch_map: an exception from the function ends the stream and drops upstream at once") {
         virtual_executor ex;
         probe<int> outer;
         probe<int> inner;
@@ -185,7 +184,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK(made == 5);
     }
 
-    TEST_CASE("switch_map: upstream is not polled again while it has nothing, however much the inner stream says") {
+    TEST_CASE("switch_map does not poll a pending upstream again for each item of the inner stream") {
         virtual_executor ex;
         probe<int> outer;
         probe_sink sink{ex, outer.stream() | switch_map([](int x) { return weir::iota(0, x); })};
@@ -196,7 +195,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK(outer.polls() == 2);
     }
 
-    TEST_CASE("switch_map: while the consumer is busy nothing is replaced before it asks") {
+    TEST_CASE("switch_map replaces no inner stream while the consumer is busy") {
         virtual_executor ex;
         probe<int> outer;
         std::vector<probe<int>> inners(3);
@@ -248,7 +247,7 @@ TEST_SUITE("operators/switch_map") {
             [](auto s) { return std::move(s) | switch_map([](int x) { return weir::just(x); }); });
     }
 
-    TEST_CASE("switch_map: what a coroutine lambda captures, and the item it refers to, live as long as its stream") {
+    TEST_CASE("switch_map: the captures and the item of a coroutine lambda live as long as its stream") {
         virtual_executor ex;
         auto twice = [suffix = std::string(40, '!')](const std::string& word) -> weir::async_stream<std::string> {
             for (int i = 0; i != 2; ++i) {
@@ -301,8 +300,7 @@ TEST_SUITE("operators/switch_map") {
         CHECK_FALSE(handle.finished());
     }
 
-    TEST_CASE("switch_map: whatever the order of arrival, the inner streams come out in order, each up to some item, "
-              "the last whole") {
+    TEST_CASE("switch_map emits a prefix of each inner stream in order, and the whole of the last one") {
         std::mt19937 random{20240605};
         for (int round = 0; round != 300; ++round) {
             const auto lengths = support::random_numbers(random, 8, 0, 5);

@@ -25,7 +25,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/take_last") {
-    TEST_CASE("take_last: the last items come when upstream has ended") {
+    TEST_CASE("take_last emits the last items when upstream has ended") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-b-c-d|") | weir::take_last(2)) == "--------[cd|]");
         CHECK(m.play(m.hot("-a|") | weir::take_last(2)) == "--[a|]");
@@ -34,7 +34,7 @@ TEST_SUITE("operators/take_last") {
         CHECK(m.play(m.hot("-a-b|") | weir::take_last(2) | weir::take(1)) == "----[a|]");
     }
 
-    TEST_CASE("take_last: an error passes at once, and the items held are gone") {
+    TEST_CASE("take_last: an error passes at once and discards the held items") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-b-#") | weir::take_last(1)) == "-----#");
         CHECK(m.play(m.hot("#") | weir::take_last(1)) == "#");
@@ -61,7 +61,7 @@ TEST_SUITE("operators/take_last") {
         CHECK(source.dropped());
     }
 
-    TEST_CASE("take_last refuses a negative number") {
+    TEST_CASE("take_last rejects a negative number") {
         CHECK_THROWS_WITH_AS(static_cast<void>(weir::take_last(-1)), "weir::take_last(n): n is negative",
                              std::invalid_argument);
     }

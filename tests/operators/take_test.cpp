@@ -29,7 +29,7 @@ using namespace std::chrono_literals;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/take") {
-    TEST_CASE("take: the first items come, then the end") {
+    TEST_CASE("take emits the first n items and then ends") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-b-c-d|") | weir::take(2)) == "-a-[b|]");
         CHECK(m.play(m.cold("a-b|") | weir::take(2)) == "a-[b|]");
@@ -37,7 +37,7 @@ TEST_SUITE("operators/take") {
         CHECK(m.play(weir::empty<int>() | weir::take(3)) == "|");
     }
 
-    TEST_CASE("take(0) ends at once and never asks") {
+    TEST_CASE("take(0) ends at once and never polls upstream") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot("-a-b|") | weir::take(0)) == "|");
         virtual_executor ex;
@@ -46,7 +46,7 @@ TEST_SUITE("operators/take") {
         CHECK(source.polls() == 0);
     }
 
-    TEST_CASE("take: an error passes while items are missing, and is not seen after that") {
+    TEST_CASE("take passes an error before its last item, and does not see a later one") {
         weir::testing::marbles m;
         CHECK(m.play(m.cold("a-#") | weir::take(2)) == "a-#");
         CHECK(m.play(m.cold("a-#") | weir::take(1)) == "[a|]");
@@ -104,7 +104,7 @@ TEST_SUITE("operators/take") {
         CHECK(kept.size() == 1);
     }
 
-    TEST_CASE("agrees with views::take, whenever items arrive") {
+    TEST_CASE("take agrees with views::take, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, -9, 9);

@@ -29,7 +29,7 @@ constexpr auto below_three = [](int x) { return x < 3; };
 } // namespace
 
 TEST_SUITE("operators/take_through") {
-    TEST_CASE("take_through: the items to the first that fails the predicate come, that one too, then the end") {
+    TEST_CASE("take_through emits the items up to and including the first that fails the predicate") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("-1-2-3-1|") | weir::take_through(below_three)) == "-1-2-[3|]");
         CHECK(m.play(m.cold<int>("-3-1|") | weir::take_through(below_three)) == "-[3|]");

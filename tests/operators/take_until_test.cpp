@@ -39,12 +39,12 @@ weir::task<> never() {
 } // namespace
 
 TEST_SUITE("operators/take_until") {
-    TEST_CASE("take_until: items until the first item of the signal") {
+    TEST_CASE("take_until emits items until the first item of the signal") {
         marbles m;
         CHECK(m.play(m.hot("a--b--c--d--|") | weir::take_until(m.hot("-------s--"))) == "a--b--c|");
     }
 
-    TEST_CASE("take_until: items until the signal's operation has its result") {
+    TEST_CASE("take_until emits items until the signal's operation has its result") {
         marbles m;
         CHECK(m.play(m.hot("a--b--c--d--|") | weir::take_until(weir::sleep_for(4ms))) == "a--b|");
         marbles task;
@@ -55,7 +55,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(task.play(task.hot("a--b--c--d--|") | weir::take_until(answer())) == "a--b|");
     }
 
-    TEST_CASE("take_until: the signal is looked at first") {
+    TEST_CASE("take_until polls the signal first") {
         marbles m;
         CHECK(m.play(m.hot("a--b--|") | weir::take_until(m.hot("---s"))) == "a--|");
         virtual_executor ex;
@@ -70,7 +70,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(source.dropped());
     }
 
-    TEST_CASE("take_until: a signal that comes while a source is always ready is seen before the next item") {
+    TEST_CASE("take_until sees a signal before the next item of a source that is always ready") {
         virtual_executor ex;
         probe<int> signal;
         numbers seen;
@@ -100,7 +100,7 @@ TEST_SUITE("operators/take_until") {
         }
     }
 
-    TEST_CASE("take_until: an error of the signal fails the stream, and upstream is dropped") {
+    TEST_CASE("take_until: an error of the signal fails the stream and drops upstream") {
         marbles m;
         CHECK(m.play(m.hot("a--b--c--d--|") | weir::take_until(m.hot("----#"))) == "a--b#");
         virtual_executor ex;
@@ -115,7 +115,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(source.dropped());
     }
 
-    TEST_CASE("take_until: if the stop signal is withdrawn before it comes, the stream runs on to its natural end") {
+    TEST_CASE("take_until passes the whole stream if the signal is withdrawn before it arrives") {
         marbles m;
         CHECK(m.play(m.hot("a--b--c--d--|") | weir::take_until(m.hot("----|"))) == "a--b--c--d--|");
         virtual_executor ex;
@@ -136,7 +136,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(none.play(none.hot("a--b--|") | weir::take_until(std::stop_token{})) == "a--b--|");
     }
 
-    TEST_CASE("take_until: the end drops upstream and signal, and no timer is left") {
+    TEST_CASE("take_until drops upstream and the signal at its end and leaves no timer") {
         virtual_executor ex;
         probe<int> source;
         probe<int> signal;
@@ -175,7 +175,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(source.dropped());
     }
 
-    TEST_CASE("take_until: a stop that was requested before nothing was asked") {
+    TEST_CASE("take_until ends without polling upstream after a stop was requested") {
         virtual_executor ex;
         probe<int> source;
         std::stop_source stop;
@@ -187,7 +187,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(source.polls() == 0);
     }
 
-    TEST_CASE("take_until: a stop that is requested while a source is always ready is seen before the next item") {
+    TEST_CASE("take_until sees a stop request before the next item of a source that is always ready") {
         virtual_executor ex;
         std::stop_source stop;
         numbers seen;
@@ -212,7 +212,7 @@ TEST_SUITE("operators/take_until") {
         CHECK(ex.idle());
     }
 
-    TEST_CASE("take_until: an item costs no poll of the signal") {
+    TEST_CASE("take_until does not poll the signal for each item") {
         virtual_executor ex;
         probe<int> signal;
         int count = 0;

@@ -15,7 +15,7 @@
 using namespace std::chrono_literals;
 
 TEST_SUITE("threads/take_until") {
-    TEST_CASE("take_until: a stop that another thread requests ends a stream that waits") {
+    TEST_CASE("take_until: a stop from another thread ends a waiting stream") {
         for (int round = 0; round != 50; ++round) {
             std::stop_source stop;
             std::thread other;
@@ -27,7 +27,7 @@ TEST_SUITE("threads/take_until") {
         }
     }
 
-    TEST_CASE("take_until: a stop that another thread requests ends a stream that is always ready") {
+    TEST_CASE("take_until: a stop from another thread ends a stream that is always ready") {
         for (int round = 0; round != 50; ++round) {
             std::stop_source stop;
             std::thread other;
@@ -39,7 +39,7 @@ TEST_SUITE("threads/take_until") {
         }
     }
 
-    TEST_CASE("take_until: the stream may go while another thread requests the stop") {
+    TEST_CASE("take_until: the stream may be destroyed while another thread requests the stop") {
         for (int round = 0; round != 50; ++round) {
             std::stop_source stop;
             std::thread other;

@@ -30,7 +30,7 @@ constexpr auto below_three = [](int x) { return x < 3; };
 } // namespace
 
 TEST_SUITE("operators/take_while") {
-    TEST_CASE("take_while: the items before the first that fails the predicate come, then the end") {
+    TEST_CASE("take_while emits the items before the first that fails the predicate") {
         weir::testing::marbles m;
         CHECK(m.play(m.hot<int>("-1-2-3-1|") | weir::take_while(below_three)) == "-1-2-|");
         CHECK(m.play(m.cold<int>("-3-1|") | weir::take_while(below_three)) == "-|");
@@ -76,7 +76,7 @@ TEST_SUITE("operators/take_while") {
         CHECK(kept.size() == 1);
     }
 
-    TEST_CASE("agrees with views::take_while, whenever items arrive") {
+    TEST_CASE("take_while agrees with views::take_while, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto numbers = support::random_numbers(random, 20, 0, 4);

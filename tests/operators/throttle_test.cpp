@@ -61,12 +61,12 @@ TEST_SUITE("operators/throttle") {
         CHECK(play("a-----b-----|", 3ms, edge::both) == "a-----b-----|");
     }
 
-    TEST_CASE("throttle: the last item comes out by the timer, without another to push it") {
+    TEST_CASE("throttle: the timer emits the last item without a following item") {
         CHECK(play("ab...", 3ms, edge::both) == "a--b...");
         CHECK(play("ab...", 3ms, edge::trailing) == "---b...");
     }
 
-    TEST_CASE("throttle: the last item comes out at the end and before an error") {
+    TEST_CASE("throttle emits the last item at the end and before an error") {
         CHECK(play("ab|", 9ms, edge::both) == "a-[b|]");
         CHECK(play("ab#", 9ms, edge::both) == "a-[b#]");
         CHECK(play("ab|", 9ms, edge::trailing) == "--[b|]");
@@ -93,7 +93,7 @@ TEST_SUITE("operators/throttle") {
         for (std::size_t i = 1; i != 200; ++i) CHECK(at[i] - at[i - 1] == 10ms);
     }
 
-    TEST_CASE("throttle: turns that come late do not make it drift, and long stalls are not made up for") {
+    TEST_CASE("throttle does not drift with late turns and does not make up for long stalls") {
         support::manual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::throttle(10ms)};
@@ -126,7 +126,7 @@ TEST_SUITE("operators/throttle") {
         }
     }
 
-    TEST_CASE("throttle: what does not come through is passed to on_drop") {
+    TEST_CASE("throttle passes discarded items to on_drop") {
         std::string dropped;
         play("abcd--------|", 3ms, edge::both, &dropped);
         CHECK(dropped == "b");
@@ -138,7 +138,7 @@ TEST_SUITE("operators/throttle") {
         CHECK(dropped == "ab");
     }
 
-    TEST_CASE("throttle: after a long stall it does not catch up") {
+    TEST_CASE("throttle does not catch up after a long stall") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::throttle(10ms)};
@@ -155,7 +155,7 @@ TEST_SUITE("operators/throttle") {
         CHECK(sink.items() == numbers{0, 2, 3, 5});
     }
 
-    TEST_CASE("throttle: what has come through is not dropped while the consumer is busy, and upstream waits with it") {
+    TEST_CASE("throttle: an accepted item waits for a busy consumer, and upstream is not polled meanwhile") {
         virtual_executor ex;
         probe<int> source;
         numbers dropped;

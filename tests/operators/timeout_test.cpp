@@ -35,12 +35,12 @@ using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/timeout") {
-    TEST_CASE("timeout fails when an item does not come in time") {
+    TEST_CASE("timeout fails when an item does not arrive in time") {
         marbles m;
         CHECK(m.play(m.hot("a--b-----c--|") | weir::timeout(4ms)) == "a--b---#");
     }
 
-    TEST_CASE("timeout: the error says what was waited for and how long") {
+    TEST_CASE("timeout: the error names the awaited item and the time") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::timeout(300ms)};
@@ -60,8 +60,7 @@ TEST_SUITE("operators/timeout") {
         CHECK(weir::detail::to_text(0ns) == "0s");
     }
 
-    TEST_CASE("timeout: 300 ms start again at each item, let gaps of 100 ms through and not one of 400 ms, after which "
-              "nothing runs") {
+    TEST_CASE("timeout of 300 ms restarts at each item, passes gaps of 100 ms and fails at one of 400 ms") {
         bool ran_on = false;
         const auto source = [&]() -> weir::async_stream<int> {
             for (int i = 0; i != 5; ++i) {
@@ -84,7 +83,7 @@ TEST_SUITE("operators/timeout") {
         CHECK_FALSE(ran_on);
     }
 
-    TEST_CASE("timeout: while the consumer is busy the time does not count") {
+    TEST_CASE("timeout does not count the time while the consumer is busy") {
         virtual_executor ex;
         int count = 0;
         ex.run(weir::interval(10ms) | weir::take(5) | weir::timeout(11ms) | weir::for_each([&](auto) -> weir::task<> {
@@ -114,7 +113,7 @@ TEST_SUITE("operators/timeout") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("timeout: an item that is there wins over a time that ran out long ago") {
+    TEST_CASE("timeout: an item that is ready wins over a time that ran out long ago") {
         virtual_executor ex;
         probe<int> source;
         auto stream = source.stream() | weir::timeout(10ms);
@@ -137,7 +136,7 @@ TEST_SUITE("operators/timeout") {
         CHECK(late.play(late.hot("[ab]--c|") | weir::timeout(0s)) == "[ab#]");
     }
 
-    TEST_CASE("timeout: with a fallback it goes on with another stream, which has all the time it wants") {
+    TEST_CASE("timeout: a fallback stream has no time limit") {
         marbles m;
         CHECK(m.play(m.hot("a--b-----c--|") | weir::timeout(4ms, [&] { return m.cold("-x-------y|"); })) ==
               "a--b----x-------y|");
@@ -154,7 +153,7 @@ TEST_SUITE("operators/timeout") {
         CHECK(ready.play(ready.hot("a----|") | weir::timeout(2ms, [&] { return ready.cold("[xy|]"); })) == "a-[xy|]");
     }
 
-    TEST_CASE("timeout: upstream is dropped before the fallback is made") {
+    TEST_CASE("timeout drops upstream before it creates the fallback") {
         virtual_executor ex;
         probe<int> source;
         bool dropped_before = false;
@@ -169,7 +168,7 @@ TEST_SUITE("operators/timeout") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("timeout: an exception from the making of the fallback fails the stream") {
+    TEST_CASE("timeout: an exception from the fallback's function fails the stream") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::timeout(10ms, []() -> weir::async_stream<int> {
@@ -181,7 +180,7 @@ TEST_SUITE("operators/timeout") {
         CHECK(source.dropped());
     }
 
-    TEST_CASE("timeout: an item costs no timer") {
+    TEST_CASE("timeout arms no timer per item") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::timeout(10ms)};
@@ -199,7 +198,7 @@ TEST_SUITE("operators/timeout") {
                  weir::for_each([&](int) { CHECK(busy.timers().size() == 0); }));
     }
 
-    TEST_CASE("timeout: items that come in time come through") {
+    TEST_CASE("timeout passes on items that arrive in time") {
         std::mt19937 random{1};
         for (int round = 0; round != 200; ++round) {
             const auto items = support::random_numbers(random, 30, 0, 9);

@@ -49,7 +49,7 @@ TEST_SUITE("operators/to_owned") {
               std::vector<std::string>{"a", "bb", "cbc"});
     }
 
-    TEST_CASE("to_owned makes bytes a string and passes on what owns its memory") {
+    TEST_CASE("to_owned converts bytes to a string and passes on items that own their memory") {
         weir::testing::virtual_executor ex;
         CHECK(ex.run(weir::just(weir::bytes{"text"}) | weir::to_owned() | weir::last()) == std::string{"text"});
         auto pointers = ex.run(weir::from_range([] {
@@ -70,7 +70,7 @@ TEST_SUITE("operators/to_owned") {
         CHECK(kept.at(0).get().data() == text.data());
     }
 
-    TEST_CASE("to_owned keeps the contract") {
+    TEST_CASE("to_owned keeps the contract of a stream") {
         CHECK(weir::testing::check_contract([] { return weir::to_owned(); }) == "");
     }
 }

@@ -53,7 +53,7 @@ weir::async_stream<int> two_and_hang(bool& went_on, int& asked) {
 } // namespace
 
 TEST_SUITE("operators/zip") {
-    TEST_CASE("zip: items come out in pairs, when both are there") {
+    TEST_CASE("zip emits a pair when both items have arrived") {
         marbles m;
         CHECK(m.play(zip(m.hot("--1--2-----3--|"), m.hot("---a----b--|"))) == "---(1a)----(2b)--|");
         CHECK(m.play(zip(m.hot("[123]|"), m.hot("a-b-c|"))) == "(1a)-(2b)-[(3c)|]");
@@ -65,7 +65,7 @@ TEST_SUITE("operators/zip") {
         CHECK(m.play(zip(m.hot("a-b|"))) == "(a)-(b)|");
     }
 
-    TEST_CASE("zip ends with the first that ends") {
+    TEST_CASE("zip ends when the first stream ends") {
         marbles m;
         CHECK(m.play(zip(m.hot("a-b-|"), m.hot("cd..."))) == "(ac)-(bd)-|");
         CHECK(m.play(zip(m.hot("cd..."), m.hot("a-b-|"))) == "(ca)-(db)-|");
@@ -73,14 +73,14 @@ TEST_SUITE("operators/zip") {
         CHECK(m.play(zip(m.hot("..."), m.hot("--|"))) == "--|");
     }
 
-    TEST_CASE("zip fails with the first that fails") {
+    TEST_CASE("zip fails when the first stream fails") {
         marbles m;
         CHECK(m.play(zip(m.hot("a-b-#"), m.hot("cd..."))) == "(ac)-(bd)-#");
         CHECK(m.play(zip(m.hot("abc"), m.hot("d-#"))) == "(ad)-#");
         CHECK(m.play(zip(weir::fail<char>(weir::testing::marble_error{}), m.hot("a|"))) == "#");
     }
 
-    TEST_CASE("zip: all are asked at once, and an item that came early is kept") {
+    TEST_CASE("zip polls all streams at once and keeps an early item") {
         virtual_executor ex;
         probe<int> a;
         probe<int> b;
@@ -103,8 +103,7 @@ TEST_SUITE("operators/zip") {
         CHECK(sink.items() == pairs{{10, 1}, {20, 2}});
     }
 
-    TEST_CASE("zip: when the shorter side has ended, the longer side is cancelled while it hangs and is never asked "
-              "for the element without a partner") {
+    TEST_CASE("zip cancels the longer side when the shorter one ends, and never polls for an unpaired item") {
         bool went_on = false;
         for (const bool shorter_first : {true, false}) {
             CAPTURE(shorter_first);
@@ -128,7 +127,7 @@ TEST_SUITE("operators/zip") {
         CHECK_FALSE(went_on);
     }
 
-    TEST_CASE("zip: the others are dropped at once when one ends or fails, and what was kept of them") {
+    TEST_CASE("zip drops the other streams and kept items at once when one ends or fails") {
         for (const bool fails : {false, true}) {
             virtual_executor ex;
             probe<std::shared_ptr<int>> a;
@@ -202,7 +201,7 @@ TEST_SUITE("operators/zip") {
         CHECK(support::allocations_for_more_items(run) == 0);
     }
 
-    TEST_CASE("whatever the order of arrival, it does what zip does to ranges") {
+    TEST_CASE("zip agrees with a zip of ranges, whenever items arrive") {
         std::mt19937 random{20240602};
         for (int round = 0; round != 400; ++round) {
             const auto left = support::random_numbers(random, 12, 0, 99);

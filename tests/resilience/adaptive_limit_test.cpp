@@ -65,7 +65,7 @@ struct server {
 } // namespace
 
 TEST_SUITE("resilience/adaptive_limit") {
-    TEST_CASE("adaptive_limit: aimd adds one for a success and takes a part for an overload, between its bounds") {
+    TEST_CASE("adaptive_limit: aimd adds one per success and multiplies at an overload, between its bounds") {
         const auto ok = std::pair{weir::duration{1ms}, verdict::success};
         const auto too_much = std::pair{weir::duration{1ms}, verdict::overload};
         CHECK(follow(aimd{{.initial = 10, .min = 7, .max = 12}},
@@ -74,13 +74,12 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(follow(aimd{{.initial = 3, .backoff = 0.99}}, {too_much, too_much, too_much}) == sizes{2, 1, 1});
     }
 
-    TEST_CASE("adaptive_limit: for aimd what takes too long is an overload") {
+    TEST_CASE("adaptive_limit: aimd treats an operation that takes too long as an overload") {
         CHECK(follow(aimd{{.initial = 10, .too_long = 1s}}, {{1s, verdict::success}, {1s + 1ns, verdict::success}}) ==
               sizes{11, 9});
     }
 
-    TEST_CASE("adaptive_limit: aimd decreases once for all that were in flight together, and learns again from what "
-              "began after that") {
+    TEST_CASE("adaptive_limit: aimd decreases once for all operations that were in flight together") {
         aimd a{{.initial = 16, .backoff = 0.5}};
         const auto at = [](weir::duration d) { return weir::time_point{d}; };
         CHECK(a.update({16, 16, at(0ms), at(10ms), verdict::overload}) == 8);
@@ -100,13 +99,13 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(a.update(sample(2, 9, 1ms, verdict::success)) == 3); // the limit has shrunk since
     }
 
-    TEST_CASE("adaptive_limit: gradient grows while things take as long as ever, by its queue times its smoothing") {
+    TEST_CASE("adaptive_limit: gradient grows by its queue times its smoothing while latency is constant") {
         gradient g{{.initial = 10, .max = 14, .queue = 4, .smoothing = 0.5}};
         CHECK(follow(g, {{10ms, verdict::success}, {10ms, verdict::success}, {10ms, verdict::success}}) ==
               sizes{12, 14, 14});
     }
 
-    TEST_CASE("adaptive_limit: gradient shrinks as things take longer, by half at most") {
+    TEST_CASE("adaptive_limit: gradient shrinks when latency grows, by half at most") {
         // The first is the average; the second makes it 15, and takes 4/3 of that.
         CHECK(follow(gradient{{.initial = 100, .queue = 4, .smoothing = 1}},
                      {{10ms, verdict::success}, {20ms, verdict::success}}) == sizes{104, 82});
@@ -116,7 +115,7 @@ TEST_SUITE("resilience/adaptive_limit") {
                      {{10ms, verdict::success}, {20ms, verdict::success}}) == sizes{104, 108});
     }
 
-    TEST_CASE("adaptive_limit: for gradient an overload is the steepest there is, whatever time it took") {
+    TEST_CASE("adaptive_limit: gradient halves at an overload, whatever its latency") {
         CHECK(follow(gradient{{.initial = 100, .min = 20, .smoothing = 1}},
                      {{1ns, verdict::overload}, {1ns, verdict::overload}, {1ns, verdict::overload}}) ==
               sizes{50, 25, 20});
@@ -129,7 +128,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(g.update(sample(10, 5, 10ms, verdict::success)) == 14);
     }
 
-    TEST_CASE("adaptive_limit: gradient gets used to another time that things take") {
+    TEST_CASE("adaptive_limit: gradient adapts to a changed latency") {
         gradient g{{.initial = 50, .queue = 0, .smoothing = 0.01, .window = 10}};
         std::size_t limit = 50;
         for (int i = 0; i != 50; ++i) limit = g.update(sample(limit, limit, 10ms, verdict::success));
@@ -146,7 +145,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(slow.update(sample(50, 50, 40ms, verdict::success)) < 50);
     }
 
-    TEST_CASE("adaptive_limit: the limit learns from what runs under it, and from how long that takes") {
+    TEST_CASE("adaptive_limit learns from the results and the latencies of its operations") {
         virtual_executor ex;
         adaptive_limit limit{aimd{{.initial = 2, .too_long = 50ms}}};
         CHECK(limit.limit() == 2);
@@ -162,7 +161,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(limit.limit() == 1);
     }
 
-    TEST_CASE("adaptive_limit: what waits for its permit has not started: only running counts") {
+    TEST_CASE("adaptive_limit does not count the wait for a permit as latency") {
         virtual_executor ex;
         adaptive_limit limit{aimd{{.initial = 1, .max = 1, .too_long = 50ms}}};
         auto a = ex.spawn(limit.run(weir::sleep_for(40ms)));
@@ -200,7 +199,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK(limit.in_flight() == 0);
     }
 
-    TEST_CASE("adaptive_limit: a predicate may say which errors do") {
+    TEST_CASE("adaptive_limit: a predicate may select the errors that count as overload") {
         virtual_executor ex;
         const auto is_503 = [](std::exception_ptr error) {
             try {
@@ -241,7 +240,7 @@ TEST_SUITE("resilience/adaptive_limit") {
         CHECK_FALSE(ex.run(limit.try_acquire()));
     }
 
-    TEST_CASE("adaptive_limit: a pipeline finds out how much its server can do: aimd, by what takes too long") {
+    TEST_CASE("adaptive_limit: aimd finds a server's capacity by calls that take too long") {
         virtual_executor ex;
         server far;
         adaptive_limit limit{aimd{{.initial = 1, .max = 100, .backoff = 0.75, .too_long = 20ms}}};

@@ -66,7 +66,7 @@ TEST_SUITE("resilience/bulkhead") {
         CHECK(b.queued() == 1);
     }
 
-    TEST_CASE("bulkhead: dropping what runs lets the next in") {
+    TEST_CASE("bulkhead: dropping a running operation starts the next") {
         virtual_executor ex;
         bulkhead b{1, {.max_queued = 1}};
         std::optional stuck{ex.spawn(b.run(weir::sleep_for(1h)))};

@@ -88,8 +88,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(breaker.state() == circuit::closed);
     }
 
-    TEST_CASE("circuit_breaker opens when so many of the last calls have failed, though not before there were enough "
-              "of them") {
+    TEST_CASE("circuit_breaker opens at a failure rate of the last calls, after a minimum of calls") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{6}, .min_calls = 4}};
         CHECK(calls(ex, breaker, "xxx.") == "xxx.");
@@ -103,7 +102,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(calls(ex, windowed, "xxx.") == "xxx!");
     }
 
-    TEST_CASE("circuit_breaker: the rate is reached exactly") {
+    TEST_CASE("circuit_breaker opens when the rate is reached exactly") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{10}, .min_calls = 10, .failure_rate = 0.3}};
         CHECK(calls(ex, breaker, "xx.........x") == "xx.........x"); // at most two of ten
@@ -111,7 +110,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(calls(ex, breaker, "xx.") == "xx!");
     }
 
-    TEST_CASE("circuit_breaker forgets the calls of a period by tenths of it") {
+    TEST_CASE("circuit_breaker forgets the calls of a period in steps of a tenth of it") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_period{10s}, .min_calls = 4}};
         ex.advance(500ms);
@@ -153,7 +152,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(breaker.state() == circuit::closed);
     }
 
-    TEST_CASE("circuit_breaker: what is not let through is not made, or dropped unstarted") {
+    TEST_CASE("circuit_breaker neither creates nor starts a rejected operation") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{1}, .min_calls = 1}};
         calls(ex, breaker, "x");
@@ -219,7 +218,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(breaker.state() == circuit::closed);
     }
 
-    TEST_CASE("circuit_breaker: a call that is dropped counts for nothing") {
+    TEST_CASE("circuit_breaker does not count a dropped call") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{2}, .min_calls = 2}};
         calls(ex, breaker, "x");
@@ -231,7 +230,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(calls(ex, breaker, "x!") == "x!");
     }
 
-    TEST_CASE("circuit_breaker: a call that ends in another state than it began in counts for nothing") {
+    TEST_CASE("circuit_breaker does not count a call that ends in another state than it started in") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{2}, .min_calls = 2, .open_for = 1s}};
         auto late = ex.spawn(breaker.run(fail(1500ms)));
@@ -252,7 +251,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(breaker.state() == circuit::closed);
     }
 
-    TEST_CASE("circuit_breaker: slow calls count, whether they fail or not") {
+    TEST_CASE("circuit_breaker counts slow calls, whether they fail or not") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{4}, .min_calls = 4, .slow_after = 100ms, .slow_rate = 0.5}};
         CHECK(calls(ex, breaker, "....", 100ms) == "....");
@@ -269,7 +268,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(both.state() == circuit::open);
     }
 
-    TEST_CASE("circuit_breaker: an error that is no failure is an answer like any other") {
+    TEST_CASE("circuit_breaker counts an error that is not a failure as a success") {
         virtual_executor ex;
         const auto is_no_int = [](std::exception_ptr error) {
             try {
@@ -296,7 +295,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(breaker.state() == circuit::closed);
     }
 
-    TEST_CASE("circuit_breaker: an exception from the predicate passes, and the call counts for nothing") {
+    TEST_CASE("circuit_breaker passes on an exception from the predicate and does not count the call") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{1}, .min_calls = 1, .is_failure = [](std::exception_ptr) -> bool {
                                      throw std::logic_error{"which?"};
@@ -305,7 +304,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(breaker.state() == circuit::closed);
     }
 
-    TEST_CASE("circuit_breaker: a function that throws has failed") {
+    TEST_CASE("circuit_breaker counts an exception from the function as a failure") {
         virtual_executor ex;
         circuit_breaker breaker{{.window = last_calls{1}, .min_calls = 1}};
         CHECK_THROWS_WITH(ex.run(breaker.run([]() -> support::one_turn { throw std::runtime_error{"not made"}; })),
@@ -313,7 +312,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(breaker.state() == circuit::open);
     }
 
-    TEST_CASE("circuit_breaker: a listener hears of every change, when it has been made") {
+    TEST_CASE("circuit_breaker calls its listener after every change") {
         virtual_executor ex;
         std::vector<circuit_change> heard;
         std::vector<circuit> states;
@@ -339,8 +338,7 @@ TEST_SUITE("resilience/circuit_breaker") {
               std::vector{circuit::open, circuit::half_open, circuit::open, circuit::half_open, circuit::closed});
     }
 
-    TEST_CASE("circuit_breaker: an exception from the listener is reported, from where the breaker was made; the call "
-              "is not touched") {
+    TEST_CASE("circuit_breaker reports an exception from its listener and does not change the call") {
         virtual_executor ex;
         std::string reported;
         unsigned line = 0;

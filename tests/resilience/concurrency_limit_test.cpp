@@ -88,7 +88,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(limit.queued() == 0);
     }
 
-    TEST_CASE("concurrency_limit: a permit is given back when it is destroyed, released, or replaced") {
+    TEST_CASE("concurrency_limit: a permit is returned when it is destroyed, released, or replaced") {
         virtual_executor ex;
         concurrency_limit limit{2};
         const auto body = [&]() -> weir::task<> {
@@ -125,7 +125,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(waiting.finished());
     }
 
-    TEST_CASE("concurrency_limit: what a function makes is made when there is a permit") {
+    TEST_CASE("concurrency_limit calls a function when there is a permit") {
         virtual_executor ex;
         concurrency_limit limit{1};
         auto held = std::optional{ex.run(limit.acquire())};
@@ -143,7 +143,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(limit.in_flight() == 0);
     }
 
-    TEST_CASE("concurrency_limit: an operation that fails gives its permit back, and so does a function that throws") {
+    TEST_CASE("concurrency_limit: a failed operation and a function that throws return their permit") {
         virtual_executor ex;
         concurrency_limit limit{1};
         const auto fails = [](bool at_once) -> weir::task<> {
@@ -160,7 +160,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(limit.in_flight() == 0);
     }
 
-    TEST_CASE("concurrency_limit: the permit is given back when there is a result, and what ran is gone by then") {
+    TEST_CASE("concurrency_limit: a permit is returned with the result, after the operation was destroyed") {
         virtual_executor ex;
         concurrency_limit limit{1};
         support::manual<std::unique_ptr<int>> one;
@@ -214,7 +214,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(behind.finished());
     }
 
-    TEST_CASE("concurrency_limit may be dropped by what it runs, or by the function that makes that, as it runs") {
+    TEST_CASE("concurrency_limit may be dropped by its operation or its function while they run") {
         for (const int how : {0, 1, 2}) {
             CAPTURE(how);
             virtual_executor ex;
@@ -273,7 +273,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK(limit.queued() == 0);
     }
 
-    TEST_CASE("concurrency_limit: a permit that comes in the turn in which the wait is over is in time") {
+    TEST_CASE("concurrency_limit: a permit that arrives in the turn in which max_wait ends is in time") {
         virtual_executor ex;
         concurrency_limit limit{1, {.max_wait = 10ms}};
         std::string log;
@@ -390,7 +390,7 @@ TEST_SUITE("resilience/concurrency_limit, in map_async") {
         CHECK(made == 8);
     }
 
-    TEST_CASE("concurrency_limit: two pipelines may share a limit: together they keep to it, and take turns") {
+    TEST_CASE("concurrency_limit: two pipelines that share a limit keep to it together and take turns") {
         virtual_executor ex;
         concurrency_limit limit{2, {.max_queued = 0}}; // those are not for pipelines
         std::string log;
@@ -417,7 +417,7 @@ TEST_SUITE("resilience/concurrency_limit, in map_async") {
         CHECK(limit.in_flight() == 0);
     }
 
-    TEST_CASE("concurrency_limit: results that wait for delivery hold no permit, but count as the operator's") {
+    TEST_CASE("concurrency_limit: an undelivered result holds no permit, but a place of its operator") {
         virtual_executor ex;
         concurrency_limit limit{3};
         probe<int> source;
@@ -441,7 +441,7 @@ TEST_SUITE("resilience/concurrency_limit, in map_async") {
         CHECK(limit.in_flight() == 3);
     }
 
-    TEST_CASE("concurrency_limit: dropping a pipeline returns all its permits, also those it waits for") {
+    TEST_CASE("concurrency_limit: a dropped pipeline returns all its permits, also those that it waits for") {
         virtual_executor ex;
         concurrency_limit limit{2};
         auto held = ex.run(limit.acquire());
@@ -457,7 +457,7 @@ TEST_SUITE("resilience/concurrency_limit, in map_async") {
         ex.run_ready();
     }
 
-    TEST_CASE("concurrency_limit: an operation may destroy the pipeline, and what goes with it may change the limit") {
+    TEST_CASE("concurrency_limit: an operation may destroy its pipeline, whose destructors may set the limit") {
         virtual_executor ex;
         concurrency_limit limit{2};
         std::optional<weir::join_handle<weir::task<>>> handle;

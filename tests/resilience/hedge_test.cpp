@@ -75,7 +75,7 @@ auto in_turn(virtual_executor& ex, std::vector<plan> plans, durations& began) {
 } // namespace
 
 TEST_SUITE("resilience/hedge") {
-    TEST_CASE("hedge: an answer within the delay: there is no other attempt, and no timer is left") {
+    TEST_CASE("hedge makes no second attempt after an answer within the delay, and leaves no timer") {
         virtual_executor ex;
         durations began;
         CHECK(ex.run(hedge(in_turn(ex, {{9ms}}, began), 10ms)) == 0);
@@ -84,7 +84,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("hedge: none within the delay: a second attempt, and the first answer counts") {
+    TEST_CASE("hedge makes a second attempt after the delay and returns the first answer") {
         for (const auto second : {3ms, 30ms}) {
             virtual_executor ex;
             durations began;
@@ -96,7 +96,7 @@ TEST_SUITE("resilience/hedge") {
         }
     }
 
-    TEST_CASE("hedge: an answer in the turn in which the delay is over: no other attempt") {
+    TEST_CASE("hedge makes no second attempt after an answer in the turn in which the delay ends") {
         virtual_executor ex;
         durations began;
         const auto exact = in_turn(ex, {{10ms}}, began);
@@ -104,7 +104,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(began.size() == 1);
     }
 
-    TEST_CASE("hedge: further attempts, a delay apart, and no more than max") {
+    TEST_CASE("hedge makes at most max attempts, a delay apart") {
         virtual_executor ex;
         durations began;
         CHECK(ex.run(hedge(in_turn(ex, {{100ms}, {100ms}, {100ms}, {100ms}}, began), 10ms, {.max = 4})) == 0);
@@ -115,7 +115,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(began.size() == 1);
     }
 
-    TEST_CASE("hedge: the losers are dropped before the answer is there") {
+    TEST_CASE("hedge drops the losers before it returns the answer") {
         virtual_executor ex;
         attempts all{ex};
         bool dropped_before = false;
@@ -133,7 +133,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(dropped_before);
     }
 
-    TEST_CASE("hedge: an attempt that fails is followed at once by the next, and the delay is counted from there") {
+    TEST_CASE("hedge follows a failed attempt at once by the next and counts the delay from there") {
         virtual_executor ex;
         durations began;
         CHECK(ex.run(hedge(in_turn(ex, {{4ms, true}, {30ms}, {5ms}}, began), 10ms, {.max = 3})) == 2);
@@ -149,14 +149,14 @@ TEST_SUITE("resilience/hedge") {
         CHECK(ex.elapsed() == 17ms);
     }
 
-    TEST_CASE("hedge: with none left to begin, the others may still answer") {
+    TEST_CASE("hedge returns the answer of a running attempt after the last one has failed") {
         virtual_executor ex;
         durations began;
         CHECK(ex.run(hedge(in_turn(ex, {{50ms}, {1ms, true}}, began), 10ms)) == 0);
         CHECK(ex.elapsed() == 50ms);
     }
 
-    TEST_CASE("hedge: when all have failed the error of the last to fail passes") {
+    TEST_CASE("hedge throws the error of the last attempt to fail") {
         virtual_executor ex;
         durations began;
         CHECK_THROWS_WITH(ex.run(hedge(in_turn(ex, {{50ms, true}, {1ms, true}}, began), 10ms)), "attempt 0");
@@ -166,7 +166,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(ex.elapsed() == 50ms);
     }
 
-    TEST_CASE("hedge: an error that is not worth another attempt is the answer, and the others are dropped") {
+    TEST_CASE("hedge throws an error that its predicate rejects at once and drops the other attempts") {
         virtual_executor ex;
         attempts all{ex};
         const auto retryable = [](std::exception_ptr error) {
@@ -188,7 +188,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("hedge: a factory that throws is an attempt that has failed") {
+    TEST_CASE("hedge treats an exception from the factory as a failed attempt") {
         virtual_executor ex;
         int calls = 0;
         const auto make = [&]() -> support::one_turn {
@@ -201,7 +201,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(ex.elapsed() == 0ms);
     }
 
-    TEST_CASE("hedge: without a delay all begin at once, with an endless one only after failures") {
+    TEST_CASE("hedge starts all attempts at once without a delay, and only after failures with an endless one") {
         virtual_executor ex;
         durations began;
         CHECK(ex.run(hedge(in_turn(ex, {{5ms}, {3ms}, {4ms}}, began), 0ms, {.max = 3})) == 1);
@@ -211,7 +211,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(began == durations{3ms, 1h + 3ms});
     }
 
-    TEST_CASE("hedge polls only what woke") {
+    TEST_CASE("hedge polls only the attempts that woke it") {
         virtual_executor ex;
         attempts all{ex};
         auto handle = ex.spawn(hedge(all.factory(), 10ms, {.max = 5}));
@@ -235,7 +235,7 @@ TEST_SUITE("resilience/hedge") {
         }
     }
 
-    TEST_CASE("hedge may be dropped by one of its attempts, or by the factory, as that runs") {
+    TEST_CASE("hedge may be dropped by one of its attempts or by its factory while they run") {
         for (const int how : {0, 1, 2, 3}) {
             CAPTURE(how);
             virtual_executor ex;
@@ -268,7 +268,7 @@ TEST_SUITE("resilience/hedge") {
         }
     }
 
-    TEST_CASE("hedge: results may be references, nothing, or objects that are only moved") {
+    TEST_CASE("hedge: a result may be a reference, move-only or void") {
         virtual_executor ex;
         int x = 1;
         const auto refer = [&]() -> weir::task<int&> { co_return x; };
@@ -283,7 +283,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(ex.run(body()) == &x);
     }
 
-    TEST_CASE("hedge: what a coroutine lambda captures lives as long as the attempts") {
+    TEST_CASE("hedge: the captures of a coroutine lambda live as long as the attempts") {
         virtual_executor ex;
         auto operation = hedge(
             [text = std::string(40, 'x')]() -> weir::task<std::string> {
@@ -294,7 +294,7 @@ TEST_SUITE("resilience/hedge") {
         CHECK(ex.run(std::move(operation)) == std::string(40, 'x'));
     }
 
-    TEST_CASE("hedge: a result that throws as it is moved is an error, of an attempt or of the whole") {
+    TEST_CASE("hedge: a result whose move throws is an error of its attempt or of hedge") {
         using reply = support::items::throwing_move;
         const auto make = []() -> weir::task<reply> { co_return reply(1); };
         for (int n = 1; n != 12; ++n) {
@@ -321,7 +321,7 @@ TEST_SUITE("resilience/hedge") {
                              "weir::hedge(factory, delay, options): max is 0", std::invalid_argument);
     }
 
-    TEST_CASE("hedge allocates nothing per call, in the steady state") {
+    TEST_CASE("hedge allocates nothing per call in a steady state") {
 #if WEIR_POOL_FRAMES
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;

@@ -56,7 +56,7 @@ struct poll_once {
 } // namespace
 
 TEST_SUITE("resilience/rate_limiter") {
-    TEST_CASE("rate_limiter: the first come at once, as many as the bucket holds, and the others one by one") {
+    TEST_CASE("rate_limiter admits a full bucket at once and the others one by one") {
         virtual_executor ex;
         rate_limiter limiter{rate{10}, 3};
         durations when;
@@ -71,7 +71,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("rate_limiter: after a pause the bucket is as full as it can be, and no fuller") {
+    TEST_CASE("rate_limiter: a pause fills the bucket up to its size") {
         virtual_executor ex;
         rate_limiter limiter{rate{10}, 3};
         durations when;
@@ -90,7 +90,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(when == durations{150ms, 200ms, 300ms, 400ms, 10400ms, 10400ms, 10400ms, 10500ms});
     }
 
-    TEST_CASE("rate_limiter: what costs more takes more tokens, and what costs nothing takes none") {
+    TEST_CASE("rate_limiter: an acquisition takes as many tokens as its cost, also none") {
         virtual_executor ex;
         rate_limiter limiter{rate{1000}, 100};
         durations when;
@@ -104,7 +104,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(when == durations{0ms, 0ms, 20ms, 120ms, 120ms, 121ms});
     }
 
-    TEST_CASE("rate_limiter: what costs more than the bucket holds waits as if it were larger") {
+    TEST_CASE("rate_limiter: a cost above the bucket size waits as if the bucket were larger") {
         virtual_executor ex;
         rate_limiter limiter{rate{10}, 2};
         std::vector<log_entry> log;
@@ -115,7 +115,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(log == std::vector<log_entry>{{1, 300ms}, {2, 400ms}, {3, 800ms}});
     }
 
-    TEST_CASE("rate_limiter: a rate that is no whole number of nanoseconds does not drift") {
+    TEST_CASE("rate_limiter: a period of fractional nanoseconds does not drift") {
         virtual_executor ex;
         rate_limiter limiter{rate{3}};
         const auto body = [&]() -> weir::task<> {
@@ -169,7 +169,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(when == durations{0ms, 130ms, 200ms, 930ms, 1000ms});
     }
 
-    TEST_CASE("rate_limiter: what was missed in a stall is made up for as far as the bucket holds it") {
+    TEST_CASE("rate_limiter makes up for a stall as far as the bucket holds tokens") {
         support::manual_executor ex;
         rate_limiter limiter{rate{10}, 3};
         durations when;
@@ -206,7 +206,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(limiter.queued() == 0);
     }
 
-    TEST_CASE("rate_limiter: try_acquire takes what is there, and never waits") {
+    TEST_CASE("rate_limiter: try_acquire takes available tokens and never waits") {
         virtual_executor ex;
         rate_limiter limiter{rate{10}, 2};
         const auto body = [&]() -> weir::task<> {
@@ -271,7 +271,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(log == std::vector<log_entry>{{2, 200ms}});
     }
 
-    TEST_CASE("rate_limiter leaves nothing when it is dropped at any suspension point") {
+    TEST_CASE("rate_limiter leaves nothing behind when it is dropped at any suspension point") {
         for (const auto at : {0ms, 50ms, 100ms, 150ms, 200ms, 250ms}) {
             CAPTURE(at.count());
             virtual_executor ex;
@@ -304,7 +304,7 @@ TEST_SUITE("resilience/rate_limiter") {
         CHECK(limiter.queued() == 0);
     }
 
-    TEST_CASE("rate_limiter: a token that comes in the turn in which the wait is over is in time") {
+    TEST_CASE("rate_limiter: a token that arrives in the turn in which max_wait ends is in time") {
         virtual_executor ex;
         rate_limiter limiter{rate{10}, 1, {.max_wait = 100ms}};
         std::vector<log_entry> log;

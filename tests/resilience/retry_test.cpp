@@ -51,7 +51,7 @@ weir::async_stream<int> fails_for_ever() {
 } // namespace
 
 TEST_SUITE("resilience/retry") {
-    TEST_CASE("retry: when a stream fails, the next one comes after the delay") {
+    TEST_CASE("retry starts the next stream after the delay when one fails") {
         weir::testing::marbles m;
         const weir::retry_policy policy{.delay = m.ticks(2), .jitter = weir::jitter::none};
         CHECK(m.play(weir::retry(in_turn(m, {"a-#", "b-c|"}), policy)) == "a---b-c|");
@@ -60,7 +60,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(m.play(weir::retry(in_turn(m, {"|"}), policy)) == "|");
     }
 
-    TEST_CASE("retry: the delays grow by the factor, up to the longest") {
+    TEST_CASE("retry: delays grow by the factor up to the longest delay") {
         weir::testing::marbles m;
         const weir::retry_policy policy{
             .attempts = 6, .delay = m.ticks(1), .factor = 2, .max_delay = m.ticks(4), .jitter = weir::jitter::none};
@@ -76,7 +76,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(when == std::vector<weir::duration>{0ms, 1ms, 3ms, 7ms, 11ms, 15ms});
     }
 
-    TEST_CASE("retry: the error of the last attempt passes as it is") {
+    TEST_CASE("retry passes on the error of the last attempt unchanged") {
         weir::testing::marbles m;
         m.error('X', std::runtime_error{"first"});
         m.error('Y', std::out_of_range{"second"});
@@ -151,7 +151,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(unseeded.back() <= 700ms);
     }
 
-    TEST_CASE("retry: a generator of 32 bits reaches the whole of the range") {
+    TEST_CASE("retry: a random generator of 32 bits reaches the whole range of delays") {
         virtual_executor ex;
         weir::random_numbers random{std::mt19937{3}};
         double most = 0;
@@ -160,7 +160,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(most <= 1);
     }
 
-    TEST_CASE("retry: an error that the predicate does not want passes at once") {
+    TEST_CASE("retry passes on an error that the predicate rejects at once") {
         virtual_executor ex;
         int calls = 0;
         const auto refused = [&] {
@@ -206,7 +206,7 @@ TEST_SUITE("resilience/retry") {
         CHECK_THROWS_WITH(ex.run(weir::retry(make, {.attempts = 3}) | weir::drain()), "not yet");
     }
 
-    TEST_CASE("retry: what failed is dropped before the wait, and the wait is over when the stream is dropped") {
+    TEST_CASE("retry drops a failed stream before it waits, and a drop ends the wait") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         source.fail(std::make_exception_ptr(std::runtime_error{"no"}));
@@ -226,7 +226,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("retry: dropping it drops the stream that runs") {
+    TEST_CASE("retry: a drop destroys the running stream") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         weir::testing::probe_sink sink{ex, weir::retry([&] { return source.stream(); })};
@@ -238,7 +238,7 @@ TEST_SUITE("resilience/retry") {
         CHECK_FALSE(source.waiting());
     }
 
-    TEST_CASE("retry: nothing is made before the first poll, and a spurious poll while it waits does no harm") {
+    TEST_CASE("retry calls nothing before the first poll, and a spurious poll while it waits has no effect") {
         virtual_executor ex;
         int calls = 0;
         const auto make = [&] {
@@ -272,8 +272,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(calls == 1);
     }
 
-    TEST_CASE("retry: take(2) satisfied inside a retried source ends normally: the predicate is never called and the "
-              "source does not get beyond its second item") {
+    TEST_CASE("retry does not call its predicate or pull a third item when take(2) ends inside the source") {
         virtual_executor ex;
         int emitted = 0;
         int asked = 0;
@@ -296,7 +295,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(asked == 0);
     }
 
-    TEST_CASE("retry: the captures of a coroutine lambda live as long as the streams that it makes") {
+    TEST_CASE("retry: the captures of a coroutine lambda live as long as its streams") {
         virtual_executor ex;
         const auto words = ex.run(weir::retry([text = std::string(40, 'x')]() -> weir::async_stream<std::string> {
                                       co_await weir::sleep_for(1ms);
@@ -324,7 +323,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(said == std::string(40, 'x'));
     }
 
-    TEST_CASE("retry: a policy that makes no sense is rejected when the pipeline is built") {
+    TEST_CASE("retry rejects an invalid policy when the pipeline is built") {
         const auto build = [](weir::retry_policy policy) {
             return [policy] { static_cast<void>(weir::retry(&fails_for_ever, policy)); };
         };
@@ -341,7 +340,7 @@ TEST_SUITE("resilience/retry") {
         CHECK_NOTHROW(build({})());
     }
 
-    TEST_CASE("retry: an operation is made anew after each wait, until one has a result") {
+    TEST_CASE("retry creates a new operation after each wait until one returns a result") {
         virtual_executor ex;
         std::vector<weir::duration> when;
         const auto attempt = [&]() -> weir::task<std::unique_ptr<int>> {
@@ -371,7 +370,7 @@ TEST_SUITE("resilience/retry") {
                           "attempt 5");
     }
 
-    TEST_CASE("retry: a coroutine awaits it, and its result may be a reference or nothing") {
+    TEST_CASE("retry can be awaited by a coroutine, and its result may be a reference or void") {
         virtual_executor ex;
         int answer = 42;
         int left = 2;
@@ -388,7 +387,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(ex.run(body()) == &answer);
     }
 
-    TEST_CASE("retry: an attempt that takes too long is dropped, and has failed") {
+    TEST_CASE("retry drops an attempt that takes too long and treats it as failed") {
         virtual_executor ex;
         std::vector<weir::duration> when;
         const auto attempt = [&]() -> weir::task<int> {
@@ -408,7 +407,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(when.size() == 6);
     }
 
-    TEST_CASE("retry: the predicate is asked about attempts that took too long, too") {
+    TEST_CASE("retry calls the predicate for attempts that took too long, too") {
         virtual_executor ex;
         int calls = 0;
         const auto attempt = [&] {
@@ -427,7 +426,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(ex.elapsed() == 1s);
     }
 
-    TEST_CASE("retry: the total time cuts an attempt off") {
+    TEST_CASE("retry: the total time limit ends a running attempt") {
         virtual_executor ex;
         int calls = 0;
         const auto attempt = [&]() -> weir::task<> {
@@ -443,7 +442,7 @@ TEST_SUITE("resilience/retry") {
         CHECK(ex.elapsed() == 120ms);
     }
 
-    TEST_CASE("retry: a wait that would last as long as the total time is not started: the error passes at once") {
+    TEST_CASE("retry passes on the error at once if the wait would exceed the total time") {
         const auto elapsed = [](weir::duration total) {
             virtual_executor ex;
             const auto attempt = [] { return weir::sleep_for(5ms); };
@@ -536,7 +535,7 @@ TEST_SUITE("resilience/retry") {
         }
     }
 
-    TEST_CASE("retry may be dropped by its attempt, or its factory, as that runs") {
+    TEST_CASE("retry may be dropped by its attempt or its factory while they run") {
         for (const bool by_factory : {false, true}) {
             virtual_executor ex;
             std::optional<weir::testing::probe_sink<weir::async_stream<int>>> sink;
@@ -560,7 +559,7 @@ TEST_SUITE("resilience/retry") {
         }
     }
 
-    TEST_CASE("retry: attempts that fail at once, without end and without a wait, let others run") {
+    TEST_CASE("retry lets others run when attempts fail at once, without a wait and without end") {
         virtual_executor ex;
         int attempts = 0;
         const auto fails = [&]() -> weir::task<int> {

@@ -134,7 +134,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(text == "105");
     }
 
-    TEST_CASE("async_finally: weir::run waits for it, on the real backends too") {
+    TEST_CASE("async_finally: weir::run waits for cleanups, also on the kernel's backends") {
         bool cleaned = false;
         auto body = [&]() -> weir::task<> {
             const async_finally guard{1s, [&]() -> weir::task<> {
@@ -184,7 +184,7 @@ TEST_SUITE("scope/async_finally") {
         }
     }
 
-    TEST_CASE("async_finally: guards of scopes in each other begin inside out") {
+    TEST_CASE("async_finally: the guards of nested scopes start from the inside out") {
         virtual_executor ex;
         recorder log{ex};
         auto inner = [&]() -> weir::task<> {
@@ -204,7 +204,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text == "begin inner@0 begin second@0 begin outer@0 end outer@10 end second@20 end inner@100 ");
     }
 
-    TEST_CASE("async_finally: a resource is held until the cleanup is done, and stays where it is") {
+    TEST_CASE("async_finally keeps a resource at its address until the cleanup is done") {
         virtual_executor ex;
         recorder log{ex};
         struct connection {
@@ -245,7 +245,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text == "begin first@0 end first@100 ");
     }
 
-    TEST_CASE("async_finally: past its time it is dropped and reported, with the place of the guard") {
+    TEST_CASE("async_finally: a cleanup beyond its time limit is dropped and reported with its guard's place") {
         virtual_executor ex;
         recorder log{ex};
         log.report_here();
@@ -263,7 +263,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("async_finally: what becomes ready in the turn in which its time runs out is in time") {
+    TEST_CASE("async_finally: a cleanup that completes in the turn in which its time ends is in time") {
         virtual_executor ex;
         recorder log{ex};
         log.report_here();
@@ -275,7 +275,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text == "begin @0 end @50 ");
     }
 
-    TEST_CASE("async_finally: an error of it is reported, also when the function itself fails") {
+    TEST_CASE("async_finally: an error of a cleanup is reported, also when the function itself fails") {
         virtual_executor ex;
         recorder log{ex};
         log.report_here();
@@ -338,7 +338,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text == "begin outer@110 end outer@120 begin inner@120 end inner@220 joined@220 ");
     }
 
-    TEST_CASE("async_finally: the group is found through operators, generators and nested tasks") {
+    TEST_CASE("async_finally finds its group through operators, generators and nested tasks") {
         virtual_executor ex;
         recorder log{ex};
         auto guarded = [&](int i) -> weir::task<int> {
@@ -375,7 +375,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text.find("joined") > log.text.rfind("end "));
     }
 
-    TEST_CASE("async_finally: run waits for what has begun by its end, not for what others begin after it") {
+    TEST_CASE("async_finally: run waits for cleanups that have started by its end, and for no later ones") {
         virtual_executor ex;
         recorder log{ex};
         auto endless = [&]() -> weir::task<> {
@@ -403,7 +403,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK_THROWS_WITH_AS(ex.run(body()), "weir::async_finally: within is negative", std::invalid_argument);
     }
 
-    TEST_CASE("async_finally: a scope that outlives its executor is reported when that dies") {
+    TEST_CASE("async_finally: a scope that outlives its executor is reported when the executor is destroyed") {
         std::string reports;
         bool cleaned = false;
         auto generator = [&]() -> weir::async_stream<int> {

@@ -83,7 +83,7 @@ TEST_SUITE("scope/deadline") {
         CHECK(ex.run(remaining()) == weir::duration::max());
     }
 
-    TEST_CASE("deadline exists inside with_deadline only, and its rest shrinks") {
+    TEST_CASE("deadline exists inside with_deadline only, and the remaining time shrinks") {
         virtual_executor ex;
         auto inner = [&]() -> weir::task<> {
             CHECK(co_await deadline() == at(110ms));
@@ -102,7 +102,7 @@ TEST_SUITE("scope/deadline") {
         ex.run(body());
     }
 
-    TEST_CASE("deadline ends with an error too, and its rest is never negative") {
+    TEST_CASE("deadline ends with an error, too, and the remaining time is never negative") {
         virtual_executor ex;
         auto overdue = [&]() -> weir::task<> {
             CHECK(co_await remaining() == 0ms);
@@ -122,7 +122,7 @@ TEST_SUITE("scope/deadline") {
         ex.run(body());
     }
 
-    TEST_CASE("deadline: the nearest one counts, and then the one around it again") {
+    TEST_CASE("deadline: the nearest one counts, and after it the enclosing one again") {
         virtual_executor ex;
         seen first;
         seen second;

@@ -163,7 +163,7 @@ TEST_SUITE("scope/task_group") {
                              "weir::task_group: max_concurrent must be at least 1", std::invalid_argument);
     }
 
-    TEST_CASE("task_group: without an executor it says so") {
+    TEST_CASE("task_group throws an error that says so without an executor") {
         CHECK_THROWS_WITH_AS(task_group{}, "weir::task_group: no executor runs on this thread", std::logic_error);
     }
 
@@ -188,7 +188,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(log.text == "a@0 fail b@10 drop a@10 drop c@10 caught b@10 ");
     }
 
-    TEST_CASE("task_group: what is spawned after a failure is dropped; after join the group is as new") {
+    TEST_CASE("task_group drops operations that are spawned after a failure, until join resets it") {
         virtual_executor ex;
         recorder log{ex};
         task_group group{ex};
@@ -202,7 +202,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(log.text == "fail a@1 again@2 end again@3 ");
     }
 
-    TEST_CASE("task_group: collect: all run to their end, and join throws all errors in one") {
+    TEST_CASE("task_group with collect runs all operations to their end, and join throws all errors in one") {
         virtual_executor ex;
         recorder log{ex};
         task_group group{ex, {.errors = group_errors::collect}};
@@ -222,7 +222,7 @@ TEST_SUITE("scope/task_group") {
         ex.run(group.join());
     }
 
-    TEST_CASE("task_group: leaving the scope drops what runs: by return, by an exception, by being dropped") {
+    TEST_CASE("task_group drops its operations when its scope is left by return, exception or drop") {
         enum class way { by_return, by_exception, dropped };
         for (const way how : {way::by_return, way::by_exception, way::dropped}) {
             CAPTURE(static_cast<int>(how));
@@ -246,7 +246,7 @@ TEST_SUITE("scope/task_group") {
         }
     }
 
-    TEST_CASE("task_group: what guards have to do is done before join is over") {
+    TEST_CASE("task_group: join waits for the cleanups of guards") {
         virtual_executor ex;
         recorder log{ex};
         auto guarded = [&](weir::duration d) -> weir::task<> {
@@ -311,7 +311,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(log.text == "cleanup@70 end cleanup@120 ");
     }
 
-    TEST_CASE("task_group: an error without a join goes to the handler with the place of its spawn") {
+    TEST_CASE("task_group: an error without a join is reported with the place of its spawn") {
         virtual_executor ex;
         recorder log{ex};
         std::string reports;
@@ -329,7 +329,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(reports == "a:" + std::to_string(line) + ' ');
     }
 
-    TEST_CASE("task_group: children begin with the deadline of the group") {
+    TEST_CASE("task_group starts children with the deadline of the group") {
         virtual_executor ex;
         struct reads {
             using result_type = weir::unit;
@@ -346,7 +346,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(seen == ex.time_after(5s));
     }
 
-    TEST_CASE("task_group: a child may cancel its group, or destroy it, and is gone when it has suspended") {
+    TEST_CASE("task_group: a child may cancel or destroy its group, and is destroyed after it has suspended") {
         for (const bool destroys : {false, true}) {
             for (const bool later : {false, true}) {
                 CAPTURE(destroys);
@@ -402,7 +402,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("task_group: several may wait for one group, and may be dropped while they do") {
+    TEST_CASE("task_group: several operations may wait for one group and may be dropped meanwhile") {
         virtual_executor ex;
         recorder log{ex};
         task_group group{ex};
@@ -418,7 +418,7 @@ TEST_SUITE("scope/task_group") {
         CHECK(second.finished());
     }
 
-    TEST_CASE("task_group: a child costs nothing but its place in a pool") {
+    TEST_CASE("task_group allocates nothing per child but its frame from a pool") {
         if (WEIR_POOL_FRAMES == 0) return;
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;

@@ -34,7 +34,7 @@ weir::task<int&> reference_to(int& x) { co_return x; }
 } // namespace
 
 TEST_SUITE("scope/when_all_settled") {
-    TEST_CASE("when_all_settled: each runs to its end, and gives its result or its error") {
+    TEST_CASE("when_all_settled runs each operation to its end and returns its result or its error") {
         virtual_executor ex;
         int x = 1;
         auto [a, b, c, d] =
@@ -54,7 +54,7 @@ TEST_SUITE("scope/when_all_settled") {
         CHECK(&d.value() == &x);
     }
 
-    TEST_CASE("when_all_settled: a range gives a vector") {
+    TEST_CASE("when_all_settled returns a vector for a range") {
         virtual_executor ex;
         std::vector<weir::task<int>> range;
         range.push_back(failure_after(10ms, "a"));
@@ -66,7 +66,7 @@ TEST_SUITE("scope/when_all_settled") {
         CHECK(ex.run(when_all_settled(std::vector<weir::task<int>>{})).empty());
     }
 
-    TEST_CASE("when_all_settled: an outcome is used as it is read") {
+    TEST_CASE("when_all_settled: an outcome returns its result or throws its error") {
         struct pair {
             int first;
         };

@@ -43,7 +43,7 @@ weir::task<int&> reference_to(int& x) {
 } // namespace
 
 TEST_SUITE("scope/when_all") {
-    TEST_CASE("when_all: all run beside each other, and the results come as a tuple") {
+    TEST_CASE("when_all runs its operations concurrently and returns a tuple of the results") {
         virtual_executor ex;
         auto body = [&]() -> weir::task<> {
             auto [a, b, c] = co_await when_all(value_after(20ms, 1), value_after(30ms, std::string("two")),
@@ -56,7 +56,7 @@ TEST_SUITE("scope/when_all") {
         CHECK(ex.elapsed() == 30ms);
     }
 
-    TEST_CASE("when_all: no result is weir::unit among others, and nothing among its like") {
+    TEST_CASE("when_all returns weir::unit for void among other results, and void if all are void") {
         virtual_executor ex;
         static_assert(std::same_as<decltype(ex.run(when_all(nothing_after(1ms), value_after(2ms, 5)))),
                                    std::tuple<weir::unit, int>>);
@@ -66,7 +66,7 @@ TEST_SUITE("scope/when_all") {
         CHECK(ex.elapsed() == 4ms);
     }
 
-    TEST_CASE("when_all: references stay references") {
+    TEST_CASE("when_all keeps references") {
         virtual_executor ex;
         int x = 1;
         int y = 2;
@@ -82,7 +82,7 @@ TEST_SUITE("scope/when_all") {
         CHECK(&all[1].get() == &y);
     }
 
-    TEST_CASE("when_all: a range gives a vector, in the order of the operations") {
+    TEST_CASE("when_all returns a vector for a range, in the order of the operations") {
         virtual_executor ex;
         std::vector<weir::task<std::unique_ptr<int>>> range;
         for (int i = 0; i != 4; ++i) range.push_back(value_after(10ms * (4 - i), std::make_unique<int>(i)));
@@ -104,7 +104,7 @@ TEST_SUITE("scope/when_all") {
         CHECK(ex.elapsed() == 5ms);
     }
 
-    TEST_CASE("when_all: what is ready at once does not suspend") {
+    TEST_CASE("when_all does not suspend if all operations are ready at once") {
         virtual_executor ex;
         std::uint64_t before = 0;
         auto body = [&]() -> weir::task<> {
@@ -147,7 +147,7 @@ TEST_SUITE("scope/when_all") {
         CHECK(behind.dropped());
     }
 
-    TEST_CASE("when_all: the one that ends is dropped when it ends, not with the last") {
+    TEST_CASE("when_all drops an operation when it ends, not with the last one") {
         virtual_executor ex;
         manual<int> a;
         manual<int> b;
@@ -187,7 +187,7 @@ TEST_SUITE("scope/when_all") {
             [](weir::task<> culprit) { return when_all(nothing_after(1h), std::move(culprit), nothing_after(1h)); });
     }
 
-    TEST_CASE("when_all: a long range gives others their turn while it begins") {
+    TEST_CASE("when_all lets others run while it starts a long range") {
         virtual_executor ex;
         std::vector<weir::task<int>> range;
         constexpr int count = 5000;

@@ -37,7 +37,7 @@ weir::task<int&> reference_to(int& x) { co_return x; }
 } // namespace
 
 TEST_SUITE("scope/when_any") {
-    TEST_CASE("when_any: the first to end gives its position and its result; the others are dropped before") {
+    TEST_CASE("when_any drops the losers and returns the position and the result of the first to end") {
         virtual_executor ex;
         manual<int> loser;
         auto body = [&]() -> weir::task<> {
@@ -51,7 +51,7 @@ TEST_SUITE("scope/when_any") {
         CHECK(ex.elapsed() == 5ms);
     }
 
-    TEST_CASE("when_any: results of different types come as a variant, with a place for each") {
+    TEST_CASE("when_any returns results of different types as a variant with one alternative per operation") {
         virtual_executor ex;
         int x = 3;
         auto run = [&](weir::duration a, weir::duration b) {
@@ -74,13 +74,13 @@ TEST_SUITE("scope/when_any") {
         CHECK(&std::get<2>(third.value).get() == &x);
     }
 
-    TEST_CASE("when_any: without results there is the position") {
+    TEST_CASE("when_any returns the position of operations without results") {
         virtual_executor ex;
         const winner<void> one = ex.run(when_any(nothing_after(5ms), weir::sleep_for(3ms)));
         CHECK(one.index == 1);
     }
 
-    TEST_CASE("when_any: references stay references") {
+    TEST_CASE("when_any keeps references") {
         virtual_executor ex;
         int x = 1;
         int y = 2;
@@ -110,7 +110,7 @@ TEST_SUITE("scope/when_any") {
         CHECK(behind.dropped());
     }
 
-    TEST_CASE("when_any: when the first to end has failed, its error is thrown") {
+    TEST_CASE("when_any throws the error of an operation that ends first") {
         virtual_executor ex;
         manual<int> loser;
         CHECK_THROWS_WITH(ex.run(when_any(value_after(10ms, 5), failure_after(5ms, "first"), loser.operation())),
@@ -119,7 +119,7 @@ TEST_SUITE("scope/when_any") {
         CHECK(ex.run(when_any(value_after(5ms, 5), failure_after(10ms, "second"))).value == 5);
     }
 
-    TEST_CASE("when_any: two that end in one turn: the one that ended first") {
+    TEST_CASE("when_any returns the first of two operations that end in one turn") {
         virtual_executor ex;
         manual<int> a;
         manual<int> b;

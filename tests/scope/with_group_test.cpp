@@ -51,7 +51,7 @@ struct recorder {
 } // namespace
 
 TEST_SUITE("scope/with_group") {
-    TEST_CASE("with_group: the result is that of the body, after all that it has spawned") {
+    TEST_CASE("with_group returns the result of its body after all spawned operations have ended") {
         virtual_executor ex;
         recorder log{ex};
         const int result = ex.run(with_group([&](task_group& group) -> weir::task<int> {
@@ -64,7 +64,7 @@ TEST_SUITE("scope/with_group") {
         CHECK(log.text == "body@10 a@20 ");
     }
 
-    TEST_CASE("with_group: the body may wait for the others itself, and go on") {
+    TEST_CASE("with_group: the body may join its operations itself and go on") {
         virtual_executor ex;
         recorder log{ex};
         ex.run(with_group([&](task_group& group) -> weir::task<> {
@@ -76,7 +76,7 @@ TEST_SUITE("scope/with_group") {
         CHECK(log.text == "a@20 joined@20 b@40 ");
     }
 
-    TEST_CASE("with_group: when the body throws the others are dropped, and their guards waited for") {
+    TEST_CASE("with_group drops its operations and waits for their guards when the body throws") {
         virtual_executor ex;
         recorder log{ex};
         CHECK_THROWS_WITH(ex.run(with_group([&](task_group& group) -> weir::task<> {
@@ -88,7 +88,7 @@ TEST_SUITE("scope/with_group") {
         CHECK(log.text == "cleanup@60 ");
     }
 
-    TEST_CASE("with_group: when one fails the body is dropped with the others, and guards are waited for") {
+    TEST_CASE("with_group drops the body and the others and waits for guards when one operation fails") {
         virtual_executor ex;
         recorder log{ex};
         auto outer = [&]() -> weir::task<> {
@@ -107,7 +107,7 @@ TEST_SUITE("scope/with_group") {
         CHECK(log.text == "body's cleanup@30 cleanup@60 child@60 ");
     }
 
-    TEST_CASE("with_group: collect: the others run on, and the body too") {
+    TEST_CASE("with_group with collect lets the body and the others go on after a failure") {
         virtual_executor ex;
         recorder log{ex};
         CHECK_THROWS_WITH_AS(ex.run(with_group({.errors = group_errors::collect},
@@ -122,7 +122,7 @@ TEST_SUITE("scope/with_group") {
         CHECK(log.text == "body@30 c@40 ");
     }
 
-    TEST_CASE("with_group: collect: the body's failure ends it; alone it stays what it is") {
+    TEST_CASE("with_group with collect ends with the body's failure, which is unchanged if it is the only one") {
         virtual_executor ex;
         recorder log{ex};
         const auto run = [&](weir::duration child_fails_after) {
@@ -174,7 +174,7 @@ TEST_SUITE("scope/with_group") {
         }
     }
 
-    TEST_CASE("the body may drop its with_group") {
+    TEST_CASE("with_group may be dropped by its body") {
         for (const bool later : {false, true}) {
             virtual_executor ex;
             std::optional<weir::join_handle<weir::task<>>> handle;
@@ -193,7 +193,7 @@ TEST_SUITE("scope/with_group") {
         }
     }
 
-    TEST_CASE("the function may drop its with_group: what it gives is not started then") {
+    TEST_CASE("with_group may be dropped by its function, whose operation is then not started") {
         virtual_executor ex;
         using function = std::function<weir::task<>(task_group&)>;
         std::optional<weir::join_handle<weir::with_group_operation<function>>> operation;

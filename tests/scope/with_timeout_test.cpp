@@ -40,7 +40,7 @@ weir::time_point at(weir::duration d) { return weir::time_point{d}; }
 } // namespace
 
 TEST_SUITE("scope/with_timeout") {
-    TEST_CASE("with_timeout: a result that comes in time is the result, and the timer goes") {
+    TEST_CASE("with_timeout returns a result that arrives in time and disarms the timer") {
         virtual_executor ex;
         CHECK(ex.run(with_timeout(1s, value_after(10ms, 5))) == 5);
         CHECK(ex.elapsed() == 10ms);
@@ -65,7 +65,7 @@ TEST_SUITE("scope/with_timeout") {
         ex.run(body());
     }
 
-    TEST_CASE("with_timeout: with_deadline says how long it has waited") {
+    TEST_CASE("with_timeout: with_deadline's error contains the time that it has waited") {
         virtual_executor ex;
         ex.advance(10ms);
         CHECK_THROWS_WITH_AS(ex.run(with_deadline(at(30ms), value_after(1h, 1))),
@@ -73,7 +73,7 @@ TEST_SUITE("scope/with_timeout") {
         CHECK(ex.elapsed() == 30ms);
     }
 
-    TEST_CASE("with_timeout: the time counts from when it is first awaited") {
+    TEST_CASE("with_timeout counts the time from the first poll") {
         virtual_executor ex;
         auto body = [&]() -> weir::task<> {
             auto operation = with_timeout(50ms, value_after(40ms, 5));
@@ -83,7 +83,7 @@ TEST_SUITE("scope/with_timeout") {
         ex.run(body());
     }
 
-    TEST_CASE("with_timeout: what becomes ready in the turn in which the time runs out counts") {
+    TEST_CASE("with_timeout returns a result that is ready in the turn in which the time ends") {
         virtual_executor ex;
         CHECK(ex.run(with_timeout(50ms, value_after(50ms, 5))) == 5);
         auto outer = [&]() -> weir::task<int> { co_return co_await value_after(50ms, 6); };
@@ -109,7 +109,7 @@ TEST_SUITE("scope/with_timeout") {
         CHECK_THROWS_AS(ex.run(with_timeout(weir::duration::max(), never.operation())), weir::deadlock);
     }
 
-    TEST_CASE("with_timeout: an error of the operation is its error") {
+    TEST_CASE("with_timeout passes on an error of the operation") {
         virtual_executor ex;
         auto fails = []() -> weir::task<int> {
             co_await weir::sleep_for(1ms);
@@ -130,7 +130,7 @@ TEST_SUITE("scope/with_timeout") {
         CHECK(ex.elapsed() == 60ms);
     }
 
-    TEST_CASE("with_timeout: an item that was not waited for is not lost") {
+    TEST_CASE("with_timeout: an abandoned next loses no item") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         auto s = source.stream();
@@ -148,7 +148,7 @@ TEST_SUITE("scope/with_timeout") {
         ex.run(body());
     }
 
-    TEST_CASE("with_timeout leaves nothing when it is dropped at any suspension point") {
+    TEST_CASE("with_timeout leaves nothing behind when it is dropped at any suspension point") {
         for (int point = 0; point != 4; ++point) {
             CAPTURE(point);
             virtual_executor ex;
@@ -164,11 +164,11 @@ TEST_SUITE("scope/with_timeout") {
         }
     }
 
-    TEST_CASE("with_timeout: the operation may drop it, at once or later") {
+    TEST_CASE("with_timeout may be dropped by its operation, at once or later") {
         support::operation_drops_itself([](weir::task<> culprit) { return with_timeout(1s, std::move(culprit)); });
     }
 
-    TEST_CASE("with_timeout: a negative time is an error") {
+    TEST_CASE("with_timeout rejects a negative time") {
         CHECK_THROWS_WITH_AS(with_timeout(-1ms, weir::yield()), "weir::with_timeout(d, operation): d is negative",
                              std::invalid_argument);
     }

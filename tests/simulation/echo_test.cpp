@@ -239,7 +239,7 @@ TEST_SUITE("simulation/echo") {
         if (seeds == 10'000) CHECK(std::chrono::duration<double>{sum.time}.count() * 60 / took.count() > 500'000);
     }
 
-    TEST_CASE("simulated echo server: one seed has one history") {
+    TEST_CASE("simulated echo server: one seed produces one history") {
         const auto history = [](std::uint64_t seed) {
             simulation sim{seed};
             totals sum;

@@ -207,7 +207,7 @@ weir::task<> connect_again_and_again(simulation& sim, code what) {
 } // namespace
 
 TEST_SUITE("simulation/planted_bugs") {
-    TEST_CASE("simulation finds: an operator that drops an item when it comes together with a timer") {
+    TEST_CASE("simulation finds an operator that loses an item that arrives together with a timer") {
         finds("the dropped item", {}, [](simulation& sim, code what) {
             auto counting = weir::when_all(count_in_batches(what), send_lines(20));
             const auto [count, sent] = sim.run(std::move(counting));
@@ -215,7 +215,7 @@ TEST_SUITE("simulation/planted_bugs") {
         });
     }
 
-    TEST_CASE("simulation finds: a wait that is not started again after it was for nothing") {
+    TEST_CASE("simulation finds a condition wait that is not started again after a spurious wake") {
         finds("the missing wait", {}, [](simulation& sim, code what) {
             mailbox box{what};
             auto all = weir::when_all(take_until_zero(box, 0), take_until_zero(box, 1), fill(box));
@@ -223,7 +223,7 @@ TEST_SUITE("simulation/planted_bugs") {
         });
     }
 
-    TEST_CASE("simulation finds: a retry that forgets the wait after one kind of error") {
+    TEST_CASE("simulation finds a retry that forgets the wait after one kind of error") {
         const simulation_options faults{.network = {.refuse = 0.3, .black_hole = 0.02}};
         finds("the forgotten wait", faults, [](simulation& sim, code what) {
             auto server = sim.spawn([]() -> weir::task<> {

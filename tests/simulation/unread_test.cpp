@@ -119,7 +119,7 @@ std::string read_all(simulation& sim, int fd, std::size_t size, std::size_t most
 } // namespace
 
 TEST_SUITE("simulation/unread") {
-    TEST_CASE("dropped read: timeouts that race with what comes lose nothing, and double nothing") {
+    TEST_CASE("simulated dropped read: timeouts that race with arriving data lose nothing and duplicate nothing") {
         int late = 0;
         weir::testing::for_each_seed(support::seeds(200), often_late, [&](simulation& sim) {
             std::string sent;
@@ -139,7 +139,7 @@ TEST_SUITE("simulation/unread") {
         CHECK(late > 1000);
     }
 
-    TEST_CASE("what a dropped read had taken is what the next one gets") {
+    TEST_CASE("simulated dropped read: the next read returns the data that a dropped read had taken") {
         for (const kind what : {kind::receive, kind::read, kind::receive_bytes}) {
             for (const bool pipe : {false, true}) {
                 simulation sim{1};
@@ -159,7 +159,7 @@ TEST_SUITE("simulation/unread") {
         }
     }
 
-    TEST_CASE("a file is read on from where a dropped read began") {
+    TEST_CASE("simulated dropped read: the next read of a file starts where the dropped read started") {
         simulation sim{1};
         auto f = sim.run(weir::open("/file", weir::open_mode::create));
         sim.run(f.write_at(0, "0123456789"));
@@ -173,7 +173,7 @@ TEST_SUITE("simulation/unread") {
         CHECK(read_all(sim, f.native_handle(), 7) == "3456789");
     }
 
-    TEST_CASE("dropped read: a dropped datagram is received whole, with its sender, and one that did not fit is gone") {
+    TEST_CASE("simulated dropped read: a datagram is received whole with its sender, unless it did not fit") {
         simulation sim{1};
         auto a = sim.run(weir::udp_bind({"127.0.0.1", 0}));
         auto b = sim.run(weir::udp_bind({"127.0.0.1", 0}));
@@ -203,7 +203,8 @@ TEST_SUITE("simulation/unread") {
         CHECK(sim.run(b.receive_from(buffer)).sent == 4);
     }
 
-    TEST_CASE("dropped read: the read after a dropped read that failed with a reset fails with it, too") {
+    TEST_CASE(
+        "simulated dropped read: the read after a dropped read that failed with a reset fails with the same error") {
         simulation sim{1};
         auto [client, server] = support::connect_pair(sim);
         sim.network().reset("127.0.0.1");
@@ -215,7 +216,7 @@ TEST_SUITE("simulation/unread") {
         CHECK(sim.run(server.read(buffer)) == 0);
     }
 
-    TEST_CASE("dropped read: a closed descriptor leaves nothing to the next of its number") {
+    TEST_CASE("simulated dropped read: a new descriptor with the number of a closed one receives no earlier data") {
         simulation sim{1};
         std::array<char, 64> buffer{};
         std::string stale = "stale";

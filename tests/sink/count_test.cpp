@@ -17,20 +17,20 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("sink/count") {
-    TEST_CASE("count: the number of items is the result") {
+    TEST_CASE("count returns the number of items") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(0, 5) | weir::count()) == 5);
         CHECK(ex.run(weir::empty<int>() | weir::count()) == 0);
         CHECK(ex.run(weir::just(std::make_unique<int>(1)) | weir::count()) == 1);
     }
 
-    TEST_CASE("count: an error is the result, whatever came before it") {
+    TEST_CASE("count fails with its upstream, whatever the items before") {
         virtual_executor ex;
         CHECK_THROWS_WITH(
             ex.run(weir::concat(weir::just(1), weir::fail<int>(std::runtime_error{"up"})) | weir::count()), "up");
     }
 
-    TEST_CASE("count: a stream that is always ready is counted in turns, so that others run in between") {
+    TEST_CASE("count lets others run while it counts a stream that is always ready") {
         virtual_executor ex;
         bool ran = false;
         ex.post([&] { ran = true; });

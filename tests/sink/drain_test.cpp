@@ -19,7 +19,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("sink/drain") {
-    TEST_CASE("drain: all items are asked for, and there is no result") {
+    TEST_CASE("drain pulls all items and returns no result") {
         virtual_executor ex;
         int seen = 0;
         const auto look = [&](int) { ++seen; };

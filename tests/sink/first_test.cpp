@@ -19,13 +19,13 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("sink/first") {
-    TEST_CASE("the first item is the result") {
+    TEST_CASE("first returns the first item") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(4, 9) | weir::first()) == 4);
         CHECK(**ex.run(weir::just(std::make_unique<int>(1)) | weir::first()) == 1);
     }
 
-    TEST_CASE("first: a stream without items has none") {
+    TEST_CASE("first returns nullopt for a stream without items") {
         virtual_executor ex;
         CHECK(ex.run(weir::empty<int>() | weir::first()) == std::nullopt);
     }
@@ -35,7 +35,7 @@ TEST_SUITE("sink/first") {
         CHECK_THROWS_WITH(ex.run(weir::fail<int>(std::runtime_error{"up"}) | weir::first()), "up");
     }
 
-    TEST_CASE("nothing is asked for after the first item") {
+    TEST_CASE("first pulls nothing after the first item") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         for (int i = 0; i != 3; ++i) source.push(i);
@@ -44,7 +44,7 @@ TEST_SUITE("sink/first") {
         CHECK(source.dropped());
     }
 
-    TEST_CASE("an item added by the completion hook after the consumer has stopped with first() is dropped silently") {
+    TEST_CASE("first: an item that upstream adds after first() has ended is dropped silently") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         weir::testing::probe<int> afterwards;

@@ -23,13 +23,13 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("sink/fold") {
-    TEST_CASE("fold: the last state is the result") {
+    TEST_CASE("fold returns the last state") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(1, 5) | weir::fold(0, std::plus{})) == 10);
         CHECK(ex.run(weir::just('a', 'b') | weir::fold(std::string{">"}, std::plus{})) == ">ab");
     }
 
-    TEST_CASE("fold: without items the result is the seed") {
+    TEST_CASE("fold returns the seed for a stream without items") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(1, 1) | weir::fold(7, std::plus{})) == 7);
     }
@@ -44,7 +44,7 @@ TEST_SUITE("sink/fold") {
         CHECK(*sum == 13);
     }
 
-    TEST_CASE("fold: items are not copied") {
+    TEST_CASE("fold does not copy items") {
         virtual_executor ex;
         weir::testing::tracked::copies = 0;
         CHECK(ex.run(weir::iota(1, 5) | weir::map([](int x) { return weir::testing::tracked{x}; }) |

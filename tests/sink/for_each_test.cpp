@@ -22,14 +22,14 @@ using namespace std::chrono_literals;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("sink/for_each") {
-    TEST_CASE("for_each: the function is called with each item, in order") {
+    TEST_CASE("for_each calls its function with each item in order") {
         virtual_executor ex;
         std::vector<int> seen;
         ex.run(weir::iota(0, 4) | weir::for_each([&](int x) { seen.push_back(x); }));
         CHECK(seen == std::vector{0, 1, 2, 3});
     }
 
-    TEST_CASE("for_each: items are moved into the function") {
+    TEST_CASE("for_each moves items into the function") {
         virtual_executor ex;
         std::vector<std::unique_ptr<int>> kept;
         ex.run(weir::just(std::make_unique<int>(1)) |
@@ -37,7 +37,7 @@ TEST_SUITE("sink/for_each") {
         CHECK(*kept.front() == 1);
     }
 
-    TEST_CASE("for_each: a task that the function gives is awaited before the next item is asked for") {
+    TEST_CASE("for_each awaits the function's task before it pulls the next item") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         for (int i = 0; i != 3; ++i) source.push(i);
@@ -76,7 +76,7 @@ TEST_SUITE("sink/for_each") {
                           "task");
     }
 
-    TEST_CASE("for_each: dropping it drops the task that runs and the upstream") {
+    TEST_CASE("for_each: a drop destroys the running task and upstream") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         source.push(1);

@@ -18,18 +18,18 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("sink/last") {
-    TEST_CASE("the last item is the result") {
+    TEST_CASE("last returns the last item") {
         virtual_executor ex;
         CHECK(ex.run(weir::iota(4, 9) | weir::last()) == 8);
         CHECK(**ex.run(weir::just(std::make_unique<int>(1), std::make_unique<int>(2)) | weir::last()) == 2);
     }
 
-    TEST_CASE("last: a stream without items has none") {
+    TEST_CASE("last returns nullopt for a stream without items") {
         virtual_executor ex;
         CHECK(ex.run(weir::empty<int>() | weir::last()) == std::nullopt);
     }
 
-    TEST_CASE("last: an error is the result, whatever came before it") {
+    TEST_CASE("last fails with its upstream, whatever the items before") {
         virtual_executor ex;
         CHECK_THROWS_WITH(ex.run(weir::concat(weir::just(1), weir::fail<int>(std::runtime_error{"up"})) | weir::last()),
                           "up");

@@ -24,13 +24,13 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("sink/min") {
-    TEST_CASE("min is the first of equal items") {
+    TEST_CASE("min returns the first of equal items") {
         virtual_executor ex;
         const auto shorter = [](const std::string& a, const std::string& b) { return a.size() < b.size(); };
         CHECK(ex.run(weir::just<std::string>("bb", "a", "c", "dd") | weir::min(shorter)) == "a");
     }
 
-    TEST_CASE("min of one item is that item, and of none there is none") {
+    TEST_CASE("min returns the only item of one, and nullopt for none") {
         virtual_executor ex;
         CHECK(ex.run(weir::just(4) | weir::min()) == 4);
         CHECK(ex.run(weir::empty<int>() | weir::min()) == std::nullopt);

@@ -48,7 +48,7 @@ TEST_SUITE("sink/next") {
         CHECK(ex.run(body()) == 101);
     }
 
-    TEST_CASE("next: items are moved") {
+    TEST_CASE("next moves the item") {
         virtual_executor ex;
         const auto body = []() -> weir::task<int> {
             auto pointers = weir::just(std::make_unique<int>(5));
@@ -58,7 +58,7 @@ TEST_SUITE("sink/next") {
         CHECK(ex.run(body()) == 5);
     }
 
-    TEST_CASE("a call that was abandoned loses nothing: the next one has the item") {
+    TEST_CASE("next: an abandoned call loses no item, which the next call returns") {
         virtual_executor ex;
         weir::testing::probe<int> source;
         auto stream = source.stream();

@@ -29,7 +29,7 @@ constexpr auto is_three = [](int x) { return x == 3; };
 } // namespace
 
 TEST_SUITE("sink/none_of") {
-    TEST_CASE("none_of drops upstream when the answer is known, and not before") {
+    TEST_CASE("none_of drops upstream when the result is known, and not before") {
         virtual_executor ex;
         const auto answer = [&](auto sink, bool expected, std::size_t polls) {
             weir::testing::probe<int> source;

@@ -157,7 +157,7 @@ TEST_SUITE("sink/send") {
         CHECK(all.schedules > 8'000);
     }
 
-    TEST_CASE("send: all items go in, the channel is closed after the last, and the result is their number") {
+    TEST_CASE("send sends all items, closes the channel after the last, and returns their number") {
         virtual_executor ex;
         for (const int n : {0, 1, 64}) {
             CAPTURE(n);
@@ -169,7 +169,7 @@ TEST_SUITE("sink/send") {
         }
     }
 
-    TEST_CASE("send: no item is asked for while the last one waits") {
+    TEST_CASE("send pulls no item while the last one waits") {
         virtual_executor ex;
         probe<int> source;
         for (int i = 0; i != 5; ++i) source.push(i);
@@ -208,7 +208,7 @@ TEST_SUITE("sink/send") {
         CHECK(rx.size() == 1);
     }
 
-    TEST_CASE("send: a failure of its upstream is its own, and closes the channel at once") {
+    TEST_CASE("send fails with its upstream and closes the channel at once") {
         virtual_executor ex;
         probe<int> source;
         source.push(1);
@@ -228,7 +228,7 @@ TEST_SUITE("sink/send") {
         CHECK(rx.size() == 2);
     }
 
-    TEST_CASE("send: items that cannot be copied") {
+    TEST_CASE("send accepts move-only items") {
         virtual_executor ex;
         auto [tx, rx] = channel<std::unique_ptr<int>>(0);
         auto sending = ex.spawn(weir::iota(1, 3) | weir::map([](int i) { return std::make_unique<int>(i); }) |
@@ -246,7 +246,7 @@ TEST_SUITE("sink/send") {
         CHECK(taken == std::vector<std::string>{"0", "1"});
     }
 
-    TEST_CASE("send lets others run, however many items there are and however much room") {
+    TEST_CASE("send lets others run during many items with a lot of room") {
         const auto turns = [](auto sender) {
             virtual_executor ex;
             auto sending = ex.spawn(weir::iota(0, 100'000) | send(std::move(sender)));
@@ -259,7 +259,7 @@ TEST_SUITE("sink/send") {
         CHECK(turns(takes_all{}) >= 100'000 / weir::context::polls_per_run);
     }
 
-    TEST_CASE("send: an upstream may drop the whole while it is polled") {
+    TEST_CASE("send may be dropped by its upstream while it is polled") {
         for (const bool later : {false, true}) {
             CAPTURE(later);
             using tested = decltype(std::declval<weir::async_stream<int>>() | send(std::declval<weir::sender<int>>()));
@@ -281,7 +281,7 @@ TEST_SUITE("sink/send") {
         }
     }
 
-    TEST_CASE("send: an item that throws as it is moved closes the channel, and nothing waits forever") {
+    TEST_CASE("send: an item whose move throws closes the channel, and no end waits forever") {
         using item = support::items::throwing_move;
         for (const int room : {0, 8}) {
             for (int n = 1; n != 40; ++n) {

@@ -113,7 +113,7 @@ weir::task<std::string> ask(weir::tcp_stream& server, std::string text) {
 } // namespace
 
 TEST_SUITE("sink/serve") {
-    TEST_CASE("serve: connections are handled side by side, until there are no more") {
+    TEST_CASE("serve handles connections concurrently until they end") {
         server s;
         auto running = s.start();
         s.connect({3, 1, 2});
@@ -139,7 +139,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.ex.timers().size() == 0);
     }
 
-    TEST_CASE("serve: what goes on for too long after the stop is dropped") {
+    TEST_CASE("serve drops handlers that run for too long after the stop") {
         server s;
         auto running = s.start({.drain = 3s});
         s.connect({5, 2, 4});
@@ -153,7 +153,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.alive == 0);
     }
 
-    TEST_CASE("serve: without a drain all are dropped at once, with an endless one none is") {
+    TEST_CASE("serve drops all handlers at once with a drain of 0, and none with an endless one") {
         server s;
         auto running = s.start({.drain = 0s});
         s.connect({5, 2});
@@ -169,7 +169,7 @@ TEST_SUITE("sink/serve") {
         CHECK(endless.ex.elapsed() == 1'000'000s);
     }
 
-    TEST_CASE("serve: a second signal ends the waiting") {
+    TEST_CASE("serve: a second stop signal ends the drain") {
         server s;
         auto running = s.start();
         s.connect({5});
@@ -181,7 +181,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.ex.elapsed() == 1s);
     }
 
-    TEST_CASE("serve: a stop without connections is the end at once") {
+    TEST_CASE("serve ends at once after a stop without connections") {
         server s;
         auto running = s.start();
         s.stop_now();
@@ -189,7 +189,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.ex.elapsed() == 0s);
     }
 
-    TEST_CASE("serve: a stop that came before the start takes no connection") {
+    TEST_CASE("serve accepts no connection if the stop arrived before the start") {
         server s;
         s.connections.push(1);
         s.stop.push(0);
@@ -213,12 +213,12 @@ TEST_SUITE("sink/serve") {
         CHECK(ex.run(std::move(waiting)) == serve_result{});
     }
 
-    TEST_CASE("serve: without a stop it runs until the connections end") {
+    TEST_CASE("serve without a stop runs until the connections end") {
         server s;
         CHECK(s.ex.run(weir::iota(1, 4) | weir::serve(s.handler())) == serve_result{.served = 3});
     }
 
-    TEST_CASE("serve: a signal that ends without an item is no stop") {
+    TEST_CASE("serve ignores a stop stream that ends without an item") {
         server s;
         auto running = s.start();
         s.stop.end();
@@ -229,7 +229,7 @@ TEST_SUITE("sink/serve") {
         CHECK(!running.finished());
     }
 
-    TEST_CASE("serve: beyond the most that may be, connections wait until one ends") {
+    TEST_CASE("serve lets connections beyond the limit wait until one ends") {
         server s;
         auto running = s.start({.max_connections = 2});
         s.connect({2, 3, 1});
@@ -256,7 +256,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.begun == numbers{2, 3, 5});
     }
 
-    TEST_CASE("serve: a failure of a handler is the end, and drops the others") {
+    TEST_CASE("serve fails with the first failure of a handler and drops the others") {
         server s;
         auto running = s.start();
         s.connect({13, 20});
@@ -265,7 +265,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.connections.dropped());
     }
 
-    TEST_CASE("serve: on_error gets a handler's failure, and the server goes on") {
+    TEST_CASE("serve passes a handler's failure to on_error and goes on") {
         server s;
         auto running = s.start({.on_error = s.tell()});
         s.connect({13, 20, 13});
@@ -286,7 +286,7 @@ TEST_SUITE("sink/serve") {
         CHECK(s.alive == 0);
     }
 
-    TEST_CASE("serve: a failure of the stop is the end at once") {
+    TEST_CASE("serve fails at once with a failure of the stop") {
         server s;
         auto running = s.start();
         s.connect({5});
@@ -310,7 +310,7 @@ TEST_SUITE("sink/serve") {
         }
     }
 
-    TEST_CASE("serve: callables and connections may drop it") {
+    TEST_CASE("serve may be dropped by its callables and its connections") {
         for (const int who : {0, 1, 2, 3}) {
             CAPTURE(who);
             server s;
@@ -397,7 +397,7 @@ TEST_SUITE("sink/serve") {
         CHECK(ex.run(ask(client, "hello")) == "hello");
     }
 
-    TEST_CASE("serve: a client that is refused sees the end, and the error names it") {
+    TEST_CASE("serve: a refused client sees the end, and the error names the client") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const weir::endpoint address = listener.local_endpoint();

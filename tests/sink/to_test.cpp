@@ -52,7 +52,7 @@ TEST_SUITE("sink/to") {
         CHECK(ex.run(weir::just('a', 'b') | weir::to<std::basic_string>()) == "ab");
     }
 
-    TEST_CASE("to: maps are made of pairs, and keep the first of equal keys") {
+    TEST_CASE("to builds maps of pairs and keeps the first of equal keys") {
         virtual_executor ex;
         const auto pairs = [] { return weir::just(std::pair{1, 'a'}, std::pair{2, 'b'}, std::pair{1, 'c'}); };
         const std::map<int, char> expected{{1, 'a'}, {2, 'b'}};
@@ -70,7 +70,7 @@ TEST_SUITE("sink/to") {
         CHECK(queue.size() == 3);
     }
 
-    TEST_CASE("to: items are moved, not copied") {
+    TEST_CASE("to moves items and does not copy them") {
         virtual_executor ex;
         const auto pointers =
             ex.run(weir::just(std::make_unique<int>(1), std::make_unique<int>(2)) | weir::to<std::vector>());

@@ -50,7 +50,7 @@ private:
 } // namespace
 
 TEST_SUITE("sink/write") {
-    TEST_CASE("write: items are written whole and in order, and counted") {
+    TEST_CASE("write writes items whole and in order and returns the number of bytes") {
         const support::temporary_file t;
         weir::executor ex;
         CHECK(ex.run(items<std::string>{{"one ", "", "two ", "three"}} | weir::write(t.path())) == 13);
@@ -59,7 +59,7 @@ TEST_SUITE("sink/write") {
         CHECK(t.content().empty());
     }
 
-    TEST_CASE("write: an item is any kind of text or bytes") {
+    TEST_CASE("write accepts any kind of text or bytes as items") {
         const support::temporary_file t;
         weir::executor ex;
         const auto append = [&] { return weir::write(t.path(), weir::open_mode::append); };
@@ -120,14 +120,14 @@ TEST_SUITE("sink/write") {
         CHECK(written == size);
     }
 
-    TEST_CASE("write: an error of upstream comes after what came before it") {
+    TEST_CASE("write: an error of upstream arrives after the items before it were written") {
         const support::temporary_file t;
         weir::executor ex;
         CHECK_THROWS_WITH(ex.run(items<std::string>{{"a", "b"}, true} | weir::write(t.path())), "no more");
         CHECK(t.content() == "ab");
     }
 
-    TEST_CASE("while a write is in flight nothing more is taken") {
+    TEST_CASE("write pulls no item while a write is in flight") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         int taken = 0;
@@ -157,7 +157,7 @@ TEST_SUITE("sink/write") {
         CHECK((what == "write " + peer + ": Broken pipe" || what == "write " + peer + ": Connection reset by peer"));
     }
 
-    TEST_CASE("write may own what it writes to, and closes it") {
+    TEST_CASE("write may own its target, which it closes") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         ex.run(items<std::string>{{"bye"}} | weir::write(std::move(pair.client)));
@@ -166,7 +166,7 @@ TEST_SUITE("sink/write") {
         CHECK(ex.run(pair.server.read(buffer)) == 0);
     }
 
-    TEST_CASE("may be dropped while a write is in flight") {
+    TEST_CASE("write may be dropped while a write is in flight") {
         weir::executor ex;
         auto p = ex.run(weir::open_pipe());
         for (int turns = 0; turns != 5; ++turns) {

@@ -22,7 +22,7 @@
 using namespace std::chrono_literals;
 
 TEST_SUITE("source/accept") {
-    TEST_CASE("accept: connections come in the order in which they were made") {
+    TEST_CASE("accept emits connections in the order in which they were made") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         auto stream = weir::accept(listener);
@@ -34,7 +34,7 @@ TEST_SUITE("source/accept") {
         }
     }
 
-    TEST_CASE("accept: a connection is taken when it is asked for") {
+    TEST_CASE("accept accepts a connection when it is polled, not before") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         auto stream = weir::accept(listener);
@@ -58,7 +58,7 @@ TEST_SUITE("source/accept") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("accept: out of descriptors it waits until there is one") {
+    TEST_CASE("accept waits for a free descriptor when there is none") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         auto client = ex.run(weir::tcp_connect(listener.local_endpoint()));
@@ -75,7 +75,7 @@ TEST_SUITE("source/accept") {
         CHECK(served->remote_endpoint() == ex.run(client.local_endpoint()));
     }
 
-    TEST_CASE("accept: a listener that is closed is an error that names the address") {
+    TEST_CASE("accept fails with an error that names the address when its listener is closed") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         const auto address = listener.local_endpoint().to_string();
@@ -85,7 +85,7 @@ TEST_SUITE("source/accept") {
               "accept on " + address + ": Bad file descriptor");
     }
 
-    TEST_CASE("accept: connections that are reset before they are accepted do no harm") {
+    TEST_CASE("accept skips connections that were reset before it accepts them") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         auto stream = weir::accept(listener);

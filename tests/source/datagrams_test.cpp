@@ -20,7 +20,7 @@
 #include "raw_io.hpp"
 
 TEST_SUITE("source/datagrams") {
-    TEST_CASE("datagrams come as they were sent, with their senders") {
+    TEST_CASE("datagrams emits datagrams as they were sent, with their senders") {
         weir::executor ex;
         auto server = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         auto a = ex.run(weir::udp_bind({"127.0.0.1", 0}));
@@ -57,7 +57,7 @@ TEST_SUITE("source/datagrams") {
                              std::invalid_argument);
     }
 
-    TEST_CASE("datagrams that are kept do not change, and share memory") {
+    TEST_CASE("datagrams: kept datagrams do not change and share memory") {
         weir::executor ex;
         auto socket = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         auto stream = weir::datagrams(socket, {.limit = 100});
@@ -70,7 +70,7 @@ TEST_SUITE("source/datagrams") {
         CHECK(kept[1].data() == kept[0].end());
     }
 
-    TEST_CASE("datagrams: a next that is given up loses nothing") {
+    TEST_CASE("datagrams: an abandoned next loses nothing") {
         weir::executor ex;
         auto socket = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         auto stream = weir::datagrams(socket);
@@ -91,7 +91,7 @@ TEST_SUITE("source/datagrams") {
         }
     }
 
-    TEST_CASE("datagrams: nothing is received before it is asked for, and what was not is left") {
+    TEST_CASE("datagrams receives nothing before it is polled and leaves the rest in the socket") {
         weir::executor ex;
         auto socket = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         ex.run(socket.send_to("one", socket.local_endpoint()));
@@ -105,7 +105,7 @@ TEST_SUITE("source/datagrams") {
         CHECK(ex.run(weir::next(stream))->data == "two");
     }
 
-    TEST_CASE("datagrams: a refusal of the peer ends it") {
+    TEST_CASE("datagrams fails when the peer refuses") {
         weir::executor ex;
         auto peer = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         auto client = ex.run(weir::udp_connect(peer.local_endpoint()));
@@ -118,7 +118,7 @@ TEST_SUITE("source/datagrams") {
               "receive from " + address + ": Connection refused");
     }
 
-    TEST_CASE("datagrams: dropping it while it waits leaves nothing in flight") {
+    TEST_CASE("datagrams leaves nothing in flight when it is dropped while it waits") {
         weir::executor ex;
         const std::size_t before = support::open_descriptors();
         {
@@ -131,7 +131,7 @@ TEST_SUITE("source/datagrams") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("datagrams: a steady state allocates nothing") {
+    TEST_CASE("datagrams allocates nothing in a steady state") {
         weir::executor ex;
         auto socket = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         auto stream = weir::datagrams(socket);

@@ -19,7 +19,7 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("source/defer") {
-    TEST_CASE("defer has the items, the end and the error of the stream that its function makes") {
+    TEST_CASE("defer passes on the items, the end and the error of its function's stream") {
         weir::testing::marbles m;
         CHECK(m.play(weir::defer([&] { return m.cold("-a-b|"); })) == "-a-b|");
         CHECK(m.play(weir::defer([&] { return m.cold("|"); })) == "|");

@@ -159,7 +159,7 @@ void either_way(F f) {
 } // namespace
 
 TEST_SUITE("source/follow") {
-    TEST_CASE("follow: what is there comes first, then what is written") {
+    TEST_CASE("follow emits the contents of the file, then what is appended") {
         either_way([](changes how) {
             followed f{how, "one\ntwo\n"};
             CHECK(f.next() == "one");
@@ -171,7 +171,7 @@ TEST_SUITE("source/follow") {
         });
     }
 
-    TEST_CASE("follow: what the kernel tells of comes without any time passing") {
+    TEST_CASE("follow emits changes that the kernel reports without delay") {
         followed f{changes::told, "one\n"};
         CHECK(f.next() == "one");
         auto second = f.next_when_there_is_one();
@@ -200,7 +200,7 @@ TEST_SUITE("source/follow") {
         CHECK(f.ex.run(std::move(third))->view() == "three");
     }
 
-    TEST_CASE("follow: a file that was replaced is left when it was quiet for an interval") {
+    TEST_CASE("follow leaves a replaced file when it was unchanged for an interval") {
         followed f{changes::told, "one\n"};
         CHECK(f.next() == "one");
         f.rotate();
@@ -223,7 +223,7 @@ TEST_SUITE("source/follow") {
         CHECK(f.ex.run(std::move(last))->view() == "new");
     }
 
-    TEST_CASE("follow: from the end, what was there is left out") {
+    TEST_CASE("follow from the end leaves out the earlier contents") {
         either_way([](changes how) {
             followed f{how, "one\ntwo\nha", {.from = weir::follow_from::end}};
             auto first = f.next_when_there_is_one();
@@ -233,7 +233,7 @@ TEST_SUITE("source/follow") {
         });
     }
 
-    TEST_CASE("follow: a file that was truncated is read from its beginning") {
+    TEST_CASE("follow reads a truncated file from its start") {
         either_way([](changes how) {
             followed f{how, "a long first line\n"};
             CHECK(f.next() == "a long first line");
@@ -243,7 +243,7 @@ TEST_SUITE("source/follow") {
         });
     }
 
-    TEST_CASE("follow: a file that is copied away and truncated loses nothing that was there before") {
+    TEST_CASE("follow loses nothing of a file that is copied and truncated") {
         either_way([](changes how) {
             followed f{how, ""};
             for (int i = 0; i != 5; ++i) {
@@ -263,7 +263,7 @@ TEST_SUITE("source/follow") {
         });
     }
 
-    TEST_CASE("follow: a line that was not ended does not run into what follows a truncation") {
+    TEST_CASE("follow separates an unfinished line from the text after a truncation") {
         either_way([](changes how) {
             followed f{how, "whole\nhalf a line"};
             CHECK(f.next() == "whole");
@@ -274,7 +274,7 @@ TEST_SUITE("source/follow") {
         });
     }
 
-    TEST_CASE("follow: a file that was renamed is followed until there is another") {
+    TEST_CASE("follow follows a renamed file until another one takes its place") {
         either_way([](changes how) {
             followed f{how, "one\n"};
             CHECK(f.next() == "one");
@@ -290,7 +290,7 @@ TEST_SUITE("source/follow") {
         });
     }
 
-    TEST_CASE("follow: what is still written to a file after it was replaced is not lost") {
+    TEST_CASE("follow loses nothing that is written to a file after it was replaced") {
         either_way([](changes how) {
             followed f{how, "one\n"};
             CHECK(f.next() == "one");
@@ -306,7 +306,7 @@ TEST_SUITE("source/follow") {
         });
     }
 
-    TEST_CASE("follow: over many rotations nothing is lost and nothing comes twice") {
+    TEST_CASE("follow loses and repeats nothing over many rotations") {
         either_way([](changes how) {
             followed f{how, ""};
             int written = 0;
@@ -332,7 +332,7 @@ TEST_SUITE("source/follow") {
         });
     }
 
-    TEST_CASE("follow: files that replace each other while the first still gets lines are all read") {
+    TEST_CASE("follow reads all of several files that replace each other quickly") {
         followed f{changes::told, "one\n"};
         CHECK(f.next() == "one");
         auto second = f.next_when_there_is_one();
@@ -348,7 +348,7 @@ TEST_SUITE("source/follow") {
         CHECK(f.next() == "four");
     }
 
-    TEST_CASE("follow: the last line of a file that was replaced is ended") {
+    TEST_CASE("follow ends the last line of a replaced file") {
         either_way([](changes how) {
             followed f{how, "half a line"};
             auto first = f.next_when_there_is_one();
@@ -359,7 +359,7 @@ TEST_SUITE("source/follow") {
         });
     }
 
-    TEST_CASE("follow: a file that was deleted may come back") {
+    TEST_CASE("follow continues when a deleted file is created again") {
         either_way([](changes how) {
             followed f{how, "one\n"};
             CHECK(f.next() == "one");
@@ -376,7 +376,7 @@ TEST_SUITE("source/follow") {
         });
     }
 
-    TEST_CASE("follow: a file that is missing at first is waited for, when that is asked for") {
+    TEST_CASE("follow waits for a missing file if its options say so") {
         either_way([](changes how) {
             followed f{how, std::nullopt, {.from = weir::follow_from::end, .missing = weir::follow_missing::wait}};
             auto first = f.next_when_there_is_one();
@@ -389,7 +389,7 @@ TEST_SUITE("source/follow") {
         });
     }
 
-    TEST_CASE("follow: a file whose directory is missing at first is waited for") {
+    TEST_CASE("follow waits for a file whose directory is missing") {
         either_way([](changes how) {
             followed f{how, std::nullopt, {.missing = weir::follow_missing::wait}, "sub/log"};
             auto first = f.next_when_there_is_one();
@@ -404,7 +404,7 @@ TEST_SUITE("source/follow") {
         });
     }
 
-    TEST_CASE("follow: a file whose place a directory takes is an error, after all that it held") {
+    TEST_CASE("follow fails after the rest of a file that a directory replaces") {
         either_way([](changes how) {
             followed f{how, "one\n"};
             CHECK(f.next() == "one");
@@ -430,7 +430,7 @@ TEST_SUITE("source/follow") {
         CHECK(f.result(std::move(second)) == "two");
     }
 
-    TEST_CASE("follow: a link is looked at, and what it leads to may change") {
+    TEST_CASE("follow follows a symbolic link and notices a change of its target") {
         followed f{changes::told, std::nullopt};
         f.directory.file("a", "one\n");
         f.directory.link("a", "log");
@@ -444,7 +444,7 @@ TEST_SUITE("source/follow") {
         CHECK(f.result(std::move(third)) == "three");
     }
 
-    TEST_CASE("follow: what happens to other files in the directory does not wake it for long") {
+    TEST_CASE("follow wakes only briefly for changes of other files in the directory") {
         followed f{changes::told, "one\n"};
         CHECK(f.next() == "one");
         auto second = f.next_when_there_is_one();
@@ -458,7 +458,7 @@ TEST_SUITE("source/follow") {
         CHECK(f.result(std::move(second)) == "two");
     }
 
-    TEST_CASE("follow: blocks are as large as was asked for") {
+    TEST_CASE("follow emits blocks of the requested size") {
         const support::temporary_file file{"abcdefg"};
         weir::executor ex;
         std::vector<std::string> blocks;
@@ -467,7 +467,7 @@ TEST_SUITE("source/follow") {
         CHECK(blocks == std::vector<std::string>{"abc", "def", "g"});
     }
 
-    TEST_CASE("follow: a pipe is read to its end") {
+    TEST_CASE("follow reads a pipe to its end") {
         weir::executor ex;
         auto pipe = ex.run(weir::open_pipe());
         ex.run(pipe.write_end.write("one\ntwo"));
@@ -478,7 +478,7 @@ TEST_SUITE("source/follow") {
         CHECK(lines == std::vector<std::string>{"one", "two"});
     }
 
-    TEST_CASE("follow: what cannot be opened or read at first fails, with its path") {
+    TEST_CASE("follow fails with the path of a file that cannot be opened or read") {
         weir::executor ex;
         auto missing = weir::follow("/no/such/file");
         CHECK_THROWS_WITH_AS(ex.run(weir::next(missing)), "open /no/such/file: No such file or directory",
@@ -504,7 +504,7 @@ TEST_SUITE("source/follow") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("follow: an interval that is not positive is refused when it is made") {
+    TEST_CASE("follow rejects an interval that is not positive when it is constructed") {
         CHECK_THROWS_WITH_AS(static_cast<void>(weir::follow("f", {.interval = 0ms})),
                              "weir::follow(path, options): interval must be positive", std::invalid_argument);
     }

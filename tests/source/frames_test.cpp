@@ -44,7 +44,7 @@ std::vector<std::string> frames_of(const std::string& text, std::size_t piece, w
 } // namespace
 
 TEST_SUITE("source/frames") {
-    TEST_CASE("frames come without their lengths, however the input is cut") {
+    TEST_CASE("frames emits frames without their lengths, for any pieces of input") {
         const std::string text = "\0\3abc\0\0\0\1d\0\5efghi"s;
         for (std::size_t piece = 1; piece != text.size() + 1; ++piece) {
             CAPTURE(piece);
@@ -53,7 +53,7 @@ TEST_SUITE("source/frames") {
         CHECK(frames_of("", 1, {}).empty());
     }
 
-    TEST_CASE("frames: lengths of any size, in either order") {
+    TEST_CASE("frames accepts lengths of any size in either byte order") {
         CHECK(frames_of("\2ab\0\1c"s, 100, {.prefix = 1}) == std::vector<std::string>{"ab", "", "c"});
         CHECK(frames_of("\0\0\0\2ab"s, 100, {}) == std::vector<std::string>{"ab"});
         CHECK(frames_of("\2\0\0ab"s, 2, {.prefix = 3, .order = std::endian::little}) == std::vector<std::string>{"ab"});
@@ -72,21 +72,21 @@ TEST_SUITE("source/frames") {
                              weir::limit_exceeded);
     }
 
-    TEST_CASE("frames: what came before an error comes before it") {
+    TEST_CASE("frames emits the frames before an error") {
         weir::testing::virtual_executor ex;
         auto stream = input("\1a\7"s, 100) | weir::frames({.limit = 6, .prefix = 1});
         CHECK(ex.run(weir::next(stream)).value() == "a");
         CHECK_THROWS_AS(ex.run(weir::next(stream)), weir::limit_exceeded);
     }
 
-    TEST_CASE("frames: an end inside a frame is an error") {
+    TEST_CASE("frames fails at an end of input inside a frame") {
         CHECK_THROWS_WITH_AS(frames_of("\0\1a\0"s, 1, {.prefix = 2}), "weir::frames: the input ends within frame 2",
                              weir::incomplete_frame);
         CHECK_THROWS_AS(frames_of("\0\3ab"s, 100, {.prefix = 2}), weir::incomplete_frame);
         CHECK_THROWS_AS(frames_of("\0\3ab"s, 1, {.prefix = 2}), weir::incomplete_frame);
     }
 
-    TEST_CASE("reads frames from a socket") {
+    TEST_CASE("frames reads from a socket") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         ex.run(pair.client.write("\0\0\0\5hello"s));
@@ -96,12 +96,12 @@ TEST_SUITE("source/frames") {
         CHECK_FALSE(ex.run(weir::next(stream)).has_value());
     }
 
-    TEST_CASE("frames: a prefix of no size is refused") {
+    TEST_CASE("frames rejects a length prefix of size 0") {
         CHECK_THROWS_AS(weir::frames({.prefix = 0}), std::invalid_argument);
         CHECK_THROWS_AS(weir::frames({.prefix = 9}), std::invalid_argument);
     }
 
-    TEST_CASE("more frames allocate no more") {
+    TEST_CASE("frames allocates nothing per frame") {
         const weir::bytes one{"\3abc\2de"};
         CHECK(support::allocations_for_more_items([&](int n) {
                   weir::testing::virtual_executor ex;

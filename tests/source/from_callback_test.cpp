@@ -34,7 +34,7 @@ auto into(emitter_box& box) {
 } // namespace
 
 TEST_SUITE("source/from_callback") {
-    TEST_CASE("from_callback: what is emitted comes out in order, then the end") {
+    TEST_CASE("from_callback emits the items in order, then the end") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out))};
@@ -50,7 +50,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("from_callback: nothing is connected before the first poll") {
+    TEST_CASE("from_callback calls connect at the first poll, not before") {
         virtual_executor ex;
         bool connected = false;
         probe_sink sink{ex, from_callback<int>([&](emitter<int>) { connected = true; })};
@@ -61,7 +61,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(connected);
     }
 
-    TEST_CASE("from_callback: what is emitted while it connects is kept") {
+    TEST_CASE("from_callback keeps the items that are emitted during connect") {
         virtual_executor ex;
         probe_sink sink{ex, from_callback<int>([](emitter<int> out) {
                             for (int i = 0; i != 3; ++i) out.emit(i);
@@ -72,7 +72,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(sink.ended()); // nobody has an emitter any more
     }
 
-    TEST_CASE("from_callback: an error comes after held items") {
+    TEST_CASE("from_callback delivers an error after the held items") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out))};
@@ -89,7 +89,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(sink.error_message() == "lost");
     }
 
-    TEST_CASE("from_callback: what comes after the end is ignored") {
+    TEST_CASE("from_callback ignores items after the end") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out))};
@@ -106,7 +106,7 @@ TEST_SUITE("source/from_callback") {
         out->end();
     }
 
-    TEST_CASE("from_callback ends when its last emitter goes") {
+    TEST_CASE("from_callback ends when its last emitter is destroyed") {
         virtual_executor ex;
         emitter_box first;
         probe_sink sink{ex, from_callback<int>(into(first))};
@@ -150,7 +150,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(ex.idle());
     }
 
-    TEST_CASE("from_callback: at the end it lets go of what connect returned") {
+    TEST_CASE("from_callback destroys connect's result at its end") {
         virtual_executor ex;
         auto connection = std::make_shared<int>(0);
         emitter_box out;
@@ -224,7 +224,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(out->dropped() == 3);
     }
 
-    TEST_CASE("from_callback: latest keeps one") {
+    TEST_CASE("from_callback with latest keeps the newest item only") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out), {.overflow = overflow::latest})};
@@ -237,7 +237,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(out->dropped() == 4);
     }
 
-    TEST_CASE("from_callback: error delivers held items, then the overflow") {
+    TEST_CASE("from_callback with overflow::error delivers held items, then the overflow") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out), {.capacity = 2, .overflow = overflow::error})};
@@ -252,7 +252,7 @@ TEST_SUITE("source/from_callback") {
         CHECK_THROWS_AS(std::rethrow_exception(sink.error()), weir::buffer_overflow);
     }
 
-    TEST_CASE("from_callback: suspend on the thread that consumes says that it would wait forever") {
+    TEST_CASE("from_callback: a suspending emit on the consumer's thread throws") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out), {.capacity = 2})};
@@ -272,7 +272,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(sink.items() == numbers{0, 1, 2});
     }
 
-    TEST_CASE("from_callback: many items cost one wake") {
+    TEST_CASE("from_callback wakes its consumer once for many items") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out))};
@@ -285,7 +285,7 @@ TEST_SUITE("source/from_callback") {
         CHECK(ex.stats().wakers_run == before + 1);
     }
 
-    TEST_CASE("from_callback: a wake that was meant for items that were taken already is harmless") {
+    TEST_CASE("from_callback: a wake for items that were received already has no effect") {
         virtual_executor ex;
         emitter_box out;
         probe_sink sink{ex, from_callback<int>(into(out))};

@@ -69,7 +69,7 @@ bool in_order_for_each_thread(const std::vector<int>& items) {
 } // namespace
 
 TEST_SUITE("threads/from_callback") {
-    TEST_CASE("from_callback: suspend loses nothing, holds no more than its capacity, and ends when all threads have") {
+    TEST_CASE("from_callback with suspend loses nothing, keeps to its capacity, and ends with all threads") {
         for (const std::size_t capacity : {std::size_t{1}, std::size_t{64}}) {
             std::vector<int> seen;
             weir::run(from_callback<int>(emit_from_threads(), {.capacity = capacity}) |
@@ -83,7 +83,7 @@ TEST_SUITE("threads/from_callback") {
         }
     }
 
-    TEST_CASE("from_callback: dropping counts what it drops") {
+    TEST_CASE("from_callback counts the items that it drops") {
         for (const auto policy : {overflow::drop_oldest, overflow::drop_newest, overflow::latest}) {
             std::vector<int> seen;
             std::atomic<int> dropped = 0;
@@ -115,7 +115,7 @@ TEST_SUITE("threads/from_callback") {
         CHECK(refused == threads);
     }
 
-    TEST_CASE("from_callback: the stream may go while threads emit") {
+    TEST_CASE("from_callback: the stream may be destroyed while threads emit") {
         for (int round = 0; round != 50; ++round) {
             callers all;
             {

@@ -37,7 +37,7 @@ auto collect(S source) {
 } // namespace
 
 TEST_SUITE("source/from_range") {
-    TEST_CASE("from_range: the items come in order, then the end") {
+    TEST_CASE("from_range emits the elements in order, then ends") {
         weir::testing::marbles m;
         CHECK(m.play(weir::from_range(std::vector{1, 2, 3})) == "[123|]");
         CHECK(m.play(weir::from_range(std::vector<int>{})) == "|");
@@ -46,7 +46,7 @@ TEST_SUITE("source/from_range") {
         CHECK(m.play(weir::from_range(std::string{"sso"})) == "[sso|]");
     }
 
-    TEST_CASE("from_range: an lvalue is borrowed: what it holds at the first poll comes out, and it keeps its items") {
+    TEST_CASE("from_range borrows an lvalue, and copies its elements as of the first poll") {
         std::vector<std::string> words{"a"};
         auto stream = weir::from_range(words);
         words.push_back("b");
@@ -56,7 +56,7 @@ TEST_SUITE("source/from_range") {
         CHECK(collect(weir::from_range(constant)) == words);
     }
 
-    TEST_CASE("from_range: an rvalue container is kept, and its items are moved out, not copied") {
+    TEST_CASE("from_range owns an rvalue container and moves its elements") {
         std::vector<weir::testing::tracked> items{1, 2, 3};
         weir::testing::tracked::copies = 0;
         CHECK(collect(weir::from_range(std::move(items))).size() == 3);
@@ -67,7 +67,7 @@ TEST_SUITE("source/from_range") {
         CHECK(*collect(weir::from_range(std::move(pointers))).front() == 7);
     }
 
-    TEST_CASE("from_range does not move items out of a view") {
+    TEST_CASE("from_range does not move elements out of a view") {
         std::vector<std::string> words{"long enough to live on the heap, really", "b"};
         const auto copy = words;
         const auto all = [](const std::string&) { return true; };
@@ -79,7 +79,7 @@ TEST_SUITE("source/from_range") {
         CHECK(words == copy);
     }
 
-    TEST_CASE("from_range: ranges of all kinds are read") {
+    TEST_CASE("from_range reads ranges of every category") {
         CHECK(collect(weir::from_range(std::map<int, char>{{1, 'a'}})) ==
               std::vector<std::pair<const int, char>>{{1, 'a'}});
         CHECK(collect(weir::from_range(std::vector<bool>{true, false})) == std::vector<bool>{true, false});
@@ -92,7 +92,7 @@ TEST_SUITE("source/from_range") {
         CHECK(collect(weir::from_range(array)) == std::vector{1, 2});
     }
 
-    TEST_CASE("from_range: an item is looked for when it is asked for, not before") {
+    TEST_CASE("from_range advances its iterator when it is polled, not before") {
         std::istringstream text{"1 2 3 4"};
         virtual_executor ex;
         const auto two =
@@ -103,7 +103,7 @@ TEST_SUITE("source/from_range") {
         CHECK(next == 3);
     }
 
-    TEST_CASE("from_range may be moved until it is polled") {
+    TEST_CASE("from_range may be moved before its first poll") {
         auto stream = std::make_unique<weir::from_range_stream<std::string>>(weir::from_range(std::string{"in place"}));
         auto moved = std::move(*stream);
         stream.reset();

@@ -19,20 +19,20 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("source/generate") {
-    TEST_CASE("generate: the function is called for each item, and nullopt is the end") {
+    TEST_CASE("generate calls its function for each item and ends at nullopt") {
         weir::testing::marbles m;
         int n = 0;
         CHECK(m.play(weir::generate([&] { return n == 3 ? std::nullopt : std::optional{++n}; })) == "[123|]");
         CHECK(m.play(weir::generate([] { return std::optional<int>{}; })) == "|");
     }
 
-    TEST_CASE("generate: a function that gives plain items does not end the stream") {
+    TEST_CASE("generate with a function that returns no optionals does not end") {
         weir::testing::marbles m;
         CHECK(m.play(weir::generate([n = 0]() mutable { return ++n; }) | weir::take(4)) == "[1234|]");
         static_assert(std::is_same_v<decltype(weir::generate([] { return 'c'; }))::value_type, char>);
     }
 
-    TEST_CASE("generate: nothing is called that was not asked for") {
+    TEST_CASE("generate calls its function only when it is polled") {
         int calls = 0;
         virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::generate([&] { return ++calls; })};
@@ -51,7 +51,7 @@ TEST_SUITE("source/generate") {
         })) == "[12#]");
     }
 
-    TEST_CASE("generate: items are moved") {
+    TEST_CASE("generate moves items") {
         virtual_executor ex;
         const auto item =
             ex.run(weir::generate([] { return std::optional{std::make_unique<int>(1)}; }) | weir::first());

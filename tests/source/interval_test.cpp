@@ -20,7 +20,7 @@ using weir::testing::marbles;
 using numbers = std::vector<std::uint64_t>;
 
 TEST_SUITE("source/interval") {
-    TEST_CASE("interval: the first tick comes after one period, and they are numbered from zero") {
+    TEST_CASE("interval emits its first tick after one period and numbers ticks from zero") {
         marbles m;
         CHECK(m.play(weir::interval(3ms) | weir::take(4)) == "---0--1--2--[3|]");
     }
@@ -32,7 +32,7 @@ TEST_SUITE("source/interval") {
         CHECK(m.play(std::move(ticks) | weir::take(2)) == "--0-[1|]");
     }
 
-    TEST_CASE("interval: after a stall one tick stands for those that were missed, and the next comes at its time") {
+    TEST_CASE("interval emits one tick for all missed ones after a stall, and the next at its time") {
         weir::testing::virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::interval(10ms)};
         sink.request(1);
@@ -49,7 +49,7 @@ TEST_SUITE("source/interval") {
         CHECK(sink.items() == numbers{0, 4, 5});
     }
 
-    TEST_CASE("interval: burst gives every tick that was missed") {
+    TEST_CASE("interval with burst emits every missed tick") {
         weir::testing::virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::interval(10ms, missed_ticks::burst)};
         sink.request(1);
@@ -61,7 +61,7 @@ TEST_SUITE("source/interval") {
         CHECK(sink.items() == numbers{0, 1, 2, 3, 4, 5});
     }
 
-    TEST_CASE("interval: delay moves the schedule") {
+    TEST_CASE("interval with delay shifts its schedule after a stall") {
         weir::testing::virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::interval(10ms, missed_ticks::delay)};
         sink.request(1);
@@ -75,7 +75,7 @@ TEST_SUITE("source/interval") {
         CHECK(sink.items() == numbers{0, 1, 2});
     }
 
-    TEST_CASE("interval: without demand it never fails, however long that lasts") {
+    TEST_CASE("interval does not fail without demand, for any time") {
         weir::testing::virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::interval(1ms)};
         sink.request(1);
@@ -94,7 +94,7 @@ TEST_SUITE("source/interval") {
         CHECK(at.back() == 7s);
     }
 
-    TEST_CASE("interval: turns that come late do not make it drift") {
+    TEST_CASE("interval does not drift with late turns") {
         support::manual_executor ex;
         weir::testing::probe_sink sink{ex, weir::interval(10ms)};
         sink.request();
@@ -111,7 +111,7 @@ TEST_SUITE("source/interval") {
         CHECK(sink.items() == numbers{0, 1, 4, 5});
     }
 
-    TEST_CASE("interval: without demand no timer is armed") {
+    TEST_CASE("interval arms no timer without demand") {
         weir::testing::virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::interval(1ms)};
         sink.request(1);
@@ -124,7 +124,7 @@ TEST_SUITE("source/interval") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("interval accepts a period that is almost forever") {
+    TEST_CASE("interval accepts the longest period") {
         weir::testing::virtual_executor ex;
         for (const auto missed : {missed_ticks::skip, missed_ticks::burst, missed_ticks::delay}) {
             weir::testing::probe_sink sink{ex, weir::interval(weir::duration::max(), missed)};

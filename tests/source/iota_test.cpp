@@ -18,14 +18,14 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("source/iota") {
-    TEST_CASE("iota counts from the first to before the last") {
+    TEST_CASE("iota counts from the first value to before the last") {
         weir::testing::marbles m;
         CHECK(m.play(weir::iota(1, 4)) == "[123|]");
         CHECK(m.play(weir::iota(4, 4)) == "|");
         CHECK(m.play(weir::iota('a', 'd')) == "[abc|]");
     }
 
-    TEST_CASE("iota: without a last it goes on to the largest value of the type") {
+    TEST_CASE("iota without a last value counts to the largest value of the type") {
         weir::testing::marbles m;
         CHECK(m.play(weir::iota(7) | weir::take(2)) == "[78|]");
         virtual_executor ex;
@@ -33,13 +33,13 @@ TEST_SUITE("source/iota") {
               std::vector<std::uint8_t>{250, 251, 252, 253, 254});
     }
 
-    TEST_CASE("iota counts with iterators too") {
+    TEST_CASE("iota counts with iterators, too") {
         const std::vector<int> numbers{1, 2, 3};
         virtual_executor ex;
         CHECK(ex.run(weir::iota(numbers.begin(), numbers.end()) | weir::count()) == 3);
     }
 
-    TEST_CASE("iota: a last before the first is rejected when the pipeline is built") {
+    TEST_CASE("iota rejects a last value before the first when the pipeline is built") {
         CHECK_THROWS_WITH_AS(static_cast<void>(weir::iota(1, 0)), "weir::iota(first, last): last is before first",
                              std::invalid_argument);
     }

@@ -15,13 +15,13 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("source/just") {
-    TEST_CASE("just: the values come in order, then the end") {
+    TEST_CASE("just emits its values in order, then ends") {
         weir::testing::marbles m;
         CHECK(m.play(weir::just(1, 2, 3)) == "[123|]");
         CHECK(m.play(weir::just('a')) == "[a|]");
     }
 
-    TEST_CASE("just: values of several types have their common type, or the one that is named") {
+    TEST_CASE("just converts values of several types to their common type or to a given type") {
         static_assert(std::is_same_v<decltype(weir::just(1, 2L))::value_type, long>);
         static_assert(std::is_same_v<decltype(weir::just<std::string>("a", "b"))::value_type, std::string>);
         virtual_executor ex;
@@ -29,7 +29,7 @@ TEST_SUITE("source/just") {
               std::vector<std::string>{"a", "b"});
     }
 
-    TEST_CASE("just: values are moved, not copied") {
+    TEST_CASE("just moves its values and does not copy them") {
         virtual_executor ex;
         weir::testing::tracked::copies = 0;
         CHECK(

@@ -99,7 +99,7 @@ strings reference(const std::string& text) {
 } // namespace
 
 TEST_SUITE("source/lines") {
-    TEST_CASE("lines are what stands between the terminators") {
+    TEST_CASE("lines emits the text between terminators") {
         CHECK(lines_of({"a\nbc\n\nd\n"}) == strings{"a", "bc", "", "d"});
         CHECK(lines_of({"\n"}) == strings{""});
         CHECK(lines_of({}) == strings{});
@@ -111,7 +111,7 @@ TEST_SUITE("source/lines") {
         CHECK(lines_of({"a", "b"}) == strings{"ab"});
     }
 
-    TEST_CASE("lines: a carriage return belongs to the terminator, and only there") {
+    TEST_CASE("lines treats a carriage return before a newline as part of the terminator") {
         CHECK(lines_of({"a\r\nb\rc\r\n\r\n\r\r\n"}) == strings{"a", "b\rc", "", "\r"});
         CHECK(lines_of({"a\r", "\nb"}) == strings{"a", "b"});
         CHECK(lines_of({"a\r", "b\n"}) == strings{"a\rb"});
@@ -123,12 +123,12 @@ TEST_SUITE("source/lines") {
         CHECK(lines_of({"ab", "cd", "ef\ngh", "\n", "\n", "i"}) == strings{"abcdef", "gh", "", "i"});
     }
 
-    TEST_CASE("lines: any bytes but the terminators are content") {
+    TEST_CASE("lines passes on all bytes but the terminators") {
         const std::string junk{"\0\xff\x80\0a\n\0\n\xc3(\n", 11};
         CHECK(lines_of({junk}) == strings{std::string{"\0\xff\x80\0a", 5}, std::string{"\0", 1}, "\xc3("});
     }
 
-    TEST_CASE("lines: a line within a block is not copied") {
+    TEST_CASE("lines does not copy a line within one block") {
         const weir::bytes block{"first\nsecond\n"};
         struct once {
             using value_type = weir::bytes;
@@ -147,7 +147,7 @@ TEST_SUITE("source/lines") {
         CHECK(got[1].data() == block.data() + 6);
     }
 
-    TEST_CASE("random text in random pieces has the lines that getline finds") {
+    TEST_CASE("lines agrees with getline for random text in random pieces") {
         std::mt19937 random{20240607};
         const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
         for (int round = 0; round != 2'000; ++round) {
@@ -185,7 +185,7 @@ TEST_SUITE("source/lines") {
         }
     }
 
-    TEST_CASE("random files with random block sizes have the lines that getline finds") {
+    TEST_CASE("lines agrees with getline for random files and block sizes") {
         std::mt19937 random{7};
         weir::executor ex;
         for (int round = 0; round != 100; ++round) {
@@ -203,13 +203,13 @@ TEST_SUITE("source/lines") {
         }
     }
 
-    TEST_CASE("lines: a line beyond the limit is an error that says which") {
+    TEST_CASE("lines fails with the number of a line beyond the limit") {
         CHECK(failure_of(pieces{{"short\n", "much too long\n"}} | weir::lines({.limit = 5})) ==
               "weir::lines: line 2 is longer than 5 bytes");
         CHECK(failure_of(endless{1000} | weir::lines()) == "weir::lines: line 1 is longer than 1048576 bytes");
     }
 
-    TEST_CASE("lines before the one that is too long are delivered") {
+    TEST_CASE("lines emits the lines before one that is too long") {
         weir::testing::virtual_executor ex;
         strings got;
         CHECK_THROWS_AS(ex.run(pieces{{"a\nb\ntoo long\n"}} | weir::lines({.limit = 4}) |
@@ -218,7 +218,7 @@ TEST_SUITE("source/lines") {
         CHECK(got == strings{"a", "b"});
     }
 
-    TEST_CASE("lines: a carriage return at the limit is not content") {
+    TEST_CASE("lines does not count a carriage return at the limit as content") {
         CHECK(lines_of({"abc\r\n"}, {.limit = 3}) == strings{"abc"});
         CHECK(lines_of({"abc\r", "\n"}, {.limit = 3}) == strings{"abc"});
         CHECK(failure_of(pieces{{"abc\r", "d\n"}} | weir::lines({.limit = 3})) != "");
@@ -226,7 +226,7 @@ TEST_SUITE("source/lines") {
         CHECK(lines_of({"abc\r"}, {.limit = 3, .on_long = weir::long_lines::truncate}) == strings{"abc"});
     }
 
-    TEST_CASE("lines: an endless line is cut with bounded memory") {
+    TEST_CASE("lines cuts an endless line in bounded memory") {
         for (const auto policy : {weir::long_lines::truncate, weir::long_lines::skip}) {
             std::size_t largest = 0;
             std::size_t count = 0;
@@ -243,7 +243,7 @@ TEST_SUITE("source/lines") {
         }
     }
 
-    TEST_CASE("lines: an error of upstream leaves out the line that had begun") {
+    TEST_CASE("lines leaves out an unfinished line before an error of upstream") {
         struct failing {
             using value_type = weir::bytes;
             int step = 0;
@@ -277,7 +277,7 @@ TEST_SUITE("source/lines") {
         CHECK(got == strings{"one", "two", "one", "two", "one", "two", "one", "two", "one", "two"});
     }
 
-    TEST_CASE("lines: a missing file and a directory are errors") {
+    TEST_CASE("lines fails for a missing file and for a directory") {
         weir::executor ex;
         const auto fail = [&](const std::string& path) {
             return support::system_error_of([&] {
@@ -290,7 +290,7 @@ TEST_SUITE("source/lines") {
         CHECK(fail(directory) == "read " + directory + ": Is a directory");
     }
 
-    TEST_CASE("lines: a line allocates nothing") {
+    TEST_CASE("lines allocates nothing per line") {
         if (!WEIR_POOL_FRAMES) return;
         const std::string line = std::string(70, 'x') + "\n";
         std::string few;

@@ -10,12 +10,12 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("source/never") {
-    TEST_CASE("never gives nothing and does not end") {
+    TEST_CASE("never emits nothing and does not end") {
         weir::testing::marbles m;
         CHECK(m.play(weir::never<int>()) == "...");
     }
 
-    TEST_CASE("never: a consumer is polled once, and can be dropped") {
+    TEST_CASE("never is polled once and can be dropped") {
         virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::never<int>()};
         sink.request();
@@ -26,7 +26,7 @@ TEST_SUITE("source/never") {
         ex.run_until_idle();
     }
 
-    TEST_CASE("never: virtual time reports a deadlock of a consumer") {
+    TEST_CASE("never leads to a deadlock report under virtual time") {
         virtual_executor ex;
         CHECK_THROWS_AS(ex.run(weir::never<int>() | weir::drain()), weir::deadlock);
     }

@@ -37,30 +37,30 @@ weir::task<std::unique_ptr<int>> keep(std::shared_ptr<int> held) { co_return std
 } // namespace
 
 TEST_SUITE("source/once") {
-    TEST_CASE("once: the result comes when it is there, then the end") {
+    TEST_CASE("once emits the operation's result, then ends") {
         weir::testing::marbles m;
         CHECK(m.play(weir::once(letter_after(3ms))) == "---[a|]");
         CHECK(m.play(weir::once(letter_after(0ms))) == "[a|]");
     }
 
-    TEST_CASE("once: the error of the operation is the stream's") {
+    TEST_CASE("once fails with the operation's error") {
         weir::testing::marbles m;
         CHECK(m.play(weir::once(failure_after(2ms))) == "--#");
     }
 
-    TEST_CASE("once: a pipeline that ends in a sink is an operation") {
+    TEST_CASE("once accepts a pipeline that ends in a sink") {
         weir::testing::marbles m;
         CHECK(m.play(weir::once(weir::iota(0, 5) | weir::count())) == "[5|]");
     }
 
-    TEST_CASE("once: an operation without a result gives a unit") {
+    TEST_CASE("once emits a unit for an operation without a result") {
         static_assert(std::is_same_v<decltype(weir::once(weir::sleep_for(1ms)))::value_type, weir::unit>);
         virtual_executor ex;
         CHECK(ex.run(weir::once(weir::sleep_for(1ms)) | weir::count()) == 1);
         CHECK(ex.elapsed() == 1ms);
     }
 
-    TEST_CASE("once: the operation does not start before the first poll and is dropped when it has its result") {
+    TEST_CASE("once starts its operation at the first poll and drops it when it has its result") {
         auto held = std::make_shared<int>(4);
         virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::once(keep(held))};
@@ -73,7 +73,7 @@ TEST_SUITE("source/once") {
         CHECK_FALSE(sink.ended());
     }
 
-    TEST_CASE("once: dropping it cancels the operation") {
+    TEST_CASE("once: a drop cancels the operation") {
         virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::once(letter_after(1h))};
         sink.request();

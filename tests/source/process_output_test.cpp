@@ -40,7 +40,7 @@ std::string failure_of(weir::executor& ex, std::string command) {
 } // namespace
 
 TEST_SUITE("source/process_output") {
-    TEST_CASE("process_output: lines of what it writes, until it has ended") {
+    TEST_CASE("process_output emits the program's output until it has ended") {
         weir::executor ex;
         const auto text = [](const weir::bytes& line) { return line.to_string(); };
         const auto lines = ex.run(process_output({"printf", "a\\nb\\nc"}) | weir::lines() | weir::map(text) |
@@ -62,7 +62,7 @@ TEST_SUITE("source/process_output") {
         }
     }
 
-    TEST_CASE("process_output: what it wrote comes before its failure") {
+    TEST_CASE("process_output emits the program's output before its failure") {
         weir::executor ex;
         auto stream = process_output({"sh", "-c", "echo first; exit 1"});
         auto first = ex.run(weir::next(stream));
@@ -71,7 +71,7 @@ TEST_SUITE("source/process_output") {
         CHECK_THROWS_AS(ex.run(weir::next(stream)), weir::process_failed);
     }
 
-    TEST_CASE("process_output: errors come out with the output where that is wanted") {
+    TEST_CASE("process_output emits the error stream together with the output if requested") {
         weir::executor ex;
         const auto text =
             ex.run(process_output({"sh", "-c", "echo a; echo b >&2"}, {.err = weir::stdio::output}) |
@@ -93,7 +93,7 @@ TEST_SUITE("source/process_output") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("process_output: a program that never ends is dropped when enough was taken") {
+    TEST_CASE("process_output drops an endless program when its consumer ends") {
         weir::executor ex;
         const auto count = ex.run(process_output({"yes"}) | weir::lines() | weir::take(1000) |
                                   weir::fold(0, [](int n, const weir::bytes& line) { return n + (line == "y"); }));
@@ -101,7 +101,7 @@ TEST_SUITE("source/process_output") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("process_output: a program that is not there fails at the first item") {
+    TEST_CASE("process_output fails at the first poll if the program does not exist") {
         weir::executor ex;
         CHECK(support::system_error_of([&] { return ex.run(process_output({"no-such-program"}) | weir::drain()); }) ==
               "spawn no-such-program: No such file or directory");

@@ -19,7 +19,7 @@
 #include "temporary_file.hpp"
 
 TEST_SUITE("source/read") {
-    TEST_CASE("read: a file comes in blocks, and ends") {
+    TEST_CASE("read emits a file in blocks, then ends") {
         const support::temporary_file t{std::string(100, 'a') + std::string(100, 'b') + "c"};
         weir::executor ex;
         std::vector<std::string> blocks;
@@ -28,7 +28,7 @@ TEST_SUITE("source/read") {
         CHECK(blocks == std::vector{std::string(100, 'a'), std::string(100, 'b'), std::string{"c"}});
     }
 
-    TEST_CASE("read: an empty file ends at once") {
+    TEST_CASE("read ends at once for an empty file") {
         const support::temporary_file t;
         weir::executor ex;
         int blocks = 0;
@@ -48,7 +48,7 @@ TEST_SUITE("source/read") {
         CHECK(got == "abcdefabcdef");
     }
 
-    TEST_CASE("nothing is opened or read before it is asked for") {
+    TEST_CASE("read opens and reads nothing before it is polled") {
         weir::executor ex;
         { const auto never_polled = weir::read(std::string{"/no/such/file"}); }
         auto p = ex.run(weir::open_pipe());
@@ -60,7 +60,7 @@ TEST_SUITE("source/read") {
         CHECK(ex.run(p.read_end.read(rest)) == 2);
     }
 
-    TEST_CASE("read: a missing file and a directory are errors that name the path") {
+    TEST_CASE("read fails with the path of a missing file or a directory") {
         weir::executor ex;
         const auto read_all = [&](const std::string& path) {
             return support::system_error_of([&] {
@@ -73,7 +73,7 @@ TEST_SUITE("source/read") {
         CHECK(read_all(directory) == "read " + directory + ": Is a directory");
     }
 
-    TEST_CASE("read: pieces that are kept do not change") {
+    TEST_CASE("read: kept pieces do not change") {
         std::string text;
         for (int i = 0; i != 20'000; ++i) text += std::to_string(i);
         const support::temporary_file t{text};
@@ -86,7 +86,7 @@ TEST_SUITE("source/read") {
         CHECK(got == text);
     }
 
-    TEST_CASE("read: short reads share a block while they are kept") {
+    TEST_CASE("read: kept short pieces share a block") {
         weir::executor ex;
         auto p = ex.run(weir::open_pipe());
         auto stream = weir::read(p.read_end, {.block = 1024});
@@ -100,7 +100,7 @@ TEST_SUITE("source/read") {
         CHECK_FALSE(ex.run(weir::next(stream)).has_value());
     }
 
-    TEST_CASE("read: a steady state allocates nothing") {
+    TEST_CASE("read allocates nothing in a steady state") {
         const support::temporary_file t{std::string(4'000'000, 'x')};
         weir::executor ex;
         const auto allocations_of = [&](const std::size_t block) {
@@ -115,7 +115,7 @@ TEST_SUITE("source/read") {
         CHECK(allocations_of(4096) <= 1 + (WEIR_POOL_FRAMES ? 0 : 1));
     }
 
-    TEST_CASE("read: a consumer that keeps nothing has one block") {
+    TEST_CASE("read uses one block if the consumer keeps nothing") {
         const support::temporary_file t{std::string(1'000'000, 'x')};
         weir::executor ex;
         const char* first = nullptr;
@@ -127,7 +127,7 @@ TEST_SUITE("source/read") {
         CHECK(same);
     }
 
-    TEST_CASE("may be dropped while a read is in flight") {
+    TEST_CASE("read may be dropped while a read is in flight") {
         weir::executor ex;
         auto p = ex.run(weir::open_pipe());
         {

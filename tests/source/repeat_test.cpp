@@ -22,7 +22,7 @@ using weir::testing::virtual_executor;
 using namespace std::chrono_literals;
 
 TEST_SUITE("source/repeat") {
-    TEST_CASE("repeat: a stream comes as often as was asked for") {
+    TEST_CASE("repeat emits a stream a number of times") {
         weir::testing::marbles m;
         CHECK(m.play(weir::repeat([&] { return m.cold("-a-b|"); }, 2)) == "-a-b-a-b|");
         CHECK(m.play(weir::repeat([&] { return m.cold("-a|"); }, 0)) == "|");
@@ -35,7 +35,7 @@ TEST_SUITE("source/repeat") {
               std::vector{1, 2, 1, 2, 1});
     }
 
-    TEST_CASE("repeat makes no stream that was not asked for") {
+    TEST_CASE("repeat calls its function only when the consumer polls") {
         virtual_executor ex;
         int made = 0;
         weir::testing::probe_sink sink{ex, weir::repeat([&] {
@@ -67,7 +67,7 @@ TEST_SUITE("source/repeat") {
         })) == "a#");
     }
 
-    TEST_CASE("repeat refuses a negative number") {
+    TEST_CASE("repeat rejects a negative number") {
         CHECK_THROWS_WITH_AS(static_cast<void>(weir::repeat([] { return weir::iota(0, 1); }, -1)),
                              "weir::repeat(f, times): times is negative", std::invalid_argument);
     }

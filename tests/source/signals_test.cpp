@@ -32,7 +32,7 @@ bool is_counted(int number) {
 } // namespace
 
 TEST_SUITE("source/signals") {
-    TEST_CASE("signals: a signal is an item") {
+    TEST_CASE("signals emits each signal as an item") {
         weir::executor ex;
         auto stream = weir::signals({SIGUSR1, SIGUSR2});
         auto waiting = support::begin(ex, weir::next(stream));
@@ -43,7 +43,7 @@ TEST_SUITE("source/signals") {
         CHECK(ex.run(weir::next(stream)) == SIGUSR1);
     }
 
-    TEST_CASE("signals: a signal that comes several times before it is asked for is one item") {
+    TEST_CASE("signals emits a signal that arrives several times between two polls once") {
         weir::executor ex;
         auto stream = weir::signals({SIGUSR1, SIGUSR2});
         { auto subscribing = support::begin(ex, weir::next(stream)); }
@@ -82,7 +82,7 @@ TEST_SUITE("source/signals") {
         ::sigaction(SIGUSR1, &former, nullptr);
     }
 
-    TEST_CASE("signals: each stream gets each signal, on whichever executor") {
+    TEST_CASE("signals delivers each signal to each stream on every executor") {
         weir::executor a;
         weir::executor b;
         auto on_a = weir::signals({SIGUSR1});
@@ -97,7 +97,7 @@ TEST_SUITE("source/signals") {
         CHECK(b.run(std::move(third)) == SIGUSR1);
     }
 
-    TEST_CASE("signals: an executor that sleeps on another thread is woken") {
+    TEST_CASE("signals wakes an executor that sleeps on another thread") {
         std::atomic<bool> waits = false;
         std::optional<int> got;
         std::thread other{[&] {
@@ -113,7 +113,7 @@ TEST_SUITE("source/signals") {
         CHECK(got == SIGUSR1);
     }
 
-    TEST_CASE("signals: what cannot be caught is an error") {
+    TEST_CASE("signals fails for a signal that cannot be caught") {
         weir::executor ex;
         const auto listen = [&](int number) {
             return support::system_error_of([&] {
@@ -130,7 +130,7 @@ TEST_SUITE("source/signals") {
         CHECK(ex.run(std::move(waiting)) == SIGUSR1);
     }
 
-    TEST_CASE("streams that come and go while signals arrive") {
+    TEST_CASE("signals: streams may be created and destroyed while signals arrive") {
         struct sigaction ignore{};
         struct sigaction former{};
         ignore.sa_handler = SIG_IGN;

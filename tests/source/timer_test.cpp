@@ -24,12 +24,12 @@ TEST_SUITE("source/timer") {
         CHECK(m.play(std::move(tick)) == "--[0|]");
     }
 
-    TEST_CASE("timer: a time of 0 is over at once") {
+    TEST_CASE("timer with a time of 0 fires at once") {
         marbles m;
         CHECK(m.play(weir::timer(0s)) == "[0|]");
     }
 
-    TEST_CASE("timer: a tick that is asked for late is there") {
+    TEST_CASE("timer emits a late tick at once") {
         weir::testing::virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::timer(10ms)};
         sink.request(1);
@@ -41,7 +41,7 @@ TEST_SUITE("source/timer") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("dropped, it leaves no timer") {
+    TEST_CASE("timer disarms when it is dropped") {
         weir::testing::virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::timer(10ms)};
         sink.request();
@@ -59,7 +59,7 @@ TEST_SUITE("source/timer") {
         CHECK(sink.items().empty());
     }
 
-    TEST_CASE("timer: a negative time is rejected") {
+    TEST_CASE("timer rejects a negative time") {
         CHECK_THROWS_WITH_AS(weir::timer(-1ms), "weir::timer(d): d is negative", std::invalid_argument);
     }
 }

@@ -19,13 +19,13 @@
 using weir::testing::virtual_executor;
 
 TEST_SUITE("source/unfold") {
-    TEST_CASE("unfold: the state goes from call to call, and nullopt is the end") {
+    TEST_CASE("unfold passes the state from call to call and ends at nullopt") {
         weir::testing::marbles m;
         CHECK(m.play(weir::unfold(3, [](int& n) { return n == 0 ? std::nullopt : std::optional{n--}; })) == "[321|]");
         CHECK(m.play(weir::unfold(0, [](int&) { return std::optional<char>{}; })) == "|");
     }
 
-    TEST_CASE("unfold: the items need not be of the state's type") {
+    TEST_CASE("unfold: items and state may have different types") {
         virtual_executor ex;
         const auto fibonacci = ex.run(weir::unfold(std::pair{0, 1},
                                                    [](std::pair<int, int>& state) -> std::optional<long> {
@@ -38,7 +38,7 @@ TEST_SUITE("source/unfold") {
         CHECK(fibonacci == std::vector<long>{0, 1, 1, 2, 3, 5, 8, 13});
     }
 
-    TEST_CASE("unfold: the state may be one that can only be moved") {
+    TEST_CASE("unfold accepts a move-only state") {
         virtual_executor ex;
         const auto items =
             ex.run(weir::unfold(std::make_unique<int>(5),
@@ -49,7 +49,7 @@ TEST_SUITE("source/unfold") {
         CHECK(*items.front() == 5);
     }
 
-    TEST_CASE("unfold: nothing is called that was not asked for") {
+    TEST_CASE("unfold calls its function only when it is polled") {
         int calls = 0;
         virtual_executor ex;
         weir::testing::probe_sink sink{ex, weir::unfold(0, [&](int& n) {

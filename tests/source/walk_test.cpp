@@ -66,12 +66,12 @@ struct small_tree : support::temporary_directory {
 } // namespace
 
 TEST_SUITE("source/walk") {
-    TEST_CASE("walk: a directory comes before what is in it, and its entries together") {
+    TEST_CASE("walk emits a directory before its entries, and its entries together") {
         const small_tree d;
         CHECK(found(d) == names{"a.txt", "b", "c", "link", "b/1", "b/2", "b/1/x", "b/2/deep.txt"});
     }
 
-    TEST_CASE("walk: an entry knows its type, its depth and its name, and its size when that is asked for") {
+    TEST_CASE("walk: an entry has its type, depth and name, and its size on request") {
         const small_tree d;
         const auto all = entries(d.path(), {.sizes = true});
         REQUIRE(all.size() == 8);
@@ -87,7 +87,7 @@ TEST_SUITE("source/walk") {
         CHECK(entries(d.path())[7].size == 0);
     }
 
-    TEST_CASE("walk: pipes and sockets are what they are") {
+    TEST_CASE("walk reports the types of pipes and sockets") {
         const support::temporary_directory d;
         REQUIRE(::mkfifo((d / "pipe").c_str(), 0600) == 0);
         const auto all = entries(d.path());
@@ -107,7 +107,7 @@ TEST_SUITE("source/walk") {
         CHECK(found(d).size() == 3000);
     }
 
-    TEST_CASE("walk: nothing is read before it is asked for, and one directory is open at a time") {
+    TEST_CASE("walk reads nothing before it is polled, and keeps one directory open at a time") {
         const small_tree d;
         weir::executor ex;
         const std::size_t before = support::open_descriptors();
@@ -129,19 +129,19 @@ TEST_SUITE("source/walk") {
         }
     }
 
-    TEST_CASE("walk goes no deeper than it is told") {
+    TEST_CASE("walk descends no deeper than its limit") {
         const small_tree d;
         CHECK(found(d, {.max_depth = 0}) == names{"a.txt", "b", "c", "link"});
         CHECK(found(d, {.max_depth = 1}) == names{"a.txt", "b", "c", "link", "b/1", "b/2"});
     }
 
-    TEST_CASE("walk looks only into directories that are wanted") {
+    TEST_CASE("walk enters only the directories that its predicate accepts") {
         const small_tree d;
         CHECK(found(d, {.descend = [](const walk_entry& e) { return e.name() != "2"; }}) ==
               names{"a.txt", "b", "c", "link", "b/1", "b/2", "b/1/x"});
     }
 
-    TEST_CASE("walk: links are followed when that is asked for") {
+    TEST_CASE("walk follows symbolic links on request") {
         const small_tree d;
         d.link("nowhere", "dangling");
         d.link("a.txt", "to_file");
@@ -154,7 +154,7 @@ TEST_SUITE("source/walk") {
         CHECK(all[5].size == 3);
     }
 
-    TEST_CASE("walk: a link that leads back up is not followed again") {
+    TEST_CASE("walk does not follow a symbolic link to a directory above it") {
         const support::temporary_directory d;
         d.file("a/b/x");
         d.link("..", "a/b/up");
@@ -162,13 +162,13 @@ TEST_SUITE("source/walk") {
         CHECK(found(d, {.links = weir::symlinks::follow}) == names{"a", "a/b", "a/b/top", "a/b/up", "a/b/x"});
     }
 
-    TEST_CASE("walk: a link may be what is given, and a slash at its end is no matter") {
+    TEST_CASE("walk accepts a symbolic link and a trailing slash as its path") {
         const small_tree d;
         CHECK(entries(d / "link").size() == 4);
         CHECK(entries(d / "b/")[0].path == d / "b/1");
     }
 
-    TEST_CASE("walk: what is no directory, or is not there, fails with its path") {
+    TEST_CASE("walk fails with the path of a missing directory or of another file") {
         const small_tree d;
         CHECK(support::system_error_of([&] { return entries(d / "a.txt"); }) ==
               "open " + (d / "a.txt") + ": Not a directory");
@@ -176,7 +176,7 @@ TEST_SUITE("source/walk") {
               "open /no/such: No such file or directory");
     }
 
-    TEST_CASE("walk: a directory that cannot be read fails the stream, or goes to on_error and is left out") {
+    TEST_CASE("walk fails for an unreadable directory, or leaves it out if there is an on_error") {
         if (::geteuid() == 0) {
             // Root may read everything: a path that is too long stands in for it.
             const support::temporary_directory d;
@@ -207,7 +207,7 @@ TEST_SUITE("source/walk") {
         }
     }
 
-    TEST_CASE("walk: what is removed while it is walked is left out") {
+    TEST_CASE("walk leaves out entries that are removed meanwhile") {
         const small_tree d;
         weir::executor ex;
         auto walk = weir::walk(d.path(), {.order = weir::walk_order::by_name, .sizes = true});
@@ -220,14 +220,14 @@ TEST_SUITE("source/walk") {
         CHECK_FALSE(ex.run(weir::next(walk)));
     }
 
-    TEST_CASE("walk: an exception of a callable ends the stream") {
+    TEST_CASE("walk fails with an exception of a callable") {
         const small_tree d;
         const std::size_t before = support::open_descriptors();
         CHECK_THROWS_AS(entries(d.path(), {.descend = [](const walk_entry&) -> bool { throw 1; }}), int);
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("walk: a callable may drop the stream") {
+    TEST_CASE("walk may be dropped by its callables") {
         const small_tree d;
         const auto check = [&](const std::string& path, auto set) {
             weir::executor ex;

@@ -116,7 +116,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"attributes old", "removed old", "created sub/", "removed sub/"});
     }
 
-    TEST_CASE("watch: a change wakes the consumer") {
+    TEST_CASE("watch wakes its consumer at a change") {
         const support::temporary_directory d;
         watched w{d.path()};
         auto waiting = support::begin(w.ex, weir::next(w.changes));
@@ -126,7 +126,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.ex.run(std::move(waiting))->path == d / "a");
     }
 
-    TEST_CASE("watch: only what is asked for comes out") {
+    TEST_CASE("watch reports only the requested kinds of change") {
         const support::temporary_directory d;
         watched w{d.path(), {.what = change::written | change::removed}};
         append(d / "a");
@@ -134,7 +134,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"written a", "removed a"});
     }
 
-    TEST_CASE("watch: both names of a move have the same number") {
+    TEST_CASE("watch gives both names of a move the same number") {
         const support::temporary_directory d;
         const support::temporary_directory elsewhere;
         d.file("a");
@@ -153,7 +153,7 @@ TEST_SUITE("source/watch") {
         CHECK(away->move_id != to->move_id);
     }
 
-    TEST_CASE("watch: a single file is watched by itself") {
+    TEST_CASE("watch may watch a single file") {
         const support::temporary_directory d;
         const auto path = d.file("a");
         watched w{path, {.recursive = true}};
@@ -200,7 +200,7 @@ TEST_SUITE("source/watch") {
         }
     }
 
-    TEST_CASE("watch: another link to a file may go without an end") {
+    TEST_CASE("watch does not end when another link to the file is removed") {
         const support::temporary_directory d;
         watched w{d.file("a"), {.what = change::modified}};
         fs::create_hard_link(d / "a", d / "b");
@@ -210,7 +210,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"modified"});
     }
 
-    TEST_CASE("watch: with recursion the directories below are watched") {
+    TEST_CASE("watch with recursion watches the directories below") {
         const support::temporary_directory d;
         d.directory("a/b/c");
         watched w{d.path(), {.what = names_only, .recursive = true}};
@@ -231,7 +231,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"moved away a/early", "moved here a/b/early"});
     }
 
-    TEST_CASE("watch: what is made while a new directory is looked into is reported once") {
+    TEST_CASE("watch reports an entry once that is created while a new directory is read") {
         const support::temporary_directory d;
         watched w{d.path(), {.what = names_only, .recursive = true}};
         d.file("a/before");
@@ -255,7 +255,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"created a/sub/y", "removed a/x", "created a/x"});
     }
 
-    TEST_CASE("watch: a directory that is moved within is watched under its new name") {
+    TEST_CASE("watch follows a directory that is renamed within the tree") {
         const support::temporary_directory d;
         d.file("a/b/x");
         watched w{d.path(), {.what = names_only, .recursive = true}};
@@ -268,7 +268,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"created a/", "created a/b/", "created a/b/z"});
     }
 
-    TEST_CASE("watch: a directory that is moved into a new one is watched there") {
+    TEST_CASE("watch follows a directory that is moved into a new one") {
         const support::temporary_directory d;
         d.file("a/b/x");
         watched w{d.path(), {.what = names_only, .recursive = true}};
@@ -281,7 +281,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"created new/a/b/y"});
     }
 
-    TEST_CASE("watch: what was moved away is not told of any more") {
+    TEST_CASE("watch does not report changes in a directory that was moved away") {
         const support::temporary_directory d;
         const support::temporary_directory elsewhere;
         d.file("a/b/x");
@@ -295,7 +295,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"created ab/z"});
     }
 
-    TEST_CASE("watch: a directory that is removed and made again is watched again") {
+    TEST_CASE("watch watches a directory again that is removed and created again") {
         const support::temporary_directory d;
         d.directory("a");
         watched w{d.path(), {.what = names_only, .recursive = true}};
@@ -306,7 +306,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == told{"created a/x"});
     }
 
-    TEST_CASE("watch: a link is not followed, unless it is what is watched") {
+    TEST_CASE("watch follows no symbolic link except its own path") {
         const support::temporary_directory d;
         const support::temporary_directory elsewhere;
         d.link(elsewhere.path(), "link");
@@ -348,7 +348,7 @@ TEST_SUITE("source/watch") {
         CHECK(w.all() == (recursive ? told{"modified sub/x", "modified later/x", "modified x"} : told{"modified x"}));
     }
 
-    TEST_CASE("watch fails with the path when that does not exist") {
+    TEST_CASE("watch fails with its path if that does not exist") {
         weir::executor ex;
         auto missing = weir::watch("/no/such");
         CHECK_THROWS_WITH_AS(ex.run(weir::next(missing)), "watch /no/such: No such file or directory",
@@ -372,7 +372,7 @@ TEST_SUITE("source/watch") {
         CHECK(ex.stats().io_in_flight == 0);
     }
 
-    TEST_CASE("watch: a wait that was given up loses no change") {
+    TEST_CASE("watch: an abandoned next loses no change") {
         const support::temporary_directory d;
         watched w{d.path(), {.what = change::created}};
         {

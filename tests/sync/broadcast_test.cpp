@@ -176,7 +176,7 @@ private:
 } // namespace
 
 TEST_SUITE("sync/broadcast") {
-    TEST_CASE("broadcast: every subscriber gets what its policy says in every explored schedule") {
+    TEST_CASE("broadcast delivers to each subscriber according to its policy in every explored schedule") {
         for (const auto lossy : {overflow::latest, overflow::drop_oldest, overflow::drop_newest}) {
             CAPTURE(static_cast<int>(lossy));
             const auto all =
@@ -186,7 +186,7 @@ TEST_SUITE("sync/broadcast") {
         }
     }
 
-    TEST_CASE("broadcast: every subscriber gets everything from when it came") {
+    TEST_CASE("broadcast delivers to a subscriber every item from its subscription on") {
         virtual_executor ex;
         std::optional<broadcast<std::string>> hub{std::in_place};
         CHECK(hub->try_send("to nobody"));
@@ -199,7 +199,7 @@ TEST_SUITE("sync/broadcast") {
         CHECK(ex.run(std::move(b) | weir::to<std::vector>()) == std::vector<std::string>{"two"});
     }
 
-    TEST_CASE("broadcast: the slowest that lets others wait sets the pace, until it leaves") {
+    TEST_CASE("broadcast: the slowest suspending subscriber sets the pace until it leaves") {
         virtual_executor ex;
         const broadcast<int> hub;
         auto fast = hub.subscribe({.capacity = 10});
@@ -270,7 +270,7 @@ TEST_SUITE("sync/broadcast") {
         CHECK(other.size() == 3);
     }
 
-    TEST_CASE("broadcast: the end comes after held items, and so does an error") {
+    TEST_CASE("broadcast delivers the end and an error after the held items") {
         for (const bool fails : {false, true}) {
             CAPTURE(fails);
             virtual_executor ex;
@@ -303,7 +303,7 @@ TEST_SUITE("sync/broadcast") {
         }
     }
 
-    TEST_CASE("broadcast: a copy that fails is the failure of the one that it was for") {
+    TEST_CASE("broadcast: a copy that throws fails only the subscriber that it was made for") {
         struct moody {
             explicit moody(int& left) : copies{&left} {}
             moody(const moody& other) : copies{other.copies} {
@@ -343,7 +343,7 @@ TEST_SUITE("sync/broadcast") {
         CHECK(ex.run(weir::next(lossy)) == 2);
     }
 
-    TEST_CASE("broadcast reports the held items of a subscriber that leaves, and waiting senders go on") {
+    TEST_CASE("broadcast passes a leaving subscriber's items to on_drop and lets waiting senders go on") {
         virtual_executor ex;
         broadcast<int> hub;
         std::vector<int> lost;
@@ -367,7 +367,7 @@ TEST_SUITE("sync/broadcast") {
               }) == 0);
     }
 
-    TEST_CASE("broadcast: a subscriber needs room for one") {
+    TEST_CASE("broadcast rejects a subscription with a capacity of 0") {
         const broadcast<int> hub;
         CHECK_THROWS_WITH_AS(static_cast<void>(hub.subscribe({.capacity = 0})),
                              "weir::broadcast::subscribe({.capacity}): capacity must be at least 1",

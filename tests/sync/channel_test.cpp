@@ -222,7 +222,7 @@ weir::task<> produce(weir::sender<int> to, int n) {
 } // namespace
 
 TEST_SUITE("sync/channel") {
-    TEST_CASE("channel loses, doubles, reorders and forgets nothing in every explored schedule") {
+    TEST_CASE("channel delivers each item once and in order in every explored schedule") {
         for (const std::size_t n : {0u, 1u, 2u}) {
             CAPTURE(n);
             const auto all =
@@ -232,7 +232,7 @@ TEST_SUITE("sync/channel") {
         }
     }
 
-    TEST_CASE("channel: items come out in the order in which they were sent, whatever the room") {
+    TEST_CASE("channel delivers items in the order of sending at any capacity") {
         for (const int n : {0, 1, 3, 64}) {
             CAPTURE(n);
             virtual_executor ex;
@@ -245,7 +245,7 @@ TEST_SUITE("sync/channel") {
         }
     }
 
-    TEST_CASE("channel: a producer gets as far ahead as there is room") {
+    TEST_CASE("channel: a producer runs ahead by the capacity") {
         for (const int n : {0, 1, 4}) {
             CAPTURE(n);
             virtual_executor ex;
@@ -264,7 +264,7 @@ TEST_SUITE("sync/channel") {
         }
     }
 
-    TEST_CASE("channel: the receiver ends when the last sender has gone, after what was sent") {
+    TEST_CASE("channel: the receiver ends after the last item when the last sender is destroyed") {
         virtual_executor ex;
         auto [tx, rx] = channel<int>(4);
         {
@@ -276,7 +276,7 @@ TEST_SUITE("sync/channel") {
         CHECK(ex.run(std::move(rx) | weir::to<std::vector>()) == std::vector{1, 2});
     }
 
-    TEST_CASE("a send that is under way keeps the channel open") {
+    TEST_CASE("channel: a pending send keeps the channel open") {
         virtual_executor ex;
         auto [tx, rx] = channel<int>(0);
         auto sending = ex.spawn(weir::sender<int>{std::move(tx)}.send(7));
@@ -286,7 +286,7 @@ TEST_SUITE("sync/channel") {
         CHECK(ex.run(weir::next(rx)) == std::nullopt);
     }
 
-    TEST_CASE("channel: closing from either side refuses what waits and what comes, and lets out held items") {
+    TEST_CASE("channel: closing refuses waiting and later sends and delivers held items") {
         for (const bool by_receiver : {false, true}) {
             CAPTURE(by_receiver);
             virtual_executor ex;
@@ -309,7 +309,7 @@ TEST_SUITE("sync/channel") {
         }
     }
 
-    TEST_CASE("channel: an error comes after what was sent") {
+    TEST_CASE("channel: an error follows the sent items") {
         virtual_executor ex;
         auto [tx, rx] = channel<int>(2);
         tx.try_send(1);
@@ -338,7 +338,7 @@ TEST_SUITE("sync/channel") {
         }
     }
 
-    TEST_CASE("channel: a value that was not delivered is still with its sender") {
+    TEST_CASE("channel: an undelivered value stays with its sender") {
         virtual_executor ex;
         auto [tx, rx] = channel<std::unique_ptr<int>>(0);
         auto value = std::make_unique<int>(1);
@@ -383,7 +383,7 @@ TEST_SUITE("sync/channel") {
         CHECK(dropped == std::vector{1, 5, 2, 3, 4, 6});
     }
 
-    TEST_CASE("channel: held items when the receiver wants no more can be had back") {
+    TEST_CASE("channel: held items can be taken back from a receiver that closes") {
         virtual_executor ex;
         auto [tx, rx] = channel<int>(3);
         for (const int i : {1, 2, 3}) tx.try_send(i);
@@ -391,7 +391,7 @@ TEST_SUITE("sync/channel") {
         CHECK(ex.run(std::move(rx) | weir::to<std::vector>()) == std::vector{1, 2, 3});
     }
 
-    TEST_CASE("channel: a next that is given up loses no item") {
+    TEST_CASE("channel: an abandoned next loses no item") {
         virtual_executor ex;
         auto [tx, rx] = channel<int>(0);
         CHECK_THROWS_AS(ex.run(weir::with_timeout(1s, weir::next(rx))), weir::timed_out);
@@ -413,7 +413,7 @@ TEST_SUITE("sync/channel") {
         CHECK(ex.run(weir::next(moved)) == 2);
     }
 
-    TEST_CASE("channel: a receiver goes into any operator") {
+    TEST_CASE("channel: a receiver is a stream for every operator") {
         virtual_executor ex;
         auto [tx1, rx1] = channel<int>(1);
         auto [tx2, rx2] = channel<int>(1);
@@ -423,7 +423,7 @@ TEST_SUITE("sync/channel") {
         CHECK(std::get<2>(result).size() == 6);
     }
 
-    TEST_CASE("channel: closing is a signal, too") {
+    TEST_CASE("channel: a sender can wait until the channel is closed") {
         virtual_executor ex;
         auto [tx, rx] = channel<int>(1);
         auto ticks = ex.spawn(weir::interval(1s) | weir::take_until(tx.closing()) | weir::drain());
@@ -435,7 +435,7 @@ TEST_SUITE("sync/channel") {
         ex.run(tx.closing());
     }
 
-    TEST_CASE("channel: the ends and what waits die in any order, before and after their executor") {
+    TEST_CASE("channel: ends and waiters may be destroyed in any order, before and after their executor") {
         using ends = std::pair<std::optional<weir::sender<std::string>>, std::optional<weir::receiver<std::string>>>;
         for (const int order : {0, 1, 2, 3, 4, 5}) {
             CAPTURE(order);
@@ -459,7 +459,7 @@ TEST_SUITE("sync/channel") {
         }
     }
 
-    TEST_CASE("an item may hold an end of its own channel") {
+    TEST_CASE("channel: an item may own an end of its own channel") {
         struct item {
             std::shared_ptr<weir::sender<item>> back;
         };
@@ -469,7 +469,7 @@ TEST_SUITE("sync/channel") {
         { const auto gone = std::move(tx); }
     }
 
-    TEST_CASE("channel: an item that cannot be moved in fails the send that is awaited, and nothing else") {
+    TEST_CASE("channel: an item whose move throws fails its send only") {
         struct moody {
             explicit moody(bool fail) : fails{fail} {}
             moody(moody&& other) : fails{other.fails} {
@@ -495,7 +495,7 @@ TEST_SUITE("sync/channel") {
         CHECK(rx.size() == 0);
     }
 
-    TEST_CASE("channel allocates nothing per item or a wait") {
+    TEST_CASE("channel allocates nothing per item or wait") {
         for (const int n : {0, 1, 64}) {
             CAPTURE(n);
             CHECK(support::allocations_for_more_items([n](int items) {

@@ -133,7 +133,7 @@ TEST_SUITE("sync/condition") {
         CHECK(all.schedules > 8'000);
     }
 
-    TEST_CASE("condition: consumers wait until there is something, in the order in which they came") {
+    TEST_CASE("condition: consumers wait for an item in order of arrival") {
         virtual_executor ex;
         const mutex<std::deque<int>> queue;
         const condition changed;
@@ -173,7 +173,7 @@ TEST_SUITE("sync/condition") {
         CHECK_FALSE(m.locked());
     }
 
-    TEST_CASE("condition: a notification that was not used goes to the next") {
+    TEST_CASE("condition passes an unused notification to the next waiter") {
         virtual_executor ex;
         const mutex<> m;
         const condition c;
@@ -212,7 +212,7 @@ TEST_SUITE("sync/condition") {
         CHECK_THROWS_WITH_AS(ex.run(std::move(again)), "weir::mutex: closed", weir::closed);
     }
 
-    TEST_CASE("a wait that comes when the condition has died lets go of the mutex, too") {
+    TEST_CASE("condition: a wait after the condition was destroyed unlocks the mutex, too") {
         virtual_executor ex;
         const mutex<> m;
         std::optional<condition> c{std::in_place};
@@ -224,7 +224,7 @@ TEST_SUITE("sync/condition") {
         CHECK_FALSE(m.locked());
     }
 
-    TEST_CASE("condition: a guard that holds nothing is an error") {
+    TEST_CASE("condition rejects a guard that holds no lock") {
         virtual_executor ex;
         const mutex<> m;
         const condition c;

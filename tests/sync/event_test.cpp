@@ -120,7 +120,7 @@ TEST_SUITE("sync/event") {
         }
     }
 
-    TEST_CASE("a manual event lets all pass, then and later, until it is reset") {
+    TEST_CASE("event: a manual event releases all present and later waiters until it is reset") {
         virtual_executor ex;
         const event e;
         auto a = ex.spawn(e.wait());
@@ -139,7 +139,7 @@ TEST_SUITE("sync/event") {
         CHECK(e.is_set());
     }
 
-    TEST_CASE("an automatic event lets one pass each time, the first first") {
+    TEST_CASE("event: an automatic event releases one waiter per set, in order of arrival") {
         virtual_executor ex;
         const event e{event_reset::automatic};
         auto a = ex.spawn(e.wait());
@@ -159,7 +159,7 @@ TEST_SUITE("sync/event") {
         CHECK_FALSE(e.try_wait());
     }
 
-    TEST_CASE("event: a pass that was not taken goes to the next") {
+    TEST_CASE("event passes an unused release to the next waiter") {
         virtual_executor ex;
         const event e{event_reset::automatic};
         std::optional a{ex.spawn(e.wait())};

@@ -182,8 +182,8 @@ TEST_SUITE("sync/item_types") {
         }
     }
 
-    TEST_CASE_TEMPLATE("a task and a generator keep items of every type", T, greedy, move_only, large, throwing_move,
-                       const_member) {
+    TEST_CASE_TEMPLATE("a task returns and a generator yields items of every type", T, greedy, move_only, large,
+                       throwing_move, const_member) {
         weir::executor ex;
         CHECK(ex.run(task_of<T>(5)).value() == 5);
         CHECK(ex.run(ex.spawn(task_of<T>(6))).value() == 6);
@@ -273,7 +273,7 @@ TEST_SUITE("sync/item_types") {
         for (const T& item : weir::as_range(ex, std::move(rx))) CHECK(item.value() == 2);
     }
 
-    TEST_CASE("a channel keeps what it holds when a send for which it grows throws") {
+    TEST_CASE("a channel keeps its items when a send throws while the buffer grows") {
         for (int n = 1; n != 12; ++n) {
             CAPTURE(n);
             weir::executor ex;
@@ -294,7 +294,7 @@ TEST_SUITE("sync/item_types") {
         CHECK(throwing_move::alive() == 0);
     }
 
-    TEST_CASE("a move that throws in a channel, a oneshot, a broadcast or a task is an error and loses no memory") {
+    TEST_CASE("a move that throws in a channel, oneshot, broadcast or task leaks nothing") {
         for (int n = 1; n != 40; ++n) {
             CAPTURE(n);
             const auto attempt = [n](auto f) {

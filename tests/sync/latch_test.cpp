@@ -91,7 +91,7 @@ TEST_SUITE("sync/latch") {
         CHECK_THROWS_AS(static_cast<void>(l.arrive_and_wait()), std::invalid_argument);
     }
 
-    TEST_CASE("latch of 0 releases at once, and a negative one is rejected") {
+    TEST_CASE("latch of 0 releases at once, and a negative count is rejected") {
         virtual_executor ex;
         const latch l{0};
         ex.run(l.wait());

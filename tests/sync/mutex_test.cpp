@@ -89,7 +89,7 @@ private:
 } // namespace
 
 TEST_SUITE("sync/mutex") {
-    TEST_CASE("mutex: one task has the lock at a time, and all in turn, in every explored schedule") {
+    TEST_CASE("mutex gives the lock to one task at a time, in turn, in every explored schedule") {
         const auto all = support::explore(7, [](weir::executor& ex) { return std::make_unique<mutex_world>(ex); });
         CHECK(all.failure == "");
         CHECK(all.schedules > 8'000);
@@ -112,7 +112,7 @@ TEST_SUITE("sync/mutex") {
         CHECK(ex.elapsed() == 9ms);
     }
 
-    TEST_CASE("mutex: a task that fails, or is dropped, lets go of the lock") {
+    TEST_CASE("mutex: a task that fails or is dropped unlocks it") {
         virtual_executor ex;
         const mutex<> m;
         auto fail = [&]() -> weir::task<> {
@@ -149,7 +149,7 @@ TEST_SUITE("sync/mutex") {
         CHECK(m.locked());
     }
 
-    TEST_CASE("a mutex guard may outlive the mutex, and waiters get an exception") {
+    TEST_CASE("mutex: a guard may outlive the mutex, and waiters get an exception") {
         virtual_executor ex;
         std::optional<mutex<std::string>> m{std::in_place, "a text that is too long to be kept in place"};
         auto locked = *m->try_lock();

@@ -96,7 +96,7 @@ TEST_SUITE("sync/oneshot") {
         CHECK(all.schedules > 1'000);
     }
 
-    TEST_CASE("oneshot: a value goes from one task to another, before or after it is awaited") {
+    TEST_CASE("oneshot passes a value to another task, before or after that awaits it") {
         for (const bool late : {false, true}) {
             CAPTURE(late);
             virtual_executor ex;
@@ -112,7 +112,7 @@ TEST_SUITE("sync/oneshot") {
         }
     }
 
-    TEST_CASE("oneshot: a sender that dies without having sent lets the receiver fail") {
+    TEST_CASE("oneshot fails the receiver when the sender is destroyed without sending") {
         virtual_executor ex;
         auto [tx, rx] = oneshot<int>();
         auto waiting = ex.spawn(std::move(rx));
@@ -121,7 +121,7 @@ TEST_SUITE("sync/oneshot") {
         CHECK_THROWS_WITH_AS(ex.run(std::move(waiting)), "weir::oneshot: closed", weir::closed);
     }
 
-    TEST_CASE("oneshot: an error is the answer") {
+    TEST_CASE("oneshot passes an error to the receiver") {
         virtual_executor ex;
         auto [tx, rx] = oneshot<int>();
         std::move(tx).fail(std::make_exception_ptr(std::runtime_error{"no answer"}));
@@ -137,7 +137,7 @@ TEST_SUITE("sync/oneshot") {
         CHECK(value != nullptr);
     }
 
-    TEST_CASE("oneshot: a value that was sent and not received goes to on_drop") {
+    TEST_CASE("oneshot passes a sent value that was not received to on_drop") {
         std::vector<std::string> dropped;
         auto [tx, rx] = oneshot<std::string>({.on_drop = [&](std::string s) { dropped.push_back(std::move(s)); }});
         const std::string value = "kept by the sender, too";
@@ -156,7 +156,7 @@ TEST_SUITE("sync/oneshot") {
         CHECK_THROWS_AS(ex.run(rx.receive()), weir::closed);
     }
 
-    TEST_CASE("oneshot: a sender sees that its receiver is gone") {
+    TEST_CASE("oneshot: a sender can wait until its receiver is destroyed") {
         virtual_executor ex;
         auto [tx, rx] = oneshot<int>();
         auto stopped = ex.spawn(tx.closing());

@@ -146,13 +146,13 @@ private:
 } // namespace
 
 TEST_SUITE("sync/semaphore") {
-    TEST_CASE("semaphore loses and doubles no permit and keeps the order in every explored schedule") {
+    TEST_CASE("semaphore conserves permits and keeps the order in every explored schedule") {
         const auto all = support::explore(6, [](weir::executor& ex) { return std::make_unique<semaphore_world>(ex); });
         CHECK(all.failure == "");
         CHECK(all.schedules > 8'000);
     }
 
-    TEST_CASE("semaphore: as many go on at a time as there are permits, in the order in which they asked") {
+    TEST_CASE("semaphore admits as many tasks as there are permits, in order of arrival") {
         virtual_executor ex;
         const semaphore s{2};
         std::vector<std::pair<int, weir::duration>> begun;
@@ -236,7 +236,7 @@ TEST_SUITE("sync/semaphore") {
         CHECK_FALSE(s.try_acquire());
     }
 
-    TEST_CASE("permits and waiters may outlive the semaphore") {
+    TEST_CASE("semaphore: permits and waiters may outlive the semaphore") {
         virtual_executor ex;
         std::optional<semaphore> s{std::in_place, 1};
         const auto held = s->try_acquire();
@@ -263,7 +263,7 @@ TEST_SUITE("sync/semaphore") {
               }) == 0);
     }
 
-    TEST_CASE("semaphore: numbers that make no sense are rejected") {
+    TEST_CASE("semaphore rejects invalid numbers") {
         const semaphore s{2};
         CHECK_THROWS_WITH_AS(semaphore{0}, "weir::semaphore{n}: n must be at least 1", std::invalid_argument);
         CHECK_THROWS_WITH_AS(static_cast<void>(s.acquire(0)), "weir::semaphore::acquire(n): n must be at least 1",
@@ -272,7 +272,7 @@ TEST_SUITE("sync/semaphore") {
                              "weir::semaphore::acquire(n): n is more than there are permits", std::invalid_argument);
     }
 
-    TEST_CASE("operations in flight and their consumer may share a semaphore") {
+    TEST_CASE("semaphore: operations in flight and their consumer may share one") {
         const auto shared_by = [](auto stage) {
             virtual_executor ex;
             const semaphore only{1};

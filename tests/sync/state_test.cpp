@@ -86,13 +86,13 @@ private:
 } // namespace
 
 TEST_SUITE("sync/state") {
-    TEST_CASE("state: every watcher gets the newest value once in every explored schedule") {
+    TEST_CASE("state delivers the newest value to every watcher once in every explored schedule") {
         const auto all = support::explore(8, [](weir::executor& ex) { return std::make_unique<state_world>(ex); });
         CHECK(all.failure == "");
         CHECK(all.schedules > 8'000);
     }
 
-    TEST_CASE("state: a watcher gets the present value, then the newest each time it asks") {
+    TEST_CASE("state: a watcher receives the current value, then the newest one at each poll") {
         virtual_executor ex;
         const state<std::string> s{"one"};
         auto watching = s.watch();
@@ -127,7 +127,7 @@ TEST_SUITE("sync/state") {
         CHECK(seen == std::vector<std::pair<weir::duration, int>>{{0ms, 0}, {25ms, 2}, {50ms, 4}, {75ms, 5}});
     }
 
-    TEST_CASE("the last value comes before the end, and the copies are one state") {
+    TEST_CASE("state delivers the last value before the end, and copies share one state") {
         virtual_executor ex;
         std::optional<state<int>> s{1};
         std::optional<state<int>> same{*s};
@@ -144,7 +144,7 @@ TEST_SUITE("sync/state") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("state is changed in place, and a change that fails is none") {
+    TEST_CASE("state is changed in place, and a change that throws changes nothing") {
         virtual_executor ex;
         const state<std::vector<int>> s{{1}};
         s.update([](std::vector<int>& v) { v.push_back(2); });
@@ -154,7 +154,7 @@ TEST_SUITE("sync/state") {
         CHECK(s.version() == 2);
     }
 
-    TEST_CASE("state: a value that cannot be copied can be had, and not watched") {
+    TEST_CASE("state: a move-only value can be read and not watched") {
         const state<std::unique_ptr<int>> s{std::make_unique<int>(1)};
         s.set(std::make_unique<int>(2));
         CHECK(*s.get() == 2);
@@ -162,7 +162,7 @@ TEST_SUITE("sync/state") {
         static_assert(watchable<state<int>>);
     }
 
-    TEST_CASE("state: a watcher that gives up loses no value") {
+    TEST_CASE("state: an abandoned watch loses no value") {
         virtual_executor ex;
         const state<int> s{1};
         auto watching = s.watch();

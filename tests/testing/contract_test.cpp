@@ -284,7 +284,7 @@ struct catches_its_consumer {
 } // namespace
 
 TEST_SUITE("testing/contract") {
-    TEST_CASE("check_contract: sound operators pass") {
+    TEST_CASE("check_contract accepts correct operators") {
         CHECK(check_contract([] { return weir::map([](int x) { return x * 2; }); }) == "");
         CHECK(check_contract([] { return weir::filter([](int x) { return x % 2 == 0; }); }) == "");
         CHECK(check_contract([] { return weir::take(3); }) == "");
@@ -292,51 +292,51 @@ TEST_SUITE("testing/contract") {
         CHECK(check_contract(planted<polls_at_once>()) == "");
     }
 
-    TEST_CASE("check_contract: a lost wake is found") {
+    TEST_CASE("check_contract finds a lost wake") {
         CHECK(check_contract(planted<loses_a_wake>()).find("lost wake") != std::string::npos);
     }
 
-    TEST_CASE("check_contract: a poll after the end is found") {
+    TEST_CASE("check_contract finds a poll after the end") {
         CHECK(check_contract(planted<polls_after_the_end>()) == "upstream was polled after its end\n");
     }
 
-    TEST_CASE("check_contract: an early pull is found") {
+    TEST_CASE("check_contract finds an early pull") {
         CHECK(check_contract(planted<pulls_early>()).find("early pull") != std::string::npos);
     }
 
-    TEST_CASE("check_contract: an early pull is allowed as a prefetch") {
+    TEST_CASE("check_contract allows early pulls up to the declared prefetch") {
         CHECK(check_contract(planted<pulls_early>(), {.prefetch = 1}).find("early pull") == std::string::npos);
     }
 
-    TEST_CASE("check_contract: a leaked waker is found") {
+    TEST_CASE("check_contract finds a leaked waker") {
         CHECK(check_contract(planted<leaks_a_waker>()).find("leaked waker") != std::string::npos);
     }
 
-    TEST_CASE("check_contract: spinning is found") {
+    TEST_CASE("check_contract finds a spinning operator") {
         CHECK(check_contract(planted<spins>()).find("busy") != std::string::npos);
     }
 
-    TEST_CASE("check_contract: copying items is found") {
+    TEST_CASE("check_contract finds copied items") {
         CHECK(check_contract(planted<copies_items>()) == "an item was copied\n");
     }
 
-    TEST_CASE("check_contract: an upstream that outlives its end is found") {
+    TEST_CASE("check_contract finds an upstream that outlives its end") {
         constexpr auto rule = "the end or an error is seen while upstream is still there";
         CHECK(check_contract(planted<keeps_upstream>()).find(rule) != std::string::npos);
         CHECK(check_contract(planted<lets_go_late>()).find(rule) != std::string::npos);
     }
 
-    TEST_CASE("check_contract: a loop that pulls one item too many is found") {
+    TEST_CASE("check_contract finds a loop that pulls one item too many") {
         constexpr auto rule = "poll_each does not do what poll_next does";
         CHECK(check_contract(planted<loops_too_far>()).find(rule) != std::string::npos);
         CHECK(check_contract(planted<hears_a_stop_late>()).find(rule) != std::string::npos);
     }
 
-    TEST_CASE("check_contract: a loop that catches an error of the consumer is found") {
+    TEST_CASE("check_contract finds a loop that catches an error of the consumer") {
         CHECK(check_contract(planted<catches_its_consumer>()).find("an error of the consumer") != std::string::npos);
     }
 
-    TEST_CASE("check_contract: swallowing an error is found") {
+    TEST_CASE("check_contract finds a swallowed error") {
         CHECK(check_contract(planted<swallows_errors>()).find("upstream failed") != std::string::npos);
     }
 }

@@ -158,7 +158,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(sim.elapsed() < 100ms);
     }
 
-    TEST_CASE("simulation: one seed has one history") {
+    TEST_CASE("simulation: one seed produces one history") {
         const auto history = [](std::uint64_t seed) {
             simulation sim{seed, {.network = {.short_transfer = 0.3}}};
             auto server = sim.spawn(echo_server(sim));
@@ -170,7 +170,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(first.second != history(6).second);
     }
 
-    TEST_CASE("simulation: time is virtual: a year is over at once") {
+    TEST_CASE("simulation: a year of virtual time passes at once") {
         simulation sim{1};
         sim.run(weir::sleep_for(365 * 24h));
         CHECK(sim.elapsed() >= 365 * 24h);
@@ -221,7 +221,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(orders.size() == 6);
     }
 
-    TEST_CASE("simulation: each end of a connection knows the other by its address") {
+    TEST_CASE("simulation: each end of a connection returns the other's address") {
         simulation sim{1, {.host = "10.0.0.7"}};
         const auto talk = [&]() -> weir::task<> {
             const two_ends both = co_await connect_both();
@@ -233,7 +233,7 @@ TEST_SUITE("testing/simulation") {
         sim.run(talk());
     }
 
-    TEST_CASE("simulation: a port that is taken cannot be listened on until it is free") {
+    TEST_CASE("simulation: a port in use cannot be listened on until it is free") {
         simulation sim{1};
         {
             const auto first = sim.run(weir::listen(at));
@@ -242,7 +242,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(error_of(sim, weir::listen(at)) == 0);
     }
 
-    TEST_CASE("simulation: data takes the latency of its way, and the time that its size needs") {
+    TEST_CASE("simulation: data arrives after the latency and the time for its size") {
         simulation sim{1, {.network = {.shortest_latency = 100ms, .longest_latency = 200ms, .bandwidth = 10'000}}};
         two_ends both = sim.run(connect_both());
         const auto begin = sim.elapsed();
@@ -254,7 +254,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(took < 13s);
     }
 
-    TEST_CASE("simulation: a connection takes no more than its buffer until the other end reads") {
+    TEST_CASE("simulation: a connection accepts no more than its buffer until the other end reads") {
         simulation sim{1, {.network = {.buffer = 1000}}};
         two_ends both = sim.run(connect_both());
         auto writing = sim.spawn(write_and_end(both.first, std::string(1500, 'x')));
@@ -263,7 +263,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(sim.run(read_all(both.second)).size() == 1500);
     }
 
-    TEST_CASE("simulation reads and writes may move less than they could, and lose nothing") {
+    TEST_CASE("simulation: short reads and writes lose nothing") {
         simulation sim{3, {.network = {.short_transfer = 0.9}}};
         two_ends both = sim.run(connect_both());
         std::string text;
@@ -284,7 +284,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(reads > 5);
     }
 
-    TEST_CASE("simulation: a connection that is reset fails at both ends") {
+    TEST_CASE("simulation: a reset connection fails at both ends") {
         simulation sim{1, {.network = {.reset = 1}}};
         two_ends both = sim.run(connect_both());
         sim.run(both.first.write("x"));
@@ -330,7 +330,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(error_of(sim, read_all(both.first)) == ECONNRESET);
     }
 
-    TEST_CASE("simulation: a connect without a listener is refused, as by a fault elsewhere") {
+    TEST_CASE("simulation: a connect is refused without a listener or by a fault") {
         simulation sim{1};
         CHECK(error_of(sim, weir::tcp_connect(at)) == ECONNREFUSED);
         const auto listener = sim.run(weir::listen(at));
@@ -340,7 +340,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(sim.elapsed() < 1s);
     }
 
-    TEST_CASE("simulation: a connect without an answer fails when its time is over, or is abandoned") {
+    TEST_CASE("simulation: a connect without an answer fails after its time limit or is abandoned") {
         simulation sim{1, {.network = {.black_hole = 1}}};
         const auto listener = sim.run(weir::listen(at));
         CHECK_THROWS_AS(sim.run(weir::with_timeout(3s, weir::tcp_connect(at))), weir::timed_out);
@@ -351,7 +351,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(sim.descriptors() == 1);
     }
 
-    TEST_CASE("simulation: a partition holds data back until it heals") {
+    TEST_CASE("simulation: a partition delays data until it heals") {
         simulation sim{1};
         two_ends both = sim.run(connect_both());
         sim.network().partition("10.0.0.1", "10.0.0.2", 1min);
@@ -385,7 +385,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(sim.elapsed() < 2min);
     }
 
-    TEST_CASE("simulation: a write may begin a partition, which ends by itself") {
+    TEST_CASE("simulation: a write may start a partition, which ends by itself") {
         simulation sim{1, {.network = {.partition = 1, .longest_partition = 10s}}};
         two_ends both = sim.run(connect_both());
         const auto begin = sim.elapsed();
@@ -412,7 +412,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(sim.network().connections() == 1);
     }
 
-    TEST_CASE("simulation: a connection that fails before it is accepted is none, and the next is") {
+    TEST_CASE("simulation: accept skips a connection that fails before it is accepted") {
         simulation sim{1, {.network = {.abort_accept = 1}}};
         auto listener = sim.run(weir::listen(at));
         auto accepting = sim.spawn(listener.accept());
@@ -425,7 +425,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(sim.run(std::move(accepting)).is_open());
     }
 
-    TEST_CASE("simulation: datagrams arrive, are lost, and come twice") {
+    TEST_CASE("simulation: datagrams arrive, are lost, or arrive twice") {
         simulation sim{1};
         auto receiver = sim.run(weir::udp_bind(at));
         auto sender = sim.run(weir::udp_bind({"10.0.0.1", 9}));
@@ -452,7 +452,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(arrived() == 0);
     }
 
-    TEST_CASE("simulation: a file is read by the source that reads any file, in short pieces") {
+    TEST_CASE("simulation: the source read reads a file in short pieces") {
         simulation sim{2, {.files = {.short_transfer = 0.9}}};
         std::string text;
         for (int i = 0; i != 1000; ++i) text += std::to_string(i) + '\n';
@@ -465,7 +465,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(error_of(sim, read_file("/data")) == EISDIR);
     }
 
-    TEST_CASE("simulation: a file is followed as it grows, and to the one that takes its place") {
+    TEST_CASE("simulation: the source follow follows a growing file and its replacement") {
         for (std::uint64_t seed = 1; seed <= 20; ++seed) {
             simulation sim{seed, {.files = {.short_transfer = 0.5}}};
             sim.files().put("/var/log/a", "one\n");
@@ -487,7 +487,7 @@ TEST_SUITE("testing/simulation") {
         }
     }
 
-    TEST_CASE("simulation: directories are what is in them") {
+    TEST_CASE("simulation: directories consist of the paths of their files") {
         simulation sim{1};
         sim.files().put("/data/a", "");
         sim.files().put("/data/below/b", "12345");
@@ -497,7 +497,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(all == "/data/a /data/below /data/below/b ");
     }
 
-    TEST_CASE("simulation: pipes and Unix sockets are there, and nothing goes wrong in them") {
+    TEST_CASE("simulation: pipes and Unix sockets exist and have no faults") {
         simulation sim{1, {.network = {.reset = 1, .partition = 1}}};
         const auto talk = []() -> weir::task<std::string> {
             auto pipe = co_await weir::open_pipe();
@@ -516,7 +516,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(sim.descriptors() == 0);
     }
 
-    TEST_CASE("simulation: a missing file is an error that says so") {
+    TEST_CASE("simulation: opening a missing file fails with an error that says so") {
         simulation sim{1};
         const auto start = [] { return weir::spawn_process({"ls"}); };
         CHECK(error_of(sim, start()) == ENOSYS);
@@ -524,14 +524,14 @@ TEST_SUITE("testing/simulation") {
         CHECK(error_of(sim, weir::next(changes)) == ENOSYS);
     }
 
-    TEST_CASE("simulation: a file is written, whole, though each write takes less") {
+    TEST_CASE("simulation: a file is written whole despite short writes") {
         simulation sim{2, {.files = {.short_transfer = 0.9}}};
         sim.run(write_file("/tmp/out", std::string(5000, 'x')));
         CHECK(sim.files().get("/tmp/out") == std::string(5000, 'x'));
         CHECK(sim.descriptors() == 0);
     }
 
-    TEST_CASE("simulation reads, writes and syncs fail with EIO as it is asked for") {
+    TEST_CASE("simulation: reads, writes and syncs fail with EIO at the configured rate") {
         simulation sim{1};
         sim.files().put("/a", "content");
         sim.files().options().read_error = 1;
@@ -544,7 +544,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(error_of(sim, write_file("/d", "content")) == 0);
     }
 
-    TEST_CASE("simulation: a full disk is ENOSPC, after what there was room for") {
+    TEST_CASE("simulation: a write to a full disk fails with ENOSPC after the remaining room is used") {
         simulation sim{1, {.files = {.capacity = 100}}};
         CHECK(error_of(sim, write_file("/a", std::string(60, 'a'))) == 0);
         CHECK(error_of(sim, write_file("/b", std::string(60, 'b'))) == ENOSPC);
@@ -573,7 +573,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(seen == std::set<char>{'a', 'n', 'p'});
     }
 
-    TEST_CASE("simulation: a file that was never synced may be gone after a crash, one that was is not") {
+    TEST_CASE("simulation: a file may be missing after a crash unless it was synced") {
         std::set<bool> seen;
         for (std::uint64_t seed = 1; seed <= 100; ++seed) {
             simulation sim{seed};
@@ -586,7 +586,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(seen.size() == 2);
     }
 
-    TEST_CASE("simulation: a file that was emptied may be as it was after a crash, or empty") {
+    TEST_CASE("simulation: a truncated file is empty or as before after a crash") {
         std::set<std::string> seen;
         for (std::uint64_t seed = 1; seed <= 100; ++seed) {
             simulation sim{seed};
@@ -599,7 +599,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(seen == std::set<std::string>{"", "old"});
     }
 
-    TEST_CASE("simulation: after a sync that failed, what was written before may be lost") {
+    TEST_CASE("simulation: data before a failed sync may be lost") {
         bool lost = false;
         for (std::uint64_t seed = 1; seed <= 100; ++seed) {
             simulation sim{seed};
@@ -614,7 +614,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(lost);
     }
 
-    TEST_CASE("simulation: without a descriptor nothing opens, and accept goes on when there is one") {
+    TEST_CASE("simulation: nothing opens without a free descriptor, and accept waits for one") {
         simulation sim{1, {.descriptors = 4}};
         sim.files().put("/a", "content");
         auto listener = sim.run(weir::listen(at));
@@ -640,7 +640,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(sim.descriptors() == 4);
     }
 
-    TEST_CASE("simulation: a program that is stopped by a signal, prints, and has work done elsewhere runs unchanged") {
+    TEST_CASE("simulation: a program with a stop signal, output and offloaded work runs unchanged") {
         const auto history = [] {
             simulation sim{1};
             weir::thread_pool pool{1};
@@ -673,7 +673,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(history() == history());
     }
 
-    TEST_CASE("simulation: signals are remembered until they are asked for, each once") {
+    TEST_CASE("simulation: each signal is kept once until it is polled") {
         simulation sim{1};
         auto signals = weir::signals({SIGINT, SIGHUP});
         CHECK_THROWS_AS(sim.run(weir::with_timeout(1s, weir::next(signals))), weir::timed_out);
@@ -687,7 +687,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(error_of(sim, weir::next(wrong)) == EINVAL);
     }
 
-    TEST_CASE("simulation: what is dropped in flight leaves nothing") {
+    TEST_CASE("simulation: operations that are dropped in flight leave nothing behind") {
         for (std::uint64_t seed = 1; seed <= 100; ++seed) {
             simulation sim{seed, {.network = {.bandwidth = 1000}}};
             sim.files().put("/a", std::string(1000, 'x'));
@@ -703,7 +703,7 @@ TEST_SUITE("testing/simulation") {
         }
     }
 
-    TEST_CASE("simulation: a seed that fails is told, with the end of its history and the command that runs it alone") {
+    TEST_CASE("simulation: a failed seed is reported with its history and a command to repeat it") {
         const std::string told = told_by(7, nullptr);
         CHECK(told.starts_with("7 ran\nthrown: it broke\nseed 7 failed: it broke\n"));
         CHECK(told.find("0.000000s note it begins\n") != std::string::npos);
@@ -711,13 +711,13 @@ TEST_SUITE("testing/simulation") {
         CHECK(told_by(11, nullptr) == "10 ran\n");
     }
 
-    TEST_CASE("simulation: the environment names the one seed that is run") {
+    TEST_CASE("simulation: WEIR_SEED selects the one seed that runs") {
         CHECK(told_by(7, "7").starts_with("1 ran\nthrown: it broke\n"));
         CHECK(told_by(7, "8") == "1 ran\n");
         CHECK(told_by(7, "x").find("WEIR_SEED is not a number: x") != std::string::npos);
     }
 
-    TEST_CASE("simulation: options that make no sense are refused") {
+    TEST_CASE("simulation rejects invalid options") {
         CHECK_THROWS_AS((simulation{1, {.network = {.reset = 2}}}), std::invalid_argument);
         CHECK_THROWS_AS((simulation{1, {.files = {.read_error = -1}}}), std::invalid_argument);
         CHECK_THROWS_AS((simulation{1, {.tick = 0ms}}), std::invalid_argument);

@@ -40,7 +40,7 @@ weir::task<> sleep_twice(int& done) {
 } // namespace
 
 TEST_SUITE("testing/virtual_time_executor") {
-    TEST_CASE_TEMPLATE("advance runs what becomes due in that time, and moves the clock by it", Executor,
+    TEST_CASE_TEMPLATE("virtual_time_executor: advance runs the timers that become due and moves the clock", Executor,
                        virtual_executor, simulation) {
         const auto ex = make<Executor>();
         int done = 0;
@@ -55,7 +55,8 @@ TEST_SUITE("testing/virtual_time_executor") {
         CHECK(handle.finished());
     }
 
-    TEST_CASE_TEMPLATE("run_until_idle runs until no timer is armed", Executor, virtual_executor, simulation) {
+    TEST_CASE_TEMPLATE("run_until_idle of a virtual_time_executor runs until no timer is armed", Executor,
+                       virtual_executor, simulation) {
         const auto ex = make<Executor>();
         int done = 0;
         const auto handle = ex->spawn(sleep_twice(done));
@@ -66,7 +67,7 @@ TEST_SUITE("testing/virtual_time_executor") {
         CHECK(ex->elapsed() == 2h);
     }
 
-    TEST_CASE("run_until_idle of a simulation completes the I/O that can be complete, and leaves the rest") {
+    TEST_CASE("virtual_time_executor: run_until_idle completes the I/O that can complete in a simulation") {
         const weir::endpoint at{"10.0.0.2", 7};
         simulation sim{1};
         auto listener = sim.run(weir::listen(at));
@@ -80,7 +81,7 @@ TEST_SUITE("testing/virtual_time_executor") {
         CHECK_FALSE(second.finished());
     }
 
-    TEST_CASE("an executor under virtual time is deleted through its base") {
+    TEST_CASE("virtual_time_executor: an executor may be deleted through its base") {
         bool destroyed = false;
         struct note {
             bool& destroyed;

@@ -80,7 +80,7 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK_THROWS_AS(concurrent_channel<int>(-1), std::invalid_argument);
     }
 
-    TEST_CASE("concurrent_channel holds as many items as it has room for, and gives them in order") {
+    TEST_CASE("concurrent_channel holds items up to its capacity and delivers them in order") {
         for (const int n : {1, 2, 3, 5, 64}) {
             CAPTURE(n);
             auto [tx, rx] = concurrent_channel<int>(n);
@@ -126,7 +126,7 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK(*got == 7);
     }
 
-    TEST_CASE("concurrent_channel: sends that wait are let in one by one, in the order in which they came") {
+    TEST_CASE("concurrent_channel admits waiting sends one by one in order of arrival") {
         two_executors ex;
         auto [tx, rx] = concurrent_channel<int>(1);
         REQUIRE(tx.try_send(0));
@@ -141,7 +141,7 @@ TEST_SUITE("threads/concurrent_channel") {
         }
     }
 
-    TEST_CASE("concurrent_channel: a send that was woken and is dropped before it runs leaves the room to the next") {
+    TEST_CASE("concurrent_channel: a woken send that is dropped leaves its room to the next") {
         two_executors ex;
         auto [tx, rx] = concurrent_channel<int>(1);
         REQUIRE(tx.try_send(0));
@@ -178,7 +178,7 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK(*got == 3);
     }
 
-    TEST_CASE("concurrent_channel: a receive that is dropped takes nothing with it") {
+    TEST_CASE("concurrent_channel: a dropped receive loses no item") {
         two_executors ex;
         auto [tx, rx] = concurrent_channel<int>(4);
         std::optional receiving{ex.a.spawn(receive_one(rx))};
@@ -188,7 +188,7 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK(rest_of(rx) == std::vector{3});
     }
 
-    TEST_CASE("concurrent_channel: closing from either end refuses what waits, and lets be received what is there") {
+    TEST_CASE("concurrent_channel: closing refuses waiting sends and delivers held items") {
         for (const bool by_sender : {true, false}) {
             two_executors ex;
             std::vector<int> dropped;
@@ -218,8 +218,7 @@ TEST_SUITE("threads/concurrent_channel") {
         }
     }
 
-    TEST_CASE("concurrent_channel: when the last sender goes the receivers end, when the last receiver goes the "
-              "senders are refused") {
+    TEST_CASE("concurrent_channel: the last sender's end ends receivers, and the last receiver's refuses senders") {
         two_executors ex;
         SUBCASE("senders") {
             std::optional ends{concurrent_channel<int>(4)};
@@ -261,7 +260,7 @@ TEST_SUITE("threads/concurrent_channel") {
         }
     }
 
-    TEST_CASE("concurrent_channel: a failure comes after the items, to every receiver") {
+    TEST_CASE("concurrent_channel delivers a failure to every receiver after the items") {
         two_executors ex;
         auto [tx, rx] = concurrent_channel<int>(4);
         auto other = rx.clone();
@@ -275,7 +274,7 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK_THROWS_WITH_AS(static_cast<void>(other.receive_blocking()), "broken", std::runtime_error);
     }
 
-    TEST_CASE("concurrent_channel: on an executor nothing blocks its thread") {
+    TEST_CASE("concurrent_channel does not block the thread of an executor") {
         weir::executor ex;
         auto [tx, rx] = concurrent_channel<int>(1);
         const auto blocks = [](concurrent_sender<int>& to, concurrent_receiver<int>& from) -> task<> {
@@ -317,7 +316,7 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK(rx.try_receive() == 3);
     }
 
-    TEST_CASE("concurrent_channel: all items come, in order, from an executor to another") {
+    TEST_CASE("concurrent_channel delivers all items in order from one executor to another") {
         weir::runtime rt{2};
         for (const int n : {1, 2, 3, 64, 1000}) {
             CAPTURE(n);
@@ -331,7 +330,7 @@ TEST_SUITE("threads/concurrent_channel") {
         }
     }
 
-    TEST_CASE("concurrent_channel: many senders and receivers, on executors and on threads, get each item once") {
+    TEST_CASE("concurrent_channel delivers each item once among many executors and threads") {
         constexpr int each = 2000;
         weir::runtime rt{2};
         auto ends = concurrent_channel<int>(3);
@@ -372,7 +371,7 @@ TEST_SUITE("threads/concurrent_channel") {
         CHECK(all == first_numbers(3 * each));
     }
 
-    TEST_CASE("concurrent_channel: a runtime that goes away while both ends wait joins") {
+    TEST_CASE("concurrent_channel: a runtime joins while both ends wait") {
         std::atomic<int> dropped = 0;
         auto ends = concurrent_channel<int>(1, {.on_drop = [&dropped](int) { dropped.fetch_add(1); }});
         auto [full, unread] = concurrent_channel<int>(1);

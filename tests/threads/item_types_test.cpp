@@ -132,7 +132,7 @@ TEST_SUITE("threads/item_types") {
                      sum()) == sum_of_all);
     }
 
-    TEST_CASE("over-aligned items are aligned on the way") {
+    TEST_CASE("over-aligned items stay aligned on their way between threads") {
         weir::runtime rt{1};
         weir::executor ex;
         const int here = over_aligned::misaligned();
@@ -143,7 +143,7 @@ TEST_SUITE("threads/item_types") {
         CHECK(over_aligned::misaligned() == here);
     }
 
-    TEST_CASE("a result whose move throws on the way to another thread is the error") {
+    TEST_CASE("a result whose move throws on the way to another thread fails the operation") {
         weir::runtime rt{1};
         weir::executor ex;
         int thrown = 0;
@@ -162,7 +162,7 @@ TEST_SUITE("threads/item_types") {
         CHECK(thrown > 0);
     }
 
-    TEST_CASE("an item whose move throws in a queue between threads is the error of the stream") {
+    TEST_CASE("an item whose move throws in a queue between threads fails the stream") {
         const disarmed at_end;
         weir::runtime rt{1};
         weir::executor ex;

@@ -58,7 +58,7 @@ struct witness {
 } // namespace
 
 TEST_SUITE("threads/offload") {
-    TEST_CASE("offload: the function runs on a thread of the pool, and its result comes back to the executor") {
+    TEST_CASE("offload runs its function on a thread of the pool and returns the result to the executor") {
         thread_pool pool{2};
         const auto here = std::this_thread::get_id();
         const auto ask = [&]() -> weir::task<std::string> {
@@ -72,7 +72,7 @@ TEST_SUITE("threads/offload") {
         CHECK(weir::run(ask()) == std::string(100, 'x'));
     }
 
-    TEST_CASE("offload: what the function throws is thrown where it is awaited") {
+    TEST_CASE("offload rethrows an exception of the function in the awaiting coroutine") {
         thread_pool pool{1};
         CHECK_THROWS_WITH_AS(weir::run(offload(pool, []() -> int { throw std::runtime_error{"in the pool"}; })),
                              "in the pool", std::runtime_error);
@@ -88,7 +88,7 @@ TEST_SUITE("threads/offload") {
         CHECK(&ex.run(offload(pool, [&]() -> int& { return object; })) == &object);
     }
 
-    TEST_CASE("offload: the function is destroyed by the thread that called it") {
+    TEST_CASE("offload destroys the function on the thread that called it") {
         thread_pool pool{1};
         witness w;
         std::thread::id ran;
@@ -96,7 +96,7 @@ TEST_SUITE("threads/offload") {
         CHECK(w.died->load() == ran);
     }
 
-    TEST_CASE("offload: nothing runs before the first poll") {
+    TEST_CASE("offload starts nothing before the first poll") {
         thread_pool pool{1};
         std::atomic<int> calls = 0;
         {
@@ -106,7 +106,7 @@ TEST_SUITE("threads/offload") {
         CHECK(calls == 0);
     }
 
-    TEST_CASE("offload: jobs begin in order, and all results arrive") {
+    TEST_CASE("offload starts jobs in order and returns all results") {
         thread_pool pool{1};
         weir::executor ex;
         std::vector<int> order;
@@ -148,7 +148,7 @@ TEST_SUITE("threads/offload") {
         CHECK(calls == 0);
     }
 
-    TEST_CASE("offload: dropping a job that runs does not wait for it, and what it captured lives until it is over") {
+    TEST_CASE("offload: a drop does not wait for a running job, whose captures live until it ends") {
         gate running;
         witness w;
         {
@@ -174,7 +174,7 @@ TEST_SUITE("threads/offload") {
         CHECK(w.dead());
     }
 
-    TEST_CASE("offload: a result that comes when its executor was dropped with the operation goes nowhere") {
+    TEST_CASE("offload discards a result whose executor was destroyed") {
         for (int round = 0; round != 200; ++round) {
             thread_pool pool{1};
             std::optional<weir::executor> ex{std::in_place};
@@ -189,7 +189,7 @@ TEST_SUITE("threads/offload") {
         }
     }
 
-    TEST_CASE("offload: a closed pool refuses what comes and what waits, and finishes what runs") {
+    TEST_CASE("offload: a closed pool refuses waiting and new jobs and finishes running ones") {
         thread_pool pool{1};
         gate first;
         weir::executor ex;
@@ -270,7 +270,7 @@ TEST_SUITE("threads/offload") {
         ended.acquire();
     }
 
-    TEST_CASE("offload: a pool whose queue is full turns jobs away") {
+    TEST_CASE("offload: a pool with a full queue rejects jobs") {
         thread_pool pool{1, {.max_queued = 1}};
         gate first;
         weir::executor ex;
@@ -294,14 +294,14 @@ TEST_SUITE("threads/offload") {
         ex.run(work());
     }
 
-    TEST_CASE("offload: a pool without threads makes no sense") {
+    TEST_CASE("offload: a pool without threads is rejected") {
         CHECK_THROWS_WITH_AS(thread_pool{0}, "weir::thread_pool: there must be at least 1 thread",
                              std::invalid_argument);
         CHECK_THROWS_AS(thread_pool{-1}, std::invalid_argument);
     }
 
 #if WEIR_POOL_FRAMES
-    TEST_CASE("offload: a job allocates nothing in steady state") {
+    TEST_CASE("offload allocates nothing per job in a steady state") {
         thread_pool pool{1};
         weir::executor ex;
         CHECK(support::allocations_for_more_items([&](int n) {

@@ -44,7 +44,7 @@ TEST_SUITE("threads/runtime") {
         CHECK(all.size() == 4);
     }
 
-    TEST_CASE("runtime: by default there is one for each processor") {
+    TEST_CASE("runtime has one executor per processor by default") {
         runtime rt;
         CHECK(rt.size() >= 1);
         CHECK(rt.size() <= std::thread::hardware_concurrency());
@@ -61,7 +61,7 @@ TEST_SUITE("threads/runtime") {
         for (std::size_t i = 0; i != rt.size(); ++i) CHECK(rt.spawn_on(i, processors).get() == 1);
     }
 
-    TEST_CASE("runtime: what runs on one executor may start things on another") {
+    TEST_CASE("runtime: code on one executor may start operations on another") {
         runtime rt{4};
         // Around all executors, three times.
         struct round {
@@ -76,7 +76,7 @@ TEST_SUITE("threads/runtime") {
         CHECK(rt.spawn_on(0, [&] { return round::go(rt, 0, 12); }).get() == 12);
     }
 
-    TEST_CASE("runtime joins cleanly whatever is in flight") {
+    TEST_CASE("runtime joins cleanly with operations in flight") {
         for (int turn = 0; turn != 50; ++turn) {
             std::atomic<int> alive = 0;
             struct counted {
@@ -111,7 +111,7 @@ TEST_SUITE("threads/runtime") {
         }
     }
 
-    TEST_CASE("runtime: what async_finally guards leave is done before the thread ends") {
+    TEST_CASE("runtime runs the cleanups of async_finally before its threads end") {
         std::atomic<int> done = 0;
         {
             runtime rt{2};
@@ -129,13 +129,13 @@ TEST_SUITE("threads/runtime") {
         CHECK(done == 1);
     }
 
-    TEST_CASE("stop has no effect on an executor of a runtime") {
+    TEST_CASE("runtime: stop has no effect on its executors") {
         runtime rt{1};
         rt[0].stop();
         CHECK(rt.spawn_on(0, this_thread).get() != std::thread::id{});
     }
 
-    TEST_CASE("a future of what dies with the runtime throws") {
+    TEST_CASE("runtime: a future of an operation that is dropped with it throws") {
         std::future<void> never;
         {
             runtime rt{1};

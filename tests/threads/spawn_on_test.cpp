@@ -109,7 +109,7 @@ TEST_SUITE("threads/spawn_on") {
         spawn_on(rt[0], []() -> weir::task<> { co_return; }).get();
     }
 
-    TEST_CASE("spawn_on: what the function captured dies on the other thread, before the result comes") {
+    TEST_CASE("spawn_on destroys the function's captures on the other thread before the result arrives") {
         weir::runtime rt{1};
         witness w;
         auto handle = spawn_on(rt[0], [t = w.make()]() -> weir::task<int> {
@@ -120,7 +120,7 @@ TEST_SUITE("threads/spawn_on") {
         CHECK(w.died->load() == thread_of(rt, 0));
     }
 
-    TEST_CASE("spawn_on: dropping the handle drops the operation there") {
+    TEST_CASE("spawn_on: dropping the handle drops the operation on the other thread") {
         weir::runtime rt{1};
         witness w;
         std::binary_semaphore begun{0};
@@ -135,7 +135,7 @@ TEST_SUITE("threads/spawn_on") {
         CHECK(w.died->load() == thread_of(rt, 0));
     }
 
-    TEST_CASE("spawn_on: what was dropped before it began is never begun") {
+    TEST_CASE("spawn_on never starts an operation that was dropped before its start") {
         weir::runtime rt{1};
         std::binary_semaphore open{0};
         spawn_on(rt[0], [&open]() -> weir::task<> {
@@ -156,7 +156,7 @@ TEST_SUITE("threads/spawn_on") {
         CHECK_FALSE(called);
     }
 
-    TEST_CASE("spawn_on: an operation dies with its executor, and its handle throws stopped") {
+    TEST_CASE("spawn_on: an operation is dropped with its executor, and its handle throws stopped") {
         witness w;
         weir::executor ex;
         const auto work = [&]() -> weir::task<> {
@@ -180,7 +180,7 @@ TEST_SUITE("threads/spawn_on") {
         ex.run(work());
     }
 
-    TEST_CASE("spawn_on: the executor that awaits may die first") {
+    TEST_CASE("spawn_on: the awaiting executor may be destroyed first") {
         weir::runtime rt{1};
         for (int round = 0; round != 100; ++round) {
             witness w;
@@ -212,7 +212,7 @@ TEST_SUITE("threads/spawn_on") {
         CHECK_THROWS_AS(std::move(unfinished).get(), weir::stopped);
     }
 
-    TEST_CASE("spawn_on: the error of a detached operation goes to the handler of the executor where it ran") {
+    TEST_CASE("spawn_on passes the error of a detached operation to the handler of its executor") {
         std::string message;
         unsigned line = 0;
         std::binary_semaphore told{0};
@@ -240,14 +240,14 @@ TEST_SUITE("threads/spawn_on") {
         CHECK(line != 0);
     }
 
-    TEST_CASE("spawn_on: a handle is joined once") {
+    TEST_CASE("spawn_on: a handle can be joined once") {
         weir::runtime rt{1};
         auto handle = spawn_on(rt[0], []() -> weir::task<> { co_return; });
         std::move(handle).get();
         CHECK_THROWS_WITH_AS(std::move(handle).get(), "weir: remote_join_handle: joined twice", std::logic_error);
     }
 
-    TEST_CASE("spawn_on: waiting for the result on an executor's thread is refused") {
+    TEST_CASE("spawn_on rejects a blocking wait for the result on an executor's thread") {
         weir::runtime rt{2};
         auto refused = rt.spawn_on(0, [&]() -> weir::task<bool> {
             auto handle = rt.spawn_on(1, []() -> weir::task<> { co_return; });

@@ -123,7 +123,7 @@ TEST_SUITE("core/coroutine") {
         CHECK(sink.items() == std::vector{1, 2});
     }
 
-    TEST_CASE("a pulled generator runs on to its next co_yield while its consumer is busy, and no further") {
+    TEST_CASE("a generator runs on to its next co_yield while its consumer is busy, and no further") {
         virtual_executor ex;
         int locals = 0;
         probe_sink sink{ex, slowly(3, locals)};
@@ -137,7 +137,7 @@ TEST_SUITE("core/coroutine") {
         CHECK(sink.items() == std::vector{0, 1});
     }
 
-    TEST_CASE("an abandoned next loses nothing") {
+    TEST_CASE("a next that is abandoned loses no item") {
         virtual_executor ex;
         int locals = 0;
         auto source = slowly(2, locals);
@@ -234,7 +234,7 @@ TEST_SUITE("core/coroutine") {
         }
     }
 
-    TEST_CASE("an error after the result is the error") {
+    TEST_CASE("an error after co_return is the result of the task") {
         struct throws_at_exit {
             ~throws_at_exit() noexcept(false) { throw std::runtime_error{"late"}; }
         };
@@ -248,7 +248,7 @@ TEST_SUITE("core/coroutine") {
         CHECK(token.use_count() == 1);
     }
 
-    TEST_CASE("what is awaited may fail at once, or when it is polled again: the coroutine may catch it and go on") {
+    TEST_CASE("a coroutine may catch an error of its co_await, at once or after a wait, and go on") {
         struct failing {
             using result_type = int;
 
@@ -329,7 +329,7 @@ TEST_SUITE("core/coroutine") {
         CHECK(ex.idle());
     }
 
-    TEST_CASE("a coroutine that yields before it has anything wakes its consumer once") {
+    TEST_CASE("a generator that awaits yield before its first item wakes its consumer once") {
         virtual_executor ex;
         auto source = []() -> weir::async_stream<int> {
             for (int i = 0; i != 3; ++i) co_await weir::yield();
@@ -420,7 +420,7 @@ TEST_SUITE("core/coroutine") {
         CHECK(sink.error_message() == "generator failed");
     }
 
-    TEST_CASE("co_yield takes values, lvalues and what converts") {
+    TEST_CASE("co_yield accepts rvalues, lvalues and convertible values") {
         virtual_executor ex;
         auto make = []() -> weir::async_stream<std::string> {
             const std::string constant = "constant";
@@ -467,7 +467,7 @@ TEST_SUITE("core/coroutine") {
         CHECK(handle.finished());
     }
 
-    TEST_CASE("coroutines allocate their frame and nothing per item") {
+    TEST_CASE("a coroutine allocates its frame and nothing per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(counting(n) | weir::for_each([](int) {}));
@@ -529,7 +529,7 @@ TEST_SUITE("core/coroutine") {
     }
 #endif
 
-    TEST_CASE("an async_stream that was polled is as new after an assignment") {
+    TEST_CASE("an async_stream that was polled may be assigned a new stream") {
         virtual_executor ex;
         auto source = counting(3);
         CHECK(ex.run(weir::next(source)) == 0);

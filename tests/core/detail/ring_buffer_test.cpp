@@ -29,8 +29,7 @@ std::vector<int> values_of(weir::detail::ring_buffer<T>& queue) {
 TEST_SUITE("core/detail/ring_buffer") {
     using support::items::throwing_move;
 
-    TEST_CASE_TEMPLATE("a ring_buffer keeps every item when one that is added throws", T, throwing_move,
-                       throwing_move_only) {
+    TEST_CASE_TEMPLATE("a ring_buffer keeps every item when adding one throws", T, throwing_move, throwing_move_only) {
         for (int thrown = 0, n = 1; thrown == n - 1; ++n) {
             CAPTURE(n);
             weir::detail::ring_buffer<T> queue;

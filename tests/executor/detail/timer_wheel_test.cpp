@@ -43,7 +43,7 @@ struct noted {
 } // namespace
 
 TEST_SUITE("executor/timer_wheel") {
-    TEST_CASE("timers fire at their deadline, in order, and equal ones in the order of their arming") {
+    TEST_CASE("timer wheel: timers fire at their deadlines, and equal ones in the order of arming") {
         weir::testing::virtual_executor ex;
         std::vector<std::pair<std::size_t, time_point>> log;
         std::deque<noted> timers;
@@ -67,7 +67,7 @@ TEST_SUITE("executor/timer_wheel") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("timer wheel: a million random arms, cancels and moments agree with a sorted list") {
+    TEST_CASE("timer wheel: a million random operations agree with a sorted list") {
         weir::testing::virtual_executor ex;
         std::mt19937_64 random{1};
         std::vector<std::pair<std::size_t, time_point>> log;
@@ -109,7 +109,7 @@ TEST_SUITE("executor/timer_wheel") {
         CHECK(ex.timers().size() == 0);
     }
 
-    TEST_CASE("timer wheel: arming again moves the deadline, cancelling forgets it") {
+    TEST_CASE("timer wheel: arming again moves the deadline, and cancelling removes it") {
         weir::testing::virtual_executor ex;
         std::vector<std::pair<std::size_t, time_point>> log;
         noted a{ex, 0, log};
@@ -126,7 +126,7 @@ TEST_SUITE("executor/timer_wheel") {
         CHECK(a.timer.expired());
     }
 
-    TEST_CASE("timer wheel: a deadline in the past is due at once, the largest one never") {
+    TEST_CASE("timer wheel: a deadline in the past is due at once, and the largest one never") {
         weir::testing::virtual_executor ex;
         ex.advance(10s);
         std::vector<std::pair<std::size_t, time_point>> log;
