@@ -74,6 +74,7 @@
 #include <weir/operators/pairwise.hpp>
 #include <weir/operators/parallel.hpp>
 #include <weir/operators/publish_on.hpp>
+#include <weir/operators/race.hpp>
 #include <weir/operators/sample.hpp>
 #include <weir/operators/scan.hpp>
 #include <weir/operators/skip.hpp>

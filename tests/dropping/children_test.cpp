@@ -21,6 +21,7 @@
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_async_unordered.hpp>
 #include <weir/operators/merge.hpp>
+#include <weir/operators/race.hpp>
 #include <weir/operators/switch_map.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/resilience/concurrency_limit.hpp>
@@ -107,6 +108,11 @@ stage_table children() {
         all.push_back(weir::async_stream<item>{std::move(in)});
         return weir::concat(std::move(all));
     });
+    table.add("race", [](scene& s, auto in) { return weir::race(std::move(in), waiting_generator(s)); }, false);
+    table.add(
+        "race, behind",
+        [](scene& s, auto in) { return weir::race(waiting_generator(s), std::move(in), plain_source{s, true}); },
+        false);
     table.add("retry", [](scene& s, auto in) {
         auto first = std::make_shared<std::optional<decltype(in)>>(std::move(in));
         return weir::retry(

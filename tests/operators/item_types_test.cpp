@@ -104,6 +104,7 @@ void pass_through_operators() {
     };
     const auto first_of = [](auto tuple) { return std::get<0>(std::move(tuple)); };
     CHECK(run(weir::merge(numbers<T>())) == all);
+    CHECK(run(weir::race(numbers<T>(), numbers<T>())) == all);
     CHECK(run(weir::concat(numbers<T>(), numbers<T>())) == std::vector{1, 2, 3, 4, 1, 2, 3, 4});
     CHECK(run(weir::zip(numbers<T>(), numbers<T>()) | weir::map(first_of)) == all);
     CHECK(run(weir::just(T(1), T(2))) == std::vector{1, 2});

@@ -12,9 +12,11 @@
 #include <utility>
 #include <vector>
 
+#include <all_items.hpp>
 #include <allocations.hpp>
 #include <arrivals.hpp>
 #include <failure.hpp>
+#include <many_probes.hpp>
 #include <numbers.hpp>
 #include <self_drop.hpp>
 #include <slow_consumer.hpp>
@@ -33,7 +35,9 @@
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
 
+using support::all_items;
 using support::failure;
+using support::many_probes;
 using support::numbers;
 using support::seen_when_busy;
 using weir::merge;
@@ -43,33 +47,6 @@ using weir::testing::probe;
 using weir::testing::probe_sink;
 using weir::testing::tracked;
 using weir::testing::virtual_executor;
-
-namespace {
-
-template <weir::stream S>
-numbers all_of(S stream) {
-    virtual_executor ex;
-    probe_sink sink{ex, std::move(stream)};
-    sink.request();
-    ex.run_ready();
-    CHECK(sink.ended());
-    return sink.items();
-}
-
-/// Probes, and the stream that merges them.
-struct many_probes {
-    explicit many_probes(std::size_t n) : sources(n) {}
-
-    auto merged(weir::merge_options options = {}) {
-        std::vector<weir::testing::probe_stream<int>> streams;
-        for (auto& source : sources) streams.push_back(source.stream());
-        return merge(options, std::move(streams));
-    }
-
-    std::vector<probe<int>> sources;
-};
-
-} // namespace
 
 TEST_SUITE("operators/merge") {
     TEST_CASE("merge emits items in order of arrival") {
@@ -91,11 +68,11 @@ TEST_SUITE("operators/merge") {
         CHECK(m.play(merge(std::move(streams))) == "abcdef|");
 
         const std::vector copyable(3, weir::iota(0, 2));
-        CHECK(all_of(merge(copyable)) == numbers{0, 0, 0, 1, 1, 1});
+        CHECK(all_items(merge(copyable)) == numbers{0, 0, 0, 1, 1, 1});
     }
 
     TEST_CASE("merge: an empty range of streams ends at once") {
-        CHECK(all_of(merge(std::vector<weir::async_stream<int>>{})).empty());
+        CHECK(all_items(merge(std::vector<weir::async_stream<int>>{})).empty());
     }
 
     TEST_CASE("merge of one stream passes on its items, end and errors") {
@@ -106,7 +83,7 @@ TEST_SUITE("operators/merge") {
     }
 
     TEST_CASE("merge polls ready streams in turns") {
-        CHECK(all_of(merge(weir::iota(0, 4), weir::iota(10, 12), weir::iota(20, 23))) ==
+        CHECK(all_items(merge(weir::iota(0, 4), weir::iota(10, 12), weir::iota(20, 23))) ==
               numbers{0, 10, 20, 1, 11, 21, 2, 22, 3});
     }
 
@@ -134,7 +111,7 @@ TEST_SUITE("operators/merge") {
 
         virtual_executor ex;
         many_probes many{5};
-        probe_sink sink{ex, many.merged()};
+        probe_sink sink{ex, merge(many.streams())};
         sink.request();
         ex.run_ready();
         many.sources[3].fail(failure());
@@ -146,7 +123,7 @@ TEST_SUITE("operators/merge") {
     TEST_CASE("merge: items that were ready before an error are delivered before it") {
         virtual_executor ex;
         many_probes many{4};
-        probe_sink sink{ex, many.merged()};
+        probe_sink sink{ex, merge(many.streams())};
         sink.request(1);
         ex.run_ready();
         many.sources[0].push(0);
@@ -234,7 +211,7 @@ TEST_SUITE("operators/merge") {
     TEST_CASE("merge: no stream waits forever while others wake repeatedly") {
         virtual_executor ex;
         many_probes many{5};
-        probe_sink sink{ex, many.merged()};
+        probe_sink sink{ex, merge(many.streams())};
         for (int turn = 0; turn != 100; ++turn) {
             for (std::size_t i = 0; i != 5; ++i) many.sources[i].push(static_cast<int>(i));
             sink.request(1);
@@ -286,7 +263,7 @@ TEST_SUITE("operators/merge") {
     TEST_CASE("merge: ten or more pending children that were not woken are not resumed, however many there are") {
         virtual_executor ex;
         many_probes many{50};
-        probe_sink sink{ex, many.merged()};
+        probe_sink sink{ex, merge(many.streams())};
         sink.request();
         ex.run_ready();
         for (int i = 0; i != 10; ++i) {
@@ -332,7 +309,7 @@ TEST_SUITE("operators/merge") {
     TEST_CASE("merge: each child is destroyed when it is dropped half-way, with a wake-up still queued too") {
         virtual_executor ex;
         many_probes many{10};
-        probe_sink sink{ex, many.merged()};
+        probe_sink sink{ex, merge(many.streams())};
         sink.request();
         ex.run_ready();
         many.sources[1].push(1); // the child's waker is queued
@@ -443,7 +420,7 @@ TEST_SUITE("operators/merge") {
         for (int round = 0; round != 300; ++round) {
             many_probes many{1 + random() % 6};
             virtual_executor ex;
-            probe_sink sink{ex, many.merged()};
+            probe_sink sink{ex, merge(many.streams())};
             std::vector<int> pushed(many.sources.size());
             for (int step = 0; step != 60; ++step) {
                 const std::size_t i = random() % many.sources.size();

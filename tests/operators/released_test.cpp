@@ -26,6 +26,7 @@
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/pace.hpp>
+#include <weir/operators/race.hpp>
 #include <weir/operators/scan.hpp>
 #include <weir/operators/skip_while.hpp>
 #include <weir/operators/switch_map.hpp>
@@ -159,6 +160,9 @@ TEST_SUITE("operators/released") {
                   return weir::combine_latest(std::move(a) | weir::filter([](int x) { return not_two(x) > 9; }),
                                               std::move(b)) |
                          drain();
+              }) == "two");
+        CHECK(end_of_both([](auto a, auto b) {
+                  return weir::race(std::move(b) | map(not_two), std::move(a) | map(not_two)) | drain();
               }) == "two");
         CHECK(end_of_both([](auto a, auto b) {
                   return weir::concat(std::move(a) | map(not_two), std::move(b) | map(not_two)) | drain();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstddef>
 #include <ranges>
 #include <type_traits>
 #include <utility>
@@ -9,7 +8,6 @@
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/invalid_pipeline.hpp>
-#include <weir/core/detail/range_items.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/children.hpp>
 
@@ -89,16 +87,8 @@ private:
             static_assert(detail::always_false<Range>, "weir::merge(range): the range is not one of streams");
             return detail::invalid_pipeline{};
         } else {
-            detail::children_vector<source> children;
-            if constexpr (std::ranges::sized_range<Range>) children.reserve(std::ranges::size(range));
-            for (auto&& each : range) {
-                if constexpr (detail::owned_container<Range>) {
-                    children.add(std::move(each));
-                } else {
-                    children.add(std::forward<decltype(each)>(each));
-                }
-            }
-            return merge_stream<item_t<source>, detail::children_vector<source>>(std::move(children), options);
+            return merge_stream<item_t<source>, detail::children_vector<source>>(
+                detail::children_from(std::forward<Range>(range)), options);
         }
     }
 };

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <exception>
 #include <optional>
+#include <ranges>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -14,6 +15,7 @@
 #include <weir/core/assert.hpp>
 #include <weir/core/context.hpp>
 #include <weir/core/detail/member_waker.hpp>
+#include <weir/core/detail/range_items.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
@@ -304,6 +306,21 @@ private:
 template <class First, class... Rest>
 using children_of = std::conditional_t<(std::is_same_v<First, Rest> && ...), children_array<First, 1 + sizeof...(Rest)>,
                                        children_tuple<std::index_sequence_for<First, Rest...>, First, Rest...>>;
+
+/// Children for a range of streams. A container that is passed by value gives its streams away.
+template <std::ranges::input_range Range>
+auto children_from(Range&& range) {
+    children_vector<std::ranges::range_value_t<Range>> children;
+    if constexpr (std::ranges::sized_range<Range>) children.reserve(std::ranges::size(range));
+    for (auto&& each : range) {
+        if constexpr (owned_container<Range>) {
+            children.add(std::move(each));
+        } else {
+            children.add(std::forward<decltype(each)>(each));
+        }
+    }
+    return children;
+}
 
 /// Base of an operator over several streams, whose items it delivers in the order in which they were ready.
 ///
