@@ -56,6 +56,7 @@
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/enumerate.hpp>
+#include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/finally.hpp>

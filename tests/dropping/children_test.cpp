@@ -16,6 +16,7 @@
 #include <weir/operators/combine_latest.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
+#include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/flat_map.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
@@ -58,6 +59,13 @@ stage_table children() {
     table.add(
         "switch_map of waiting streams",
         [](scene& s, auto in) { return std::move(in) | weir::switch_map(makes_stream(s, true)); }, false);
+    table.add("exhaust_map", [](scene& s, auto in) {
+        return std::move(in) | weir::exhaust_map(makes_stream(s, false), takes_dropped(s));
+    });
+    table.add(
+        "exhaust_map of waiting streams",
+        [](scene& s, auto in) { return std::move(in) | weir::exhaust_map(makes_stream(s, true), takes_dropped(s)); },
+        false);
     table.add("map_async", [](scene& s, auto in) { return std::move(in) | weir::map_async(2, makes_task(s, false)); });
     table.add("map_async of waiting tasks",
               [](scene& s, auto in) { return std::move(in) | weir::map_async(2, makes_task(s, true)); });

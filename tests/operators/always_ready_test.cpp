@@ -13,6 +13,7 @@
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/combine_latest.hpp>
 #include <weir/operators/debounce.hpp>
+#include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/sample.hpp>
@@ -25,6 +26,7 @@
 #include <weir/sink/last.hpp>
 #include <weir/sink/to.hpp>
 #include <weir/source/generate.hpp>
+#include <weir/source/never.hpp>
 #include <weir/testing/virtual_executor.hpp>
 
 using namespace std::chrono_literals;
@@ -64,6 +66,9 @@ TEST_SUITE("operators/always_ready") {
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::throttle(1h) | weir::drain(); }) <
               few);
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::sample(1h) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return std::move(s) | weir::exhaust_map([](int) { return weir::never<int>(); }) | weir::drain();
+              }) < few);
         CHECK(pulled_before_others_run([&](auto s) {
                   return std::move(s) | weir::buffer(1, weir::overflow::drop_oldest) | weir::drain();
               }) < few);

@@ -95,6 +95,7 @@ void pass_through_operators() {
     CHECK(values<T>(weir::concat_map(one<T>)) == all);
     CHECK(values<T>(weir::flat_map(1, one<T>)) == all);
     CHECK(values<T>(weir::switch_map([](T item) { return weir::just(std::move(item)); })) == all);
+    CHECK(values<T>(weir::exhaust_map([](T item) { return weir::just(std::move(item)); })) == all);
     CHECK(values<T>(weir::map_async(2, later<T>)) == all);
     CHECK(values<T>(weir::map_async_unordered(1, later<T>)) == all);
 
@@ -242,6 +243,8 @@ TEST_SUITE("operators/item_types") {
             kept_throughout = true;
             virtual_executor ex;
             CHECK(ex.run(weir::just(counted(1)) | weir::switch_map(f) | weir::to<std::vector>()) == std::vector{1});
+            CHECK(kept_throughout);
+            CHECK(ex.run(weir::just(counted(1)) | weir::exhaust_map(f) | weir::to<std::vector>()) == std::vector{1});
             CHECK(kept_throughout);
         });
     }

@@ -16,6 +16,7 @@
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
+#include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/flat_map.hpp>
@@ -44,6 +45,7 @@
 #include <weir/sink/min.hpp>
 #include <weir/sink/reduce.hpp>
 #include <weir/source/just.hpp>
+#include <weir/source/never.hpp>
 #include <weir/source/once.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/probe.hpp>
@@ -118,6 +120,8 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::map_concat([](int x) { return std::vector{not_two(x)}; }) | weir::drain()) == "two");
         CHECK(end_of(weir::concat_map([](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
         CHECK(end_of(weir::switch_map([](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
+        CHECK(end_of(weir::exhaust_map([](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
+        CHECK(end_of(weir::exhaust_map([](int) { return weir::never<int>(); }, not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::flat_map(2, [](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async(2, later) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async_unordered(2, later) | weir::drain()) == "two");

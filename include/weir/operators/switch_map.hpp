@@ -132,7 +132,7 @@ struct switch_map_fn : detail::operator_fn<switch_map_fn> {
 /// would, but is delivered after an item that the inner stream has ready. All streams are destroyed first.
 /// Dropped: a replaced inner stream loses its remaining items by design.
 /// Cost: no allocation; one inner stream, and the item that it was made of.
-/// See: concat_map, flat_map, take_until.
+/// See: exhaust_map, concat_map, flat_map, take_until.
 inline constexpr switch_map_fn switch_map{};
 
 } // namespace weir
