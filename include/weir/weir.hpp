@@ -93,6 +93,7 @@
 #include <weir/operators/timeout.hpp>
 #include <weir/operators/to_owned.hpp>
 #include <weir/operators/zip.hpp>
+#include <weir/operators/zip_longest.hpp>
 
 #include <weir/sink/all_of.hpp>
 #include <weir/sink/any_of.hpp>

@@ -25,6 +25,7 @@
 #include <weir/operators/race.hpp>
 #include <weir/operators/switch_map.hpp>
 #include <weir/operators/zip.hpp>
+#include <weir/operators/zip_longest.hpp>
 #include <weir/resilience/concurrency_limit.hpp>
 #include <weir/resilience/retry.hpp>
 
@@ -107,6 +108,25 @@ stage_table children() {
               [](scene& s, auto in) { return weir::zip(std::move(in), waiting_generator(s)) | first_of_tuple(s); });
     table.add("zip, behind",
               [](scene& s, auto in) { return weir::zip(ready_generator(s), std::move(in)) | first_of_tuple(s); });
+    table.add(
+        "zip_longest",
+        [](scene& s, auto in) {
+            return weir::zip_longest(std::move(in), failing_generator(s), waiting_generator(s)) |
+                   weir::map([&s](std::tuple<std::optional<item>, std::optional<item>, std::optional<item>> all) {
+                       s.called();
+                       auto& last = std::get<2>(all);
+                       return s.still_here(last ? *std::move(last) : item{s, 9});
+                   });
+        },
+        false);
+    table.add("zip_longest, behind", [](scene& s, auto in) {
+        return weir::zip_longest(plain_source{s, true}, std::move(in)) |
+               weir::map([&s](std::tuple<std::optional<item>, std::optional<item>> both) {
+                   s.called();
+                   auto& last = std::get<1>(both);
+                   return s.still_here(last ? *std::move(last) : item{s, 9});
+               });
+    });
     table.add("combine_latest", [](scene& s, auto in) {
         return weir::combine_latest(std::move(in), waiting_generator(s)) | first_of_tuple(s);
     });

@@ -20,6 +20,7 @@
 #include <weir/operators/throttle.hpp>
 #include <weir/operators/timeout.hpp>
 #include <weir/operators/zip.hpp>
+#include <weir/operators/zip_longest.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/fold.hpp>
@@ -85,6 +86,8 @@ TEST_SUITE("operators/always_ready") {
         CHECK(pulled_before_others_run([&](auto s) { return weir::merge(std::move(s), other()) | weir::drain(); }) <
               few);
         CHECK(pulled_before_others_run([&](auto s) { return weir::zip(std::move(s), other()) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return weir::zip_longest(std::move(s), other()) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run(
                   [&](auto s) { return weir::combine_latest(std::move(s), other()) | weir::drain(); }) < few);
     }

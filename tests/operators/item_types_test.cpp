@@ -108,6 +108,8 @@ void pass_through_operators() {
     CHECK(run(weir::race(numbers<T>(), numbers<T>())) == all);
     CHECK(run(weir::concat(numbers<T>(), numbers<T>())) == std::vector{1, 2, 3, 4, 1, 2, 3, 4});
     CHECK(run(weir::zip(numbers<T>(), numbers<T>()) | weir::map(first_of)) == all);
+    const auto first_of_all = [](auto tuple) { return *std::get<0>(std::move(tuple)); };
+    CHECK(run(weir::zip_longest(numbers<T>(), weir::just(T(1))) | weir::map(first_of_all)) == all);
     CHECK(run(weir::just(T(1), T(2))) == std::vector{1, 2});
     CHECK(run(weir::once(later(T(1)))) == std::vector{1});
     CHECK(run(weir::generate([n = 0]() mutable { return std::optional<T>(T(++n)); }) | weir::take(2)) ==

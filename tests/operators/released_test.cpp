@@ -37,6 +37,7 @@
 #include <weir/operators/take_while.hpp>
 #include <weir/operators/timeout.hpp>
 #include <weir/operators/zip.hpp>
+#include <weir/operators/zip_longest.hpp>
 #include <weir/sink/any_of.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/first.hpp>
@@ -158,6 +159,11 @@ TEST_SUITE("operators/released") {
               }) == "two");
         CHECK(end_of_both([](auto a, auto b) {
                   return weir::zip(std::move(a) | weir::filter([](int x) { return not_two(x) > 9; }), std::move(b)) |
+                         drain();
+              }) == "two");
+        CHECK(end_of_both([](auto a, auto b) {
+                  return weir::zip_longest(std::move(a) | weir::filter([](int x) { return not_two(x) > 9; }),
+                                           std::move(b)) |
                          drain();
               }) == "two");
         CHECK(end_of_both([](auto a, auto b) {

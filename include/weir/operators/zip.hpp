@@ -105,7 +105,7 @@ struct zip_fn : operator_needs_its_arguments_in_parentheses {
 /// Errors: the first one. The other streams are destroyed before the end or the error.
 /// Dropped: items without a partner are lost.
 /// Cost: no allocation; one item of each held.
-/// See: combine_latest, merge, enumerate.
+/// See: zip_longest, combine_latest, merge, enumerate.
 inline constexpr zip_fn zip{};
 
 } // namespace weir
