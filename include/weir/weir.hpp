@@ -63,6 +63,7 @@
 #include <weir/operators/flat_map.hpp>
 #include <weir/operators/flatten.hpp>
 #include <weir/operators/inspect.hpp>
+#include <weir/operators/interleave.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_async_unordered.hpp>

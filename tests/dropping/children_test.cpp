@@ -18,6 +18,7 @@
 #include <weir/operators/concat_map.hpp>
 #include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/flat_map.hpp>
+#include <weir/operators/interleave.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_async_unordered.hpp>
@@ -141,6 +142,10 @@ stage_table children() {
         "race, behind",
         [](scene& s, auto in) { return weir::race(waiting_generator(s), std::move(in), plain_source{s, true}); },
         false);
+    table.add("interleave", [](scene& s, auto in) { return weir::interleave(1, std::move(in), waiting_generator(s)); });
+    table.add("interleave, behind", [](scene& s, auto in) {
+        return weir::interleave(3, ready_generator(s), std::move(in), plain_source{s, true});
+    });
     table.add("retry", [](scene& s, auto in) {
         auto first = std::make_shared<std::optional<decltype(in)>>(std::move(in));
         return weir::retry(

@@ -354,6 +354,11 @@ TEST_SUITE("faults/out_of_memory") {
             return run(ex, weir::race(std::move(several)) | sum()) == 55;
         });
         each_allocation_fails([](executor& ex) {
+            std::vector<weir::async_stream<int>> several;
+            for (int i = 0; i != 4; ++i) several.push_back(numbers(10));
+            return run(ex, weir::interleave(2, std::move(several)) | sum()) == 220;
+        });
+        each_allocation_fails([](executor& ex) {
             return run(ex, weir::zip(numbers(4), numbers(4)) | weir::count()) == 4 &&
                    run(ex, weir::zip_longest(numbers(2), numbers(4)) | weir::count()) == 4 &&
                    run(ex, weir::combine_latest(numbers(4), numbers(4)) | weir::count()) >= 4 &&

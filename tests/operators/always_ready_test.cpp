@@ -15,6 +15,7 @@
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/filter.hpp>
+#include <weir/operators/interleave.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/sample.hpp>
 #include <weir/operators/throttle.hpp>
@@ -85,6 +86,8 @@ TEST_SUITE("operators/always_ready") {
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::timeout(1s) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([&](auto s) { return weir::merge(std::move(s), other()) | weir::drain(); }) <
               few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return weir::interleave(2, std::move(s), other()) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([&](auto s) { return weir::zip(std::move(s), other()) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run(
                   [&](auto s) { return weir::zip_longest(std::move(s), other()) | weir::drain(); }) < few);

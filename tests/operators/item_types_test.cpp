@@ -107,6 +107,7 @@ void pass_through_operators() {
     CHECK(run(weir::merge(numbers<T>())) == all);
     CHECK(run(weir::race(numbers<T>(), numbers<T>())) == all);
     CHECK(run(weir::concat(numbers<T>(), numbers<T>())) == std::vector{1, 2, 3, 4, 1, 2, 3, 4});
+    CHECK(run(weir::interleave(2, numbers<T>(), numbers<T>())) == std::vector{1, 2, 1, 2, 3, 4, 3, 4});
     CHECK(run(weir::zip(numbers<T>(), numbers<T>()) | weir::map(first_of)) == all);
     const auto first_of_all = [](auto tuple) { return *std::get<0>(std::move(tuple)); };
     CHECK(run(weir::zip_longest(numbers<T>(), weir::just(T(1))) | weir::map(first_of_all)) == all);

@@ -21,6 +21,7 @@
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/flat_map.hpp>
 #include <weir/operators/inspect.hpp>
+#include <weir/operators/interleave.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_async_unordered.hpp>
@@ -176,6 +177,9 @@ TEST_SUITE("operators/released") {
               }) == "two");
         CHECK(end_of_both([](auto a, auto b) {
                   return weir::concat(std::move(a) | map(not_two), std::move(b) | map(not_two)) | drain();
+              }) == "two");
+        CHECK(end_of_both([](auto a, auto b) {
+                  return weir::interleave(4, std::move(a) | map(not_two), std::move(b) | map(not_two)) | drain();
               }) == "two");
         CHECK(end_of_both([](auto a, auto b) {
                   return std::move(a) | map(not_two) | weir::take_until(std::move(b)) | drain();
