@@ -25,6 +25,7 @@
 #include <weir/operators/merge.hpp>
 #include <weir/operators/race.hpp>
 #include <weir/operators/switch_map.hpp>
+#include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_longest.hpp>
 #include <weir/resilience/concurrency_limit.hpp>
@@ -38,6 +39,13 @@ auto first_of_tuple(scene& s) {
     return weir::map([&s](std::tuple<item, item> both) {
         s.called();
         return s.still_here(std::get<0>(std::move(both)));
+    });
+}
+
+auto first_of_pair(scene& s) {
+    return weir::map([&s](std::pair<item, item> both) {
+        s.called();
+        return s.still_here(std::move(both.first));
     });
 }
 
@@ -131,6 +139,18 @@ stage_table children() {
     table.add("combine_latest", [](scene& s, auto in) {
         return weir::combine_latest(std::move(in), waiting_generator(s)) | first_of_tuple(s);
     });
+    table.add(
+        "with_latest_from",
+        [](scene& s, auto in) {
+            return std::move(in) | weir::with_latest_from(waiting_generator(s), takes_dropped(s)) | first_of_pair(s);
+        },
+        false);
+    table.add(
+        "with_latest_from, behind",
+        [](scene& s, auto in) {
+            return waiting_generator(s) | weir::with_latest_from(std::move(in), takes_dropped(s)) | first_of_pair(s);
+        },
+        false);
     table.add("concat of a range", [](scene& s, auto in) {
         std::vector<weir::async_stream<item>> all;
         all.push_back(ready_generator(s));

@@ -360,6 +360,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
         each_allocation_fails([](executor& ex) {
             return run(ex, weir::zip(numbers(4), numbers(4)) | weir::count()) == 4 &&
+                   run(ex, numbers(4) | weir::with_latest_from(weir::just(1)) | weir::count()) == 4 &&
                    run(ex, weir::zip_longest(numbers(2), numbers(4)) | weir::count()) == 4 &&
                    run(ex, weir::combine_latest(numbers(4), numbers(4)) | weir::count()) >= 4 &&
                    run(ex, weir::concat(numbers(4), numbers(4)) | weir::count()) == 8;

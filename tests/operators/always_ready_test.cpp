@@ -20,6 +20,7 @@
 #include <weir/operators/sample.hpp>
 #include <weir/operators/throttle.hpp>
 #include <weir/operators/timeout.hpp>
+#include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_longest.hpp>
 #include <weir/sink/count.hpp>
@@ -88,6 +89,8 @@ TEST_SUITE("operators/always_ready") {
               few);
         CHECK(pulled_before_others_run(
                   [&](auto s) { return weir::interleave(2, std::move(s), other()) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return std::move(s) | weir::with_latest_from(other()) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([&](auto s) { return weir::zip(std::move(s), other()) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run(
                   [&](auto s) { return weir::zip_longest(std::move(s), other()) | weir::drain(); }) < few);

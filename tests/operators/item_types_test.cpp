@@ -98,6 +98,8 @@ void pass_through_operators() {
     CHECK(values<T>(weir::exhaust_map([](T item) { return weir::just(std::move(item)); })) == all);
     CHECK(values<T>(weir::map_async(2, later<T>)) == all);
     CHECK(values<T>(weir::map_async_unordered(1, later<T>)) == all);
+    CHECK(values<T>(weir::with_latest_from(weir::just(1)) |
+                    weir::map([](auto pair) { return std::move(pair.first); })) == all);
 
     virtual_executor ex;
     const auto run = [&](auto pipeline) {
@@ -139,6 +141,8 @@ template <class T>
 void pass_through_copying_operators() {
     const auto first_of = [](auto tuple) { return std::get<0>(std::move(tuple)); };
     CHECK(values<T>(weir::pairwise() | weir::map(first_of)) == std::vector{1, 2, 3});
+    CHECK(values<T>(weir::with_latest_from(weir::just(T(9))) | weir::map([](auto pair) { return pair.second; })) ==
+          std::vector{9, 9, 9, 9});
     CHECK(values<T>(weir::map_concat([](T item) { return std::vector<T>(1, item); })) == all);
     CHECK(values<T>(weir::chunk(2) | weir::map([](std::vector<T> items) { return T(items.at(1)); })) ==
           std::vector{2, 4});

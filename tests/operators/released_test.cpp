@@ -37,6 +37,7 @@
 #include <weir/operators/take_until.hpp>
 #include <weir/operators/take_while.hpp>
 #include <weir/operators/timeout.hpp>
+#include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_longest.hpp>
 #include <weir/sink/any_of.hpp>
@@ -180,6 +181,12 @@ TEST_SUITE("operators/released") {
               }) == "two");
         CHECK(end_of_both([](auto a, auto b) {
                   return weir::interleave(4, std::move(a) | map(not_two), std::move(b) | map(not_two)) | drain();
+              }) == "two");
+        CHECK(end_of_both([](auto a, auto b) {
+                  return std::move(a) | map(not_two) | weir::with_latest_from(std::move(b)) | drain();
+              }) == "two");
+        CHECK(end_of_both([](auto a, auto b) {
+                  return std::move(b) | weir::with_latest_from(std::move(a) | map(not_two)) | drain();
               }) == "two");
         CHECK(end_of_both([](auto a, auto b) {
                   return std::move(a) | map(not_two) | weir::take_until(std::move(b)) | drain();

@@ -99,7 +99,7 @@ struct combine_latest_fn : operator_needs_its_arguments_in_parentheses {
 /// Ends: when all have ended, or when one has ended without an item.
 /// Errors: the first one, when the others have been destroyed; items that were ready before it come before it.
 /// Cost: no allocation; two items of each held, and a copy of each per tuple.
-/// See: zip, merge.
+/// See: with_latest_from, zip, merge.
 inline constexpr combine_latest_fn combine_latest{};
 
 } // namespace weir

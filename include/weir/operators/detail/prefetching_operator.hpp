@@ -59,6 +59,9 @@ protected:
         return pending;
     }
 
+    /// Destroys upstream before its end.
+    void abandon() noexcept { upstream_.reset(); }
+
     /// Reports how upstream ended. To be called when all items were delivered.
     done_t finish() {
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <weir/core/closure.hpp>
+#include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/item_traits.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/operators/detail/prefetching_operator.hpp>
+
+namespace weir {
+
+/// The items of an upstream, each with the newest item of another stream, which the base polls.
+template <stream S, stream Other, class OnDrop = detail::drop_silently>
+class [[nodiscard("add a sink and co_await it")]] with_latest_from_stream
+    : public detail::prefetching_operator<with_latest_from_stream<S, Other, OnDrop>, Other> {
+    using prefetching_operator = detail::prefetching_operator<with_latest_from_stream, Other>;
+    friend prefetching_operator;
+
+public:
+    using value_type = std::pair<item_t<S>, item_t<Other>>;
+
+    with_latest_from_stream(S upstream, Other other, OnDrop on_drop)
+        : prefetching_operator(std::move(other)),
+          upstream_(std::in_place, std::move(upstream)),
+          on_drop_(std::move(on_drop)) {}
+
+    poll<value_type> poll_next(context& cx) {
+        try {
+            for (;;) {
+                // The other stream is polled first, so that its item of the same turn counts.
+                if (this->open() && !this->drive(cx)) return pending;
+                if (cx.leaving()) return cx.yield();
+                if (!this->open() && (!latest_ || other_failed_)) return end();
+                other_failed_ = this->failed(); // delivered after an item that is ready
+                auto item = upstream_->poll_next(cx);
+                if (cx.stopping()) return pending;
+                if (item.is_done() || (item.is_pending() && other_failed_)) return end();
+                if (item.is_pending()) return this->wait(cx);
+                if (latest_) return value_type(*std::move(item), std::as_const(*latest_));
+                static_cast<void>(std::invoke(on_drop_, *std::move(item)));
+                if (!cx.spend() || cx.leaving()) return cx.yield();
+            }
+        } catch (...) {
+            drop();
+            throw;
+        }
+    }
+
+private:
+    bool wants(context&) const noexcept { return true; }
+    void take(item_t<Other> item, context&) { latest_.emplace(std::move(item)); }
+
+    done_t end() {
+        drop();
+        return this->finish();
+    }
+    void drop() noexcept {
+        upstream_.reset();
+        this->abandon();
+    }
+
+    std::optional<S> upstream_; // until the end
+    std::optional<item_t<Other>> latest_;
+    bool other_failed_ = false;
+    [[no_unique_address]] OnDrop on_drop_;
+};
+
+struct with_latest_from_fn : detail::operator_fn<with_latest_from_fn> {
+    template <class S, class Other, class OnDrop>
+    using pipeline = with_latest_from_stream<S, Other, OnDrop>;
+
+    template <class T, class Other, class OnDrop>
+    static consteval bool accepts() {
+        if constexpr (!stream<Other>) {
+            static_assert(detail::always_false<Other>, "weir::with_latest_from(other): other is not a stream");
+            return false;
+        } else {
+            constexpr bool copies = std::copy_constructible<item_t<Other>>;
+            static_assert(copies, "weir::with_latest_from(other): an item of other goes into several pairs, and "
+                                  "cannot be copied");
+            constexpr bool kept = detail::keepable<item_t<Other>>;
+            static_assert(kept,
+                          "weir::with_latest_from(other) keeps an item of other, and that borrows its memory; write "
+                          "other | to_owned(), or outlives(view) around what outlives it");
+            constexpr bool drops = std::invocable<OnDrop&, T>;
+            static_assert(drops, "weir::with_latest_from(other, on_drop): on_drop cannot be called with an item");
+            constexpr bool vanishes = detail::returns_work<OnDrop&, T>;
+            static_assert(!vanishes, "weir::with_latest_from(other, on_drop): on_drop returns an operation or a "
+                                     "stream, and nobody would await it");
+            return copies && kept && drops && !vanishes;
+        }
+    }
+
+    template <class Other, class OnDrop = detail::drop_silently>
+    constexpr auto operator()(Other&& other, OnDrop on_drop = {}) const {
+        using other_t = std::remove_cvref_t<Other>;
+        if constexpr (!std::is_constructible_v<other_t, Other>) {
+            static_assert(detail::always_false<Other>, "weir::with_latest_from(other): a stream is used once and "
+                                                       "cannot be copied: write with_latest_from(std::move(other))");
+            return detail::invalid_closure();
+        } else {
+            return with(other_t(std::forward<Other>(other)), std::move(on_drop));
+        }
+    }
+};
+
+/// with_latest_from(other): each item of upstream with a copy of the newest item of the other stream, as a pair.
+///
+///     in                       -1--2----3-|
+///     other                    --a---b-------|
+///     with_latest_from(other)  ----A----B-|     (2, a), (3, b)
+///
+/// Items of upstream that arrive before the other stream has given one are dropped, as in Rx. From the first poll on
+/// the other stream is asked for all its items, whether or not the consumer is busy. An item of the other stream that
+/// arrives in the same turn as one of upstream is in the pair.
+///
+/// Ends: with upstream, or when the other stream has ended without an item.
+/// Errors: upstream's; the other stream's, after an item of upstream that is ready; what on_drop throws. Both streams
+/// are destroyed first.
+/// Dropped: items of upstream that find none of the other stream are passed to on_drop, the second argument, if there
+/// is one.
+/// Cost: no allocation; one item of the other stream held, and a copy of it per pair.
+/// See: combine_latest, zip, sample.
+inline constexpr with_latest_from_fn with_latest_from{};
+
+} // namespace weir
