@@ -70,6 +70,7 @@
 #include <weir/operators/map_blocking.hpp>
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/merge.hpp>
+#include <weir/operators/merge_sorted.hpp>
 #include <weir/operators/on_error_resume.hpp>
 #include <weir/operators/or_else.hpp>
 #include <weir/operators/pace.hpp>

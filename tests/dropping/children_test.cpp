@@ -23,6 +23,7 @@
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_async_unordered.hpp>
 #include <weir/operators/merge.hpp>
+#include <weir/operators/merge_sorted.hpp>
 #include <weir/operators/race.hpp>
 #include <weir/operators/switch_map.hpp>
 #include <weir/operators/with_latest_from.hpp>
@@ -47,6 +48,13 @@ auto first_of_pair(scene& s) {
         s.called();
         return s.still_here(std::move(both.first));
     });
+}
+
+auto compares(scene& s) {
+    return [&s](const item& a, const item& b) {
+        s.called();
+        return s.still_here(a).value() < s.still_here(b).value();
+    };
 }
 
 stage_table children() {
@@ -166,6 +174,14 @@ stage_table children() {
     table.add("interleave, behind", [](scene& s, auto in) {
         return weir::interleave(3, ready_generator(s), std::move(in), plain_source{s, true});
     });
+    table.add("merge_sorted",
+              [](scene& s, auto in) { return weir::merge_sorted(compares(s), std::move(in), waiting_generator(s)); });
+    table.add(
+        "merge_sorted, behind",
+        [](scene& s, auto in) {
+            return weir::merge_sorted(compares(s), ready_generator(s), std::move(in), plain_source{s, true});
+        },
+        false);
     table.add("retry", [](scene& s, auto in) {
         auto first = std::make_shared<std::optional<decltype(in)>>(std::move(in));
         return weir::retry(

@@ -359,6 +359,12 @@ TEST_SUITE("faults/out_of_memory") {
             return run(ex, weir::interleave(2, std::move(several)) | sum()) == 220;
         });
         each_allocation_fails([](executor& ex) {
+            std::vector<weir::async_stream<int>> several;
+            for (int i = 0; i != 4; ++i) several.push_back(numbers(10));
+            return run(ex, weir::merge_sorted(std::move(several)) | sum()) == 220 &&
+                   run(ex, weir::merge_sorted(numbers(10), numbers(10)) | sum()) == 110;
+        });
+        each_allocation_fails([](executor& ex) {
             return run(ex, weir::zip(numbers(4), numbers(4)) | weir::count()) == 4 &&
                    run(ex, numbers(4) | weir::with_latest_from(weir::just(1)) | weir::count()) == 4 &&
                    run(ex, weir::zip_longest(numbers(2), numbers(4)) | weir::count()) == 4 &&

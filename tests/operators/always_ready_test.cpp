@@ -17,6 +17,7 @@
 #include <weir/operators/filter.hpp>
 #include <weir/operators/interleave.hpp>
 #include <weir/operators/merge.hpp>
+#include <weir/operators/merge_sorted.hpp>
 #include <weir/operators/sample.hpp>
 #include <weir/operators/throttle.hpp>
 #include <weir/operators/timeout.hpp>
@@ -91,6 +92,8 @@ TEST_SUITE("operators/always_ready") {
                   [&](auto s) { return weir::interleave(2, std::move(s), other()) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run(
                   [&](auto s) { return std::move(s) | weir::with_latest_from(other()) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return weir::merge_sorted(std::move(s), other()) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([&](auto s) { return weir::zip(std::move(s), other()) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run(
                   [&](auto s) { return weir::zip_longest(std::move(s), other()) | weir::drain(); }) < few);

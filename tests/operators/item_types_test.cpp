@@ -107,6 +107,8 @@ void pass_through_operators() {
     };
     const auto first_of = [](auto tuple) { return std::get<0>(std::move(tuple)); };
     CHECK(run(weir::merge(numbers<T>())) == all);
+    const auto by_value = [](const T& a, const T& b) { return a.value() < b.value(); };
+    CHECK(run(weir::merge_sorted(by_value, numbers<T>(), weir::just(T(3)))) == std::vector{1, 2, 3, 3, 4});
     CHECK(run(weir::race(numbers<T>(), numbers<T>())) == all);
     CHECK(run(weir::concat(numbers<T>(), numbers<T>())) == std::vector{1, 2, 3, 4, 1, 2, 3, 4});
     CHECK(run(weir::interleave(2, numbers<T>(), numbers<T>())) == std::vector{1, 2, 1, 2, 3, 4, 3, 4});

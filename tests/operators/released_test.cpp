@@ -27,6 +27,7 @@
 #include <weir/operators/map_async_unordered.hpp>
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/merge.hpp>
+#include <weir/operators/merge_sorted.hpp>
 #include <weir/operators/pace.hpp>
 #include <weir/operators/race.hpp>
 #include <weir/operators/scan.hpp>
@@ -175,6 +176,11 @@ TEST_SUITE("operators/released") {
               }) == "two");
         CHECK(end_of_both([](auto a, auto b) {
                   return weir::race(std::move(b) | map(not_two), std::move(a) | map(not_two)) | drain();
+              }) == "two");
+        CHECK(end_of_both([](auto a, auto b) {
+                  return weir::merge_sorted(std::move(b) | map(not_two),
+                                            std::move(a) | weir::filter([](int x) { return not_two(x) > 9; })) |
+                         drain();
               }) == "two");
         CHECK(end_of_both([](auto a, auto b) {
                   return weir::concat(std::move(a) | map(not_two), std::move(b) | map(not_two)) | drain();

@@ -107,7 +107,7 @@ private:
 /// Errors: the first one, when the others have been destroyed; items that were ready before it come before it.
 /// merge({.delay_error = true}, ...) delivers the error after the others have ended.
 /// Cost: one allocation for a range; one item of each held.
-/// See: concat, zip, combine_latest, flat_map.
+/// See: concat, interleave, merge_sorted, race, zip, combine_latest, flat_map.
 inline constexpr merge_fn merge{};
 
 } // namespace weir

@@ -107,6 +107,8 @@ public:
     explicit child(std::size_t index = 0) noexcept : waker{&run}, index_{index} {}
 
     std::size_t index() const noexcept { return index_; }
+    /// Sets the position among all children, which a child of a pack has from the start.
+    void renumber(std::size_t index) noexcept { index_ = index; }
 
     /// To be called when it has ended: later wakes have no effect.
     void retire() noexcept { parent_ = nullptr; }
