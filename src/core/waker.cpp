@@ -180,7 +180,7 @@ waker* run_queue::next_dropped() noexcept {
     waker* next = nullptr;
     stopping_ = false;
     detail::intrusive_list<waker> all;
-    all.take(dropped_);
+    all.splice(dropped_);
     while (!all.empty()) {
         waker& one = all.pop_front();
         dropped_.push_back(one);
@@ -216,7 +216,7 @@ std::size_t run_queue::run_reordered(std::size_t most) noexcept {
         }
     }
     leave();
-    ready_.take(deferred_);
+    ready_.splice(deferred_);
     return ran;
 }
 

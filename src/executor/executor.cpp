@@ -26,7 +26,7 @@ void ignore_sigpipe() noexcept {
 }
 
 /// Makes this thread the one that runs the executor.
-void begin_running(executor& ex) noexcept {
+void start_running(executor& ex) noexcept {
     WEIR_ASSERT(ex.queue().may_be_used_here(), "an executor was run while another thread runs it");
     running = &ex;
     ex.queue().run_on(detail::this_thread());
@@ -45,7 +45,7 @@ executor::session::session(executor& ex) : ex_{ex} {
         throw std::logic_error{"weir::run: an executor is already running on this thread; co_await the operation "
                                "or spawn it there instead"};
     }
-    begin_running(ex);
+    start_running(ex);
     ex.now_ = ex.backend_->now();
     ex.inbox_->served(true);
 }
@@ -122,7 +122,7 @@ void executor::report(std::exception_ptr error, std::source_location place) noex
 void executor::turn(time_point until) {
     if (running != nullptr)
         throw std::logic_error{"weir::executor::turn: an executor is already running on this thread"};
-    begin_running(*this);
+    start_running(*this);
     now_ = backend_->now();
     inbox_->served(true);
     const struct leave {
@@ -186,9 +186,9 @@ detail::cleanups& executor::cleanups_of(std::uint32_t group) noexcept {
     return found != nullptr ? *found : cleanups_;
 }
 
-void executor::begin(detail::cleanup& one, std::uint32_t group) noexcept {
+void executor::start(detail::cleanup& one, std::uint32_t group) noexcept {
     static_cast<detail::list_link&>(one).unlink();
-    one.begin(cleanups_of(group));
+    one.start(cleanups_of(group));
 }
 
 } // namespace weir

@@ -78,7 +78,7 @@ bool answer_unread(io_operation& operation) noexcept;
 
 /// To be called before a read starts: records which opening of the descriptor it reads, and completes it if an answer
 /// was put back. Returns whether it completed the read.
-inline bool begin_read(io_operation& operation, descriptor_word word) noexcept {
+inline bool start_read(io_operation& operation, descriptor_word word) noexcept {
     operation.set_descriptor(opened(word));
     if ((word & unread_mark) == 0) [[likely]]
         return false;

@@ -199,7 +199,7 @@ int epoll_backend::watch(int fd, descriptor_state& state, std::uint32_t events) 
 void epoll_backend::start(io_operation& operation) {
     const io_request& request = operation.request();
     const descriptor_word word = word_of(request.fd);
-    if (request.reads() && begin_read(operation, word)) return;
+    if (request.reads() && start_read(operation, word)) return;
     descriptor_state* found = request.what == io_request::kind::open ? &none_ : state_of(request.fd, generation(word));
     if (found == nullptr) return operation.complete(-ENOMEM);
     descriptor_state& state = *found;

@@ -245,7 +245,7 @@ void uring_backend::start(io_operation& operation) {
     if (ring_.closed()) [[unlikely]]
         return operation.complete(-ECANCELED);
     const io_request& request = operation.request();
-    if (request.reads() && begin_read(operation, word_of(request.fd))) return;
+    if (request.reads() && start_read(operation, word_of(request.fd))) return;
     ++in_flight_;
     // Requests in the backlog keep their order.
     if (!backlog_.empty() || !push(operation)) keep(operation);

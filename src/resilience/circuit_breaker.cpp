@@ -112,14 +112,14 @@ void circuit_breaker::look(executor& ex) noexcept {
 circuit_breaker::era circuit_breaker::admit(time_point now) {
     if (state_ == circuit::open) throw circuit_open{half_opens_ - now};
     if (state_ == circuit::half_open) {
-        if (probes_begun_ == options_.probes) throw circuit_open{duration::zero()};
-        ++probes_begun_;
+        if (probes_started_ == options_.probes) throw circuit_open{duration::zero()};
+        ++probes_started_;
     }
     return era_;
 }
 
-void circuit_breaker::ended(era begun_in, bool failed, duration took, executor& ex) noexcept {
-    if (begun_in != era_) return;
+void circuit_breaker::ended(era started_in, bool failed, duration took, executor& ex) noexcept {
+    if (started_in != era_) return;
     const bool slow = took > options_.slow_after;
     if (state_ == circuit::closed) {
         window_.add(failed, slow, ex.now());
@@ -132,8 +132,8 @@ void circuit_breaker::ended(era begun_in, bool failed, duration took, executor& 
     if (probes_.calls == options_.probes) change(too_bad(probes_) ? circuit::open : circuit::closed, ex);
 }
 
-void circuit_breaker::dropped(era begun_in) noexcept {
-    if (begun_in == era_ && state_ == circuit::half_open) --probes_begun_;
+void circuit_breaker::dropped(era started_in) noexcept {
+    if (started_in == era_ && state_ == circuit::half_open) --probes_started_;
 }
 
 bool circuit_breaker::is_failure(const std::exception_ptr& error) const {
@@ -150,7 +150,7 @@ void circuit_breaker::change(circuit to, executor& ex) noexcept {
     state_ = to;
     ++era_;
     window_.clear();
-    probes_begun_ = 0;
+    probes_started_ = 0;
     probes_ = {};
     if (to == circuit::open) half_opens_ = ex.time_after(options_.open_for);
     if (!options_.on_change) return;

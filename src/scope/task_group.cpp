@@ -52,8 +52,8 @@ void detail::check(const task_group_options& options) {
 void task_group::cancel() noexcept {
     // A destructor may use or destroy the group.
     detail::intrusive_list<detail::group_member> gone;
-    gone.take(started_);
-    gone.take(queued_);
+    gone.splice(started_);
+    gone.splice(queued_);
     running_ = waiting_ = 0;
     cleanups_.wake();
     while (!gone.empty()) gone.pop_front().destroy();
@@ -95,8 +95,8 @@ void task_group::ended(detail::group_member& one, std::exception_ptr error, std:
         failures_.add(std::move(error), place);
         if (is_body || fails_fast()) {
             if (body_ != nullptr) gone.push_back(*std::exchange(body_, nullptr));
-            gone.take(started_);
-            gone.take(queued_);
+            gone.splice(started_);
+            gone.splice(queued_);
             running_ = waiting_ = 0;
         }
     }

@@ -34,7 +34,7 @@ poll<file_change> watch_stream::poll_next(context& cx) {
 
 poll<file_change> watch_stream::next(context& cx) {
     if (vanished_) return done;
-    if (watcher_.get() < 0) begin(cx);
+    if (watcher_.get() < 0) start(cx);
     for (;;) {
         if (!cx.spend()) return cx.yield();
         file_change result{};
@@ -66,7 +66,7 @@ poll<file_change> watch_stream::next(context& cx) {
     }
 }
 
-void watch_stream::begin(context& cx) {
+void watch_stream::start(context& cx) {
     file_system& files = cx.executor().io().files();
     const int fd = files.open_watcher();
     if (fd < 0) detail::throw_io_error(fd, "watch", path_);
@@ -82,7 +82,7 @@ void watch_stream::begin(context& cx) {
 }
 
 /// Opens a watcher without earlier changes.
-void watch_stream::begin_again(context& cx) {
+void watch_stream::start_again(context& cx) {
     watcher_.close();
     numbers_.clear();
     names_.clear();
@@ -90,7 +90,7 @@ void watch_stream::begin_again(context& cx) {
     next_record_ = 0;
     announced_.clear();
     announce_ = false;
-    begin(cx);
+    start(cx);
 }
 
 void watch_stream::look_into(const std::string& directory) {
@@ -141,7 +141,7 @@ bool watch_stream::handle(context& cx, detail::change_record& record, file_chang
         lost_ = options_.recursive;
         if (!lost_) return true;
         if (root_has_gone(cx)) return tell_vanished(result);
-        begin_again(cx);
+        start_again(cx);
         return false;
     }
     if (record.watch_ended) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // flags: -Werror=unused-result -Werror=unused-value
-// expect: name it: the cleanup begins when it dies
+// expect: name it: the cleanup starts when it is destroyed
 
 #include <weir/executor/sleep.hpp>
 #include <weir/scope/async_finally.hpp>

@@ -116,7 +116,7 @@ TEST_SUITE("core/poll_each") {
         check(weir::iota(0, 3) | weir::concat_map([](int x) { return weir::iota(2 * x + 1, x == 2 ? 6 : 2 * x + 3); }));
     }
 
-    TEST_CASE("at most polls_per_run items leave a source in one run, whatever passes or filters them") {
+    TEST_CASE("poll_each: at most polls_per_run items leave a source in one run, with any operators behind it") {
         CHECK(leave_in_one_run([](auto s) { return s; }) == per_run);
         CHECK(leave_in_one_run([](auto s) { return std::move(s) | weir::map(identity); }) == per_run);
         CHECK(leave_in_one_run([](auto s) { return std::move(s) | weir::filter(even); }) == per_run);

@@ -308,7 +308,7 @@ TEST_SUITE("depth/dropped") {
         });
     }
 
-    TEST_CASE("a generator that recurses a million deep gives its first item and is dropped") {
+    TEST_CASE("a generator that recurses a million deep yields its first item and is dropped") {
         on_a_normal_stack([] {
             weir::testing::virtual_executor ex;
             int live = 0;
@@ -317,7 +317,7 @@ TEST_SUITE("depth/dropped") {
         });
     }
 
-    TEST_CASE("a generator that recurses a thousand deep gives all its items") {
+    TEST_CASE("a generator that recurses a thousand deep yields all its items") {
         on_a_normal_stack([] {
             weir::testing::virtual_executor ex;
             int live = 0;

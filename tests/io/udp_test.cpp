@@ -88,7 +88,7 @@ TEST_SUITE("io/udp") {
         CHECK(text(buffer, whole) == "next");
     }
 
-    TEST_CASE("udp: the largest datagram goes through, and a larger one is an error") {
+    TEST_CASE("udp: the largest datagram passes, and a larger one is an error") {
         weir::executor ex;
         auto a = ex.run(weir::udp_bind({"127.0.0.1", 0}));
         const std::string largest(65'507, 'x');

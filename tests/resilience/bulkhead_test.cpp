@@ -59,7 +59,7 @@ TEST_SUITE("resilience/bulkhead") {
         bulkhead b{1, {.max_queued = 1, .max_wait = 30ms}};
         auto slow = ex.spawn(b.run(weir::sleep_for(1h)));
         auto waiting = ex.spawn(b.run(weir::sleep_for(1ms)));
-        CHECK_THROWS_WITH_AS(ex.run(std::move(waiting)), "weir::bulkhead: no turn within 30ms", overloaded);
+        CHECK_THROWS_WITH_AS(ex.run(std::move(waiting)), "weir::bulkhead: not admitted within 30ms", overloaded);
         CHECK(ex.elapsed() == 30ms);
         auto next = ex.spawn(b.run(weir::sleep_for(1ms)));
         ex.run_ready();

@@ -360,7 +360,7 @@ TEST_SUITE("resilience/circuit_breaker") {
         CHECK(line == here.line());
     }
 
-    TEST_CASE("circuit_breaker: the listener, or what it runs, may drop the call") {
+    TEST_CASE("circuit_breaker: a call may be dropped by the listener or by its own operation") {
         for (const int how : {0, 1, 2, 3}) {
             CAPTURE(how);
             virtual_executor ex;

@@ -268,7 +268,7 @@ TEST_SUITE("resilience/concurrency_limit") {
         CHECK_THROWS_WITH_AS(static_cast<void>(ex.run(limit.acquire())),
                              "weir::concurrency_limit: 1 are waiting already", weir::overloaded);
         CHECK_THROWS_WITH_AS(static_cast<void>(ex.run(std::move(waiting))),
-                             "weir::concurrency_limit: no turn within 10ms", weir::overloaded);
+                             "weir::concurrency_limit: not admitted within 10ms", weir::overloaded);
         CHECK(ex.elapsed() == 10ms);
         CHECK(limit.queued() == 0);
     }

@@ -298,7 +298,7 @@ TEST_SUITE("resilience/rate_limiter") {
         auto c = ex.spawn(acquire(limiter, 1, 3, log));
         ex.run_ready();
         CHECK_THROWS_WITH_AS(ex.run(limiter.acquire()), "weir::rate_limiter: 2 are waiting already", weir::overloaded);
-        CHECK_THROWS_WITH_AS(ex.run(std::move(c)), "weir::rate_limiter: no turn within 150ms", weir::overloaded);
+        CHECK_THROWS_WITH_AS(ex.run(std::move(c)), "weir::rate_limiter: not admitted within 150ms", weir::overloaded);
         CHECK(ex.elapsed() == 150ms);
         CHECK(log == std::vector<log_entry>{{1, 0ms}, {2, 100ms}});
         CHECK(limiter.queued() == 0);

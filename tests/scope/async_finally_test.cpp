@@ -115,7 +115,7 @@ TEST_SUITE("scope/async_finally") {
         CHECK(log.text.find("end @") != std::string::npos);
     }
 
-    TEST_CASE("async_finally runs when the executor is destroyed, for what was spawned too") {
+    TEST_CASE("async_finally runs when the executor is destroyed, also for spawned operations") {
         std::string text;
         {
             virtual_executor ex;

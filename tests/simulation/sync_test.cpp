@@ -57,7 +57,7 @@ public:
     impatient(A operation, weir::duration patience) : operation_{std::move(operation)}, patience_{patience} {}
 
     weir::poll<result_type> poll_result(weir::context& cx) {
-        if (!std::exchange(begun_, true)) timer_.arm(cx.executor(), cx.executor().time_after(patience_));
+        if (!std::exchange(started_, true)) timer_.arm(cx.executor(), cx.executor().time_after(patience_));
         if (timer_.poll(cx)) {
             operation_.reset();
             return result_type{};
@@ -72,7 +72,7 @@ private:
     std::optional<A> operation_;
     weir::duration patience_;
     weir::deadline_timer timer_;
-    bool begun_ = false;
+    bool started_ = false;
 };
 
 template <class A>
@@ -339,7 +339,7 @@ TEST_SUITE("simulation/sync") {
         });
     }
 
-    TEST_CASE("a simulated semaphore conserves permits, and large requests get theirs") {
+    TEST_CASE("a simulated semaphore conserves permits and serves large requests") {
         over_all_seeds([](simulation& sim) {
             const std::size_t n = 1 + sim.random()() % 4;
             weir::semaphore s{n};
@@ -376,7 +376,7 @@ TEST_SUITE("simulation/sync") {
         });
     }
 
-    TEST_CASE("simulated subscribers get the same items, each once, although senders give up and subscribers leave") {
+    TEST_CASE("simulated subscribers receive the same items once each, although senders give up and others leave") {
         over_all_seeds([](simulation& sim) {
             std::vector<int> a;
             std::vector<int> b;

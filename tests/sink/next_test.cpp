@@ -33,7 +33,7 @@ TEST_SUITE("sink/next") {
         CHECK(ex.run(body()) == "abc");
     }
 
-    TEST_CASE("next throws what the stream throws, after the items before it") {
+    TEST_CASE("next throws the stream's error after the items before it") {
         virtual_executor ex;
         const auto body = []() -> weir::task<int> {
             auto numbers = weir::concat(weir::just(1), weir::fail<int>(std::runtime_error{"no"}));

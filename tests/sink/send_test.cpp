@@ -58,12 +58,12 @@ public:
         can(
             "send", [this] { return sender_.has_value(); },
             [this] {
-                sending_.begin([this] { return source_.stream() | send(*std::exchange(sender_, std::nullopt)); });
+                sending_.start([this] { return source_.stream() | send(*std::exchange(sender_, std::nullopt)); });
             });
         can_poll_and_abandon("poll send", "abandon send", sending_);
         can(
             "receive", [this] { return receiver_ && !receiving_.running() && !at_end_; },
-            [this] { receiving_.begin([this] { return weir::next(*receiver_); }); });
+            [this] { receiving_.start([this] { return weir::next(*receiver_); }); });
         can_poll_and_abandon("poll", "abandon", receiving_);
         can(
             "go", [this] { return receiver_ && !receiving_.running(); },

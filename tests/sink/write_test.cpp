@@ -99,7 +99,7 @@ TEST_SUITE("sink/write") {
         CHECK((t.content() == all));
     }
 
-    TEST_CASE("write goes through a socket that takes little at a time") {
+    TEST_CASE("write completes on a socket that accepts little at a time") {
         weir::executor ex;
         auto pair = support::connect_pair(ex);
         auto writing = ex.spawn(weir::iota(0, 300'000) | weir::map([](int i) { return std::to_string(i) + "\n"; }) |

@@ -29,7 +29,7 @@ public:
     attempt_base& operator=(const attempt_base&) = delete;
     virtual ~attempt_base() = default;
 
-    /// It was begun, has no result yet, and was not abandoned.
+    /// Whether the operation was started, has no result yet, and was not abandoned.
     virtual bool running() const noexcept = 0;
     virtual void poll() = 0;
     virtual void abandon() noexcept = 0;
@@ -53,7 +53,7 @@ protected:
     std::optional<flag> waker_;
 };
 
-/// One operation after another, each begun, polled and abandoned when the schedule says so.
+/// One operation after another, each started, polled and abandoned when the schedule says so.
 template <weir::operation A>
 class attempt final : public attempt_base {
 public:
@@ -64,7 +64,7 @@ public:
 
     /// Begins what make() gives, and polls it.
     template <class Make>
-    void begin(Make make) {
+    void start(Make make) {
         waker_.emplace(executor_, woken_);
         operation_.construct_with(std::move(make));
         poll();

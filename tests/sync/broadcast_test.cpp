@@ -130,7 +130,7 @@ private:
                 s.what = open_ ? fate::waiting : fate::refused;
                 if (open_) line_.push_back(&s);
                 admit();
-                s.attempt.begin([this, &s] { return hub_->send(s.value); });
+                s.attempt.start([this, &s] { return hub_->send(s.value); });
             });
         can_poll_and_abandon(polls, abandons, s.attempt, [this, &s] { std::erase(line_, &s); });
     }
@@ -138,7 +138,7 @@ private:
         const auto idle = [&r] { return r.stream && !r.attempt.running(); };
         can(
             receives, [&r, idle] { return idle() && !r.ended; },
-            [&r] { r.attempt.begin([&r] { return weir::next(*r.stream); }); });
+            [&r] { r.attempt.start([&r] { return weir::next(*r.stream); }); });
         can_poll_and_abandon(polls, abandons, r.attempt);
         can(goes, idle, [this, &r] {
             expect(r.stream->dropped() == r.dropped, "other items were dropped than in the model");

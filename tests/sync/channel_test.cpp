@@ -101,7 +101,7 @@ public:
         add("a sends", "a polls", "a abandons", "a closes", "a goes", giver_);
         add("b sends", "b polls", "b abandons", "b closes", "b goes", lender_);
         const auto idle = [this] { return receiver_ && !receiving_.running() && !ended_; };
-        can("r receives", idle, [this] { receiving_.begin([this] { return weir::next(*receiver_); }); });
+        can("r receives", idle, [this] { receiving_.start([this] { return weir::next(*receiver_); }); });
         can_poll_and_abandon("r polls", "r abandons", receiving_);
         can(
             "r closes", [this] { return receiver_ && model_.open; },
@@ -128,7 +128,7 @@ private:
         void begin() {
             offer.value = value;
             home.model_.send(offer);
-            sending.begin([this] { return How::send(*sender, value); });
+            sending.start([this] { return How::send(*sender, value); });
         }
         void ended(const bool* delivered) {
             home.expect(delivered != nullptr, "a send failed");

@@ -97,7 +97,7 @@ private:
         can(waits, holds, [this, &a] {
             std::erase(locking_, &a);
             waiting_.push_back(&a);
-            a.waiting.begin([this, &a] { return condition_.wait(*a.has); });
+            a.waiting.start([this, &a] { return condition_.wait(*a.has); });
         });
         can_poll_and_abandon(polls, abandons, a.waiting, [this, &a] {
             expect(!*a.has, "one that gave up has the mutex");

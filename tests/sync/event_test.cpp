@@ -83,7 +83,7 @@ private:
         can(waits, idle, [this, &a] {
             a.what = pass() ? fate::passed : fate::waiting;
             if (a.what == fate::waiting) line_.push_back(&a);
-            a.waiting.begin([this] { return event_->wait(); });
+            a.waiting.start([this] { return event_->wait(); });
         });
         can(tries, idle, [this] { expect(event_->try_wait() == pass(), "one that tried passed, or did not"); });
         can_poll_and_abandon(polls, abandons, a.waiting, [this, &a] {

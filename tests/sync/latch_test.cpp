@@ -37,10 +37,10 @@ private:
     using waiting = support::attempt<decltype(std::declval<latch&>().wait())>;
 
     void add(const char* waits, const char* arrives, const char* polls, const char* abandons, waiting& a) {
-        can(waits, [&a] { return !a.running(); }, [this, &a] { a.begin([this] { return latch_.wait(); }); });
+        can(waits, [&a] { return !a.running(); }, [this, &a] { a.start([this] { return latch_.wait(); }); });
         can(
             arrives, [this, &a] { return !a.running() && latch_.left() != 0; },
-            [this, &a] { a.begin([this] { return latch_.arrive_and_wait(); }); });
+            [this, &a] { a.start([this] { return latch_.arrive_and_wait(); }); });
         can_poll_and_abandon(polls, abandons, a);
     }
     void ended(const weir::unit* u) { expect(u != nullptr && latch_.left() == 0, "one passed too early"); }

@@ -57,7 +57,7 @@ private:
         const auto idle = [&a] { return !a.has && !a.locking.running(); };
         can(locks, idle, [this, &a] {
             line_.push_back(&a);
-            a.locking.begin([this] { return mutex_.lock(); });
+            a.locking.start([this] { return mutex_.lock(); });
         });
         can(tries, idle, [this, &a] {
             const bool free = line_.empty();

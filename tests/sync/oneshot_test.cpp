@@ -51,12 +51,12 @@ public:
         });
         can(
             "wait for the end", [this] { return sender_ && !closing_.running(); },
-            [this] { closing_.begin([this] { return sender_->closing(); }); });
+            [this] { closing_.start([this] { return sender_->closing(); }); });
         can_poll_and_abandon("poll the end", "abandon the end", closing_);
 
         can(
             "receive", [this] { return receiver_ && !receiving_.running() && what_ != fate::over; },
-            [this] { receiving_.begin([this] { return receiver_->receive(); }); });
+            [this] { receiving_.start([this] { return receiver_->receive(); }); });
         can_poll_and_abandon("poll", "abandon", receiving_);
         can(
             "go", [this] { return receiver_ && !receiving_.running(); },

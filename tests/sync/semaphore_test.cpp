@@ -112,7 +112,7 @@ private:
         const auto idle = [&a] { return !a.has && !a.asking.running(); };
         can(asks, idle, [this, &a] {
             model_.ask(a.asked);
-            a.asking.begin([this, &a] { return permits_.acquire(a.asked.n); });
+            a.asking.start([this, &a] { return permits_.acquire(a.asked.n); });
         });
         can(tries, idle, [this, &a] {
             const bool free = model_.open && model_.line.empty() && model_.left >= a.asked.n;

@@ -68,7 +68,7 @@ private:
     void add(const char* asks, const char* polls, const char* abandons, actor& a) {
         can(
             asks, [&a] { return !a.ended && !a.asking.running(); },
-            [&a] { a.asking.begin([&a] { return weir::next(a.stream); }); });
+            [&a] { a.asking.start([&a] { return weir::next(a.stream); }); });
         can_poll_and_abandon(polls, abandons, a.asking);
     }
     void at_rest() override {

@@ -315,7 +315,7 @@ inline std::size_t run_queue::run(std::size_t most) noexcept {
     leave();
     if (leaving_) [[unlikely]]
         destroy_dropped();
-    ready_.take(deferred_);
+    ready_.splice(deferred_);
     return ran;
 }
 

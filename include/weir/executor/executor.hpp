@@ -264,7 +264,7 @@ public:
     /// Registers a cleanup whose scope has been entered.
     void guard(detail::cleanup& one) noexcept { guards_.push_back(one); }
     /// Starts the cleanup of a scope that has ended, in the group with that number or else in the executor.
-    void begin(detail::cleanup& one, std::uint32_t group) noexcept;
+    void start(detail::cleanup& one, std::uint32_t group) noexcept;
     /// Takes over the cleanups of a destroyed group.
     void adopt(detail::cleanups& left, std::uint32_t group) noexcept { left.move_to(cleanups_of(group), group); }
 

@@ -42,7 +42,7 @@ class [[nodiscard("iterate over it")]] blocking_range : public std::ranges::view
         executor& ex;
         std::optional<S> upstream;
         std::optional<item_t<S>> item;
-        bool begun = false;
+        bool started = false;
     };
 
 public:
@@ -79,7 +79,7 @@ public:
 
     /// Waits for the first item, unless that was done before.
     iterator begin() {
-        if (!std::exchange(state_->begun, true)) state_->advance();
+        if (!std::exchange(state_->started, true)) state_->advance();
         return iterator{*state_};
     }
     std::default_sentinel_t end() const noexcept { return {}; }

@@ -57,7 +57,7 @@ public:
             if (n.is_pending()) return pending;
             ended_ = *n == 0;
             writing_ = *n;
-            if (writing_ != 0) writes_.begin(std::string_view{memory_.get(), *n});
+            if (writing_ != 0) writes_.start(std::string_view{memory_.get(), *n});
         }
     }
 

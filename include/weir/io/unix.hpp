@@ -256,7 +256,7 @@ inline poll<unit> write_with_operation::poll_result(context& cx) {
         if (r.is_pending()) return pending;
         if (*r < 0) throw_io_error(*r, "write descriptors to", stream_->name());
         descriptors_.reset();
-        rest_.begin(
+        rest_.start(
             std::span{static_cast<const char*>(what_.data()), what_.size()}.subspan(static_cast<std::size_t>(*r)));
     }
     if (rest_.poll(cx, *stream_)) return unit{};

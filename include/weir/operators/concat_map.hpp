@@ -38,9 +38,9 @@ public:
                     item_.reset();
                     if (!cx.spend() || (may_stop && cx.leaving())) return cx.yield();
                 }
-                const flow begun = begin_next(cx);
-                if (begun == flow::done) return done;
-                if (begun == flow::pending) return pending;
+                const flow started = start_next(cx);
+                if (started == flow::done) return done;
+                if (started == flow::pending) return pending;
             }
         } catch (...) {
             drop();
@@ -61,7 +61,7 @@ public:
                     item_.reset();
                     if (!cx.spend() || (may_stop && cx.leaving())) return detail::yield_loop(cx);
                 }
-                answer = begin_next(cx);
+                answer = start_next(cx);
                 if (answer != flow::stopped) break;
             }
         } catch (...) {
@@ -74,7 +74,7 @@ public:
 
 private:
     /// Asks for the next inner stream. Stopped, when there is one.
-    flow begin_next(context& cx) {
+    flow start_next(context& cx) {
         auto outer = upstream_->poll_next(cx);
         if (!outer.is_item()) return outer.is_done() ? flow::done : flow::pending;
         if (may_stop && cx.stopping()) return detail::yield_loop(cx);

@@ -292,7 +292,7 @@ private:
         return none;
     }
     bool wait_for_room(std::size_t rail, context& cx) noexcept {
-        entries_[rail]->watch(cx);
+        entries_[rail]->arm_sender(cx);
         return entries_[rail]->has_room(cx);
     }
 
@@ -304,7 +304,7 @@ private:
     void pause(context& cx) noexcept {
         for (auto& entry : entries_) {
             entry->flush();
-            entry->watch(cx);
+            entry->arm_sender(cx);
         }
     }
 

@@ -31,8 +31,8 @@ public:
         : prefetching_operator(std::move(upstream)), ticks_{d}, on_drop_(std::move(on_drop)) {}
 
     poll<value_type> poll_next(context& cx) {
-        if (!begun_) {
-            begun_ = true;
+        if (!started_) {
+            started_ = true;
             ticks_.start(cx.executor().now());
         }
         if (this->open() && !this->drive(cx)) return pending;
@@ -68,7 +68,7 @@ private:
     void upstream_ended(context&) noexcept { tick_.cancel(); }
 
     std::optional<value_type> held_;
-    bool begun_ = false;
+    bool started_ = false;
     detail::periodic_schedule ticks_;
     detail::resettable_deadline tick_;
     [[no_unique_address]] OnDrop on_drop_;

@@ -40,32 +40,32 @@ private:
     bool wants(context& cx) {
         if (this->passed()) return false;
         if (!this->holds() || !over_.poll(cx)) return true;
-        begin(over_.deadline());
+        open_window(over_.deadline());
         // Missed windows are not made up for.
-        if (over_.passed(cx)) begin(cx.executor().now());
+        if (over_.passed(cx)) open_window(cx.executor().now());
         this->pass();
         return false;
     }
 
     void take(value_type item, context& cx) {
-        if (begun_ && !over_.passed(cx)) {
+        if (started_ && !over_.passed(cx)) {
             if (edge_ == edge::leading) return this->drop(std::move(item));
             return this->hold(std::move(item));
         }
-        begin(cx.executor().now());
+        open_window(cx.executor().now());
         this->hold(std::move(item));
         if (edge_ != edge::trailing) this->pass();
     }
 
     void upstream_ended(context&) noexcept { over_.cancel(); }
 
-    void begin(time_point start) noexcept {
-        begun_ = true;
+    void open_window(time_point start) noexcept {
+        started_ = true;
         over_.set(d_ > time_point::max() - start ? time_point::max() : start + d_);
     }
 
     detail::resettable_deadline over_; // the end of the window
-    bool begun_ = false;
+    bool started_ = false;
     duration d_;
     edge edge_;
 };

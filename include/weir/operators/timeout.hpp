@@ -20,9 +20,9 @@ namespace weir {
 namespace detail {
 
 /// The time limit of a pull. An item that is ready costs one check of a flag.
-class pull_watch {
+class pull_time_limit {
 public:
-    explicit pull_watch(duration d) noexcept : d_{d} {}
+    explicit pull_time_limit(duration d) noexcept : d_{d} {}
 
     duration limit() const noexcept { return d_; }
 
@@ -58,15 +58,15 @@ private:
 /// Hands on items. `late` says whether upstream has let its consumer wait for too long. A loop that has handed on items
 /// and only yields does not wait: it costs no timer.
 template <class S, class Consume>
-flow poll_each_watched(S& upstream, context& cx, Consume& consume, pull_watch& watch, bool& late) {
+flow poll_each_timed(S& upstream, context& cx, Consume& consume, pull_time_limit& limit, bool& late) {
     bool answered = false;
     const auto pass_on = [&](item_t<S>&& item) {
         answered = true;
         return consume(std::move(item));
     };
     const flow answer = poll_each(upstream, cx, pass_on);
-    if (answered) watch.answered();
-    late = answer == flow::pending && !(answered && cx.waker().queued()) && watch.pending(cx);
+    if (answered) limit.answered();
+    late = answer == flow::pending && !(answered && cx.waker().queued()) && limit.pending(cx);
     return answer;
 }
 
@@ -78,12 +78,12 @@ class [[nodiscard("add a sink and co_await it")]] timeout_stream {
 public:
     using value_type = item_t<S>;
 
-    timeout_stream(S upstream, duration d) : upstream_(std::in_place, std::move(upstream)), watch_{d} {}
+    timeout_stream(S upstream, duration d) : upstream_(std::in_place, std::move(upstream)), limit_{d} {}
 
     poll<value_type> poll_next(context& cx) {
         auto item = upstream_->poll_next(cx);
         if (item.is_item()) [[likely]] {
-            watch_.answered();
+            limit_.answered();
             return item;
         }
         return without_item(item.is_done(), cx);
@@ -92,8 +92,8 @@ public:
     template <class Consume>
     flow poll_each(context& cx, Consume& consume) {
         bool late = false;
-        const flow answer = detail::poll_each_watched(*upstream_, cx, consume, watch_, late);
-        if (answer == flow::done) watch_.stop();
+        const flow answer = detail::poll_each_timed(*upstream_, cx, consume, limit_, late);
+        if (answer == flow::done) limit_.stop();
         if (late) fail();
         return answer;
     }
@@ -101,19 +101,19 @@ public:
 private:
     poll<value_type> without_item(bool ended, context& cx) {
         if (ended) {
-            watch_.stop();
+            limit_.stop();
             return done;
         }
-        if (watch_.pending(cx)) fail();
+        if (limit_.pending(cx)) fail();
         return pending;
     }
     [[noreturn]] void fail() {
         upstream_.reset();
-        throw timed_out{"weir::timeout: no item", watch_.limit()};
+        throw timed_out{"weir::timeout: no item", limit_.limit()};
     }
 
     std::optional<S> upstream_;
-    detail::pull_watch watch_;
+    detail::pull_time_limit limit_;
 };
 
 /// The same, with a fallback stream.
@@ -123,17 +123,17 @@ public:
     using value_type = item_t<S>;
 
     timeout_or_stream(S upstream, duration d, MakeFallback make)
-        : upstream_(std::in_place, std::move(upstream)), watch_{d}, make_(std::move(make)) {}
+        : upstream_(std::in_place, std::move(upstream)), limit_{d}, make_(std::move(make)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (upstream_) [[likely]] {
             auto item = upstream_->poll_next(cx);
             if (item.is_item()) [[likely]] {
-                watch_.answered();
+                limit_.answered();
                 return item;
             }
-            if (item.is_pending() && !watch_.pending(cx)) return pending;
-            watch_.stop();
+            if (item.is_pending() && !limit_.pending(cx)) return pending;
+            limit_.stop();
             if (item.is_done()) return done;
             if (!fall_back(cx)) return cx.yield();
         }
@@ -144,8 +144,8 @@ public:
     flow poll_each(context& cx, Consume& consume) {
         if (upstream_) {
             bool late = false;
-            const flow answer = detail::poll_each_watched(*upstream_, cx, consume, watch_, late);
-            if (answer == flow::done || late) watch_.stop();
+            const flow answer = detail::poll_each_timed(*upstream_, cx, consume, limit_, late);
+            if (answer == flow::done || late) limit_.stop();
             if (!late) return answer;
             if (!fall_back(cx)) return detail::yield_loop(cx);
         }
@@ -162,7 +162,7 @@ private:
     }
 
     std::optional<S> upstream_;
-    detail::pull_watch watch_;
+    detail::pull_time_limit limit_;
     [[no_unique_address]] MakeFallback make_;
     std::optional<std::invoke_result_t<MakeFallback&>> fallback_;
 };

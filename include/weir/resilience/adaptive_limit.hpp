@@ -49,7 +49,7 @@ public:
     std::size_t initial() const noexcept { return options_.initial; }
 
     std::size_t update(const limit_sample& seen) noexcept {
-        if (seen.began < decreased_) return seen.limit;
+        if (seen.started < decreased_) return seen.limit;
         if (seen.verdict == verdict::overload || seen.took() > options_.too_long) {
             decreased_ = seen.ended;
             const auto part = static_cast<std::size_t>(static_cast<double>(seen.limit) * options_.backoff);

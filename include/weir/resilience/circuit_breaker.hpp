@@ -155,8 +155,8 @@ private:
     void look(executor& ex) noexcept;
     /// @throws circuit_open
     era admit(time_point now);
-    void ended(era begun_in, bool failed, duration took, executor& ex) noexcept;
-    void dropped(era begun_in) noexcept;
+    void ended(era started_in, bool failed, duration took, executor& ex) noexcept;
+    void dropped(era started_in) noexcept;
     bool is_failure(const std::exception_ptr& error) const;
 
     bool too_bad(const detail::call_window::counts& calls) const noexcept;
@@ -168,7 +168,7 @@ private:
     era era_ = 1;
     detail::call_window window_;
     time_point half_opens_{};
-    std::size_t probes_begun_ = 0; // without the dropped ones
+    std::size_t probes_started_ = 0; // without the dropped ones
     detail::call_window::counts probes_;
 };
 
@@ -191,19 +191,19 @@ public:
             breaker_->look(cx.executor());
             if (cx.stopping()) return cx.yield();
             era_ = breaker_->admit(cx.executor().now());
-            began_ = cx.executor().now();
+            started_at_ = cx.executor().now();
         }
         circuit_breaker& breaker = *breaker_;
         try {
             auto result = operation_.poll_result(cx);
             if (result.is_pending()) return pending;
             operation_.reset();
-            breaker.ended(std::exchange(era_, 0), false, cx.executor().now() - began_, cx.executor());
+            breaker.ended(std::exchange(era_, 0), false, cx.executor().now() - started_at_, cx.executor());
             return result;
         } catch (...) {
             const bool failed = breaker.is_failure(std::current_exception());
             operation_.reset();
-            breaker.ended(std::exchange(era_, 0), failed, cx.executor().now() - began_, cx.executor());
+            breaker.ended(std::exchange(era_, 0), failed, cx.executor().now() - started_at_, cx.executor());
             throw;
         }
     }
@@ -216,7 +216,7 @@ private:
     circuit_breaker* breaker_;
     detail::lazy_operation<A> operation_;
     era era_ = 0; // set while the call runs
-    time_point began_{};
+    time_point started_at_{};
 };
 
 template <class A>

@@ -42,11 +42,11 @@ enum class verdict : std::uint8_t {
 struct limit_sample {
     std::size_t limit;     ///< the present limit
     std::size_t in_flight; ///< calls in flight at its start, itself included
-    time_point began;
+    time_point started;
     time_point ended;
     weir::verdict verdict; ///< success or overload
 
-    duration took() const noexcept { return ended - began; }
+    duration took() const noexcept { return ended - started; }
 };
 
 /// A limit of the operations that may run at the same time. It may be changed while it is used.
@@ -131,7 +131,7 @@ private:
 
     class follower;
 
-    bool take_now() noexcept {
+    bool acquire_now() noexcept {
         if (!waiters_.empty() || in_flight_ >= limit_) return false;
         ++in_flight_;
         return true;
@@ -159,14 +159,14 @@ public:
     permit(permit&& other) noexcept
         : limit_{std::exchange(other.limit_, nullptr)},
           executor_{other.executor_},
-          began_{other.began_},
+          started_at_{other.started_at_},
           in_flight_{other.in_flight_} {}
     permit& operator=(permit&& other) noexcept {
         if (this == &other) return *this;
         release(verdict::ignored);
         limit_ = std::exchange(other.limit_, nullptr);
         executor_ = other.executor_;
-        began_ = other.began_;
+        started_at_ = other.started_at_;
         in_flight_ = other.in_flight_;
         return *this;
     }
@@ -177,7 +177,7 @@ public:
         concurrency_limit* limit = std::exchange(limit_, nullptr);
         if (limit == nullptr) return;
         if (how != verdict::ignored) {
-            limit->learn({limit->limit_, in_flight_, began_, executor_->now(), how});
+            limit->learn({limit->limit_, in_flight_, started_at_, executor_->now(), how});
         }
         limit->give_back();
     }
@@ -186,11 +186,11 @@ private:
     friend class concurrency_limit;
 
     permit(concurrency_limit& limit, context& cx) noexcept
-        : limit_{&limit}, executor_{&cx.executor()}, began_{cx.executor().now()}, in_flight_{limit.in_flight_} {}
+        : limit_{&limit}, executor_{&cx.executor()}, started_at_{cx.executor().now()}, in_flight_{limit.in_flight_} {}
 
     concurrency_limit* limit_;
     executor* executor_;
-    time_point began_;
+    time_point started_at_;
     std::size_t in_flight_;
 };
 
@@ -208,14 +208,14 @@ public:
 
     poll<permit> poll_result(context& cx) {
         if (state() == detail::wait_state::fresh) {
-            if (limit_->take_now()) return take(cx);
+            if (limit_->acquire_now()) return finish(cx);
             if (limited_ == limited::yes) {
                 limit_->waiters_.enter(*this, cx);
             } else {
                 limit_->waiters_.enter_any(*this);
             }
         }
-        if (state() == detail::wait_state::granted) return take(cx);
+        if (state() == detail::wait_state::granted) return finish(cx);
         if (limit_->waiters_.keep_waiting(*this, cx)) return pending;
         limit_->waiters_.leave(*this);
         throw limit_->waiters_.waited_too_long();
@@ -231,7 +231,7 @@ private:
 
     acquire_operation(concurrency_limit& limit, limited l) noexcept : limit_{&limit}, limited_{l} {}
 
-    permit take(context& cx) noexcept {
+    permit finish(context& cx) noexcept {
         set_state(detail::wait_state::finished);
         return {*limit_, cx};
     }
@@ -246,7 +246,7 @@ public:
     using result_type = std::optional<permit>;
 
     poll<result_type> poll_result(context& cx) noexcept {
-        if (!limit_->take_now()) return poll<result_type>{std::nullopt};
+        if (!limit_->acquire_now()) return poll<result_type>{std::nullopt};
         return poll<result_type>{permit{*limit_, cx}};
     }
 
@@ -349,7 +349,7 @@ inline void concurrency_limit::change_limit(std::size_t most) noexcept {
     if (!grows) return;
     admit();
     detail::intrusive_list<follower> all;
-    all.take(followers_);
+    all.splice(followers_);
     while (!all.empty()) {
         follower& f = all.pop_front();
         followers_.push_back(f);

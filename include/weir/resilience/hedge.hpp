@@ -47,12 +47,12 @@ public:
                 auto answer = ask(static_cast<attempt&>(ready_.pop_front()), cx);
                 if (answer.is_item()) return answer;
             }
-            if (begun_ == options_.max) {
+            if (started_ == options_.max) {
                 if (running_ == 0) std::rethrow_exception(std::exchange(error_, nullptr));
                 break;
             }
             if (!due_ && !(delay_over_ && delay_over_->over(cx))) break;
-            begin(cx);
+            start_attempt(cx);
             if (cx.stopping()) return cx.yield();
         }
         return ready_.wait(cx);
@@ -66,8 +66,8 @@ private:
         std::unique_ptr<attempt> before;
     };
 
-    void begin(context& cx) {
-        ++begun_;
+    void start_attempt(context& cx) {
+        ++started_;
         due_ = false;
         delay_over_.reset();
         try {
@@ -80,7 +80,7 @@ private:
             failed();
             return;
         }
-        if (begun_ != options_.max && delay_ != duration::max())
+        if (started_ != options_.max && delay_ != duration::max())
             delay_over_.emplace().set(cx.executor(), cx.executor().time_after(delay_));
     }
 
@@ -123,7 +123,7 @@ private:
     std::unique_ptr<attempt> attempts_; // a list, the last attempt first
     detail::ready_children ready_;
     std::optional<detail::time_limit> delay_over_; // engaged as long as there may be another attempt
-    std::size_t begun_ = 0;
+    std::size_t started_ = 0;
     std::size_t running_ = 0;
     bool due_ = true; // another attempt is to start now
     std::exception_ptr error_;

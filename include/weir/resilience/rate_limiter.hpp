@@ -45,32 +45,32 @@ public:
         if (amount_ > most / 2 / period_) throw std::invalid_argument{"weir::rate: too fine: give a shorter period"};
     }
 
-    /// The time at which n tokens are available, if none are taken before; in the past when they are available now.
-    time_point due(std::int64_t n) const noexcept { return at(plus(taken_ - burst_, n)); }
+    /// The time at which n tokens are available, if none are consumed before; in the past when they are available now.
+    time_point due(std::int64_t n) const noexcept { return at(plus(used_ - burst_, n)); }
 
-    /// Takes n tokens for a new request, if they are available.
-    bool take(std::int64_t n, time_point now) noexcept {
+    /// Consumes n tokens for a new request, if they are available.
+    bool try_consume(std::int64_t n, time_point now) noexcept {
         settle(now);
         if (due(n) > now) return false;
-        took(plus(taken_, n));
+        set_used(plus(used_, n));
         return true;
     }
     /// To be called for a new request that will wait: a full bucket starts to count here.
     void settle(time_point now) noexcept {
-        if (at(taken_) > now) return;
+        if (at(used_) > now) return;
         origin_ = now;
-        taken_ = 0;
+        used_ = 0;
     }
 
-    /// Takes n tokens for a request that has waited until they were due. A late request does not delay later ones.
+    /// Consumes n tokens for a request that has waited until they were due. A late request does not delay later ones.
     /// Tokens that were missed in the meantime are available up to the size of the bucket.
-    void take_due(std::int64_t n, time_point now) noexcept {
+    void consume_due(std::int64_t n, time_point now) noexcept {
         const std::int64_t ticks = ticks_until(now);
-        const std::int64_t left = std::min(std::max(burst_, n), plus(burst_ - taken_, ticks)) - n;
-        took(plus(burst_ - left, ticks));
+        const std::int64_t left = std::min(std::max(burst_, n), plus(burst_ - used_, ticks)) - n;
+        set_used(plus(burst_ - left, ticks));
     }
 
-    void give_back(std::int64_t n) noexcept { taken_ = std::max<std::int64_t>(taken_ - n, 0); }
+    void give_back(std::int64_t n) noexcept { used_ = std::max<std::int64_t>(used_ - n, 0); }
 
 private:
     static constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
@@ -90,21 +90,21 @@ private:
         return plus(times(since / period_, amount_), since % period_ * amount_ / period_);
     }
 
-    void took(std::int64_t taken) noexcept {
-        taken_ = taken;
-        if (taken_ < amount_ || taken_ - amount_ < burst_) return;
+    void set_used(std::int64_t used) noexcept {
+        used_ = used;
+        if (used_ < amount_ || used_ - amount_ < burst_) return;
         // By whole periods, which are whole nanoseconds. The origin stays in the past.
-        const std::int64_t periods = (taken_ - burst_) / amount_;
+        const std::int64_t periods = (used_ - burst_) / amount_;
         origin_ = time_point{duration{plus(origin_.time_since_epoch().count(), times(periods, period_))}};
-        taken_ -= periods * amount_;
+        used_ -= periods * amount_;
     }
 
-    // One token comes every period_ / amount_ nanoseconds. The bucket is full at origin_ plus taken_ times that.
+    // One token comes every period_ / amount_ nanoseconds. The bucket is full at origin_ plus used_ times that.
     std::int64_t amount_ = 1;
     std::int64_t period_ = 1;
     std::int64_t burst_;
     time_point origin_{};
-    std::int64_t taken_ = 0;
+    std::int64_t used_ = 0;
 };
 
 } // namespace detail
@@ -161,7 +161,9 @@ private:
                                                                              : static_cast<std::int64_t>(n);
     }
 
-    bool take_now(std::int64_t cost, time_point now) noexcept { return waiters_.empty() && bucket_.take(cost, now); }
+    bool acquire_now(std::int64_t cost, time_point now) noexcept {
+        return waiters_.empty() && bucket_.try_consume(cost, now);
+    }
     inline void enter(acquire_operation& operation, context& cx);
     inline void leave(acquire_operation& operation) noexcept;
     inline void serve() noexcept;
@@ -194,7 +196,7 @@ public:
 
     poll<unit> poll_result(context& cx) {
         if (state() == detail::wait_state::fresh) {
-            if (limiter_->take_now(cost_, cx.executor().now())) {
+            if (limiter_->acquire_now(cost_, cx.executor().now())) {
                 set_state(detail::wait_state::finished);
                 return unit{};
             }
@@ -223,7 +225,7 @@ class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] rate_limite
 public:
     using result_type = bool;
 
-    poll<bool> poll_result(context& cx) noexcept { return limiter_->take_now(cost_, cx.executor().now()); }
+    poll<bool> poll_result(context& cx) noexcept { return limiter_->acquire_now(cost_, cx.executor().now()); }
 
 private:
     friend class rate_limiter;
@@ -270,7 +272,7 @@ inline void rate_limiter::serve() noexcept {
             static_cast<void>(driver_->timer.poll(cx));
             return;
         }
-        bucket_.take_due(cost, ex.now());
+        bucket_.consume_due(cost, ex.now());
         waiters_.grant_front();
     }
     driver_.reset();

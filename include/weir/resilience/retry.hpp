@@ -52,7 +52,7 @@ protected:
             std::exception_ptr error;
             try {
                 if (!attempt_) {
-                    begin(cx);
+                    start_attempt(cx);
                     attempt_.emplace(std::invoke(factory_));
                     if (cx.stopping()) return cx.yield();
                 }
@@ -78,12 +78,12 @@ protected:
     }
 
 private:
-    void begin(context& cx) {
-        begin_row(cx);
+    void start_attempt(context& cx) {
+        start_row(cx);
         attempt_ends_ = std::min(row_ends_, cx.executor().time_after(backoff_.policy().attempt_timeout));
         if (attempt_ends_ != time_point::max()) limit_.emplace().set(cx.executor(), attempt_ends_);
     }
-    void begin_row(context& cx) {
+    void start_row(context& cx) {
         if (in_row_) return;
         in_row_ = true;
         row_ends_ = cx.executor().time_after(backoff_.policy().total_timeout);
@@ -101,7 +101,7 @@ private:
     }
 
     void fail_or_wait(std::exception_ptr error, context& cx) {
-        begin_row(cx);
+        start_row(cx);
         if (row_ends_ <= cx.executor().now() || !backoff_.again(error)) std::rethrow_exception(std::move(error));
         const time_point next = cx.executor().time_after(backoff_.wait(cx.executor()));
         // An attempt after the wait would have no time left.

@@ -83,17 +83,17 @@ private:
 /// @param within  the time limit of the operation, >= 0
 /// @throws std::logic_error when no executor runs on this thread
 template <class F, class Resource = detail::no_resource>
-class [[nodiscard("name it: the cleanup begins when it dies")]] async_finally {
+class [[nodiscard("name it: the cleanup starts when it is destroyed")]] async_finally {
     static_assert(detail::cleans_up<F, Resource>,
                   "weir::async_finally{within, resource, f}: f cannot be called with the resource, or does not give a "
                   "task or another operation");
 
 public:
-    [[nodiscard("name it: the cleanup begins when it dies")]] explicit async_finally(
+    [[nodiscard("name it: the cleanup starts when it is destroyed")]] explicit async_finally(
         duration within, F f, std::source_location place = std::source_location::current())
         requires std::same_as<Resource, detail::no_resource>
         : async_finally{within, place, detail::no_resource{}, std::move(f)} {}
-    [[nodiscard("name it: the cleanup begins when it dies")]] async_finally(
+    [[nodiscard("name it: the cleanup starts when it is destroyed")]] async_finally(
         duration within, Resource resource, F f, std::source_location place = std::source_location::current())
         requires(!std::same_as<Resource, detail::no_resource>)
         : async_finally{within, place, std::move(resource), std::move(f)} {}
@@ -104,7 +104,7 @@ public:
     ~async_finally() {
         if (node_ == nullptr) return;
         if (static_cast<detail::list_link&>(*node_).linked()) {
-            executor_->begin(*node_, group_);
+            executor_->start(*node_, group_);
         } else {
             delete node_; // the executor was destroyed, and has reported it
         }

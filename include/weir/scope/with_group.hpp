@@ -27,7 +27,7 @@ public:
         : options_{options}, f_(std::move(f)), place_{place} {}
 
     poll<result_type> poll_result(context& cx) {
-        if (!group_) begin(cx);
+        if (!group_) start(cx);
         if (group_->body_ != nullptr || !group_->quiet()) {
             group_->cleanups_.wait(waiter_, cx);
             return pending;
@@ -67,7 +67,7 @@ private:
         detail::manual_lifetime<body_type> operation_;
     };
 
-    void begin(context& cx) {
+    void start(context& cx) {
         options_.deadline = std::min(options_.deadline, cx.deadline);
         group_.construct_with(
             [&] { return task_group(cx.executor(), cx.waker().root(), cx.waker().group(), options_); });

@@ -30,7 +30,7 @@ public:
         : name_{name}, operation_{std::in_place, std::move(operation)}, limit_{limit} {}
 
     poll<result_type> poll_result(context& cx) {
-        if (!begun_) begin(cx.executor());
+        if (!started_) start(cx.executor());
         try {
             nested_context inner{cx, std::min(cx.deadline, until_)};
             auto result = operation_->poll_result(inner);
@@ -50,8 +50,8 @@ public:
     }
 
 private:
-    void begin(executor& ex) {
-        begun_ = true;
+    void start(executor& ex) {
+        started_ = true;
         if (until_ == time_point::max()) {
             until_ = ex.time_after(limit_);
         } else {
@@ -65,7 +65,7 @@ private:
     time_point until_ = time_point::max(); // computed from limit_ at the start
     duration limit_ = duration::max();
     detail::time_limit time_;
-    bool begun_ = false;
+    bool started_ = false;
 };
 
 /// `co_await with_timeout(d, operation)`: returns the operation's result if it is ready within d of the first poll.

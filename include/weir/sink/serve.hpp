@@ -147,7 +147,7 @@ public:
     poll<value_type> poll_next(context& cx) {
         for (;;) {
             if (!server_.connections) return done;
-            auto next = take(cx);
+            auto next = next_connection(cx);
             if (!next.is_item() || cx.stopping() || server_.active < server_.options.max_connections) return next;
             ++server_.result.refused;
             server_.tell(std::make_exception_ptr(limit_exceeded{message(*next)}));
@@ -157,7 +157,7 @@ public:
     }
 
 private:
-    poll<value_type> take(context& cx) {
+    poll<value_type> next_connection(context& cx) {
         try {
             auto next = server_.connections->poll_next(cx);
             if (cx.stopping()) return pending;
@@ -247,7 +247,7 @@ public:
 
     poll<serve_result> poll_result(context& outer) {
         nested_context cx{outer};
-        if (!handled_) begin(cx);
+        if (!handled_) start(cx);
         if ((stop_woken_ || stop_waker_.queued()) && !look_at_stop(cx)) return pending;
         for (;;) {
             auto ended = handled_->poll_next(cx);
@@ -271,7 +271,7 @@ private:
     using connections = detail::served_connections<S>;
     using each = detail::serve_each<S, Handler>;
 
-    void begin(context& cx) {
+    void start(context& cx) {
         constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
         std::size_t limit = server_.options.max_connections;
         // One more handler than the limit, so that one is always free to refuse connections.

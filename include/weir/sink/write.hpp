@@ -39,9 +39,9 @@ public:
             if (!progress_.poll(cx, *device)) return pending;
             total_ += std::exchange(writing_, 0);
             if (large_) {
-                if (!large_begun_) {
-                    begin(*large_);
-                    large_begun_ = true;
+                if (!large_started_) {
+                    start(*large_);
+                    large_started_ = true;
                     continue;
                 }
                 large_.reset();
@@ -53,7 +53,7 @@ public:
             if (spent) return cx.yield();
             spent = !gather(cx);
             if (gathered_ != 0) {
-                begin(std::string_view{memory_.get(), std::exchange(gathered_, 0)});
+                start(std::string_view{memory_.get(), std::exchange(gathered_, 0)});
             } else if (!large_ && !ended_ && !spent) {
                 return pending;
             }
@@ -78,7 +78,7 @@ private:
                 const byte_view view{*item};
                 if (view.size() > largest_copy || view.size() > capacity - gathered_) {
                     large_.emplace(*std::move(item));
-                    large_begun_ = false;
+                    large_started_ = false;
                     return cx.spend();
                 }
                 if (!memory_) memory_ = std::make_unique_for_overwrite<char[]>(capacity);
@@ -94,8 +94,8 @@ private:
         }
     }
 
-    void begin(byte_view what) noexcept {
-        progress_.begin(what);
+    void start(byte_view what) noexcept {
+        progress_.start(what);
         writing_ = what.size();
     }
 
@@ -104,7 +104,7 @@ private:
     std::unique_ptr<char[]> memory_;
     std::size_t gathered_ = 0;
     std::optional<item_t<S>> large_; // an item that is written without a copy
-    bool large_begun_ = false;
+    bool large_started_ = false;
     bool ended_ = false;
     std::exception_ptr error_;
     std::uint64_t total_ = 0;

@@ -34,8 +34,8 @@ public:
     poll<std::uint64_t> poll_next(context& cx) {
         checker_.check();
         const time_point now = cx.executor().now();
-        if (!begun_) {
-            begun_ = true;
+        if (!started_) {
+            started_ = true;
             ticks_.start(now);
         }
         if (!ticks_.due(now)) {
@@ -63,7 +63,7 @@ private:
     deadline_timer timer_;
     std::uint64_t number_ = 0; // the number of the next tick
     missed_ticks missed_;
-    bool begun_ = false;
+    bool started_ = false;
     detail::poll_checker checker_;
 };
 

@@ -49,8 +49,8 @@ public:
 
 private:
     poll<file_change> next(context& cx);
-    void begin(context& cx);
-    void begin_again(context& cx);
+    void start(context& cx);
+    void start_again(context& cx);
     void look_into(const std::string& directory);
     int watch_directory(context& cx, const std::string& path, symlinks how);
     void watch_below(context& cx, const std::string& path);

@@ -173,7 +173,7 @@ private:
     template <class F>
     void each(F f) noexcept {
         intrusive_list<subscriber<T>> rest;
-        rest.take(subscribers_);
+        rest.splice(subscribers_);
         while (!rest.empty()) {
             subscriber<T>& s = rest.pop_front();
             subscribers_.push_back(s);

@@ -24,7 +24,7 @@ public:
 
     condition_request() noexcept : request{1} {}
 
-    void begin(permits& lock) noexcept { lock_ = &lock; }
+    void start(permits& lock) noexcept { lock_ = &lock; }
     notified how() const noexcept { return how_; }
 
 private:
@@ -86,21 +86,21 @@ public:
     }
 
     poll<unit> poll_result(context& cx) {
-        if (!mutex_) begin();
+        if (!mutex_) start();
         if (request_.how() == condition_request::notified::no) {
             if (request_.state() == wait_state::refused) throw closed{"weir::condition"};
             return request_.wait(cx);
         }
-        if (mutex_->lock.take(request_, cx).is_pending()) return pending;
+        if (mutex_->lock.acquire(request_, cx).is_pending()) return pending;
         *guarded_ = std::move(mutex_);
         return unit{};
     }
 
 private:
-    void begin() {
+    void start() {
         if (!*guarded_) throw std::logic_error{"weir::condition::wait(guard): the guard does not hold its mutex"};
         mutex_ = std::move(*guarded_);
-        request_.begin(mutex_->lock);
+        request_.start(mutex_->lock);
         condition_->enter(request_);
         mutex_->lock.give_back(1);
     }

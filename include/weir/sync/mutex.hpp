@@ -94,7 +94,7 @@ public:
     }
 
     poll<mutex_guard<T>> poll_result(context& cx) {
-        if (core_->lock.take(request_, cx).is_pending()) return pending;
+        if (core_->lock.acquire(request_, cx).is_pending()) return pending;
         return mutex_guard<T>{std::move(core_)};
     }
 
@@ -142,7 +142,7 @@ public:
     /// Locks without waiting, if possible.
     [[nodiscard("name it: the mutex is unlocked when it dies")]] std::optional<mutex_guard<T>>
     try_lock() const noexcept {
-        if (!core_->lock.try_take(1)) return std::nullopt;
+        if (!core_->lock.try_acquire(1)) return std::nullopt;
         return mutex_guard<T>{user{core_}};
     }
 

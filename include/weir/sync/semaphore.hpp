@@ -131,7 +131,7 @@ public:
     }
 
     poll<permit> poll_result(context& cx) {
-        if (core_->left.take(request_, cx).is_pending()) return pending;
+        if (core_->left.acquire(request_, cx).is_pending()) return pending;
         return permit{std::move(core_), request_.count()};
     }
 
@@ -152,7 +152,7 @@ semaphore::acquire_operation semaphore::acquire(N n) const {
 template <std::integral N>
 std::optional<semaphore::permit> semaphore::try_acquire(N n) const {
     const std::size_t wanted = check(n);
-    if (!core_->left.try_take(wanted)) return std::nullopt;
+    if (!core_->left.try_acquire(wanted)) return std::nullopt;
     return permit{permit::user{core_}, wanted};
 }
 

@@ -50,7 +50,7 @@ public:
           mask_{std::bit_ceil(std::max<std::size_t>(2, capacity)) - 1},
           places_{std::make_unique<place[]>(mask_ + 1)},
           on_drop_{std::move(on_drop)} {
-        for (std::size_t i = 0; i <= mask_; ++i) places_[i].turn.store(i, std::memory_order_relaxed);
+        for (std::size_t i = 0; i <= mask_; ++i) places_[i].sequence.store(i, std::memory_order_relaxed);
     }
     concurrent_channel_core(const concurrent_channel_core&) = delete;
     concurrent_channel_core& operator=(const concurrent_channel_core&) = delete;
@@ -79,7 +79,7 @@ public:
                 if (at - head >= capacity_ && at - head <= ~closed_bit) return false;
             }
             place& p = places_[at & mask_];
-            if (p.turn.load(std::memory_order_acquire) != at) {
+            if (p.sequence.load(std::memory_order_acquire) != at) {
                 const std::size_t now = tail_.load(std::memory_order_relaxed);
                 if (now == at) return false;
                 at = now;
@@ -87,7 +87,7 @@ public:
             }
             if (!tail_.compare_exchange_weak(at, at + 1)) continue;
             std::construct_at(p.item(), std::move(item));
-            p.turn.store(at + 1, std::memory_order_release);
+            p.sequence.store(at + 1, std::memory_order_release);
             receivers.wake_one();
             return true;
         }
@@ -99,7 +99,7 @@ public:
         std::size_t at = head_.load(std::memory_order_relaxed);
         for (;;) {
             place& p = places_[at & mask_];
-            if (p.turn.load(std::memory_order_acquire) != at + 1) [[unlikely]] {
+            if (p.sequence.load(std::memory_order_acquire) != at + 1) [[unlikely]] {
                 const std::size_t now = head_.load(std::memory_order_relaxed);
                 if (now == at) return tail_.load() == (at | closed_bit) ? poll<T>{done} : poll<T>{pending};
                 at = now;
@@ -108,7 +108,7 @@ public:
             if (!head_.compare_exchange_weak(at, at + 1)) continue;
             poll<T> item{std::move(*p.item())};
             std::destroy_at(p.item());
-            p.turn.store(at + mask_ + 1, std::memory_order_release);
+            p.sequence.store(at + mask_ + 1, std::memory_order_release);
             senders.wake_one();
             return item;
         }
@@ -165,10 +165,10 @@ public:
 
 private:
     static constexpr std::size_t closed_bit = ~(static_cast<std::size_t>(-1) >> 1);
-    static constexpr std::size_t line = 64;
+    static constexpr std::size_t cache_line = 64;
 
     struct place {
-        std::atomic<std::size_t> turn;
+        std::atomic<std::size_t> sequence;
         alignas(T) std::byte room[sizeof(T)];
 
         T* item() noexcept { return std::launder(reinterpret_cast<T*>(room)); }
@@ -188,9 +188,9 @@ private:
     std::atomic<std::size_t> receivers_ = 1;
     std::atomic<int> ends_ = 2;
 
-    alignas(line) std::atomic<std::size_t> tail_ = 0;
+    alignas(cache_line) std::atomic<std::size_t> tail_ = 0;
     std::atomic<std::size_t> known_head_ = 0; // a lower bound of head_
-    alignas(line) std::atomic<std::size_t> head_ = 0;
+    alignas(cache_line) std::atomic<std::size_t> head_ = 0;
 };
 
 inline void must_not_block_an_executor(const char* what) {

@@ -89,7 +89,7 @@ public:
 
     bool dropped() const noexcept { return interest_.load(std::memory_order_acquire) == interest::none; }
     /// Sets the operation to notify of a drop: null during a poll.
-    void watch(remote_end* end) noexcept { remote_end_ = end; }
+    void bind_remote_end(remote_end* end) noexcept { remote_end_ = end; }
 
     void finish(poll<Result>&& result, std::exception_ptr error) noexcept {
         remote_end_ = nullptr;
@@ -213,7 +213,7 @@ public:
         if (!known_) return unit{};
         waiter_.arm(cx.waker());
         if (known_->dropped()) return finish(pending, nullptr);
-        known_->watch(nullptr);
+        known_->bind_remote_end(nullptr);
         try {
             if (!operation_) operation_.construct_with(*make_);
             auto result = operation_->poll_result(cx);
@@ -222,7 +222,7 @@ public:
             return finish(pending, std::current_exception());
         }
         if (known_->dropped()) return finish(pending, nullptr);
-        known_->watch(this);
+        known_->bind_remote_end(this);
         return pending;
     }
 

@@ -17,7 +17,7 @@ void cleanup::prepare(run_queue& queue, std::uint32_t group) {
     waker_.become_root(root_kind::known, own);
 }
 
-void cleanup::begin(cleanups& owner) noexcept {
+void cleanup::start(cleanups& owner) noexcept {
     owner.add(*this);
     waker_.wake();
 }
@@ -26,8 +26,8 @@ void cleanup::run() noexcept {
     executor& ex = waker_.queue().owner();
     std::exception_ptr error;
     try {
-        if (!begun_) {
-            begun_ = true;
+        if (!started_) {
+            started_ = true;
             waker_.set_deadline(ex.time_after(within_));
             limit_.set(ex, waker_.deadline());
         }

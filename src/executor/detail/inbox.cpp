@@ -30,7 +30,7 @@ void inbox::run() noexcept {
     intrusive_list<inbox_entry> batch;
     {
         const std::lock_guard lock{mutex_};
-        batch.take(entries_);
+        batch.splice(entries_);
     }
     for (;;) {
         inbox_entry* entry = nullptr;
@@ -79,7 +79,7 @@ void inbox::served(bool by_somebody) noexcept {
     }
 }
 
-bool inbox::begin_waiting(inbox* own) noexcept {
+bool inbox::start_waiting(inbox* own) noexcept {
     const std::lock_guard lock{waiting_mutex()};
     for (const inbox* next = this; next != nullptr; next = next->waits_for_) {
         if (next == own) return false;

@@ -353,7 +353,7 @@ int stream_socket::attempt(const io_request& request) {
     case io_request::kind::accept:
         return accept(request);
     case io_request::kind::connect:
-        if (state_ == state::fresh) begin_connect(*request.address);
+        if (state_ == state::fresh) start_connect(*request.address);
         if (state_ == state::connecting) return -EAGAIN;
         if (state_ == state::connected) return 0;
         if (state_ != state::failed) return -EINVAL;
@@ -461,7 +461,7 @@ int stream_socket::remote_endpoint(endpoint& result) const {
     return 0;
 }
 
-void stream_socket::begin_connect(const endpoint& peer) {
+void stream_socket::start_connect(const endpoint& peer) {
     const network_options& o = world_.options.network;
     state_ = state::connecting;
     peer_ = peer;

@@ -106,7 +106,7 @@ private:
     enum : std::uint32_t { try_again, syn_arrives, established, refused, timed_out };
 
     int accept(const io_request& request);
-    void begin_connect(const endpoint& peer);
+    void start_connect(const endpoint& peer);
     void syn();
     void syn_later();
 

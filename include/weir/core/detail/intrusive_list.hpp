@@ -49,7 +49,7 @@ template <class T>
 class intrusive_list {
 public:
     intrusive_list() noexcept { clear(); }
-    intrusive_list(intrusive_list&& other) noexcept : intrusive_list{} { take(other); }
+    intrusive_list(intrusive_list&& other) noexcept : intrusive_list{} { splice(other); }
     intrusive_list& operator=(intrusive_list&&) = delete;
     ~intrusive_list() {
         while (!empty()) pop_front();
@@ -73,7 +73,7 @@ public:
     }
 
     /// Moves everything from another list to the end of this one.
-    void take(intrusive_list& other) noexcept {
+    void splice(intrusive_list& other) noexcept {
         if (other.empty()) return;
         list_link* first = other.head_.next_;
         list_link* last = other.head_.prev_;

@@ -35,7 +35,7 @@ public:
     std::source_location place() const noexcept { return place_; }
 
     /// Starts in the next turn.
-    void begin(cleanups& owner) noexcept;
+    void start(cleanups& owner) noexcept;
 
 private:
     friend class cleanups;
@@ -49,7 +49,7 @@ private:
     duration within_;
     std::source_location place_;
     time_limit limit_;
-    bool begun_ = false;
+    bool started_ = false;
     member_waker<cleanup, &cleanup::run> waker_;
 };
 

@@ -73,7 +73,7 @@ public:
     /// @param own  the inbox of the executor that this thread runs, or null
     template <class F>
     void wait_for(F over, inbox* own) noexcept {
-        if (!begin_waiting(own)) return;
+        if (!start_waiting(own)) return;
         for (;;) {
             const std::uint32_t seen = changes_.load();
             if (over() || !served_.load()) break;
@@ -95,7 +95,7 @@ private:
     std::atomic<std::uint32_t> changes_ = 0;
     inbox* waits_for_ = nullptr; // whose thread holds up this one's: guarded by a mutex of all
 
-    bool begin_waiting(inbox* own) noexcept;
+    bool start_waiting(inbox* own) noexcept;
     void end_waiting(inbox* own) noexcept;
 };
 

@@ -56,7 +56,7 @@ private:
 /// Writes all data, in as many requests as needed.
 class write_progress {
 public:
-    void begin(byte_view what, std::int64_t offset = -1) noexcept {
+    void start(byte_view what, std::int64_t offset = -1) noexcept {
         data_ = static_cast<const char*>(what.data());
         left_ = what.size();
         offset_ = offset;
@@ -96,7 +96,7 @@ public:
     using result_type = unit;
 
     write_operation(Device& device, byte_view what, std::int64_t offset) noexcept : device_{&device} {
-        progress_.begin(what, offset);
+        progress_.start(what, offset);
     }
 
     poll<unit> poll_result(context& cx) {
@@ -160,7 +160,7 @@ template <byte_writer Writer>
     requires(!byte_device<Writer>)
 class writes<Writer> {
 public:
-    void begin(byte_view what) noexcept { next_.emplace(what); }
+    void start(byte_view what) noexcept { next_.emplace(what); }
 
     bool poll(context& cx, Writer& writer) {
         if (next_) {

@@ -61,7 +61,7 @@ public:
         return true;
     }
     overloaded waited_too_long() const {
-        return overloaded{std::string{owner_} + ": no turn within " + to_text(limits_.max_wait)};
+        return overloaded{std::string{owner_} + ": not admitted within " + to_text(limits_.max_wait)};
     }
 
     void leave(bounded_waiter& w) noexcept {

@@ -30,16 +30,16 @@ public:
     std::size_t available() const noexcept { return available_; }
     bool open() const noexcept { return open_; }
 
-    /// Not before those who wait.
-    bool try_take(std::size_t n) noexcept {
+    /// Acquires n permits if they are available and no request waits.
+    bool try_acquire(std::size_t n) noexcept {
         if (available_ < n || !waiters_.empty() || !open_) return false;
         available_ -= n;
         return true;
     }
 
-    /// An item when the request has its permits.
+    /// Returns an item when the request has its permits.
     /// @throws closed
-    poll<unit> take(request& r, context& cx) {
+    poll<unit> acquire(request& r, context& cx) {
         if (r.state() == wait_state::fresh) enter(r);
         switch (r.state()) {
         case wait_state::waiting:
@@ -52,7 +52,7 @@ public:
         }
     }
 
-    /// It waits, if it was not given its permits, or refused, at once.
+    /// Adds a request to the queue, unless it is granted or refused at once.
     void enter(request& r) noexcept {
         waiters_.enter(r);
         if (open_) {
@@ -62,11 +62,11 @@ public:
         }
     }
 
-    /// A request that is not over is dropped.
+    /// Drops a request that is not finished.
     void leave(request& r) noexcept {
         if (r.state() == wait_state::waiting) {
             r.unlink();
-            admit(); // those behind it may ask for less
+            admit(); // the requests behind it may need fewer permits
         } else if (r.state() == wait_state::granted) {
             give_back(r.count());
         }

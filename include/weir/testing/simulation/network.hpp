@@ -25,7 +25,7 @@ struct network_options {
     double refuse = 0;              ///< that a connect is refused, although there is a listener
     double black_hole = 0;          ///< that a connect has no answer
     double abort_accept = 0;        ///< that a connection fails before it is accepted
-    double partition = 0;           ///< that a write begins a partition between its two hosts
+    double partition = 0;           ///< that a write starts a partition between its two hosts
     duration longest_partition = std::chrono::seconds{10};
     double lose_datagram = 0;
     double duplicate_datagram = 0;

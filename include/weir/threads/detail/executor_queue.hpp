@@ -98,10 +98,10 @@ public:
 
     bool cancelled() const noexcept { return receiver_is_.load(std::memory_order_relaxed) == receiver::gone; }
     /// Wakes the context's waker when the receiver goes away, or gives room to a sender that waits for it.
-    void watch(context& cx) noexcept { sender_waker_.wait(cx); }
+    void arm_sender(context& cx) noexcept { sender_waker_.wait(cx); }
 
     bool has_room() noexcept { return sender_.sent != sender_.allowed || check_room(); }
-    /// Whether there is room for an item. If not, the context's waker, which watches, is woken when there is.
+    /// Whether there is room for an item. If not, the waker of `arm_sender` is woken when there is.
     bool has_room(context& cx) noexcept {
         if (sender_.sent != sender_.allowed) [[likely]]
             return true;
@@ -346,7 +346,7 @@ public:
 
     poll<unit> poll_result(context& outer) {
         nested_context cx{outer};
-        to_->watch(cx);
+        to_->arm_sender(cx);
         try {
             for (;;) {
                 if (to_->cancelled()) return close(nullptr);
