@@ -21,31 +21,31 @@ namespace weir::testing {
 struct simulation_options {
     network_options network = {};
     file_options files = {};
-    std::size_t descriptors = 1024; ///< how many may be open; beyond: EMFILE
-    /// Latencies are multiples of this, so that things happen at the same moment often.
+    std::size_t descriptors = 1024; ///< the maximum number of open descriptors; more fail with EMFILE
+    /// The unit of latencies. With a long tick, many events happen at the same time.
     duration tick = std::chrono::microseconds{100};
-    double slow_turn = 0.02;      ///< that a turn of the executor takes a tick, in which time passes for the others
-    double late_completion = 0.5; ///< that an operation that need not wait is complete later, not at once
-    double cancel_late = 0.1;     ///< that an operation that is cancelled was done just before
-    std::string_view host = "10.0.0.1"; ///< where connections come from, and what 127.0.0.1 is
-    std::size_t trace = 1000;           ///< entries that are kept
+    double slow_turn = 0.02;            ///< the probability that a turn of the executor takes a tick
+    double late_completion = 0.5;       ///< the probability that a ready operation completes later
+    double cancel_late = 0.1;           ///< the probability that a cancelled operation has completed before
+    std::string_view host = "10.0.0.1"; ///< the host of the program, to which 127.0.0.1 refers
+    std::size_t trace = 1000;           ///< the number of entries that are kept
 };
 
-/// An executor in a world of its own, with virtual time, a network and files in memory, and faults as they are asked
-/// for. Whatever is written against weir runs in it unchanged. A seed decides all that is left to chance: who of those
-/// that are ready runs first, when operations are complete, latencies, faults. The same seed gives the same history.
+/// An executor with virtual time, a network and files in memory, and configurable faults. Programs that use weir run in
+/// it unchanged. A seed decides everything that depends on chance: which ready waker runs first, when operations
+/// complete, latencies, and faults. The same seed produces the same history.
 ///
 ///     weir::testing::simulation sim{17, {.network = {.reset = 0.01}}};
 ///     sim.spawn(server()).detach();
 ///     sim.run(client());
 ///     print(sim.trace().to_string(20));
 ///
-/// No threads: what is offloaded is done at once, and what is posted by other threads makes the history depend on them.
-/// There are no programs to start and no changes to `watch` (ENOSYS; `follow` looks by the clock), no descriptors are
-/// passed through Unix sockets, and names of hosts are looked up in the real world.
+/// Limits: there are no threads, so that offloaded functions run at once; functions that other threads post make the
+/// history depend on those threads. Starting a program and `watch` fail with ENOSYS, and `follow` checks its file at
+/// intervals. Unix sockets pass no descriptors. Host names are resolved by the real system.
 class simulation : public virtual_time_executor {
 public:
-    /// @throws std::invalid_argument for options that make no sense
+    /// @throws std::invalid_argument for invalid options
     explicit simulation(std::uint64_t seed, const simulation_options& options = {});
     ~simulation() override;
 
@@ -54,16 +54,16 @@ public:
     testing::network network() noexcept;
     testing::files files() noexcept;
 
-    /// A signal comes to the program: to each `signals` stream that waits for it.
+    /// Sends a signal to the program. Each `signals` stream that waits for it receives it.
     void raise(int signal);
-    /// What was written to standard output and standard error. Standard input is empty.
+    /// Returns the bytes that were written to standard output and standard error. Standard input is empty.
     const std::string& output() const noexcept;
 
-    /// Descriptors that are open.
+    /// Returns the number of open descriptors.
     std::size_t descriptors() const noexcept;
 
     const testing::trace& trace() const noexcept;
-    /// Adds to the trace.
+    /// Adds an entry to the trace.
     void note(std::string text);
 
 private:
@@ -75,19 +75,19 @@ private:
 
 namespace detail {
 
-/// What to do with the error that one seed has brought about: says so on stderr.
+/// Prints the error of one seed on stderr.
 void report_failed_seed(const simulation& sim, std::exception_ptr error) noexcept;
-/// The seed that WEIR_SEED names, or none.
+/// Reads the seed from WEIR_SEED. Returns false if the variable is not set.
 bool only_seed(std::uint64_t& seed);
 
 } // namespace detail
 
-/// Calls f with a simulation for each of the seeds 1 to n. What f throws is thrown again, after the seed, the end of
-/// the trace and the command that runs this seed alone were printed on stderr.
+/// Calls f with a simulation for each of the seeds 1 to n. When f throws, prints the seed, the end of the trace and the
+/// command that runs this seed alone on stderr, and rethrows the exception.
 ///
 ///     weir::testing::for_each_seed(1000, options, [](weir::testing::simulation& sim) { sim.run(test()); });
 ///
-/// With WEIR_SEED=17 in the environment: calls it for that seed only.
+/// With WEIR_SEED=17 in the environment, calls f for that seed only.
 template <std::invocable<simulation&> F>
 void for_each_seed(std::uint64_t n, const simulation_options& options, F f) {
     const auto once = [&](std::uint64_t seed) {

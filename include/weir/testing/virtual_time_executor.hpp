@@ -5,24 +5,24 @@
 
 namespace weir::testing {
 
-/// The base of executors under virtual time: the clock stands still while there is anything to do, and then jumps to
-/// what is due next. See virtual_executor and simulation.
+/// The base of executors under virtual time. The clock stands still while a waker is ready, and then jumps to the next
+/// timer or event. See virtual_executor and simulation.
 class virtual_time_executor : public executor {
 public:
     ~virtual_time_executor() override { shut_down(); }
 
-    /// Virtual time since the start.
+    /// Returns the virtual time since the start.
     duration elapsed() const noexcept { return now().time_since_epoch(); }
 
-    /// Runs what is ready, then what becomes due within d. Afterwards the clock stands at now + d, or a little later
-    /// where turns take time.
+    /// Runs the ready wakers, and then the timers that become due within d. Afterwards the clock stands at now + d, or
+    /// later if turns take time.
     void advance(duration d);
 
-    /// Runs until nothing is ready, no timer is armed, and no I/O in flight will ever be complete. With an endless
-    /// timer (an interval that someone awaits) it does not return: use `advance`.
+    /// Runs until no waker is ready, no timer is armed, and no I/O in flight can complete. It does not return while a
+    /// timer is armed again and again, as by an interval that a task awaits; use `advance` then.
     void run_until_idle();
 
-    /// Runs what is ready without letting time pass.
+    /// Runs the ready wakers without advancing the clock.
     void run_ready() { advance(duration::zero()); }
 
 protected:

@@ -5,16 +5,16 @@
 
 namespace weir::detail {
 
-/// From now on until it is destroyed, some signals are caught and remembered.
+/// Catches and stores signals from its construction to its destruction.
 class signal_subscription {
 public:
     signal_subscription() noexcept = default;
     signal_subscription(signal_subscription&&) = delete;
     virtual ~signal_subscription() = default;
 
-    /// Readable when there may be something to take.
+    /// Returns a descriptor that is readable when a signal may have been caught.
     virtual int descriptor() const noexcept = 0;
-    /// The number of a caught signal, once per signal however often it arrived; 0 if no signal is left.
+    /// Returns the number of a caught signal, once per signal however often it arrived, or 0 if no signal is left.
     virtual int take() noexcept = 0;
 };
 

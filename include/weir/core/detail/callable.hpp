@@ -9,7 +9,7 @@
 
 namespace weir::detail {
 
-/// For static_assert in a branch that must not be chosen.
+/// False, but dependent on a type: for static_assert in a branch that must not be instantiated.
 template <class...>
 inline constexpr bool always_false = false;
 
@@ -38,7 +38,8 @@ concept gives_stream = std::invocable<F, Args...> && stream<std::invoke_result_t
 template <class F, class... Args>
 concept returns_operation = std::invocable<F, Args...> && operation<std::invoke_result_t<F, Args...>>;
 
-/// A function that returns either. A caller that ignores results must refuse it: nothing would run what it returns.
+/// A function that returns a stream or an operation. A caller that ignores results must reject it, because nothing
+/// would run the returned object.
 template <class F, class... Args>
 concept returns_work = gives_stream<F, Args...> || returns_operation<F, Args...>;
 

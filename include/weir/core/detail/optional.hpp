@@ -19,7 +19,7 @@ template <class F, class... Args>
 concept gives_optional =
     std::invocable<F, Args...> && is_optional<std::remove_cvref_t<std::invoke_result_t<F, Args...>>>;
 
-/// The item type of such a function.
+/// The item type of a function that returns an optional item.
 template <class F, class... Args>
 using optional_item_t = typename std::remove_cvref_t<std::invoke_result_t<F, Args...>>::value_type;
 

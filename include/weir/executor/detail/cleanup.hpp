@@ -73,7 +73,7 @@ public:
     void wait(waiter& who, context& cx) noexcept;
     void wake() noexcept;
 
-    /// Moves all of them to another owner, in the group with that number.
+    /// Moves all cleanups to another owner, in the group with the given number.
     void move_to(cleanups& other, std::uint32_t group) noexcept;
     void drop() noexcept;
 
@@ -88,10 +88,10 @@ private:
     intrusive_list<waiter> waiters_;
 };
 
-/// Task groups by number. The number of a destroyed group names no other group.
+/// Task groups by number. The number of a destroyed group is not used again for another group.
 class group_table {
 public:
-    /// @returns 0, which names no group, when there are too many
+    /// @returns the number of the new group, or 0, which is no group, when there are too many
     std::uint32_t add(cleanups& group);
     void remove(std::uint32_t number) noexcept;
     cleanups* find(std::uint32_t number) const noexcept;

@@ -93,7 +93,7 @@ private:
     std::atomic<bool> notified_ = false;
     std::atomic<bool> served_ = false;
     std::atomic<std::uint32_t> changes_ = 0;
-    inbox* waits_for_ = nullptr; // whose thread holds up this one's: guarded by a mutex of all
+    inbox* waits_for_ = nullptr; // the inbox that this one's thread waits for; guarded by one mutex for all inboxes
 
     bool start_waiting(inbox* own) noexcept;
     void end_waiting(inbox* own) noexcept;

@@ -11,12 +11,12 @@
 
 namespace weir::detail {
 
-/// All timers of an executor: a hierarchical wheel for those far off, a heap for those of the current tick.
+/// All timers of an executor: a hierarchical wheel for distant timers, and a heap for the timers of the current tick.
 ///
 /// A tick is 2^20 ns. Level k of the wheel holds the timers whose tick differs from the current one first in the k-th
-/// group of six bits, so a timer is moved at most once a level as its time comes near. The heap orders the few that
-/// are near by deadline, then by when they were armed. Most timers are cancelled: they never get there. Timers link
-/// themselves into both: nothing is allocated, so that arming one and the passing of time cannot fail.
+/// group of six bits, so a timer is moved at most once per level as its time approaches. The heap orders the few timers
+/// of the current tick by deadline, and then by the order of arming. Most timers are cancelled before they reach the
+/// heap. Timers are members of both structures without an allocation, so that arming a timer and expiry cannot fail.
 class timer_wheel {
 public:
     timer_wheel() = default;
@@ -27,11 +27,12 @@ public:
     void arm(deadline_timer& t, time_point deadline) noexcept;
     void cancel(deadline_timer& t) noexcept;
 
-    /// Marks and wakes what is due, in order of deadline. Returns how many.
+    /// Marks and wakes the timers that are due, in order of deadline. Returns their number.
     std::size_t expire(time_point now) noexcept;
 
-    /// No timer is due before this; time_point::max() when there is none. The wheel rounds down to its slots, so it may
-    /// be earlier than the first deadline: then `expire` finds nothing and the next answer is nearer.
+    /// Returns a time before which no timer is due; time_point::max() without a timer. The wheel rounds down to its
+    /// slots, so that the time may be earlier than the first deadline. `expire` then finds nothing, and the next call
+    /// returns a closer time.
     time_point next() const noexcept;
 
     std::size_t size() const noexcept { return size_; }
@@ -44,7 +45,7 @@ private:
 
     struct level {
         std::array<intrusive_list<deadline_timer>, slots> slot;
-        std::uint64_t occupied = 0; // a bit a slot; may be stale for a slot that was emptied by cancelling
+        std::uint64_t occupied = 0; // one bit per slot; may be stale for a slot that was emptied by cancelling
     };
     struct place {
         std::size_t level;

@@ -152,7 +152,7 @@ private:
     std::optional<decltype(std::declval<Reader&>().read(std::declval<byte_span>()))> operation_;
 };
 
-/// The same for writes.
+/// Successive writes, each kept from poll to poll until it has its result.
 template <output_device Device>
 class writes : public write_progress {};
 

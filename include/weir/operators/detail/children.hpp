@@ -110,7 +110,7 @@ public:
     /// Sets the position among all children, which a child of a pack has from the start.
     void renumber(std::size_t index) noexcept { index_ = index; }
 
-    /// To be called when it has ended: later wakes have no effect.
+    /// To be called when the child has ended: later wakes have no effect.
     void retire() noexcept { parent_ = nullptr; }
 
     bool was_asked() const noexcept { return asked_; }
@@ -138,7 +138,7 @@ public:
     ready_children() noexcept = default;
     ready_children(ready_children&&) noexcept = default;
 
-    /// Sets the driver, which polls them while the consumer is busy.
+    /// Sets the driver, which polls the children while the consumer is busy.
     void drive_by(waker& driver) noexcept { driver_ = &driver; }
 
     /// Adds a child that was not polled yet.
@@ -309,7 +309,7 @@ template <class First, class... Rest>
 using children_of = std::conditional_t<(std::is_same_v<First, Rest> && ...), children_array<First, 1 + sizeof...(Rest)>,
                                        children_tuple<std::index_sequence_for<First, Rest...>, First, Rest...>>;
 
-/// Children for a range of streams. A container that is passed by value gives its streams away.
+/// Children for a range of streams, which are moved out of a container that is passed by value.
 template <std::ranges::input_range Range>
 auto children_from(Range&& range) {
     children_vector<std::ranges::range_value_t<Range>> children;
@@ -379,7 +379,7 @@ private:
 
     Operator& self() noexcept { return static_cast<Operator&>(*this); }
 
-    /// Polls a child. Returns what to deliver, or no item; `says_` may then hold the reason.
+    /// Polls a child. Returns an item to deliver, or no item; `says_` may then hold the reason.
     poll<T> ask(child& next, context& cx) {
         try {
             return children_.visit(next, [&](auto& c) {
@@ -398,7 +398,7 @@ private:
         }
     }
 
-    /// The same for a child that stores an item.
+    /// Does the same for a child that stores an item.
     poll<T> pass_held(child& next) {
         try {
             return children_.visit(next, [&](auto& c) -> poll<T> {

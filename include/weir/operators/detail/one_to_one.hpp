@@ -13,17 +13,18 @@
 
 namespace weir::detail {
 
-// Bases of operators that look at one item at a time and hold none. Each says with one function what becomes of an
-// item; the base has the loops over upstream: `poll_next`, and `poll_each`, which hands on ready items without
-// returning each of them.
+// Bases of operators that handle one item at a time and hold none. The operator implements one function, which is
+// called with each item. The base has the loops over upstream: `poll_next`, and `poll_each`, which passes on ready
+// items without returning each of them.
 //
-// Their constructors take an S and nothing that converts to one: an async_stream converts from any stream of its items,
-// such as the base itself, and the move constructor would have to ask whether that is a stream before it is known.
+// The constructors accept an S and nothing that converts to an S. An async_stream converts from any stream of its
+// items, such as the base itself, and the move constructor would have to decide whether the incomplete base is a
+// stream.
 //
-// Callables are the types of the user's functions that the operator calls. One that may drop what runs is not called
-// when upstream has done that, and after it nothing more is pulled or called.
+// Callables are the types of the user's functions that the operator calls. A function that may drop the running
+// pipeline is not called after upstream has dropped it, and after such a call nothing more is pulled or called.
 //
-// None of them catches an exception or remembers the end: the owner of the stream destroys it then, upstream included.
+// The bases neither catch exceptions nor remember the end: the owner of the stream then destroys it with its upstream.
 
 /// One item for each item of upstream.
 ///

@@ -12,8 +12,8 @@
 
 namespace weir::detail {
 
-/// Errors of operations, and where these were spawned. To add one cannot fail: the first needs no memory, and there is
-/// room for the others since their operations were spawned.
+/// Errors of operations with the places of their spawns. Adding an error cannot fail: the first one needs no memory,
+/// and room for the others was reserved when their operations were spawned.
 class failure_list {
 public:
     struct failure {
@@ -25,7 +25,7 @@ public:
     std::size_t size() const noexcept { return empty() ? 0 : 1 + more_.size(); }
     const std::exception_ptr& first() const noexcept { return first_.error; }
 
-    /// For so many to be added.
+    /// Reserves room for n further errors.
     void make_room(std::size_t n) {
         const std::size_t wanted = more_.size() + n;
         if (wanted > more_.capacity()) more_.reserve(std::max(wanted, 2 * more_.capacity()));
@@ -42,7 +42,7 @@ public:
         more_.clear();
     }
 
-    /// In the order in which they came.
+    /// Calls f with each error, in order of arrival.
     template <class F>
     void each(F f) const {
         if (empty()) return;

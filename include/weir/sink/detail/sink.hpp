@@ -14,8 +14,8 @@
 
 namespace weir::detail {
 
-/// Every sink: an operation that is constructed from upstream and the sink's arguments, and that is destroyed, with all
-/// that it holds, before its result or its error is handed on.
+/// The operation of every sink. It is constructed from upstream and the sink's arguments, and is destroyed with all its
+/// members before its result or its error is delivered.
 template <class Operation>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] sink {
 public:
@@ -24,8 +24,8 @@ public:
     template <stream S, class... Args>
     explicit sink(S upstream, Args&&... args)
         : operation_(std::in_place, std::move(upstream), std::forward<Args>(args)...) {}
-    // Before its first poll, which is when it may be moved, there is an operation. Where the optional has to ask for
-    // it, g++ 12 takes members of the operation to be uninitialised.
+    // A sink is moved before its first poll only, and holds its operation then. A test of the optional would make g++
+    // 12 warn about uninitialised members.
     sink(sink&& other) : operation_(std::in_place, *std::move(other.operation_)) {}
 
     poll<result_type> poll_result(context& cx) {
@@ -44,7 +44,7 @@ private:
     std::optional<Operation> operation_;
 };
 
-/// Takes items one by one: the loop that runs a whole pipeline while items are ready.
+/// Adds items to an accumulator, in the loop that runs a whole pipeline while items are ready.
 ///
 /// An accumulator has a `result_type`, `bool add(T&& item)`, which returns false when it wants no more, and `finish()`,
 /// which returns the result.
@@ -75,7 +75,7 @@ public:
 
 private:
     static constexpr bool may_stop = requires { requires Accumulator::may_stop; };
-    /// One that stays in registers while items are ready.
+    /// Whether the accumulator can stay in registers while items are ready.
     static constexpr bool is_small = std::is_trivially_copyable_v<Accumulator> &&
                                      std::is_copy_assignable_v<Accumulator> && sizeof(Accumulator) <= 4 * sizeof(void*);
 

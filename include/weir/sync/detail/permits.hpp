@@ -10,10 +10,10 @@
 
 namespace weir::detail {
 
-/// A number of permits, handed out in the order in which they were asked for: what a semaphore and a mutex are made of.
+/// A number of permits, which requests receive in order of arrival. Semaphores and mutexes are built from it.
 class permits {
 public:
-    /// One that asks for permits.
+    /// A request for permits.
     class request : public waiter {
     public:
         explicit request(std::size_t n) noexcept : n_{n} {}
@@ -78,7 +78,7 @@ public:
         admit();
     }
 
-    /// Those who wait are refused, and those who ask later.
+    /// Refuses waiting and later requests.
     void close() noexcept {
         open_ = false;
         waiters_.release_all(wait_state::refused);

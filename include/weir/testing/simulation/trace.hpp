@@ -11,7 +11,7 @@
 
 namespace weir::testing {
 
-/// What happened in a simulation, with the virtual time: the last of it in words, and all of it in a number.
+/// The history of a simulation: its last events as entries with their virtual times, and a hash of all events.
 class trace {
 public:
     struct entry {
@@ -25,17 +25,17 @@ public:
     explicit trace(std::size_t capacity) : capacity_{capacity} {}
 
     void add(duration at, std::string_view what, std::uint64_t subject, std::int64_t value, std::string text = {});
-    /// For what is too small for an entry.
+    /// Adds a value to the hash without an entry.
     void mix(std::uint64_t value) noexcept { hash_ = (hash_ ^ value) * 0x100000001B3U; }
 
-    /// Those that were kept, the oldest first.
+    /// Returns the kept entries, the oldest first.
     const std::deque<entry>& entries() const noexcept { return entries_; }
-    /// All that there were.
+    /// Returns the number of all entries.
     std::uint64_t size() const noexcept { return size_; }
-    /// Of everything that happened: two runs with the same number had the same history.
+    /// Returns a hash of all events. Two runs with the same hash had the same history.
     std::uint64_t hash() const noexcept { return hash_; }
 
-    /// The last entries, each on a line: `    1.002000s #3 send 17`.
+    /// Returns the last entries, one per line: `    1.002000s #3 send 17`.
     std::string to_string(std::size_t most) const;
 
 private:

@@ -97,7 +97,7 @@ public:
     void bind_sender(std::shared_ptr<inbox> to) noexcept { sender_waker_.bind(std::move(to)); }
 
     bool cancelled() const noexcept { return receiver_is_.load(std::memory_order_relaxed) == receiver::gone; }
-    /// Wakes the context's waker when the receiver goes away, or gives room to a sender that waits for it.
+    /// Registers the context's waker, to be woken when the receiver is destroyed or frees room for a waiting sender.
     void arm_sender(context& cx) noexcept { sender_waker_.wait(cx); }
 
     bool has_room() noexcept { return sender_.sent != sender_.allowed || check_room(); }
@@ -126,7 +126,7 @@ public:
         wake_receiver();
     }
 
-    /// The sender goes away, with an error or without.
+    /// To be called when the sender ends, with or without an error.
     void close(std::exception_ptr error) noexcept {
         sender_waker_.leave();
         flush();
@@ -143,7 +143,7 @@ private:
     // A few pages of small items.
     static constexpr std::size_t most_places = std::clamp<std::size_t>(std::bit_floor(8192 / sizeof(T)), 1, 256);
 
-    /// Memory for so many items in a row.
+    /// Memory for a number of consecutive items.
     struct segment {
         explicit segment(std::size_t n) : places{n}, items{std::allocator<T>{}.allocate(n)} {}
         segment(const segment&) = delete;
@@ -152,7 +152,7 @@ private:
 
         const std::size_t places;
         T* const items;
-        segment* next = nullptr; // with items that come after these, or another that is free
+        segment* next = nullptr; // the segment with the following items, or the next free segment
     };
 
     ~executor_queue() override {
