@@ -14,14 +14,19 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "kernel/blocking_calls.hpp"
 #include "kernel/descriptors.hpp"
 #include "kernel/kernel_backend.hpp"
 #include "kernel/message.hpp"
@@ -33,7 +38,8 @@ namespace {
 /// The way to read and write a descriptor without blocking the executor.
 enum class transfer_mode : std::uint8_t {
     unknown,
-    plain,     // read and write, for non-blocking mode and for regular files, which count as always ready
+    plain,     // read and write, for non-blocking mode and for files in memory
+    file,      // preadv2 with RWF_NOWAIT, for files on a disk; another thread makes the calls that would wait
     socket,    // send and recv with flags for each call
     no_wait,   // preadv2 with RWF_NOWAIT, for blocking mode, which other processes may rely on
     ask_first, // poll(2) before each call, and small writes, where RWF_NOWAIT is not supported, as on a tty
@@ -45,6 +51,8 @@ struct descriptor_facts {
     std::uint32_t watched = 0; // the registered events
     transfer_mode mode = transfer_mode::unknown;
     bool known = false;
+    bool reads_may_wait = false;  // a file whose file system has no reads that do not wait
+    bool writes_may_wait = false; // the same for writes
     bool listener_may_block = true;
     bool peer_closed = false;
     bool urgent = false;  // urgent data has arrived at least once
@@ -56,6 +64,57 @@ struct descriptor_state : descriptor_facts {
     detail::intrusive_list<io_operation> readers;
     detail::intrusive_list<io_operation> writers;
 };
+
+/// The answer of an attempt that would hold the loop and has no readiness to wait for.
+constexpr int needs_thread = INT_MIN;
+
+/// Whether a file is in memory only, and never waits for a disk.
+bool in_memory(int fd) noexcept {
+    struct statfs status{};
+    if (::fstatfs(fd, &status) < 0) return false;
+    switch (static_cast<unsigned long>(status.f_type)) {
+    case CGROUP_SUPER_MAGIC:
+    case CGROUP2_SUPER_MAGIC:
+    case DEBUGFS_MAGIC:
+    case PROC_SUPER_MAGIC:
+    case RAMFS_MAGIC:
+    case SYSFS_MAGIC:
+    case TMPFS_MAGIC:
+    case TRACEFS_MAGIC:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/// Opens a file without waiting for a disk or for the other end of a FIFO, or says that this needs a thread.
+/// @param fifo  becomes the descriptor of a FIFO that is open for reading, if there is a writer to wait for
+int open_at_once(const io_request& request, int& fifo) noexcept {
+    const int flags = kernel_backend::open_flags(request.mode);
+    if ((flags & O_CREAT) != 0) return needs_thread;
+    open_how how{};
+    how.flags = static_cast<unsigned>(flags | O_NONBLOCK);
+    how.resolve = RESOLVE_CACHED;
+    const auto fd = static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, request.path(), &how, sizeof how));
+    if (fd < 0) {
+        switch (errno) {
+        case EAGAIN: // not in the cache
+        case EINVAL: // a kernel without RESOLVE_CACHED
+        case ENOSYS:
+        case EPERM: // a sandbox, or what open(2) answers too
+        case ENXIO: // perhaps a FIFO that nobody reads
+            return needs_thread;
+        default:
+            return -errno;
+        }
+    }
+    struct stat status{};
+    if (request.mode == open_mode::read && ::fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode)) {
+        fifo = fd;
+        return needs_thread;
+    }
+    return fd;
+}
 
 bool ready_now(int fd, short events) noexcept {
     pollfd p{fd, events, 0};
@@ -135,6 +194,9 @@ private:
     int attempt(const io_request& request, descriptor_state& state) noexcept;
     int attempt_transfer(const io_request& request, descriptor_state& state) noexcept;
     int attempt_accept(const io_request& request, descriptor_state& state) noexcept;
+    void open(io_operation& operation) noexcept;
+    void call_elsewhere(io_operation& operation, int fifo = -1) noexcept;
+    void finish_calls() noexcept;
     void retry(detail::intrusive_list<io_operation>& waiting, descriptor_state& state) noexcept;
     int wait_for_events(epoll_event* events, int most, time_point until) noexcept;
 
@@ -143,6 +205,7 @@ private:
     descriptor_state none_; // for requests without a valid descriptor
     std::size_t in_flight_ = 0;
     bool nanoseconds_ = true; // whether epoll_pwait2 is supported
+    blocking_calls calls_{*this};
 };
 
 epoll_backend::epoll_backend() : kernel_backend{descriptors::non_blocking}, epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
@@ -198,14 +261,17 @@ int epoll_backend::watch(int fd, descriptor_state& state, std::uint32_t events) 
 
 void epoll_backend::start(io_operation& operation) {
     const io_request& request = operation.request();
+    operation.backend_data = 0;
+    if (request.what == io_request::kind::open) return open(operation);
     const descriptor_word word = word_of(request.fd);
     if (request.reads() && start_read(operation, word)) return;
-    descriptor_state* found = request.what == io_request::kind::open ? &none_ : state_of(request.fd, generation(word));
+    descriptor_state* found = state_of(request.fd, generation(word));
     if (found == nullptr) return operation.complete(-ENOMEM);
     descriptor_state& state = *found;
 
     int r = -EAGAIN;
     if (!receives(request) || !state.drained) r = attempt(request, state);
+    if (r == needs_thread) return call_elsewhere(operation);
     if (r == -EAGAIN) {
         const bool writer = writes(request);
         r = watch(request.fd, state, writer ? EPOLLOUT : EPOLLIN);
@@ -219,8 +285,36 @@ void epoll_backend::start(io_operation& operation) {
     operation.complete(r);
 }
 
+void epoll_backend::open(io_operation& operation) noexcept {
+    int fifo = -1;
+    const int r = open_at_once(operation.request(), fifo);
+    if (r == needs_thread) return call_elsewhere(operation, fifo);
+    operation.complete(r);
+}
+
+/// Makes the call on another thread, which completes the operation inside `wait`.
+/// @param fifo  as for blocking_call::create
+void epoll_backend::call_elsewhere(io_operation& operation, int fifo) noexcept {
+    std::unique_ptr<blocking_call> call = blocking_call::create(operation, fifo);
+    if (!call) return operation.complete(-errno);
+    operation.backend_data = reinterpret_cast<std::uintptr_t>(call.get());
+    if (const int r = calls_.start(std::move(call)); r < 0) return operation.complete(r);
+    ++in_flight_;
+}
+
+void epoll_backend::finish_calls() noexcept {
+    while (const std::unique_ptr<blocking_call> call = calls_.take_finished()) {
+        --in_flight_;
+        call->operation().complete(call->deliver());
+    }
+}
+
 void epoll_backend::cancel(io_operation& operation) noexcept {
-    operation.leave_list();
+    if (operation.backend_data != 0) {
+        calls_.abandon(*reinterpret_cast<blocking_call*>(operation.backend_data));
+    } else {
+        operation.leave_list();
+    }
     --in_flight_;
     operation.complete(-ECANCELED);
 }
@@ -258,13 +352,8 @@ int epoll_backend::attempt(const io_request& request, descriptor_state& state) n
             if (r < 0) r = errno == EINPROGRESS || errno == EALREADY ? -EAGAIN : -errno;
             break;
         case io_request::kind::open:
-            // Meant for regular files: a FIFO without a peer would block the executor.
-            r = ::open(request.path(), open_flags(request.mode), request.permissions);
-            if (r < 0) r = -errno;
-            break;
         case io_request::kind::sync:
-            r = ::fsync(request.fd) < 0 ? -errno : 0;
-            break;
+            return needs_thread;
         case io_request::kind::readable:
             r = ready_now(request.fd, POLLIN) ? 0 : -EAGAIN;
             break;
@@ -304,8 +393,9 @@ int epoll_backend::attempt_transfer(const io_request& request, descriptor_state&
         if (flags < 0 || ::fstat(request.fd, &status) < 0) return -errno;
         if (S_ISSOCK(status.st_mode)) {
             state.mode = transfer_mode::socket;
-        } else if ((flags & O_NONBLOCK) != 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ||
-                   S_ISBLK(status.st_mode)) {
+        } else if (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode)) {
+            state.mode = in_memory(request.fd) ? transfer_mode::plain : transfer_mode::file;
+        } else if ((flags & O_NONBLOCK) != 0 || S_ISDIR(status.st_mode)) {
             state.mode = transfer_mode::plain;
         } else {
             state.mode = transfer_mode::no_wait;
@@ -320,6 +410,16 @@ int epoll_backend::attempt_transfer(const io_request& request, descriptor_state&
         r = write ? ::send(request.fd, request.data, size, MSG_DONTWAIT | MSG_NOSIGNAL)
                   : ::recv(request.fd, request.data, size, MSG_DONTWAIT);
         return r < 0 ? -errno : static_cast<int>(r);
+    case transfer_mode::file: {
+        bool& may_wait = write ? state.writes_may_wait : state.reads_may_wait;
+        if (may_wait) return needs_thread;
+        const iovec part{request.data, size};
+        r = write ? ::pwritev2(request.fd, &part, 1, request.offset, RWF_NOWAIT)
+                  : ::preadv2(request.fd, &part, 1, request.offset, RWF_NOWAIT);
+        if (r >= 0) return static_cast<int>(r);
+        may_wait = errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
+        return may_wait || errno == EAGAIN ? needs_thread : -errno;
+    }
     case transfer_mode::no_wait: {
         const iovec part{request.data, size};
         r = write ? ::pwritev2(request.fd, &part, 1, request.offset, RWF_NOWAIT)
@@ -383,6 +483,7 @@ void epoll_backend::wait(time_point until) {
     for (const epoll_event& e : std::span{events}.first(static_cast<std::size_t>(count))) {
         if (e.data.u64 == event_tag) {
             notified();
+            finish_calls();
             continue;
         }
         const auto fd = static_cast<std::uint32_t>(e.data.u64);

@@ -118,19 +118,21 @@ int kernel_backend::receive_bytes(const io_request& request) noexcept {
 }
 
 int kernel_backend::open_flags(open_mode mode) noexcept {
+    // A terminal that is opened as a file does not become the terminal of the process.
+    constexpr int always = O_CLOEXEC | O_NOCTTY;
     switch (mode) {
     case open_mode::read:
-        return O_CLOEXEC | O_RDONLY;
+        return always | O_RDONLY;
     case open_mode::write:
-        return O_CLOEXEC | O_WRONLY | O_CREAT | O_TRUNC;
+        return always | O_WRONLY | O_CREAT | O_TRUNC;
     case open_mode::append:
-        return O_CLOEXEC | O_WRONLY | O_CREAT | O_APPEND;
+        return always | O_WRONLY | O_CREAT | O_APPEND;
     case open_mode::update:
-        return O_CLOEXEC | O_RDWR;
+        return always | O_RDWR;
     case open_mode::create:
-        return O_CLOEXEC | O_RDWR | O_CREAT | O_EXCL;
+        return always | O_RDWR | O_CREAT | O_EXCL;
     }
-    return O_CLOEXEC;
+    return always;
 }
 
 } // namespace weir::kernel

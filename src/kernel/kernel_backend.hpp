@@ -46,6 +46,8 @@ public:
     std::shared_ptr<process_system> processes() noexcept final;
     std::shared_ptr<descriptor_closer> closer() noexcept final;
 
+    static int open_flags(open_mode mode) noexcept;
+
 protected:
     /// @param made  the mode in which sockets and pipes are opened
     explicit kernel_backend(descriptors made);
@@ -59,7 +61,6 @@ protected:
 
     /// Limits the size of one transfer to what a result of type int can express.
     static std::size_t at_most(std::size_t size) noexcept { return size < max_transfer ? size : max_transfer; }
-    static int open_flags(open_mode mode) noexcept;
     /// Performs a receive_bytes request without waiting, into a block that all connections share.
     int receive_bytes(const io_request& request) noexcept;
 

@@ -2,17 +2,21 @@
 #include "kernel/uring_backend.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,11 +30,14 @@ namespace weir::kernel {
 
 namespace {
 
-// The values of a completion's user_data: `nobody`, `notification`, or the address of an operation. The bit `readiness`
-// is set in the address while the operation waits for its descriptor to become ready.
+// The values of a completion's user_data: `nobody`, `notification`, the address of an operation, or the mark of a sync.
+// The bit `readiness` is set in the address while the operation waits for its descriptor to become ready. A sync uses
+// no memory of its operation, so that a dropped one is not waited for: its mark is the position of its request.
 constexpr std::uint64_t nobody = 0;
 constexpr std::uint64_t notification = 2;
 constexpr std::uint64_t readiness = 1;
+constexpr std::uint64_t sync_bit = 4;
+constexpr std::uint64_t sync_mark(std::uint64_t position) noexcept { return position << 3U | sync_bit; }
 
 // backend_data of an operation: the position of its last request in the order of submission, and flags.
 constexpr std::uint64_t in_backlog = UINT64_MAX;
@@ -118,11 +125,18 @@ private:
     void ready(io_operation& operation, int result) noexcept;
     void finish(io_operation& operation, int result) noexcept {
         --in_flight_;
+        if (operation.request().what == io_request::kind::open && !fifos_.empty()) forget_fifo(operation);
+        if (operation.request().what == io_request::kind::sync) std::erase(syncs_, &operation);
         if (operation.request().what == io_request::kind::receive_message && result >= 0) {
             received(*static_cast<io_message*>(operation.request().data));
         }
         operation.complete(result);
     }
+
+    void limit_workers() noexcept;
+    bool awaits_peer(io_operation& operation, int result) noexcept;
+    bool is_fifo(const io_operation& operation) const noexcept;
+    void forget_fifo(const io_operation& operation) noexcept;
 
     uring_blocks* blocks_for(std::size_t size) noexcept;
     void take_block(io_operation& operation, const io_uring_cqe& cqe) noexcept;
@@ -134,6 +148,9 @@ private:
     bool lends_blocks_;
     // Requests that found the ring full while the kernel accepted no more.
     detail::intrusive_list<io_operation> backlog_;
+    // The opens that wait for the other end of a FIFO, each with a reading end, or -1 when it opens a writing end.
+    std::vector<std::pair<const io_operation*, int>> fifos_;
+    std::vector<io_operation*> syncs_; // those whose completion has a mark
     io_operation* cancelling_ = nullptr;
     std::uint64_t prepared_ = 0;
     std::size_t in_flight_ = 0;
@@ -164,6 +181,17 @@ void enable_ring(io_uring& ring) {
 void uring_backend::enable() {
     enable_ring(*ring_.get());
     enabled_ = true;
+    limit_workers();
+}
+
+/// Sets the number of kernel threads for the files of this thread. The kernel has set it to the size of the thread's
+/// first ring, which may be 1. An open that waits for the other end of a FIFO occupies a thread and does not count.
+void uring_backend::limit_workers() noexcept {
+    constexpr unsigned file_workers = 8;
+    std::array<unsigned, 2> limits{file_workers + static_cast<unsigned>(fifos_.size()), 0};
+    // Older kernels have no such call.
+    static_cast<void>(::syscall(SYS_io_uring_register, ring_.get()->ring_fd, IORING_REGISTER_IOWQ_MAX_WORKERS,
+                                limits.data(), limits.size()));
 }
 
 /// Returns a free entry of the submission ring, or null when the ring is full and the kernel accepts no more.
@@ -220,10 +248,19 @@ bool uring_backend::push(io_operation& operation) noexcept {
         break;
     case io_request::kind::open:
         io_uring_prep_openat(sqe, AT_FDCWD, request.path(), open_flags(request.mode), request.permissions);
+        // On a thread of the kernel, which waits for the other end.
+        if (is_fifo(operation)) sqe->flags |= IOSQE_ASYNC;
         break;
     case io_request::kind::sync:
         io_uring_prep_fsync(sqe, request.fd, 0);
-        break;
+        try {
+            syncs_.push_back(&operation);
+        } catch (const std::bad_alloc&) {
+            break;
+        }
+        operation.backend_data = prepared_ - 1;
+        io_uring_sqe_set_data64(sqe, sync_mark(operation.backend_data));
+        return true;
     case io_request::kind::readable:
         io_uring_prep_poll_add(sqe, request.fd, POLLIN);
         break;
@@ -340,6 +377,11 @@ void uring_backend::answer(const io_uring_cqe& cqe) noexcept {
         if ((cqe.flags & IORING_CQE_F_MORE) == 0) event_watched_ = false;
         return;
     }
+    if ((data & sync_bit) != 0) {
+        const auto of = [&](const io_operation* sync) { return sync_mark(sync->backend_data) == data; };
+        if (const auto at = std::ranges::find_if(syncs_, of); at != syncs_.end()) finish(**at, cqe.res);
+        return;
+    }
     io_operation& operation = *reinterpret_cast<io_operation*>(data & ~readiness);
     int result = cqe.res;
     if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) take_block(operation, cqe);
@@ -360,8 +402,40 @@ void uring_backend::answer(const io_uring_cqe& cqe) noexcept {
         if (!push(operation)) keep(operation);
         return;
     }
+    if (request.what == io_request::kind::open && awaits_peer(operation, result)) {
+        if (!push(operation)) keep(operation);
+        return;
+    }
     if (request.what == io_request::kind::readable && result > 0) result = 0;
     finish(operation, result);
+}
+
+bool uring_backend::is_fifo(const io_operation& operation) const noexcept {
+    return std::ranges::find(fifos_, &operation, [](const auto& fifo) { return fifo.first; }) != fifos_.end();
+}
+
+/// Whether the open must be repeated, because io_uring opened a FIFO without waiting for the other end.
+bool uring_backend::awaits_peer(io_operation& operation, int result) noexcept {
+    if (result < 0 ? result != -ENXIO : operation.request().mode != open_mode::read) return false;
+    struct stat status{};
+    if (result >= 0 && (::fstat(result, &status) < 0 || !S_ISFIFO(status.st_mode))) return false;
+    if (is_fifo(operation)) return false;
+    try {
+        // The reading end stays open meanwhile: otherwise a writer that has found it would get EPIPE.
+        fifos_.emplace_back(&operation, result);
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+    limit_workers();
+    return true;
+}
+
+void uring_backend::forget_fifo(const io_operation& operation) noexcept {
+    const auto at = std::ranges::find(fifos_, &operation, [](const auto& fifo) { return fifo.first; });
+    if (at == fifos_.end()) return;
+    if (at->second >= 0) ::close(at->second);
+    fifos_.erase(at);
+    limit_workers();
 }
 
 /// Continues an operation whose descriptor has become ready.
@@ -401,6 +475,14 @@ void uring_backend::cancel(io_operation& operation) noexcept {
         io_uring_sqe* sqe = &sq.sqes[static_cast<unsigned>(place) & sq.ring_mask];
         io_uring_prep_nop(sqe);
         io_uring_sqe_set_data64(sqe, nobody);
+        return finish(operation, -ECANCELED);
+    }
+
+    if (std::ranges::find(syncs_, &operation) != syncs_.end()) {
+        if (io_uring_sqe* sqe = entry()) {
+            io_uring_prep_cancel64(sqe, sync_mark(place), 0);
+            io_uring_sqe_set_data64(sqe, nobody);
+        }
         return finish(operation, -ECANCELED);
     }
 

@@ -38,6 +38,8 @@ inline std::int64_t file_offset(std::uint64_t offset, const char* function) {
 ///     co_await log.sync();
 ///
 /// Errors: std::system_error with the path in the message, such as `read access.log: Is a directory`.
+/// Dropped: no operation is waited for on the epoll backend, and no sync on io_uring. A dropped write may still take
+/// place after its operation was destroyed.
 /// Lifetime: it must outlive its operations and must not be moved while they run. It may outlive the executor. Buffers
 /// must outlive their operations.
 class file {
@@ -79,7 +81,7 @@ public:
     /// of a pipe sees the end.
     auto shutdown_write() noexcept;
 
-    /// `co_await f.sync()`: waits until all written data is on the device.
+    /// `co_await f.sync()`: waits until all written data is on the device. A dropped sync is not waited for.
     auto sync() noexcept;
 
     /// `co_await f.size()`
@@ -154,6 +156,9 @@ inline auto file::size() const noexcept {
 }
 
 /// `co_await open(path, mode)`: opens a file.
+///
+/// The open of a FIFO for reading or for writing waits for the other end. A terminal never becomes the controlling
+/// terminal of the process.
 ///
 /// @param permissions  of a new file, without the bits of the umask
 /// @throws std::system_error naming the path

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+#include <weir/io/file.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <weir/executor/executor.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/scope/with_timeout.hpp>
+#include <weir/sink/fold.hpp>
+#include <weir/source/read.hpp>
+
+#include "raw_io.hpp"
+#include "temporary_directory.hpp"
+#include "temporary_file.hpp"
+
+using namespace std::chrono_literals;
+using support::begin;
+
+namespace {
+
+/// While it exists, fsync(2) called by this program waits. The io_uring backend does not call it.
+class held_fsync {
+public:
+    held_fsync() { held = true; }
+    held_fsync(const held_fsync&) = delete;
+    ~held_fsync() { let_go(); }
+
+    void let_go() {
+        held = false;
+        held.notify_all();
+    }
+
+    static inline std::atomic<bool> held = false;
+};
+
+std::string fifo_in(const support::temporary_directory& directory, const std::string& name = "fifo") {
+    const std::string path = directory / name.c_str();
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    return path;
+}
+
+/// Runs the executor until a timer has fired: a call that held the loop would never return.
+void run_timer(weir::executor& ex) { ex.run(weir::sleep_for(1ms)); }
+
+} // namespace
+
+extern "C" int fsync(int fd) {
+    held_fsync::held.wait(true);
+    return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+
+TEST_SUITE("io/file_waits") {
+    TEST_CASE("open waits for the writer of a FIFO, and the executor goes on") {
+        const support::temporary_directory directory;
+        const std::string path = fifo_in(directory);
+        weir::executor ex;
+        auto opening = begin(ex, weir::open(path));
+        run_timer(ex);
+        CHECK_FALSE(opening.finished());
+        auto writer = ex.run(weir::open(path, weir::open_mode::append));
+        auto reader = ex.run(std::move(opening));
+        auto reading = begin(ex, weir::read(reader) | weir::fold(std::string{}, [](std::string text, const auto& part) {
+                                     return text += part.view();
+                                 }));
+        run_timer(ex);
+        CHECK_FALSE(reading.finished());
+        ex.run(writer.write("hello"));
+        writer.close();
+        CHECK(ex.run(std::move(reading)) == "hello");
+    }
+
+    TEST_CASE("open waits for the reader of a FIFO, and the executor goes on") {
+        const support::temporary_directory directory;
+        const std::string path = fifo_in(directory);
+        for (const auto mode : {weir::open_mode::append, weir::open_mode::write}) {
+            weir::executor ex;
+            auto opening = begin(ex, weir::open(path, mode));
+            run_timer(ex);
+            CHECK_FALSE(opening.finished());
+            auto reader = ex.run(weir::open(path));
+            auto writer = ex.run(std::move(opening));
+            ex.run(writer.write("x"));
+            std::string text(5, ' ');
+            CHECK(ex.run(reader.read(text)) == 1);
+        }
+    }
+
+    TEST_CASE("a dropped open of a FIFO leaves nothing open") {
+        const support::temporary_directory directory;
+        const std::string path = fifo_in(directory);
+        const std::size_t before = support::open_descriptors();
+        {
+            weir::executor ex;
+            for (const auto mode : {weir::open_mode::read, weir::open_mode::append, weir::open_mode::write}) {
+                auto opening = begin(ex, weir::open(path, mode));
+                run_timer(ex);
+            }
+            CHECK(ex.io().in_flight() == 0);
+            CHECK_THROWS_AS(ex.run(weir::with_timeout(1ms, weir::open(path))), weir::timed_out);
+        }
+        CHECK(support::open_descriptors() == before);
+    }
+
+    TEST_CASE("many opens that wait for FIFOs do not hold up other files") {
+        const support::temporary_directory directory;
+        const std::string path = directory.file("file", "content");
+        weir::executor ex;
+        std::vector<weir::join_handle<weir::detail::open_operation>> waiting;
+        for (int i = 0; i != 40; ++i) {
+            waiting.push_back(begin(ex, weir::open(fifo_in(directory, "fifo" + std::to_string(i)))));
+        }
+        run_timer(ex);
+        auto file = ex.run(weir::open(path, weir::open_mode::append));
+        ex.run(file.write("x"));
+        ex.run(file.sync());
+        for (const auto& opening : waiting) CHECK_FALSE(opening.finished());
+    }
+
+    TEST_CASE("a slow sync does not hold up the executor") {
+        const support::temporary_file t{"x"};
+        weir::executor ex;
+        auto file = ex.run(weir::open(t.path(), weir::open_mode::append));
+        held_fsync fsyncs;
+        auto syncing = begin(ex, file.sync());
+        run_timer(ex);
+        fsyncs.let_go();
+        ex.run(std::move(syncing));
+        CHECK(ex.io().in_flight() == 0);
+    }
+
+    TEST_CASE("a dropped sync is not waited for") {
+        const support::temporary_file t{"x"};
+        weir::executor ex;
+        auto file = ex.run(weir::open(t.path(), weir::open_mode::append));
+        held_fsync fsyncs;
+        for (int i = 0; i != 20; ++i) {
+            auto syncing = begin(ex, file.sync());
+            run_timer(ex);
+        }
+        CHECK(ex.io().in_flight() == 0);
+        // The descriptor is closed, and the one that the sync uses is another.
+        file.close();
+    }
+
+    TEST_CASE("an executor does not wait for a slow sync for long") {
+        const support::temporary_file t{"x"};
+        held_fsync fsyncs;
+        {
+            weir::executor ex;
+            auto file = ex.run(weir::open(t.path(), weir::open_mode::append));
+            auto syncing = begin(ex, file.sync());
+            run_timer(ex);
+        }
+        CHECK(held_fsync::held);
+    }
+
+    TEST_CASE("what is not in memory is read from the disk, whole and in order") {
+        std::string content(3'000'000, '\0');
+        for (std::size_t i = 0; i != content.size(); ++i) content[i] = static_cast<char>(i * i >> 7);
+        const support::temporary_file t{content};
+        const int fd = ::open(t.path().c_str(), O_RDWR | O_CLOEXEC);
+        REQUIRE(::fsync(fd) == 0);
+        REQUIRE(::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
+        ::close(fd);
+
+        weir::executor ex;
+        auto file = ex.run(weir::open(t.path()));
+        std::string read;
+        std::vector<char> part(2'000'000);
+        while (const std::size_t n = ex.run(file.read(part))) read.append(part.data(), n);
+        CHECK(read == content);
+    }
+
+    TEST_CASE("a dropped read of a file leaves the position as it was") {
+        std::string content(300'000, '\0');
+        std::iota(content.begin(), content.end(), '\0');
+        const support::temporary_file t{content};
+        weir::executor ex;
+        auto file = ex.run(weir::open(t.path(), weir::open_mode::update));
+        ex.run(file.sync());
+        std::string read;
+        while (read.size() < content.size()) {
+            REQUIRE(::posix_fadvise(file.native_handle(), 0, 0, POSIX_FADV_DONTNEED) == 0);
+            std::vector<char> part(10'000);
+            std::size_t n = 0;
+            {
+                auto dropped = begin(ex, file.read(part));
+                if (dropped.finished()) n = ex.run(std::move(dropped));
+            }
+            if (n == 0) n = ex.run(file.read(part));
+            REQUIRE(n != 0);
+            read.append(part.data(), n);
+        }
+        CHECK(read == content);
+    }
+
+    TEST_CASE("writes larger than one transfer arrive whole, and a dropped one does not use the caller's memory") {
+        const support::temporary_file t{""};
+        weir::executor ex;
+        auto file = ex.run(weir::open(t.path(), weir::open_mode::write));
+        {
+            std::optional<std::string> text{std::string(5'000'000, 'd')};
+            static_cast<void>(begin(ex, file.write_at(0, *text)));
+            text.reset();
+        }
+        std::string content(5'000'000, '\0');
+        for (std::size_t i = 0; i != content.size(); ++i) content[i] = static_cast<char>(i >> 3);
+        ex.run(file.write(content));
+        ex.run(file.sync());
+        CHECK(t.content().size() == content.size());
+    }
+}
