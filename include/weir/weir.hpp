@@ -45,11 +45,14 @@
 #include <weir/source/walk.hpp>
 #include <weir/source/watch.hpp>
 
+#include <weir/operators/batch_while_busy.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/chunk.hpp>
+#include <weir/operators/chunk_by.hpp>
 #include <weir/operators/combine_latest.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
+#include <weir/operators/conflate_with.hpp>
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/default_if_empty.hpp>
 #include <weir/operators/delay.hpp>
@@ -62,6 +65,7 @@
 #include <weir/operators/finally.hpp>
 #include <weir/operators/flat_map.hpp>
 #include <weir/operators/flatten.hpp>
+#include <weir/operators/hold.hpp>
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/interleave.hpp>
 #include <weir/operators/map.hpp>
@@ -83,6 +87,8 @@
 #include <weir/operators/skip.hpp>
 #include <weir/operators/skip_last.hpp>
 #include <weir/operators/skip_while.hpp>
+#include <weir/operators/sliding.hpp>
+#include <weir/operators/split_when.hpp>
 #include <weir/operators/start_with.hpp>
 #include <weir/operators/subscribe_on.hpp>
 #include <weir/operators/switch_map.hpp>

@@ -21,6 +21,7 @@
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/finally.hpp>
+#include <weir/operators/hold.hpp>
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_concat.hpp>
@@ -38,6 +39,7 @@
 #include <weir/operators/take_while.hpp>
 #include <weir/sink/first.hpp>
 #include <weir/source/once.hpp>
+#include <weir/sync/state.hpp>
 
 namespace {
 
@@ -55,6 +57,7 @@ stage_table one_to_one() {
                });
     });
     table.add("inspect", [](scene& s, auto in) { return std::move(in) | weir::inspect(looks(s)); });
+    table.add("hold", [](scene& s, auto in) { return std::move(in) | weir::hold(weir::state{item{s, 0}}); });
     table.add("scan", [](scene& s, auto in) {
         return std::move(in) | weir::scan(item{s, 0}, [&s](item sum, item x) {
                    s.called();

@@ -12,14 +12,19 @@
 #include <dropping.hpp>
 #include <dropping_ways.hpp>
 #include <weir/core/overflow.hpp>
+#include <weir/operators/batch_while_busy.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/chunk.hpp>
+#include <weir/operators/chunk_by.hpp>
+#include <weir/operators/conflate_with.hpp>
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/delay.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/pace.hpp>
 #include <weir/operators/sample.hpp>
+#include <weir/operators/sliding.hpp>
+#include <weir/operators/split_when.hpp>
 #include <weir/operators/take_until.hpp>
 #include <weir/operators/throttle.hpp>
 #include <weir/operators/timeout.hpp>
@@ -48,9 +53,41 @@ stage_table timed() {
         return std::move(in) | weir::buffer(1, weir::overflow::drop_newest, takes_dropped(s));
     });
     table.add("buffer, error", [](scene&, auto in) { return std::move(in) | weir::buffer(1, weir::overflow::error); });
+    table.add("conflate_with", [](scene& s, auto in) {
+        return std::move(in) | weir::conflate_with([&s](item left, item right) {
+                   s.called();
+                   return item{s, s.still_here(left).value() + right.value()};
+               });
+    });
+    table.add("batch_while_busy",
+              [](scene& s, auto in) { return std::move(in) | weir::batch_while_busy(2) | items_of_chunk(s); });
     table.add("chunk", [](scene& s, auto in) { return std::move(in) | weir::chunk(3) | items_of_chunk(s); });
     table.add("chunk with a time",
               [](scene& s, auto in) { return std::move(in) | weir::chunk(3, tick) | items_of_chunk(s); });
+    table.add("chunk_by", [](scene& s, auto in) {
+        return std::move(in) | weir::chunk_by([&s](const item& x) {
+                   s.called();
+                   return s.still_here(x).value() / 2;
+               }) |
+               items_of_chunk(s);
+    });
+    table.add("chunk_by a pair", [](scene& s, auto in) {
+        return std::move(in) | weir::chunk_by([&s](const item& left, const item& right) {
+                   s.called();
+                   return s.still_here(left).value() / 2 == right.value() / 2;
+               }) |
+               items_of_chunk(s);
+    });
+    table.add("split_when", [](scene& s, auto in) {
+        return std::move(in) | weir::split_when([&s](const item& x) {
+                   s.called();
+                   return s.still_here(x).value() % 2 == 0;
+               }) |
+               items_of_chunk(s);
+    });
+    table.add("sliding", [](scene& s, auto in) { return std::move(in) | weir::sliding(3, 2) | items_of_chunk(s); });
+    table.add("sliding with gaps",
+              [](scene& s, auto in) { return std::move(in) | weir::sliding(1, 2) | items_of_chunk(s); });
     table.add("debounce", [half_tick](scene& s, auto in) {
         return std::move(in) | weir::debounce(half_tick, {}, takes_dropped(s));
     });

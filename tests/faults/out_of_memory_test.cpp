@@ -329,6 +329,15 @@ TEST_SUITE("faults/out_of_memory") {
         each_allocation_fails(sum_through(weir::buffer(4)));
         each_allocation_fails(sum_through(
             weir::chunk(3) | weir::map([](std::vector<int> v) { return std::accumulate(v.begin(), v.end(), 0); })));
+        each_allocation_fails(
+            sum_through(weir::chunk_by([](int x) { return x / 4; }) |
+                        weir::map([](std::vector<int> v) { return std::accumulate(v.begin(), v.end(), 0); })));
+        each_allocation_fails(
+            sum_through(weir::sliding(3) | weir::map([](std::vector<int> v) { return v.back(); }), 52));
+        each_allocation_fails(sum_through(weir::conflate_with(plus)));
+        each_allocation_fails(sum_through(weir::batch_while_busy(3) | weir::map([](std::vector<int> v) {
+                                              return std::accumulate(v.begin(), v.end(), 0);
+                                          })));
         each_allocation_fails(sum_through(weir::delay(200us)));
         each_allocation_fails(sum_through(weir::timeout(10s)));
         each_allocation_fails(sum_through(weir::debounce(1h), 10));

@@ -9,9 +9,12 @@
 #include <vector>
 
 #include <weir/executor/sleep.hpp>
+#include <weir/operators/batch_while_busy.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/chunk.hpp>
+#include <weir/operators/chunk_by.hpp>
 #include <weir/operators/combine_latest.hpp>
+#include <weir/operators/conflate_with.hpp>
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/filter.hpp>
@@ -19,6 +22,8 @@
 #include <weir/operators/merge.hpp>
 #include <weir/operators/merge_sorted.hpp>
 #include <weir/operators/sample.hpp>
+#include <weir/operators/sliding.hpp>
+#include <weir/operators/split_when.hpp>
 #include <weir/operators/throttle.hpp>
 #include <weir/operators/timeout.hpp>
 #include <weir/operators/with_latest_from.hpp>
@@ -65,6 +70,12 @@ TEST_SUITE("operators/always_ready") {
               few);
         CHECK(pulled_before_others_run(
                   [&](auto s) { return std::move(s) | weir::chunk(2'000'000, 1h) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return std::move(s) | weir::chunk_by([](int) { return 0; }) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::split_when(none) | weir::drain(); }) <
+              few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return std::move(s) | weir::sliding(1, 2'000'000) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::debounce(1h) | weir::drain(); }) <
               few);
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::throttle(1h) | weir::drain(); }) <
@@ -86,6 +97,11 @@ TEST_SUITE("operators/always_ready") {
         const auto other = [] { return weir::generate([] { return 1; }); };
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::buffer(16) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::timeout(1s) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return std::move(s) | weir::conflate_with([](int, int x) { return x; }) | weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return std::move(s) | weir::batch_while_busy(9) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([&](auto s) { return weir::merge(std::move(s), other()) | weir::drain(); }) <
               few);
         CHECK(pulled_before_others_run(

@@ -11,13 +11,17 @@
 
 #include <self_drop.hpp>
 #include <weir/async_stream.hpp>
+#include <weir/operators/batch_while_busy.hpp>
+#include <weir/operators/chunk_by.hpp>
 #include <weir/operators/concat.hpp>
+#include <weir/operators/conflate_with.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/enumerate.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/finally.hpp>
+#include <weir/operators/hold.hpp>
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_concat.hpp>
@@ -28,6 +32,8 @@
 #include <weir/operators/skip.hpp>
 #include <weir/operators/skip_last.hpp>
 #include <weir/operators/skip_while.hpp>
+#include <weir/operators/sliding.hpp>
+#include <weir/operators/split_when.hpp>
 #include <weir/operators/start_with.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/operators/take_last.hpp>
@@ -41,6 +47,7 @@
 #include <weir/source/just.hpp>
 #include <weir/source/once.hpp>
 #include <weir/source/repeat.hpp>
+#include <weir/sync/state.hpp>
 
 using support::drop_from_within;
 
@@ -67,6 +74,12 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return std::move(s) | weir::take_last(2); });
         drop_from_within([](auto s) { return std::move(s) | weir::skip_last(1); });
         drop_from_within([](auto s) { return std::move(s) | weir::distinct(9); });
+        drop_from_within([](auto s) { return std::move(s) | weir::chunk_by([](int x) { return x; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::conflate_with([](int, int x) { return x; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::batch_while_busy(2); });
+        drop_from_within([](auto s) { return std::move(s) | weir::hold(weir::state{0}); });
+        drop_from_within([](auto s) { return std::move(s) | weir::split_when([](int) { return true; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::sliding(2); });
         drop_from_within([](auto s) { return std::move(s) | weir::or_else(weir::empty<int>()); });
         drop_from_within([](auto s) { return std::move(s) | weir::start_with(7); });
         drop_from_within([](auto s) {

@@ -77,6 +77,12 @@ void pass_through_operators() {
     CHECK(values<T>(weir::or_else(weir::empty<T>())) == all);
     CHECK(values<T>(weir::default_if_empty(T(0))) == all);
     CHECK(values<T>(weir::distinct(4, value)) == all);
+    CHECK(values<T>(weir::conflate_with([](T, T item) { return item; })) == all);
+    const auto first_of_each = weir::map([](std::vector<T> items) { return T(std::move(items.front())); });
+    CHECK(values<T>(weir::batch_while_busy(2) | first_of_each) == all);
+    CHECK(values<T>(weir::chunk_by(value) | first_of_each) == all);
+    CHECK(values<T>(weir::split_when([](const T& item) { return item.value() == 3; }) | first_of_each) ==
+          std::vector{1, 3});
     CHECK(values<T>(weir::start_with(T(0))) == std::vector{0, 1, 2, 3, 4});
     CHECK(values<T>(weir::distinct_until_changed(value)) == all);
     CHECK(values<T>(weir::enumerate() | weir::map([](auto pair) { return std::move(pair.second); })) == all);
@@ -148,6 +154,8 @@ void pass_through_copying_operators() {
     CHECK(values<T>(weir::map_concat([](T item) { return std::vector<T>(1, item); })) == all);
     CHECK(values<T>(weir::chunk(2) | weir::map([](std::vector<T> items) { return T(items.at(1)); })) ==
           std::vector{2, 4});
+    CHECK(values<T>(weir::sliding(2) | weir::map([](std::vector<T> items) { return T(items.at(1)); })) ==
+          std::vector{2, 3, 4});
     virtual_executor ex;
     const auto items = ex.run(weir::combine_latest(numbers<T>(), weir::just(T(9))) | weir::to<std::vector>());
     REQUIRE(!items.empty());

@@ -10,9 +10,11 @@
 
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/buffer.hpp>
+#include <weir/operators/chunk_by.hpp>
 #include <weir/operators/combine_latest.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
+#include <weir/operators/conflate_with.hpp>
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
@@ -32,6 +34,7 @@
 #include <weir/operators/race.hpp>
 #include <weir/operators/scan.hpp>
 #include <weir/operators/skip_while.hpp>
+#include <weir/operators/split_when.hpp>
 #include <weir/operators/switch_map.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/operators/take_through.hpp>
@@ -120,6 +123,10 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::take_through(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::skip_while(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::distinct(9, not_two) | weir::drain()) == "two");
+        CHECK(end_of(weir::chunk_by(not_two) | weir::drain()) == "two");
+        CHECK(end_of(weir::conflate_with([](int x, int) { return not_two(x); }) | weir::map_async(1, later) |
+                     weir::drain()) == "two");
+        CHECK(end_of(weir::split_when(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::distinct_until_changed(not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::map_concat([](int x) { return std::vector{not_two(x)}; }) | weir::drain()) == "two");
         CHECK(end_of(weir::concat_map([](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");

@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <exception>
-#include <optional>
 #include <stdexcept>
 #include <utility>
-#include <vector>
 
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
-#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
+#include <weir/operators/detail/collecting_operator.hpp>
 
 namespace weir {
 
@@ -47,73 +43,33 @@ private:
 
 /// The items of an upstream, several at a time.
 template <stream S, class Patience>
-class [[nodiscard("add a sink and co_await it")]] chunk_stream {
+class [[nodiscard("add a sink and co_await it")]] chunk_stream
+    : public detail::collecting_operator<chunk_stream<S, Patience>, S> {
+    using collecting_operator = detail::collecting_operator<chunk_stream, S>;
+    friend collecting_operator;
+
 public:
-    using value_type = std::vector<item_t<S>>;
+    using typename collecting_operator::value_type;
 
     chunk_stream(S upstream, std::size_t n, Patience patience)
-        : upstream_(std::in_place, std::move(upstream)), n_{n}, patience_{std::move(patience)} {}
-
-    poll<value_type> poll_next(context& outer) {
-        if (!upstream_) return finish();
-        nested_context cx{outer};
-        std::size_t room = n_ - chunk_.size();
-        const auto add = [&](item_t<S>&& item) {
-            if (room == n_) begin(cx);
-            append(std::move(item));
-            return --room != 0;
-        };
-        try {
-            const flow answer = weir::poll_each(*upstream_, cx, add);
-            if (answer == flow::stopped) return take();
-            if (answer == flow::pending) {
-                if (chunk_.empty() || !patience_.due(cx)) return pending;
-                return take();
-            }
-        } catch (...) {
-            error_ = std::current_exception();
-        }
-        upstream_.reset();
-        patience_.stop();
-        if (chunk_.empty()) return finish();
-        return take();
-    }
+        : collecting_operator(std::move(upstream)), n_{n}, patience_{std::move(patience)} {}
 
 private:
-    // A chunk with a large limit does not reserve all its memory at once.
-    static constexpr std::size_t most_reserved = std::max<std::size_t>(1, (std::size_t{1} << 16) / sizeof(item_t<S>));
-
-    void begin(context& cx) {
-        chunk_.reserve(std::min(n_, most_reserved));
-        patience_.begin(cx);
-    }
-
-    void append(item_t<S>&& item) {
-        if constexpr (std::is_nothrow_move_constructible_v<item_t<S>> || std::copy_constructible<item_t<S>>) {
-            chunk_.push_back(std::move(item));
-        } else {
-            const bool grows = chunk_.size() == chunk_.capacity();
-            try {
-                chunk_.push_back(std::move(item));
-            } catch (...) {
-                if (grows) chunk_.clear(); // after a failed move the items are in both
-                throw;
+    auto adder(context& cx) {
+        return [this, &cx, room = n_ - this->held_.size()](item_t<S>&& item) mutable {
+            if (room == n_) {
+                this->reserve(this->held_, n_);
+                patience_.begin(cx);
             }
-        }
+            this->append(std::move(item));
+            return --room != 0;
+        };
     }
+    bool due(context& cx) { return patience_.due(cx); }
+    void upstream_ended() noexcept { patience_.stop(); }
 
-    value_type take() noexcept { return std::exchange(chunk_, {}); }
-
-    done_t finish() {
-        if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
-        return done;
-    }
-
-    std::optional<S> upstream_;
-    value_type chunk_;
     std::size_t n_;
     [[no_unique_address]] Patience patience_;
-    std::exception_ptr error_;
 };
 
 struct chunk_fn : detail::operator_fn<chunk_fn> {
