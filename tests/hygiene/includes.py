@@ -45,7 +45,7 @@ DETAIL_USERS = {
     "executor/detail/resettable_deadline.hpp": ["operators"],
     "executor/detail/periodic_schedule.hpp": ["source", "operators"],
     "executor/detail/stop_token_watcher.hpp": ["operators", "sink", "interop"],
-    "executor/detail/time_limit.hpp": ["scope", "resilience"],
+    "executor/detail/time_limit.hpp": ["operators", "scope", "resilience"],
     "io/detail/descriptor.hpp": ["source"],
     "io/detail/device.hpp": ["source", "sink"],
     "io/detail/error.hpp": ["source", "kernel", "testing"],

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <concepts>
-#include <cstdint>
 #include <functional>
 #include <optional>
 #include <stdexcept>
@@ -14,6 +13,7 @@
 #include <weir/core/stream.hpp>
 #include <weir/core/timed_out.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
+#include <weir/executor/detail/time_limit.hpp>
 
 namespace weir {
 
@@ -27,36 +27,28 @@ public:
     duration limit() const noexcept { return d_; }
 
     void answered() noexcept {
-        if (state_ != state::idle) [[unlikely]]
-            state_ = state::idle;
+        if (waiting_) [[unlikely]]
+            waiting_ = false;
     }
-    void stop() noexcept { deadline_.cancel(); }
+    void stop() noexcept { time_.stop(); }
 
     /// To be called when upstream is pending. Returns true when the limit has passed.
-    bool pending(context& cx) {
-        if (state_ == state::last_turn) return true;
-        if (state_ == state::idle) {
-            state_ = state::waiting;
-            deadline_.set(cx.executor().time_after(d_));
+    bool pending(context& cx) noexcept {
+        if (!waiting_) {
+            waiting_ = true;
+            time_.set(cx.executor(), cx.executor().time_after(d_));
         }
-        if (deadline_.poll(cx)) {
-            // An item that becomes ready in the turn in which the time runs out is still delivered.
-            state_ = state::last_turn;
-            static_cast<void>(cx.yield());
-        }
-        return false;
+        return time_.over(cx);
     }
 
 private:
-    enum class state : std::uint8_t { idle, waiting, last_turn };
-
     duration d_;
-    state state_ = state::idle;
-    resettable_deadline deadline_;
+    bool waiting_ = false;
+    basic_time_limit<resettable_deadline> time_;
 };
 
-/// Hands on items. `late` says whether upstream has let its consumer wait for too long. A loop that has handed on items
-/// and only yields does not wait: it costs no timer.
+/// Passes on items. Sets `late` to whether upstream has exceeded the time limit. A loop that has passed on items and only
+/// yields does not wait, and arms no timer.
 template <class S, class Consume>
 flow poll_each_timed(S& upstream, context& cx, Consume& consume, pull_time_limit& limit, bool& late) {
     bool answered = false;

@@ -11,18 +11,21 @@ namespace weir::detail {
 class resettable_deadline {
 public:
     void set(time_point deadline) noexcept { deadline_ = deadline; }
+    /// Does the same, with the interface of a deadline_timer.
+    void arm(const executor&, time_point deadline) noexcept { set(deadline); }
 
     time_point deadline() const noexcept { return deadline_; }
     bool passed(const context& cx) const noexcept { return deadline_ <= cx.executor().now(); }
 
     /// Returns true when the deadline has passed. Otherwise the context's waker is woken then, or earlier.
-    bool poll(context& cx) {
+    bool poll(context& cx) noexcept {
         if (passed(cx)) return true;
         if (!timer_.armed() || timer_.deadline() > deadline_) timer_.arm(cx.executor(), deadline_);
         static_cast<void>(timer_.poll(cx));
         return false;
     }
 
+    bool armed() const noexcept { return timer_.armed(); }
     void cancel() noexcept { timer_.cancel(); }
 
 private:

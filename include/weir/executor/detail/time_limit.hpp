@@ -7,9 +7,14 @@
 namespace weir::detail {
 
 /// The deadline of a polled operation. A result that becomes ready in the turn in which the time runs out still counts.
-class time_limit {
+/// @tparam Timer  deadline_timer, or resettable_deadline for a time limit that is set again often
+template <class Timer>
+class basic_time_limit {
 public:
-    void set(executor& ex, time_point until) { timer_.arm(ex, until); }
+    void set(executor& ex, time_point until) {
+        timer_.arm(ex, until);
+        last_turn_ = false;
+    }
 
     /// Stops the time limit.
     void stop() noexcept {
@@ -28,8 +33,10 @@ public:
     }
 
 private:
-    deadline_timer timer_;
+    Timer timer_;
     bool last_turn_ = false;
 };
+
+using time_limit = basic_time_limit<deadline_timer>;
 
 } // namespace weir::detail
