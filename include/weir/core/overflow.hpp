@@ -3,6 +3,7 @@
 
 #include <weir/core/detail/requirements.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -30,5 +31,20 @@ class buffer_overflow : public std::runtime_error {
 public:
     explicit buffer_overflow(const std::string& what) : std::runtime_error{what} {}
 };
+
+namespace detail {
+
+/// Whether a full buffer drops its oldest item for a new one, rather than the new item.
+constexpr bool drops_oldest(overflow policy) noexcept {
+    return policy == overflow::drop_oldest || policy == overflow::latest;
+}
+
+/// The error of a full buffer with `overflow::error`.
+/// @param who  the buffer and the slow party: "weir::buffer: overflow: the consumer"
+inline buffer_overflow overflow_of(const char* who, std::size_t held) {
+    return buffer_overflow{std::string{who} + " is behind, and " + std::to_string(held) + " items are held"};
+}
+
+} // namespace detail
 
 } // namespace weir

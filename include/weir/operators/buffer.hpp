@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <functional>
 #include <stdexcept>
-#include <string>
 #include <utility>
 
 #include <weir/core/detail/arguments.hpp>
@@ -68,18 +67,12 @@ private:
             filling_ = held_.size() != n_;
             return this->notify();
         }
-        switch (policy_) {
-        case overflow::drop_oldest:
+        if (detail::drops_oldest(policy_)) {
             static_cast<void>(std::invoke(on_drop_, held_.replace_front(std::move(item))));
             return;
-        case overflow::drop_newest:
-            static_cast<void>(std::invoke(on_drop_, std::move(item)));
-            return;
-        default:
-            static_cast<void>(std::invoke(on_drop_, std::move(item)));
-            throw buffer_overflow{"weir::buffer: overflow: the consumer is behind, and " + std::to_string(n_) +
-                                  " items are held"};
         }
+        static_cast<void>(std::invoke(on_drop_, std::move(item)));
+        if (policy_ == overflow::error) throw detail::overflow_of("weir::buffer: overflow: the consumer", n_);
     }
 
     detail::ring_buffer<value_type> held_;

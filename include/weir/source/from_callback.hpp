@@ -55,24 +55,16 @@ public:
         std::unique_lock lock{mutex_};
         if (closed_) return false;
         if (held_.size() != options_.capacity) return push(std::move(item));
-        switch (options_.overflow) {
-        case overflow::suspend:
-            return wait_for_room(lock) && push(std::move(item));
-        case overflow::drop_oldest:
-        case overflow::latest: {
+        if (options_.overflow == overflow::suspend) return wait_for_room(lock) && push(std::move(item));
+        if (drops_oldest(options_.overflow)) {
             T oldest(held_.replace_front(std::move(item)));
             notify();
             drop(std::move(oldest), lock);
             return true;
         }
-        case overflow::error:
+        if (options_.overflow == overflow::error)
             close(
-                std::make_exception_ptr(buffer_overflow{"weir::from_callback: overflow: the consumer is behind, and " +
-                                                        std::to_string(options_.capacity) + " items are held"}));
-            break;
-        case overflow::drop_newest:
-            break;
-        }
+                std::make_exception_ptr(overflow_of("weir::from_callback: overflow: the consumer", options_.capacity)));
         drop(std::move(item), lock);
         return false;
     }

@@ -8,7 +8,6 @@
 #include <functional>
 #include <memory>
 #include <stdexcept>
-#include <string>
 #include <utility>
 
 #include <weir/core/context.hpp>
@@ -62,23 +61,17 @@ public:
                 wake();
                 return blocks();
             }
-            switch (options_.overflow) {
-            case overflow::drop_oldest:
-            case overflow::latest: {
+            if (drops_oldest(options_.overflow)) {
                 entry oldest(held_.replace_front(entry{item, number}));
                 wake();
                 drop(std::move(oldest.item));
-                break;
+                return false;
             }
-            case overflow::error:
+            if (options_.overflow == overflow::error)
                 error_ =
-                    std::make_exception_ptr(buffer_overflow{"weir::broadcast: overflow: a subscriber is behind, and " +
-                                                            std::to_string(options_.capacity) + " items are held"});
-                [[fallthrough]];
-            default:
-                ++dropped_;
-                if (options_.on_drop) options_.on_drop(T(item));
-            }
+                    std::make_exception_ptr(overflow_of("weir::broadcast: overflow: a subscriber", options_.capacity));
+            ++dropped_;
+            if (options_.on_drop) options_.on_drop(T(item));
         } catch (...) {
             error_ = std::current_exception();
             wake();
