@@ -73,7 +73,7 @@ public:
     weir::io_operation& operation() noexcept { return operation_; }
     bool in_flight() const noexcept { return operation_.in_flight(); }
 
-    void start(weir::executor& ex) { operation_.begin(ex, request_); }
+    void start(weir::executor& ex) { operation_.start(ex, request_); }
     void wait(weir::executor& ex) {
         while (operation_.in_flight()) ex.io().wait(weir::time_point::max());
     }
@@ -265,7 +265,7 @@ TEST_SUITE("io/unread") {
         std::array<char, 4> buffer{};
         {
             weir::io_operation o;
-            o.begin(ex, {.what = kind::read, .fd = f.native_handle(), .data = buffer.data(), .size = 4, .offset = 2});
+            o.start(ex, {.what = kind::read, .fd = f.native_handle(), .data = buffer.data(), .size = 4, .offset = 2});
             while (o.in_flight()) ex.io().wait(weir::time_point::max());
         }
         CHECK(get(ex, kind::read, f.native_handle(), 64) == "56789");
