@@ -2,51 +2,32 @@
 #include <weir/io/resolve.hpp>
 
 #include <algorithm>
-#include <cerrno>
+#include <cstddef>
 #include <cstring>
-#include <memory>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <weir/core/detail/arguments.hpp>
 #include <weir/resilience/hedge.hpp>
 #include <weir/scope/with_timeout.hpp>
-#include <weir/threads/offload.hpp>
-#include <weir/threads/thread_pool.hpp>
+
+#include "io/name_lookups.hpp"
 
 namespace weir {
 
 namespace {
 
-/// Runs as many look-ups at a time as it has threads. Never destroyed, because a resolver that hangs would block the
-/// program's exit.
-thread_pool& resolvers() {
-    static thread_pool& pool = *new thread_pool{4};
-    return pool;
-}
-
-/// Returns addresses or an error of getaddrinfo. Blocks unless the flags require a numeric host.
-int look_up(const std::string& host, std::uint16_t port, int flags, std::vector<endpoint>& found) {
-    addrinfo wanted{};
-    wanted.ai_family = AF_UNSPEC;
-    wanted.ai_socktype = SOCK_STREAM;
-    wanted.ai_flags = flags | AI_NUMERICSERV;
-    addrinfo* list = nullptr;
-    const int r = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &wanted, &list);
-    if (r != 0) return r == EAI_SYSTEM && errno == EAGAIN ? EAI_AGAIN : r;
-    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned{list, &::freeaddrinfo};
-    for (const addrinfo* a = list; a != nullptr; a = a->ai_next) {
-        endpoint e;
-        if (a->ai_addrlen > endpoint::capacity) continue;
-        std::memcpy(e.data(), a->ai_addr, a->ai_addrlen);
-        *e.resize(0) = static_cast<std::uint32_t>(a->ai_addrlen);
-        if (std::ranges::find(found, e) == found.end()) found.push_back(e);
+/// Sets the port of the addresses. It stands at the same place for IPv4 and IPv6.
+std::vector<endpoint> with_port(std::vector<endpoint> addresses, std::uint16_t port) {
+    const std::uint16_t number = htons(port);
+    for (endpoint& e : addresses) {
+        std::memcpy(static_cast<std::byte*>(e.data()) + offsetof(sockaddr_in, sin_port), &number, sizeof number);
     }
-    return found.empty() ? EAI_NONAME : 0;
+    return addresses;
 }
 
 bool is_ipv6(const endpoint& e) { return e.size() > sizeof(sockaddr_storage::ss_family) + 14; }
@@ -71,22 +52,15 @@ resolve_error::resolve_error(const std::string& host, int code)
 
 bool resolve_error::temporary() const noexcept { return code_ == EAI_AGAIN; }
 
-task<std::vector<endpoint>> resolve(std::string host, std::uint16_t port) {
+task<std::vector<endpoint>> resolve(std::string host, std::uint16_t port, resolve_options options) {
     detail::refuse_nul(host, "weir::resolve: the host");
-    std::vector<endpoint> found;
-    if (look_up(host, port, AI_NUMERICHOST, found) == 0) co_return found;
-    struct answer {
-        int code;
-        std::vector<endpoint> found;
-    };
-    auto ask = [host, port] {
-        answer a{};
-        a.code = look_up(host, port, AI_ADDRCONFIG, a.found);
-        return a;
-    };
-    answer a = co_await offload(resolvers(), std::move(ask));
-    if (a.code != 0) throw resolve_error{host, a.code};
-    co_return std::move(a.found);
+    if (options.timeout <= duration::zero()) {
+        throw std::invalid_argument{"weir::resolve(host, port, options): timeout must be more than 0"};
+    }
+    detail::found_addresses found = detail::look_up(host, AI_NUMERICHOST);
+    if (found.code != 0) found = co_await detail::lookup_operation{host, options.timeout};
+    if (found.code != 0) throw resolve_error{host, found.code};
+    co_return with_port(std::move(found.addresses), port);
 }
 
 task<tcp_stream> tcp_connect(std::vector<endpoint> addresses, connect_options options) {
@@ -103,7 +77,7 @@ task<tcp_stream> tcp_connect(std::vector<endpoint> addresses, connect_options op
 }
 
 task<tcp_stream> tcp_connect(std::string host, std::uint16_t port, connect_options options) {
-    const std::vector<endpoint> found = co_await resolve(std::move(host), port);
+    const std::vector<endpoint> found = co_await resolve(std::move(host), port, options.resolve);
     co_return co_await tcp_connect(interleaved(found), options);
 }
 

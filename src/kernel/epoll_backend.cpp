@@ -370,11 +370,13 @@ int epoll_backend::attempt(const io_request& request, descriptor_state& state) n
 
 int epoll_backend::attempt_accept(const io_request& request, descriptor_state& state) noexcept {
     if (state.listener_may_block) {
+        // Other code may have opened this listener in blocking mode, and accept has no flag for a single call. To ask
+        // poll(2) first is not enough: another process that shares the listener may take the connection.
         const int flags = ::fcntl(request.fd, F_GETFL);
-        if (flags < 0) return -errno;
-        state.listener_may_block = (flags & O_NONBLOCK) == 0;
-        // Other code has opened this listener in blocking mode, and accept has no flag for a single call.
-        if (state.listener_may_block && !ready_now(request.fd, POLLIN)) return -EAGAIN;
+        if (flags < 0 || ((flags & O_NONBLOCK) == 0 && ::fcntl(request.fd, F_SETFL, flags | O_NONBLOCK) < 0)) {
+            return -errno;
+        }
+        state.listener_may_block = false;
     }
     sockaddr* address = nullptr;
     socklen_t* size = nullptr;

@@ -17,6 +17,11 @@
 
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "raw_io.hpp"
 #include "temporary_file.hpp"
 
@@ -79,6 +84,28 @@ TEST_SUITE("executor/backend_io") {
         std::vector<char> sink(1 << 20);
         for (std::size_t got = 0; got != much.size();) got += ex.run(pair.server.read(sink));
         ex.run(std::move(writing));
+    }
+
+    TEST_CASE("backend: accept does not block on a listener whose connections another process takes") {
+        weir::executor ex;
+        const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); // in blocking mode
+        const weir::endpoint any{"127.0.0.1", 0};
+        REQUIRE(::bind(fd, static_cast<const sockaddr*>(any.data()), any.size()) == 0);
+        REQUIRE(::listen(fd, 16) == 0);
+        weir::endpoint local;
+        REQUIRE(ex.io().local_endpoint(fd, local) >= 0);
+        const weir::tcp_listener listener{weir::detail::descriptor{fd, ex.io().closer()}, local};
+
+        auto accepting = begin(ex, raw_io{{.what = kind::accept, .fd = fd}});
+        for (int i = 0; i != 3; ++i) {
+            auto client = ex.run(weir::tcp_connect(local));
+            // The other process is faster, and the executor finds nothing.
+            pollfd ready{fd, POLLIN, 0};
+            if (::poll(&ready, 1, 0) == 1) ::close(::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC));
+            ex.turn(ex.now());
+            if (accepting.finished()) break;
+        }
+        if (ex.io().name() == "epoll") CHECK((::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
     }
 
     TEST_CASE("backend: several accepts may wait on one listener") {

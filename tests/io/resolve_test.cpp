@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include <weir/io/resolve.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
+#include <dlfcn.h>
 #include <netdb.h>
 
 #include <weir/core/timed_out.hpp>
@@ -23,6 +26,7 @@
 #include "raw_io.hpp"
 
 using namespace std::chrono_literals;
+using support::begin;
 
 namespace {
 
@@ -60,9 +64,88 @@ private:
     std::vector<weir::tcp_stream> filling_;
 };
 
+/// While it exists, lookups of names that start with "dead" do not end, as with a name server that does not answer.
+class dead_name_server {
+public:
+    dead_name_server() {
+        silent = true;
+        asked = 0;
+    }
+    dead_name_server(const dead_name_server&) = delete;
+    ~dead_name_server() {
+        silent = false;
+        silent.notify_all();
+    }
+
+    static inline std::atomic<bool> silent = false;
+    static inline std::atomic<int> asked = 0;
+};
+
 } // namespace
 
+extern "C" int getaddrinfo(const char* name, const char* service, const addrinfo* hints, addrinfo** result) {
+    if (name != nullptr && std::string_view{name}.starts_with("dead")) {
+        if (hints != nullptr && (hints->ai_flags & AI_NUMERICHOST) != 0) return EAI_NONAME;
+        ++dead_name_server::asked;
+        dead_name_server::silent.wait(true);
+        return EAI_AGAIN;
+    }
+    using function = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
+    static const auto original = reinterpret_cast<function>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+    return original(name, service, hints, result);
+}
+
 TEST_SUITE("threads/resolve") {
+    TEST_CASE("names of a dead name server do not delay the lookup of other names" * doctest::skip(no_localhost())) {
+        weir::executor ex;
+        const dead_name_server server;
+        std::vector<weir::join_handle<weir::task<std::vector<weir::endpoint>>>> waiting;
+        for (int i = 0; i != 60; ++i) {
+            waiting.push_back(begin(ex, weir::resolve("dead" + std::to_string(i) + ".test", 80)));
+        }
+        const auto found = ex.run(weir::with_timeout(5s, weir::resolve("localhost", 8080)));
+        CHECK_FALSE(found.empty());
+        for (const weir::endpoint& e : found) CHECK(e.port() == 8080);
+        for (const auto& lookup : waiting) CHECK_FALSE(lookup.finished());
+    }
+
+    TEST_CASE("resolve looks a name up once for all who ask at the same time") {
+        weir::executor ex;
+        const dead_name_server server;
+        std::vector<weir::join_handle<weir::task<std::vector<weir::endpoint>>>> waiting;
+        for (int i = 0; i != 100; ++i) waiting.push_back(begin(ex, weir::resolve("dead.test", 80)));
+        // An abandoned lookup serves the next caller too.
+        waiting.clear();
+        CHECK_THROWS_AS(ex.run(weir::resolve("dead.test", 80, {.timeout = 20ms})), weir::resolve_error);
+        CHECK(dead_name_server::asked <= 1);
+    }
+
+    TEST_CASE("resolve fails with a temporary error when a name server exceeds the time limit") {
+        weir::executor ex;
+        const dead_name_server server;
+        try {
+            ex.run(weir::resolve("dead.limit.test", 80, {.timeout = 5ms}));
+            FAIL("resolved");
+        } catch (const weir::resolve_error& e) {
+            CHECK(e.temporary());
+            CHECK(e.code() == EAI_AGAIN);
+        }
+        CHECK_THROWS_AS(ex.run(weir::tcp_connect("dead.limit.test", 80, {.resolve = {.timeout = 5ms}})),
+                        weir::resolve_error);
+        CHECK_THROWS_AS(ex.run(weir::resolve("localhost", 80, {.timeout = 0ms})), std::invalid_argument);
+    }
+
+    TEST_CASE("a name lookup may outlive the executor that asked") {
+        const dead_name_server server;
+        {
+            weir::executor ex;
+            CHECK_THROWS_AS(ex.run(weir::with_timeout(5ms, weir::resolve("dead.executor.test", 80))), weir::timed_out);
+        }
+        weir::executor ex;
+        const auto looking = begin(ex, weir::resolve("dead.executor.test", 80));
+        CHECK_FALSE(looking.finished());
+    }
+
     TEST_CASE("resolve returns a numeric address at once") {
         weir::executor ex;
         auto four = ex.spawn(weir::resolve("127.0.0.1", 80));

@@ -28,20 +28,30 @@ private:
     int code_;
 };
 
+struct resolve_options {
+    /// How long a name server may take. Then the error is a resolve_error that is `temporary`; > 0
+    duration timeout = std::chrono::seconds{30};
+};
+
 /// `co_await resolve(host, port)`: the addresses of a name, in the order of the system's getaddrinfo.
 ///
 ///     for (const weir::endpoint& e : co_await weir::resolve("localhost", 8080)) print(e);
 ///
-/// A numeric address is converted at once. The system's resolver blocks, and is called on a small pool of threads that
-/// all executors share. Dropping the operation does not wait for it.
+/// A numeric address is converted at once. The system's resolver blocks, and is called on threads that all executors
+/// share: one for each name that is being looked up, up to 64, so that a name server that does not answer delays its own
+/// names only. Lookups of the same name at the same time are made once.
 ///
-/// @throws resolve_error
-task<std::vector<endpoint>> resolve(std::string host, std::uint16_t port);
+/// Errors: resolve_error.
+/// Dropped: at once. A lookup that has begun goes on for later callers.
+///
+/// @throws std::invalid_argument when the time limit is not positive
+task<std::vector<endpoint>> resolve(std::string host, std::uint16_t port, resolve_options options = {});
 
 struct connect_options {
     duration attempt_delay = std::chrono::milliseconds{250}; ///< the delay before the next address is tried too
     duration address_timeout = std::chrono::seconds{10};     ///< the time limit of each address
     tcp_options socket = {};
+    resolve_options resolve = {}; ///< for a name
 };
 
 /// `co_await tcp_connect(host, port)`: connects to the first of a name's addresses that accepts.

@@ -114,6 +114,9 @@ private:
 ///     print(listener.local_endpoint());   // with the port that the kernel chose
 ///     weir::tcp_stream client = co_await listener.accept();
 ///
+/// A listener that other code has opened may be shared with other processes. The epoll backend sets it to non-blocking
+/// mode, for all who share it.
+///
 /// Errors and lifetime as of tcp_stream.
 class tcp_listener {
 public:
