@@ -47,8 +47,8 @@ private:
     basic_time_limit<resettable_deadline> time_;
 };
 
-/// Passes on items. Sets `late` to whether upstream has exceeded the time limit. A loop that has passed on items and only
-/// yields does not wait, and arms no timer.
+/// Passes on items. Sets `late` to whether upstream has exceeded the time limit. A loop that has passed on items and
+/// only yields does not wait, and arms no timer.
 template <class S, class Consume>
 flow poll_each_timed(S& upstream, context& cx, Consume& consume, pull_time_limit& limit, bool& late) {
     bool answered = false;
