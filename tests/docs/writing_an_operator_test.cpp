@@ -211,7 +211,7 @@ public:
 private:
     bool wants(context&) const noexcept { return !held_.has_value(); }
 
-    void take(value_type item, context&) {
+    void on_item(value_type item, context&) {
         held_.emplace(std::move(item));
         this->notify();
     }

@@ -38,8 +38,8 @@ struct resolve_options {
 ///     for (const weir::endpoint& e : co_await weir::resolve("localhost", 8080)) print(e);
 ///
 /// A numeric address is converted at once. The system's resolver blocks, and is called on threads that all executors
-/// share: one for each name that is being looked up, up to 64, so that a name server that does not answer delays its own
-/// names only. Lookups of the same name at the same time are made once.
+/// share: one for each name that is being looked up, up to 64, so that a name server that does not answer delays its
+/// own names only. Lookups of the same name at the same time are made once.
 ///
 /// Errors: resolve_error.
 /// Dropped: at once. A lookup that has begun goes on for later callers.

@@ -87,8 +87,8 @@ private:
 /// polled until the consumer has taken them. From the first poll on upstream is polled whether or not the consumer is
 /// busy.
 ///
-/// Ends: with upstream. Errors: upstream's, and what seed and f throw. The batch held comes before an error of upstream,
-/// when upstream has been destroyed; f has taken it when f throws.
+/// Ends: with upstream. Errors: upstream's, and what seed and f throw. The batch held comes before an error of
+/// upstream, when upstream has been destroyed; f has taken it when f throws.
 /// Dropped: the batch held is lost.
 /// Cost: allocations for each vector; at most max items held.
 /// See: conflate_with, chunk, buffer.

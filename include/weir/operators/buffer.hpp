@@ -61,7 +61,7 @@ private:
         return false;
     }
 
-    void take(value_type item, context&) {
+    void on_item(value_type item, context&) {
         if (held_.size() != n_) {
             held_.push_back(std::move(item));
             filling_ = held_.size() != n_;

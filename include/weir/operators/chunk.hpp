@@ -20,7 +20,7 @@ namespace detail {
 /// No time limit: a chunk waits until it is full.
 class chunk_waits_forever {
 public:
-    void begin(context&) const noexcept {}
+    void start(context&) const noexcept {}
     bool due(context&) const noexcept { return false; }
     void stop() const noexcept {}
 };
@@ -30,7 +30,7 @@ class chunk_is_due_after {
 public:
     explicit chunk_is_due_after(duration d) noexcept : d_{d} {}
 
-    void begin(context& cx) noexcept { deadline_.set(cx.executor().time_after(d_)); }
+    void start(context& cx) noexcept { deadline_.set(cx.executor().time_after(d_)); }
     bool due(context& cx) { return deadline_.poll(cx); }
     void stop() noexcept { deadline_.cancel(); }
 
@@ -59,7 +59,7 @@ private:
         return [this, &cx, room = n_ - this->held_.size()](item_t<S>&& item) mutable {
             if (room == n_) {
                 this->reserve(this->held_, n_);
-                patience_.begin(cx);
+                patience_.start(cx);
             }
             this->append(std::move(item));
             return --room != 0;

@@ -54,12 +54,12 @@ struct conflate_with_fn : detail::operator_fn<conflate_with_fn> {
 ///     consumer          takes an item every six ticks
 ///     conflate_with(+)  a-----bcd---ef|
 ///
-/// A consumer that keeps up sees every item. conflate_with that keeps the second of two is buffer(1, drop_oldest), and a
-/// map as the value keeps the newest item per key. From the first poll on upstream is polled whether or not the
+/// A consumer that keeps up sees every item. conflate_with that keeps the second of two is buffer(1, drop_oldest), and
+/// a map as the value keeps the newest item per key. From the first poll on upstream is polled whether or not the
 /// consumer is busy.
 ///
-/// Ends: with upstream. Errors: upstream's, and what seed and f throw. The value held comes before an error of upstream,
-/// when upstream has been destroyed; f has taken it when f throws.
+/// Ends: with upstream. Errors: upstream's, and what seed and f throw. The value held comes before an error of
+/// upstream, when upstream has been destroyed; f has taken it when f throws.
 /// Dropped: the value held is lost.
 /// Cost: no allocation; one value held.
 /// See: batch_while_busy, buffer, sample.

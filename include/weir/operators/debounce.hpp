@@ -42,7 +42,7 @@ private:
         return false;
     }
 
-    void take(value_type item, context& cx) {
+    void on_item(value_type item, context& cx) {
         if (!this->holds()) latest_ = cx.executor().time_after(max_wait_);
         quiet_.set(std::min(cx.executor().time_after(d_), latest_));
         this->hold(std::move(item));

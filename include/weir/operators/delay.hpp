@@ -57,7 +57,7 @@ private:
 
     bool wants(context&) const noexcept { return line_.size() != capacity_; }
 
-    void take(value_type item, context& cx) {
+    void on_item(value_type item, context& cx) {
         line_.push_back(delayed(std::move(item), cx.executor().time_after(d_)));
         if (line_.size() == 1) this->notify();
     }

@@ -53,7 +53,7 @@ public:
 private:
     bool wants(context&) const noexcept { return true; }
 
-    void take(value_type item, context& cx) {
+    void on_item(value_type item, context& cx) {
         if (!held_) {
             // Ticks before the first item do not count.
             ticks_.pass(cx.executor().now() - duration{1});

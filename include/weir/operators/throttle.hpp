@@ -47,7 +47,7 @@ private:
         return false;
     }
 
-    void take(value_type item, context& cx) {
+    void on_item(value_type item, context& cx) {
         if (started_ && !over_.passed(cx)) {
             if (edge_ == edge::leading) return this->drop(std::move(item));
             return this->hold(std::move(item));

@@ -55,7 +55,7 @@ public:
 
 private:
     bool wants(context&) const noexcept { return true; }
-    void take(item_t<Other> item, context&) { latest_.emplace(std::move(item)); }
+    void on_item(item_t<Other> item, context&) { latest_.emplace(std::move(item)); }
 
     done_t end() {
         drop();

@@ -57,7 +57,7 @@ private:
         return false;
     }
 
-    void take(item_t<S> item, context&) {
+    void on_item(item_t<S> item, context&) {
         if (!held_) {
             held_.emplace(std::invoke(seed_, std::move(item)));
             items_ = 1;

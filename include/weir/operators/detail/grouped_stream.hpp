@@ -15,8 +15,10 @@ namespace weir::detail {
 
 /// The items of an upstream in vectors of neighbours that belong together.
 ///
-///     bool Rule::joins(const std::vector<T>& group, const T& item); // whether an item belongs to a group, empty at first
-///     static constexpr const char* Rule::name;                      // of the operator
+///     bool Rule::joins(const std::vector<T>& group, const T& item); // whether an item belongs to a group
+///     static constexpr const char* Rule::name;                      // the name of the operator
+///
+/// The group is empty at the first call.
 ///
 /// Callable is the type of the user's function that the rule calls.
 template <stream S, class Rule, class Callable>

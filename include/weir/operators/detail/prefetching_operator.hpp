@@ -19,7 +19,7 @@ namespace weir::detail {
 /// The operator implements three functions, which the driver calls:
 ///
 ///     bool wants(context&);          // whether to poll upstream now; the context's waker is the driver's
-///     void take(item, context&);     // accepts an item; an exception fails the stream
+///     void on_item(item, context&);  // accepts an item; an exception fails the stream
 ///     void upstream_ended(context&); // upstream ended or failed; optional
 ///
 /// The operator wakes the consumer with `notify()` when it has an item for it. The operator holds the items; this base
@@ -83,7 +83,7 @@ private:
         try {
             if (!open() || !self().wants(cx)) return;
             const auto pass_on = [&](item_t<S>&& item) {
-                self().take(std::move(item), cx);
+                self().on_item(std::move(item), cx);
                 return !cx.stopping() && self().wants(cx);
             };
             if (poll_each(*upstream_, cx, pass_on) == flow::done && !cx.stopping()) close(cx);
