@@ -15,6 +15,7 @@
 #endif
 
 #include <weir/async_stream.hpp>
+#include <weir/observe/meter.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/take.hpp>
@@ -76,6 +77,12 @@ int64_t fused(std::uint64_t n) {
                   weir::map(next) | weir::take(n) | weir::fold(int64_t{0}, add));
 }
 
+int64_t metered(std::uint64_t n) {
+    weir::testing::virtual_executor ex;
+    return ex.run(weir::iota(int64_t{0}, static_cast<int64_t>(n)) | weir::map(triple) | weir::meter("tripled") |
+                  weir::filter(odd) | weir::map(next) | weir::take(n) | weir::fold(int64_t{0}, add));
+}
+
 int64_t erased(std::uint64_t n) {
     using boxed = weir::async_stream<int64_t>;
     weir::testing::virtual_executor ex;
@@ -101,6 +108,7 @@ int main(int argc, char** argv) {
     q.missing("range-v3");
 #endif
     q.weir("iota|map|filter|map|take|fold", fused, 1.15);
+    q.weir("the same, one stage metered", metered, bench::bar::at_most(2));
     q.weir("the same, erased at every stage", erased, bench::bar::at_most(4.5));
     return q.run();
 }

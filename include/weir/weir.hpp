@@ -190,3 +190,6 @@
 #include <weir/resilience/rate_limiter.hpp>
 #include <weir/resilience/retry.hpp>
 #include <weir/resilience/retry_policy.hpp>
+
+#include <weir/observe/meter.hpp>
+#include <weir/observe/metrics.hpp>

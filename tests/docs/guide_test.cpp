@@ -214,6 +214,17 @@ TEST_SUITE("docs/guide") {
         // [/drop oldest]
     }
 
+    TEST_CASE("a meter tells the producer's time from the consumer's") {
+        // [meter]
+        virtual_executor ex;
+        ex.run(produce(12) | weir::meter("produced") | weir::for_each(consume));
+        const weir::stage_metrics produced = weir::metered_stages(ex).front();
+        CHECK(produced.items == 12);
+        CHECK(produced.waited == 12 * 100ms);  // for the producer
+        CHECK(produced.unasked == 12 * 250ms); // the consumer was busy
+        // [/meter]
+    }
+
     TEST_CASE("sample and debounce choose among items") {
         // [sample]
         weir::testing::marbles m;

@@ -14,6 +14,7 @@
 
 #include <dropping.hpp>
 #include <dropping_ways.hpp>
+#include <weir/observe/meter.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
@@ -58,6 +59,7 @@ stage_table one_to_one() {
     });
     table.add("inspect", [](scene& s, auto in) { return std::move(in) | weir::inspect(looks(s)); });
     table.add("hold", [](scene& s, auto in) { return std::move(in) | weir::hold(weir::state{item{s, 0}}); });
+    table.add("meter", [](scene&, auto in) { return std::move(in) | weir::meter("stage"); });
     table.add("scan", [](scene& s, auto in) {
         return std::move(in) | weir::scan(item{s, 0}, [&s](item sum, item x) {
                    s.called();

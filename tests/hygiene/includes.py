@@ -43,6 +43,7 @@ DETAIL_USERS = {
     "executor/detail/cleanup.hpp": ["scope"],
     "executor/detail/inbox.hpp": ["threads", "source", "operators"],
     "executor/detail/resettable_deadline.hpp": ["operators"],
+    "executor/detail/observations.hpp": ["observe"],
     "executor/detail/periodic_schedule.hpp": ["source", "operators"],
     "executor/detail/stop_token_watcher.hpp": ["operators", "sink", "interop"],
     "executor/detail/time_limit.hpp": ["operators", "scope", "resilience"],

@@ -13,6 +13,7 @@
 #include <weir/async_stream.hpp>
 #include <weir/operators/batch_while_busy.hpp>
 #include <weir/operators/chunk_by.hpp>
+#include <weir/observe/meter.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/conflate_with.hpp>
 #include <weir/operators/distinct.hpp>
@@ -63,6 +64,7 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return std::move(s) | weir::enumerate(); });
         drop_from_within([](auto s) { return std::move(s) | weir::pairwise(); });
         drop_from_within([](auto s) { return std::move(s) | weir::inspect([](int) {}); });
+        drop_from_within([](auto s) { return std::move(s) | weir::meter("stage"); });
         drop_from_within([](auto s) { return std::move(s) | weir::take(5); });
         drop_from_within([](auto s) { return std::move(s) | weir::take_while([](int) { return true; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::skip(0); });

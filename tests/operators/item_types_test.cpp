@@ -15,6 +15,7 @@
 
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/observe/meter.hpp>
 #include <weir/operators/default_if_empty.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/or_else.hpp>
@@ -63,6 +64,7 @@ template <class T>
 void pass_through_operators() {
     CHECK(values<T>(weir::filter([](const T&) { return true; })) == all);
     CHECK(values<T>(weir::inspect([](const T&) {})) == all);
+    CHECK(values<T>(weir::meter("stage")) == all);
     CHECK(values<T>(weir::filter_map([](T item) { return std::optional<T>(std::move(item)); })) == all);
     CHECK(values<T>(weir::map([](T item) { return item; })) == all);
     CHECK(values<T>(weir::skip(0)) == all);

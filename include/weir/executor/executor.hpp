@@ -23,6 +23,7 @@
 #include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/detail/cleanup.hpp>
 #include <weir/executor/detail/inbox.hpp>
+#include <weir/executor/detail/observations.hpp>
 #include <weir/executor/detail/timer_wheel.hpp>
 #include <weir/executor/random_bits.hpp>
 #include <weir/task.hpp>
@@ -255,6 +256,7 @@ public:
     weir::backend& io() noexcept { return *backend_; }
     detail::timer_wheel& timers() noexcept { return timers_; }
     detail::group_table& groups() noexcept { return groups_; }
+    std::unique_ptr<detail::observations>& observations() noexcept { return observations_; }
     statistics stats() const noexcept;
 
     /// Sets the error handler. The default prints to stderr and calls std::terminate.
@@ -306,6 +308,7 @@ private:
     detail::cleanups cleanups_;
     detail::group_table groups_;
     statistics stats_;
+    std::unique_ptr<detail::observations> observations_;
     random_bits random_;
     error_handler error_handler_;
 
