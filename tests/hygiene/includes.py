@@ -41,7 +41,7 @@ REQUIREMENTS = "core/detail/requirements.hpp"
 DETAIL_USERS = {
     "backend/detail/signal_subscription.hpp": ["source", "kernel"],
     "executor/detail/cleanup.hpp": ["scope"],
-    "executor/detail/inbox.hpp": ["threads", "source", "operators"],
+    "executor/detail/inbox.hpp": ["io", "threads", "source", "operators"],
     "executor/detail/resettable_deadline.hpp": ["operators"],
     "executor/detail/observations.hpp": ["observe"],
     "executor/detail/periodic_schedule.hpp": ["source", "operators"],
@@ -71,6 +71,7 @@ SOURCES_ABOVE = {
 
 # Sources outside src/kernel that make system calls.
 SOURCES_WITH_SYSTEM_CALLS = {
+    "src/io/name_lookups.cpp",  # getaddrinfo
     "src/io/resolve.cpp",  # getaddrinfo
 }
 
