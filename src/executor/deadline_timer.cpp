@@ -8,8 +8,9 @@
 namespace weir {
 
 void deadline_timer::arm(executor& ex, time_point deadline) noexcept {
-    WEIR_ASSERT(ex.queue().may_be_used_here(), "a timer was armed on a thread that does not run its executor");
-    ex.timers().arm(*this, deadline);
+    WEIR_ASSERT(detail::executor_access::queue(ex).may_be_used_here(),
+                "a timer was armed on a thread that does not run its executor");
+    detail::executor_access::timers(ex).arm(*this, deadline);
 }
 
 void deadline_timer::cancel() noexcept {

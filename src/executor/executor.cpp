@@ -27,12 +27,13 @@ void ignore_sigpipe() noexcept {
 
 /// Makes this thread the one that runs the executor.
 void start_running(executor& ex) noexcept {
-    WEIR_ASSERT(ex.queue().may_be_used_here(), "an executor was run while another thread runs it");
+    WEIR_ASSERT(detail::executor_access::queue(ex).may_be_used_here(),
+                "an executor was run while another thread runs it");
     running = &ex;
-    ex.queue().run_on(detail::this_thread());
+    detail::executor_access::queue(ex).run_on(detail::this_thread());
 }
 void end_running(executor& ex) noexcept {
-    ex.queue().run_on(nullptr);
+    detail::executor_access::queue(ex).run_on(nullptr);
     running = nullptr;
 }
 
@@ -186,9 +187,9 @@ detail::cleanups& executor::cleanups_of(std::uint32_t group) noexcept {
     return found != nullptr ? *found : cleanups_;
 }
 
-void executor::start(detail::cleanup& one, std::uint32_t group) noexcept {
-    static_cast<detail::list_link&>(one).unlink();
-    one.start(cleanups_of(group));
+void detail::executor_access::start(executor& ex, cleanup& one, std::uint32_t group) noexcept {
+    static_cast<list_link&>(one).unlink();
+    one.start(ex.cleanups_of(group));
 }
 
 } // namespace weir

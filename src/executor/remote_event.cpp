@@ -5,6 +5,6 @@
 
 namespace weir {
 
-remote_event::remote_event(executor& ex) noexcept : inbox_{ex.inbox()} {}
+remote_event::remote_event(executor& ex) noexcept : inbox_{detail::executor_access::inbox(ex)} {}
 
 } // namespace weir

@@ -152,7 +152,7 @@ poll<found_addresses> lookup_operation::poll_result(context& cx) {
     executor& ex = cx.executor();
     if (!waiter_) {
         if (ex.io().works_alone()) return look_up(host_, AI_ADDRCONFIG);
-        auto waiter = std::make_shared<lookup_waiter>(ex.inbox());
+        auto waiter = std::make_shared<lookup_waiter>(detail::executor_access::inbox(ex));
         name_lookups::of_process().enter(host_, waiter);
         waiter_ = std::move(waiter);
         timer_.arm(ex, ex.time_after(limit_));

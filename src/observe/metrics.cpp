@@ -51,7 +51,7 @@ private:
 };
 
 const std::shared_ptr<stage_records>& records_of(executor& ex) {
-    auto& kept = ex.observations();
+    auto& kept = executor_access::observed(ex);
     if (kept == nullptr) kept = std::make_unique<metered>(ex);
     return static_cast<metered&>(*kept).records();
 }

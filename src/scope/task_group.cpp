@@ -10,6 +10,8 @@ namespace weir {
 
 namespace {
 
+using access = detail::executor_access;
+
 executor& executor_here() {
     executor* const here = executor::current();
     if (here == nullptr) throw std::logic_error{"weir::task_group: no executor runs on this thread"};
@@ -21,15 +23,15 @@ executor& executor_here() {
 task_group::task_group(task_group_options options) : task_group{executor_here(), options} {}
 
 task_group::task_group(executor& ex, task_group_options options)
-    : task_group{ex, ex.queue().root(), ex.queue().group(), options} {}
+    : task_group{ex, access::queue(ex).root(), access::queue(ex).group(), options} {}
 
 task_group::task_group(executor& ex, detail::root_record* owner, std::uint32_t outer, task_group_options options)
     : executor_{ex}, outer_{outer}, options_{options} {
     detail::check(options_);
-    number_ = executor_.groups().add(cleanups_);
-    record_ = executor_.queue().add_group(owner, number_);
+    number_ = access::groups(executor_).add(cleanups_);
+    record_ = access::queue(executor_).add_group(owner, number_);
     if (record_ == nullptr) {
-        executor_.groups().remove(number_);
+        access::groups(executor_).remove(number_);
         throw std::bad_alloc{};
     }
 }
@@ -37,9 +39,9 @@ task_group::task_group(executor& ex, detail::root_record* owner, std::uint32_t o
 task_group::~task_group() {
     if (body_ != nullptr) std::exchange(body_, nullptr)->destroy();
     cancel();
-    executor_.groups().remove(number_);
-    executor_.queue().remove_group(record_);
-    executor_.adopt(cleanups_, outer_);
+    access::groups(executor_).remove(number_);
+    access::queue(executor_).remove_group(record_);
+    access::adopt(executor_, cleanups_, outer_);
     failures_.each([this](const detail::failure_list::failure& f) { executor_.report(f.error, f.place); });
 }
 
@@ -70,7 +72,9 @@ void task_group::add_body(detail::group_member& body) noexcept {
     start(body);
 }
 
-void task_group::start(detail::group_member& one) noexcept { one.start(executor_.queue(), record_, options_.deadline); }
+void task_group::start(detail::group_member& one) noexcept {
+    one.start(access::queue(executor_), record_, options_.deadline);
+}
 
 void task_group::start_more() noexcept {
     while (!queued_.empty() && running_ < options_.max_concurrent) {

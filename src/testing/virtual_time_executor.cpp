@@ -11,7 +11,7 @@ void virtual_time_executor::advance(duration d) {
 
 void virtual_time_executor::run_until_idle() {
     try {
-        while (!idle() || timers().size() != 0 || io().in_flight() != 0) turn();
+        while (!idle() || stats().timers_armed != 0 || io().in_flight() != 0) turn();
     } catch (const deadlock&) {} // the I/O in flight waits for an event that will not happen
 }
 

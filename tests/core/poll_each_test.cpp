@@ -47,7 +47,9 @@ using weir::testing::virtual_executor;
 template <weir::stream S>
 class looper {
 public:
-    looper(virtual_executor& ex, S upstream) : upstream_(std::move(upstream)) { waker_.bind(ex.queue()); }
+    looper(virtual_executor& ex, S upstream) : upstream_(std::move(upstream)) {
+        waker_.bind(weir::detail::executor_access::queue(ex));
+    }
 
     template <class Consume>
     flow operator()(Consume consume) {

@@ -25,7 +25,7 @@ TEST_SUITE("core/waker") {
     TEST_CASE("waker: a wake enqueues the waker once and runs nothing") {
         weir::testing::virtual_executor ex;
         counter c;
-        c.waker.bind(c, ex.queue());
+        c.waker.bind(c, weir::detail::executor_access::queue(ex));
         c.waker.wake();
         c.waker.wake();
         CHECK(c.runs == 0);
@@ -43,7 +43,7 @@ TEST_SUITE("core/waker") {
             weir::detail::member_waker<numbered, &numbered::run> waker{};
         };
         numbered all[3]{{0}, {1}, {2}};
-        for (auto& n : all) n.waker.bind(n, ex.queue());
+        for (auto& n : all) n.waker.bind(n, weir::detail::executor_access::queue(ex));
         for (const std::size_t i : {2u, 0u, 1u}) all[i].waker.wake();
         ex.run_ready();
         CHECK(order == std::vector<int>{2, 0, 1});
@@ -53,7 +53,7 @@ TEST_SUITE("core/waker") {
         weir::testing::virtual_executor ex;
         {
             counter c;
-            c.waker.bind(c, ex.queue());
+            c.waker.bind(c, weir::detail::executor_access::queue(ex));
             c.waker.wake();
             CHECK_FALSE(ex.idle());
         }
@@ -64,8 +64,8 @@ TEST_SUITE("core/waker") {
         weir::testing::virtual_executor ex;
         counter late;
         counter early;
-        late.waker.bind(late, ex.queue());
-        early.waker.bind(early, ex.queue());
+        late.waker.bind(late, weir::detail::executor_access::queue(ex));
+        early.waker.bind(early, weir::detail::executor_access::queue(ex));
         late.waker.defer();
         early.waker.wake();
         ex.turn(ex.now());
@@ -78,7 +78,7 @@ TEST_SUITE("core/waker") {
     TEST_CASE("waker_slot wakes once per arming") {
         weir::testing::virtual_executor ex;
         counter c;
-        c.waker.bind(c, ex.queue());
+        c.waker.bind(c, weir::detail::executor_access::queue(ex));
         weir::waker_slot slot;
         slot.arm(c.waker);
         CHECK(slot.armed());
@@ -95,7 +95,7 @@ TEST_SUITE("core/waker") {
         weir::waker_slot slot;
         {
             counter c;
-            c.waker.bind(c, ex.queue());
+            c.waker.bind(c, weir::detail::executor_access::queue(ex));
             slot.arm(c.waker);
         }
         CHECK_FALSE(slot.armed());
@@ -106,7 +106,7 @@ TEST_SUITE("core/waker") {
     TEST_CASE("waker: a slot may be destroyed before the waiter that is armed in it") {
         weir::testing::virtual_executor ex;
         counter c;
-        c.waker.bind(c, ex.queue());
+        c.waker.bind(c, weir::detail::executor_access::queue(ex));
         auto first = std::make_unique<weir::waker_slot>();
         auto second = std::make_unique<weir::waker_slot>();
         auto third = std::make_unique<weir::waker_slot>();
@@ -122,8 +122,8 @@ TEST_SUITE("core/waker") {
         weir::testing::virtual_executor ex;
         counter a;
         counter b;
-        a.waker.bind(a, ex.queue());
-        b.waker.bind(b, ex.queue());
+        a.waker.bind(a, weir::detail::executor_access::queue(ex));
+        b.waker.bind(b, weir::detail::executor_access::queue(ex));
         weir::waker_slot slot;
         slot.arm(a.waker);
         slot.arm(b.waker);

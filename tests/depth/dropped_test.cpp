@@ -169,7 +169,7 @@ TEST_SUITE("depth/dropped") {
                 group.cancel();
             }
             CHECK(live == 0);
-            CHECK(ex.timers().size() == 0);
+            CHECK(ex.stats().timers_armed == 0);
         });
     }
 
@@ -212,7 +212,7 @@ TEST_SUITE("depth/dropped") {
                 SUBCASE("where they wait") { ex.run_ready(); }
             }
             CHECK(live == 0);
-            CHECK(ex.timers().size() == 0);
+            CHECK(ex.stats().timers_armed == 0);
         });
     }
 
@@ -249,7 +249,7 @@ TEST_SUITE("depth/dropped") {
                 SUBCASE("where they wait") { ex.run_ready(); }
             }
             CHECK(live == 0);
-            CHECK(ex.timers().size() == 0);
+            CHECK(ex.stats().timers_armed == 0);
         });
     }
 
@@ -263,7 +263,7 @@ TEST_SUITE("depth/dropped") {
                 CHECK(live == deep + 1);
             }
             CHECK(live == 0);
-            CHECK(ex.timers().size() == 0);
+            CHECK(ex.stats().timers_armed == 0);
         });
     }
 

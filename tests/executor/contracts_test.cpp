@@ -159,7 +159,7 @@ TEST_SUITE("executor/contracts") {
         CHECK(is_caught_elsewhere(elsewhere, [](weir::executor& ex) { ex.spawn(late_result()).detach(); }));
         CHECK(is_caught_elsewhere(elsewhere, [](weir::executor& ex) {
             weir::waker wk{[](weir::waker&) noexcept {}};
-            wk.bind(ex.queue());
+            wk.bind(weir::detail::executor_access::queue(ex));
         }));
         CHECK(is_caught_elsewhere(elsewhere, [](weir::executor& ex) {
             weir::deadline_timer timer;

@@ -176,7 +176,7 @@ TEST_SUITE("executor/executor") {
             CHECK(token.use_count() == 2);
         }
         CHECK(token.use_count() == 1);
-        CHECK(ex.timers().size() == 0);
+        CHECK(ex.stats().timers_armed == 0);
     }
 
     TEST_CASE("executor: assigning a handle drops its former operation") {

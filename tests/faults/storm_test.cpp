@@ -89,7 +89,7 @@ public:
         for (const place& p : places_) strays_ += !p.untouched();
         CHECK(strays_ == 0);
         CHECK(ex_.io().in_flight() == 0);
-        CHECK(ex_.timers().size() == 0);
+        CHECK(ex_.stats().timers_armed == 0);
         // It was not all one or the other.
         CHECK(dropped_ > operations / 4);
         CHECK(finished_ > operations / 20);

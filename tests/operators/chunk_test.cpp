@@ -103,7 +103,7 @@ TEST_SUITE("operators/chunk") {
         weir::testing::probe<int> source;
         auto stream = source.stream() | weir::chunk(10, 10ms);
         weir::waker idle{[](weir::waker&) noexcept {}};
-        idle.bind(ex.queue());
+        idle.bind(weir::detail::executor_access::queue(ex));
         weir::context cx{idle};
         source.push(1);
         CHECK(stream.poll_next(cx).is_pending());

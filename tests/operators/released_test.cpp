@@ -75,7 +75,7 @@ weir::task<std::string> end_of(Pipeline& pipeline, virtual_executor& ex, const p
     }
     if (!a.dropped()) seen += "; upstream is there";
     if (!b.dropped()) seen += "; its sibling is there";
-    if (ex.timers().size() != 0) seen += "; a timer is armed";
+    if (ex.stats().timers_armed != 0) seen += "; a timer is armed";
     co_return seen;
 }
 

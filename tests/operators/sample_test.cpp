@@ -103,10 +103,10 @@ TEST_SUITE("operators/sample") {
         probe_sink sink{ex, source.stream() | weir::sample(10ms)};
         sink.request();
         ex.run_ready();
-        CHECK(ex.timers().size() == 0);
+        CHECK(ex.stats().timers_armed == 0);
         source.push(0);
         ex.run_ready();
-        CHECK(ex.timers().size() == 1);
+        CHECK(ex.stats().timers_armed == 1);
     }
 
     TEST_CASE("sample polls a source that is always ready without a pause and lets others run") {

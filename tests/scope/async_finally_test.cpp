@@ -180,7 +180,7 @@ TEST_SUITE("scope/async_finally") {
                                       "begin @20 end @120 ",
                                       "begin @20 end @120 "};
             CHECK(log.text == expected[point]);
-            CHECK(ex.timers().size() == 0);
+            CHECK(ex.stats().timers_armed == 0);
         }
     }
 
@@ -260,7 +260,7 @@ TEST_SUITE("scope/async_finally") {
         ex.run(body());
         CHECK(log.text == "weir::async_finally: the cleanup was not done within 50ms:" + std::to_string(line) + "@60 ");
         CHECK(token.use_count() == 1);
-        CHECK(ex.timers().size() == 0);
+        CHECK(ex.stats().timers_armed == 0);
     }
 
     TEST_CASE("async_finally: a cleanup that completes in the turn in which its time ends is in time") {

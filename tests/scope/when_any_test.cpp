@@ -45,7 +45,7 @@ TEST_SUITE("scope/when_any") {
             CHECK(index == 2);
             CHECK(value == 6);
             CHECK(loser.dropped());
-            CHECK(ex.timers().size() == 0);
+            CHECK(ex.stats().timers_armed == 0);
         };
         ex.run(body());
         CHECK(ex.elapsed() == 5ms);

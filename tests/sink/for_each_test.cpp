@@ -88,10 +88,10 @@ TEST_SUITE("sink/for_each") {
                                     }));
             ex.run_ready();
             CHECK(held.use_count() > 2);
-            CHECK(ex.timers().size() == 1);
+            CHECK(ex.stats().timers_armed == 1);
         }
         CHECK(held.use_count() == 1);
-        CHECK(ex.timers().size() == 0);
+        CHECK(ex.stats().timers_armed == 0);
         CHECK(source.dropped());
     }
 

@@ -251,7 +251,7 @@ TEST_SUITE("sink/send") {
             virtual_executor ex;
             auto sending = ex.spawn(weir::iota(0, 100'000) | send(std::move(sender)));
             int n = 0;
-            for (; !sending.finished(); ++n) ex.queue().run(1);
+            for (; !sending.finished(); ++n) weir::detail::executor_access::queue(ex).run(1);
             return n;
         };
         auto [tx, rx] = channel<int>(1'000'000);

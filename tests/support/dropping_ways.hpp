@@ -327,7 +327,7 @@ inline outcome play(const pipeline& what, const place& where, const way& how, st
     w.group.reset();
     w.ex.advance(2 * tick); // cleanups
     expect(w.s.live == 0, "an item or a local variable is left");
-    expect(w.ex.timers().size() == 0, "a timer is left");
+    expect(w.ex.stats().timers_armed == 0, "a timer is left");
     w.ex.advance(10 * tick);
     result.calls_after = dropped && w.s.strays() != 0;
     result.events = w.s.events();
@@ -374,7 +374,7 @@ inline outcome play_from_outside(const pipeline& what, const place& where, const
         drop();
         w.s.forbid_calls();
         expect(w.s.live == 0, "an item or a local variable is left when the drop returns");
-        expect(where.cleans_up || w.ex.timers().size() == 0, "a timer is left when the drop returns");
+        expect(where.cleans_up || w.ex.stats().timers_armed == 0, "a timer is left when the drop returns");
     };
     if (by_a_task) {
         const auto later = [&](weir::duration d) -> weir::task<> {
@@ -407,7 +407,7 @@ inline outcome play_to_the_end(const pipeline& what, const place& where) {
             how = "an item or a local variable is left when the error is there";
         }
         expect(w.s.live == 0, how);
-        expect(where.cleans_up || w.ex.timers().size() == 0, "a timer is left when it is over");
+        expect(where.cleans_up || w.ex.stats().timers_armed == 0, "a timer is left when it is over");
     };
     const auto task = w.ex.spawn(keeps(where.around(w.s, [&] { return what.make(w.s); })));
     w.ex.advance(100 * tick);

@@ -40,7 +40,9 @@ public:
 protected:
     class flag : public weir::waker {
     public:
-        flag(weir::executor& ex, bool& woken) noexcept : waker{&run}, woken_{woken} { bind(ex.queue()); }
+        flag(weir::executor& ex, bool& woken) noexcept : waker{&run}, woken_{woken} {
+            bind(weir::detail::executor_access::queue(ex));
+        }
 
     private:
         static void run(waker& self) noexcept { static_cast<flag&>(self).woken_ = true; }
@@ -174,7 +176,7 @@ private:
     };
 
     void step() {
-        executor_.queue().run(1000);
+        weir::detail::executor_access::queue(executor_).run(1000);
         check();
     }
 

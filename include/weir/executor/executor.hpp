@@ -134,6 +134,7 @@ template <class A>
 class spawned_handle;
 template <operation A>
 class remote_spawn;
+class executor_access;
 
 template <class A>
 constexpr void cannot_be_run() {
@@ -250,25 +251,12 @@ public:
     /// A random number generator, seeded by the machine, or by the seed of a simulation.
     random_bits& random() noexcept { return random_; }
 
-    run_queue& queue() noexcept { return queue_; }
-    /// The inbox for other threads. It may outlive the executor.
-    const std::shared_ptr<detail::inbox>& inbox() const noexcept { return inbox_; }
     weir::backend& io() noexcept { return *backend_; }
-    detail::timer_wheel& timers() noexcept { return timers_; }
-    detail::group_table& groups() noexcept { return groups_; }
-    std::unique_ptr<detail::observations>& observations() noexcept { return observations_; }
     statistics stats() const noexcept;
 
     /// Sets the error handler. The default prints to stderr and calls std::terminate.
     void on_error(error_handler handler) { error_handler_ = std::move(handler); }
     void report(std::exception_ptr error, std::source_location place) noexcept;
-
-    /// Registers a cleanup whose scope has been entered.
-    void guard(detail::cleanup& one) noexcept { guards_.push_back(one); }
-    /// Starts the cleanup of a scope that has ended, in the group with that number or else in the executor.
-    void start(detail::cleanup& one, std::uint32_t group) noexcept;
-    /// Takes over the cleanups of a destroyed group.
-    void adopt(detail::cleanups& left, std::uint32_t group) noexcept { left.move_to(cleanups_of(group), group); }
 
     /// Runs one turn. Waits when nothing is ready, at most until the given time.
     /// @throws std::logic_error when an executor is already running on this thread
@@ -277,6 +265,7 @@ public:
     bool idle() const noexcept { return queue_.empty() && !inbox_->notified(); }
 
 private:
+    friend class detail::executor_access;
     template <class A>
     friend class detail::spawned_handle;
     template <operation A>
@@ -330,6 +319,26 @@ private:
 
 namespace detail {
 
+/// The parts of an executor that the library uses and its users do not.
+class executor_access {
+public:
+    static run_queue& queue(executor& ex) noexcept { return ex.queue_; }
+    static timer_wheel& timers(executor& ex) noexcept { return ex.timers_; }
+    static group_table& groups(executor& ex) noexcept { return ex.groups_; }
+    static std::unique_ptr<observations>& observed(executor& ex) noexcept { return ex.observations_; }
+    /// The inbox for other threads. It may outlive the executor.
+    static const std::shared_ptr<weir::detail::inbox>& inbox(const executor& ex) noexcept { return ex.inbox_; }
+
+    /// Registers a cleanup whose scope has been entered.
+    static void guard(executor& ex, cleanup& one) noexcept { ex.guards_.push_back(one); }
+    /// Starts the cleanup of a scope that has ended, in the group with that number or else in the executor.
+    static void start(executor& ex, cleanup& one, std::uint32_t group) noexcept;
+    /// Takes over the cleanups of a destroyed group.
+    static void adopt(executor& ex, cleanups& left, std::uint32_t group) noexcept {
+        left.move_to(ex.cleanups_of(group), group);
+    }
+};
+
 template <operation A>
 root_operation<A>::root_operation(executor& ex, A operation)
     : root_operation{ex, std::move(operation),
@@ -338,8 +347,9 @@ root_operation<A>::root_operation(executor& ex, A operation)
 template <operation A>
 root_operation<A>::root_operation(executor& ex, A operation, function run)
     : root_waker{run}, operation_{std::in_place, std::move(operation)} {
-    bind(ex.queue());
-    become_root(root_kind::spawned, ex.queue().root());
+    run_queue& home = executor_access::queue(ex);
+    bind(home);
+    become_root(root_kind::spawned, home.root());
     wake();
 }
 
@@ -466,7 +476,8 @@ class spawned_handle<task<T>> final : public spawned_task {
 public:
     spawned_handle(executor& ex, task<T> operation, std::source_location place)
         : spawned_task{operation.release(), place} {
-        state().start(ex.queue(), root_kind::spawned, ex.queue().root());
+        run_queue& home = executor_access::queue(ex);
+        state().start(home, root_kind::spawned, home.root());
         ex.adopt(*this);
     }
     spawned_handle(spawned_handle&& other) noexcept = default;

@@ -231,7 +231,7 @@ public:
 
 private:
     void start(context& cx) {
-        for (auto& entry : entries_) entry->bind_sender(cx.executor().inbox());
+        for (auto& entry : entries_) entry->bind_sender(detail::executor_access::inbox(cx.executor()));
         for (Rail& rail : rails_) rail.start();
         results_.emplace(std::move(rails_));
         driver_.bind(*this, cx.waker());

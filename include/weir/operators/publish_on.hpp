@@ -35,7 +35,7 @@ public:
     published_operation(executor& ex, executor_queue<item_t<S>>& queue, executor_queue_sender<S> near, Far far,
                         bool waits)
         : ex_{&ex},
-          inbox_{ex.inbox()},
+          inbox_{detail::executor_access::inbox(ex)},
           queue_{&queue},
           near_(std::in_place, std::move(near)),
           far_(std::move(far)),
@@ -62,7 +62,7 @@ private:
     };
 
     void start(context& cx) {
-        queue_->bind_sender(cx.executor().inbox());
+        queue_->bind_sender(detail::executor_access::inbox(cx.executor()));
         handle_.emplace(spawn_at(inbox_, *ex_, give(std::move(far_)), std::source_location::current()), waits_);
     }
 

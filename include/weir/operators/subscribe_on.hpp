@@ -26,7 +26,11 @@ public:
     using value_type = item_t<S>;
 
     subscribe_on_stream(S upstream, executor& ex, std::size_t n, detail::demand asks)
-        : ex_{&ex}, inbox_{ex.inbox()}, n_{n}, asks_{asks}, upstream_(std::in_place, std::move(upstream)) {}
+        : ex_{&ex},
+          inbox_{detail::executor_access::inbox(ex)},
+          n_{n},
+          asks_{asks},
+          upstream_(std::in_place, std::move(upstream)) {}
 
     poll<value_type> poll_next(context& cx) {
         start();

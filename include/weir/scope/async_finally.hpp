@@ -104,7 +104,7 @@ public:
     ~async_finally() {
         if (node_ == nullptr) return;
         if (static_cast<detail::list_link&>(*node_).linked()) {
-            executor_->start(*node_, group_);
+            detail::executor_access::start(*executor_, *node_, group_);
         } else {
             delete node_; // the executor was destroyed, and has reported it
         }
@@ -142,11 +142,12 @@ private:
         : executor_{executor::current()} {
         if (executor_ == nullptr) throw std::logic_error{"weir::async_finally: no executor runs on this thread"};
         if (within < duration::zero()) throw std::invalid_argument{"weir::async_finally: within is negative"};
-        group_ = executor_->queue().group();
+        run_queue& queue = detail::executor_access::queue(*executor_);
+        group_ = queue.group();
         auto made = std::unique_ptr<node>(new node{within, place, std::move(resource), std::move(f)});
-        made->prepare(executor_->queue(), group_);
+        made->prepare(queue, group_);
         node_ = made.release();
-        executor_->guard(*node_);
+        detail::executor_access::guard(*executor_, *node_);
     }
 
     executor* executor_;

@@ -221,7 +221,7 @@ private:
         expect(tracked::copies <= options_.copies * item_count, "an item was copied");
         expect(source.dropped(), "dropped, it keeps its upstream");
         expect(!source.waiting(), "leaked waker: dropped, it still waits for upstream");
-        expect(ex.timers().size() == 0, "dropped, it keeps a timer armed");
+        expect(ex.stats().timers_armed == 0, "dropped, it keeps a timer armed");
         const std::uint64_t before = ex.stats().wakers_run;
         source.push(0);
         settle(ex);

@@ -221,7 +221,7 @@ template <stream S>
 class marbles::player {
 public:
     player(marbles& m, S upstream) : marbles_{m}, upstream_(std::move(upstream)), start_{m.executor_.now()} {
-        waker_.bind(*this, m.executor_.queue());
+        waker_.bind(*this, weir::detail::executor_access::queue(m.executor_));
         waker_.wake();
     }
     player(const player&) = delete;
@@ -265,7 +265,7 @@ template <stream S>
 std::string marbles::play(S upstream, std::size_t ticks) {
     player<S> p{*this, std::move(upstream)};
     const time_point limit = executor_.now() + tick_ * static_cast<duration::rep>(ticks);
-    while (!p.ended() && (!executor_.idle() || (executor_.timers().size() != 0 && executor_.now() < limit))) {
+    while (!p.ended() && (!executor_.idle() || (executor_.stats().timers_armed != 0 && executor_.now() < limit))) {
         executor_.turn(limit);
     }
     return p.finish();

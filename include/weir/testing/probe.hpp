@@ -185,8 +185,9 @@ private:
     public:
         consumer(probe_sink& owner, executor& ex, S upstream)
             : root_waker{&run}, owner_{&owner}, upstream_(std::move(upstream)) {
-            bind(ex.queue());
-            become_root(weir::detail::root_kind::spawned, ex.queue().root());
+            run_queue& home = weir::detail::executor_access::queue(ex);
+            bind(home);
+            become_root(weir::detail::root_kind::spawned, home.root());
         }
 
         void drop() noexcept {

@@ -32,7 +32,7 @@ class offloaded final : public pool_job, public inbox_entry, public pooled {
 public:
     using result_type = typename as_result<std::invoke_result_t<F>>::type;
 
-    offloaded(F f, executor& ex) : f_(std::move(f)), inbox_{ex.inbox()} {}
+    offloaded(F f, executor& ex) : f_(std::move(f)), inbox_{detail::executor_access::inbox(ex)} {}
 
     // For the awaiting operation, on the executor's thread.
 

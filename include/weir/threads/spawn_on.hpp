@@ -41,7 +41,7 @@ private:
         : waker{&poll_once}, ex_{ex}, operation_(std::move(operation)), place_{place} {}
 
     void run() noexcept override {
-        bind(ex_.queue());
+        bind(executor_access::queue(ex_));
         ex_.adopt(static_cast<spawned_entry&>(*this));
         wake();
     }
@@ -113,7 +113,7 @@ public:
 
     bool wait(context& cx) noexcept {
         if (finished()) return true;
-        if (!home_waker_.bound()) home_waker_.bind(cx.executor().inbox());
+        if (!home_waker_.bound()) home_waker_.bind(detail::executor_access::inbox(cx.executor()));
         home_waker_.wait(cx);
         // Pairs with the exchange in finish(): either finish() sees the waiter, or this thread sees the result.
         interest expected = interest::some;
@@ -151,13 +151,15 @@ private:
 
     void drop_there(bool wait) noexcept {
         executor* const here = executor::current();
-        if (here != nullptr && here->inbox() == far_) {
+        if (here != nullptr && executor_access::inbox(*here) == far_) {
             if (remote_end_ != nullptr) return remote_end_->abandon();
             wait = false;
         }
         retain();
         if (!far_->enter(request_)) return release();
-        if (wait) far_->wait_for([this] { return finished(); }, here != nullptr ? here->inbox().get() : nullptr);
+        if (wait)
+            far_->wait_for([this] { return finished(); },
+                           here != nullptr ? executor_access::inbox(*here).get() : nullptr);
     }
 
     /// Tells the operation's thread about a drop.
@@ -403,7 +405,7 @@ auto spawn_on(executor& ex, F make, std::source_location place = std::source_loc
             detail::crossable<typename std::invoke_result_t<F&>::result_type>,
             "weir::spawn_on(executor, f): the result crosses threads, and is bound to its thread, as weir::bytes "
             "are, or borrows its memory; return what owns it, such as bytes.to_string()");
-        return detail::spawn_at(ex.inbox(), ex, std::move(make), place);
+        return detail::spawn_at(detail::executor_access::inbox(ex), ex, std::move(make), place);
     }
 }
 

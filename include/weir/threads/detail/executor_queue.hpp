@@ -67,7 +67,7 @@ public:
     // For the receiving thread.
 
     /// To be called in the receiver's first poll.
-    void bind_receiver(context& cx) noexcept { receiver_waker_.bind(cx.executor().inbox()); }
+    void bind_receiver(context& cx) noexcept { receiver_waker_.bind(executor_access::inbox(cx.executor())); }
 
     poll<T> receive(context& cx) {
         if (receiver_.taken == receiver_.known) [[unlikely]] {
