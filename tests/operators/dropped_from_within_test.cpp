@@ -11,9 +11,9 @@
 
 #include <self_drop.hpp>
 #include <weir/async_stream.hpp>
+#include <weir/observe/meter.hpp>
 #include <weir/operators/batch_while_busy.hpp>
 #include <weir/operators/chunk_by.hpp>
-#include <weir/observe/meter.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/conflate_with.hpp>
 #include <weir/operators/distinct.hpp>
