@@ -15,6 +15,7 @@
 #include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/prefetching_operator.hpp>
 
 namespace weir {

@@ -11,6 +11,7 @@
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
+#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/latest_item_operator.hpp>
 #include <weir/operators/detail/prefetching_operator.hpp>
 

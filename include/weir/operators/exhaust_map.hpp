@@ -2,110 +2,59 @@
 #pragma once
 
 #include <concepts>
-#include <exception>
 #include <functional>
-#include <optional>
-#include <type_traits>
 #include <utility>
 
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
-#include <weir/core/stream.hpp>
-#include <weir/core/waker.hpp>
-#include <weir/operators/detail/prefetching_operator.hpp>
+#include <weir/operators/detail/drop_silently.hpp>
+#include <weir/operators/detail/one_inner.hpp>
 
 namespace weir {
 
 /// The items of the stream that a function returned for an item of an upstream, whose further items are dropped until
 /// that stream has ended.
 template <stream S, class F, class OnDrop = detail::drop_silently>
-class [[nodiscard("add a sink and co_await it")]] exhaust_map_stream {
-    using inner_t = std::invoke_result_t<F&, item_t<S>>;
+class [[nodiscard("add a sink and co_await it")]] exhaust_map_stream
+    : public detail::one_inner<exhaust_map_stream<S, F, OnDrop>, S, F> {
+    using base = detail::one_inner<exhaust_map_stream<S, F, OnDrop>, S, F>;
+    friend base;
 
 public:
-    using value_type = item_t<inner_t>;
+    using value_type = typename base::value_type;
 
     exhaust_map_stream(S upstream, F f, OnDrop on_drop)
-        : f_(std::move(f)), on_drop_(std::move(on_drop)), upstream_(std::move(upstream)) {}
-
-    poll<value_type> poll_next(context& cx) {
-        bool inner_waits = false;
-        try {
-            for (;;) {
-                // The inner stream is polled before upstream: an item that arrives as it ends is not dropped.
-                if (inner_ && !inner_waits) {
-                    auto item = inner_->poll_next(cx);
-                    if (cx.stopping() || item.is_item()) return item;
-                    inner_waits = item.is_pending();
-                    if (!inner_waits) drop_inner();
-                    if (cx.leaving()) return cx.yield();
-                }
-                if (!inner_ && error_ != nullptr) std::rethrow_exception(error_);
-                if (!upstream_ || !upstream_ready_) break;
-                ask_upstream(cx);
-                if (!cx.spend() || cx.leaving()) return cx.yield();
-            }
-        } catch (...) {
-            drop();
-            throw;
-        }
-        if (!inner_ && !upstream_) return done;
-        consumer_.arm(cx.waker());
-        return pending;
-    }
+        : base(std::move(upstream), std::move(f)), on_drop_(std::move(on_drop)) {}
 
 private:
-    /// Makes an inner stream of the next item, or drops the item.
-    void ask_upstream(context& cx) {
-        upstream_waker_.bind(*this, cx.waker());
-        nested_context own{cx, upstream_waker_};
-        poll<item_t<S>> next{pending};
-        try {
-            next = upstream_->poll_next(own);
-        } catch (...) {
-            if (cx.stopping()) throw;
-            error_ = std::current_exception(); // delivered when the inner stream has ended
-            upstream_.reset();
-            return;
+    poll<value_type> poll_streams(context& cx) {
+        bool inner_waits = false;
+        for (;;) {
+            // The inner stream is polled before upstream: an item that arrives as it ends is not dropped.
+            if (this->inner() && !inner_waits) {
+                auto item = this->inner()->poll_next(cx);
+                if (cx.stopping() || item.is_item()) return item;
+                inner_waits = item.is_pending();
+                if (!inner_waits) this->drop_inner();
+                if (cx.leaving()) return cx.yield();
+            }
+            if (!this->upstream_ready()) return pending;
+            start_or_drop(this->poll_upstream(cx), cx);
+            if (!cx.spend() || cx.leaving()) return cx.yield();
         }
-        if (cx.stopping()) return;
-        upstream_ready_ = next.is_item();
-        if (next.is_done()) upstream_.reset();
-        if (!next.is_item()) return;
-        if (inner_) {
+    }
+
+    void start_or_drop(poll<item_t<S>> next, context& cx) {
+        if (!next.is_item() || cx.stopping()) return;
+        if (this->inner()) {
             static_cast<void>(std::invoke(on_drop_, *std::move(next)));
-            return;
+        } else {
+            this->start_inner(*std::move(next), cx);
         }
-        item_.emplace(*std::move(next));
-        auto made = std::invoke(f_, *std::move(item_));
-        if (!cx.stopping()) inner_.emplace(std::move(made));
     }
 
-    void upstream_woken() noexcept {
-        upstream_ready_ = true;
-        consumer_.wake();
-    }
-
-    void drop_inner() noexcept {
-        inner_.reset();
-        item_.reset();
-    }
-    void drop() noexcept {
-        drop_inner();
-        upstream_.reset();
-    }
-
-    [[no_unique_address]] F f_;
     [[no_unique_address]] OnDrop on_drop_;
-    std::optional<S> upstream_;
-    std::optional<item_t<S>> item_; // exists as long as the inner stream, which may refer to it
-    std::optional<inner_t> inner_;
-    std::exception_ptr error_; // of upstream
-    waker_slot consumer_;
-    detail::member_waker<exhaust_map_stream, &exhaust_map_stream::upstream_woken> upstream_waker_;
-    bool upstream_ready_ = true;
 };
 
 struct exhaust_map_fn : detail::operator_fn<exhaust_map_fn> {

@@ -13,6 +13,7 @@
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/periodic_schedule.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
+#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/prefetching_operator.hpp>
 
 namespace weir {

@@ -1,106 +1,54 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <exception>
-#include <functional>
-#include <optional>
-#include <type_traits>
 #include <utility>
 
 #include <weir/core/detail/callable.hpp>
-#include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
-#include <weir/core/stream.hpp>
-#include <weir/core/waker.hpp>
+#include <weir/operators/detail/one_inner.hpp>
 
 namespace weir {
 
 /// The items of the stream that a function returned for the newest item of an upstream.
 template <stream S, class F>
-class [[nodiscard("add a sink and co_await it")]] switch_map_stream {
-    using inner_t = std::invoke_result_t<F&, item_t<S>>;
+class [[nodiscard("add a sink and co_await it")]] switch_map_stream
+    : public detail::one_inner<switch_map_stream<S, F>, S, F> {
+    using base = detail::one_inner<switch_map_stream<S, F>, S, F>;
+    friend base;
 
 public:
-    using value_type = item_t<inner_t>;
+    using value_type = typename base::value_type;
 
-    switch_map_stream(S upstream, F f) : f_(std::move(f)), upstream_(std::move(upstream)) {}
-
-    poll<value_type> poll_next(context& cx) {
-        try {
-            for (;;) {
-                if (error_ != nullptr && !inner_) std::rethrow_exception(error_);
-                if (upstream_ready_ && upstream_) {
-                    turn_to_newest(cx);
-                    if (cx.stopping()) return pending;
-                }
-                if (inner_) {
-                    // The inner stream is polled before upstream, because an upstream that is always ready would
-                    // otherwise replace every inner stream before its first item.
-                    auto item = inner_->poll_next(cx);
-                    if (cx.stopping()) return item;
-                    if (item.is_done() || error_ != nullptr) drop_inner();
-                    if (item.is_item()) return item;
-                    if (error_ != nullptr) continue;
-                }
-                if (!upstream_ready_ || !upstream_) break;
-                if (!cx.spend()) return cx.yield();
-            }
-        } catch (...) {
-            drop();
-            throw;
-        }
-        if (!inner_ && !upstream_) return done;
-        consumer_.arm(cx.waker());
-        return pending;
-    }
+    switch_map_stream(S upstream, F f) : base(std::move(upstream), std::move(f)) {}
 
 private:
-    void turn_to_newest(context& cx) {
-        upstream_waker_.bind(*this, cx.waker());
-        nested_context own{cx, upstream_waker_};
-        poll<item_t<S>> newest{pending};
-        try {
-            newest = upstream_->poll_next(own);
-        } catch (...) {
-            if (cx.stopping() || !inner_) throw;
-            // A poll of the inner stream shows whether it had an item before.
-            error_ = std::current_exception();
-            upstream_.reset();
-            return;
+    poll<value_type> poll_streams(context& cx) {
+        for (;;) {
+            if (this->upstream_ready()) {
+                turn_to_newest(cx);
+                if (cx.stopping()) return pending;
+            }
+            if (this->inner()) {
+                // The inner stream is polled before upstream, because an upstream that is always ready would
+                // otherwise replace every inner stream before its first item.
+                auto item = this->inner()->poll_next(cx);
+                if (cx.stopping()) return item;
+                // When upstream has failed, this poll was to show whether there was an item before the error.
+                if (item.is_done() || this->upstream_failed()) this->drop_inner();
+                if (item.is_item()) return item;
+            }
+            if (!this->upstream_ready()) return pending;
+            if (!cx.spend()) return cx.yield();
         }
-        if (cx.stopping()) return;
-        upstream_ready_ = newest.is_item();
-        if (newest.is_done()) upstream_.reset();
-        if (!newest.is_item()) return;
-        drop_inner();
-        item_.emplace(*std::move(newest));
-        auto made = std::invoke(f_, *std::move(item_));
-        if (!cx.stopping()) inner_.emplace(std::move(made));
     }
 
-    void upstream_woken() noexcept {
-        upstream_ready_ = true;
-        consumer_.wake();
+    void turn_to_newest(context& cx) {
+        auto newest = this->poll_upstream(cx);
+        if (!newest.is_item() || cx.stopping()) return;
+        this->drop_inner();
+        if (!cx.stopping()) this->start_inner(*std::move(newest), cx);
     }
-
-    void drop_inner() noexcept {
-        inner_.reset();
-        item_.reset();
-    }
-    void drop() noexcept {
-        drop_inner();
-        upstream_.reset();
-    }
-
-    [[no_unique_address]] F f_;
-    std::optional<S> upstream_;
-    std::optional<item_t<S>> item_; // exists as long as the inner stream, which may refer to it
-    std::optional<inner_t> inner_;
-    std::exception_ptr error_; // of upstream, delivered after an item of the inner stream
-    waker_slot consumer_;
-    detail::member_waker<switch_map_stream, &switch_map_stream::upstream_woken> upstream_waker_;
-    bool upstream_ready_ = true;
 };
 
 struct switch_map_fn : detail::operator_fn<switch_map_fn> {

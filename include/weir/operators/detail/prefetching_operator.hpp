@@ -106,10 +106,4 @@ private:
     member_waker<prefetching_operator, &prefetching_operator::run> driver_;
 };
 
-/// The `on_drop` of an operator whose user passed none.
-struct drop_silently {
-    template <class T>
-    void operator()(T&&) const noexcept {}
-};
-
 } // namespace weir::detail
