@@ -208,7 +208,9 @@ void blocking_call::run(blocking_threads& threads) noexcept {
 int blocking_call::open(blocking_threads& threads) noexcept {
     if (fd_ >= 0) return open_fifo(threads, std::exchange(fd_, -1));
     const int flags = kernel_backend::open_flags(request_.mode);
-    const int opened = or_error(::open(path_.c_str(), flags | O_NONBLOCK, request_.permissions));
+    int opened = or_error(::open(path_.c_str(), flags | O_NONBLOCK, request_.permissions));
+    // A file with a lease, which another process is asked to give up.
+    if (opened == -EAGAIN) opened = or_error(::open(path_.c_str(), flags, request_.permissions));
     if (opened >= 0) {
         const bool reads = (flags & O_ACCMODE) == O_RDONLY;
         return reads && is_fifo(opened) ? open_fifo(threads, opened) : opened;

@@ -2,12 +2,17 @@
 #include "kernel/file_system.hpp"
 
 #include <array>
+#include <cerrno>
+#include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -62,6 +67,26 @@ constexpr std::pair<change, std::uint32_t> masks[] = {
     {change::vanished, IN_UNMOUNT},    {change::lost, IN_Q_OVERFLOW},
 };
 
+/// The same as openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS, for kernels and sandboxes without it.
+int open_step_by_step(int directory, std::string_view path) {
+    int fd = -1;
+    for (;;) {
+        const std::size_t slash = path.find('/');
+        const bool last = slash == std::string_view::npos;
+        const std::string name{path.substr(0, slash)};
+        if (name == "..") {
+            if (fd >= 0) ::close(fd);
+            return -EXDEV;
+        }
+        const int flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | (last ? O_RDONLY : O_PATH);
+        const int next = or_error(::openat(fd >= 0 ? fd : directory, name.empty() ? "." : name.c_str(), flags));
+        if (fd >= 0) ::close(fd);
+        if (last || next < 0) return next;
+        fd = next;
+        path.remove_prefix(slash + 1);
+    }
+}
+
 class kernel_file_system final : public file_system {
 public:
     int status(int fd, file_status& result) override {
@@ -78,6 +103,15 @@ public:
 
     int open_directory(const char* path, symlinks how) override {
         return or_error(::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (how == symlinks::stay ? O_NOFOLLOW : 0)));
+    }
+
+    int open_directory_beneath(int directory, const char* path) override {
+        open_how how{};
+        how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+        how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+        const auto fd = static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how));
+        if (fd >= 0 || (errno != ENOSYS && errno != EPERM && errno != EINVAL)) return or_error(fd);
+        return open_step_by_step(directory, path);
     }
 
     int read_directory(int fd, detail::directory_listing& result) override {

@@ -139,6 +139,23 @@ task<std::optional<file>> open_if_there(const std::string& path) {
     co_return std::nullopt;
 }
 
+/// Opens a file; nullopt when that fails, which may be for a moment only: a new log gets its permissions later.
+task<std::optional<file>> open_if_possible(const std::string& path) {
+    try {
+        co_return co_await open(path);
+    } catch (const std::system_error&) {
+        co_return std::nullopt;
+    }
+}
+
+/// Whether a file has contents although its size is 0, as the files in /proc.
+task<bool> has_no_size(file& f, file_system& files) {
+    char first = 0;
+    const std::size_t size = co_await f.read_at(0, std::span{&first, 1});
+    file_status status;
+    co_return size != 0 && files.status(f.native_handle(), status) >= 0 && status.size == 0;
+}
+
 async_stream<bytes> read_for_good(std::string path, follow_options options) {
     const std::size_t block = std::max<std::size_t>(options.block, 1);
     executor& ex = *co_await this_executor();
@@ -199,14 +216,22 @@ async_stream<bytes> read_for_good(std::string path, follow_options options) {
         filler.reset(); // frees the memory, because many streams may wait without input
 
         watcher.renew();
-        if (files.status(current.native_handle(), status) >= 0 && status.size < offset) {
+        const bool shorter = files.status(current.native_handle(), status) >= 0 && status.size < offset;
+        bool truncated = shorter;
+        if (shorter && status.size == 0) {
+            const bool no_size = co_await has_no_size(current, files);
+            truncated = !no_size;
+        }
+        if (truncated) {
             offset = 0;
         } else {
+            bool unopened = false;
             int unreadable = 0;
             const int found = files.status(file_system::working_directory, path.c_str(), symlinks::follow, status);
             if (found >= 0 && !status.same_file(newest)) {
                 if (status.type == file_type::regular) {
-                    std::optional<file> next = co_await open_if_there(path);
+                    std::optional<file> next = co_await open_if_possible(path);
+                    unopened = !next;
                     if (next && files.status(next->native_handle(), status) >= 0) {
                         newest = status;
                         later.push_back(*std::move(next));
@@ -222,7 +247,8 @@ async_stream<bytes> read_for_good(std::string path, follow_options options) {
                 quiet_until = ex.time_after(options.interval);
             }
             if (!replaced || ex.now() < *quiet_until) {
-                change_or_time change{watcher, replaced ? *quiet_until : next_look(true)};
+                const time_point until = unopened ? ex.time_after(options.interval) : next_look(true);
+                change_or_time change{watcher, replaced ? *quiet_until : until};
                 co_await change;
                 continue;
             }

@@ -34,6 +34,7 @@ poll<walk_entry> walk_stream::poll_next(context& cx) {
     } catch (...) {
         if (!cx.stopping()) {
             open_.close();
+            root_.close();
             checker_.ended();
         }
         throw;
@@ -61,9 +62,20 @@ poll<walk_entry> walk_stream::next(context& cx) {
             open_next(cx);
             if (!cx.stopping() && !spend(cx, cost_of_directory)) return cx.yield();
         } else {
+            root_.close();
             return done;
         }
     }
+}
+
+/// Opens current_. Its path is resolved from the given directory on, because a directory on the way may have been
+/// replaced by a symbolic link since it was read.
+int walk_stream::open_directory(file_system& files) {
+    if (root_.get() >= 0) {
+        const char* const path = current_.depth == 0 ? "." : current_.path.c_str() + root_size_;
+        if (const int fd = files.open_directory_beneath(root_.get(), path); fd != -ENOSYS) return fd;
+    }
+    return files.open_directory(current_.path.c_str(), current_.depth == 0 ? symlinks::follow : options_.links);
 }
 
 void walk_stream::open_next(context& cx) {
@@ -72,10 +84,16 @@ void walk_stream::open_next(context& cx) {
     to_read_.pop_back();
     found_ = to_read_.size();
     const bool given = current_.depth == 0;
-    const int fd = files.open_directory(current_.path.c_str(), given ? symlinks::follow : options_.links);
+    if (given && options_.links == symlinks::stay) {
+        const int root = files.open_directory(current_.path.c_str(), symlinks::follow);
+        if (root < 0) return left_out(root, "open", current_.path);
+        root_ = detail::descriptor{root, cx.executor().io().closer()};
+        root_size_ = current_.path.size() + (current_.path.ends_with('/') ? 0 : 1);
+    }
+    const int fd = open_directory(files);
     if (fd < 0) {
         // The entry existed when it was found: it was removed or replaced.
-        if (!given && (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)) return;
+        if (!given && (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP || fd == -EXDEV)) return;
         return left_out(fd, "open", current_.path);
     }
     open_ = detail::descriptor{fd, cx.executor().io().closer()};

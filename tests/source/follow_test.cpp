@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -16,14 +17,20 @@
 #include <utility>
 #include <vector>
 
+#include <weir/core/timed_out.hpp>
+#include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/take.hpp>
+#include <weir/scope/with_timeout.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/source/lines.hpp>
 
 #include <doctest/doctest.h>
 
+#include <unistd.h>
+
+#include "child.hpp"
 #include "raw_io.hpp"
 #include "temporary_directory.hpp"
 #include "temporary_file.hpp"
@@ -476,6 +483,41 @@ TEST_SUITE("source/follow") {
         ex.run(weir::follow("/dev/fd/" + std::to_string(pipe.read_end.native_handle())) | weir::lines() |
                weir::for_each([&](const weir::bytes& line) { lines.push_back(line.to_string()); }));
         CHECK(lines == std::vector<std::string>{"one", "two"});
+    }
+
+    TEST_CASE("follow reads a file that has contents but no size once") {
+        weir::executor ex;
+        std::ifstream in{"/proc/version"};
+        const std::string content{std::istreambuf_iterator<char>{in}, {}};
+        REQUIRE_FALSE(content.empty());
+        std::string got;
+        auto following = weir::follow("/proc/version", {.interval = 1ms}) |
+                         weir::for_each([&](const weir::bytes& part) { got += part.view(); });
+        CHECK_THROWS_AS(ex.run(weir::with_timeout(20ms, std::move(following))), weir::timed_out);
+        CHECK(got == content);
+    }
+
+    TEST_CASE("follow stays with the old file while the new one cannot be opened") {
+        // Root may open everything.
+        CHECK(support::in_child([] {
+                  if (::geteuid() == 0 && ::setresuid(65534, 65534, 65534) < 0) return std::string{"still root"};
+                  const support::temporary_directory directory;
+                  const std::string path = directory / "log";
+                  append(path, "one\n");
+                  weir::executor ex;
+                  auto lines = weir::follow(path, {.interval = 5ms}) | weir::lines();
+                  const auto next = [&] { return ex.run(weir::next(lines)).value().to_string(); };
+                  std::string got = next();
+                  std::filesystem::rename(path, directory / "log.1");
+                  append(path, "three\n");
+                  std::filesystem::permissions(path, std::filesystem::perms::none);
+                  auto asked = ex.spawn(weir::next(lines));
+                  ex.run(weir::sleep_for(20ms));
+                  append(directory / "log.1", "two\n");
+                  got += " " + ex.run(std::move(asked)).value().to_string();
+                  std::filesystem::permissions(path, std::filesystem::perms::owner_read);
+                  return got + " " + next();
+              }) == "one two three");
     }
 
     TEST_CASE("follow fails with the path of a file that cannot be opened or read") {

@@ -107,13 +107,13 @@ TEST_SUITE("source/walk") {
         CHECK(found(d).size() == 3000);
     }
 
-    TEST_CASE("walk reads nothing before it is polled, and keeps one directory open at a time") {
+    TEST_CASE("walk reads nothing before it is polled, and keeps two directories open at a time") {
         const small_tree d;
         weir::executor ex;
         const std::size_t before = support::open_descriptors();
         auto walk = weir::walk(d.path());
         CHECK(support::open_descriptors() == before);
-        while (ex.run(weir::next(walk))) CHECK(support::open_descriptors() <= before + 1);
+        while (ex.run(weir::next(walk))) CHECK(support::open_descriptors() <= before + 2);
         CHECK(support::open_descriptors() == before);
     }
 
@@ -218,6 +218,27 @@ TEST_SUITE("source/walk") {
         CHECK(ex.run(weir::next(walk))->path == d / "c");
         CHECK(ex.run(weir::next(walk))->path == d / "link");
         CHECK_FALSE(ex.run(weir::next(walk)));
+    }
+
+    TEST_CASE("walk does not leave its tree through a symbolic link that replaces a directory it has found") {
+        const support::temporary_directory outside;
+        outside.directory("below");
+        outside.file("below/secret");
+        const support::temporary_directory d;
+        d.directory("a");
+        d.directory("a/below");
+        d.file("a/below/mine");
+        weir::executor ex;
+        auto walk = weir::walk(d.path());
+        names got;
+        while (const auto entry = ex.run(weir::next(walk))) {
+            got.push_back(entry->path.substr(d.path().size() + 1));
+            if (got.back() == "a/below") {
+                std::filesystem::rename(d / "a", d / "moved");
+                std::filesystem::create_directory_symlink(outside.path(), d / "a");
+            }
+        }
+        CHECK(got == names{"a", "a/below"});
     }
 
     TEST_CASE("walk fails with an exception of a callable") {

@@ -118,6 +118,9 @@ public:
 
     /// Returns a descriptor; -ENOTDIR or -ELOOP for a symbolic link that is not followed.
     virtual int open_directory(const char* /*path*/, symlinks) { return -ENOSYS; }
+    /// Opens a directory by its path relative to another, without following any symbolic link on the way and without
+    /// leaving the other directory. Returns what open_directory returns, or -EXDEV.
+    virtual int open_directory_beneath(int /*directory*/, const char* /*path*/) { return -ENOSYS; }
     /// Adds some entries, without `.` and `..`. Returns their number; 0 at the end.
     virtual int read_directory(int /*fd*/, detail::directory_listing&) { return -ENOSYS; }
 

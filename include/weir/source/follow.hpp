@@ -38,11 +38,11 @@ struct follow_options {
 /// limits of inotify it checks the file once per `interval` instead.
 ///
 /// A file that became shorter is read from its beginning. A truncation is not detected when the file has grown beyond
-/// its former length by the next check.
+/// its former length by the next check. A file that has contents but no size, such as those in /proc, is read once.
 ///
 /// When another file appears at the path, it is opened at once. It is read when the old file has not changed for one
 /// interval, because a writer may continue for a while after a log was rotated. Several such files are read one after
-/// the other. When the path is empty, the stream stays with the old file. Before the stream goes on to another file, or
+/// the other. When the path is empty, or the file there cannot be opened yet, the stream stays with the old file. Before the stream goes on to another file, or
 /// to the beginning of a truncated one, it adds a '\n' to an unfinished line, so that the line does not run into the
 /// next file.
 ///

@@ -68,6 +68,7 @@ private:
 
     poll<walk_entry> next(context& cx);
     void open_next(context& cx);
+    int open_directory(file_system& files);
     void read_more(context& cx);
     bool describe(context& cx, const detail::directory_listing::entry& found, walk_entry& entry);
     void close();
@@ -76,7 +77,9 @@ private:
     walk_options options_;
     std::vector<directory> to_read_; // the next directory is the last element
     directory current_{};
-    detail::descriptor open_; // current_
+    detail::descriptor root_;   // the given directory, when no links are followed
+    std::size_t root_size_ = 0; // the length of its path, with the slash
+    detail::descriptor open_;   // current_
     detail::directory_listing listing_;
     bool listed_ = false;                // the entries in listing_ may be delivered
     std::size_t found_ = 0;              // index in to_read_ of the first subdirectory of current_
@@ -92,12 +95,12 @@ private:
 /// All entries of a directory precede those of its subdirectories, which follow in the same order. The given directory
 /// itself is not an entry. An entry that is removed during the walk may be left out. Symbolic links are followed only
 /// when `links` says so; a link to one of its own parent directories is then an ordinary entry and is not followed
-/// again.
+/// again. Without links to follow the walk never leaves the given directory, whatever is renamed or replaced meanwhile.
 ///
 /// Ends: after the last entry.
 /// Errors: std::system_error for a directory that cannot be read, such as `open /root: Permission denied`. With
 /// `on_error` such a directory is reported there and left out.
-/// Cost: each item allocates its path. One directory is open at a time. The system calls run on the executor's thread,
+/// Cost: each item allocates its path. The given directory and one other are open at a time. The system calls run on the executor's thread,
 /// in batches of some hundred entries; other tasks run between the batches, but wait while a batch waits for the disk.
 /// See: watch, read.
 inline walk_stream walk(std::string path, walk_options options = {}) {
