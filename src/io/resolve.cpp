@@ -58,7 +58,10 @@ task<std::vector<endpoint>> resolve(std::string host, std::uint16_t port, resolv
         throw std::invalid_argument{"weir::resolve(host, port, options): timeout must be more than 0"};
     }
     detail::found_addresses found = detail::look_up(host, AI_NUMERICHOST);
-    if (found.code != 0) found = co_await detail::lookup_operation{host, options.timeout};
+    if (found.code != 0) {
+        detail::lookup_operation lookup{host, options.timeout};
+        found = co_await lookup;
+    }
     if (found.code != 0) throw resolve_error{host, found.code};
     co_return with_port(std::move(found.addresses), port);
 }

@@ -151,7 +151,8 @@ task<std::optional<file>> open_if_possible(const std::string& path) {
 /// Whether a file has contents although its size is 0, as the files in /proc.
 task<bool> has_no_size(file& f, file_system& files) {
     char first = 0;
-    const std::size_t size = co_await f.read_at(0, std::span{&first, 1});
+    const std::span room{&first, 1};
+    const std::size_t size = co_await f.read_at(0, room);
     file_status status;
     co_return size != 0 && files.status(f.native_handle(), status) >= 0 && status.size == 0;
 }

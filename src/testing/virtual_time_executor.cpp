@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include <weir/testing/virtual_time_executor.hpp>
 
+#include <stdexcept>
+
 namespace weir::testing {
 
 void virtual_time_executor::advance(duration d) {
-    const time_point target = now() + d;
+    const time_point target = time_after(d);
+    // The largest time stands for no limit.
+    if (target == time_point::max()) {
+        throw std::invalid_argument{"weir::testing: advance(d): the clock cannot express the time after d"};
+    }
     do turn(target);
     while (!idle() || now() < target);
 }

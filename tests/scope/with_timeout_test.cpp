@@ -109,6 +109,13 @@ TEST_SUITE("scope/with_timeout") {
         CHECK_THROWS_AS(ex.run(with_timeout(weir::duration::max(), never.operation())), weir::deadlock);
     }
 
+    TEST_CASE("with_deadline accepts the smallest time, which has passed") {
+        weir::executor ex;
+        CHECK(ex.run(weir::with_deadline(weir::time_point::min(), weir::iota(0, 3) | weir::count())) == 3);
+        CHECK_THROWS_WITH_AS(ex.run(weir::with_deadline(weir::time_point::min(), weir::sleep_for(1h))),
+                             "weir::with_deadline: no result within 0s", weir::timed_out);
+    }
+
     TEST_CASE("with_timeout passes on an error of the operation") {
         virtual_executor ex;
         auto fails = []() -> weir::task<int> {

@@ -12,6 +12,7 @@
 #include <weir/operators/take.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
+#include <weir/sink/next.hpp>
 #include <weir/sink/to.hpp>
 #include <weir/testing/marbles.hpp>
 
@@ -25,12 +26,20 @@ TEST_SUITE("source/iota") {
         CHECK(m.play(weir::iota('a', 'd')) == "[abc|]");
     }
 
-    TEST_CASE("iota without a last value counts to the largest value of the type") {
+    TEST_CASE("iota without a last value counts to the largest value of the type, and includes it") {
         weir::testing::marbles m;
         CHECK(m.play(weir::iota(7) | weir::take(2)) == "[78|]");
         virtual_executor ex;
         CHECK(ex.run(weir::iota(std::uint8_t{250}) | weir::to<std::vector>()) ==
-              std::vector<std::uint8_t>{250, 251, 252, 253, 254});
+              std::vector<std::uint8_t>{250, 251, 252, 253, 254, 255});
+        CHECK(ex.run(weir::iota(std::uint8_t{0}) | weir::count()) == 256);
+        CHECK(ex.run(weir::iota(std::int8_t{-128}) | weir::count()) == 256);
+        // One at a time, and a consumer that stops at the last one.
+        CHECK(ex.run(weir::iota(std::uint8_t{0}) | weir::take(256) | weir::count()) == 256);
+        auto two = weir::iota(std::uint8_t{254});
+        CHECK(ex.run(weir::next(two)) == 254);
+        CHECK(ex.run(weir::next(two)) == 255);
+        CHECK_FALSE(ex.run(weir::next(two)).has_value());
     }
 
     TEST_CASE("iota counts with iterators, too") {

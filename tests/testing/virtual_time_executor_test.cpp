@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <stdexcept>
 #include <type_traits>
 
 #include <weir/executor/sleep.hpp>
@@ -53,6 +54,15 @@ TEST_SUITE("testing/virtual_time_executor") {
         ex->advance(30min);
         CHECK(done == 2);
         CHECK(handle.finished());
+    }
+
+    TEST_CASE_TEMPLATE("advance of a virtual_time_executor rejects a time that the clock cannot express", Executor,
+                       virtual_executor, simulation) {
+        const auto ex = make<Executor>();
+        CHECK_THROWS_AS(ex->advance(weir::duration::max()), std::invalid_argument);
+        ex->advance(1h);
+        CHECK_THROWS_AS(ex->advance(weir::duration::max() - 1h), std::invalid_argument);
+        CHECK(ex->elapsed() >= 1h);
     }
 
     TEST_CASE_TEMPLATE("run_until_idle of a virtual_time_executor runs until no timer is armed", Executor,

@@ -55,7 +55,7 @@ private:
         if (until_ == time_point::max()) {
             until_ = ex.time_after(limit_);
         } else {
-            limit_ = std::max(until_ - ex.now(), duration::zero());
+            limit_ = until_ > ex.now() ? until_ - ex.now() : duration::zero();
         }
         if (until_ != time_point::max()) time_.set(ex, until_);
     }

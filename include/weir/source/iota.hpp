@@ -21,6 +21,8 @@ class [[nodiscard("add a sink and co_await it")]] iota_stream {
 public:
     using value_type = T;
 
+    /// Counts up to the largest value of the type, and includes it.
+    explicit iota_stream(T from) : next_(std::move(from)), last_(std::numeric_limits<T>::max()), with_last_{true} {}
     iota_stream(T from, T to) : next_(std::move(from)), last_(std::move(to)) {
         if constexpr (std::totally_ordered<T>) {
             if (last_ < next_) throw std::invalid_argument{"weir::iota(first, last): last is before first"};
@@ -30,6 +32,7 @@ public:
     poll<T> poll_next(context&) {
         checker_.check();
         if (next_ == last_) {
+            if (std::exchange(with_last_, false)) return T(last_);
             checker_.ended();
             return done;
         }
@@ -56,6 +59,7 @@ public:
         }
         next_ = end;
         if (!cx.spend(static_cast<int>(end - from))) return detail::yield_loop(cx);
+        if (std::exchange(with_last_, false) && !consume(T(last_))) return flow::stopped;
         checker_.ended();
         return flow::done;
     }
@@ -63,20 +67,31 @@ public:
 private:
     T next_;
     T last_;
+    bool with_last_ = false;
     detail::poll_checker checker_;
+};
+
+struct iota_fn {
+    template <class T>
+        requires std::numeric_limits<T>::is_bounded
+    auto operator()(T from) const {
+        return iota_stream<T>{std::move(from)};
+    }
+    template <class T>
+    auto operator()(T from, T to) const {
+        return iota_stream<T>{std::move(from), std::move(to)};
+    }
 };
 
 /// iota(first, last): first, first + 1, ..., last - 1, as std::views::iota.
 ///
 ///     iota(1, 4)  123|
 ///
-/// Ends: before last; without last, at the largest value of the type. Errors: none.
+/// Ends: before last; without last, after the largest value of the type. Errors: none.
 /// Cost: no allocation.
 /// See: from_range, generate.
 ///
 /// @throws std::invalid_argument when last is less than first
-inline constexpr auto iota = []<class T>(T from, T to = std::numeric_limits<T>::max()) {
-    return iota_stream<T>{std::move(from), std::move(to)};
-};
+inline constexpr iota_fn iota{};
 
 } // namespace weir

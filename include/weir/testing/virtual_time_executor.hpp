@@ -16,6 +16,7 @@ public:
 
     /// Runs the ready wakers, and then the timers that become due within d. Afterwards the clock stands at now + d, or
     /// later if turns take time.
+    /// @throws std::invalid_argument when the clock cannot express that time
     void advance(duration d);
 
     /// Runs until no waker is ready, no timer is armed, and no I/O in flight can complete. It does not return while a
