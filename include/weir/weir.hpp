@@ -56,6 +56,7 @@
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/default_if_empty.hpp>
 #include <weir/operators/delay.hpp>
+#include <weir/operators/dematerialize.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/enumerate.hpp>
@@ -68,11 +69,14 @@
 #include <weir/operators/hold.hpp>
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/interleave.hpp>
+#include <weir/operators/keep_alive.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
+#include <weir/operators/map_async_keyed.hpp>
 #include <weir/operators/map_async_unordered.hpp>
 #include <weir/operators/map_blocking.hpp>
 #include <weir/operators/map_concat.hpp>
+#include <weir/operators/materialize.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/merge_sorted.hpp>
 #include <weir/operators/on_error_resume.hpp>
@@ -80,10 +84,14 @@
 #include <weir/operators/pace.hpp>
 #include <weir/operators/pairwise.hpp>
 #include <weir/operators/parallel.hpp>
+#include <weir/operators/prefix_and_tail.hpp>
 #include <weir/operators/publish_on.hpp>
 #include <weir/operators/race.hpp>
+#include <weir/operators/replay.hpp>
 #include <weir/operators/sample.hpp>
 #include <weir/operators/scan.hpp>
+#include <weir/operators/sessions.hpp>
+#include <weir/operators/share.hpp>
 #include <weir/operators/skip.hpp>
 #include <weir/operators/skip_last.hpp>
 #include <weir/operators/skip_while.hpp>
@@ -100,6 +108,7 @@
 #include <weir/operators/throttle.hpp>
 #include <weir/operators/timeout.hpp>
 #include <weir/operators/to_owned.hpp>
+#include <weir/operators/valve.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_longest.hpp>
@@ -111,6 +120,7 @@
 #include <weir/sink/first.hpp>
 #include <weir/sink/fold.hpp>
 #include <weir/sink/for_each.hpp>
+#include <weir/sink/for_each_group.hpp>
 #include <weir/sink/last.hpp>
 #include <weir/sink/max.hpp>
 #include <weir/sink/min.hpp>

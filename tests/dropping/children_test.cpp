@@ -21,6 +21,7 @@
 #include <weir/operators/interleave.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
+#include <weir/operators/map_async_keyed.hpp>
 #include <weir/operators/map_async_unordered.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/merge_sorted.hpp>
@@ -97,6 +98,21 @@ stage_table children() {
               [](scene& s, auto in) { return std::move(in) | weir::map_async_unordered(2, makes_task(s, false)); });
     table.add("map_async_unordered of waiting tasks",
               [](scene& s, auto in) { return std::move(in) | weir::map_async_unordered(3, makes_task(s, true)); });
+    const auto parity = [](scene& s) {
+        return [&s](const item& x) {
+            s.called();
+            return s.still_here(x).value() % 2;
+        };
+    };
+    table.add("map_async_keyed", [parity](scene& s, auto in) {
+        return std::move(in) | weir::map_async_keyed(3, parity(s), makes_task(s, false));
+    });
+    table.add("map_async_keyed of waiting tasks", [parity](scene& s, auto in) {
+        return std::move(in) | weir::map_async_keyed(3, parity(s), makes_task(s, true));
+    });
+    table.add("map_async_keyed of tasks that read their argument", [](scene& s, auto in) {
+        return std::move(in) | weir::map_async_keyed(3, [](const item&) { return 0; }, reads_argument(s));
+    });
     table.add("map_async_unordered under a limit", [](scene& s, auto in) {
         auto& limit = s.template keep<weir::concurrency_limit>(2);
         return std::move(in) | weir::map_async_unordered(limit, reads_argument(s));

@@ -16,6 +16,8 @@
 #include <dropping_ways.hpp>
 #include <weir/observe/meter.hpp>
 #include <weir/operators/concat.hpp>
+#include <weir/operators/concat_map.hpp>
+#include <weir/operators/dematerialize.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/enumerate.hpp>
@@ -26,9 +28,11 @@
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_concat.hpp>
+#include <weir/operators/materialize.hpp>
 #include <weir/operators/on_error_resume.hpp>
 #include <weir/operators/or_else.hpp>
 #include <weir/operators/pairwise.hpp>
+#include <weir/operators/prefix_and_tail.hpp>
 #include <weir/operators/scan.hpp>
 #include <weir/operators/skip.hpp>
 #include <weir/operators/skip_last.hpp>
@@ -58,6 +62,14 @@ stage_table one_to_one() {
                });
     });
     table.add("inspect", [](scene& s, auto in) { return std::move(in) | weir::inspect(looks(s)); });
+    table.add("materialize",
+              [](scene&, auto in) { return std::move(in) | weir::materialize() | weir::dematerialize(); });
+    table.add("prefix_and_tail", [](scene& s, auto in) {
+        return std::move(in) | weir::prefix_and_tail(1) | weir::concat_map([&s](auto both) {
+                   s.called();
+                   return s.still_here(std::move(both)).second;
+               });
+    });
     table.add("hold", [](scene& s, auto in) { return std::move(in) | weir::hold(weir::state{item{s, 0}}); });
     table.add("meter", [](scene&, auto in) { return std::move(in) | weir::meter("stage"); });
     table.add("scan", [](scene& s, auto in) {

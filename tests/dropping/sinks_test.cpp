@@ -30,6 +30,7 @@
 #include <weir/sink/first.hpp>
 #include <weir/sink/fold.hpp>
 #include <weir/sink/for_each.hpp>
+#include <weir/sink/for_each_group.hpp>
 #include <weir/sink/last.hpp>
 #include <weir/sink/min.hpp>
 #include <weir/sink/next.hpp>
@@ -108,6 +109,18 @@ weir::task<> impatient(scene& s, items_stream in) {
 std::vector<sink> all_sinks() {
     return {
         {"for_each", [](scene& s, items_stream in) { return any_operation{std::move(in) | weir::for_each(looks(s))}; }},
+        {"for_each_group",
+         [](scene& s, items_stream in) {
+             auto key = [&s](const item& x) {
+                 s.called();
+                 return s.still_here(x).value() % 2;
+             };
+             auto handler = [&s](int, auto items) {
+                 s.called();
+                 return s.still_here(std::move(items)) | weir::for_each(looks(s));
+             };
+             return any_operation{std::move(in) | weir::for_each_group(key, handler, {.buffer = 1}, takes_dropped(s))};
+         }},
         {"all_of", [](scene& s, items_stream in) { return any_operation{std::move(in) | weir::all_of(holds(s, 0))}; }},
         {"reduce",
          [](scene& s, items_stream in) {

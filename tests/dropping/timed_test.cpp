@@ -19,17 +19,24 @@
 #include <weir/operators/conflate_with.hpp>
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/delay.hpp>
+#include <weir/operators/keep_alive.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/pace.hpp>
+#include <weir/operators/replay.hpp>
 #include <weir/operators/sample.hpp>
+#include <weir/operators/sessions.hpp>
+#include <weir/operators/share.hpp>
 #include <weir/operators/sliding.hpp>
 #include <weir/operators/split_when.hpp>
+#include <weir/operators/take.hpp>
 #include <weir/operators/take_until.hpp>
 #include <weir/operators/throttle.hpp>
 #include <weir/operators/timeout.hpp>
+#include <weir/operators/valve.hpp>
 #include <weir/resilience/rate_limiter.hpp>
 #include <weir/source/never.hpp>
+#include <weir/sync/state.hpp>
 
 namespace {
 
@@ -53,6 +60,24 @@ stage_table timed() {
         return std::move(in) | weir::buffer(1, weir::overflow::drop_newest, takes_dropped(s));
     });
     table.add("buffer, error", [](scene&, auto in) { return std::move(in) | weir::buffer(1, weir::overflow::error); });
+    table.add("share", [](scene&, auto in) { return (std::move(in) | weir::share({.capacity = 2})).subscribe(); });
+    table.add("share, drop_oldest", [](scene& s, auto in) {
+        const auto shared = std::move(in) | weir::share();
+        return shared.subscribe({.capacity = 1, .overflow = weir::overflow::drop_oldest, .on_drop = takes_dropped(s)});
+    });
+    table.add("replay", [](scene&, auto in) { return (std::move(in) | weir::replay(2, {.capacity = 2})).subscribe(); });
+    table.add("sessions",
+              [](scene& s, auto in) { return std::move(in) | weir::sessions(tick, 2) | items_of_chunk(s); });
+    table.add("keep_alive", [half_tick](scene& s, auto in) {
+        return std::move(in) |
+               weir::keep_alive(half_tick,
+                                [&s] {
+                                    s.called();
+                                    return s.still_here(item{s, 0});
+                                }) |
+               weir::take(6);
+    });
+    table.add("valve", [](scene&, auto in) { return std::move(in) | weir::valve(weir::state{true}); });
     table.add("conflate_with", [](scene& s, auto in) {
         return std::move(in) | weir::conflate_with([&s](item left, item right) {
                    s.called();

@@ -335,6 +335,12 @@ TEST_SUITE("faults/out_of_memory") {
         each_allocation_fails(
             sum_through(weir::sliding(3) | weir::map([](std::vector<int> v) { return v.back(); }), 52));
         each_allocation_fails(sum_through(weir::conflate_with(plus)));
+        each_allocation_fails(sum_through(
+            weir::closure{[](auto items) { return (std::move(items) | weir::share({.capacity = 2})).subscribe(); }}));
+        each_allocation_fails(sum_through(weir::closure{
+            [](auto items) { return (std::move(items) | weir::replay(3, {.capacity = 2})).subscribe(); }}));
+        each_allocation_fails(sum_through(
+            weir::prefix_and_tail(1) | weir::concat_map([](auto both) { return std::move(both.second); }), 54));
         each_allocation_fails(sum_through(weir::batch_while_busy(3) | weir::map([](std::vector<int> v) {
                                               return std::accumulate(v.begin(), v.end(), 0);
                                           })));
@@ -387,6 +393,16 @@ TEST_SUITE("faults/out_of_memory") {
         const auto twice = [](int n) { return weir::just(n, n); };
         each_allocation_fails(sum_through(weir::map_async(3, same)));
         each_allocation_fails(sum_through(weir::map_async_unordered(3, same)));
+        each_allocation_fails(sum_through(weir::map_async_keyed(3, [](int x) { return x % 4; }, same)));
+        each_allocation_fails([](executor& ex) {
+            int total = 0;
+            run(ex, numbers(10) | weir::for_each_group([](int x) { return x % 3; },
+                                                       [&](int, auto items) {
+                                                           return std::move(items) |
+                                                                  weir::for_each([&](int x) { total += x; });
+                                                       }));
+            return total == 55;
+        });
         each_allocation_fails(sum_through(weir::flat_map(3, twice), 110));
         each_allocation_fails(sum_through(weir::flat_map(3, [](int n) { return numbers(n); }), 220));
         each_allocation_fails(sum_through(weir::concat_map(twice), 110));

@@ -42,7 +42,7 @@ DETAIL_USERS = {
     "backend/detail/signal_subscription.hpp": ["source", "kernel"],
     "executor/detail/cleanup.hpp": ["scope"],
     "executor/detail/inbox.hpp": ["io", "threads", "source", "operators"],
-    "executor/detail/resettable_deadline.hpp": ["operators"],
+    "executor/detail/resettable_deadline.hpp": ["operators", "sink"],
     "executor/detail/observations.hpp": ["observe"],
     "executor/detail/periodic_schedule.hpp": ["source", "operators"],
     "executor/detail/stop_token_watcher.hpp": ["operators", "sink", "interop"],
@@ -51,6 +51,9 @@ DETAIL_USERS = {
     "io/detail/device.hpp": ["source", "sink"],
     "io/detail/error.hpp": ["source", "kernel", "testing"],
     "io/detail/transfer.hpp": ["source", "sink"],
+    "operators/detail/hashable.hpp": ["sink"],
+    "operators/detail/prefetching_operator.hpp": ["sink"],
+    "sync/detail/shared_state.hpp": ["operators"],
     "sync/detail/wait_queue.hpp": ["resilience"],
     "threads/detail/executor_queue.hpp": ["operators"],
 }

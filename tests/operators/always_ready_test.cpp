@@ -19,13 +19,17 @@
 #include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/interleave.hpp>
+#include <weir/operators/keep_alive.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/merge_sorted.hpp>
 #include <weir/operators/sample.hpp>
+#include <weir/operators/sessions.hpp>
+#include <weir/operators/share.hpp>
 #include <weir/operators/sliding.hpp>
 #include <weir/operators/split_when.hpp>
 #include <weir/operators/throttle.hpp>
 #include <weir/operators/timeout.hpp>
+#include <weir/operators/valve.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_longest.hpp>
@@ -36,6 +40,7 @@
 #include <weir/sink/to.hpp>
 #include <weir/source/generate.hpp>
 #include <weir/source/never.hpp>
+#include <weir/sync/state.hpp>
 #include <weir/testing/virtual_executor.hpp>
 
 using namespace std::chrono_literals;
@@ -64,6 +69,8 @@ TEST_SUITE("operators/always_ready") {
     TEST_CASE("an operator that keeps or drops ready items lets others run") {
         const int few = 10'000;
         const auto none = [](int) { return false; };
+        CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::sessions(1h) | weir::drain(); }) <
+              few);
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::filter(none) | weir::drain(); }) <
               few);
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::chunk(2'000'000) | weir::drain(); }) <
@@ -95,6 +102,12 @@ TEST_SUITE("operators/always_ready") {
     TEST_CASE("an operator that passes on ready items lets others run") {
         const int few = 10'000;
         const auto other = [] { return weir::generate([] { return 1; }); };
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return (std::move(s) | weir::share()).subscribe() | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return std::move(s) | weir::keep_alive(1s, [] { return 0; }) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return std::move(s) | weir::valve(weir::state{true}) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::buffer(16) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::timeout(1s) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([&](auto s) {

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <chrono>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -24,12 +25,18 @@
 #include <weir/operators/finally.hpp>
 #include <weir/operators/hold.hpp>
 #include <weir/operators/inspect.hpp>
+#include <weir/operators/keep_alive.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_concat.hpp>
+#include <weir/operators/materialize.hpp>
 #include <weir/operators/on_error_resume.hpp>
 #include <weir/operators/or_else.hpp>
 #include <weir/operators/pairwise.hpp>
+#include <weir/operators/prefix_and_tail.hpp>
+#include <weir/operators/replay.hpp>
 #include <weir/operators/scan.hpp>
+#include <weir/operators/sessions.hpp>
+#include <weir/operators/share.hpp>
 #include <weir/operators/skip.hpp>
 #include <weir/operators/skip_last.hpp>
 #include <weir/operators/skip_while.hpp>
@@ -40,6 +47,7 @@
 #include <weir/operators/take_last.hpp>
 #include <weir/operators/take_through.hpp>
 #include <weir/operators/take_while.hpp>
+#include <weir/operators/valve.hpp>
 #include <weir/resilience/retry.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/for_each.hpp>
@@ -50,6 +58,7 @@
 #include <weir/source/repeat.hpp>
 #include <weir/sync/state.hpp>
 
+using namespace std::chrono_literals;
 using support::drop_from_within;
 
 TEST_SUITE("operators/dropped_from_within") {
@@ -76,6 +85,13 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return std::move(s) | weir::take_last(2); });
         drop_from_within([](auto s) { return std::move(s) | weir::skip_last(1); });
         drop_from_within([](auto s) { return std::move(s) | weir::distinct(9); });
+        drop_from_within([](auto s) { return (std::move(s) | weir::share()).subscribe(); });
+        drop_from_within([](auto s) { return (std::move(s) | weir::replay(2)).subscribe(); });
+        drop_from_within([](auto s) { return std::move(s) | weir::sessions(1s, 2); });
+        drop_from_within([](auto s) { return std::move(s) | weir::keep_alive(1s, [] { return 0; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::valve(weir::state{true}); });
+        drop_from_within([](auto s) { return std::move(s) | weir::materialize(); });
+        drop_from_within([](auto s) { return std::move(s) | weir::prefix_and_tail(2); });
         drop_from_within([](auto s) { return std::move(s) | weir::chunk_by([](int x) { return x; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::conflate_with([](int, int x) { return x; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::batch_while_busy(2); });

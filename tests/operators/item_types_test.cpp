@@ -79,9 +79,15 @@ void pass_through_operators() {
     CHECK(values<T>(weir::or_else(weir::empty<T>())) == all);
     CHECK(values<T>(weir::default_if_empty(T(0))) == all);
     CHECK(values<T>(weir::distinct(4, value)) == all);
+    CHECK(values<T>(weir::keep_alive(1s, [] { return T(0); })) == all);
+    CHECK(values<T>(weir::valve(weir::state{true})) == all);
+    CHECK(values<T>(weir::materialize() | weir::dematerialize()) == all);
+    CHECK(values<T>(weir::prefix_and_tail(1) | weir::concat_map([](auto both) { return std::move(both.second); })) ==
+          std::vector{2, 3, 4});
     CHECK(values<T>(weir::conflate_with([](T, T item) { return item; })) == all);
     const auto first_of_each = weir::map([](std::vector<T> items) { return T(std::move(items.front())); });
     CHECK(values<T>(weir::batch_while_busy(2) | first_of_each) == all);
+    CHECK(values<T>(weir::sessions(1s, 2) | first_of_each) == std::vector{1, 3});
     CHECK(values<T>(weir::chunk_by(value) | first_of_each) == all);
     CHECK(values<T>(weir::split_when([](const T& item) { return item.value() == 3; }) | first_of_each) ==
           std::vector{1, 3});
@@ -106,6 +112,7 @@ void pass_through_operators() {
     CHECK(values<T>(weir::exhaust_map([](T item) { return weir::just(std::move(item)); })) == all);
     CHECK(values<T>(weir::map_async(2, later<T>)) == all);
     CHECK(values<T>(weir::map_async_unordered(1, later<T>)) == all);
+    CHECK(values<T>(weir::map_async_keyed(3, [](const T&) { return 0; }, later<T>)) == all);
     CHECK(values<T>(weir::with_latest_from(weir::just(1)) |
                     weir::map([](auto pair) { return std::move(pair.first); })) == all);
 
@@ -156,9 +163,13 @@ void pass_through_copying_operators() {
     CHECK(values<T>(weir::map_concat([](T item) { return std::vector<T>(1, item); })) == all);
     CHECK(values<T>(weir::chunk(2) | weir::map([](std::vector<T> items) { return T(items.at(1)); })) ==
           std::vector{2, 4});
+    const auto shared = numbers<T>() | weir::replay(2);
+    auto subscribed = shared.subscribe();
     CHECK(values<T>(weir::sliding(2) | weir::map([](std::vector<T> items) { return T(items.at(1)); })) ==
           std::vector{2, 3, 4});
     virtual_executor ex;
+    CHECK(ex.run(std::move(subscribed) | weir::map(value) | weir::to<std::vector>()) == all);
+    CHECK(ex.run(shared.subscribe() | weir::map(value) | weir::to<std::vector>()) == std::vector{3, 4});
     const auto items = ex.run(weir::combine_latest(numbers<T>(), weir::just(T(9))) | weir::to<std::vector>());
     REQUIRE(!items.empty());
     CHECK(std::get<0>(items.back()).value() == 4);
@@ -250,6 +261,7 @@ TEST_SUITE("operators/item_types") {
         with_each_parameter([](auto f) {
             check_kept(weir::map_async(1, f));
             check_kept(weir::map_async_unordered(1, f));
+            check_kept(weir::map_async_keyed(2, [](const counted&) { return 0; }, f));
             std::vector<int> seen;
             virtual_executor ex;
             ex.run(weir::just(counted(1), counted(2)) | weir::for_each(f));

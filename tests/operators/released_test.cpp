@@ -24,8 +24,10 @@
 #include <weir/operators/flat_map.hpp>
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/interleave.hpp>
+#include <weir/operators/keep_alive.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
+#include <weir/operators/map_async_keyed.hpp>
 #include <weir/operators/map_async_unordered.hpp>
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/merge.hpp>
@@ -49,6 +51,7 @@
 #include <weir/sink/first.hpp>
 #include <weir/sink/fold.hpp>
 #include <weir/sink/for_each.hpp>
+#include <weir/sink/for_each_group.hpp>
 #include <weir/sink/min.hpp>
 #include <weir/sink/reduce.hpp>
 #include <weir/source/just.hpp>
@@ -124,6 +127,7 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::skip_while(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::distinct(9, not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::chunk_by(not_two) | weir::drain()) == "two");
+        CHECK(end_of(weir::keep_alive(1ms, [] { return not_two(2); }) | weir::drain()) == "two");
         CHECK(end_of(weir::conflate_with([](int x, int) { return not_two(x); }) | weir::map_async(1, later) |
                      weir::drain()) == "two");
         CHECK(end_of(weir::split_when(holds) | weir::drain()) == "two");
@@ -136,6 +140,8 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::flat_map(2, [](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async(2, later) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async_unordered(2, later) | weir::drain()) == "two");
+        CHECK(end_of(weir::map_async_keyed(2, [](int x) { return x; }, later) | weir::drain()) == "two");
+        CHECK(end_of(weir::map_async_keyed(2, not_two, [](int x) { return later(x + 2); }) | weir::drain()) == "two");
         CHECK(end_of(weir::pace(weir::rate{1000}, 8, not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::buffer(1, weir::overflow::drop_newest, not_two) | weir::map_async(1, later) |
                      weir::drain()) == "two");
@@ -144,6 +150,9 @@ TEST_SUITE("operators/released") {
     TEST_CASE("a sink whose callable or task throws destroys upstream before the consumer sees the error") {
         CHECK(end_of(weir::for_each(not_two)) == "two");
         CHECK(end_of(weir::for_each(later)) == "two");
+        CHECK(end_of(weir::for_each_group(not_two, [](int, auto items) { return std::move(items) | weir::drain(); })) ==
+              "two");
+        CHECK(end_of(weir::for_each_group([](int x) { return x; }, [](int x, auto) { return later(x); })) == "two");
         CHECK(end_of(weir::fold(0, [](int, int x) { return not_two(x); })) == "two");
         CHECK(end_of(weir::reduce([](int, int x) { return not_two(x); })) == "two");
         CHECK(end_of(weir::any_of([](int x) { return not_two(x) == 9; })) == "two");

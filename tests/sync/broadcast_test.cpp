@@ -270,6 +270,38 @@ TEST_SUITE("sync/broadcast") {
         CHECK(other.size() == 3);
     }
 
+    TEST_CASE("broadcast: room waits until every subscriber that may not lose items can take one") {
+        virtual_executor ex;
+        const broadcast<int> hub;
+        CHECK(hub.has_room());
+        auto one = hub.subscribe({.capacity = 1});
+        auto two = hub.subscribe({.capacity = 1});
+        auto other = hub.subscribe({.capacity = 1, .overflow = overflow::drop_newest});
+        CHECK(ex.run(hub.room()));
+        CHECK(hub.try_send(0));
+        CHECK_FALSE(hub.has_room());
+        auto waiting = ex.spawn(hub.room());
+        ex.run_ready();
+        CHECK(ex.run(weir::next(one)) == 0);
+        ex.run_ready();
+        CHECK_FALSE(waiting.finished());
+        CHECK(ex.run(weir::next(two)) == 0);
+        ex.run_ready();
+        CHECK(waiting.finished());
+        CHECK(ex.run(std::move(waiting)));
+        CHECK(hub.has_room());
+        CHECK(hub.try_send(1));
+        auto refused = ex.spawn(hub.room());
+        {
+            const auto dropped = ex.spawn(hub.room());
+            ex.run_ready();
+        }
+        hub.close();
+        CHECK_FALSE(ex.run(std::move(refused)));
+        CHECK_FALSE(hub.has_room());
+        CHECK_FALSE(ex.run(hub.room()));
+    }
+
     TEST_CASE("broadcast delivers the end and an error after the held items") {
         for (const bool fails : {false, true}) {
             CAPTURE(fails);

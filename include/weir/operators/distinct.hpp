@@ -14,22 +14,10 @@
 #include <weir/core/item_traits.hpp>
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/hashable.hpp>
 #include <weir/operators/detail/one_to_one.hpp>
 
 namespace weir {
-
-namespace detail {
-
-/// A type that std::unordered_set takes.
-template <class T>
-concept hashable = std::equality_comparable<T> && requires(const T& key) {
-    { std::hash<T>{}(key) } -> std::convertible_to<std::size_t>;
-};
-
-template <class Key, class T>
-using distinct_key_t = std::remove_cvref_t<std::invoke_result_t<Key&, const T&>>;
-
-} // namespace detail
 
 /// The items of an upstream whose key no earlier item had.
 template <stream S, class Key>
@@ -50,7 +38,7 @@ public:
     }
 
 private:
-    std::unordered_set<detail::distinct_key_t<Key, item_t<S>>> seen_;
+    std::unordered_set<detail::key_t<Key, item_t<S>>> seen_;
     std::size_t limit_;
     [[no_unique_address]] Key key_;
 };
@@ -64,7 +52,7 @@ struct distinct_fn : detail::operator_fn<distinct_fn> {
         constexpr bool called = detail::gives_object<Key&, const T&>;
         static_assert(called, "weir::distinct(limit, key): key cannot be called with an item, or returns nothing");
         if constexpr (called) {
-            using key_type = detail::distinct_key_t<Key, T>;
+            using key_type = detail::key_t<Key, T>;
             constexpr bool hashed = detail::hashable<key_type>;
             static_assert(hashed,
                           "weir::distinct(limit, key): the keys have no std::hash or no ==; give a key that has, "

@@ -143,9 +143,15 @@ public:
         open_ = false;
         error_ = std::move(error);
         senders_.release_all(wait_state::refused);
+        waiting_for_room_.release_all(wait_state::fresh);
         each([](subscriber<T>& s) { s.wake(); });
     }
     void producers_left() noexcept { close(); }
+
+    bool has_room() const noexcept { return may_deliver() && senders_.empty(); }
+    void wait_for_room(waiter& w) noexcept {
+        if (w.state() == wait_state::fresh) waiting_for_room_.enter(w);
+    }
 
     void enter(subscriber<T>& s) noexcept { subscribers_.push_back(s); }
     void leave(subscriber<T>& s) noexcept {
@@ -186,6 +192,7 @@ private:
     void unblock() noexcept {
         --blocking_;
         admit();
+        if (has_room()) waiting_for_room_.release_all(wait_state::fresh);
     }
 
     /// Delivers the items of waiting sends.
@@ -203,11 +210,32 @@ private:
 
     intrusive_list<subscriber<T>> subscribers_;
     wait_queue<pending_send<T>> senders_;
+    wait_queue<waiter> waiting_for_room_;
     std::exception_ptr error_;
     std::uint64_t next_ = 0;
     std::size_t blocking_ = 0; // the number of subscribers that block senders
     bool delivering_ = false;
     bool open_ = true;
+};
+
+/// What broadcast::room returns.
+template <class T>
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] room_operation {
+public:
+    using result_type = bool;
+
+    explicit room_operation(handle<broadcast_core<T>, role::other> core) noexcept : core_{std::move(core)} {}
+
+    poll<bool> poll_result(context& cx) {
+        if (!core_->open()) return false;
+        if (core_->has_room()) return true;
+        core_->wait_for_room(waiter_);
+        return waiter_.wait(cx);
+    }
+
+private:
+    handle<broadcast_core<T>, role::other> core_;
+    waiter waiter_;
 };
 
 } // namespace detail
@@ -307,6 +335,14 @@ public:
 
     /// Sends without waiting. Returns false when it would have to wait or the broadcast is closed.
     bool try_send(const T& item) const noexcept { return core_->try_send(item); }
+
+    /// Whether `try_send` would send.
+    bool has_room() const noexcept { return core_->open() && core_->has_room(); }
+    /// `co_await b.room()`: waits until there is room with the subscribers that have overflow::suspend, so that an item
+    /// is asked for only when it can be sent. Returns false when the broadcast is closed.
+    detail::room_operation<T> room() const {
+        return detail::room_operation<T>{detail::handle<core, detail::role::other>{core_}};
+    }
 
     /// Closes the broadcast. Waiting sends return false. Subscribers get their held items, and then the end.
     void close() const noexcept { core_->close(); }

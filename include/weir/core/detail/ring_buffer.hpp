@@ -44,6 +44,16 @@ public:
         }
     }
 
+    /// The i-th item from the front.
+    const T& operator[](std::size_t i) const noexcept {
+        WEIR_ASSERT(i < size_, "ring_buffer: there is no such item");
+        if constexpr (in_block) {
+            return block_[at(i)];
+        } else {
+            return *block_[at(i)];
+        }
+    }
+
     /// When the allocation fails, the item is not moved from.
     template <class U>
     void push_back(U&& item) {
