@@ -51,6 +51,6 @@ if [ $# = 0 ]; then
 else
     cd "$arguments_from"
 fi
-say "log_report reads $*, as pipelines of weir's: what was asked for, by whom, and how it was answered.
+say "log_report reads $* through a pipeline, and reports the requests, their clients and their answers.
 "
 exec "$program" "$@"

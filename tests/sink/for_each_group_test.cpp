@@ -212,7 +212,7 @@ TEST_SUITE("sink/for_each_group") {
         m.executor().run(m.hot("a-a-b----a-----a|") | weir::for_each_group([](char c) { return c; }, handler,
                                                                            {.max_groups = 2, .idle = m.ticks(4)}));
         CHECK(log == "(aaa(bb))(aa)(aa)");
-        CHECK(m.executor().timers().size() == 0);
+        CHECK(m.executor().stats().timers_armed == 0);
     }
 
     TEST_CASE("for_each_group: a hundred thousand keys, each with its items") {
@@ -271,7 +271,7 @@ TEST_SUITE("sink/for_each_group") {
         CHECK(alive == 0);
         CHECK(source.dropped());
         CHECK(dropped.size() == 4);
-        CHECK(ex.timers().size() == 0);
+        CHECK(ex.stats().timers_armed == 0);
     }
 
     TEST_CASE("for_each_group: a handler may drop the pipeline that it is part of") {
