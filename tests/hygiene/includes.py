@@ -52,7 +52,7 @@ DETAIL_USERS = {
     "io/detail/error.hpp": ["source", "kernel", "testing"],
     "io/detail/transfer.hpp": ["source", "sink"],
     "operators/detail/hashable.hpp": ["sink"],
-    "operators/detail/prefetching_operator.hpp": ["sink"],
+    "operators/detail/drop_silently.hpp": ["sink"],
     "sync/detail/shared_state.hpp": ["operators"],
     "sync/detail/wait_queue.hpp": ["resilience"],
     "threads/detail/executor_queue.hpp": ["operators"],

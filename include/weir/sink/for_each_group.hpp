@@ -23,8 +23,8 @@
 #include <weir/core/overflow.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
+#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/hashable.hpp>
-#include <weir/operators/detail/prefetching_operator.hpp>
 #include <weir/scope/task_group.hpp>
 #include <weir/scope/with_group.hpp>
 #include <weir/sink/detail/sink.hpp>

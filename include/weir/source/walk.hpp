@@ -100,8 +100,9 @@ private:
 /// Ends: after the last entry.
 /// Errors: std::system_error for a directory that cannot be read, such as `open /root: Permission denied`. With
 /// `on_error` such a directory is reported there and left out.
-/// Cost: each item allocates its path. The given directory and one other are open at a time. The system calls run on the executor's thread,
-/// in batches of some hundred entries; other tasks run between the batches, but wait while a batch waits for the disk.
+/// Cost: each item allocates its path. The given directory and one other are open at a time. The system calls run on
+/// the executor's thread, in batches of some hundred entries; other tasks run between the batches, but wait while a
+/// batch waits for the disk.
 /// See: watch, read.
 inline walk_stream walk(std::string path, walk_options options = {}) {
     return walk_stream{std::move(path), std::move(options)};
