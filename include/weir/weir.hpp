@@ -203,3 +203,4 @@
 
 #include <weir/observe/meter.hpp>
 #include <weir/observe/metrics.hpp>
+#include <weir/observe/prometheus.hpp>
