@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -132,6 +133,9 @@ public:
             if (count != 0) return count;
         }
     }
+
+    int rename(const char* from, const char* to) override { return or_error(::rename(from, to)); }
+    int remove(const char* path) override { return or_error(::unlink(path)); }
 
     int open_watcher() override { return or_error(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)); }
 

@@ -49,7 +49,7 @@ DETAIL_USERS = {
     "executor/detail/time_limit.hpp": ["operators", "scope", "resilience"],
     "io/detail/descriptor.hpp": ["source"],
     "io/detail/device.hpp": ["source", "sink"],
-    "io/detail/error.hpp": ["source", "kernel", "testing"],
+    "io/detail/error.hpp": ["source", "kernel", "testing", "sink"],
     "io/detail/transfer.hpp": ["source", "sink"],
     "operators/detail/hashable.hpp": ["sink"],
     "operators/detail/drop_silently.hpp": ["sink"],

@@ -2,8 +2,13 @@
 #include <weir/sink/write.hpp>
 
 #include <array>
+#include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <random>
 #include <span>
 #include <stdexcept>
@@ -12,19 +17,30 @@
 #include <utility>
 #include <vector>
 
+#include <weir/core/timed_out.hpp>
+#include <weir/operators/concat.hpp>
 #include <weir/operators/map.hpp>
+#include <weir/scope/with_timeout.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/source/iota.hpp>
+#include <weir/source/just.hpp>
 #include <weir/source/lines.hpp>
+#include <weir/source/never.hpp>
 #include <weir/source/read.hpp>
 #include <weir/task.hpp>
 
 #include <doctest/doctest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "raw_io.hpp"
+#include "temporary_directory.hpp"
 #include "temporary_file.hpp"
 
 namespace {
+
+using namespace std::chrono_literals;
 
 /// Given items, and then the end or a failure.
 template <class T>
@@ -175,5 +191,71 @@ TEST_SUITE("sink/write") {
             for (int i = 0; i != turns; ++i) ex.turn(ex.now());
         }
         CHECK(ex.io().in_flight() == 0);
+    }
+
+    TEST_CASE("write replaces a file atomically when upstream has ended") {
+        const support::temporary_directory directory;
+        const std::string path = directory.file("file", "old");
+        weir::executor ex;
+        const auto content = [&] {
+            std::ifstream in{path};
+            return std::string{std::istreambuf_iterator<char>{in}, {}};
+        };
+        const auto files = [&] { return std::distance(std::filesystem::directory_iterator{directory.path()}, {}); };
+        CHECK(ex.run(weir::just(std::string{"new"}, std::string{"er"}) |
+                     weir::write(path, {.replace = weir::replace::atomically})) == 5);
+        CHECK(content() == "newer");
+        CHECK(files() == 1);
+
+        // An error and a drop leave the old file, and nothing else.
+        CHECK_THROWS_AS(
+            ex.run(items<std::string>{{"half"}, true} | weir::write(path, {.replace = weir::replace::atomically})),
+            std::runtime_error);
+        CHECK(content() == "newer");
+        CHECK(files() == 1);
+        CHECK_THROWS_AS(
+            ex.run(weir::with_timeout(5ms, weir::concat(weir::just(std::string{"half"}), weir::never<std::string>()) |
+                                               weir::write(path, {.replace = weir::replace::atomically}))),
+            weir::timed_out);
+        CHECK(content() == "newer");
+        CHECK(files() == 1);
+
+        CHECK(ex.run(weir::just(std::string{"in place"}) | weir::write(path, {.replace = weir::replace::in_place})) ==
+              8);
+        CHECK(content() == "in place");
+        CHECK(support::system_error_of([&] {
+                  return ex.run(weir::just(std::string{"x"}) |
+                                weir::write(directory / "none/file", {.replace = weir::replace::atomically}));
+              }).ends_with(": No such file or directory"));
+    }
+
+    TEST_CASE("write that replaces a file atomically may be killed at any moment") {
+        const support::temporary_directory directory;
+        const std::string path = directory.file("file", std::string(200'000, 'z'));
+        for (int kill_after = 1; kill_after != 20; ++kill_after) {
+            int progress[2];
+            REQUIRE(::pipe(progress) == 0);
+            const pid_t child = ::fork();
+            REQUIRE(child >= 0);
+            if (child == 0) {
+                weir::executor ex;
+                for (char c = 'a';; c = c == 'y' ? 'a' : static_cast<char>(c + 1)) {
+                    ex.run(weir::iota(0, 20) | weir::map([&](int) {
+                               if (::write(progress[1], &c, 1) != 1) ::_exit(1);
+                               return std::string(10'000, c);
+                           }) |
+                           weir::write(path, {.replace = weir::replace::atomically}));
+                }
+            }
+            std::string seen(static_cast<std::size_t>(kill_after * 7), ' ');
+            for (std::size_t n = 0; n != seen.size(); ++n) REQUIRE(::read(progress[0], seen.data(), 1) == 1);
+            ::kill(child, SIGKILL);
+            ::waitpid(child, nullptr, 0);
+            ::close(progress[0]);
+            ::close(progress[1]);
+            std::ifstream in{path};
+            const std::string content{std::istreambuf_iterator<char>{in}, {}};
+            CHECK(content == std::string(200'000, content.at(0)));
+        }
     }
 }

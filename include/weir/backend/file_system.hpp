@@ -124,6 +124,10 @@ public:
     /// Adds some entries, without `.` and `..`. Returns their number; 0 at the end.
     virtual int read_directory(int /*fd*/, detail::directory_listing&) { return -ENOSYS; }
 
+    /// Renames a file, and replaces what has the new name.
+    virtual int rename(const char* /*from*/, const char* /*to*/) { return -ENOSYS; }
+    virtual int remove(const char* /*path*/) { return -ENOSYS; }
+
     /// Creates a watcher: a descriptor that is `readable` when there are changes.
     virtual int open_watcher() { return -ENOSYS; }
     /// Watches a path. Returns a number, which is the same for the same file.

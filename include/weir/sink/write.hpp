@@ -12,16 +12,58 @@
 #include <type_traits>
 #include <utility>
 
+#include <weir/backend/file_system.hpp>
+#include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/io/byte_view.hpp>
 #include <weir/io/detail/device.hpp>
 #include <weir/io/detail/transfer.hpp>
+#include <weir/io/file.hpp>
 #include <weir/sink/detail/sink.hpp>
 
 namespace weir {
 
+/// How `write(path, options)` replaces the contents of a file.
+enum class replace : std::uint8_t {
+    in_place,   ///< truncates the file and writes it
+    atomically, ///< writes another file and renames it
+};
+
+struct write_options {
+    weir::replace replace = weir::replace::in_place;
+};
+
 namespace detail {
+
+/// A file whose old contents are replaced.
+class replaced_file {
+public:
+    using device_type = file;
+
+    replaced_file(std::string path, write_options options)
+        : path_{without_nul(std::move(path), "weir::write: the path")}, options_{options} {}
+    replaced_file(replaced_file&& other) noexcept = default;
+    ~replaced_file() {
+        // The file is closed later, which makes no difference to its name.
+        if (files_ != nullptr) files_->remove(temporary_.c_str());
+    }
+
+    /// The file; null while it is being opened.
+    file* poll_device(context& cx);
+    /// Returns true when the file has its name for good.
+    bool poll_commit(context& cx);
+
+private:
+    std::string path_;
+    write_options options_;
+    std::string temporary_;
+    file_system* files_ = nullptr; // not null while the temporary file exists
+    file file_;
+    file directory_;
+    std::optional<open_operation> open_;
+    std::optional<sync_operation> sync_;
+};
 
 /// Writes items whole and in order. It gathers small items while more are ready, to save system calls.
 template <stream S, class Holder>
@@ -48,6 +90,9 @@ public:
             }
             if (ended_) {
                 if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
+                if constexpr (requires { holder_.poll_commit(cx); }) {
+                    if (!holder_.poll_commit(cx)) return pending;
+                }
                 return total_;
             }
             if (spent) return cx.yield();
@@ -138,10 +183,13 @@ struct write_fn : detail::operator_fn<write_fn> {
     auto operator()(std::string path, open_mode mode = open_mode::write) const {
         return with(detail::file_at_path{std::move(path), mode});
     }
+    auto operator()(std::string path, write_options options) const {
+        return with(detail::replaced_file{std::move(path), options});
+    }
 };
 
-/// write(file), write(socket), write(path): writes every item whole, one after the other. The result is the number of
-/// bytes written (std::uint64_t).
+/// write(file), write(socket), write(path), write(path, options): writes every item whole, one after the other. The
+/// result is the number of bytes written (std::uint64_t).
 ///
 ///     co_await (weir::read(client) | weir::write(client));                          // echo
 ///     co_await (weir::lines("in.txt") | weir::map(with_newline) | weir::write("out.txt"));
@@ -149,6 +197,11 @@ struct write_fn : detail::operator_fn<write_fn> {
 /// Upstream is not polled during a write. Small items that are ready at the same time are written together. Nothing is
 /// added between items. A path is opened at the first poll; the file is created or truncated, unless another mode is
 /// given. Accepts every byte_writer.
+///
+/// With `{.replace = weir::replace::atomically}` the items go to a temporary file in the same directory, which is
+/// synced and takes the place of the old file when upstream has ended; then the directory is synced. Whenever the
+/// process is killed or the power fails, the path has the old contents or the new ones, whole. After an error or a drop
+/// the old file is there. A process that is killed may leave the temporary file, `<path>.<16 digits>.tmp`.
 ///
 /// Errors: upstream's, after the items before it were written; std::system_error, such as
 /// `write 10.0.0.1:80: Broken pipe`.
