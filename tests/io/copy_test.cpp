@@ -12,6 +12,7 @@
 
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <weir/executor/executor.hpp>
@@ -82,6 +83,20 @@ TEST_SUITE("io/copy") {
         CHECK(ex.run(std::move(copying)) == text.size());
         ex.run(pair.server.shutdown_write());
         CHECK(ex.run(std::move(reading)) == text);
+    }
+
+    TEST_CASE("copy sends a file whole that is not in memory") {
+        weir::executor ex;
+        const std::string content = pattern(5'000'000);
+        const support::temporary_file t{content};
+        auto pair = support::connect_pair(ex);
+        auto file = ex.run(weir::open(t.path(), weir::open_mode::update));
+        ex.run(file.sync());
+        REQUIRE(::posix_fadvise(file.native_handle(), 0, 0, POSIX_FADV_DONTNEED) == 0);
+        auto received = ex.spawn(all_from(pair.server));
+        CHECK(ex.run(weir::copy(file, pair.client)) == content.size());
+        ex.run(pair.client.shutdown_write());
+        CHECK(ex.run(std::move(received)) == content);
     }
 
     TEST_CASE("copy starts at the file's position and leaves it at the end") {
