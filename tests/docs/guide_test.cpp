@@ -214,7 +214,7 @@ TEST_SUITE("docs/guide") {
         // [/drop oldest]
     }
 
-    TEST_CASE("a meter tells the producer's time from the consumer's") {
+    TEST_CASE("meter separates the producer's time from the consumer's") {
         // [meter]
         virtual_executor ex;
         ex.run(produce(12) | weir::meter("produced") | weir::for_each(consume));

@@ -99,7 +99,7 @@ TEST_SUITE("io/file_waits") {
         }
     }
 
-    TEST_CASE("a dropped open of a FIFO leaves nothing open") {
+    TEST_CASE("file: a dropped open of a FIFO leaves nothing open") {
         const support::temporary_directory directory;
         const std::string path = fifo_in(directory);
         const std::size_t before = support::open_descriptors();
@@ -115,7 +115,7 @@ TEST_SUITE("io/file_waits") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("many opens that wait for FIFOs do not hold up other files") {
+    TEST_CASE("file: many opens that wait for FIFOs do not delay other files") {
         const support::temporary_directory directory;
         const std::string path = directory.file("file", "content");
         weir::executor ex;
@@ -130,7 +130,7 @@ TEST_SUITE("io/file_waits") {
         for (const auto& opening : waiting) CHECK_FALSE(opening.finished());
     }
 
-    TEST_CASE("a slow sync does not hold up the executor") {
+    TEST_CASE("file: a slow sync does not block the executor") {
         const support::temporary_file t{"x"};
         weir::executor ex;
         auto file = ex.run(weir::open(t.path(), weir::open_mode::append));
@@ -142,7 +142,7 @@ TEST_SUITE("io/file_waits") {
         CHECK(ex.io().in_flight() == 0);
     }
 
-    TEST_CASE("a dropped sync is not waited for") {
+    TEST_CASE("file: a dropped sync is not waited for") {
         const support::temporary_file t{"x"};
         weir::executor ex;
         auto file = ex.run(weir::open(t.path(), weir::open_mode::append));
@@ -156,7 +156,7 @@ TEST_SUITE("io/file_waits") {
         file.close();
     }
 
-    TEST_CASE("an executor does not wait for a slow sync for long") {
+    TEST_CASE("file: a destroyed executor does not wait long for a slow sync") {
         const support::temporary_file t{"x"};
         held_fsync fsyncs;
         {
@@ -168,7 +168,7 @@ TEST_SUITE("io/file_waits") {
         CHECK(held_fsync::held);
     }
 
-    TEST_CASE("what is not in memory is read from the disk, whole and in order") {
+    TEST_CASE("file: data outside the page cache is read whole and in order") {
         std::string content(3'000'000, '\0');
         for (std::size_t i = 0; i != content.size(); ++i) content[i] = static_cast<char>(i * i >> 7);
         const support::temporary_file t{content};
@@ -185,7 +185,7 @@ TEST_SUITE("io/file_waits") {
         CHECK(read == content);
     }
 
-    TEST_CASE("a dropped read of a file leaves the position as it was") {
+    TEST_CASE("file: a dropped read does not move the position") {
         std::string content(300'000, '\0');
         std::iota(content.begin(), content.end(), '\0');
         const support::temporary_file t{content};
@@ -208,7 +208,7 @@ TEST_SUITE("io/file_waits") {
         CHECK(read == content);
     }
 
-    TEST_CASE("writes larger than one transfer arrive whole, and a dropped one does not use the caller's memory") {
+    TEST_CASE("file: large writes arrive whole, and a dropped write does not read the caller's memory") {
         const support::temporary_file t{""};
         weir::executor ex;
         auto file = ex.run(weir::open(t.path(), weir::open_mode::write));

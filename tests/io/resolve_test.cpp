@@ -96,7 +96,7 @@ extern "C" int getaddrinfo(const char* name, const char* service, const addrinfo
 }
 
 TEST_SUITE("threads/resolve") {
-    TEST_CASE("names of a dead name server do not delay the lookup of other names" * doctest::skip(no_localhost())) {
+    TEST_CASE("resolve: a dead name server does not delay other names" * doctest::skip(no_localhost())) {
         weir::executor ex;
         const dead_name_server server;
         std::vector<weir::join_handle<weir::task<std::vector<weir::endpoint>>>> waiting;
@@ -109,7 +109,7 @@ TEST_SUITE("threads/resolve") {
         for (const auto& lookup : waiting) CHECK_FALSE(lookup.finished());
     }
 
-    TEST_CASE("resolve looks a name up once for all who ask at the same time") {
+    TEST_CASE("resolve looks up a name once for several concurrent calls") {
         weir::executor ex;
         const dead_name_server server;
         std::vector<weir::join_handle<weir::task<std::vector<weir::endpoint>>>> waiting;
@@ -135,7 +135,7 @@ TEST_SUITE("threads/resolve") {
         CHECK_THROWS_AS(ex.run(weir::resolve("localhost", 80, {.timeout = 0ms})), std::invalid_argument);
     }
 
-    TEST_CASE("a name lookup may outlive the executor that asked") {
+    TEST_CASE("resolve: a name lookup may outlive its executor") {
         const dead_name_server server;
         {
             weir::executor ex;

@@ -93,7 +93,7 @@ TEST_SUITE("observe/meter") {
         CHECK(made.unasked == 150ms);
     }
 
-    TEST_CASE("meter's times include the state that lasts") {
+    TEST_CASE("meter: the times include the current state") {
         virtual_executor ex;
         const auto waiting = ex.spawn(weir::never<int>() | weir::meter("silent") | weir::drain());
         const auto busy =
@@ -148,7 +148,7 @@ TEST_SUITE("observe/meter") {
         CHECK(only(other).items == 4);
     }
 
-    TEST_CASE("meter counts upstream's error, and not one of the consumer") {
+    TEST_CASE("meter counts an error of upstream, and no error of the consumer") {
         virtual_executor ex;
         CHECK_THROWS_AS(ex.run(weir::fail<int>(failure()) | weir::meter("upstream") | weir::drain()),
                         std::runtime_error);
@@ -209,11 +209,11 @@ TEST_SUITE("observe/meter") {
         CHECK(only(ex).items == 256);
     }
 
-    TEST_CASE("meter refuses an empty name") {
+    TEST_CASE("meter rejects an empty name") {
         CHECK_THROWS_WITH_AS(weir::meter(""), "weir::meter(name): name is empty", std::invalid_argument);
     }
 
-    TEST_CASE("metered_stages is empty where nothing was metered") {
+    TEST_CASE("metered_stages is empty without a meter") {
         virtual_executor ex;
         ex.run(weir::iota(0, 3) | weir::drain());
         CHECK(metered_stages(ex).empty());

@@ -34,7 +34,7 @@ using weir::testing::virtual_executor;
 using batches = std::vector<numbers>;
 
 TEST_SUITE("operators/batch_while_busy") {
-    TEST_CASE("batch_while_busy: a consumer that keeps up gets every item in a batch of its own") {
+    TEST_CASE("batch_while_busy delivers each item in a batch of its own to a consumer that keeps up") {
         marbles m;
         CHECK(m.play(m.hot("a-[bc]-d|") | weir::batch_while_busy(9)) == "(a)-[(b)(c)]-(d)|");
         CHECK(m.play(m.cold("|") | weir::batch_while_busy(9)) == "|");
@@ -42,13 +42,13 @@ TEST_SUITE("operators/batch_while_busy") {
         CHECK(m.play(m.cold("a...") | weir::batch_while_busy(9)) == "(a)...");
     }
 
-    TEST_CASE("batch_while_busy: a busy consumer gets what arrived meanwhile, up to the limit") {
+    TEST_CASE("batch_while_busy delivers the items that arrived while the consumer was busy, up to the limit") {
         marbles m;
         CHECK(seen_when_busy(m, 6, m.hot("a-b-c-d-e-f---|") | weir::batch_while_busy(9)) == "(a)(bcd)(ef)|");
         CHECK(seen_when_busy(m, 6, m.cold("a-b-c-d-e-f---|") | weir::batch_while_busy(2)) == "(a)(bc)(de)(f)|");
     }
 
-    TEST_CASE("batch_while_busy: items are combined by functions") {
+    TEST_CASE("batch_while_busy combines items with its functions") {
         marbles m;
         const auto text = [](char c) { return std::string(1, c); };
         const auto append = [](std::string s, char c) { return s + c; };
@@ -57,7 +57,7 @@ TEST_SUITE("operators/batch_while_busy") {
         CHECK(seen_when_busy(m, 6, m.cold<int>("1-2-3-4|") | weir::batch_while_busy(2, std::plus{})) == "154|");
     }
 
-    TEST_CASE("batch_while_busy: the batch held comes before the end and before an error") {
+    TEST_CASE("batch_while_busy delivers the held batch before the end and before an error") {
         marbles m;
         CHECK(seen_when_busy(m, 9, m.hot("abc|") | weir::batch_while_busy(9)) == "(a)(bc)|");
         CHECK(seen_when_busy(m, 9, m.cold("abc#") | weir::batch_while_busy(9)) == "(a)(bc)#");
@@ -91,7 +91,7 @@ TEST_SUITE("operators/batch_while_busy") {
         CHECK(source.taken() == 21);
     }
 
-    TEST_CASE("batch_while_busy: a consumer that stops early takes no more") {
+    TEST_CASE("batch_while_busy pulls no more after its consumer has stopped") {
         marbles m;
         CHECK(m.play(m.hot("a-b-c|") | weir::batch_while_busy(2) | weir::take(1)) == "[(a)|]");
     }
@@ -121,7 +121,7 @@ TEST_SUITE("operators/batch_while_busy") {
         }
     }
 
-    TEST_CASE("batch_while_busy allocates for its vectors alone") {
+    TEST_CASE("batch_while_busy allocates only for its vectors") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::batch_while_busy(9) | weir::drain());

@@ -38,26 +38,26 @@ constexpr auto ascending = [](int a, int b) { return a <= b; };
 } // namespace
 
 TEST_SUITE("operators/chunk_by") {
-    TEST_CASE("chunk_by: neighbours with one key leave together, when the next key has come or at the end") {
+    TEST_CASE("chunk_by emits neighbours with one key when the next key arrives or at the end") {
         marbles m;
         CHECK(m.play(m.hot("a-a-b-c-c-|") | weir::chunk_by(itself)) == "----(aa)-(b)---[(cc)|]");
         CHECK(m.play(m.cold("[aab]-b|") | weir::chunk_by(itself)) == "(aa)--[(bb)|]");
         CHECK(m.play(m.cold("a-b-a|") | weir::chunk_by(itself)) == "--(a)-(b)[(a)|]");
     }
 
-    TEST_CASE("chunk_by: neighbours for which a predicate holds leave together") {
+    TEST_CASE("chunk_by emits neighbours for which a predicate holds in one vector") {
         marbles m;
         CHECK(m.play(m.hot<int>("1-3-2-2-|") | weir::chunk_by(ascending)) == "----(13)---[(22)|]");
     }
 
-    TEST_CASE("chunk_by: no items make no group, and one item makes one") {
+    TEST_CASE("chunk_by emits no group for no items, and one group for one item") {
         marbles m;
         CHECK(m.play(m.hot("--|") | weir::chunk_by(itself)) == "--|");
         CHECK(m.play(m.cold("a-|") | weir::chunk_by(itself)) == "--[(a)|]");
         CHECK(m.play(m.cold("aa...") | weir::chunk_by(itself)) == "...");
     }
 
-    TEST_CASE("chunk_by: the group held comes before an error") {
+    TEST_CASE("chunk_by delivers the held group before an error") {
         marbles m;
         CHECK(m.play(m.hot("a-a-#") | weir::chunk_by(itself)) == "----[(aa)#]");
         CHECK(m.play(m.cold("a-b#") | weir::chunk_by(itself)) == "--(a)[(b)#]");
@@ -84,7 +84,7 @@ TEST_SUITE("operators/chunk_by") {
         CHECK(sink.items() == groups{std::vector<int>(10, 1)});
     }
 
-    TEST_CASE("chunk_by: a slow consumer and one that stops early get the same groups") {
+    TEST_CASE("chunk_by emits the same groups to a slow consumer and to one that stops early") {
         marbles m;
         CHECK(support::seen_when_busy(m, 3, m.hot("aabbc|") | weir::chunk_by(itself)) == "(aa)(bb)(c)|");
         CHECK(m.play(m.cold("aabbc|") | weir::chunk_by(itself) | weir::take(1)) == "--[(aa)|]");
@@ -103,7 +103,7 @@ TEST_SUITE("operators/chunk_by") {
         CHECK(source.taken() == 3);
     }
 
-    TEST_CASE("chunk_by takes move-only items, keys that are members, and keys that own memory") {
+    TEST_CASE("chunk_by accepts move-only items, keys that are members, and keys that own memory") {
         virtual_executor ex;
         const auto grouped =
             ex.run(weir::just(std::make_unique<int>(1), std::make_unique<int>(1), std::make_unique<int>(2)) |

@@ -44,21 +44,21 @@ constexpr auto newest = [](char, char c) { return c; };
 } // namespace
 
 TEST_SUITE("operators/conflate_with") {
-    TEST_CASE("conflate_with: a consumer that keeps up sees every item, the end and errors") {
+    TEST_CASE("conflate_with delivers every item, the end and errors to a consumer that keeps up") {
         for (const char* diagram : {"|", "#", "--|", "a-b-c|", "a-[bc]-#", "[abcdef|]", "[abcdef#]", "a-b..."}) {
             marbles m;
             CHECK(m.play(m.hot(diagram) | weir::conflate_with(newest)) == diagram);
         }
     }
 
-    TEST_CASE("conflate_with: a busy consumer sees what arrived meanwhile as one value") {
+    TEST_CASE("conflate_with combines the items that arrived while the consumer was busy") {
         marbles m;
         CHECK(seen_when_busy(m, 6, m.hot("a-b-c-d-e-f---|") | weir::conflate_with(text, append)) == "a<bcd><ef>|");
         CHECK(seen_when_busy(m, 6, m.cold("a-b-c-d-e-f---|") | weir::conflate_with(newest)) == "adf|");
         CHECK(seen_when_busy(m, 1, m.cold("a-b-c|") | weir::conflate_with(text, append)) == "abc|");
     }
 
-    TEST_CASE("conflate_with: the value held comes before the end and before an error") {
+    TEST_CASE("conflate_with delivers the held value before the end and before an error") {
         marbles m;
         CHECK(seen_when_busy(m, 9, m.hot("abc|") | weir::conflate_with(text, append)) == "a<bc>|");
         CHECK(seen_when_busy(m, 9, m.cold("abc#") | weir::conflate_with(text, append)) == "a<bc>#");
@@ -120,7 +120,7 @@ TEST_SUITE("operators/conflate_with") {
         CHECK(sink.items() == numbers{0, 99 * 100 / 2});
     }
 
-    TEST_CASE("conflate_with holds one value, whatever the source gives to a consumer that is stuck") {
+    TEST_CASE("conflate_with holds one value while its consumer is stuck") {
         virtual_executor ex;
         const auto alive = std::make_shared<int>(0);
         probe<std::shared_ptr<int>> source;
@@ -132,7 +132,7 @@ TEST_SUITE("operators/conflate_with") {
         CHECK(alive.use_count() == 3); // here, at the consumer, and held
     }
 
-    TEST_CASE("conflate_with: a consumer that stops early takes no more") {
+    TEST_CASE("conflate_with pulls no more after its consumer has stopped") {
         marbles m;
         CHECK(m.play(m.hot("a-b-c|") | weir::conflate_with(newest) | weir::take(1)) == "[a|]");
     }

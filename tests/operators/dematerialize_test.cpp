@@ -40,7 +40,7 @@ TEST_SUITE("operators/dematerialize") {
         CHECK(m.play(m.cold("|") | outcomes | weir::dematerialize()) == "|");
     }
 
-    TEST_CASE("dematerialize: upstream is gone when the error is seen") {
+    TEST_CASE("dematerialize destroys upstream before its error is seen") {
         virtual_executor ex;
         probe<outcome<int>> source;
         source.push(outcome<int>(1));

@@ -42,7 +42,7 @@ using weir::testing::tracked;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/exhaust_map") {
-    TEST_CASE("exhaust_map: items that arrive while an inner stream runs are dropped") {
+    TEST_CASE("exhaust_map drops items that arrive while an inner stream runs") {
         marbles m;
         std::string dropped;
         const auto inner = [&m](char) { return m.cold("1-2-3|"); };
@@ -52,7 +52,7 @@ TEST_SUITE("operators/exhaust_map") {
         CHECK(m.play(m.hot("a-b-c|") | exhaust_map([&m](char) { return m.cold("x---y|"); })) == "x---y|");
     }
 
-    TEST_CASE("exhaust_map ends when both have ended") {
+    TEST_CASE("exhaust_map ends when upstream and the inner stream have ended") {
         marbles m;
         CHECK(m.play(m.hot("a|") | exhaust_map([&m](char) { return m.cold("1--2|"); })) == "1--2|");
         CHECK(m.play(m.hot("a----|") | exhaust_map([&m](char) { return m.cold("1-|"); })) == "1----|");
@@ -68,7 +68,7 @@ TEST_SUITE("operators/exhaust_map") {
         CHECK(m.play(m.hot("[abc]|") | exhaust_map([](char c) { return weir::just(c, c); })) == "[aabbcc]|");
     }
 
-    TEST_CASE("exhaust_map: an error of upstream comes when the inner stream has ended") {
+    TEST_CASE("exhaust_map: an error of upstream follows the end of the inner stream") {
         marbles m;
         CHECK(m.play(m.hot("a-#") | exhaust_map([&m](char) { return m.cold("1---2-|"); })) == "1---2-#");
         CHECK(m.play(m.hot("a---#") | exhaust_map([&m](char) { return m.cold("1-|"); })) == "1---#");
@@ -94,7 +94,7 @@ TEST_SUITE("operators/exhaust_map") {
         CHECK_FALSE(outer.polled_after_end());
     }
 
-    TEST_CASE("exhaust_map: an inner stream that fails ends it, and upstream is dropped at once") {
+    TEST_CASE("exhaust_map: an error of an inner stream ends the stream and drops upstream at once") {
         virtual_executor ex;
         probe<int> outer;
         probe<int> inner;
@@ -112,7 +112,7 @@ TEST_SUITE("operators/exhaust_map") {
         CHECK(inner.dropped());
     }
 
-    TEST_CASE("exhaust_map: a function or an on_drop that throws ends it, and everything is dropped at once") {
+    TEST_CASE("exhaust_map: an exception from the function or on_drop ends the stream and drops everything") {
         for (const bool by_drop : {false, true}) {
             CAPTURE(by_drop);
             virtual_executor ex;
@@ -136,7 +136,7 @@ TEST_SUITE("operators/exhaust_map") {
         }
     }
 
-    TEST_CASE("exhaust_map: while the consumer is busy upstream is not asked, and nothing is dropped before it asks") {
+    TEST_CASE("exhaust_map neither polls upstream nor drops items while the consumer is busy") {
         virtual_executor ex;
         numbers dropped;
         probe<int> outer;
@@ -173,7 +173,7 @@ TEST_SUITE("operators/exhaust_map") {
         CHECK(inners[3].waiting());
     }
 
-    TEST_CASE("exhaust_map: upstream is not polled again while it has nothing, however much the inner stream says") {
+    TEST_CASE("exhaust_map does not poll a pending upstream again for each item of the inner stream") {
         virtual_executor ex;
         probe<int> outer;
         probe<int> inner;
@@ -190,7 +190,7 @@ TEST_SUITE("operators/exhaust_map") {
         CHECK(inner.polls() == 21);
     }
 
-    TEST_CASE("exhaust_map: a consumer that stops early drops both") {
+    TEST_CASE("exhaust_map drops both streams when its consumer stops early") {
         virtual_executor ex;
         probe<int> outer;
         probe<int> inner;
@@ -292,7 +292,7 @@ TEST_SUITE("operators/exhaust_map") {
         CHECK_FALSE(handle.finished());
     }
 
-    TEST_CASE("exhaust_map: whatever the order of arrival, each item comes out with its whole stream or is dropped") {
+    TEST_CASE("exhaust_map emits the whole stream of each item or drops the item, in any order of arrival") {
         std::mt19937 random{20240702};
         for (int round = 0; round != 300; ++round) {
             const auto lengths = support::random_numbers(random, 8, 0, 5);

@@ -31,7 +31,7 @@ using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/hold") {
-    TEST_CASE("hold: items, the end and errors pass unchanged") {
+    TEST_CASE("hold passes on items, the end and errors") {
         for (const char* diagram : {"|", "#", "a-b-c|", "a-[bc]-#", "[abc|]", "a-b..."}) {
             marbles m;
             CHECK(m.play(m.hot(diagram) | weir::hold(weir::state{' '})) == diagram);
@@ -40,7 +40,7 @@ TEST_SUITE("operators/hold") {
         CHECK(m.play(m.hot("a-b|") | weir::hold(weir::state{' '}) | weir::take(1)) == "[a|]");
     }
 
-    TEST_CASE("hold: the state has the newest item that was handed on, and none that was not asked for") {
+    TEST_CASE("hold stores the newest item that its consumer has pulled") {
         virtual_executor ex;
         const weir::state current{-1};
         probe<int> source;
@@ -67,7 +67,7 @@ TEST_SUITE("operators/hold") {
         CHECK(seen == numbers{1, 2, 3});
     }
 
-    TEST_CASE("hold: a watcher that is slow sees the newest item, and one that starts late the present one") {
+    TEST_CASE("hold: a slow watcher sees the newest item, and a late one the current item") {
         marbles m;
         const weir::state current{'-'};
         std::string seen;
@@ -92,7 +92,7 @@ TEST_SUITE("operators/hold") {
         CHECK(ex.run(std::move(watching)) == numbers{0, 2});
     }
 
-    TEST_CASE("hold: the value may be of another type that is made of an item") {
+    TEST_CASE("hold converts items to the type of the state") {
         virtual_executor ex;
         const weir::state<std::string> current{"none"};
         ex.run(weir::just("one", "two") | weir::hold(current) | weir::drain());
@@ -119,7 +119,7 @@ TEST_SUITE("operators/hold") {
         CHECK(source.dropped());
     }
 
-    TEST_CASE("hold changes no item and has the last in the end, whenever items arrive") {
+    TEST_CASE("hold passes items unchanged and stores the last one, whenever items arrive") {
         std::mt19937 random{1};
         for (int i = 0; i != 200; ++i) {
             const auto items = support::random_numbers(random, 20, 0, 9);

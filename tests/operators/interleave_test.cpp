@@ -40,7 +40,7 @@ using weir::testing::tracked;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/interleave") {
-    TEST_CASE("interleave: n items of each stream come in turn") {
+    TEST_CASE("interleave emits n items of each stream in turn") {
         CHECK(all_items(interleave(2, weir::iota(0, 6), weir::iota(10, 16))) ==
               numbers{0, 1, 10, 11, 2, 3, 12, 13, 4, 5, 14, 15});
         CHECK(all_items(interleave(1, weir::iota(0, 2), weir::iota(10, 12), weir::iota(20, 22))) ==
@@ -57,7 +57,7 @@ TEST_SUITE("operators/interleave") {
         CHECK(all_items(interleave(1, std::vector<weir::empty_stream<int>>{})).empty());
     }
 
-    TEST_CASE("interleave: all wait for the stream whose turn it is") {
+    TEST_CASE("interleave: all streams wait for the stream whose turn it is") {
         marbles m;
         CHECK(m.play(interleave(2, m.hot("1-2-3-4-5-6|"), m.hot("---a--b|"))) == "1-2a--[b34]-5-6|");
         CHECK(m.play(interleave(1, m.hot("---a---|"), m.hot("xyz|"))) == "---[ax]---[yz|]");
@@ -72,13 +72,13 @@ TEST_SUITE("operators/interleave") {
         CHECK(all_items(interleave(2, copyable)) == numbers{0, 1, 0, 1, 2, 2});
     }
 
-    TEST_CASE("interleave refuses turns of no items") {
+    TEST_CASE("interleave rejects turns of zero items") {
         CHECK_THROWS_WITH_AS(static_cast<void>(interleave(0, weir::just(1))),
                              "weir::interleave(n, streams...): n must be at least 1", std::invalid_argument);
         CHECK_THROWS_AS(static_cast<void>(interleave(-1, weir::just(1))), std::invalid_argument);
     }
 
-    TEST_CASE("interleave asks only the stream whose turn it is, and nothing before the first poll") {
+    TEST_CASE("interleave polls only the stream whose turn it is, and nothing before the first poll") {
         virtual_executor ex;
         many_probes both{2};
         probe_sink sink{ex, interleave(2, both.streams())};
@@ -119,7 +119,7 @@ TEST_SUITE("operators/interleave") {
         CHECK_FALSE(both.sources[0].polled_after_end());
     }
 
-    TEST_CASE("interleave: an error comes when it is the turn of the stream that has failed") {
+    TEST_CASE("interleave delivers an error in the turn of the failed stream") {
         marbles m;
         CHECK(m.play(interleave(1, m.hot("a-b-c|"), m.hot("-#"))) == "a#");
         CHECK(m.play(interleave(2, m.hot("a-b-c|"), m.hot("-#"))) == "a-[b#]");
@@ -130,7 +130,7 @@ TEST_SUITE("operators/interleave") {
         }
     }
 
-    TEST_CASE("interleave: a consumer that stops early drops all") {
+    TEST_CASE("interleave drops all streams when its consumer stops early") {
         virtual_executor ex;
         many_probes both{2};
         probe_sink sink{ex, interleave(1, both.streams()) | weir::take(1)};
@@ -191,7 +191,7 @@ TEST_SUITE("operators/interleave") {
         CHECK(handle.finished());
     }
 
-    TEST_CASE("interleave: whatever the order of arrival, it does what a loop over vectors does") {
+    TEST_CASE("interleave agrees with a loop over vectors, whenever items arrive") {
         std::mt19937 random{20240705};
         for (int round = 0; round != 300; ++round) {
             const std::size_t turn = 1 + random() % 3;

@@ -41,27 +41,27 @@ constexpr auto dot = [] { return 'x'; };
 } // namespace
 
 TEST_SUITE("operators/keep_alive") {
-    TEST_CASE("keep_alive: an item is made for each period in which none came") {
+    TEST_CASE("keep_alive emits an item for each period without one") {
         marbles m;
         CHECK(m.play(m.hot("--a--b--------c--|") | weir::keep_alive(3ms, dot)) == "--a--b--x--x--c--|");
         CHECK(m.play(m.cold("-------a|") | weir::keep_alive(3ms, dot)) == "---x--xa|");
     }
 
-    TEST_CASE("keep_alive: items, the end and errors pass as they are while items come in time") {
+    TEST_CASE("keep_alive passes on items, the end and errors that arrive in time") {
         for (const char* diagram : {"|", "#", "--|", "a-b-c|", "a-[bc]-#", "[abc|]"}) {
             marbles m;
             CHECK(m.play(m.hot(diagram) | weir::keep_alive(3ms, dot)) == diagram);
         }
     }
 
-    TEST_CASE("keep_alive: an item, the end and an error in the tick in which the silence is over win") {
+    TEST_CASE("keep_alive prefers an item, the end or an error in the tick in which the period ends") {
         marbles m;
         CHECK(m.play(m.hot("---a---|") | weir::keep_alive(3ms, dot)) == "---a--x|");
         CHECK(m.play(m.cold("---a--|") | weir::keep_alive(3ms, dot)) == "---a--|");
         CHECK(m.play(m.cold("---#") | weir::keep_alive(3ms, dot)) == "---#");
     }
 
-    TEST_CASE("keep_alive: an exception of its function ends the stream, and upstream is gone") {
+    TEST_CASE("keep_alive: an exception from its function ends the stream and drops upstream") {
         virtual_executor ex;
         probe<char> source;
         CHECK_THROWS_WITH(ex.run(source.stream() |
@@ -71,7 +71,7 @@ TEST_SUITE("operators/keep_alive") {
         CHECK(source.dropped());
     }
 
-    TEST_CASE("keep_alive: a consumer that was away for many periods gets one item for them") {
+    TEST_CASE("keep_alive emits one item for many periods in which its consumer was busy") {
         virtual_executor ex;
         probe<char> source;
         probe_sink sink{ex, source.stream() | weir::keep_alive(10ms, dot)};

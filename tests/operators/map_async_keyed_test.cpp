@@ -62,7 +62,7 @@ weir::task<int> in_a_while(int x) {
 } // namespace
 
 TEST_SUITE("operators/map_async_keyed") {
-    TEST_CASE("map_async_keyed: operations with different keys run beside each other, those with one key in turn") {
+    TEST_CASE("map_async_keyed runs operations of different keys concurrently, and those of one key in turn") {
         marbles m;
         CHECK(m.play(m.hot("aBc-------|") | weir::map_async_keyed(9, is_upper, in_three_ticks)) == "---aB-c---|");
         CHECK(m.play(m.cold("a---b-----|") | weir::map_async_keyed(9, is_upper, in_three_ticks)) == "---a---b--|");
@@ -86,7 +86,7 @@ TEST_SUITE("operators/map_async_keyed") {
         CHECK(source.taken() == 6);
     }
 
-    TEST_CASE("map_async_keyed: an error of upstream comes after the results, one of an operation after those ready") {
+    TEST_CASE("map_async_keyed delivers upstream's error after all results, and an operation's after ready ones") {
         marbles m;
         CHECK(m.play(m.hot("aB-#") | weir::map_async_keyed(9, is_upper, in_three_ticks)) == "---a[B#]");
         const auto fails_at_b = [](char c) -> weir::task<char> {
@@ -140,7 +140,7 @@ TEST_SUITE("operators/map_async_keyed") {
         CHECK(most <= 16);
     }
 
-    TEST_CASE("map_async_keyed: keys that are new all the time and keys that own memory") {
+    TEST_CASE("map_async_keyed accepts ever new keys and keys that own memory") {
         virtual_executor ex;
         numbers all;
         const auto text = [](int x) { return "a key that is too long for the object " + std::to_string(x / 2); };
@@ -151,7 +151,7 @@ TEST_SUITE("operators/map_async_keyed") {
         CHECK(std::adjacent_find(all.begin(), all.end()) == all.end());
     }
 
-    TEST_CASE("map_async_keyed: a consumer that stops early drops the operations and upstream") {
+    TEST_CASE("map_async_keyed drops its operations and upstream when its consumer stops early") {
         virtual_executor ex;
         probe<int> source;
         for (int i = 0; i != 9; ++i) source.push(i);
@@ -167,7 +167,7 @@ TEST_SUITE("operators/map_async_keyed") {
         CHECK(ex.stats().timers_armed == 0);
     }
 
-    TEST_CASE("map_async_keyed: a function, an operation and a key may drop what runs") {
+    TEST_CASE("map_async_keyed may be dropped by its functions and its operations") {
         for (const int where : {0, 1, 2}) {
             CAPTURE(where);
             virtual_executor ex;

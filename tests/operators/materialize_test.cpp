@@ -42,7 +42,7 @@ const auto value_or_mark = weir::map([](auto result) { return result ? *result :
 } // namespace
 
 TEST_SUITE("operators/materialize") {
-    TEST_CASE("materialize: an error is the last item, and then comes the end") {
+    TEST_CASE("materialize emits an error as the last item, then ends") {
         marbles m;
         CHECK(m.play(m.hot("--a-b-|") | weir::materialize() | value_or_mark) == "--a-b-|");
         CHECK(m.play(m.cold("--a-b-#") | weir::materialize() | value_or_mark) == "--a-b-[!|]");
@@ -52,7 +52,7 @@ TEST_SUITE("operators/materialize") {
         CHECK(m.play(m.cold("a-#") | weir::materialize() | value_or_mark | weir::take(1)) == "[a|]");
     }
 
-    TEST_CASE("materialize: upstream is destroyed before its error is handed on, which keeps its type") {
+    TEST_CASE("materialize destroys upstream before it emits the error, which keeps its type") {
         virtual_executor ex;
         for (const bool one_by_one : {false, true}) {
             probe<int> source;
@@ -101,7 +101,7 @@ TEST_SUITE("operators/materialize") {
         }
     }
 
-    TEST_CASE("materialize asks for no item that was not asked for") {
+    TEST_CASE("materialize pulls no item without demand") {
         virtual_executor ex;
         probe<int> source;
         source.push(1);

@@ -46,7 +46,7 @@ using weir::testing::tracked;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/merge_sorted") {
-    TEST_CASE("merge_sorted: sorted streams come out sorted") {
+    TEST_CASE("merge_sorted emits the items of sorted streams in order") {
         CHECK(all_items(merge_sorted(weir::just(1, 4, 7), weir::just(2, 3, 5))) == numbers{1, 2, 3, 4, 5, 7});
         CHECK(all_items(merge_sorted(weir::just(5), weir::iota(0, 3), weir::empty<int>(), weir::just(-1, 9))) ==
               numbers{-1, 0, 1, 2, 5, 9});
@@ -55,14 +55,14 @@ TEST_SUITE("operators/merge_sorted") {
         CHECK(all_items(merge_sorted(weir::just(7))) == numbers{7});
     }
 
-    TEST_CASE("merge_sorted takes a range of streams, and a comparison") {
+    TEST_CASE("merge_sorted accepts a range of streams and a comparison") {
         const std::vector copyable(3, weir::iota(0, 2));
         CHECK(all_items(merge_sorted(copyable)) == numbers{0, 0, 0, 1, 1, 1});
         CHECK(all_items(merge_sorted(std::greater<>{}, weir::just(9, 5), weir::just(7, 1))) == numbers{9, 7, 5, 1});
         CHECK(all_items(merge_sorted(std::greater<>{}, copyable)) == numbers{0, 1, 0, 1, 0, 1});
     }
 
-    TEST_CASE("merge_sorted: an item comes out when every other stream has one or has ended") {
+    TEST_CASE("merge_sorted emits an item when every other stream has an item or has ended") {
         marbles m;
         CHECK(m.play(merge_sorted(m.hot("--1-----4--7-|"), m.hot("-2--3-5---|"))) == "--1-----[234]--[57]-|");
         CHECK(m.play(merge_sorted(m.hot("abc|"), m.hot("------|"))) == "------[abc|]");
@@ -70,7 +70,7 @@ TEST_SUITE("operators/merge_sorted") {
         CHECK(m.play(merge_sorted(m.hot("|"), m.hot("--a|"))) == "--a|");
     }
 
-    TEST_CASE("merge_sorted: equal items come in the order of the streams") {
+    TEST_CASE("merge_sorted emits equal items in the order of the streams") {
         using labelled = std::pair<int, char>;
         const auto by_number = [](const labelled& a, const labelled& b) { return a.first < b.first; };
         const auto label = [](char name) { return weir::map([name](int x) { return labelled{x, name}; }); };
@@ -82,7 +82,7 @@ TEST_SUITE("operators/merge_sorted") {
               expected);
     }
 
-    TEST_CASE("merge_sorted: many streams of equal items come one after the other") {
+    TEST_CASE("merge_sorted emits many streams of equal items one after the other") {
         std::vector<decltype(weir::iota(0, 3))> streams;
         for (int i = 0; i != 20; ++i) streams.push_back(weir::iota(10 * i, 10 * i + 3));
         const auto items = all_items(merge_sorted([](int, int) { return false; }, std::move(streams)));
@@ -90,13 +90,13 @@ TEST_SUITE("operators/merge_sorted") {
         CHECK(std::is_sorted(items.begin(), items.end()));
     }
 
-    TEST_CASE("merge_sorted: streams that are not sorted lose nothing") {
+    TEST_CASE("merge_sorted loses nothing of unsorted streams") {
         auto items = all_items(merge_sorted(weir::just(3, 1, 2), weir::just(2, 0)));
         std::sort(items.begin(), items.end());
         CHECK(items == numbers{0, 1, 2, 2, 3});
     }
 
-    TEST_CASE("merge_sorted asks nothing early, and only the stream of the last item again") {
+    TEST_CASE("merge_sorted polls nothing early, and only the stream of the last item again") {
         virtual_executor ex;
         many_probes many{3};
         probe_sink sink{ex, merge_sorted(many.streams())};
@@ -118,7 +118,7 @@ TEST_SUITE("operators/merge_sorted") {
         CHECK(many.sources[2].polls() == 1);
     }
 
-    TEST_CASE("merge_sorted polls only what woke") {
+    TEST_CASE("merge_sorted polls only the streams that woke it") {
         virtual_executor ex;
         many_probes many{20};
         probe_sink sink{ex, merge_sorted(many.streams())};
@@ -137,7 +137,7 @@ TEST_SUITE("operators/merge_sorted") {
         CHECK(sink.items() == numbers{0});
     }
 
-    TEST_CASE("merge_sorted: an error drops all streams and the items held, whatever the pace of the consumer") {
+    TEST_CASE("merge_sorted: an error drops all streams and held items, at any pace of the consumer") {
         marbles m;
         CHECK(m.play(merge_sorted(m.hot("b--d"), m.hot("-a-#"))) == "-a-#");
         CHECK(m.play(merge_sorted(m.hot("#"), m.hot("a"))) == "#");
@@ -159,7 +159,7 @@ TEST_SUITE("operators/merge_sorted") {
         for (const auto& source : many.sources) CHECK(source.dropped());
     }
 
-    TEST_CASE("merge_sorted: a comparison that throws ends it, and all streams are dropped") {
+    TEST_CASE("merge_sorted: an exception from the comparison ends the stream and drops all streams") {
         virtual_executor ex;
         probe<int> a;
         probe<int> b;
@@ -179,7 +179,7 @@ TEST_SUITE("operators/merge_sorted") {
         CHECK(b.dropped());
     }
 
-    TEST_CASE("merge_sorted: a consumer that stops early drops all") {
+    TEST_CASE("merge_sorted drops all streams when its consumer stops early") {
         virtual_executor ex;
         many_probes many{2};
         probe_sink sink{ex, merge_sorted(many.streams()) | weir::take(1)};
@@ -273,7 +273,7 @@ TEST_SUITE("operators/merge_sorted") {
         CHECK(handle.finished());
     }
 
-    TEST_CASE("merge_sorted: whatever the order of arrival, it does what sorting all items does") {
+    TEST_CASE("merge_sorted agrees with sorting all items, whenever items arrive") {
         std::mt19937 random{20240707};
         for (int round = 0; round != 300; ++round) {
             std::vector<numbers> items;

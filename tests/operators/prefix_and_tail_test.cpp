@@ -50,28 +50,28 @@ constexpr auto size_and_tail = [](auto both) {
 } // namespace
 
 TEST_SUITE("operators/prefix_and_tail") {
-    TEST_CASE("prefix_and_tail: the first items come at once, and the others as they arrive") {
+    TEST_CASE("prefix_and_tail emits the first items together and the others as they arrive") {
         marbles m;
         CHECK(m.play(m.hot("-a-b-c-d|") | weir::prefix_and_tail(2) | weir::concat_map(size_and_tail)) == "---2-c-d|");
         CHECK(m.play(m.cold("-a-b|") | weir::prefix_and_tail(0) | weir::concat_map(size_and_tail)) == "0a-b|");
         CHECK(m.play(m.cold("-a-b...") | weir::prefix_and_tail(1) | weir::concat_map(size_and_tail)) == "-1-b...");
     }
 
-    TEST_CASE("prefix_and_tail: a stream that ends early gives a shorter prefix and an empty tail") {
+    TEST_CASE("prefix_and_tail emits a shorter prefix and an empty tail for a short stream") {
         marbles m;
         CHECK(m.play(m.hot("-a-b-|") | weir::prefix_and_tail(3) | weir::concat_map(size_and_tail)) == "-----[2|]");
         CHECK(m.play(m.cold("-|") | weir::prefix_and_tail(3) | weir::concat_map(size_and_tail)) == "-[0|]");
         CHECK(m.play(m.cold("-a-b|") | weir::prefix_and_tail(2) | weir::concat_map(size_and_tail)) == "---2|");
     }
 
-    TEST_CASE("prefix_and_tail: an error is the tail's, behind the items that came before") {
+    TEST_CASE("prefix_and_tail delivers an error in the tail after the items before it") {
         marbles m;
         CHECK(m.play(m.hot("-a-#") | weir::prefix_and_tail(3) | weir::concat_map(size_and_tail)) == "---[1#]");
         CHECK(m.play(m.cold("-a-b-#") | weir::prefix_and_tail(1) | weir::concat_map(size_and_tail)) == "-1-b-#");
         CHECK(m.play(m.cold("#") | weir::prefix_and_tail(1) | weir::concat_map(size_and_tail)) == "[0#]");
     }
 
-    TEST_CASE("prefix_and_tail polls upstream for the prefix alone, and for what is asked of the tail") {
+    TEST_CASE("prefix_and_tail polls upstream for the prefix and for the demand of the tail only") {
         virtual_executor ex;
         probe<int> source;
         for (int i = 0; i != 9; ++i) source.push(i);
@@ -101,7 +101,7 @@ TEST_SUITE("operators/prefix_and_tail") {
         CHECK(ex.run(read()) == numbers{0, 1, 2, 3, 4, 5});
     }
 
-    TEST_CASE("prefix_and_tail: a tail that nobody reads drops upstream") {
+    TEST_CASE("prefix_and_tail: a dropped tail drops upstream") {
         virtual_executor ex;
         probe<int> source;
         source.push(1);

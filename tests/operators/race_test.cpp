@@ -58,7 +58,7 @@ TEST_SUITE("operators/race") {
         CHECK(m.play(race(std::move(streams))) == "--b-c|");
     }
 
-    TEST_CASE("race of one stream leaves it as it is, and race of an empty range ends at once") {
+    TEST_CASE("race of one stream passes it on, and race of an empty range ends at once") {
         for (const char* diagram : {"|", "#", "a-b-c|", "a-[bc]-#", "a-b..."}) {
             marbles m;
             CHECK(m.play(race(m.hot(diagram))) == diagram);
@@ -70,14 +70,14 @@ TEST_SUITE("operators/race") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("race: a stream that ends or fails first wins too") {
+    TEST_CASE("race: a stream that ends or fails first wins, too") {
         marbles m;
         CHECK(m.play(race(m.hot("--a"), m.hot("-|"))) == "-|");
         CHECK(m.play(race(m.hot("-#"), m.hot("--a"))) == "-#");
         CHECK(m.play(race(m.hot("a--#"), m.hot("-b|"))) == "a--#");
     }
 
-    TEST_CASE("race: of streams that are ready in the same tick the one that has woken first wins") {
+    TEST_CASE("race: of several ready streams, the one that has woken first wins") {
         marbles m;
         CHECK(m.play(race(m.hot("[ab]-c|"), m.hot("x-y|"))) == "[ab]-c|");
         CHECK(m.play(race(m.hot("--a|"), m.hot("--#"))) == "--a|");
@@ -94,7 +94,7 @@ TEST_SUITE("operators/race") {
         CHECK(sink.items() == numbers{1});
     }
 
-    TEST_CASE("race: nothing is asked before the first poll, and a stream behind a ready one is never asked") {
+    TEST_CASE("race polls nothing before its first poll, and no stream behind a ready one") {
         virtual_executor ex;
         probe<int> a;
         probe<int> b;
@@ -112,7 +112,7 @@ TEST_SUITE("operators/race") {
         CHECK(b.dropped());
     }
 
-    TEST_CASE("race: the streams that lose are destroyed before the first item is handed on") {
+    TEST_CASE("race destroys the losers before it delivers the first item") {
         for (const auto how : {weir::testing::asking::one_by_one, weir::testing::asking::in_a_loop}) {
             virtual_executor ex;
             probe<int> slow;
@@ -135,7 +135,7 @@ TEST_SUITE("operators/race") {
         }
     }
 
-    TEST_CASE("race: all streams are destroyed before an end or an error that decides it is seen") {
+    TEST_CASE("race destroys all streams before a deciding end or error is seen") {
         for (const bool fails : {false, true}) {
             virtual_executor ex;
             many_probes many{3};
@@ -166,7 +166,7 @@ TEST_SUITE("operators/race") {
         for (std::size_t i = 0; i != many.sources.size(); ++i) CHECK(many.sources[i].polls() == (i == 7 ? 3 : 1));
     }
 
-    TEST_CASE("race: a wake of a stream that has lost is for nothing, and the winner wakes the consumer") {
+    TEST_CASE("race: a wake of a loser has no effect, and the winner wakes the consumer") {
         virtual_executor ex;
         many_probes both{2};
         probe_sink sink{ex, race(both.streams())};
@@ -186,7 +186,7 @@ TEST_SUITE("operators/race") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("race: the winner passes unchanged, whatever the pace of the consumer") {
+    TEST_CASE("race passes the winner on unchanged, at any pace of the consumer") {
         for (int busy = 0; busy != 6; ++busy) {
             CAPTURE(busy);
             marbles m;
@@ -194,7 +194,7 @@ TEST_SUITE("operators/race") {
         }
     }
 
-    TEST_CASE("race: a consumer that stops early drops the winner") {
+    TEST_CASE("race drops the winner when its consumer stops early") {
         virtual_executor ex;
         many_probes both{2};
         probe_sink sink{ex, race(both.streams()) | weir::take(1)};
@@ -263,7 +263,7 @@ TEST_SUITE("operators/race") {
         CHECK(support::allocations_for_more_items(run) == 0);
     }
 
-    TEST_CASE("race: whatever the order of arrival, the first stream with an answer comes out whole") {
+    TEST_CASE("race emits the whole first stream with an answer, in any order of arrival") {
         std::mt19937 random{20240701};
         for (int round = 0; round != 300; ++round) {
             many_probes many{1 + random() % 5};

@@ -39,7 +39,7 @@ using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/replay") {
-    TEST_CASE("replay: a single subscription sees items, the end and errors as they are") {
+    TEST_CASE("replay passes items, the end and errors to a single subscription") {
         for (const char* diagram : {"|", "#", "--|", "a-b-c|", "a-[bc]-#", "[abc|]", "[abc#]", "a-b..."}) {
             marbles m;
             CHECK(m.play((m.hot(diagram) | weir::replay(2)).subscribe()) == diagram);
@@ -66,7 +66,7 @@ TEST_SUITE("operators/replay") {
         CHECK(last == "cd");
     }
 
-    TEST_CASE("replay: after the end and after an error the last items come first") {
+    TEST_CASE("replay delivers the last items to a subscription after the end or an error") {
         virtual_executor ex;
         const auto ended = weir::iota(0, 5) | weir::replay(3);
         ex.run(ended.subscribe() | weir::drain());
@@ -82,7 +82,7 @@ TEST_SUITE("operators/replay") {
         CHECK(ex.run(ended.subscribe() | weir::to<std::vector>()) == numbers{2, 3, 4});
     }
 
-    TEST_CASE("replay: the source is polled when a subscription is, and stopped by the last that leaves") {
+    TEST_CASE("replay polls its source for a subscription, and drops it with the last one") {
         virtual_executor ex;
         probe<int> source;
         const auto shared = source.stream() | weir::replay(2);
@@ -131,7 +131,7 @@ TEST_SUITE("operators/replay") {
         CHECK_THROWS_WITH(ex.run(shared.subscribe() | weir::drain()), "no");
     }
 
-    TEST_CASE("replay holds no more than it was told to, whatever the source gives") {
+    TEST_CASE("replay holds no more items than its limit") {
         virtual_executor ex;
         const auto alive = std::make_shared<int>(0);
         probe<std::shared_ptr<int>> source;
@@ -144,7 +144,7 @@ TEST_SUITE("operators/replay") {
         CHECK(alive.use_count() == 1 + 5 + 2);
     }
 
-    TEST_CASE("replay: a subscription that cannot copy the last items is not made") {
+    TEST_CASE("replay: a subscription fails if the last items cannot be copied") {
         struct brittle {
             explicit brittle(bool* f) : fails{f} {}
             brittle(const brittle& other) : fails{other.fails} {

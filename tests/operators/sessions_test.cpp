@@ -34,13 +34,13 @@ using weir::testing::virtual_executor;
 using groups = std::vector<numbers>;
 
 TEST_SUITE("operators/sessions") {
-    TEST_CASE("sessions: items without a pause between them leave together, when the pause is over") {
+    TEST_CASE("sessions emits items without a pause between them together after the pause") {
         marbles m;
         CHECK(m.play(m.hot("a-b-----c-d-e-----|") | weir::sessions(3ms)) == "-----(ab)---------(cde)--|");
         CHECK(m.play(m.cold("a--b--c...") | weir::sessions(2ms)) == "--(a)--(b)--(c)...");
     }
 
-    TEST_CASE("sessions: no items make no session, and the session held comes before the end and an error") {
+    TEST_CASE("sessions emits no session for no items, and the held one before the end and an error") {
         marbles m;
         CHECK(m.play(m.hot("---|") | weir::sessions(2ms)) == "---|");
         CHECK(m.play(m.cold("#") | weir::sessions(2ms)) == "#");
@@ -48,13 +48,13 @@ TEST_SUITE("operators/sessions") {
         CHECK(m.play(m.cold("a-b-#") | weir::sessions(9ms)) == "----[(ab)#]");
     }
 
-    TEST_CASE("sessions: an item, the end and an error in the tick in which the pause is over come first") {
+    TEST_CASE("sessions prefers an item, the end or an error in the tick in which the pause ends") {
         marbles m;
         CHECK(m.play(m.hot("a--b--|") | weir::sessions(3ms)) == "------[(ab)|]");
         CHECK(m.play(m.cold("a--#") | weir::sessions(3ms)) == "---[(a)#]");
     }
 
-    TEST_CASE("sessions: a session with as many items as the limit leaves at once") {
+    TEST_CASE("sessions emits a session at once when it has reached the limit") {
         marbles m;
         CHECK(m.play(m.hot("[abcde]----|") | weir::sessions(2ms, 2)) == "[(ab)(cd)]-(e)--|");
         virtual_executor ex;
@@ -68,14 +68,14 @@ TEST_SUITE("operators/sessions") {
         CHECK(source.taken() == 10);
     }
 
-    TEST_CASE("sessions: a slow consumer and one that stops early") {
+    TEST_CASE("sessions emits the same sessions to a slow consumer and to one that stops early") {
         marbles m;
         CHECK(m.play(m.hot("ab---c---d---|") | weir::sessions(2ms) | weir::take(1)) == "---[(ab)|]");
         // What was ready all the time has no pause in it.
         CHECK(support::seen_when_busy(m, 20, m.cold("ab---c---d---|") | weir::sessions(2ms)) == "(ab)(cd)|");
     }
 
-    TEST_CASE("sessions: a session that nobody takes when its pause is over leaves at the next poll") {
+    TEST_CASE("sessions emits a session whose pause has ended at the next poll") {
         virtual_executor ex;
         probe<int> source;
         auto stream = source.stream() | weir::sessions(10ms);
@@ -113,7 +113,7 @@ TEST_SUITE("operators/sessions") {
         }
     }
 
-    TEST_CASE("sessions: an item costs no timer and no allocation") {
+    TEST_CASE("sessions arms no timer and allocates nothing per item") {
         virtual_executor ex;
         probe<int> source;
         probe_sink sink{ex, source.stream() | weir::sessions(10ms)};
@@ -140,7 +140,7 @@ TEST_SUITE("operators/sessions") {
         CHECK(all[0].size() == 3);
     }
 
-    TEST_CASE("sessions rejects a gap and a limit that make no sense") {
+    TEST_CASE("sessions rejects an invalid gap and an invalid limit") {
         CHECK_THROWS_WITH_AS(weir::sessions(0s), "weir::sessions(gap): gap must be positive", std::invalid_argument);
         CHECK_THROWS_AS(weir::sessions(-1s, 2), std::invalid_argument);
         CHECK_THROWS_WITH_AS(weir::sessions(1s, 0), "weir::sessions(gap, limit): limit must be at least 1",

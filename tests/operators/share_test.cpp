@@ -56,14 +56,14 @@ numbers up_to(int n) {
 } // namespace
 
 TEST_SUITE("operators/share") {
-    TEST_CASE("share: a single subscription sees items, the end and errors as they are") {
+    TEST_CASE("share passes items, the end and errors to a single subscription") {
         for (const char* diagram : {"|", "#", "--|", "a-b-c|", "a-[bc]-#", "[abc|]", "[abc#]", "a-b..."}) {
             marbles m;
             CHECK(m.play((m.hot(diagram) | weir::share()).subscribe()) == diagram);
         }
     }
 
-    TEST_CASE("share: the source is polled when a subscription is, and not before") {
+    TEST_CASE("share polls its source for a subscription, and not before") {
         virtual_executor ex;
         probe<int> source;
         const auto shared = source.stream() | weir::share();
@@ -80,7 +80,7 @@ TEST_SUITE("operators/share") {
         CHECK(two.items() == numbers{0});
     }
 
-    TEST_CASE("share: a subscription sees the items from its own beginning to its own end") {
+    TEST_CASE("share delivers the items from the start of a subscription to its end") {
         marbles m;
         const auto shared = m.hot("-a-b-c-d-e-|") | weir::share();
         auto& ex = m.executor();
@@ -118,7 +118,7 @@ TEST_SUITE("operators/share") {
         CHECK(ex.run(shared.subscribe() | weir::to<std::vector>()) == numbers{});
     }
 
-    TEST_CASE("share of a function: a subscription that comes back starts a new stream, five times") {
+    TEST_CASE("share of a function: each subscription after the last one has left starts a new stream") {
         virtual_executor ex;
         int started = 0;
         int ended = 0;
@@ -145,7 +145,7 @@ TEST_SUITE("operators/share") {
         }
     }
 
-    TEST_CASE("share of a function: a subscription that comes after the end or an error starts a new stream") {
+    TEST_CASE("share of a function: a subscription after the end or an error starts a new stream") {
         virtual_executor ex;
         int started = 0;
         const auto shared = weir::share([&] {
@@ -186,7 +186,7 @@ TEST_SUITE("operators/share") {
         CHECK(fast.ended());
     }
 
-    TEST_CASE("share: a subscriber that leaves lets those go on that waited for it") {
+    TEST_CASE("share: a subscriber that leaves releases the others that waited for it") {
         virtual_executor ex;
         probe<int> source;
         for (int i = 0; i != 20; ++i) source.push(i);
@@ -201,7 +201,7 @@ TEST_SUITE("operators/share") {
         CHECK(fast.items() == up_to(20));
     }
 
-    TEST_CASE("share: a slow subscriber that may lose items holds up nobody, and reports what it has lost") {
+    TEST_CASE("share: a slow subscriber that may lose items delays no other and reports its losses") {
         virtual_executor ex;
         probe<int> source;
         const auto shared = source.stream() | weir::share();
@@ -245,7 +245,7 @@ TEST_SUITE("operators/share") {
         CHECK_THROWS_AS(ex.run(weir::next(strict)), weir::buffer_overflow);
     }
 
-    TEST_CASE("share: an error comes after the items held, to each subscriber and to one that comes later") {
+    TEST_CASE("share delivers an error after the held items to each present and later subscriber") {
         virtual_executor ex;
         const auto shared =
             weir::concat(weir::iota(0, 2), weir::fail<int>(std::runtime_error{"lost the feed"})) | weir::share();
@@ -283,7 +283,7 @@ TEST_SUITE("operators/share") {
                      weir::count()) == 500 + 334);
     }
 
-    TEST_CASE("share: subscribers that come and go while items flow each see a part without gaps") {
+    TEST_CASE("share delivers a part without gaps to each subscriber that joins and leaves") {
         std::mt19937 random{1};
         const auto up_to_random = [&](int n) { return std::uniform_int_distribution<int>{0, n - 1}(random); };
         for (int round = 0; round != 100; ++round) {
@@ -318,7 +318,7 @@ TEST_SUITE("operators/share") {
         }
     }
 
-    TEST_CASE("share: a subscription may be moved, and outlives what it came from") {
+    TEST_CASE("share: a subscription may be moved and outlives the shared source") {
         virtual_executor ex;
         auto first = (weir::iota(0, 3) | weir::share()).subscribe();
         CHECK(ex.run(weir::next(first)) == 0);
@@ -350,7 +350,7 @@ TEST_SUITE("operators/share") {
         CHECK(gone);
     }
 
-    TEST_CASE("share: the source, and what makes it, may drop the subscriber that started it, and others go on") {
+    TEST_CASE("share: the source and its function may drop the first subscriber, and others go on") {
         for (const bool by_function : {false, true}) {
             CAPTURE(by_function);
             virtual_executor ex;

@@ -47,7 +47,7 @@ windows expected_windows(const std::vector<int>& items, std::size_t n, std::size
 } // namespace
 
 TEST_SUITE("operators/sliding") {
-    TEST_CASE("sliding: a window leaves with its last item, and the next starts a step later") {
+    TEST_CASE("sliding emits a window with its last item, and starts the next a step later") {
         marbles m;
         CHECK(m.play(m.hot("a-b-c-d-e|") | weir::sliding(3)) == "----(abc)-(bcd)-(cde)|");
         CHECK(m.play(m.cold("a-b-c-d-e|") | weir::sliding(3, 2)) == "----(abc)---(cde)|");
@@ -55,7 +55,7 @@ TEST_SUITE("operators/sliding") {
         CHECK(m.play(m.cold("a-b|") | weir::sliding(1)) == "(a)-(b)|");
     }
 
-    TEST_CASE("sliding: a step that is longer than a window leaves items out") {
+    TEST_CASE("sliding with a step longer than a window leaves items out") {
         marbles m;
         CHECK(m.play(m.hot("a-b-c-d-e-|") | weir::sliding(2, 3)) == "--(ab)-----(de)-|");
         CHECK(m.play(m.cold("a-b-c|") | weir::sliding(2, 3)) == "--(ab)--|");
@@ -70,14 +70,14 @@ TEST_SUITE("operators/sliding") {
         CHECK(m.play(m.cold("a-b-c-d-|") | weir::sliding(2, 3)) == "--(ab)-----[(d)|]");
     }
 
-    TEST_CASE("sliding: what is held comes before an error") {
+    TEST_CASE("sliding delivers the held items before an error") {
         marbles m;
         CHECK(m.play(m.hot("a-b-#") | weir::sliding(3)) == "----[(ab)#]");
         CHECK(m.play(m.cold("a-b-#") | weir::sliding(2)) == "--(ab)-#");
         CHECK(m.play(m.cold("#") | weir::sliding(2)) == "#");
     }
 
-    TEST_CASE("sliding: a slow consumer and one that stops early get the same windows") {
+    TEST_CASE("sliding emits the same windows to a slow consumer and to one that stops early") {
         marbles m;
         CHECK(support::seen_when_busy(m, 3, m.hot("a-b-c-d|") | weir::sliding(2)) == "(ab)(bc)(cd)|");
         CHECK(m.play(m.cold("a-b-c-d|") | weir::sliding(2) | weir::take(1)) == "--[(ab)|]");
@@ -116,7 +116,7 @@ TEST_SUITE("operators/sliding") {
               ex.run(weir::iota(0, 11) | weir::chunk(3) | weir::to<std::vector>()));
     }
 
-    TEST_CASE("a window costs one allocation, and an item none") {
+    TEST_CASE("sliding allocates once per window and not per item") {
         CHECK(support::allocations_for_more_items([](int n) {
                   virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::sliding(10, 100) | weir::drain());

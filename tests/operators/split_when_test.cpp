@@ -37,14 +37,14 @@ constexpr auto is_zero = [](int x) { return x == 0; };
 } // namespace
 
 TEST_SUITE("operators/split_when") {
-    TEST_CASE("split_when: an item for which the predicate holds starts a group, and lets the last one leave") {
+    TEST_CASE("split_when starts a new group at an item for which the predicate holds") {
         marbles m;
         CHECK(m.play(m.hot("A-b-c-D-E-|") | weir::split_when(is_upper)) == "------(Abc)-(D)-[(E)|]");
         CHECK(m.play(m.cold("a-b-C|") | weir::split_when(is_upper)) == "----(ab)[(C)|]");
         CHECK(m.play(m.cold("[AbCd]|") | weir::split_when(is_upper)) == "(Ab)[(Cd)|]");
     }
 
-    TEST_CASE("split_when: no items make no group, and one item makes one") {
+    TEST_CASE("split_when emits no group for no items, and one group for one item") {
         marbles m;
         CHECK(m.play(m.hot("--|") | weir::split_when(is_upper)) == "--|");
         CHECK(m.play(m.cold("A-|") | weir::split_when(is_upper)) == "--[(A)|]");
@@ -52,7 +52,7 @@ TEST_SUITE("operators/split_when") {
         CHECK(m.play(m.cold("Ab...") | weir::split_when(is_upper)) == "...");
     }
 
-    TEST_CASE("split_when: the group held comes before an error") {
+    TEST_CASE("split_when delivers the held group before an error") {
         marbles m;
         CHECK(m.play(m.hot("A-b-#") | weir::split_when(is_upper)) == "----[(Ab)#]");
         CHECK(m.play(m.cold("#") | weir::split_when(is_upper)) == "#");
@@ -71,7 +71,7 @@ TEST_SUITE("operators/split_when") {
                              "weir::split_when: more than 2 items in a group", weir::limit_exceeded);
     }
 
-    TEST_CASE("split_when: a slow consumer and one that stops early get the same groups") {
+    TEST_CASE("split_when emits the same groups to a slow consumer and to one that stops early") {
         marbles m;
         CHECK(support::seen_when_busy(m, 3, m.hot("AbCdE|") | weir::split_when(is_upper)) == "(Ab)(Cd)(E)|");
         CHECK(m.play(m.cold("AbCdE|") | weir::split_when(is_upper) | weir::take(1)) == "--[(Ab)|]");

@@ -32,14 +32,14 @@ using weir::testing::probe_sink;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/valve") {
-    TEST_CASE("valve: items, the end and errors pass while it is open") {
+    TEST_CASE("valve passes items, the end and errors while it is open") {
         for (const char* diagram : {"|", "#", "--|", "a-b-c|", "a-[bc]-#", "[abc|]", "a-b..."}) {
             marbles m;
             CHECK(m.play(m.hot(diagram) | weir::valve(state{true})) == diagram);
         }
     }
 
-    TEST_CASE("valve: while it is closed upstream is not polled, and everything waits there") {
+    TEST_CASE("valve does not poll upstream while it is closed") {
         for (const bool fails : {false, true}) {
             marbles m;
             const state open{true};
@@ -50,7 +50,7 @@ TEST_SUITE("operators/valve") {
         }
     }
 
-    TEST_CASE("valve: a stream that starts closed begins when it is opened, and one that stays closed never does") {
+    TEST_CASE("valve: a stream starts when its valve is opened, and never while it is closed") {
         virtual_executor ex;
         const state open{false};
         probe<int> source;
@@ -69,7 +69,7 @@ TEST_SUITE("operators/valve") {
         CHECK(sink.ended());
     }
 
-    TEST_CASE("valve: a consumer that closes it gets no further item") {
+    TEST_CASE("valve delivers no further item after its consumer has closed it") {
         virtual_executor ex;
         const state open{true};
         numbers seen;
@@ -84,7 +84,7 @@ TEST_SUITE("operators/valve") {
         CHECK(seen == numbers{0, 1, 2, 3, 4, 5});
     }
 
-    TEST_CASE("valve: an item that was asked for before waits until it is open again") {
+    TEST_CASE("valve: an item that was requested before waits until the valve is open again") {
         virtual_executor ex;
         const state open{true};
         probe<int> source;
@@ -124,7 +124,7 @@ TEST_SUITE("operators/valve") {
         CHECK(two.ended());
     }
 
-    TEST_CASE("valve: a stream that is dropped while it is closed drops upstream") {
+    TEST_CASE("valve: a stream that is dropped while the valve is closed drops upstream") {
         virtual_executor ex;
         const state open{false};
         probe<int> source;
@@ -137,7 +137,7 @@ TEST_SUITE("operators/valve") {
         ex.run_ready();
     }
 
-    TEST_CASE("valve loses no item however it is opened and closed, whenever items arrive") {
+    TEST_CASE("valve loses no item while it is opened and closed, whenever items arrive") {
         std::mt19937 random{1};
         std::bernoulli_distribution coin;
         for (int i = 0; i != 300; ++i) {

@@ -45,14 +45,14 @@ using weir::testing::virtual_executor;
 using pairs = std::vector<std::pair<int, int>>;
 
 TEST_SUITE("operators/with_latest_from") {
-    TEST_CASE("with_latest_from: each item comes out with the newest of the other stream") {
+    TEST_CASE("with_latest_from emits each item with the newest item of the other stream") {
         marbles m;
         CHECK(m.play(m.hot("-1--2----3-|") | with_latest_from(m.hot("--a---b-------|"))) == "----(2a)----(3b)-|");
         CHECK(m.play(m.hot("--1-2-3-|") | with_latest_from(m.hot("[abc]d-e-f..."))) == "--(1d)-(2e)-(3f)-|");
         CHECK(m.play(m.hot("[12]-[34]|") | with_latest_from(m.hot<int>("7|"))) == "[(17)(27)]-[(37)(47)]|");
     }
 
-    TEST_CASE("with_latest_from: items that find none of the other stream are dropped") {
+    TEST_CASE("with_latest_from drops items that arrive before the first of the other stream") {
         marbles m;
         std::string dropped;
         const auto note = [&dropped](char c) { dropped += c; };
@@ -105,7 +105,7 @@ TEST_SUITE("operators/with_latest_from") {
         }
     }
 
-    TEST_CASE("with_latest_from: an error of either stream drops both") {
+    TEST_CASE("with_latest_from drops both streams at an error of either") {
         marbles m;
         CHECK(m.play(m.hot("a-#") | with_latest_from(m.hot("x"))) == "(ax)-#");
         CHECK(m.play(m.hot("a----b|") | with_latest_from(m.hot("x-#"))) == "(ax)-#");
@@ -140,7 +140,7 @@ TEST_SUITE("operators/with_latest_from") {
         }
     }
 
-    TEST_CASE("with_latest_from: while the consumer is busy the other stream is asked, and upstream is not") {
+    TEST_CASE("with_latest_from polls the other stream, and not upstream, while the consumer is busy") {
         virtual_executor ex;
         probe<int> source;
         probe<int> other;
@@ -165,7 +165,7 @@ TEST_SUITE("operators/with_latest_from") {
         CHECK(source.taken() == 2);
     }
 
-    TEST_CASE("with_latest_from: an item of the other stream wakes no consumer") {
+    TEST_CASE("with_latest_from does not wake its consumer for an item of the other stream") {
         virtual_executor ex;
         probe<int> source;
         probe<int> other;
@@ -183,7 +183,7 @@ TEST_SUITE("operators/with_latest_from") {
         CHECK(sink.items() == pairs{{1, 9}});
     }
 
-    TEST_CASE("with_latest_from: an on_drop that throws ends it, and both streams are dropped at once") {
+    TEST_CASE("with_latest_from: an exception from on_drop ends the stream and drops both at once") {
         virtual_executor ex;
         probe<int> source;
         probe<int> other;
@@ -275,7 +275,7 @@ TEST_SUITE("operators/with_latest_from") {
         CHECK(flooded.finished());
     }
 
-    TEST_CASE("with_latest_from: whatever the order of arrival, each item has the newest of the other stream") {
+    TEST_CASE("with_latest_from agrees with a model, in any order of arrival") {
         std::mt19937 random{20240706};
         for (int round = 0; round != 400; ++round) {
             virtual_executor ex;

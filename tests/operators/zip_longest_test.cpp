@@ -39,7 +39,7 @@ using weir::testing::virtual_executor;
 using pairs = std::vector<std::tuple<std::optional<int>, std::optional<int>>>;
 
 TEST_SUITE("operators/zip_longest") {
-    TEST_CASE("zip_longest: items come out in pairs, and alone when the other stream has ended") {
+    TEST_CASE("zip_longest emits pairs, and single items after the other stream has ended") {
         marbles m;
         CHECK(m.play(zip_longest(m.hot("--1--2-----3--|"), m.hot("---a----b--|"))) == "---(1a)----(2b)--(3_)--|");
         CHECK(m.play(zip_longest(m.hot("---a----b--|"), m.hot("--1--2-----3--|"))) == "---(a1)----(b2)--(_3)--|");
@@ -52,7 +52,7 @@ TEST_SUITE("operators/zip_longest") {
         CHECK(m.play(zip_longest(m.hot("a-b|"))) == "(a)-(b)|");
     }
 
-    TEST_CASE("zip_longest ends when all have ended") {
+    TEST_CASE("zip_longest ends when all streams have ended") {
         marbles m;
         CHECK(m.play(zip_longest(m.hot("|"), m.hot("---|"))) == "---|");
         CHECK(m.play(zip_longest(m.hot("---|"), m.hot("|"))) == "---|");
@@ -60,13 +60,13 @@ TEST_SUITE("operators/zip_longest") {
         CHECK(m.play(zip_longest(m.hot("a..."), m.hot("..."))) == "...");
     }
 
-    TEST_CASE("zip_longest: an item held when the other stream ends comes out at once") {
+    TEST_CASE("zip_longest emits a held item at once when the other stream ends") {
         marbles m;
         CHECK(m.play(zip_longest(m.hot("a---b|"), m.hot("--|"))) == "--(a_)-(b_)|");
         CHECK(m.play(zip_longest(m.hot("--|"), m.hot("a-|"))) == "--[(_a)|]");
     }
 
-    TEST_CASE("zip_longest fails with the first that fails, and the item held is lost") {
+    TEST_CASE("zip_longest fails when the first stream fails, and loses held items") {
         marbles m;
         CHECK(m.play(zip_longest(m.hot("a-b-#"), m.hot("cd..."))) == "(ac)-(bd)-#");
         CHECK(m.play(zip_longest(m.hot("abc"), m.hot("d-#"))) == "(ad)-#");
@@ -75,7 +75,7 @@ TEST_SUITE("operators/zip_longest") {
         CHECK(m.play(zip_longest(m.hot("-a"), m.hot("-#"))) == "-#");
     }
 
-    TEST_CASE("zip_longest: all are asked at once, and an item that came early is kept") {
+    TEST_CASE("zip_longest polls all streams at once and keeps an early item") {
         virtual_executor ex;
         probe<int> a;
         probe<int> b;
@@ -115,7 +115,7 @@ TEST_SUITE("operators/zip_longest") {
         }
     }
 
-    TEST_CASE("zip_longest: the others are dropped at once when one fails, and what was kept of them") {
+    TEST_CASE("zip_longest drops the other streams and kept items at once when one fails") {
         virtual_executor ex;
         probe<std::shared_ptr<int>> a;
         probe<int> b;
@@ -137,7 +137,7 @@ TEST_SUITE("operators/zip_longest") {
         CHECK(kept.expired());
     }
 
-    TEST_CASE("zip_longest: a consumer that stops early drops all") {
+    TEST_CASE("zip_longest drops all streams when its consumer stops early") {
         virtual_executor ex;
         probe<int> a;
         probe<int> b;
@@ -190,7 +190,7 @@ TEST_SUITE("operators/zip_longest") {
         CHECK(support::allocations_for_more_items(run) == 0);
     }
 
-    TEST_CASE("zip_longest: whatever the order of arrival, it does what a loop over both vectors does") {
+    TEST_CASE("zip_longest agrees with a loop over both vectors, whenever items arrive") {
         std::mt19937 random{20240704};
         for (int round = 0; round != 400; ++round) {
             const auto left = support::random_numbers(random, 12, 0, 99);

@@ -61,7 +61,7 @@ constexpr auto ignoring = [](int, auto items) { return std::move(items) | weir::
 } // namespace
 
 TEST_SUITE("sink/for_each_group") {
-    TEST_CASE("for_each_group: each handler gets the items of its key, in order") {
+    TEST_CASE("for_each_group passes the items of a key to its handler in order") {
         virtual_executor ex;
         by_key seen;
         ex.run(weir::iota(0, 7) | weir::for_each_group(parity, noting(seen)));
@@ -70,7 +70,7 @@ TEST_SUITE("sink/for_each_group") {
         CHECK(seen.size() == 2);
     }
 
-    TEST_CASE("for_each_group: a handler starts with the first item of its key, and the handlers run side by side") {
+    TEST_CASE("for_each_group starts a handler at the first item of its key and runs handlers concurrently") {
         marbles m;
         std::string log;
         const auto slow = [&](char key, auto items) -> weir::task<> {
@@ -109,7 +109,7 @@ TEST_SUITE("sink/for_each_group") {
         CHECK(source.taken() == 10);
     }
 
-    TEST_CASE("for_each_group: an error of upstream and of key comes when the handlers have taken their items") {
+    TEST_CASE("for_each_group: an error of upstream or of key follows the handlers' items") {
         virtual_executor ex;
         by_key seen;
         const auto slow = [&](int key, auto items) -> weir::task<> {
@@ -215,7 +215,7 @@ TEST_SUITE("sink/for_each_group") {
         CHECK(m.executor().stats().timers_armed == 0);
     }
 
-    TEST_CASE("for_each_group: a hundred thousand keys, each with its items") {
+    TEST_CASE("for_each_group delivers the items of a hundred thousand keys") {
         virtual_executor ex;
         constexpr int keys = 100'000;
         std::vector<int> seen(keys);
@@ -306,7 +306,7 @@ TEST_SUITE("sink/for_each_group") {
               }) == 0);
     }
 
-    TEST_CASE("for_each_group rejects options that make no sense") {
+    TEST_CASE("for_each_group rejects invalid options") {
         using options = weir::for_each_group_options;
         const auto message = [](options o) -> std::string {
             try {

@@ -270,7 +270,7 @@ TEST_SUITE("sync/broadcast") {
         CHECK(other.size() == 3);
     }
 
-    TEST_CASE("broadcast: room waits until every subscriber that may not lose items can take one") {
+    TEST_CASE("broadcast: room waits until every suspending subscriber has room") {
         virtual_executor ex;
         const broadcast<int> hub;
         CHECK(hub.has_room());
