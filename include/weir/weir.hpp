@@ -70,6 +70,7 @@
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/interleave.hpp>
 #include <weir/operators/keep_alive.hpp>
+#include <weir/operators/kill_switch.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_async_keyed.hpp>

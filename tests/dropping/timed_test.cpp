@@ -20,6 +20,7 @@
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/delay.hpp>
 #include <weir/operators/keep_alive.hpp>
+#include <weir/operators/kill_switch.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/pace.hpp>
@@ -78,6 +79,8 @@ stage_table timed() {
                weir::take(6);
     });
     table.add("valve", [](scene&, auto in) { return std::move(in) | weir::valve(weir::state{true}); });
+    table.add("kill_switch",
+              [](scene&, auto in) { return std::move(in) | weir::kill_switch(weir::state{weir::kill::none}); });
     table.add("conflate_with", [](scene& s, auto in) {
         return std::move(in) | weir::conflate_with([&s](item left, item right) {
                    s.called();

@@ -26,6 +26,7 @@
 #include <weir/operators/hold.hpp>
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/keep_alive.hpp>
+#include <weir/operators/kill_switch.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/materialize.hpp>
@@ -90,6 +91,7 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return std::move(s) | weir::sessions(1s, 2); });
         drop_from_within([](auto s) { return std::move(s) | weir::keep_alive(1s, [] { return 0; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::valve(weir::state{true}); });
+        drop_from_within([](auto s) { return std::move(s) | weir::kill_switch(weir::state{weir::kill::none}); });
         drop_from_within([](auto s) { return std::move(s) | weir::materialize(); });
         drop_from_within([](auto s) { return std::move(s) | weir::prefix_and_tail(2); });
         drop_from_within([](auto s) { return std::move(s) | weir::chunk_by([](int x) { return x; }); });

@@ -81,6 +81,7 @@ void pass_through_operators() {
     CHECK(values<T>(weir::distinct(4, value)) == all);
     CHECK(values<T>(weir::keep_alive(1s, [] { return T(0); })) == all);
     CHECK(values<T>(weir::valve(weir::state{true})) == all);
+    CHECK(values<T>(weir::kill_switch(weir::state{weir::kill::none})) == all);
     CHECK(values<T>(weir::materialize() | weir::dematerialize()) == all);
     CHECK(values<T>(weir::prefix_and_tail(1) | weir::concat_map([](auto both) { return std::move(both.second); })) ==
           std::vector{2, 3, 4});
