@@ -65,6 +65,9 @@ void check(const tcp_options& options, std::string_view function) {
 }
 
 void check(const udp_options& options, std::string_view function) {
+    require(options.ttl >= 0 && options.ttl <= 255, function, "ttl is not between 0 and 255");
+    require(options.multicast_ttl >= 0 && options.multicast_ttl <= 255, function,
+            "multicast_ttl is not between 0 and 255");
     check_buffers(options.receive_buffer, options.send_buffer, function);
 }
 
@@ -83,6 +86,9 @@ void set_options(backend& io, int fd, const udp_options& options, const endpoint
     const setter on{io, fd, address};
     if (options.reuse_port) set_reuse_port(io, fd, address);
     if (options.broadcast) on.set(socket_option::broadcast, "broadcast", 1);
+    on.set_number(socket_option::ttl, "ttl", static_cast<std::size_t>(options.ttl));
+    on.set_number(socket_option::multicast_ttl, "multicast_ttl", static_cast<std::size_t>(options.multicast_ttl));
+    if (!options.multicast_loop) on.set(socket_option::multicast_loop, "multicast_loop", 0);
     on.set_buffers(options.receive_buffer, options.send_buffer);
 }
 

@@ -4,10 +4,12 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <cstring>
 #include <ctime>
 #include <utility>
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/sendfile.h>
@@ -27,7 +29,16 @@ struct option_place {
     int name;
 };
 
-option_place place_of(socket_option option) noexcept {
+bool is_ipv6(int fd) noexcept {
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_INET6;
+}
+
+option_place place_of(int fd, socket_option option) noexcept {
+    const auto by_family = [&](int four, int six) {
+        return is_ipv6(fd) ? option_place{IPPROTO_IPV6, six} : option_place{IPPROTO_IP, four};
+    };
     switch (option) {
     case socket_option::no_delay:
         return {IPPROTO_TCP, TCP_NODELAY};
@@ -43,6 +54,12 @@ option_place place_of(socket_option option) noexcept {
         return {SOL_SOCKET, SO_REUSEPORT};
     case socket_option::broadcast:
         return {SOL_SOCKET, SO_BROADCAST};
+    case socket_option::ttl:
+        return by_family(IP_TTL, IPV6_UNICAST_HOPS);
+    case socket_option::multicast_ttl:
+        return by_family(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS);
+    case socket_option::multicast_loop:
+        return by_family(IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP);
     case socket_option::receive_buffer:
         return {SOL_SOCKET, SO_RCVBUF};
     case socket_option::send_buffer:
@@ -134,7 +151,7 @@ public:
     explicit sockets(descriptors made) noexcept : made_{made} {}
 
     int set_option(int fd, socket_option option, int value) override {
-        const option_place place = place_of(option);
+        const option_place place = place_of(fd, option);
         if (::setsockopt(fd, place.level, place.name, &value, sizeof value) < 0) return -errno;
         if (option != socket_option::receive_buffer && option != socket_option::send_buffer) return 0;
         // The kernel silently reduces the value to its limit, and doubles it for its own use.
@@ -156,6 +173,27 @@ public:
         socklen_t size = sizeof protocol;
         if (::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0) return -errno;
         return protocol == IPPROTO_TCP ? 0 : -EPROTOTYPE;
+    }
+
+    int set_membership(int fd, const endpoint& group, const char* interface, membership what) override {
+        const bool named = *interface != '\0';
+        const unsigned number = named ? ::if_nametoindex(interface) : 0;
+        if (named && number == 0) return -errno;
+        const auto* const address = static_cast<const sockaddr*>(group.data());
+        const bool six = address->sa_family == AF_INET6;
+        group_req request{};
+        request.gr_interface = number;
+        if (six && !named) request.gr_interface = static_cast<const sockaddr_in6*>(group.data())->sin6_scope_id;
+        std::memcpy(&request.gr_group, address, group.size());
+        const int level = six ? IPPROTO_IPV6 : IPPROTO_IP;
+        const int option = what == membership::join ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP;
+        if (::setsockopt(fd, level, option, &request, sizeof request) < 0) return -errno;
+        if (what == membership::leave || !named) return 0;
+        // What this socket sends to a group leaves by the same interface.
+        ip_mreqn four{};
+        four.imr_ifindex = static_cast<int>(number);
+        return or_error(six ? ::setsockopt(fd, level, IPV6_MULTICAST_IF, &number, sizeof number)
+                            : ::setsockopt(fd, level, IP_MULTICAST_IF, &four, sizeof four));
     }
 
     int open_datagram_socket(const endpoint& like) override {

@@ -14,6 +14,9 @@
 
 #include <doctest/doctest.h>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "raw_io.hpp"
 
 namespace {
@@ -165,6 +168,55 @@ TEST_SUITE("io/udp") {
         CHECK(ex.run(std::move(third)).size == 1);
         CHECK(buffers[0][0] + buffers[2][0] == 'x' + 'y');
         CHECK(buffers[1][0] == 0);
+    }
+
+    TEST_CASE("udp: members of a multicast group receive what is sent to it, until they leave") {
+        weir::executor ex;
+        auto one = ex.run(weir::udp_bind({"0.0.0.0", 0}, {.reuse_port = true}));
+        const weir::endpoint group{"239.255.77.1", one.local_endpoint().port()};
+        auto other = ex.run(weir::udp_bind(group, {.reuse_port = true}));
+        auto sender = ex.run(weir::udp_bind({"127.0.0.1", 0}, {.ttl = 5, .multicast_ttl = 1}));
+        ex.run(one.join(group, "lo"));
+        ex.run(other.join(group, "lo"));
+        ex.run(sender.join(group, "lo")); // so that it sends there
+        ex.run(sender.send_to("to all", group));
+        std::array<char, 64> buffer{};
+        CHECK(text(buffer, ex.run(one.receive_from(buffer))) == "to all");
+        CHECK(text(buffer, ex.run(other.receive_from(buffer))) == "to all");
+
+        ex.run(one.leave(group, "lo"));
+        ex.run(other.leave(group, "lo"));
+        CHECK(support::system_error_of([&] {
+                  ex.run(one.leave(group, "lo"));
+                  return 0;
+              }) == "leave 239.255.77.1 on lo: Cannot assign requested address");
+        CHECK(support::system_error_of([&] {
+                  ex.run(one.join(group, "no-such-one"));
+                  return 0;
+              }) == "join 239.255.77.1 on no-such-one: No such device");
+        CHECK_THROWS_AS(ex.run(weir::udp_bind({"127.0.0.1", 0}, {.ttl = 256})), std::invalid_argument);
+    }
+
+    TEST_CASE("udp sets the options of multicast for both address families") {
+        weir::executor ex;
+        const auto option = [](const weir::udp_socket& socket, int level, int name) {
+            int value = -1;
+            socklen_t size = sizeof value;
+            REQUIRE(::getsockopt(socket.native_handle(), level, name, &value, &size) == 0);
+            return value;
+        };
+        const weir::udp_options options{.ttl = 5, .multicast_ttl = 7, .multicast_loop = false};
+        const auto four = ex.run(weir::udp_bind({"127.0.0.1", 0}, options));
+        CHECK(option(four, IPPROTO_IP, IP_TTL) == 5);
+        CHECK(option(four, IPPROTO_IP, IP_MULTICAST_TTL) == 7);
+        CHECK(option(four, IPPROTO_IP, IP_MULTICAST_LOOP) == 0);
+        const auto six = ex.run(weir::udp_bind({"::1", 0}, options));
+        CHECK(option(six, IPPROTO_IPV6, IPV6_UNICAST_HOPS) == 5);
+        CHECK(option(six, IPPROTO_IPV6, IPV6_MULTICAST_HOPS) == 7);
+        CHECK(option(six, IPPROTO_IPV6, IPV6_MULTICAST_LOOP) == 0);
+        const auto plain = ex.run(weir::udp_bind({"127.0.0.1", 0}));
+        CHECK(option(plain, IPPROTO_IP, IP_MULTICAST_TTL) == 1);
+        CHECK(option(plain, IPPROTO_IP, IP_MULTICAST_LOOP) == 1);
     }
 
     TEST_CASE("udp leaves no descriptor open") {

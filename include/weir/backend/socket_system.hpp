@@ -23,9 +23,15 @@ enum class socket_option : std::uint8_t {
     keep_alive_probes,   ///< a number
     reuse_port,          ///< 0 or 1
     broadcast,           ///< 0 or 1
+    ttl,                 ///< the number of routers a datagram may pass, and 1
+    multicast_ttl,       ///< the same for multicast
+    multicast_loop,      ///< 0 or 1
     receive_buffer,      ///< bytes
     send_buffer,         ///< bytes
 };
+
+/// What a socket does with a multicast group.
+enum class membership : std::uint8_t { join, leave };
 
 /// The descriptors of a message to be sent or received.
 struct passed_descriptors {
@@ -68,6 +74,12 @@ public:
     virtual int bind(int /*fd*/, const endpoint& /*local*/) { return -ENOSYS; }
     /// Of a datagram socket.
     virtual int connect(int /*fd*/, const endpoint& /*peer*/) { return -ENOSYS; }
+
+    /// Joins or leaves a multicast group.
+    /// @param interface  the name of a network interface, or "" for the system's choice
+    virtual int set_membership(int /*fd*/, const endpoint& /*group*/, const char* /*interface*/, membership) {
+        return -ENOSYS;
+    }
 
     /// @param permissions  of the file, without the bits of the umask
     /// @param closer       the descriptor's closer, which removes the file

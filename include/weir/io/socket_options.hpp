@@ -33,6 +33,9 @@ struct tcp_options {
 struct udp_options {
     bool reuse_port = false;        ///< several sockets share the datagrams of one port
     bool broadcast = false;         ///< allows broadcast addresses
+    int ttl = 0;                    ///< the number of hops of a datagram, at most 255; 0: the system's, usually 64
+    int multicast_ttl = 0;          ///< the same for multicast; 0: the system's, which is 1, the local network
+    bool multicast_loop = true;     ///< multicast is received by sockets of this machine, too
     std::size_t receive_buffer = 0; ///< bytes waiting to be received; others are lost; 0: the system's
     std::size_t send_buffer = 0;    ///< bytes waiting to be sent; 0: the system's
 };

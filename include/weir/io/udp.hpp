@@ -7,6 +7,7 @@
 
 #include <weir/backend/backend.hpp>
 #include <weir/backend/endpoint.hpp>
+#include <weir/core/detail/arguments.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/io/byte_view.hpp>
 #include <weir/io/detail/descriptor.hpp>
@@ -120,6 +121,30 @@ public:
     }
     /// `co_await s.send(data)`: sends to the connected address.
     auto send(byte_view what) noexcept { return detail::send_to_operation{*this, what}; }
+
+private:
+    auto change_membership(const endpoint& group, std::string interface, membership what) const {
+        detail::refuse_nul(interface, "weir::udp_socket: the interface");
+        return detail::immediate_operation{[this, group, interface = std::move(interface), what](backend& io) {
+            if (const int r = io.sockets().set_membership(native_handle(), group, interface.c_str(), what); r < 0) {
+                detail::throw_io_error(r, what == membership::join ? "join" : "leave",
+                                       group.address() + (interface.empty() ? "" : " on " + interface));
+            }
+            return unit{};
+        }};
+    }
+
+public:
+    /// `co_await s.join(group, interface)`: receives the datagrams of a multicast group too. With the name of a network
+    /// interface the group is joined there, and what this socket sends to multicast groups leaves there.
+    /// @throws std::system_error `join 239.1.2.3 on eth9: No such device`
+    auto join(const endpoint& group, std::string interface = {}) {
+        return change_membership(group, std::move(interface), membership::join);
+    }
+    /// `co_await s.leave(group, interface)`: ends a membership; its arguments are those of `join`.
+    auto leave(const endpoint& group, std::string interface = {}) {
+        return change_membership(group, std::move(interface), membership::leave);
+    }
 
 private:
     detail::descriptor fd_;
