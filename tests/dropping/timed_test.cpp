@@ -62,10 +62,6 @@ stage_table timed() {
     });
     table.add("buffer, error", [](scene&, auto in) { return std::move(in) | weir::buffer(1, weir::overflow::error); });
     table.add("share", [](scene&, auto in) { return (std::move(in) | weir::share({.capacity = 2})).subscribe(); });
-    table.add("share, drop_oldest", [](scene& s, auto in) {
-        const auto shared = std::move(in) | weir::share();
-        return shared.subscribe({.capacity = 1, .overflow = weir::overflow::drop_oldest, .on_drop = takes_dropped(s)});
-    });
     table.add("replay", [](scene&, auto in) { return (std::move(in) | weir::replay(2, {.capacity = 2})).subscribe(); });
     table.add("sessions",
               [](scene& s, auto in) { return std::move(in) | weir::sessions(tick, 2) | items_of_chunk(s); });
