@@ -81,7 +81,7 @@ void executor::shut_down() noexcept {
         detail::cleanup& late = guards_.pop_front();
         late.abandon();
         try {
-            throw std::logic_error{"weir::async_finally: the executor died before the scope did"};
+            throw std::logic_error{"weir::async_finally: the executor was destroyed before the scope"};
         } catch (...) { // or there is no memory for the message
             report(std::current_exception(), late.place());
         }

@@ -67,7 +67,7 @@ task<std::vector<endpoint>> resolve(std::string host, std::uint16_t port, resolv
 }
 
 task<tcp_stream> tcp_connect(std::vector<endpoint> addresses, connect_options options) {
-    if (addresses.empty()) throw std::invalid_argument{"weir::tcp_connect(addresses): there are none"};
+    if (addresses.empty()) throw std::invalid_argument{"weir::tcp_connect(addresses): addresses is empty"};
     if (options.attempt_delay < duration::zero() || options.address_timeout <= duration::zero()) {
         throw std::invalid_argument{
             "weir::tcp_connect(host, port): attempt_delay must not be negative, address_timeout must be more than 0"};

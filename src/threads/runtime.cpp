@@ -63,7 +63,8 @@ public:
         }
         dropped_.count_down(); // until here all executors must exist
         for (place& p : places_) {
-            WEIR_ASSERT(p.thread.get_id() != std::this_thread::get_id(), "a runtime was destroyed by what runs on it");
+            WEIR_ASSERT(p.thread.get_id() != std::this_thread::get_id(),
+                        "a runtime was destroyed by code that runs on it");
             if (p.thread.joinable()) p.thread.join();
         }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: weir::map(f)
-// expect: gives nothing
+// expect: returns nothing
 
 #include <weir/operators/map.hpp>
 #include <weir/source/iota.hpp>

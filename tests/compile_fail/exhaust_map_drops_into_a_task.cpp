@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: weir::exhaust_map(f, on_drop): on_drop returns an operation or a stream, and nobody would await it
+// expect: weir::exhaust_map(f, on_drop): on_drop returns an operation or a stream, and nothing would await it
 
 #include <weir/operators/exhaust_map.hpp>
 #include <weir/source/iota.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: weir::filter_map(f)
-// expect: does not give a std::optional
+// expect: does not return a std::optional
 
 #include <optional>
 

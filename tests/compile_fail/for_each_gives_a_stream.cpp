@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: weir::for_each(f)
-// expect: returns a stream, and nobody would run it
+// expect: returns a stream, and nothing would run it
 
 #include <weir/sink/drain.hpp>
 #include <weir/sink/for_each.hpp>

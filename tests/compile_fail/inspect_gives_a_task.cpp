@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: weir::inspect(f)
-// expect: nobody would await it
+// expect: nothing would await it
 
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/inspect.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: weir::map_async(n, f), map_async_unordered(n, f)
-// expect: give a task or another operation
+// expect: return a task or another operation
 
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map_async.hpp>

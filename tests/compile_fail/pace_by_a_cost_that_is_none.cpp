@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: weir::pace(rate, burst, cost)
-// expect: gives no number
+// expect: returns no number
 
 #include <string>
 

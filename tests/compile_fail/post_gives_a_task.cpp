@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: executor::post(f)
-// expect: nobody would await it
+// expect: nothing would await it
 
 #include <weir/executor/executor.hpp>
 #include <weir/executor/sleep.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: weir::filter(keep)
-// expect: does not give a bool
+// expect: does not return a bool
 
 #include <string>
 

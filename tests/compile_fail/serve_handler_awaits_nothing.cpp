@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: weir::serve(handler, stop)
-// expect: does not give a task
+// expect: does not return a task
 
 #include <weir/executor/sleep.hpp>
 #include <weir/sink/serve.hpp>

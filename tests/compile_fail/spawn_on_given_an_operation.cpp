@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: weir::spawn_on(executor, f)
-// expect: give a task or another operation
+// expect: return a task or another operation
 
 #include <weir/executor/executor.hpp>
 #include <weir/executor/sleep.hpp>

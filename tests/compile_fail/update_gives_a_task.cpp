@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: weir::state::update(f)
-// expect: nobody would await it
+// expect: nothing would await it
 
 #include <weir/executor/sleep.hpp>
 #include <weir/sync/state.hpp>

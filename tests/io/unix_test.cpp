@@ -352,7 +352,7 @@ TEST_SUITE("io/unix") {
         CHECK_THROWS_WITH_AS(p.client.write_with("x", more), "weir::unix_stream::write_with: more than 253 descriptors",
                              std::invalid_argument);
         CHECK_THROWS_WITH_AS(p.client.write_with("", p.client),
-                             "weir::unix_stream::write_with: descriptors go with data, of which there is none",
+                             "weir::unix_stream::write_with: there is no data to send the descriptors with",
                              std::invalid_argument);
         CHECK(support::system_error_of([&] {
                   ex.run(p.client.write_with("x", std::array{-1}));

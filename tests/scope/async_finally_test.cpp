@@ -426,7 +426,7 @@ TEST_SUITE("scope/async_finally") {
             CHECK(ex.run(weir::next(*late)) == 1);
             CHECK(reports.empty());
         }
-        CHECK(reports == "weir::async_finally: the executor died before the scope did");
+        CHECK(reports == "weir::async_finally: the executor was destroyed before the scope");
         late.reset();
         CHECK_FALSE(cleaned);
     }

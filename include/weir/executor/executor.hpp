@@ -143,7 +143,7 @@ constexpr void cannot_be_run() {
         "weir::run, weir::spawn: a stream alone has no result; end the pipeline with a sink, such as | drain()");
     static_assert(stream<A>,
                   "weir::run, weir::spawn: takes a task, a pipeline that ends in a sink, or a function of no "
-                  "arguments that gives one of these");
+                  "arguments that returns one of these");
 }
 
 } // namespace detail
@@ -233,7 +233,7 @@ public:
     /// goes to the error handler.
     template <std::invocable F>
     void post(F f) {
-        static_assert(!detail::returns_work<F&>, "executor::post(f): f returns an operation or a stream, and nobody "
+        static_assert(!detail::returns_work<F&>, "executor::post(f): f returns an operation or a stream, and nothing "
                                                  "would await it; spawn it in f, or write spawn_on(executor, f)");
         if constexpr (!detail::returns_work<F&>) enter(std::move(f));
     }
@@ -538,7 +538,7 @@ private:
     const waker* waiting() const noexcept { return spawned_.empty() ? nullptr : spawned_.waiting(); }
 
     void check() const {
-        if (spawned_.empty()) throw std::logic_error{"weir: join_handle: joined twice, or its executor is gone"};
+        if (spawned_.empty()) throw std::logic_error{"weir: join_handle: joined twice, or its executor was destroyed"};
     }
 
     detail::spawned_handle<A> spawned_;

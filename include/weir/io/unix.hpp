@@ -235,7 +235,7 @@ namespace detail {
 inline write_with_operation::write_with_operation(unix_stream& stream, byte_view what, std::span<const int> descriptors)
     : stream_{&stream}, what_{what} {
     if (what.size() == 0) {
-        throw std::invalid_argument{"weir::unix_stream::write_with: descriptors go with data, of which there is none"};
+        throw std::invalid_argument{"weir::unix_stream::write_with: there is no data to send the descriptors with"};
     }
     if (descriptors.size() > unix_stream::max_descriptors) {
         throw std::invalid_argument{"weir::unix_stream::write_with: more than " +

@@ -101,7 +101,7 @@ struct concat_map_fn : detail::operator_fn<concat_map_fn> {
     template <class T, class F>
     static consteval bool accepts() {
         constexpr bool ok = detail::gives_stream<F&, T>;
-        static_assert(ok, "weir::concat_map(f): f cannot be called with an item, or does not give a stream");
+        static_assert(ok, "weir::concat_map(f): f cannot be called with an item, or does not return a stream");
         return ok;
     }
 };

@@ -67,7 +67,7 @@ struct debounce_fn : detail::operator_fn<debounce_fn> {
         static_assert(drops, "weir::debounce(d, options, on_drop): on_drop cannot be called with an item");
         constexpr bool vanishes = detail::returns_work<OnDrop&, T>;
         static_assert(!vanishes, "weir::debounce(d, options, on_drop): on_drop returns an operation or a stream, and "
-                                 "nobody would await it");
+                                 "nothing would await it");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept,
                       "weir::debounce(d) keeps items, and these borrow their memory; put to_owned() before it, or "

@@ -64,11 +64,11 @@ struct exhaust_map_fn : detail::operator_fn<exhaust_map_fn> {
     template <class T, class F, class OnDrop>
     static consteval bool accepts() {
         constexpr bool ok = detail::gives_stream<F&, T>;
-        static_assert(ok, "weir::exhaust_map(f): f cannot be called with an item, or does not give a stream");
+        static_assert(ok, "weir::exhaust_map(f): f cannot be called with an item, or does not return a stream");
         constexpr bool drops = std::invocable<OnDrop&, T>;
         static_assert(drops, "weir::exhaust_map(f, on_drop): on_drop cannot be called with an item");
         constexpr bool vanishes = detail::returns_work<OnDrop&, T>;
-        static_assert(!vanishes, "weir::exhaust_map(f, on_drop): on_drop returns an operation or a stream, and nobody "
+        static_assert(!vanishes, "weir::exhaust_map(f, on_drop): on_drop returns an operation or a stream, and nothing "
                                  "would await it");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept,

@@ -31,7 +31,7 @@ struct filter_fn : detail::operator_fn<filter_fn> {
     template <class T, class Keep>
     static consteval bool accepts() {
         constexpr bool ok = std::predicate<Keep&, const T&>;
-        static_assert(ok, "weir::filter(keep): keep cannot be called with an item, or does not give a bool");
+        static_assert(ok, "weir::filter(keep): keep cannot be called with an item, or does not return a bool");
         return ok;
     }
 };

@@ -33,7 +33,7 @@ struct filter_map_fn : detail::operator_fn<filter_map_fn> {
     template <class T, class F>
     static consteval bool accepts() {
         constexpr bool ok = detail::gives_optional<F&, T>;
-        static_assert(ok, "weir::filter_map(f): f cannot be called with an item, or does not give a std::optional");
+        static_assert(ok, "weir::filter_map(f): f cannot be called with an item, or does not return a std::optional");
         return ok;
     }
 };

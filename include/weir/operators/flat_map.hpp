@@ -34,7 +34,7 @@ struct flat_map_fn : detail::operator_fn<flat_map_fn> {
     template <class T, class N, class F, class DelayError>
     static consteval bool accepts() {
         constexpr bool ok = detail::gives_stream<F&, T>;
-        static_assert(ok, "weir::flat_map(n, f): f cannot be called with an item, or does not give a stream");
+        static_assert(ok, "weir::flat_map(n, f): f cannot be called with an item, or does not return a stream");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept,
                       "weir::flat_map(n, f) keeps items, and these borrow their memory; put to_owned() before it, or "

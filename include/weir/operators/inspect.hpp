@@ -31,7 +31,7 @@ struct inspect_fn : detail::operator_fn<inspect_fn> {
         constexpr bool called = std::invocable<F&, const T&>;
         static_assert(called, "weir::inspect(f): f cannot be called with a const item");
         constexpr bool vanishes = detail::returns_work<F&, const T&>;
-        static_assert(!vanishes, "weir::inspect(f): f returns an operation or a stream, and nobody would await it; "
+        static_assert(!vanishes, "weir::inspect(f): f returns an operation or a stream, and nothing would await it; "
                                  "map_async(n, f) and for_each(f) await an operation");
         return called && !vanishes;
     }

@@ -30,7 +30,7 @@ struct map_fn : detail::operator_fn<map_fn> {
     template <class T, class F>
     static consteval bool accepts() {
         constexpr bool ok = detail::gives_object<F&, T>;
-        static_assert(ok, "weir::map(f): f cannot be called with an item, or gives nothing");
+        static_assert(ok, "weir::map(f): f cannot be called with an item, or returns nothing");
         return ok;
     }
 };

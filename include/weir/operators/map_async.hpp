@@ -39,7 +39,7 @@ struct map_async_operator : operator_fn<Operator> {
     static consteval bool accepts() {
         constexpr bool ok = returns_operation<typename F::type&, T>;
         static_assert(ok, "weir::map_async(n, f), map_async_unordered(n, f): f cannot be called with an item, or does "
-                          "not give a task or another operation");
+                          "not return a task or another operation");
         constexpr bool kept = keepable<T>;
         static_assert(kept, "weir::map_async(n, f), map_async_unordered(n, f) keep items, and these borrow their "
                             "memory; put to_owned() before it, or outlives(view) around what outlives it");

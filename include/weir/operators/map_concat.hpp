@@ -68,10 +68,10 @@ struct map_concat_fn : detail::operator_fn<map_concat_fn> {
         static_assert(called, "weir::map_concat(f): f cannot be called with an item");
         if constexpr (called) {
             constexpr bool streams = stream<std::remove_cvref_t<std::invoke_result_t<F&, T>>>;
-            static_assert(!streams, "weir::map_concat(f): f gives a stream, not a range; write concat_map(f)");
+            static_assert(!streams, "weir::map_concat(f): f returns a stream, not a range; write concat_map(f)");
             constexpr bool ranges = streams || detail::readable_range<detail::kept_result_t<F&, T>>;
             static_assert(ranges,
-                          "weir::map_concat(f): f does not give a range whose items can be copied or moved out");
+                          "weir::map_concat(f): f does not return a range whose items can be copied or moved out");
             return ranges && !streams;
         }
         return false;

@@ -109,11 +109,13 @@ struct on_error_resume_fn : operator_fn<on_error_resume_fn<E>> {
         if constexpr (called) {
             using fallback = std::remove_cvref_t<std::invoke_result_t<F&, error_argument_t<E>>>;
             constexpr bool streams = stream<fallback>;
-            static_assert(streams, "weir::on_error_resume(f): f does not give a stream; write just(value) for a value");
+            static_assert(streams,
+                          "weir::on_error_resume(f): f does not return a stream; write just(value) for a value");
             if constexpr (streams) {
                 constexpr bool same = std::same_as<item_t<fallback>, T>;
-                static_assert(same, "weir::on_error_resume(f): f gives a stream of another item type than what is left "
-                                    "of |");
+                static_assert(same,
+                              "weir::on_error_resume(f): f returns a stream of another item type than what is left "
+                              "of |");
                 return same;
             }
         }

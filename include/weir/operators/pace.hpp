@@ -103,7 +103,7 @@ struct pace_fn : detail::operator_fn<pace_fn> {
     template <class T, class Limiter, class Cost>
     static consteval bool accepts() {
         constexpr bool ok = detail::gives_cost<Cost, T>;
-        static_assert(ok, "weir::pace(rate, burst, cost): cost cannot be called with an item, or gives no number");
+        static_assert(ok, "weir::pace(rate, burst, cost): cost cannot be called with an item, or returns no number");
         return ok;
     }
 

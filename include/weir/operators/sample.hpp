@@ -85,7 +85,7 @@ struct sample_fn : detail::operator_fn<sample_fn> {
         static_assert(drops, "weir::sample(d, on_drop): on_drop cannot be called with an item");
         constexpr bool vanishes = detail::returns_work<OnDrop&, T>;
         static_assert(!vanishes, "weir::sample(d, on_drop): on_drop returns an operation or a stream, and "
-                                 "nobody would await it");
+                                 "nothing would await it");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept, "weir::sample(d) keeps items, and these borrow their memory; put to_owned() before it, or "
                             "outlives(view) around what outlives it");

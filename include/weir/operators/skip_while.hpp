@@ -36,7 +36,7 @@ struct skip_while_fn : detail::operator_fn<skip_while_fn> {
     template <class T, class Drop>
     static consteval bool accepts() {
         constexpr bool ok = std::predicate<Drop&, const T&>;
-        static_assert(ok, "weir::skip_while(drop): drop cannot be called with an item, or does not give a bool");
+        static_assert(ok, "weir::skip_while(drop): drop cannot be called with an item, or does not return a bool");
         return ok;
     }
 };

@@ -58,7 +58,7 @@ struct switch_map_fn : detail::operator_fn<switch_map_fn> {
     template <class T, class F>
     static consteval bool accepts() {
         constexpr bool ok = detail::gives_stream<F&, T>;
-        static_assert(ok, "weir::switch_map(f): f cannot be called with an item, or does not give a stream");
+        static_assert(ok, "weir::switch_map(f): f cannot be called with an item, or does not return a stream");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept,
                       "weir::switch_map(f) keeps items, and these borrow their memory; put to_owned() before it, or "

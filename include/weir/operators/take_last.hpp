@@ -92,7 +92,7 @@ struct take_last_fn : detail::operator_fn<take_last_fn> {
 ///     in            --1--2--3--4--|
 ///     take_last(2)  --------------[34|]
 ///
-/// The first poll reads upstream to its end; a stream that never ends gives nothing.
+/// The first poll reads upstream to its end; a stream that never ends yields no item.
 ///
 /// Ends: after the items held; upstream is destroyed before the first of them.
 /// Errors: upstream's, at once; the items held are destroyed, since none of them is known to be one of the last.

@@ -16,7 +16,7 @@ struct take_through_fn : detail::operator_fn<take_through_fn> {
     template <class T, class Keep>
     static consteval bool accepts() {
         constexpr bool ok = std::predicate<Keep&, const T&>;
-        static_assert(ok, "weir::take_through(keep): keep cannot be called with an item, or does not give a bool");
+        static_assert(ok, "weir::take_through(keep): keep cannot be called with an item, or does not return a bool");
         return ok;
     }
 };

@@ -90,7 +90,7 @@ struct take_while_fn : detail::operator_fn<take_while_fn> {
     template <class T, class Keep>
     static consteval bool accepts() {
         constexpr bool ok = std::predicate<Keep&, const T&>;
-        static_assert(ok, "weir::take_while(keep): keep cannot be called with an item, or does not give a bool");
+        static_assert(ok, "weir::take_while(keep): keep cannot be called with an item, or does not return a bool");
         return ok;
     }
 };

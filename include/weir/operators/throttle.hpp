@@ -81,7 +81,7 @@ struct throttle_fn : detail::operator_fn<throttle_fn> {
         static_assert(drops, "weir::throttle(d, edge, on_drop): on_drop cannot be called with an item");
         constexpr bool vanishes = detail::returns_work<OnDrop&, T>;
         static_assert(!vanishes, "weir::throttle(d, edge, on_drop): on_drop returns an operation or a stream, and "
-                                 "nobody would await it");
+                                 "nothing would await it");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept,
                       "weir::throttle(d) keeps items, and these borrow their memory; put to_owned() before it, or "

@@ -186,7 +186,7 @@ struct timeout_fn : detail::operator_fn<timeout_fn> {
         static_assert(made, "weir::timeout(d, make): takes a function that makes the other stream: "
                             "timeout(d, [] { return ...; })");
         constexpr bool ok = !made || detail::makes_stream_of<MakeFallback, T>;
-        static_assert(ok, "weir::timeout(d, make): make() does not give a stream of the same items");
+        static_assert(ok, "weir::timeout(d, make): make() does not return a stream of the same items");
         return made && ok;
     }
 

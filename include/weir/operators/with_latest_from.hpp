@@ -94,7 +94,7 @@ struct with_latest_from_fn : detail::operator_fn<with_latest_from_fn> {
             static_assert(drops, "weir::with_latest_from(other, on_drop): on_drop cannot be called with an item");
             constexpr bool vanishes = detail::returns_work<OnDrop&, T>;
             static_assert(!vanishes, "weir::with_latest_from(other, on_drop): on_drop returns an operation or a "
-                                     "stream, and nobody would await it");
+                                     "stream, and nothing would await it");
             return copies && kept && drops && !vanishes;
         }
     }

@@ -322,7 +322,7 @@ private:
 };
 
 inline concurrency_limit::~concurrency_limit() {
-    WEIR_ASSERT(in_flight_ == 0, "a concurrency_limit was destroyed while something ran under it");
+    WEIR_ASSERT(in_flight_ == 0, "a concurrency_limit was destroyed while it was in use");
 }
 
 inline concurrency_limit::acquire_operation concurrency_limit::acquire() noexcept {

@@ -138,9 +138,10 @@ struct hedge_fn {
                           "weir::hedge(factory, delay): an operation runs once; wrap what makes it: "
                           "hedge([]{ return ...; }, delay)");
         } else if constexpr (!detail::returns_operation<factory_t&>) {
-            static_assert(detail::always_false<Factory>,
-                          "weir::hedge(factory, delay): factory cannot be called without arguments, or does not give a "
-                          "task or another operation");
+            static_assert(
+                detail::always_false<Factory>,
+                "weir::hedge(factory, delay): factory cannot be called without arguments, or does not return a "
+                "task or another operation");
         } else {
             if (after < duration::zero()) throw std::invalid_argument{"weir::hedge(factory, delay): delay is negative"};
             if (options.max == 0) throw std::invalid_argument{"weir::hedge(factory, delay, options): max is 0"};

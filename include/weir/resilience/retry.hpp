@@ -169,7 +169,7 @@ struct retry_fn {
             return retry_operation<factory_t>{std::forward<Factory>(factory), std::move(policy)};
         } else {
             static_assert(detail::always_false<Factory>,
-                          "weir::retry(factory): factory gives neither a task or another operation, nor a stream");
+                          "weir::retry(factory): factory returns neither a task or another operation, nor a stream");
         }
     }
 };

@@ -84,9 +84,10 @@ private:
 /// @throws std::logic_error when no executor runs on this thread
 template <class F, class Resource = detail::no_resource>
 class [[nodiscard("name it: the cleanup starts when it is destroyed")]] async_finally {
-    static_assert(detail::cleans_up<F, Resource>,
-                  "weir::async_finally{within, resource, f}: f cannot be called with the resource, or does not give a "
-                  "task or another operation");
+    static_assert(
+        detail::cleans_up<F, Resource>,
+        "weir::async_finally{within, resource, f}: f cannot be called with the resource, or does not return a "
+        "task or another operation");
 
 public:
     [[nodiscard("name it: the cleanup starts when it is destroyed")]] explicit async_finally(

@@ -105,7 +105,7 @@ auto with_group(task_group_options options, F f, std::source_location place = st
     if constexpr (!detail::returns_operation<F&, task_group&>) {
         static_assert(detail::always_false<F>,
                       "weir::with_group(f): f cannot be called with a task_group&, or does not "
-                      "give a task or another operation");
+                      "return a task or another operation");
     } else {
         detail::check(options);
         return with_group_operation<F>{options, std::move(f), place};

@@ -14,7 +14,7 @@ struct all_of_fn : detail::operator_fn<all_of_fn> {
     template <class T, class Pred>
     static consteval bool accepts() {
         constexpr bool ok = std::predicate<Pred&, const T&>;
-        static_assert(ok, "weir::all_of(pred): pred cannot be called with an item, or does not give a bool");
+        static_assert(ok, "weir::all_of(pred): pred cannot be called with an item, or does not return a bool");
         return ok;
     }
 };

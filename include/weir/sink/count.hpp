@@ -36,7 +36,7 @@ struct count_fn : detail::operator_fn<count_fn> {
     template <class T>
     static consteval bool accepts() {
         constexpr bool vanish = operation<T>;
-        static_assert(!vanish, "weir::count(): the items are operations, and nobody would await them; write "
+        static_assert(!vanish, "weir::count(): the items are operations, and nothing would await them; write "
                                "map_async(n, f) where they are made by map(f)");
         return !vanish;
     }

@@ -29,7 +29,7 @@ struct drain_fn : detail::operator_fn<drain_fn> {
     template <class T>
     static consteval bool accepts() {
         constexpr bool vanish = operation<T>;
-        static_assert(!vanish, "weir::drain(): the items are operations, and nobody would await them; write "
+        static_assert(!vanish, "weir::drain(): the items are operations, and nothing would await them; write "
                                "map_async(n, f) where they are made by map(f)");
         return !vanish;
     }

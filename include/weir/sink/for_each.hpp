@@ -92,7 +92,7 @@ struct for_each_fn : detail::operator_fn<for_each_fn> {
         constexpr bool ok = std::invocable<F&, T>;
         static_assert(ok, "weir::for_each(f): f cannot be called with an item");
         constexpr bool vanishes = detail::gives_stream<F&, T>;
-        static_assert(!vanishes, "weir::for_each(f): f returns a stream, and nobody would run it; end it with a sink, "
+        static_assert(!vanishes, "weir::for_each(f): f returns a stream, and nothing would run it; end it with a sink, "
                                  "such as | drain(), or write concat_map(f) | drain()");
         return ok && !vanishes;
     }

@@ -225,7 +225,7 @@ struct for_each_group_fn : detail::operator_fn<for_each_group_fn> {
                             "to_owned() before it, or outlives(view) around what outlives it");
         constexpr bool drops = std::invocable<OnDrop&, T> && !detail::returns_work<OnDrop&, T>;
         static_assert(drops, "weir::for_each_group(key, handler, options, on_drop): on_drop cannot be called with an "
-                             "item, or returns an operation or a stream, which nobody would await");
+                             "item, or returns an operation or a stream, which nothing would await");
         constexpr bool called = detail::gives_object<Key&, const T&>;
         static_assert(called,
                       "weir::for_each_group(key, handler): key cannot be called with an item, or returns nothing");

@@ -19,7 +19,7 @@ struct max_fn : detail::operator_fn<max_fn> {
     template <class T, class Less>
     static consteval bool accepts() {
         constexpr bool ok = std::predicate<Less&, const T&, const T&>;
-        static_assert(ok, "weir::max(less): less cannot be called with two items, or does not give a bool");
+        static_assert(ok, "weir::max(less): less cannot be called with two items, or does not return a bool");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept, "weir::max() keeps an item, and these borrow their memory; put to_owned() before it, or "
                             "outlives(view) around what outlives it");

@@ -49,7 +49,7 @@ struct reduce_fn : detail::operator_fn<reduce_fn> {
     template <class T, class F>
     static consteval bool accepts() {
         constexpr bool ok = detail::gives_assignable<T, F&, T, T>;
-        static_assert(ok, "weir::reduce(f): f cannot be called with two items, or does not give an item; write "
+        static_assert(ok, "weir::reduce(f): f cannot be called with two items, or does not return an item; write "
                           "fold(init, f) for a state of another type");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept,

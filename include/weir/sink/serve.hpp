@@ -335,7 +335,7 @@ struct serve_fn : detail::operator_fn<serve_fn> {
         constexpr bool handles = detail::returns_operation<Handler&, T>;
         static_assert(handles,
                       "weir::serve(handler, stop): the handler cannot be called with a connection, or does not "
-                      "give a task or another operation");
+                      "return a task or another operation");
         constexpr bool stops = stream<Stop> || operation<Stop> || std::same_as<Stop, std::stop_token> ||
                                std::same_as<Stop, detail::never_stop>;
         static_assert(stops, "weir::serve(handler, stop): the stop is a stream, a task or another operation, or a "

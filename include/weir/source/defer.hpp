@@ -20,7 +20,7 @@ struct defer_fn {
             return detail::invalid_pipeline{};
         } else if constexpr (!detail::gives_stream<F&>) {
             static_assert(detail::always_false<F>,
-                          "weir::defer(f): f cannot be called without arguments, or does not give a stream");
+                          "weir::defer(f): f cannot be called without arguments, or does not return a stream");
             return detail::invalid_pipeline{};
         } else {
             return repeat_stream<F>{std::move(f), 1};

@@ -60,7 +60,7 @@ struct generate_fn {
     constexpr auto operator()(F f) const {
         if constexpr (!detail::gives_object<F&>) {
             static_assert(detail::always_false<F>,
-                          "weir::generate(f): f cannot be called without arguments, or gives nothing");
+                          "weir::generate(f): f cannot be called without arguments, or returns nothing");
         } else {
             return generate_stream<F>{std::move(f)};
         }

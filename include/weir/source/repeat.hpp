@@ -89,7 +89,7 @@ private:
             return detail::invalid_pipeline{};
         } else if constexpr (!detail::gives_stream<F&>) {
             static_assert(detail::always_false<F>,
-                          "weir::repeat(f): f cannot be called without arguments, or does not give a stream");
+                          "weir::repeat(f): f cannot be called without arguments, or does not return a stream");
             return detail::invalid_pipeline{};
         } else {
             return repeat_stream<F>{std::move(f), times};

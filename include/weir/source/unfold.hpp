@@ -43,8 +43,9 @@ struct unfold_fn {
     template <class State, class F>
     constexpr auto operator()(State seed, F f) const {
         if constexpr (!detail::gives_optional<F&, State&>) {
-            static_assert(detail::always_false<F>,
-                          "weir::unfold(seed, f): f cannot be called with a State&, or does not give a std::optional");
+            static_assert(
+                detail::always_false<F>,
+                "weir::unfold(seed, f): f cannot be called with a State&, or does not return a std::optional");
         } else {
             return unfold_stream<State, F>{std::move(seed), std::move(f)};
         }

@@ -120,7 +120,7 @@ public:
     template <std::invocable<T&> F>
     void update(F f) const {
         static_assert(!detail::returns_work<F&, T&>, "weir::state::update(f): f returns an operation or a stream, and "
-                                                     "nobody would await it");
+                                                     "nothing would await it");
         static_cast<void>(std::invoke(f, core_->value_to_change()));
         core_->changed();
     }

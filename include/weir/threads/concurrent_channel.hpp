@@ -531,7 +531,7 @@ concurrent_channel_ends<T> concurrent_channel(N n, channel_options<T> options) {
         const std::size_t capacity =
             detail::at_least_one(n, "weir::concurrent_channel<T>(n): there must be room for at least 1 item");
         if (capacity > detail::concurrent_channel_core<T>::most) {
-            throw std::invalid_argument{"weir::concurrent_channel<T>(n): nothing holds so many items"};
+            throw std::invalid_argument{"weir::concurrent_channel<T>(n): n is too large"};
         }
         auto* core = new detail::concurrent_channel_core<T>{capacity, std::move(options.on_drop)};
         return {concurrent_sender<T>{*core}, concurrent_receiver<T>{*core}};

@@ -399,7 +399,7 @@ template <class F>
 auto spawn_on(executor& ex, F make, std::source_location place = std::source_location::current()) {
     if constexpr (!detail::returns_operation<F&>) {
         static_assert(detail::always_false<F>, "weir::spawn_on(executor, f): f cannot be called without arguments, or "
-                                               "does not give a task or another operation");
+                                               "does not return a task or another operation");
     } else {
         static_assert(
             detail::crossable<typename std::invoke_result_t<F&>::result_type>,

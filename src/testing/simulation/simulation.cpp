@@ -110,10 +110,10 @@ void check(const simulation_options& o) {
     if (o.tick <= duration::zero()) throw std::invalid_argument{"weir::testing::simulation: tick is not positive"};
     if (n.buffer == 0) throw std::invalid_argument{"weir::testing::simulation: network.buffer is 0"};
     if (n.shortest_latency < duration::zero() || n.longest_latency < n.shortest_latency) {
-        throw std::invalid_argument{"weir::testing::simulation: network latencies make no range"};
+        throw std::invalid_argument{"weir::testing::simulation: the network latencies are not a range"};
     }
     if (f.shortest_latency < duration::zero() || f.longest_latency < f.shortest_latency) {
-        throw std::invalid_argument{"weir::testing::simulation: file latencies make no range"};
+        throw std::invalid_argument{"weir::testing::simulation: the file latencies are not a range"};
     }
 }
 

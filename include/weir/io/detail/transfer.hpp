@@ -144,7 +144,7 @@ public:
         const auto n = operation_->poll_result(cx);
         if (n.is_pending()) return pending;
         operation_.reset();
-        WEIR_ASSERT(*n <= to.size(), "a byte_reader read more than there was room for");
+        WEIR_ASSERT(*n <= to.size(), "a byte_reader returned more bytes than fit into the buffer");
         return *n;
     }
 
