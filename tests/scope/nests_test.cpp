@@ -355,7 +355,7 @@ std::string play(unsigned seed) {
         w.expect(!w.root || w.root->finished(), "something waits for ever");
         w.root.reset();
         ex->run_until_idle();
-        w.expect(ex->timers().size() == 0, "a timer is left");
+        w.expect(ex->stats().timers_armed == 0, "a timer is left");
     }
     w.expect(w.everything->running == 0, "something runs on");
     w.expect(w.everything->guards == 0, "a guard is left");
