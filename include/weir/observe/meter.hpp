@@ -40,13 +40,13 @@ public:
         }
         detail::fenced downstream{consume}; // an exception of the consumer is no failure of this stage
         std::uint64_t passed = 0;           // counted here and not in memory
-        auto count = [&](value_type&& item) {
+        auto pass_on = [&](value_type&& item) {
             ++passed;
             return downstream(std::move(item));
         };
         flow answer{};
         try {
-            answer = weir::poll_each(upstream_, cx, count);
+            answer = weir::poll_each(upstream_, cx, pass_on);
         } catch (...) {
             run_.items(passed);
             run_.fails();
