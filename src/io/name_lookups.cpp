@@ -6,8 +6,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <exception>
 #include <new>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -69,41 +69,42 @@ name_lookups& name_lookups::of_process() {
 void name_lookups::enter(const std::string& host, std::shared_ptr<lookup_waiter> waiter) {
     const std::lock_guard lock{mutex_};
     const auto [at, is_new] = lookups_.try_emplace(host);
-    at->second.push_back(std::move(waiter));
-    if (!is_new) return;
     try {
+        at->second.push_back(std::move(waiter));
+        if (!is_new) return;
         queue_.push_back(host);
-        if (serve()) return;
-        queue_.pop_back();
+        serve();
     } catch (...) {
-        lookups_.erase(at);
+        if (is_new) {
+            queue_.remove(host);
+            lookups_.erase(at);
+        }
         throw;
     }
-    lookups_.erase(at);
-    throw std::system_error{EAGAIN, std::system_category(), "weir::resolve: no thread"};
 }
 
-/// Makes sure that a waiting lookup gets a thread, if there may be one more. Returns false when none can be started.
-bool name_lookups::serve() {
+/// Makes sure that a waiting lookup gets a thread, if there may be one more. Throws when it would never get one.
+void name_lookups::serve() {
     if (idle_ >= queue_.size()) {
         available_.notify_one();
-        return true;
+        return;
     }
-    if (threads_ >= most_threads) return true;
+    if (threads_ >= most_threads) return;
     // Signals are for the threads of the program.
     sigset_t all;
     sigset_t before;
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = true;
+    std::exception_ptr error;
     try {
         std::thread{[this] { work(); }}.detach();
         ++threads_;
-    } catch (const std::exception&) {
-        started = false;
+        ++idle_;
+    } catch (...) {
+        error = std::current_exception();
     }
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return started || threads_ != 0;
+    if (error != nullptr && threads_ == 0) std::rethrow_exception(error);
 }
 
 void name_lookups::leave(const std::string& host, const lookup_waiter& waiter) noexcept {
@@ -121,19 +122,21 @@ void name_lookups::leave(const std::string& host, const lookup_waiter& waiter) n
 void name_lookups::work() noexcept {
     std::unique_lock lock{mutex_};
     for (;;) {
-        if (queue_.empty()) {
-            ++idle_;
+        while (queue_.empty()) {
             const bool timed_out = available_.wait_for(lock, idle_limit) == std::cv_status::timeout;
+            if (!timed_out || !queue_.empty()) continue;
             --idle_;
-            if (timed_out && queue_.empty()) break;
-            continue;
+            --threads_;
+            return;
         }
+        --idle_;
         const std::string host = std::move(queue_.front());
         queue_.pop_front();
         lock.unlock();
         const found_addresses found = look_up(host, AI_ADDRCONFIG);
         lock.lock();
         auto ended = lookups_.extract(host);
+        ++idle_; // the answers take no time, and the next lookup needs no other thread
         lock.unlock();
         for (const std::shared_ptr<lookup_waiter>& waiter : ended.mapped()) {
             try {
@@ -145,7 +148,6 @@ void name_lookups::work() noexcept {
         ended = {};
         lock.lock();
     }
-    --threads_;
 }
 
 poll<found_addresses> lookup_operation::poll_result(context& cx) {

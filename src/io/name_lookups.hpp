@@ -3,7 +3,7 @@
 
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -76,14 +76,14 @@ public:
 private:
     using waiters = std::vector<std::shared_ptr<lookup_waiter>>;
 
-    bool serve();
+    void serve();
     void work() noexcept;
 
     std::mutex mutex_; // guards all members below
     std::condition_variable available_;
     std::map<std::string, waiters> lookups_; // those that wait and those that run
-    std::deque<std::string> queue_;          // those that wait
-    std::size_t idle_ = 0;
+    std::list<std::string> queue_;           // those that wait
+    std::size_t idle_ = 0;                   // threads that look nothing up
     std::size_t threads_ = 0;
 };
 

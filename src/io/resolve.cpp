@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -58,10 +59,11 @@ task<std::vector<endpoint>> resolve(std::string host, std::uint16_t port, resolv
         throw std::invalid_argument{"weir::resolve(host, port, options): timeout must be more than 0"};
     }
     detail::found_addresses found = detail::look_up(host, AI_NUMERICHOST);
-    if (found.code != 0) {
+    if (found.code != 0 && found.code != EAI_MEMORY) {
         detail::lookup_operation lookup{host, options.timeout};
         found = co_await lookup;
     }
+    if (found.code == EAI_MEMORY) throw std::bad_alloc{};
     if (found.code != 0) throw resolve_error{host, found.code};
     co_return with_port(std::move(found.addresses), port);
 }

@@ -74,21 +74,24 @@ struct blocking_threads : std::enable_shared_from_this<blocking_threads> {
     std::size_t releasing = 0; // abandoned opens with a FIFO that was opened to end their wait
     kernel_backend* owner;     // null when it is closed
 
-    /// Makes sure that a queued call gets a thread, if there may be one more. Returns false when none can be started.
-    bool serve() noexcept {
+    /// Makes sure that a queued call gets a thread, if there may be one more. Returns 0, or minus the error number when
+    /// it would never get one.
+    int serve() noexcept {
         if (idle >= queued) {
             available.notify_one();
-            return true;
+            return 0;
         }
-        if (threads >= blocking_calls::most_threads + awaiting_peer) return true;
+        if (threads >= blocking_calls::most_threads + awaiting_peer) return 0;
         const all_signals_blocked guard;
         try {
             std::thread{[self = shared_from_this()] { self->work(); }}.detach();
+        } catch (const std::bad_alloc&) {
+            return threads != 0 ? 0 : -ENOMEM;
         } catch (const std::exception&) {
-            return threads != 0;
+            return threads != 0 ? 0 : -EAGAIN;
         }
         ++threads;
-        return true;
+        return 0;
     }
 
     void work() noexcept {
@@ -236,7 +239,7 @@ int blocking_call::open_fifo(blocking_threads& threads, int opened) noexcept {
         if (abandoned_) return -ECANCELED;
         awaits_peer_ = true;
         ++threads.awaiting_peer;
-        if (!threads.queue.empty()) threads.serve();
+        if (!threads.queue.empty()) static_cast<void>(threads.serve());
     }
     const int mode = kernel_backend::open_flags(request_.mode) & O_ACCMODE;
     const int result = open_again(opened, mode);
@@ -260,10 +263,10 @@ int blocking_calls::start(std::unique_ptr<blocking_call> call) noexcept {
     const std::lock_guard lock{threads_->mutex};
     threads_->queue.push_back(*call);
     ++threads_->queued;
-    if (!threads_->serve()) {
+    if (const int error = threads_->serve(); error != 0) {
         call->unlink();
         --threads_->queued;
-        return -EAGAIN;
+        return error;
     }
     static_cast<void>(call.release()); // the queue owns it
     return 0;
