@@ -141,7 +141,7 @@ std::vector<std::size_t> system_calls_of(void (*program)()) {
 }
 
 void start_receiving(weir::io_operation& operation, weir::executor& ex, const weir::tcp_stream& from, weir::bytes& to) {
-    operation.begin(ex, {.what = weir::io_request::kind::receive_bytes,
+    operation.start(ex, {.what = weir::io_request::kind::receive_bytes,
                          .fd = from.native_handle(),
                          .data = &to,
                          .size = weir::small_receive});
