@@ -156,7 +156,7 @@ TEST_SUITE("core/poll_each") {
         CHECK(got == 255);
         got = 0;
         CHECK(looper{ex, weir::iota(static_cast<unsigned char>(3))}(count) == flow::done);
-        CHECK(got == 252);
+        CHECK(got == 253); // 255 is the last
         got = 0;
         CHECK(looper{ex, weir::iota(std::numeric_limits<long>::min())}(count) == flow::pending);
         CHECK(got == per_run);
