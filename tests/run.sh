@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 # A leak, an error or a wrong address ends the program; stacks that returned are watched.
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/tests/tsan.supp
 
 configurations=0 all_ok=0 all_failed=0 all_skipped=0
 results=()
