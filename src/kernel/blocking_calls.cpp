@@ -2,7 +2,9 @@
 #include "kernel/blocking_calls.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <charconv>
 #include <condition_variable>
 #include <csignal>
 #include <cstdlib>
@@ -36,7 +38,9 @@ bool is_fifo(int fd) noexcept {
 
 /// Opens what an open descriptor refers to once more.
 int open_again(int fd, int flags) noexcept {
-    return or_error(::open(("/proc/self/fd/" + std::to_string(fd)).c_str(), flags | O_CLOEXEC | O_NOCTTY));
+    std::array<char, 32> path{"/proc/self/fd/"}; // no std::string: there may be no memory
+    std::to_chars(path.data() + std::strlen(path.data()), path.data() + path.size() - 1, fd);
+    return or_error(::open(path.data(), flags | O_CLOEXEC | O_NOCTTY));
 }
 
 /// Signals are for the threads of the program.
