@@ -70,7 +70,7 @@ public:
 
     /// @throws std::system_error when no thread can be started, std::bad_alloc
     void enter(const std::string& host, std::shared_ptr<lookup_waiter> waiter);
-    /// Withdraws a waiter. A lookup that has begun goes on, and serves whoever asks for the name meanwhile.
+    /// Withdraws a waiter. A lookup that has started continues, and its result serves later requests for the same name.
     void leave(const std::string& host, const lookup_waiter& waiter) noexcept;
 
 private:

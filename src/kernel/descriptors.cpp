@@ -28,7 +28,7 @@ struct kept {
     dev_t device;
     ino_t inode;
     weir::detail::unread answers = {};
-    bool lost = false; // an earlier answer could not be kept for want of memory
+    bool lost = false; // an earlier answer was not kept, because there was no memory for it
 
     /// Returns false when other code has closed the descriptor and reopened its number.
     bool is_of(const struct stat& now) const noexcept { return now.st_dev == device && now.st_ino == inode; }

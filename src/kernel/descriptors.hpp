@@ -85,9 +85,9 @@ inline bool start_read(io_operation& operation, descriptor_word word) noexcept {
     return answer_unread(operation);
 }
 
-/// Opens a placeholder for each standard stream that the program was started without. Without it, the next socket or
-/// file would get that number and receive the program's output. A placeholder can be neither read nor written (EBADF),
-/// and is closed in child processes.
+/// Occupies the descriptor number of each standard stream that the program was started without. Otherwise the next
+/// socket or file would get that number and receive the program's output. A read or a write of such a number fails with
+/// EBADF. Child processes do not inherit it.
 void occupy_standard_streams() noexcept;
 
 /// Returns the closer that renews a descriptor number and closes it.

@@ -58,7 +58,7 @@ TEST_SUITE("source/accept") {
         CHECK(support::open_descriptors() == before);
     }
 
-    TEST_CASE("accept waits for a free descriptor when there is none") {
+    TEST_CASE("accept retries after a while when the process has no free descriptor") {
         weir::executor ex;
         auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
         auto client = ex.run(weir::tcp_connect(listener.local_endpoint()));

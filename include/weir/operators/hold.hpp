@@ -68,6 +68,10 @@ struct hold_fn : detail::operator_fn<hold_fn> {
 /// hold(state): the items, unchanged. A copy of the newest is the value of the state, where other tasks on the executor
 /// read and watch it.
 ///
+///     in             --a--b----c--|
+///     hold(current)  --a--b----c--|
+///     current        o-a--b----c---     where o is its value before
+///
 ///     weir::state<price> current{opening};
 ///     auto feeding = ex.spawn(feed() | weir::hold(current) | weir::drain());
 ///     auto showing = ex.spawn(current.watch() | weir::for_each(show));

@@ -117,6 +117,10 @@ struct prefix_and_tail_fn : detail::operator_fn<prefix_and_tail_fn> {
 
 /// prefix_and_tail(n): one item, a std::pair of the first n items, as a std::vector, and the stream of the others.
 ///
+///     in                  --a--b--c--d--|
+///     prefix_and_tail(2)  -----P|           P: the vector ab, and the tail
+///     the tail                 ---c--d--|
+///
 ///     weir::lines(path) | weir::prefix_and_tail(1) | weir::concat_map([](auto both) {
 ///         auto& [header, rows] = both;
 ///         return std::move(rows) | weir::map(row_parser(header));
