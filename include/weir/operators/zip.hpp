@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <tuple>
 #include <type_traits>
@@ -11,35 +10,22 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/zipped.hpp>
 
 namespace weir {
 
 /// The first items of several streams as a tuple, then the second ones, and so on.
 template <stream... S>
-class [[nodiscard("add a sink and co_await it")]] zip_stream {
+class [[nodiscard("add a sink and co_await it")]] zip_stream : public detail::zipped<zip_stream<S...>, S...> {
+    using base = detail::zipped<zip_stream<S...>, S...>;
+    friend base;
+
 public:
     using value_type = std::tuple<item_t<S>...>;
 
-    explicit zip_stream(S... sources) : sides_(side<S>(std::move(sources))...) {}
-
-    poll<value_type> poll_next(context& cx) {
-        try {
-            return std::apply([&](auto&... each) { return ask(cx, each...); }, sides_);
-        } catch (...) {
-            drop();
-            throw;
-        }
-    }
+    explicit zip_stream(S... sources) : base(std::move(sources)...) {}
 
 private:
-    template <class Source>
-    struct side {
-        explicit side(Source s) : source(std::move(s)) {}
-
-        std::optional<Source> source;
-        std::optional<item_t<Source>> held{};
-    };
-
     /// Polls every stream without an item, also after a pending one, but none after one that has ended.
     template <class... Side>
     poll<value_type> ask(context& cx, Side&... each) {
@@ -64,15 +50,9 @@ private:
             return items;
         }
         if (!ended) return pending;
-        drop();
+        this->drop();
         return done;
     }
-
-    [[gnu::cold, gnu::noinline]] void drop() noexcept {
-        std::apply([](auto&... each) { ((each.source.reset(), each.held.reset()), ...); }, sides_);
-    }
-
-    std::tuple<side<S>...> sides_;
 };
 
 struct zip_fn : operator_needs_its_arguments_in_parentheses {

@@ -10,35 +10,23 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/zipped.hpp>
 
 namespace weir {
 
 /// The first items of several streams as a tuple of optionals, then the second ones, and so on, until all have ended.
 template <stream... S>
-class [[nodiscard("add a sink and co_await it")]] zip_longest_stream {
+class [[nodiscard("add a sink and co_await it")]] zip_longest_stream
+    : public detail::zipped<zip_longest_stream<S...>, S...> {
+    using base = detail::zipped<zip_longest_stream<S...>, S...>;
+    friend base;
+
 public:
     using value_type = std::tuple<std::optional<item_t<S>>...>;
 
-    explicit zip_longest_stream(S... sources) : sides_(side<S>(std::move(sources))...) {}
-
-    poll<value_type> poll_next(context& cx) {
-        try {
-            return std::apply([&](auto&... each) { return ask(cx, each...); }, sides_);
-        } catch (...) {
-            drop();
-            throw;
-        }
-    }
+    explicit zip_longest_stream(S... sources) : base(std::move(sources)...) {}
 
 private:
-    template <class Source>
-    struct side {
-        explicit side(Source s) : source(std::move(s)) {}
-
-        std::optional<Source> source; // until it has ended
-        std::optional<item_t<Source>> held{};
-    };
-
     /// Polls every stream that has not ended and has no item, also after a pending one.
     template <class... Side>
     poll<value_type> ask(context& cx, Side&... each) {
@@ -63,12 +51,6 @@ private:
         (each.held.reset(), ...);
         return items;
     }
-
-    [[gnu::cold, gnu::noinline]] void drop() noexcept {
-        std::apply([](auto&... each) { ((each.source.reset(), each.held.reset()), ...); }, sides_);
-    }
-
-    std::tuple<side<S>...> sides_;
 };
 
 struct zip_longest_fn : operator_needs_its_arguments_in_parentheses {
