@@ -134,7 +134,7 @@ private:
     }
 
     void limit_workers() noexcept;
-    bool awaits_peer(io_operation& operation, int result) noexcept;
+    bool awaits_peer(io_operation& operation, int& result) noexcept;
     bool is_fifo(const io_operation& operation) const noexcept;
     void forget_fifo(const io_operation& operation) noexcept;
 
@@ -414,8 +414,9 @@ bool uring_backend::is_fifo(const io_operation& operation) const noexcept {
     return std::ranges::find(fifos_, &operation, [](const auto& fifo) { return fifo.first; }) != fifos_.end();
 }
 
-/// Whether the open must be repeated, because io_uring opened a FIFO without waiting for the other end.
-bool uring_backend::awaits_peer(io_operation& operation, int result) noexcept {
+/// Whether the open must be repeated, because io_uring opened a FIFO without waiting for the other end. The result
+/// becomes an error where there is no memory for that.
+bool uring_backend::awaits_peer(io_operation& operation, int& result) noexcept {
     if (result < 0 ? result != -ENXIO : operation.request().mode != open_mode::read) return false;
     struct stat status{};
     if (result >= 0 && (::fstat(result, &status) < 0 || !S_ISFIFO(status.st_mode))) return false;
@@ -424,6 +425,8 @@ bool uring_backend::awaits_peer(io_operation& operation, int result) noexcept {
         // The reading end stays open meanwhile: otherwise a writer that has found it would get EPIPE.
         fifos_.emplace_back(&operation, result);
     } catch (const std::bad_alloc&) {
+        if (result >= 0) ::close(result);
+        result = -ENOMEM;
         return false;
     }
     limit_workers();

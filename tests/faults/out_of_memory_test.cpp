@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include <sys/stat.h>
+
 #include <allocations.hpp>
 #include <doctest/doctest.h>
 #include <temporary_directory.hpp>
@@ -527,6 +529,12 @@ TEST_SUITE("faults/out_of_memory") {
             [&](executor& ex) { return run(ex, weir::follow(file) | weir::take(1) | weir::count()) == 1; });
         each_allocation_fails([](executor& ex) {
             return run(ex, weir::process_output({"printf", "a\\nb\\n"}) | weir::lines() | weir::count()) == 2;
+        });
+        const std::string fifo = directory.path() + "/fifo";
+        REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+        each_allocation_fails([&](executor& ex) {
+            auto without_peer = weir::open(fifo);
+            return run(ex, weir::when_any(std::move(without_peer), weir::sleep_for(2ms))).index == 1;
         });
         each_allocation_fails([](executor& ex) { return run(ex, weir::resolve("127.0.0.1", 80)).size() == 1; });
         each_allocation_fails([](executor& ex) { return !run(ex, weir::resolve("localhost", 80)).empty(); });
