@@ -110,6 +110,7 @@
 #include <weir/operators/timeout.hpp>
 #include <weir/operators/to_owned.hpp>
 #include <weir/operators/valve.hpp>
+#include <weir/operators/window.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_longest.hpp>

@@ -35,9 +35,12 @@
 #include <weir/operators/throttle.hpp>
 #include <weir/operators/timeout.hpp>
 #include <weir/operators/valve.hpp>
+#include <weir/operators/window.hpp>
 #include <weir/resilience/rate_limiter.hpp>
+#include <weir/sink/next.hpp>
 #include <weir/source/never.hpp>
 #include <weir/sync/state.hpp>
+#include <weir/task.hpp>
 
 namespace {
 
@@ -88,6 +91,10 @@ stage_table timed() {
     table.add("chunk", [](scene& s, auto in) { return std::move(in) | weir::chunk(3) | items_of_chunk(s); });
     table.add("chunk with a time",
               [](scene& s, auto in) { return std::move(in) | weir::chunk(3, tick) | items_of_chunk(s); });
+    table.add(
+        "chunk with a signal",
+        [](scene& s, auto in) { return std::move(in) | weir::chunk(3, waiting_generator(s)) | items_of_chunk(s); },
+        false);
     table.add("chunk_by", [](scene& s, auto in) {
         return std::move(in) | weir::chunk_by([&s](const item& x) {
                    s.called();
@@ -112,6 +119,29 @@ stage_table timed() {
     table.add("sliding", [](scene& s, auto in) { return std::move(in) | weir::sliding(3, 2) | items_of_chunk(s); });
     table.add("sliding with gaps",
               [](scene& s, auto in) { return std::move(in) | weir::sliding(1, 2) | items_of_chunk(s); });
+    const auto reads_two = [](scene& s) {
+        return [&s](auto window) -> weir::task<item> {
+            const local here{s};
+            s.called();
+            item first = *co_await weir::next(window);
+            s.called();
+            co_await weir::next(window);
+            s.called();
+            co_return s.still_here(std::move(first));
+        };
+    };
+    table.add("window", [reads_two](scene& s, auto in) {
+        return std::move(in) | weir::window(3, reads_two(s), takes_dropped(s));
+    });
+    table.add("window of a time", [reads_two](scene& s, auto in) {
+        return std::move(in) | weir::window(2 * tick, reads_two(s), takes_dropped(s));
+    });
+    table.add(
+        "window with a signal",
+        [reads_two](scene& s, auto in) {
+            return std::move(in) | weir::window(waiting_generator(s), reads_two(s), takes_dropped(s));
+        },
+        false);
     table.add("debounce", [half_tick](scene& s, auto in) {
         return std::move(in) | weir::debounce(half_tick, {}, takes_dropped(s));
     });

@@ -30,11 +30,13 @@
 #include <weir/operators/throttle.hpp>
 #include <weir/operators/timeout.hpp>
 #include <weir/operators/valve.hpp>
+#include <weir/operators/window.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_longest.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
+#include <weir/sink/first.hpp>
 #include <weir/sink/fold.hpp>
 #include <weir/sink/last.hpp>
 #include <weir/sink/to.hpp>
@@ -69,6 +71,14 @@ TEST_SUITE("operators/always_ready") {
     TEST_CASE("an operator that keeps or drops ready items lets others run") {
         const int few = 10'000;
         const auto none = [](int) { return false; };
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return std::move(s) | weir::window(1h, [](auto items) { return std::move(items) | weir::drain(); }) |
+                         weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return std::move(s) | weir::window(1h, [](auto items) { return std::move(items) | weir::first(); }) |
+                         weir::drain();
+              }) < few);
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::sessions(1h) | weir::drain(); }) <
               few);
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::filter(none) | weir::drain(); }) <

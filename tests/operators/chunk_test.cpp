@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <exception>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -15,8 +16,11 @@
 #include <arrivals.hpp>
 #include <manual_clock.hpp>
 #include <weir/operators/map.hpp>
+#include <weir/operators/take.hpp>
 #include <weir/sink/for_each.hpp>
+#include <weir/source/interval.hpp>
 #include <weir/source/iota.hpp>
+#include <weir/source/never.hpp>
 #include <weir/testing/contract.hpp>
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
@@ -24,7 +28,9 @@
 using namespace std::chrono_literals;
 using weir::testing::check_contract;
 using weir::testing::marbles;
+using weir::testing::probe;
 using weir::testing::probe_sink;
+using weir::testing::virtual_executor;
 using chunks = std::vector<std::vector<int>>;
 
 TEST_SUITE("operators/chunk") {
@@ -63,6 +69,72 @@ TEST_SUITE("operators/chunk") {
         CHECK(m.play(m.hot("a--b--|") | weir::chunk(5, 3ms)) == "---(ab)--|");
     }
 
+    TEST_CASE("chunk emits what has arrived when the signal does") {
+        marbles m;
+        auto in = m.hot("a--b--------c--d-----e--|");
+        CHECK(m.play(std::move(in) | weir::chunk(3, m.hot("-s---s--------s"))) ==
+              "-(a)---(b)--------(c)---------[(de)|]");
+        marbles full;
+        CHECK(full.play(full.hot("[abc]-----|") | weir::chunk(2, full.hot("---s|"))) == "(ab)--(c)--|");
+    }
+
+    TEST_CASE("chunk ignores a signal while it holds nothing, and takes several signals as one") {
+        marbles m;
+        CHECK(m.play(m.hot("----a--b--|") | weir::chunk(9, m.hot("-s-s-[sss]---"))) == "-----(a)----[(b)|]");
+    }
+
+    TEST_CASE("chunk: an item that arrives in the turn of the signal belongs to the chunk") {
+        marbles m;
+        CHECK(m.play(m.hot("a--b--|") | weir::chunk(9, m.hot("---s---"))) == "---(ab)--|");
+    }
+
+    TEST_CASE("chunk delivers the items held before an error of the signal, and drops both streams") {
+        virtual_executor ex;
+        probe<int> source;
+        probe<int> signal;
+        probe_sink sink{ex, source.stream() | weir::chunk(9, signal.stream())};
+        ex.run_ready();
+        CHECK(signal.polls() == 0);
+        sink.request();
+        source.push(1);
+        ex.run_ready();
+        signal.fail(std::make_exception_ptr(1));
+        ex.run_ready();
+        CHECK(sink.items() == chunks{{1}});
+        CHECK(sink.failed());
+        CHECK(source.dropped());
+        CHECK(signal.dropped());
+    }
+
+    TEST_CASE(
+        "chunk with an interval emits at the ticks of a clock for a million seconds, and no burst after a stall") {
+        virtual_executor ex;
+        std::vector<weir::duration> seen;
+        ex.run(weir::interval(40s) | weir::chunk(100, weir::interval(1000s)) | weir::take(1000) |
+               weir::for_each([&](const auto& items) {
+                   CHECK(items.size() == 25);
+                   seen.push_back(ex.elapsed());
+               }));
+        CHECK(seen.front() == 1000s);
+        CHECK(seen.back() == 1'000'000s);
+        probe<int> source;
+        probe_sink sink{ex, source.stream() | weir::chunk(9, weir::interval(10s))};
+        sink.request(1);
+        source.push(1);
+        ex.advance(10s);
+        CHECK(sink.items().size() == 1);
+        ex.advance(1000s);
+        source.push(2);
+        sink.request();
+        ex.advance(9s);
+        CHECK(sink.items().size() == 2); // one tick for the hundred that were missed
+        source.push(3);
+        ex.run_ready();
+        CHECK(sink.items().size() == 2);
+        sink.drop();
+        CHECK(ex.stats().timers_armed == 0);
+    }
+
     TEST_CASE("chunk delivers held items before an error") {
         marbles m;
         CHECK(m.play(m.hot("ab-c-#") | weir::chunk(2)) == "-(ab)---[(c)#]");
@@ -78,8 +150,8 @@ TEST_SUITE("operators/chunk") {
     }
 
     TEST_CASE("chunk: after a long stall without demand nothing is lost and nothing fails") {
-        weir::testing::virtual_executor ex;
-        weir::testing::probe<int> source;
+        virtual_executor ex;
+        probe<int> source;
         probe_sink sink{ex, source.stream() | weir::chunk(3, 10ms)};
         sink.request(1);
         ex.run_ready();
@@ -99,8 +171,8 @@ TEST_SUITE("operators/chunk") {
     }
 
     TEST_CASE("chunk: a chunk that became due between polls is emitted at the next poll") {
-        weir::testing::virtual_executor ex;
-        weir::testing::probe<int> source;
+        virtual_executor ex;
+        probe<int> source;
         auto stream = source.stream() | weir::chunk(10, 10ms);
         weir::waker idle{[](weir::waker&) noexcept {}};
         idle.bind(weir::detail::executor_access::queue(ex));
@@ -134,22 +206,27 @@ TEST_SUITE("operators/chunk") {
             const auto expected = numbers | ranges::views::chunk(n) | ranges::to<chunks>();
             CHECK(support::arrive_at_random(random, numbers, weir::chunk(n)) == expected);
             CHECK(support::arrive_at_random(random, numbers, weir::chunk(n, 1h)) == expected);
+            CHECK(support::arrive_at_random(random, numbers, weir::chunk(n, weir::never<int>())) == expected);
         }
     }
 
     TEST_CASE("chunk allocates once per chunk and not per item") {
         CHECK(support::allocations_for_more_items([](int n) {
-                  weir::testing::virtual_executor ex;
+                  virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::chunk(100) | weir::for_each([](auto) {}));
               }) == 20);
         CHECK(support::allocations_for_more_items([](int n) {
-                  weir::testing::virtual_executor ex;
+                  virtual_executor ex;
                   ex.run(weir::iota(0, n) | weir::chunk(100, 1s) | weir::for_each([](auto) {}));
+              }) == 20);
+        CHECK(support::allocations_for_more_items([](int n) {
+                  virtual_executor ex;
+                  ex.run(weir::iota(0, n) | weir::chunk(100, weir::interval(1s)) | weir::for_each([](auto) {}));
               }) == 20);
     }
 
     TEST_CASE("chunk accepts move-only items") {
-        weir::testing::virtual_executor ex;
+        virtual_executor ex;
         int sum = 0;
         ex.run(weir::iota(1, 6) | weir::map([](int i) { return std::make_unique<int>(i); }) | weir::chunk(2) |
                weir::for_each([&](auto chunk) {
@@ -170,5 +247,8 @@ TEST_SUITE("operators/chunk") {
         // What is due is given, though it is not full: the pull for the next item stays.
         CHECK(check_contract([] { return weir::chunk(4, 1s) | weir::map([](auto c) { return c.size(); }); },
                              {.prefetch = 3}) == "");
+        CHECK(check_contract([] {
+                  return weir::chunk(2, weir::never<int>()) | weir::map([](auto c) { return c.size(); });
+              }) == "");
     }
 }

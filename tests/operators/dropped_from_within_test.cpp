@@ -49,7 +49,9 @@
 #include <weir/operators/take_through.hpp>
 #include <weir/operators/take_while.hpp>
 #include <weir/operators/valve.hpp>
+#include <weir/operators/window.hpp>
 #include <weir/resilience/retry.hpp>
+#include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/source/defer.hpp>
@@ -89,6 +91,10 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return (std::move(s) | weir::share()).subscribe(); });
         drop_from_within([](auto s) { return (std::move(s) | weir::replay(2)).subscribe(); });
         drop_from_within([](auto s) { return std::move(s) | weir::sessions(1s, 2); });
+        drop_from_within([](auto s) {
+            return std::move(s) | weir::window(2, [](auto items) { return std::move(items) | weir::count(); }) |
+                   weir::map([](std::size_t n) { return static_cast<int>(n); });
+        });
         drop_from_within([](auto s) { return std::move(s) | weir::keep_alive(1s, [] { return 0; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::valve(weir::state{true}); });
         drop_from_within([](auto s) { return std::move(s) | weir::kill_switch(weir::state{weir::kill::none}); });

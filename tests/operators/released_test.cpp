@@ -43,6 +43,7 @@
 #include <weir/operators/take_until.hpp>
 #include <weir/operators/take_while.hpp>
 #include <weir/operators/timeout.hpp>
+#include <weir/operators/window.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_longest.hpp>
@@ -126,6 +127,8 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::take_through(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::skip_while(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::distinct(9, not_two) | weir::drain()) == "two");
+        CHECK(end_of(weir::window(9, [](auto items) { return std::move(items) | weir::for_each(not_two); }) |
+                     weir::drain()) == "two");
         CHECK(end_of(weir::chunk_by(not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::keep_alive(1ms, [] { return not_two(2); }) | weir::drain()) == "two");
         CHECK(end_of(weir::conflate_with([](int x, int) { return not_two(x); }) | weir::map_async(1, later) |

@@ -4,14 +4,17 @@
 #include <concepts>
 #include <cstddef>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 #include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
 #include <weir/operators/detail/collecting_operator.hpp>
+#include <weir/operators/detail/signal.hpp>
 
 namespace weir {
 
@@ -21,7 +24,7 @@ namespace detail {
 class chunk_waits_forever {
 public:
     void start(context&) const noexcept {}
-    bool due(context&) const noexcept { return false; }
+    bool due(context&, bool) const noexcept { return false; }
     void stop() const noexcept {}
 };
 
@@ -31,12 +34,26 @@ public:
     explicit chunk_is_due_after(duration d) noexcept : d_{d} {}
 
     void start(context& cx) noexcept { deadline_.set(cx.executor().time_after(d_)); }
-    bool due(context& cx) { return deadline_.poll(cx); }
+    bool due(context& cx, bool holds) { return holds && deadline_.poll(cx); }
     void stop() noexcept { deadline_.cancel(); }
 
 private:
     duration d_;
     resettable_deadline deadline_;
+};
+
+/// A signal: a chunk is due when an item of another stream arrives.
+template <stream Signal>
+class chunk_is_due_at {
+public:
+    explicit chunk_is_due_at(Signal s) : signal_(std::move(s)) {}
+
+    void start(context&) const noexcept {}
+    bool due(context& cx, bool holds) { return signal_.arrived(cx) && holds; }
+    void stop() noexcept { signal_.drop(); }
+
+private:
+    signal<Signal> signal_;
 };
 
 } // namespace detail
@@ -65,7 +82,7 @@ private:
             return --room != 0;
         };
     }
-    bool due(context& cx) { return patience_.due(cx); }
+    bool due(context& cx) { return patience_.due(cx, this->holds()); }
     void upstream_ended() noexcept { patience_.stop(); }
 
     std::size_t n_;
@@ -93,6 +110,23 @@ struct chunk_fn : detail::operator_fn<chunk_fn> {
         if (d < duration::zero()) throw std::invalid_argument{"weir::chunk(n, d): d is negative"};
         return with(checked(n), detail::chunk_is_due_after{d});
     }
+    template <std::integral N, class Signal>
+        requires(!std::convertible_to<Signal, duration>)
+    constexpr auto operator()(N n, Signal&& signal) const {
+        using signal_t = std::remove_cvref_t<Signal>;
+        if constexpr (!stream<signal_t>) {
+            static_assert(
+                detail::always_false<Signal>,
+                "weir::chunk(n, d), chunk(n, signal): the second argument is neither a duration nor a stream");
+            return detail::invalid_closure();
+        } else if constexpr (!std::is_constructible_v<signal_t, Signal>) {
+            static_assert(detail::always_false<Signal>, "weir::chunk(n, signal): a stream is used once and cannot be "
+                                                        "copied: write chunk(n, std::move(signal))");
+            return detail::invalid_closure();
+        } else {
+            return with(checked(n), detail::chunk_is_due_at<signal_t>(std::forward<Signal>(signal)));
+        }
+    }
 
 private:
     template <std::integral N>
@@ -103,18 +137,26 @@ private:
 
 /// chunk(n): n items at a time, as a std::vector.
 /// chunk(n, d): the same, and fewer items when d has passed since the first item of a chunk.
+/// chunk(n, signal): the same, and fewer items when an item of the stream signal arrives.
 ///
-///     in           a--b--------c--d-----e--|
-///     chunk(2)     ---(ab)-----------(cd)--------[(e)|]
-///     chunk(3, 5)  -----(ab)-----------(cd)------[(e)|]
+///     in                a--b--------c--d-----e--|
+///     chunk(2)          ---(ab)-----------(cd)--------[(e)|]
+///     chunk(3, 5)       -----(ab)-----------(cd)------[(e)|]
+///     signal            -s---s--------s----------s
+///     chunk(3, signal)  -(a)-(b)------(c)--------[(de)|]
 ///
-/// A chunk is never empty. A chunk whose time is over is emitted at the next poll, with the items that are ready then.
-/// Upstream is not polled ahead. chunk(n, 0s) emits the ready items, and waits only for the first.
+/// A chunk is never empty. A chunk whose time is over, or whose signal has arrived, is emitted at the next poll, with
+/// the items that are ready then. Signals that arrive while nothing is held are ignored, and several between two polls
+/// count as one. When the signal has ended, chunks have n items. Upstream is not polled ahead. chunk(n, 0s) emits the
+/// ready items, and waits only for the first.
 ///
-/// Ends: with upstream. Errors: upstream's. The items held come before either, when upstream has been destroyed.
+/// chunk(n, interval(5s)) emits chunks at the ticks of one clock, whenever their first items arrived.
+///
+/// Ends: with upstream. Errors: upstream's, and those of the signal. The items held come before either, when upstream
+/// and the signal have been destroyed.
 /// Dropped: the items held are lost.
 /// Cost: one allocation per chunk, for the chunk itself; at most n items held.
-/// See: buffer, pairwise.
+/// See: window, buffer, chunk_by, sessions.
 inline constexpr chunk_fn chunk{};
 
 } // namespace weir

@@ -35,7 +35,7 @@ private:
             return this->held_.size() != limit_;
         };
     }
-    bool due(context& cx) { return pause_.poll(cx); }
+    bool due(context& cx) { return this->holds() && pause_.poll(cx); }
     void upstream_ended() noexcept { pause_.cancel(); }
 
     duration gap_;

@@ -23,7 +23,7 @@ namespace weir::detail {
 ///     auto adder(context&);         // a function that takes an item, and returns false when a vector is complete
 ///     std::vector<item_t<S>> take();   // the vector to emit: when one is complete, and at the end; optional
 ///     bool holds();                 // whether there is one to emit at the end; optional
-///     bool due(context&);           // whether to emit what is held while upstream is pending; optional
+///     bool due(context&);           // called while upstream is pending: whether to emit what is held; optional
 ///     void upstream_ended();        // optional
 ///
 /// What is held is emitted before the end and before an error, when upstream has been destroyed. Callables are the
@@ -41,7 +41,7 @@ public:
             const flow answer = poll_each_unless_dropped<(may_drop<Callables> || ...)>(*upstream_, cx, add);
             if (answer == flow::stopped) return self().take();
             if (answer == flow::pending) {
-                if (!self().holds() || !self().due(cx)) return pending;
+                if (!self().due(cx)) return pending;
                 return self().take();
             }
         } catch (...) {
