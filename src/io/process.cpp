@@ -21,13 +21,56 @@ std::vector<const char*> pointers_to(const std::vector<std::string>& strings) {
     return pointers;
 }
 
+std::string_view name_of(process_resource resource) {
+    switch (resource) {
+    case process_resource::address_space:
+        return "address_space";
+    case process_resource::core_size:
+        return "core_size";
+    case process_resource::cpu_time:
+        return "cpu_time";
+    case process_resource::file_size:
+        return "file_size";
+    case process_resource::open_files:
+        return "open_files";
+    case process_resource::processes:
+        return "processes";
+    case process_resource::stack:
+        return "stack";
+    }
+    return "resource";
+}
+
+/// What of a request has failed, to follow the name of the program.
+std::string failed_part(const process_descriptors& made, const process_options& options) {
+    switch (made.failed) {
+    case process_step::program:
+        break;
+    case process_step::streams:
+        return " with its standard streams";
+    case process_step::group:
+        return " in a process group of its own";
+    case process_step::limit: {
+        const process_limit& limit = options.limits.at(made.failed_limit);
+        return " with the limit " + std::to_string(limit.value) + " of " + std::string{name_of(limit.resource)};
+    }
+    case process_step::gid:
+        return " as group " + std::to_string(options.gid.value_or(0));
+    case process_step::uid:
+        return " as user " + std::to_string(options.uid.value_or(0));
+    case process_step::directory:
+        return " in " + options.directory;
+    }
+    return {};
+}
+
 bool has_nul(const std::string& s) { return s.find('\0') != s.npos; }
 
 } // namespace
 
 child_process::child_process(std::shared_ptr<process_system> processes, const process_descriptors& made,
                              std::string name, const std::shared_ptr<descriptor_closer>& closer)
-    : processes_{std::move(processes)}, process_{made.process}, id_{made.id}, name_{std::move(name)} {
+    : processes_{std::move(processes)}, process_{made.process}, id_{made.process.id}, name_{std::move(name)} {
     const auto own = [&](int fd, const char* what) {
         return fd < 0 ? file{} : file{detail::descriptor{fd, closer}, what + name_};
     };
@@ -37,7 +80,7 @@ child_process::child_process(std::shared_ptr<process_system> processes, const pr
 }
 
 void child_process::signal(int number) {
-    if (ended()) return;
+    if (!held()) return;
     const int r = processes_->send_signal(process_, number);
     if (r < 0 && r != -ESRCH) detail::throw_io_error(r, "signal " + std::to_string(number) + " to", name_);
 }
@@ -85,9 +128,15 @@ child_process process_recipe::spawn(backend& io) const {
                                     .directory = options_.directory.empty() ? nullptr : options_.directory.c_str(),
                                     .in = options_.in,
                                     .out = options_.out,
-                                    .err = options_.err},
+                                    .err = options_.err,
+                                    .group = options_.group,
+                                    .parent_exit = options_.parent_exit,
+                                    .uid = options_.uid,
+                                    .gid = options_.gid,
+                                    .limits = options_.limits.data(),
+                                    .number_of_limits = options_.limits.size()},
                                    made);
-    if (r < 0) throw_io_error(r, "spawn", made.failed == nullptr ? program() : program() + " in " + made.failed);
+    if (r < 0) throw_io_error(r, "spawn", program() + failed_part(made, options_));
     return {processes, made, program(), io.closer()};
 }
 

@@ -28,7 +28,12 @@ process_options options_of(process_output_options& from) {
             .err = from.err,
             .directory = std::move(from.directory),
             .environment = std::move(from.environment),
-            .inherit_environment = from.inherit_environment};
+            .inherit_environment = from.inherit_environment,
+            .group = from.group,
+            .parent_exit = from.parent_exit,
+            .uid = from.uid,
+            .gid = from.gid,
+            .limits = std::move(from.limits)};
 }
 
 } // namespace

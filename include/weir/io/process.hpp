@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cerrno>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,9 +24,14 @@ struct process_options {
     stdio in = stdio::inherit;
     stdio out = stdio::inherit;
     stdio err = stdio::inherit;
-    std::string directory = {};                ///< its working directory; empty for that of this process
-    std::vector<std::string> environment = {}; ///< changes to the environment: `NAME=value` sets, `NAME` removes
-    bool inherit_environment = true;           ///< false: `environment` is the whole environment
+    std::string directory = {};                   ///< its working directory; empty for that of this process
+    std::vector<std::string> environment = {};    ///< changes to the environment: `NAME=value` sets, `NAME` removes
+    bool inherit_environment = true;              ///< false: `environment` is the whole environment
+    process_group group = process_group::inherit; ///< own: signals reach the program's own children, too
+    on_parent_exit parent_exit = on_parent_exit::keep_running;
+    std::optional<std::uint32_t> uid = {};  ///< the user to run as; without supplementary groups if this one is root
+    std::optional<std::uint32_t> gid = {};  ///< the group to run as
+    std::vector<process_limit> limits = {}; ///< resources that the program may use
 };
 
 class child_process;
@@ -46,7 +53,10 @@ private:
 } // namespace detail
 
 /// A running program. The destructor kills it (SIGKILL) unless `wait` has reported its end. The program's own children
-/// are not killed.
+/// are killed with it only if it was started with `process_group::own`: then all processes of the group are, even if the
+/// program itself has ended. A process that has left the group is not.
+///
+/// Signals are sent by a process descriptor, and never reach another process that has got the same number.
 ///
 ///     auto start = weir::spawn_process({"sort", "-u"}, {.in = weir::stdio::pipe, .out = weir::stdio::pipe});
 ///     auto sort = co_await std::move(start);
@@ -65,7 +75,7 @@ public:
                   const std::shared_ptr<descriptor_closer>& closer);
     child_process(child_process&& other) noexcept
         : processes_{std::move(other.processes_)},
-          process_{std::exchange(other.process_, -1)},
+          process_{std::exchange(other.process_, {})},
           id_{other.id_},
           status_{other.status_},
           name_{std::move(other.name_)},
@@ -89,9 +99,9 @@ public:
     /// @throws std::system_error when the exit status is not kept, because SIGCHLD is ignored
     auto wait() noexcept { return detail::wait_operation{*this}; }
     /// Whether `wait` has reported the end.
-    bool ended() const noexcept { return process_ < 0; }
+    bool ended() const noexcept { return status_.has_value(); }
 
-    /// Sends a signal. Has no effect after the end.
+    /// Sends a signal: to the program until it has ended, or to all processes of a group of its own.
     /// @throws std::system_error for an invalid number, such as `signal 99 to sort: Invalid argument`
     void signal(int number);
     /// Sends SIGTERM.
@@ -102,14 +112,20 @@ public:
 private:
     friend detail::wait_operation;
 
+    bool held() const noexcept { return process_.descriptor >= 0; }
     void release() noexcept {
-        if (const int process = std::exchange(process_, -1); process >= 0) processes_->release(process);
+        if (held()) processes_->release(std::exchange(process_, {}));
+    }
+    void on_end(const exit_status& status) noexcept {
+        status_ = status;
+        // The number of a group is not reused while its leader has not been reaped.
+        if (process_.group == process_group::inherit) release();
     }
 
     std::shared_ptr<process_system> processes_;
-    int process_; // a process descriptor, until `wait` has reported the end
+    process_reference process_; // until `wait` has reported the end; to the last if it leads a group of its own
     int id_;
-    exit_status status_;
+    std::optional<exit_status> status_;
     std::string name_;
     file in_;
     file out_;
@@ -121,16 +137,19 @@ namespace detail {
 inline poll<exit_status> wait_operation::poll_result(context& cx) {
     while (!child_->ended()) {
         if (!operation_.in_flight()) {
-            const int r = child_->processes_->status(child_->process_, child_->status_);
-            if (r == 0) child_->release();
-            if (r == 0) break;
+            exit_status status;
+            const int r = child_->processes_->status(child_->process_, status);
+            if (r == 0) {
+                child_->on_end(status);
+                break;
+            }
             if (r != -EAGAIN) throw_io_error(r, "wait for", child_->name());
         }
-        const auto r = operation_.run(cx, {.what = io_request::kind::readable, .fd = child_->process_});
+        const auto r = operation_.run(cx, {.what = io_request::kind::readable, .fd = child_->process_.descriptor});
         if (r.is_pending()) return pending;
         if (*r < 0) throw_io_error(*r, "wait for", child_->name());
     }
-    return child_->status_;
+    return *child_->status_;
 }
 
 /// The strings of a request.
@@ -158,10 +177,11 @@ private:
 /// The program inherits its standard streams, and descriptors that other code has opened without close-on-exec. No
 /// signal is blocked in it, and SIGPIPE has its default effect.
 ///
-/// Cost: blocks the executor's thread until the program is loaded, for about half a millisecond.
+/// Cost: blocks the executor's thread until the program is loaded, for about half a millisecond. `on_parent_exit::kill`
+/// costs a thread that waits as long as the program runs.
 ///
-/// @throws std::system_error `spawn sotr: No such file or directory`,
-///     `spawn sort in /tmp/none: No such file or directory`
+/// @throws std::system_error that names the program and what failed: `spawn sotr: No such file or directory`,
+///     `spawn sort in /tmp/none: No such file or directory`, `spawn sort as user 0: Operation not permitted`
 /// @throws std::invalid_argument without a program, for strings with a zero byte, for variables without a name, and for
 /// stdio::output other than for err
 inline auto spawn_process(std::vector<std::string> arguments, process_options options = {}) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -37,9 +38,14 @@ struct process_output_options {
     stdio in = stdio::null;     ///< not a pipe
     stdio err = stdio::pipe;    ///< pipe: the last part is kept for the error; output: it is merged into the output
     std::string directory = {}; ///< as in process_options
-    std::vector<std::string> environment = {}; ///< as in process_options
-    bool inherit_environment = true;           ///< as in process_options
-    std::size_t block = 64 * 1024;             ///< the maximum size of one read
+    std::vector<std::string> environment = {};                 ///< as in process_options
+    bool inherit_environment = true;                           ///< as in process_options
+    process_group group = process_group::inherit;              ///< as in process_options
+    on_parent_exit parent_exit = on_parent_exit::keep_running; ///< as in process_options
+    std::optional<std::uint32_t> uid = {};                     ///< as in process_options
+    std::optional<std::uint32_t> gid = {};                     ///< as in process_options
+    std::vector<process_limit> limits = {};                    ///< as in process_options
+    std::size_t block = 64 * 1024;                             ///< the maximum size of one read
 };
 
 /// The stream of a program's output.
@@ -77,7 +83,7 @@ private:
 /// Errors: process_failed when the program ended otherwise. Its message says how, and contains the last 4 KiB of the
 /// program's error output: `weir::process_output: ls exited with 2: ls: cannot access 'none'`. Also the errors of
 /// spawn_process and read.
-/// Dropped: kills the program.
+/// Dropped: kills the program, and its own children if `group` is `process_group::own`.
 /// Cost: a steady state allocates nothing. A program that writes faster than the stream is polled has to wait.
 /// See: spawn_process, lines.
 ///
