@@ -71,6 +71,7 @@
 #include <weir/operators/interleave.hpp>
 #include <weir/operators/keep_alive.hpp>
 #include <weir/operators/kill_switch.hpp>
+#include <weir/operators/latest_per_key.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_async_keyed.hpp>

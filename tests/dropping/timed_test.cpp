@@ -21,6 +21,7 @@
 #include <weir/operators/delay.hpp>
 #include <weir/operators/keep_alive.hpp>
 #include <weir/operators/kill_switch.hpp>
+#include <weir/operators/latest_per_key.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/pace.hpp>
@@ -85,6 +86,15 @@ stage_table timed() {
                    s.called();
                    return item{s, s.still_here(left).value() + right.value()};
                });
+    });
+    table.add("latest_per_key", [](scene& s, auto in) {
+        return std::move(in) | weir::latest_per_key(
+                                   2,
+                                   [&s](const item& x) {
+                                       s.called();
+                                       return s.still_here(x).value() / 3;
+                                   },
+                                   takes_dropped(s));
     });
     table.add("batch_while_busy",
               [](scene& s, auto in) { return std::move(in) | weir::batch_while_busy(2) | items_of_chunk(s); });

@@ -20,6 +20,7 @@
 #include <weir/operators/filter.hpp>
 #include <weir/operators/interleave.hpp>
 #include <weir/operators/keep_alive.hpp>
+#include <weir/operators/latest_per_key.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/merge_sorted.hpp>
 #include <weir/operators/sample.hpp>
@@ -122,6 +123,9 @@ TEST_SUITE("operators/always_ready") {
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::timeout(1s) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([&](auto s) {
                   return std::move(s) | weir::conflate_with([](int, int x) { return x; }) | weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return std::move(s) | weir::latest_per_key(9, [](int) { return 0; }) | weir::drain();
               }) < few);
         CHECK(pulled_before_others_run(
                   [&](auto s) { return std::move(s) | weir::batch_while_busy(9) | weir::drain(); }) < few);

@@ -27,6 +27,7 @@
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/keep_alive.hpp>
 #include <weir/operators/kill_switch.hpp>
+#include <weir/operators/latest_per_key.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/materialize.hpp>
@@ -102,6 +103,7 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return std::move(s) | weir::prefix_and_tail(2); });
         drop_from_within([](auto s) { return std::move(s) | weir::chunk_by([](int x) { return x; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::conflate_with([](int, int x) { return x; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::latest_per_key(2, [](int x) { return x; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::batch_while_busy(2); });
         drop_from_within([](auto s) { return std::move(s) | weir::hold(weir::state{0}); });
         drop_from_within([](auto s) { return std::move(s) | weir::split_when([](int) { return true; }); });

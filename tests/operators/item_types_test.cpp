@@ -86,6 +86,7 @@ void pass_through_operators() {
     CHECK(values<T>(weir::prefix_and_tail(1) | weir::concat_map([](auto both) { return std::move(both.second); })) ==
           std::vector{2, 3, 4});
     CHECK(values<T>(weir::conflate_with([](T, T item) { return item; })) == all);
+    CHECK(values<T>(weir::latest_per_key(2, value)) == all);
     const auto first_of_each = weir::map([](std::vector<T> items) { return T(std::move(items.front())); });
     CHECK(values<T>(weir::batch_while_busy(2) | first_of_each) == all);
     CHECK(values<T>(weir::sessions(1s, 2) | first_of_each) == std::vector{1, 3});

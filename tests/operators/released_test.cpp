@@ -25,6 +25,7 @@
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/interleave.hpp>
 #include <weir/operators/keep_alive.hpp>
+#include <weir/operators/latest_per_key.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_async_keyed.hpp>
@@ -133,6 +134,7 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::keep_alive(1ms, [] { return not_two(2); }) | weir::drain()) == "two");
         CHECK(end_of(weir::conflate_with([](int x, int) { return not_two(x); }) | weir::map_async(1, later) |
                      weir::drain()) == "two");
+        CHECK(end_of(weir::latest_per_key(9, not_two) | weir::map_async(1, later) | weir::drain()) == "two");
         CHECK(end_of(weir::split_when(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::distinct_until_changed(not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::map_concat([](int x) { return std::vector{not_two(x)}; }) | weir::drain()) == "two");

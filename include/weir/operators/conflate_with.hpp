@@ -55,7 +55,7 @@ struct conflate_with_fn : detail::operator_fn<conflate_with_fn> {
 ///     conflate_with(+)  a-----bcd---ef|
 ///
 /// A consumer that keeps up sees every item. conflate_with that keeps the second of two is buffer(1, drop_oldest), and
-/// a map as the value keeps the newest item per key. From the first poll on upstream is polled whether or not the
+/// latest_per_key keeps the newest for each key. From the first poll on upstream is polled whether or not the
 /// consumer is busy.
 ///
 /// Ends: with upstream. Errors: upstream's, and what seed and f throw. The value held comes before an error of

@@ -6,7 +6,6 @@
 #include <functional>
 #include <optional>
 #include <type_traits>
-#include <unordered_map>
 #include <utility>
 
 #include <weir/core/context.hpp>
@@ -20,6 +19,7 @@
 #include <weir/core/waker.hpp>
 #include <weir/operators/detail/hashable.hpp>
 #include <weir/operators/detail/in_flight.hpp>
+#include <weir/operators/detail/keyed_entries.hpp>
 
 namespace weir {
 
@@ -33,9 +33,8 @@ public:
 
 /// The operations of one key, in the order of their items. The first one runs.
 template <class Key>
-struct keyed_queue : list_link {
+struct keyed_queue : keyed_entry<Key> {
     intrusive_list<keyed_turn> turns;
-    const Key* key = nullptr; // in the map
 };
 
 /// The queues of all keys that have operations, and of some that had.
@@ -45,12 +44,10 @@ public:
     using queue = keyed_queue<Key>;
 
     /// @param kept  how many queues are kept for reuse
-    explicit keyed_queues(std::size_t kept) : kept_{kept} {}
-    keyed_queues(keyed_queues&& other) : kept_{other.kept_} {} // before the first poll there are none
+    explicit keyed_queues(std::size_t kept) : queues_{kept} {}
 
     queue& enter(const Key& key, keyed_turn& turn) {
-        const auto found = queues_.find(key);
-        queue& own = found != queues_.end() ? found->second : add(key);
+        queue& own = queues_.find_or_add(key);
         own.unlink();
         own.turns.push_back(turn);
         return own;
@@ -60,31 +57,14 @@ public:
     void leave(queue& own, keyed_turn& turn) noexcept {
         turn.unlink();
         if (own.turns.empty()) {
-            idle_.push_back(own);
+            queues_.idle(own);
         } else {
             own.turns.front().slot.wake();
         }
     }
 
 private:
-    queue& add(const Key& key) {
-        auto place = queues_.end();
-        if (queues_.size() < kept_ || idle_.empty()) {
-            place = queues_.try_emplace(key).first;
-        } else {
-            // The queue that has been without an operation for longest becomes that of the new key.
-            Key copy(key);
-            auto node = queues_.extract(*idle_.front().key);
-            node.key() = std::move(copy);
-            place = queues_.insert(std::move(node)).position;
-        }
-        place->second.key = &place->first;
-        return place->second;
-    }
-
-    std::unordered_map<Key, queue> queues_;
-    intrusive_list<queue> idle_; // without operations
-    std::size_t kept_;
+    keyed_entries<Key, queue> queues_;
 };
 
 /// The operation that a function returns for an item. It starts when those of earlier items with the same key have
