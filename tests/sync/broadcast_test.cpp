@@ -18,12 +18,14 @@
 
 #include <weir/executor/sleep.hpp>
 #include <weir/scope/when_all.hpp>
+#include <weir/scope/when_any.hpp>
 #include <weir/scope/with_timeout.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/sink/send.hpp>
 #include <weir/sink/to.hpp>
 #include <weir/source/iota.hpp>
+#include <weir/source/never.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/probe.hpp>
 #include <weir/testing/virtual_executor.hpp>
@@ -268,6 +270,30 @@ TEST_SUITE("sync/broadcast") {
                              weir::buffer_overflow);
         CHECK(strict.dropped() == 1);
         CHECK(other.size() == 3);
+    }
+
+    TEST_CASE("broadcast: overflowed completes when the subscriber falls behind, whatever its consumer does") {
+        virtual_executor ex;
+        const broadcast<int> hub;
+        auto strict = hub.subscribe({.capacity = 2, .overflow = overflow::error});
+        auto handle = ex.spawn(weir::when_any(weir::never<int>() | weir::drain(), strict.overflowed()));
+        for (int i = 0; i != 2; ++i) {
+            CHECK(hub.try_send(i));
+            ex.run_ready();
+            CHECK_FALSE(handle.finished());
+        }
+        auto moved = std::move(strict);
+        CHECK(hub.try_send(2));
+        ex.run_ready();
+        CHECK(handle.finished());
+        ex.run(moved.overflowed()); // again
+        CHECK(moved.size() == 2);
+        // The end of the broadcast is no overflow, and a dropped wait is forgotten.
+        auto other = hub.subscribe({.overflow = overflow::error});
+        auto waiting = ex.spawn(other.overflowed());
+        hub.close();
+        ex.run_ready();
+        CHECK_FALSE(waiting.finished());
     }
 
     TEST_CASE("broadcast: room waits until every suspending subscriber has room") {

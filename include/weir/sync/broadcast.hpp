@@ -70,10 +70,12 @@ public:
             if (options_.overflow == overflow::error)
                 error_ =
                     std::make_exception_ptr(overflow_of("weir::broadcast: overflow: a subscriber", options_.capacity));
+            if (error_ != nullptr) overflowed_.wake();
             ++dropped_;
             if (options_.on_drop) options_.on_drop(T(item));
         } catch (...) {
             error_ = std::current_exception();
+            overflowed_.wake();
             wake();
         }
         return false;
@@ -96,6 +98,11 @@ public:
         receiver_.arm(cx.waker());
         return pending;
     }
+    poll<unit> wait_for_overflow(context& cx) noexcept {
+        if (error_ != nullptr) return unit{};
+        overflowed_.arm(cx.waker());
+        return pending;
+    }
 
     std::size_t size() const noexcept { return held_.size(); }
     std::uint64_t dropped() const noexcept { return dropped_; }
@@ -115,6 +122,7 @@ private:
     subscribe_options<T> options_;
     ring_buffer<entry> held_;
     waker_slot receiver_;
+    waker_slot overflowed_; // waits for the error
     std::exception_ptr error_;
     std::uint64_t next_; // the number of the next item if none is dropped
     std::uint64_t missed_ = 0;
@@ -218,6 +226,19 @@ private:
     bool open_ = true;
 };
 
+/// What subscription::overflowed returns.
+template <class T>
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] overflowed_operation {
+public:
+    using result_type = unit;
+
+    explicit overflowed_operation(subscriber<T>& of) noexcept : subscriber_{&of} {}
+    poll<unit> poll_result(context& cx) noexcept { return subscriber_->wait_for_overflow(cx); }
+
+private:
+    subscriber<T>* subscriber_;
+};
+
 /// What broadcast::room returns.
 template <class T>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] room_operation {
@@ -262,6 +283,15 @@ public:
         if (core_->error() != nullptr) std::rethrow_exception(core_->error());
         return done;
     }
+
+    /// `co_await s.overflowed()`: waits until the subscription has failed because its buffer was full, as
+    /// overflow::error requests, without taking the held items. A consumer that is busy with an earlier item is told at
+    /// once:
+    ///
+    ///     co_await weir::when_any(write_all(client, sub), sub.overflowed());
+    ///
+    /// One operation may wait at a time. It must not outlive the subscription.
+    auto overflowed() noexcept { return detail::overflowed_operation<T>{*node_}; }
 
     /// The number of items that were dropped between the last two received items.
     std::uint64_t missed() const noexcept { return node_->missed(); }
