@@ -45,6 +45,7 @@
 #include <weir/source/walk.hpp>
 #include <weir/source/watch.hpp>
 
+#include <weir/operators/also_to.hpp>
 #include <weir/operators/batch_while_busy.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/chunk.hpp>
@@ -112,6 +113,7 @@
 #include <weir/operators/to_owned.hpp>
 #include <weir/operators/valve.hpp>
 #include <weir/operators/window.hpp>
+#include <weir/operators/wire_tap.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_longest.hpp>

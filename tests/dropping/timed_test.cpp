@@ -12,6 +12,7 @@
 #include <dropping.hpp>
 #include <dropping_ways.hpp>
 #include <weir/core/overflow.hpp>
+#include <weir/operators/also_to.hpp>
 #include <weir/operators/batch_while_busy.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/chunk.hpp>
@@ -23,6 +24,7 @@
 #include <weir/operators/kill_switch.hpp>
 #include <weir/operators/latest_per_key.hpp>
 #include <weir/operators/map.hpp>
+#include <weir/operators/map_async.hpp>
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/pace.hpp>
 #include <weir/operators/replay.hpp>
@@ -37,7 +39,10 @@
 #include <weir/operators/timeout.hpp>
 #include <weir/operators/valve.hpp>
 #include <weir/operators/window.hpp>
+#include <weir/operators/wire_tap.hpp>
 #include <weir/resilience/rate_limiter.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/source/never.hpp>
 #include <weir/sync/state.hpp>
@@ -96,6 +101,17 @@ stage_table timed() {
                                    },
                                    takes_dropped(s));
     });
+    table.add("also_to", [](scene& s, auto in) { return std::move(in) | weir::also_to(weir::for_each(looks(s))); });
+    table.add("also_to a sink that waits", [](scene& s, auto in) {
+        return std::move(in) | weir::also_to(weir::map_async(1, makes_task(s, true)) | weir::drain());
+    });
+    table.add(
+        "wire_tap",
+        [](scene& s, auto in) {
+            auto slow = weir::map_async(1, makes_task(s, true)) | weir::drain();
+            return std::move(in) | weir::wire_tap(std::move(slow), {.capacity = 1});
+        },
+        false);
     table.add("batch_while_busy",
               [](scene& s, auto in) { return std::move(in) | weir::batch_while_busy(2) | items_of_chunk(s); });
     table.add("chunk", [](scene& s, auto in) { return std::move(in) | weir::chunk(3) | items_of_chunk(s); });

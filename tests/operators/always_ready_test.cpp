@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <weir/executor/sleep.hpp>
+#include <weir/operators/also_to.hpp>
 #include <weir/operators/batch_while_busy.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/chunk.hpp>
@@ -32,6 +33,7 @@
 #include <weir/operators/timeout.hpp>
 #include <weir/operators/valve.hpp>
 #include <weir/operators/window.hpp>
+#include <weir/operators/wire_tap.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_longest.hpp>
@@ -127,6 +129,10 @@ TEST_SUITE("operators/always_ready") {
         CHECK(pulled_before_others_run([&](auto s) {
                   return std::move(s) | weir::latest_per_key(9, [](int) { return 0; }) | weir::drain();
               }) < few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return std::move(s) | weir::also_to(weir::drain()) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return std::move(s) | weir::wire_tap(weir::drain()) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run(
                   [&](auto s) { return std::move(s) | weir::batch_while_busy(9) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([&](auto s) { return weir::merge(std::move(s), other()) | weir::drain(); }) <

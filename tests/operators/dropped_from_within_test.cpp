@@ -13,6 +13,7 @@
 #include <self_drop.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/observe/meter.hpp>
+#include <weir/operators/also_to.hpp>
 #include <weir/operators/batch_while_busy.hpp>
 #include <weir/operators/chunk_by.hpp>
 #include <weir/operators/concat.hpp>
@@ -51,6 +52,7 @@
 #include <weir/operators/take_while.hpp>
 #include <weir/operators/valve.hpp>
 #include <weir/operators/window.hpp>
+#include <weir/operators/wire_tap.hpp>
 #include <weir/resilience/retry.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
@@ -104,6 +106,8 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return std::move(s) | weir::chunk_by([](int x) { return x; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::conflate_with([](int, int x) { return x; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::latest_per_key(2, [](int x) { return x; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::also_to(weir::drain()); });
+        drop_from_within([](auto s) { return std::move(s) | weir::wire_tap(weir::drain()); });
         drop_from_within([](auto s) { return std::move(s) | weir::batch_while_busy(2); });
         drop_from_within([](auto s) { return std::move(s) | weir::hold(weir::state{0}); });
         drop_from_within([](auto s) { return std::move(s) | weir::split_when([](int) { return true; }); });

@@ -164,6 +164,8 @@ void pass_through_copying_operators() {
     CHECK(values<T>(weir::pairwise() | weir::map(first_of)) == std::vector{1, 2, 3});
     CHECK(values<T>(weir::with_latest_from(weir::just(T(9))) | weir::map([](auto pair) { return pair.second; })) ==
           std::vector{9, 9, 9, 9});
+    CHECK(values<T>(weir::also_to(weir::drain())) == all);
+    CHECK(values<T>(weir::wire_tap(weir::drain())) == all);
     CHECK(values<T>(weir::map_concat([](T item) { return std::vector<T>(1, item); })) == all);
     CHECK(values<T>(weir::chunk(2) | weir::map([](std::vector<T> items) { return T(items.at(1)); })) ==
           std::vector{2, 4});

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/item_traits.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/operators/detail/side_sink.hpp>
+
+namespace weir {
+
+/// The items of an upstream, each of which goes to a sink as well.
+template <stream S, class Sink>
+class [[nodiscard("add a sink and co_await it")]] also_to_stream : public detail::beside_a_sink<S, Sink> {
+public:
+    using value_type = item_t<S>;
+
+    also_to_stream(S upstream, Sink sink)
+        : also_to_stream::beside_a_sink(std::move(upstream), std::move(sink), one_item()) {}
+
+    poll<value_type> poll_next(context& cx) {
+        auto& side = this->side();
+        if (!side.drive(cx)) return pending;
+        if (this->open()) {
+            if (side.failed()) {
+                this->abandon();
+                side.rethrow();
+            }
+            if (!side.hub().has_room()) return wait_for_room(cx);
+            auto item = this->pass(cx);
+            if (item.is_pending() && !cx.stopping()) side.wait(cx);
+            if (!item.is_done()) return item;
+            if (!side.drive(cx)) return pending;
+        }
+        if (side.running()) return side.wait(cx);
+        this->finish();
+        if (side.failed()) side.rethrow();
+        return done;
+    }
+
+private:
+    static subscribe_options<value_type> one_item() {
+        subscribe_options<value_type> options;
+        options.capacity = 1;
+        return options;
+    }
+
+    pending_t wait_for_room(context& cx) {
+        if (!room_) room_.emplace(this->side().hub().room());
+        static_cast<void>(room_->poll_result(cx));
+        return this->side().wait(cx);
+    }
+
+    std::optional<detail::room_operation<value_type>> room_;
+};
+
+struct also_to_fn : detail::operator_fn<also_to_fn> {
+    template <class S, class Sink>
+    using pipeline = also_to_stream<S, Sink>;
+
+    template <class T, class Sink>
+    static consteval bool accepts() {
+        constexpr bool copied = std::copy_constructible<T>;
+        static_assert(copied, "weir::also_to(sink): the sink gets a copy of each item, and these items cannot be "
+                              "copied; send a std::shared_ptr to them");
+        constexpr bool kept = detail::keepable<T>;
+        static_assert(kept, "weir::also_to(sink) keeps items, and these borrow their memory; put to_owned() before it, "
+                            "or outlives(view) around what outlives it");
+        if constexpr (copied && kept) {
+            constexpr bool ok = detail::is_side_sink<T, Sink>();
+            static_assert(ok, "weir::also_to(sink): takes what ends in a sink, such as for_each(f) or "
+                              "map(f) | write(path)");
+            return ok;
+        }
+        return false;
+    }
+};
+
+/// also_to(sink): the items, each of which goes to the sink as well.
+///
+///     in              --a--b--c--|
+///     also_to(sink)   --a--b--c--|
+///     sink            --a--b--c--|
+///
+///     co_await (orders() | weir::also_to(weir::map(to_line) | weir::write("orders.log")) | weir::for_each(ship));
+///
+/// The sink runs beside the stream, on its own waker. It gets a copy of an item before the consumer gets the item.
+/// While the sink has not taken the last copy, upstream is not asked: the slower of the two sets the pace. When the
+/// sink ends early, the stream goes on without it.
+///
+/// Ends: with upstream, when the sink has seen the end and has ended.
+/// Errors: upstream's, when the sink has seen the error too and has ended; those of the sink, at once. Upstream is
+/// destroyed first.
+/// Dropped: the sink is destroyed.
+/// Cost: an allocation at the start; one copy per item; one item held.
+/// See: wire_tap (never slows the stream), broadcast_through, share, inspect.
+inline constexpr also_to_fn also_to{};
+
+} // namespace weir
