@@ -179,11 +179,13 @@
 #include <weir/threads/spawn_on.hpp>
 #include <weir/threads/thread_pool.hpp>
 
+#include <weir/io/activated_sockets.hpp>
 #include <weir/io/byte_stream.hpp>
 #include <weir/io/byte_view.hpp>
 #include <weir/io/bytes.hpp>
 #include <weir/io/copy.hpp>
 #include <weir/io/file.hpp>
+#include <weir/io/limited_stream.hpp>
 #include <weir/io/process.hpp>
 #include <weir/io/resolve.hpp>
 #include <weir/io/socket_options.hpp>

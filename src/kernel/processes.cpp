@@ -33,7 +33,7 @@
 #define PIDFD_SIGNAL_PROCESS_GROUP (1U << 2U)
 #endif
 
-// Sanitizers do not follow a child that shares the memory of this process.
+// Sanitizers do not follow a child that shares the memory of this process, nor one on a stack of its own.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define WEIR_SANITIZED 1
 #elif defined(__has_feature)
@@ -47,12 +47,6 @@ extern char** environ;
 namespace weir::kernel {
 
 namespace {
-
-#ifdef WEIR_SANITIZED
-constexpr int shared_memory = 0;
-#else
-constexpr int shared_memory = CLONE_VM;
-#endif
 
 /// Blocks all signals of this thread, and of the threads that it starts.
 class blocked_signals {
@@ -132,8 +126,13 @@ public:
     int run(process_descriptors& result) noexcept {
         const blocked_signals blocked;
         int descriptor = -1;
-        const int flags = shared_memory | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
-        const int id = ::clone(child, memory_ + memory_size, flags, this, &descriptor);
+        constexpr int flags = CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
+#ifdef WEIR_SANITIZED
+        const int id = static_cast<int>(::syscall(SYS_clone, flags, nullptr, &descriptor, nullptr, nullptr));
+        if (id == 0) child(this);
+#else
+        const int id = ::clone(child, memory_ + memory_size, flags | CLONE_VM, this, &descriptor);
+#endif
         if (id < 0) return -errno;
         if (failure_->error != 0) {
             siginfo_t ignored{};

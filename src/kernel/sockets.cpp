@@ -2,10 +2,15 @@
 #include "kernel/sockets.hpp"
 
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -16,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace weir::kernel {
@@ -84,6 +90,9 @@ std::size_t cached_size(int file, std::size_t most) noexcept {
 }
 
 /// Suppresses SIGPIPE during a system call that has no MSG_NOSIGNAL, so that a closed peer is an error only.
+/// The number of the first socket from a service manager.
+constexpr int first_activated = 3;
+
 class without_sigpipe {
 public:
     without_sigpipe() noexcept {
@@ -173,6 +182,42 @@ public:
         socklen_t size = sizeof protocol;
         if (::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0) return -errno;
         return protocol == IPPROTO_TCP ? 0 : -EPROTOTYPE;
+    }
+
+    int check_unix_listener(int fd, unix_address& local) override {
+        int listens = 0;
+        socklen_t size = sizeof listens;
+        if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0) return -errno;
+        sockaddr_un bound{};
+        socklen_t length = sizeof bound;
+        if (::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &length) < 0) return -errno;
+        if (bound.sun_family != AF_UNIX || listens == 0) return -EPROTOTYPE;
+        const std::string_view name{bound.sun_path, length - offsetof(sockaddr_un, sun_path)};
+        if (name.empty()) return -EPROTOTYPE;
+        local = name.front() == '\0' ? unix_address::abstract(name.substr(1)) : unix_address{bound.sun_path};
+        return 0;
+    }
+
+    // As sd_listen_fds(3) does.
+    int take_activated(int& first, std::string& names) override {
+        const auto take = [](const char* variable) {
+            const char* const value = std::getenv(variable);
+            std::string text = value != nullptr ? value : "";
+            ::unsetenv(variable);
+            return text;
+        };
+        const char* const recipient = std::getenv("LISTEN_PID");
+        if (recipient == nullptr || recipient != std::to_string(::getpid())) return 0;
+        take("LISTEN_PID");
+        names = take("LISTEN_FDNAMES");
+        const std::string number = take("LISTEN_FDS");
+        int count = 0;
+        const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), count);
+        first = first_activated;
+        if (error != std::errc{} || end != number.data() + number.size() || count < 0) return -EINVAL;
+        for (int fd = first; fd - first != count; ++fd)
+            if (::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return -errno;
+        return count;
     }
 
     int set_membership(int fd, const endpoint& group, const char* interface, membership what) override {

@@ -46,7 +46,7 @@ DETAIL_USERS = {
     "executor/detail/observations.hpp": ["observe"],
     "executor/detail/periodic_schedule.hpp": ["source", "operators"],
     "executor/detail/stop_token_watcher.hpp": ["operators", "sink", "interop"],
-    "executor/detail/time_limit.hpp": ["operators", "scope", "resilience"],
+    "executor/detail/time_limit.hpp": ["io", "operators", "scope", "resilience", "sink"],
     "io/detail/descriptor.hpp": ["source"],
     "io/detail/device.hpp": ["source", "sink"],
     "io/detail/error.hpp": ["source", "kernel", "testing", "sink"],

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <random>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <weir/io/activated_sockets.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/write.hpp>
@@ -301,6 +303,51 @@ TEST_SUITE("io/unix") {
         auto inner_here = std::move(got.descriptors[3]).to_unix_stream("inner");
         ex.run(inner_here.write("deep"));
         CHECK(ex.run(inner.server.read(buffer)) == 4);
+    }
+
+    TEST_CASE("unix: sockets that a service manager has opened are taken once, with their names") {
+        weir::executor ex;
+        const support::temporary_directory d;
+        auto tcp = ex.run(weir::listen({"127.0.0.1", 0}));
+        auto local = ex.run(weir::unix_listen(d / "socket"));
+        const auto in_service = [&](const char* number, bool for_this_process) {
+            return support::in_child([&] {
+                const int copies[] = {::fcntl(tcp.native_handle(), F_DUPFD_CLOEXEC, 100),
+                                      ::fcntl(local.native_handle(), F_DUPFD_CLOEXEC, 100)};
+                const int answer = ::fcntl(support::answer_descriptor, F_DUPFD_CLOEXEC, 100);
+                support::answer_descriptor = answer;
+                ::dup2(copies[0], 3);
+                ::dup2(copies[1], 4);
+                ::setenv("LISTEN_PID", std::to_string(::getpid() + (for_this_process ? 0 : 1)).c_str(), 1);
+                ::setenv("LISTEN_FDS", number, 1);
+                ::setenv("LISTEN_FDNAMES", "web:control", 1);
+                weir::executor own;
+                auto got = own.run(weir::activated_sockets());
+                std::string text;
+                for (const auto& socket : got) {
+                    text += socket.name + '=' + std::to_string(socket.descriptor.native_handle());
+                    text += ::fcntl(socket.descriptor.native_handle(), F_GETFD) == FD_CLOEXEC ? "x " : " ";
+                }
+                if (got.empty()) return text + "none";
+                auto web = own.run(std::move(got[0].descriptor).to_tcp_listener());
+                auto control = own.run(std::move(got[1].descriptor).to_unix_listener());
+                text += web.name() == tcp.name() && control.name() == local.name() ? "same" : "other";
+                auto accepting = own.spawn(control.accept());
+                auto client = own.run(weir::unix_connect(d / "socket"));
+                text += own.run(std::move(accepting)).is_open() ? " accepts" : "";
+                return text + ' ' + std::to_string(own.run(weir::activated_sockets()).size());
+            });
+        };
+        CHECK(in_service("2", true) == "web=3x control=4x same accepts 0");
+        CHECK(in_service("2", false) == "none");
+        CHECK(in_service("many", true) == "take the sockets of the service manager: Invalid argument");
+        CHECK(std::filesystem::exists(d / "socket"));
+        auto pair_of_sockets = pair(ex);
+        std::array<char, 1> byte{};
+        ex.run(pair_of_sockets.client.write_with("x", pair_of_sockets.client));
+        auto got = ex.run(pair_of_sockets.server.read_with(byte));
+        CHECK(support::system_error_of([&] { return ex.run(std::move(got.descriptors[0]).to_unix_listener()); }) ==
+              "make a Unix listener of a received descriptor: Protocol wrong type for socket");
     }
 
     TEST_CASE("unix: a passed descriptor of another kind is an error and is closed") {

@@ -18,8 +18,10 @@
 #include <numbers.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/io/unix.hpp>
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/take.hpp>
+#include <weir/scope/when_any.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/source/accept.hpp>
 #include <weir/source/iota.hpp>
@@ -29,6 +31,8 @@
 #include <weir/testing/virtual_executor.hpp>
 
 #include <doctest/doctest.h>
+
+#include <sys/socket.h>
 
 #include "allocations.hpp"
 #include "raw_io.hpp"
@@ -310,6 +314,37 @@ TEST_SUITE("sink/serve") {
         }
     }
 
+    TEST_CASE("serve: handlers that wait for the stop end with it, however long the drain is") {
+        server s;
+        int goodbyes = 0;
+        const auto handler = [&](int, const weir::server_stop& stop) -> weir::task<> {
+            CHECK_FALSE(stop.is_requested());
+            co_await weir::when_any(weir::sleep_for(1h), stop.requested());
+            goodbyes += stop.is_requested() ? 1 : 0;
+        };
+        auto running = s.ex.spawn(s.connections.stream() | weir::serve(handler, s.stop.stream()));
+        s.ex.run_ready();
+        s.connect({1, 2, 3});
+        s.ex.advance(1s);
+        s.stop_now();
+        CHECK(s.ex.run(std::move(running)) == serve_result{.served = 3});
+        CHECK(s.ex.elapsed() == 1s);
+        CHECK(goodbyes == 3);
+        CHECK(s.ex.stats().timers_armed == 0);
+    }
+
+    TEST_CASE("serve drops the handler of a connection that outlives its lifetime") {
+        server s;
+        auto running = s.start({.lifetime = 3s, .on_error = s.tell()});
+        s.connect({2, 3, 5, 13});
+        s.connections.end();
+        CHECK(s.ex.run(std::move(running)) == serve_result{.served = 2, .expired = 2});
+        CHECK(s.ended == numbers{2, 3}); // the one that ends in that turn has ended in time
+        CHECK(s.ex.elapsed() == 3s);
+        CHECK(s.alive == 0);
+        CHECK(s.errors == std::vector<std::string>(2, "weir::serve: a connection has not ended within 3s"));
+    }
+
     TEST_CASE("serve may be dropped by its callables and its connections") {
         for (const int who : {0, 1, 2, 3}) {
             CAPTURE(who);
@@ -358,6 +393,8 @@ TEST_SUITE("sink/serve") {
                              std::invalid_argument);
         CHECK_THROWS_WITH_AS(weir::serve(s.handler(), {.drain = -1s}),
                              "weir::serve(handler, stop, options): drain must not be negative", std::invalid_argument);
+        CHECK_THROWS_AS(weir::serve(s.handler(), {.max_per_peer = 0}), std::invalid_argument);
+        CHECK_THROWS_AS(weir::serve(s.handler(), {.lifetime = 0s}), std::invalid_argument);
     }
 
     TEST_CASE("serve: a real server lets its clients finish, and refuses new ones") {
@@ -395,6 +432,59 @@ TEST_SUITE("sink/serve") {
         auto client = ex.run(weir::tcp_connect(listener.local_endpoint()));
         running = ex.spawn(weir::accept(listener) | weir::serve(echo, stop.stream()));
         CHECK(ex.run(ask(client, "hello")) == "hello");
+    }
+
+    TEST_CASE("serve: 100 open connections end at once when their handlers wait for the stop") {
+        weir::executor ex;
+        auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
+        const weir::endpoint address = listener.local_endpoint();
+        weir::testing::probe<int> stop;
+        const auto handler = [](weir::tcp_stream client, const weir::server_stop& end) -> weir::task<> {
+            std::array<char, 64> block;
+            co_await weir::when_any(client.read(block), end.requested());
+            co_await client.write("bye");
+        };
+        auto running = ex.spawn(weir::accept(std::move(listener)) |
+                                weir::serve(handler, stop.stream(), {.drain = weir::duration::max()}));
+        std::vector<weir::tcp_stream> clients;
+        for (int i = 0; i != 100; ++i) clients.push_back(ex.run(weir::tcp_connect(address)));
+        stop.push(1);
+        CHECK(ex.run(std::move(running)) == serve_result{.served = 100});
+        std::array<char, 3> answer;
+        for (auto& client : clients) CHECK(ex.run(client.read(answer)) == 3);
+    }
+
+    TEST_CASE("serve refuses the connections of one peer beyond a limit, and accepts those of others") {
+        weir::executor ex;
+        auto listener = ex.run(weir::listen({"0.0.0.0", 0}));
+        const auto port = listener.local_endpoint().port();
+        server s;
+        auto running =
+            ex.spawn(weir::accept(std::move(listener)) | weir::serve(echo, {.max_per_peer = 2, .on_error = s.tell()}));
+        const auto connect = [&] { return ex.run(weir::tcp_connect({"127.0.0.1", port})); };
+        auto first = connect();
+        auto second = connect();
+        CHECK(ex.run(ask(first, "one")) == "one");
+        CHECK(ex.run(ask(second, "two")) == "two");
+        auto third = connect();
+        std::array<char, 1> byte;
+        CHECK(ex.run(third.read(byte)) == 0);
+        CHECK(s.errors == std::vector<std::string>{"weir::serve: there are 2 connections from 127.0.0.1; refused " +
+                                                   ex.run(third.local_endpoint()).to_string()});
+        const int bound = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        weir::received_descriptor owned{{bound, ex.io().closer()}};
+        const weir::endpoint elsewhere{"127.0.0.2", 0};
+        const weir::endpoint server_address{"127.0.0.1", port};
+        REQUIRE(::bind(bound, static_cast<const sockaddr*>(elsewhere.data()), elsewhere.size()) == 0);
+        REQUIRE(::connect(bound, static_cast<const sockaddr*>(server_address.data()), server_address.size()) == 0);
+        auto other = ex.run(std::move(owned).to_tcp_stream());
+        CHECK(ex.run(ask(other, "three")) == "three");
+        second.close();
+        while (s.errors.size() < 10) {
+            auto again = connect();
+            if (ex.run(again.write("4")), ex.run(again.read(byte)) == 1) break;
+        }
+        CHECK(byte[0] == '4');
     }
 
     TEST_CASE("serve: a refused client sees the end, and the error names the client") {

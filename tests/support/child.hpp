@@ -18,6 +18,9 @@
 
 namespace support {
 
+/// Where the child process of in_child writes its answer. A function that overwrites descriptors may move it.
+inline int answer_descriptor = -1;
+
 /// What f returns, in a child process; the message of what it throws.
 template <class F>
 std::string in_child(F f) {
@@ -26,13 +29,14 @@ std::string in_child(F f) {
     const pid_t child = ::fork();
     REQUIRE(child >= 0);
     if (child == 0) {
+        answer_descriptor = ends[1];
         std::string answer;
         try {
             answer = f();
         } catch (const std::exception& e) {
             answer = e.what();
         }
-        const ssize_t written = ::write(ends[1], answer.data(), answer.size());
+        const ssize_t written = ::write(answer_descriptor, answer.data(), answer.size());
         ::_exit(written == static_cast<ssize_t>(answer.size()) ? 0 : 1);
     }
     ::close(ends[1]);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include <weir/backend/endpoint.hpp>
 #include <weir/backend/unix_address.hpp>
@@ -68,6 +69,14 @@ public:
 
     /// Checks a foreign descriptor: -ENOTSOCK or -EPROTOTYPE when it is not a TCP socket.
     virtual int check_tcp(int /*fd*/) { return -ENOSYS; }
+
+    /// The same for a listener at a Unix socket, with its address.
+    virtual int check_unix_listener(int /*fd*/, unix_address& /*local*/) { return -ENOSYS; }
+
+    /// Takes the sockets that a service manager has opened for this process, once. Returns their number.
+    /// @param first  their lowest descriptor; the others follow
+    /// @param names  their names, with colons between them
+    virtual int take_activated(int& /*first*/, std::string& /*names*/) { return 0; }
 
     /// Creates a datagram socket for addresses of this kind.
     virtual int open_datagram_socket(const endpoint& /*like*/) { return -ENOSYS; }

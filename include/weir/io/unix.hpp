@@ -29,6 +29,7 @@
 namespace weir {
 
 class unix_stream;
+class unix_listener;
 
 /// A descriptor that another process has sent. The destructor closes it, unless it was converted.
 ///
@@ -65,6 +66,10 @@ public:
             return tcp_listener{std::move(fd), local};
         }};
     }
+
+    /// `co_await std::move(d).to_unix_listener()`. The file of the socket stays when the listener is closed.
+    /// @throws std::system_error when it is of another kind; it is then closed
+    auto to_unix_listener() && noexcept;
 
     /// @param name  the name for error messages
     unix_stream to_unix_stream(std::string name) && noexcept;
@@ -345,6 +350,15 @@ struct unix_listen_options {
     unsigned permissions = 0777; ///< of the file, without the bits of the umask; write permission allows to connect
     stale_socket stale = stale_socket::fail;
 };
+
+inline auto received_descriptor::to_unix_listener() && noexcept {
+    return detail::immediate_operation{[fd = std::move(fd_)](backend& io) mutable {
+        unix_address local;
+        const int r = io.sockets().check_unix_listener(fd.get(), local);
+        if (r < 0) detail::throw_io_error(r, "make a Unix listener of", "a received descriptor");
+        return unix_listener{std::move(fd), local};
+    }};
+}
 
 /// `co_await unix_listen(address)`: creates a listener.
 ///

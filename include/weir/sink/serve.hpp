@@ -9,6 +9,7 @@
 #include <exception>
 #include <functional>
 #include <limits>
+#include <map>
 #include <optional>
 #include <stdexcept>
 #include <stop_token>
@@ -24,12 +25,15 @@
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/core/timed_out.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/detail/stop_token_watcher.hpp>
+#include <weir/executor/detail/time_limit.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/operators/map_async_unordered.hpp>
 #include <weir/sink/detail/sink.hpp>
+#include <weir/sync/event.hpp>
 
 namespace weir {
 
@@ -42,6 +46,12 @@ enum class when_full : std::uint8_t {
 struct serve_options {
     std::size_t max_connections = 10'000; ///< the maximum number of connections at a time, > 0
     when_full on_full = when_full::wait;
+    /// The maximum number of connections from one address at a time, > 0. A connection beyond it is accepted and closed
+    /// at once; on_error gets a limit_exceeded. Connections without a remote_endpoint() are not counted.
+    std::size_t max_per_peer = std::numeric_limits<std::size_t>::max();
+    /// How long one connection may last, > 0. Its handler is then dropped, and on_error gets a timed_out. For limits of
+    /// the time in which a connection is idle see limited_stream.
+    duration lifetime = duration::max();
     /// How long connections may continue after the stop before they are dropped. Zero drops them at once.
     duration drain = std::chrono::seconds{10};
     /// Called with the failure of a connection's handler. Without it such a failure ends the server and drops the other
@@ -53,10 +63,43 @@ struct serve_options {
 struct serve_result {
     std::uint64_t served = 0;  ///< handled to their end
     std::uint64_t failed = 0;  ///< failed; on_error got the failures
-    std::uint64_t refused = 0; ///< refused because max_connections was reached
+    std::uint64_t refused = 0; ///< refused because max_connections or max_per_peer was reached
+    std::uint64_t expired = 0; ///< dropped because they lasted for `lifetime`
     std::uint64_t dropped = 0; ///< dropped because they lasted too long after the stop
 
     friend bool operator==(const serve_result&, const serve_result&) = default;
+};
+
+namespace detail {
+template <stream S>
+struct serve_state;
+}
+
+/// The stop of a server, for handlers that take it as their second argument. A handler that waits for its client ends at
+/// the stop only if it waits for both:
+///
+///     weir::task<> talk(weir::tcp_stream client, const weir::server_stop& stop) {
+///         co_await weir::when_any(read_requests(client), stop.requested());
+///         co_await client.write("the server stops\n");
+///     }
+///
+/// Lifetime: as long as the handler.
+class server_stop {
+public:
+    server_stop(const server_stop&) = delete;
+    server_stop& operator=(const server_stop&) = delete;
+
+    /// `co_await stop.requested()`: waits until the stop has arrived.
+    auto requested() const noexcept { return arrived_.wait(); }
+    bool is_requested() const noexcept { return arrived_.is_set(); }
+
+private:
+    template <stream S>
+    friend struct detail::serve_state;
+
+    server_stop() = default;
+
+    event arrived_;
 };
 
 namespace detail {
@@ -116,8 +159,46 @@ struct serve_state {
     void stop() noexcept {
         connections.reset();
         stopping = true;
+        stop_seen.arrived_.set();
         receiver.wake();
         consumer.wake();
+    }
+
+    /// The address that the limits for each peer and the error messages use; empty if neither does.
+    template <class Connection>
+    std::string peer_of(const Connection& connection) const {
+        if constexpr (requires { std::string{connection.remote_endpoint().address()}; }) {
+            if (options.max_per_peer != no_limit || options.lifetime != duration::max())
+                return connection.remote_endpoint().address();
+        }
+        return {};
+    }
+
+    /// Why a connection must not be served; empty if it may be.
+    template <class Connection>
+    std::string reason_to_refuse(const Connection& connection) const {
+        std::string reason;
+        if (active >= options.max_connections) {
+            reason = "weir::serve: there are " + std::to_string(options.max_connections) + " connections";
+        } else if (options.max_per_peer != no_limit) {
+            const auto peer = peers.find(peer_of(connection));
+            if (peer == peers.end() || peer->second < options.max_per_peer) return reason;
+            reason = "weir::serve: there are " + std::to_string(peer->second) + " connections from " + peer->first;
+        } else {
+            return reason;
+        }
+        if constexpr (requires { std::string{connection.name()}; })
+            reason += "; refused " + std::string{connection.name()};
+        return reason;
+    }
+
+    void enter(const std::string& peer) {
+        if (!peer.empty()) ++peers[peer];
+        ++active;
+    }
+    void leave(const std::string& peer) noexcept {
+        --active;
+        if (const auto at = peers.find(peer); at != peers.end() && --at->second == 0) peers.erase(at);
     }
 
     /// Must be the last call of its caller, because on_error may drop the server.
@@ -126,12 +207,16 @@ struct serve_state {
         if (on_error) on_error(std::move(why));
     }
 
+    static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+
     std::optional<S> connections; // empty after the stop
     waker_slot receiver;          // waits for the next connection
     waker_slot consumer;          // waits for the end of the server
     serve_options options;
     serve_result result;
     std::size_t active = 0;
+    std::map<std::string, std::size_t> peers; // the number of connections from each address
+    server_stop stop_seen;
     std::exception_ptr error; // of the connections' stream
     bool stopping = false;    // the remaining connections have until the deadline
 };
@@ -148,9 +233,11 @@ public:
         for (;;) {
             if (!server_.connections) return done;
             auto next = next_connection(cx);
-            if (!next.is_item() || cx.stopping() || server_.active < server_.options.max_connections) return next;
+            if (!next.is_item() || cx.stopping()) return next;
+            const std::string reason = server_.reason_to_refuse(*next);
+            if (reason.empty()) return next;
             ++server_.result.refused;
-            server_.tell(std::make_exception_ptr(limit_exceeded{message(*next)}));
+            server_.tell(std::make_exception_ptr(limit_exceeded{reason}));
             if (cx.stopping()) return pending;
             if (!cx.spend()) return cx.yield();
         }
@@ -171,11 +258,6 @@ private:
             return done;
         }
     }
-    std::string message(const value_type& refused) const {
-        std::string text = "weir::serve: there are " + std::to_string(server_.options.max_connections) + " connections";
-        if constexpr (requires { std::string{refused.name()}; }) text += "; refused " + std::string{refused.name()};
-        return text;
-    }
 
     serve_state<S>& server_;
 };
@@ -186,18 +268,31 @@ class served_connection {
 public:
     using result_type = unit;
 
-    served_connection(serve_state<S>& server, A handler) : server_{&server}, handler_(std::move(handler)) {
-        ++server.active;
+    /// @param peer  whose connections are counted, or empty
+    served_connection(serve_state<S>& server, A handler, std::string peer)
+        : server_{&server}, handler_(std::move(handler)), peer_{std::move(peer)} {
+        server.enter(peer_);
     }
     served_connection(served_connection&& other)
-        : server_{std::exchange(other.server_, nullptr)}, handler_(std::move(other.handler_)) {}
+        : server_{std::exchange(other.server_, nullptr)},
+          handler_(std::move(other.handler_)),
+          peer_{std::move(other.peer_)} {}
     ~served_connection() {
-        if (server_ != nullptr) --server_->active;
+        if (server_ != nullptr) server_->leave(peer_);
     }
 
     poll<unit> poll_result(context& cx) {
+        const duration lifetime = server_->options.lifetime;
+        const bool limited = lifetime != duration::max();
+        if (limited && !started_) limit_.set(cx.executor(), cx.executor().time_after(lifetime));
+        started_ = true;
         try {
-            if (handler_.poll_result(cx).is_pending()) return pending;
+            if (handler_.poll_result(cx).is_pending()) {
+                if (!limited || cx.stopping() || !limit_.over(cx)) return pending;
+                ++server_->result.expired;
+                server_->tell(std::make_exception_ptr(timed_out{message(), lifetime}));
+                return unit{};
+            }
             ++server_->result.served;
         } catch (...) {
             if (!server_->options.on_error) throw;
@@ -208,8 +303,26 @@ public:
     }
 
 private:
+    std::string message() const {
+        return "weir::serve: a connection" + (peer_.empty() ? "" : " from " + peer_) + " has not ended";
+    }
+
     serve_state<S>* server_;
     A handler_;
+    std::string peer_;
+    time_limit limit_;
+    bool started_ = false;
+};
+
+/// The operation that a handler returns.
+template <class Handler, class T>
+struct handled {
+    using type = std::invoke_result_t<Handler&, T>;
+};
+template <class Handler, class T>
+    requires returns_operation<Handler&, T, const server_stop&>
+struct handled<Handler, T> {
+    using type = std::invoke_result_t<Handler&, T, const server_stop&>;
 };
 
 /// Creates the operations of connections.
@@ -219,8 +332,16 @@ public:
     serve_each(serve_state<S>& server, Handler& handler) noexcept : server_{&server}, handler_{&handler} {}
 
     auto operator()(item_t<S>&& connection) {
-        using handled = std::invoke_result_t<Handler&, item_t<S>>;
-        return served_connection<S, handled>(*server_, std::invoke(*handler_, std::move(connection)));
+        using operation_type = typename handled<Handler, item_t<S>>::type;
+        std::string peer = server_->peer_of(connection);
+        if constexpr (returns_operation<Handler&, item_t<S>, const server_stop&>) {
+            return served_connection<S, operation_type>(
+                *server_, std::invoke(*handler_, std::move(connection), std::as_const(server_->stop_seen)),
+                std::move(peer));
+        } else {
+            return served_connection<S, operation_type>(*server_, std::invoke(*handler_, std::move(connection)),
+                                                        std::move(peer));
+        }
     }
 
 private:
@@ -332,7 +453,8 @@ struct serve_fn : detail::operator_fn<serve_fn> {
 
     template <class T, class Handler, class Stop, class Options>
     static consteval bool accepts() {
-        constexpr bool handles = detail::returns_operation<Handler&, T>;
+        constexpr bool handles =
+            detail::returns_operation<Handler&, T> || detail::returns_operation<Handler&, T, const server_stop&>;
         static_assert(handles,
                       "weir::serve(handler, stop): the handler cannot be called with a connection, or does not "
                       "return a task or another operation");
@@ -352,6 +474,10 @@ struct serve_fn : detail::operator_fn<serve_fn> {
     auto operator()(Handler handler, Stop stop, serve_options options = {}) const {
         detail::at_least_one(options.max_connections,
                              "weir::serve(handler, stop, options): max_connections must be at least 1");
+        detail::at_least_one(options.max_per_peer,
+                             "weir::serve(handler, stop, options): max_per_peer must be at least 1");
+        if (options.lifetime <= duration::zero())
+            throw std::invalid_argument{"weir::serve(handler, stop, options): lifetime must be positive"};
         if (options.drain < duration::zero()) {
             throw std::invalid_argument{"weir::serve(handler, stop, options): drain must not be negative"};
         }
@@ -372,6 +498,9 @@ struct serve_fn : detail::operator_fn<serve_fn> {
 /// connections are refused, and those in the kernel's backlog are reset. An accept that borrows its listener leaves
 /// them in the backlog.
 ///
+/// A handler may take the stop as its second argument, `const weir::server_stop&`, so that it can say goodbye and end
+/// instead of using up the time after the stop.
+///
 /// The stop is a stream (its first item; a second item also ends the time for handlers to finish), an operation (its
 /// result), or a std::stop_token. A failure of the connections' stream is also a stop, and is thrown at the end.
 ///
@@ -379,10 +508,11 @@ struct serve_fn : detail::operator_fn<serve_fn> {
 /// Errors: that of the connections' stream, after the running handlers have finished; that of the stop, at once; that
 /// of a handler, at once, unless there is an `on_error`.
 /// Dropped: destroys all handlers and the connections' stream at once.
-/// Cost: one allocation per concurrent connection, reused.
-/// See: accept, for_each, with_stop.
+/// Cost: one allocation per concurrent connection, reused; one more for each peer with max_per_peer.
+/// See: accept, limited_stream, for_each, with_stop.
 ///
-/// @throws std::invalid_argument when max_connections is 0 or drain is negative
+/// @throws std::invalid_argument when max_connections or max_per_peer is 0, lifetime is not positive, or drain is
+/// negative
 inline constexpr serve_fn serve{};
 
 } // namespace weir
