@@ -46,7 +46,9 @@
 #include <weir/source/watch.hpp>
 
 #include <weir/operators/also_to.hpp>
+#include <weir/operators/balance.hpp>
 #include <weir/operators/batch_while_busy.hpp>
+#include <weir/operators/broadcast_through.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/chunk_by.hpp>
@@ -87,6 +89,7 @@
 #include <weir/operators/pace.hpp>
 #include <weir/operators/pairwise.hpp>
 #include <weir/operators/parallel.hpp>
+#include <weir/operators/partition.hpp>
 #include <weir/operators/prefix_and_tail.hpp>
 #include <weir/operators/publish_on.hpp>
 #include <weir/operators/race.hpp>

@@ -13,10 +13,13 @@
 
 #include <dropping.hpp>
 #include <dropping_ways.hpp>
+#include <weir/operators/balance.hpp>
+#include <weir/operators/broadcast_through.hpp>
 #include <weir/operators/combine_latest.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
 #include <weir/operators/exhaust_map.hpp>
+#include <weir/operators/filter.hpp>
 #include <weir/operators/flat_map.hpp>
 #include <weir/operators/interleave.hpp>
 #include <weir/operators/map.hpp>
@@ -25,6 +28,7 @@
 #include <weir/operators/map_async_unordered.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/merge_sorted.hpp>
+#include <weir/operators/partition.hpp>
 #include <weir/operators/race.hpp>
 #include <weir/operators/switch_map.hpp>
 #include <weir/operators/with_latest_from.hpp>
@@ -136,6 +140,16 @@ stage_table children() {
         all.push_back(weir::async_stream<item>{std::move(in)});
         all.push_back(ready_generator(s));
         return weir::merge(std::move(all));
+    });
+    table.add("partition", [](scene& s, auto in) {
+        auto both = std::move(in) | weir::partition(holds(s, 2), {.capacity = 1});
+        return weir::merge(std::move(both.first), std::move(both.second));
+    });
+    table.add("partition of which one stream is destroyed",
+              [](scene& s, auto in) { return (std::move(in) | weir::partition(holds(s, 2))).first; });
+    table.add("balance", [](scene&, auto in) { return weir::merge(std::move(in) | weir::balance(2)); });
+    table.add("broadcast_through", [](scene& s, auto in) {
+        return std::move(in) | weir::broadcast_through(weir::map(passes(s)), weir::filter(holds(s, 1)));
     });
     table.add("zip",
               [](scene& s, auto in) { return weir::zip(std::move(in), waiting_generator(s)) | first_of_tuple(s); });

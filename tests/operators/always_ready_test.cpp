@@ -10,7 +10,9 @@
 
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/also_to.hpp>
+#include <weir/operators/balance.hpp>
 #include <weir/operators/batch_while_busy.hpp>
+#include <weir/operators/broadcast_through.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/chunk_by.hpp>
@@ -22,8 +24,10 @@
 #include <weir/operators/interleave.hpp>
 #include <weir/operators/keep_alive.hpp>
 #include <weir/operators/latest_per_key.hpp>
+#include <weir/operators/map.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/merge_sorted.hpp>
+#include <weir/operators/partition.hpp>
 #include <weir/operators/sample.hpp>
 #include <weir/operators/sessions.hpp>
 #include <weir/operators/share.hpp>
@@ -77,6 +81,9 @@ TEST_SUITE("operators/always_ready") {
         CHECK(pulled_before_others_run([&](auto s) {
                   return std::move(s) | weir::window(1h, [](auto items) { return std::move(items) | weir::drain(); }) |
                          weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return (std::move(s) | weir::partition([](int) { return false; })).first | weir::drain();
               }) < few);
         CHECK(pulled_before_others_run([&](auto s) {
                   return std::move(s) | weir::window(1h, [](auto items) { return std::move(items) | weir::first(); }) |
@@ -133,6 +140,14 @@ TEST_SUITE("operators/always_ready") {
                   [&](auto s) { return std::move(s) | weir::also_to(weir::drain()) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run(
                   [&](auto s) { return std::move(s) | weir::wire_tap(weir::drain()) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return (std::move(s) | weir::partition([](int) { return false; })).second | weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return weir::merge(std::move(s) | weir::balance(2)) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return std::move(s) | weir::broadcast_through(weir::map([](int x) { return x; })) | weir::drain();
+              }) < few);
         CHECK(pulled_before_others_run(
                   [&](auto s) { return std::move(s) | weir::batch_while_busy(9) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([&](auto s) { return weir::merge(std::move(s), other()) | weir::drain(); }) <

@@ -14,7 +14,9 @@
 #include <weir/async_stream.hpp>
 #include <weir/observe/meter.hpp>
 #include <weir/operators/also_to.hpp>
+#include <weir/operators/balance.hpp>
 #include <weir/operators/batch_while_busy.hpp>
+#include <weir/operators/broadcast_through.hpp>
 #include <weir/operators/chunk_by.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/conflate_with.hpp>
@@ -32,9 +34,11 @@
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/materialize.hpp>
+#include <weir/operators/merge.hpp>
 #include <weir/operators/on_error_resume.hpp>
 #include <weir/operators/or_else.hpp>
 #include <weir/operators/pairwise.hpp>
+#include <weir/operators/partition.hpp>
 #include <weir/operators/prefix_and_tail.hpp>
 #include <weir/operators/replay.hpp>
 #include <weir/operators/scan.hpp>
@@ -108,6 +112,10 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return std::move(s) | weir::latest_per_key(2, [](int x) { return x; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::also_to(weir::drain()); });
         drop_from_within([](auto s) { return std::move(s) | weir::wire_tap(weir::drain()); });
+        drop_from_within([](auto s) { return (std::move(s) | weir::partition([](int) { return true; })).first; });
+        drop_from_within([](auto s) { return weir::merge(std::move(s) | weir::balance(2)); });
+        drop_from_within(
+            [](auto s) { return std::move(s) | weir::broadcast_through(weir::map([](int x) { return x; })); });
         drop_from_within([](auto s) { return std::move(s) | weir::batch_while_busy(2); });
         drop_from_within([](auto s) { return std::move(s) | weir::hold(weir::state{0}); });
         drop_from_within([](auto s) { return std::move(s) | weir::split_when([](int) { return true; }); });

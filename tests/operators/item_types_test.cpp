@@ -128,6 +128,10 @@ void pass_through_operators() {
     CHECK(run(weir::merge(numbers<T>())) == all);
     const auto by_value = [](const T& a, const T& b) { return a.value() < b.value(); };
     CHECK(run(weir::merge_sorted(by_value, numbers<T>(), weir::just(T(3)))) == std::vector{1, 2, 3, 3, 4});
+    CHECK(run(weir::merge(numbers<T>() | weir::balance(2))).size() == 4);
+    auto halves = numbers<T>() | weir::partition([](const T& item) { return item.value() < 3; });
+    CHECK(run(std::move(halves.first)) == std::vector{1, 2});
+    CHECK(run(std::move(halves.second)) == std::vector{3, 4});
     CHECK(run(weir::race(numbers<T>(), numbers<T>())) == all);
     CHECK(run(weir::concat(numbers<T>(), numbers<T>())) == std::vector{1, 2, 3, 4, 1, 2, 3, 4});
     CHECK(run(weir::interleave(2, numbers<T>(), numbers<T>())) == std::vector{1, 2, 1, 2, 3, 4, 3, 4});
@@ -166,6 +170,7 @@ void pass_through_copying_operators() {
           std::vector{9, 9, 9, 9});
     CHECK(values<T>(weir::also_to(weir::drain())) == all);
     CHECK(values<T>(weir::wire_tap(weir::drain())) == all);
+    CHECK(values<T>(weir::broadcast_through(weir::filter([](const T&) { return true; }))) == all);
     CHECK(values<T>(weir::map_concat([](T item) { return std::vector<T>(1, item); })) == all);
     CHECK(values<T>(weir::chunk(2) | weir::map([](std::vector<T> items) { return T(items.at(1)); })) ==
           std::vector{2, 4});

@@ -10,6 +10,7 @@
 
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/also_to.hpp>
+#include <weir/operators/broadcast_through.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/chunk_by.hpp>
 #include <weir/operators/combine_latest.hpp>
@@ -137,6 +138,7 @@ TEST_SUITE("operators/released") {
                      weir::drain()) == "two");
         CHECK(end_of(weir::latest_per_key(9, not_two) | weir::map_async(1, later) | weir::drain()) == "two");
         CHECK(end_of(weir::also_to(weir::for_each(not_two)) | weir::drain()) == "two");
+        CHECK(end_of(weir::broadcast_through(weir::map(not_two)) | weir::drain()) == "two");
         CHECK(end_of(weir::split_when(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::distinct_until_changed(not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::map_concat([](int x) { return std::vector{not_two(x)}; }) | weir::drain()) == "two");

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <utility>
+
+#include <weir/core/closure.hpp>
+#include <weir/core/detail/invalid_pipeline.hpp>
+#include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/item_traits.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/operators/merge.hpp>
+#include <weir/operators/share.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// What a pipeline makes of a subscription.
+template <class Subscription, class Pipeline>
+using piped_t = decltype(std::declval<Subscription>() | std::declval<Pipeline>());
+
+} // namespace detail
+
+struct broadcast_through_fn : detail::operator_fn<broadcast_through_fn> {
+    template <class T, class... Pipelines>
+    static consteval bool accepts() {
+        constexpr bool some = sizeof...(Pipelines) != 0 && (detail::is_closure<Pipelines> && ...);
+        static_assert(some, "weir::broadcast_through(pipelines...): takes one pipeline or more, such as map(f) or "
+                            "filter(keep) | map(f)");
+        constexpr bool copied = std::copy_constructible<T>;
+        static_assert(copied, "weir::broadcast_through(pipelines...): each pipeline gets a copy of an item, and these "
+                              "items cannot be copied; send a std::shared_ptr to them");
+        constexpr bool kept = detail::keepable<T>;
+        static_assert(kept, "weir::broadcast_through(pipelines...) keeps items, and these borrow their memory; put "
+                            "to_owned() before it, or outlives(view) around what outlives it");
+        return some && copied && kept;
+    }
+
+    template <stream S, class... Pipelines>
+    static auto attach(S left, Pipelines... pipelines) {
+        using subscription = shared_subscription<detail::made_once<S>>;
+        constexpr bool streams = (stream<detail::piped_t<subscription, Pipelines>> && ...);
+        static_assert(streams, "weir::broadcast_through(pipelines...): a pipeline does not end in a stream; a sink "
+                               "takes no part in the result: write also_to(sink)");
+        if constexpr (streams) {
+            const auto shared = std::move(left) | share({.capacity = 1});
+            return merge((shared.subscribe() | std::move(pipelines))...);
+        } else {
+            return detail::invalid_pipeline{};
+        }
+    }
+};
+
+/// broadcast_through(pipelines...): each item goes through all pipelines, and what they make of it is merged.
+///
+///     in                           --1-----2-----|
+///     broadcast_through(            --1--a--2--b--|
+///         map(to_digit),           --1-----2-----|
+///         map(to_letter) | delay)  -----a-----b--|
+///
+///     events() | weir::broadcast_through(weir::filter(is_error) | weir::map(to_alarm), weir::chunk(100) | ...)
+///
+/// The pipelines run beside each other, on one executor. Upstream is asked for an item when each of them has taken the
+/// last: the slowest sets the pace. A pipeline that ends early takes no more part. The pipelines have results of one
+/// type.
+///
+/// Ends: when all pipelines have ended. Errors: the first one, of upstream or a pipeline, when all have been destroyed;
+/// results that were ready before come before it.
+/// Dropped: the items held are lost.
+/// Cost: an allocation for each pipeline and for upstream; a copy of an item per pipeline; one item and one result held
+/// for each.
+/// See: share, merge, also_to, partition.
+inline constexpr broadcast_through_fn broadcast_through{};
+
+} // namespace weir

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <weir/core/context.hpp>
+#include <weir/core/detail/member_waker.hpp>
+#include <weir/core/detail/ring_buffer.hpp>
+#include <weir/core/item_traits.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/core/stream.hpp>
+#include <weir/core/waker.hpp>
+#include <weir/operators/detail/drop_silently.hpp>
+#include <weir/sync/detail/shared_state.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// What the branches of a source share. A branch that has no item asks the source, and stores items for other branches
+/// in their buffers.
+///
+///     std::size_t Route::operator()(const T& item, std::size_t asking); // the number of the branch that gets an item
+template <stream S, class Route, class OnDrop>
+class branches : public shared_state {
+    using T = item_t<S>;
+
+public:
+    branches(S source, std::size_t n, std::size_t capacity, Route route, OnDrop on_drop)
+        : capacity_{capacity},
+          route_(std::move(route)),
+          on_drop_(std::move(on_drop)),
+          branches_{std::make_unique<branch[]>(n)},
+          size_{n},
+          source_(std::in_place, std::move(source)) {}
+
+    poll<T> poll_next(std::size_t number, context& cx) {
+        branch& own = branches_[number];
+        for (;;) {
+            if (!own.held.empty()) return take(own);
+            if (!source_) return finish();
+            if (full_ != 0) return wait(own, cx);
+            auto item = ask(cx);
+            if (cx.stopping()) return pending;
+            if (!source_) return finish();
+            if (item.is_pending()) return wait(own, cx);
+            if (const std::size_t to = route(*item, number, cx); cx.stopping()) {
+                return pending;
+            } else if (to == number) {
+                return item;
+            } else if (source_) {
+                give(branches_[to], *std::move(item));
+            }
+            if (!cx.spend() || cx.leaving()) return cx.yield();
+        }
+    }
+
+    void leave(std::size_t number) noexcept {
+        branch& own = branches_[number];
+        own.left = true;
+        if (own.held.size() == capacity_) room();
+        for (; !own.held.empty(); own.held.drop_front()) drop(std::move(own.held.front()));
+    }
+
+private:
+    struct branch {
+        ring_buffer<T> held;
+        waker_slot consumer;
+        bool left = false;
+    };
+
+    pending_t wait(branch& own, context& cx) noexcept {
+        own.consumer.arm(cx.waker());
+        return pending;
+    }
+
+    done_t finish() {
+        if (error_ != nullptr) std::rethrow_exception(error_);
+        return done;
+    }
+
+    poll<T> take(branch& own) {
+        const bool was_full = own.held.size() == capacity_;
+        poll<T> item(own.held.pop_front());
+        if (was_full) room();
+        return item;
+    }
+
+    /// Polls the source. When it has ended or failed, it is destroyed.
+    poll<T> ask(context& cx) {
+        waker_.bind(*this, cx.waker());
+        nested_context own{cx, waker_};
+        try {
+            auto item = source_->poll_next(own);
+            if (cx.stopping() || !item.is_done()) return item;
+        } catch (...) {
+            if (cx.stopping()) throw;
+            error_ = std::current_exception();
+        }
+        end();
+        return pending;
+    }
+
+    std::size_t route(const T& item, std::size_t asking, context& cx) {
+        try {
+            return std::invoke(route_, item, asking);
+        } catch (...) {
+            if (cx.stopping()) throw;
+            error_ = std::current_exception();
+        }
+        end();
+        return size_;
+    }
+
+    void give(branch& to, T&& item) {
+        if (to.left) return drop(std::move(item));
+        to.held.push_back(std::move(item));
+        if (to.held.size() == capacity_) ++full_;
+        to.consumer.wake();
+    }
+
+    void drop(T&& item) noexcept { static_cast<void>(std::invoke(on_drop_, std::move(item))); }
+
+    void end() noexcept {
+        source_.reset();
+        wake_all();
+    }
+
+    /// To be called when a buffer is full no more.
+    void room() noexcept {
+        if (--full_ == 0) wake_all();
+    }
+    /// Called by the run queue as well, when the source may have an item: the first that asks gets it.
+    void wake_all() noexcept {
+        for (std::size_t i = 0; i != size_; ++i) branches_[i].consumer.wake();
+    }
+
+    std::size_t capacity_;
+    [[no_unique_address]] Route route_;
+    [[no_unique_address]] OnDrop on_drop_;
+    std::unique_ptr<branch[]> branches_;
+    std::size_t size_;
+    std::size_t full_ = 0;    // the number of full buffers
+    std::optional<S> source_; // until its end
+    std::exception_ptr error_;
+    member_waker<branches, &branches::wake_all> waker_;
+};
+
+} // namespace detail
+
+/// One of the streams into which a source was divided. It may be moved at any time.
+template <stream S, class Route, class OnDrop = detail::drop_silently>
+class [[nodiscard("add a sink and co_await it")]] stream_branch {
+    using branches = detail::branches<S, Route, OnDrop>;
+
+public:
+    using value_type = item_t<S>;
+
+    stream_branch(const detail::handle<branches, detail::role::other>& all, std::size_t number) noexcept
+        : all_{all}, number_{number} {}
+    stream_branch(stream_branch&&) noexcept = default;
+    ~stream_branch() {
+        if (all_) all_->leave(number_);
+    }
+
+    poll<value_type> poll_next(context& cx) { return all_->poll_next(number_, cx); }
+
+private:
+    detail::handle<branches, detail::role::other> all_;
+    std::size_t number_;
+};
+
+template <stream S, class Route, class OnDrop>
+inline constexpr bool thread_bound<stream_branch<S, Route, OnDrop>> = true;
+
+} // namespace weir
