@@ -102,7 +102,7 @@ CXX=clang++-19 configuration clang-release '' "$release -Dperf=disabled" '--no-s
 CXX=clang++-19 configuration clang-asan-ubsan '' \
     "$sanitized -Db_sanitize=address,undefined -Dcpp_args=-g1 -Dexamples=disabled" '-t 3'
 if compgen -G 'tests/threads/*_test.cpp' > /dev/null; then
-    CXX=clang++-19 configuration clang-tsan 'tests/threads_test tests/concurrent_channel_stress' \
+    CXX=clang++-19 configuration clang-tsan 'tests/threads_test tests/concurrent_channel_stress tests/reactive_streams_stress' \
         "$sanitized -Db_sanitize=thread -Dcpp_args=-g1 -Dexamples=disabled" '-t 5 --suite threads'
 fi
 

@@ -197,6 +197,7 @@
 #include <weir/io/unix.hpp>
 
 #include <weir/interop/as_range.hpp>
+#include <weir/interop/reactive_streams.hpp>
 #include <weir/interop/stop_scope.hpp>
 #include <weir/interop/to_future.hpp>
 #include <weir/interop/with_stop.hpp>

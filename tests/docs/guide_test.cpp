@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -139,6 +140,34 @@ private:
     weir::waker_slot waiter_;
 };
 // [/mailbox]
+
+} // namespace
+
+namespace {
+
+// [subscriber]
+class two_at_a_time : public weir::rs::subscriber<int> {
+public:
+    void on_subscribe(std::shared_ptr<weir::rs::subscription> link) override {
+        link_ = std::move(link);
+        link_->request(2);
+    }
+    void on_next(int item) override {
+        text += std::to_string(item);
+        if (++received_ % 2 != 0) return;
+        text += '|';
+        link_->request(2); // no item arrives before this function has returned
+    }
+    void on_error(std::exception_ptr) override { text += '#'; }
+    void on_complete() override { text += '.'; }
+
+    std::string text;
+
+private:
+    std::shared_ptr<weir::rs::subscription> link_;
+    int received_ = 0;
+};
+// [/subscriber]
 
 } // namespace
 
@@ -332,6 +361,30 @@ TEST_SUITE("docs/guide") {
         ex.run_ready();
         CHECK(log == std::vector<std::string>{"dropped", "destroyed"});
         // [/drop from within test]
+    }
+
+    TEST_CASE("Reactive Streams lead in and out of weir") {
+        // [publisher]
+        virtual_executor ex;
+        std::shared_ptr<weir::rs::publisher<int>> numbers =
+            weir::rs::to_publisher([] { return weir::iota(1) | weir::take(5); }, ex);
+        auto print = std::make_shared<two_at_a_time>();
+        numbers->subscribe(print);
+        ex.run_until_idle();
+        CHECK(print->text == "12|34|5.");
+        // [/publisher]
+        // [from publisher]
+        const int sum = ex.run(weir::rs::from_publisher(numbers, 64) | weir::fold(0, std::plus{}));
+        CHECK(sum == 15);
+        // [/from publisher]
+        // [processor]
+        const auto squares = weir::rs::to_processor<int>(weir::map([](int n) { return n * n; }), ex, 64);
+        numbers->subscribe(squares);
+        print = std::make_shared<two_at_a_time>();
+        squares->subscribe(print);
+        ex.run_until_idle();
+        CHECK(print->text == "14|916|25.");
+        // [/processor]
     }
 
     TEST_CASE("work moves to other threads and back") {

@@ -41,7 +41,7 @@ REQUIREMENTS = "core/detail/requirements.hpp"
 DETAIL_USERS = {
     "backend/detail/signal_subscription.hpp": ["source", "kernel"],
     "executor/detail/cleanup.hpp": ["scope"],
-    "executor/detail/inbox.hpp": ["io", "threads", "source", "operators"],
+    "executor/detail/inbox.hpp": ["io", "threads", "source", "operators", "interop"],
     "executor/detail/resettable_deadline.hpp": ["operators", "sink"],
     "executor/detail/observations.hpp": ["observe"],
     "executor/detail/periodic_schedule.hpp": ["source", "operators"],
@@ -56,6 +56,7 @@ DETAIL_USERS = {
     "sync/detail/shared_state.hpp": ["operators"],
     "sync/detail/wait_queue.hpp": ["resilience"],
     "threads/detail/executor_queue.hpp": ["operators"],
+    "threads/detail/remote_waker.hpp": ["interop"],
 }
 
 # A header that includes a private header of a room above its own, which itself includes core only.

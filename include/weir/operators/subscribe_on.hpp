@@ -46,8 +46,9 @@ public:
         queue->bind_sender(inbox_);
         detail::executor_queue_sender<S> sender{*std::move(upstream_), *queue};
         upstream_.reset();
-        detail::remote_spawn<detail::executor_queue_sender<S>>::start(inbox_, *ex_, std::move(sender),
-                                                                      std::source_location::current());
+        detail::remote_spawn<detail::executor_queue_sender<S>>::create(*ex_, std::move(sender),
+                                                                       std::source_location::current())
+            .start(inbox_);
     }
 
 private:

@@ -30,10 +30,13 @@ namespace detail {
 template <operation A>
 class remote_spawn final : public inbox_entry, public spawned_entry, public waker {
 public:
-    /// May be called on any thread. The executor may have ended; its inbox must exist.
-    static void start(const std::shared_ptr<inbox>& to, executor& ex, A operation, std::source_location place) {
-        inbox_entry* const entry = new remote_spawn(ex, std::move(operation), place);
-        if (!to->enter(*entry)) entry->discard();
+    /// Allocates an object, which must be started. The executor may have ended; its inbox must exist.
+    static remote_spawn& create(executor& ex, A operation, std::source_location place) {
+        return *new remote_spawn(ex, std::move(operation), place);
+    }
+    /// May be called on any thread.
+    void start(const std::shared_ptr<inbox>& to) noexcept {
+        if (!to->enter(*this)) discard();
     }
 
 private:
@@ -375,7 +378,7 @@ auto spawn_at(const std::shared_ptr<inbox>& to, executor& ex, F make, std::sourc
     using result = typename std::invoke_result_t<F&>::result_type;
     auto* const known = new remote_state<result>{ex, to, place};
     remote_join_handle<result> handle{*known};
-    remote_spawn<remote_operation<F>>::start(to, ex, remote_operation<F>{std::move(make), *known}, place);
+    remote_spawn<remote_operation<F>>::create(ex, remote_operation<F>{std::move(make), *known}, place).start(to);
     return handle;
 }
 
