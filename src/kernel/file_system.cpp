@@ -48,7 +48,11 @@ file_type type_of_mode(mode_t mode) noexcept {
 
 int convert(int answer, const struct stat& from, file_status& result) noexcept {
     if (answer < 0) return -errno;
-    result = {from.st_dev, from.st_ino, static_cast<std::uint64_t>(from.st_size), type_of_mode(from.st_mode)};
+    result = {.device = from.st_dev,
+              .inode = from.st_ino,
+              .size = static_cast<std::uint64_t>(from.st_size),
+              .type = type_of_mode(from.st_mode),
+              .modified = std::int64_t{from.st_mtim.tv_sec} * 1'000'000'000 + from.st_mtim.tv_nsec};
     return 0;
 }
 

@@ -546,6 +546,120 @@ TEST_SUITE("source/follow") {
         CHECK(support::open_descriptors() == before);
     }
 
+    TEST_CASE("follow: 400 files share one inotify instance, and each gets its own changes") {
+        const support::temporary_directory d;
+        weir::executor ex;
+        constexpr int files = 400;
+        const auto path = [&](int i) { return d / ("log" + std::to_string(i)); };
+        // Far more than the time of this test: only the kernel's reports count.
+        const weir::follow_options patient{.interval = 1h, .block = 4096};
+        std::vector<weir::async_stream<weir::bytes>> streams;
+        for (int i = 0; i != files; ++i) {
+            append(path(i), "first\n");
+            streams.push_back(weir::follow(path(i), patient));
+        }
+        const auto instances = [] {
+            int count = 0;
+            for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) {
+                std::error_code gone;
+                count += std::filesystem::read_symlink(entry.path(), gone) == "anon_inode:inotify" ? 1 : 0;
+            }
+            return count;
+        };
+        std::vector<std::optional<decltype(ex.spawn(weir::next(streams[0])))>> asked;
+        for (auto& s : streams) CHECK(*ex.run(weir::next(s)) == "first\n");
+        for (auto& s : streams) asked.emplace_back(ex.spawn(weir::next(s)));
+        while (ex.stats().timers_armed < files) ex.turn(ex.now());
+        CHECK(instances() == 1);
+        for (std::size_t i = 0; i < files; i += 2) asked[i].reset(); // these wait no more
+        for (int i = 1; i != files + 1; i += 2) append(path(i), std::to_string(i));
+        for (int i = 1; i < files; i += 2) {
+            auto& one = asked[static_cast<std::size_t>(i)];
+            CHECK(*ex.run(weir::with_timeout(60s, *std::move(one))) == std::to_string(i));
+        }
+        asked.clear();
+        streams.clear();
+        CHECK(instances() == 0);
+        CHECK(ex.io().in_flight() == 0);
+    }
+
+    TEST_CASE("follow continues at a saved position exactly, over rotations and in the middle of a line") {
+        for (const int rotations : {0, 1, 3}) {
+            CAPTURE(rotations);
+            const support::temporary_directory d;
+            const std::string log = d / "log";
+            weir::executor ex;
+            // A short file, whose fingerprint grows, and a long one.
+            for (const std::size_t length : {3u, 1000u}) {
+                CAPTURE(length);
+                std::filesystem::remove(log);
+                for (int i = 1; i != 4; ++i) std::filesystem::remove(log + '.' + std::to_string(i));
+                const std::string begin(length, 'a');
+                append(log, begin);
+                std::string saved;
+                {
+                    auto stream = weir::follow_with_positions(log);
+                    const auto part = ex.run(weir::next(stream));
+                    CHECK(part->data == begin);
+                    saved = part->end.to_string();
+                }
+                append(log, "rest");
+                std::string expected = "rest";
+                for (int i = 0; i != rotations; ++i) {
+                    for (int n = i; n != 0; --n)
+                        std::filesystem::rename(log + '.' + std::to_string(n), log + '.' + std::to_string(n + 1));
+                    std::filesystem::rename(log, log + ".1");
+                    append(log, "file" + std::to_string(i));
+                    // As if time had passed: the clock of a file system may be coarse.
+                    std::filesystem::last_write_time(log, std::filesystem::file_time_type::clock::now() +
+                                                              std::chrono::hours{i + 1});
+                    expected += "\nfile" + std::to_string(i);
+                }
+                append(d / "log.9.gz", "packed");
+                auto stream = weir::follow_with_positions(
+                    log, {.interval = 1ms, .resume = weir::follow_position::from_string(saved)});
+                std::string text;
+                while (text.size() < expected.size()) text += ex.run(weir::next(stream))->data.view();
+                CHECK(text == expected);
+            }
+        }
+    }
+
+    TEST_CASE("follow starts anew when the file of a saved position is gone, or has other contents") {
+        const support::temporary_directory d;
+        const std::string log = d / "log";
+        weir::executor ex;
+        append(log, "old contents\n");
+        auto stream = weir::follow_with_positions(log);
+        auto position = ex.run(weir::next(stream))->end;
+        CHECK(position.offset == 13);
+        truncate(log); // the same file
+        append(log, "new contents, more of them\n");
+        const auto resumed = [&] {
+            auto again = weir::follow_with_positions(log, {.from = weir::follow_from::end, .resume = position});
+            return ex.run(weir::next(again))->data.to_string();
+        };
+        CHECK(resumed() == "new contents, more of them\n");
+        // An earlier offset of the same contents.
+        auto newer = weir::follow_with_positions(log);
+        position = ex.run(weir::next(newer))->end;
+        position.offset -= 5;
+        CHECK(resumed() == "them\n");
+        position.inode += 1;
+        CHECK(resumed() == "new contents, more of them\n");
+    }
+
+    TEST_CASE("follow_position: the text of a position is read back, and other text is rejected") {
+        const weir::follow_position position{1, 0xffffffffffffffff, 3, 0xabcdef, 256};
+        CHECK(position.to_string() == "1:ffffffffffffffff:3:abcdef:100");
+        CHECK(weir::follow_position::from_string(position.to_string()) == position);
+        for (const char* text : {"", "1", "1:2:3:4", "1:2:3:4:", "1:2:3:4:5:", "1:2:3:4:101", "1:2:3:g:5", " 1:2:3:4:5",
+                                 "1:2:3:4:5x", "1:2:3:10000000000000000:5"}) {
+            CAPTURE(text);
+            CHECK_THROWS_AS(weir::follow_position::from_string(text), std::invalid_argument);
+        }
+    }
+
     TEST_CASE("follow rejects an interval that is not positive when it is constructed") {
         CHECK_THROWS_WITH_AS(static_cast<void>(weir::follow("f", {.interval = 0ms})),
                              "weir::follow(path, options): interval must be positive", std::invalid_argument);

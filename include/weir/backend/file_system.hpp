@@ -24,6 +24,7 @@ struct file_status {
     std::uint64_t inode = 0;
     std::uint64_t size = 0;
     file_type type = file_type::unknown;
+    std::int64_t modified = 0; ///< the time of the last change of the contents, in nanoseconds; 0: unknown
 
     bool same_file(const file_status& other) const noexcept { return device == other.device && inode == other.inode; }
 };

@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include <weir/async_stream.hpp>
 #include <weir/backend/backend.hpp>
@@ -21,6 +23,28 @@ enum class follow_missing : std::uint8_t {
     wait, ///< waits for the file, and then follows it from its beginning
 };
 
+/// A place in a followed file, which a program saves so that it continues there after a restart.
+struct follow_position {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t offset = 0;
+    std::uint64_t fingerprint = 0;   ///< of the first bytes: another file may get the number of a deleted one
+    std::uint64_t fingerprinted = 0; ///< the number of these bytes, at most 256
+
+    /// All members, as hexadecimal numbers with colons between them.
+    std::string to_string() const;
+    /// @throws std::invalid_argument for other text
+    static follow_position from_string(std::string_view text);
+
+    friend bool operator==(const follow_position&, const follow_position&) = default;
+};
+
+/// A part of a followed file.
+struct followed {
+    bytes data;
+    follow_position end; ///< behind the data
+};
+
 struct follow_options {
     follow_from from = follow_from::beginning;
     follow_missing missing = follow_missing::fail;
@@ -28,6 +52,11 @@ struct follow_options {
     /// the kernel does not report its changes; > 0
     duration interval = std::chrono::milliseconds{100};
     std::size_t block = 64 * 1024; ///< the maximum size of one read
+    /// Where an earlier `follow_with_positions` has stopped: the stream continues exactly there. If the file was rotated
+    /// since, it is looked for in the directory, under a name that begins with its former name, and the files that
+    /// followed it are read in the order of their last change. If it is not found, the stream starts at the beginning
+    /// of the file at the path. Takes precedence over `from`.
+    std::optional<follow_position> resume = {};
 };
 
 /// follow(path): the contents of a file, and then everything that is appended to it, as `tail -F`.
@@ -51,10 +80,21 @@ struct follow_options {
 /// unless `missing` is `follow_missing::wait`. `follow access.log: Is a directory` when the file was replaced by
 /// something that is not a file, after the contents of the old file.
 /// Dropped: the file is closed.
-/// Cost: a steady state allocates nothing.
+/// Cost: a steady state allocates nothing. All followed files of an executor share one inotify instance.
 /// See: read, watch, lines.
 ///
 /// @throws std::invalid_argument when the interval is not positive
 async_stream<bytes> follow(std::string path, follow_options options = {});
+
+/// follow_with_positions(path): as `follow`, with the position behind each part, to be saved and passed as `resume`.
+///
+///     auto log = weir::follow_with_positions("access.log", {.resume = saved});
+///     while (auto part = co_await weir::next(log)) {
+///         co_await store(part->data, part->end.to_string());
+///     }
+///
+/// A part may end in the middle of a line. The position of an earlier byte of the part has a smaller offset. The '\n'
+/// that the stream adds to an unfinished line has no byte in the file: it does not move the offset.
+async_stream<followed> follow_with_positions(std::string path, follow_options options = {});
 
 } // namespace weir
