@@ -64,6 +64,8 @@
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/enumerate.hpp>
 #include <weir/operators/exhaust_map.hpp>
+#include <weir/operators/expand.hpp>
+#include <weir/operators/extrapolate.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/finally.hpp>
@@ -83,6 +85,7 @@
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/materialize.hpp>
 #include <weir/operators/merge.hpp>
+#include <weir/operators/merge_prioritized.hpp>
 #include <weir/operators/merge_sorted.hpp>
 #include <weir/operators/on_error_resume.hpp>
 #include <weir/operators/or_else.hpp>

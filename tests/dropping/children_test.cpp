@@ -19,6 +19,8 @@
 #include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
 #include <weir/operators/exhaust_map.hpp>
+#include <weir/operators/expand.hpp>
+#include <weir/operators/extrapolate.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/flat_map.hpp>
 #include <weir/operators/interleave.hpp>
@@ -27,10 +29,12 @@
 #include <weir/operators/map_async_keyed.hpp>
 #include <weir/operators/map_async_unordered.hpp>
 #include <weir/operators/merge.hpp>
+#include <weir/operators/merge_prioritized.hpp>
 #include <weir/operators/merge_sorted.hpp>
 #include <weir/operators/partition.hpp>
 #include <weir/operators/race.hpp>
 #include <weir/operators/switch_map.hpp>
+#include <weir/operators/take.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_longest.hpp>
@@ -59,6 +63,13 @@ auto compares(scene& s) {
     return [&s](const item& a, const item& b) {
         s.called();
         return s.still_here(a).value() < s.still_here(b).value();
+    };
+}
+
+auto passes_copies(scene& s) {
+    return [&s](const item& x) {
+        s.called();
+        return s.still_here(item{s, x.value()});
     };
 }
 
@@ -151,6 +162,18 @@ stage_table children() {
     table.add("broadcast_through", [](scene& s, auto in) {
         return std::move(in) | weir::broadcast_through(weir::map(passes(s)), weir::filter(holds(s, 1)));
     });
+    table.add("merge_prioritized",
+              [](scene& s, auto in) { return weir::merge_prioritized({2, 1}, std::move(in), waiting_generator(s)); });
+    table.add("expand", [](scene& s, auto in) {
+        return std::move(in) | weir::expand(2, [&s](item x) {
+                   s.called();
+                   const int value = s.still_here(x).value();
+                   return plain_source{s, true} | weir::filter(holds(s, value + 2));
+               });
+    });
+    table.add(
+        "extrapolate",
+        [](scene& s, auto in) { return std::move(in) | weir::extrapolate(passes_copies(s)) | weir::take(6); }, false);
     table.add("zip",
               [](scene& s, auto in) { return weir::zip(std::move(in), waiting_generator(s)) | first_of_tuple(s); });
     table.add("zip, behind",

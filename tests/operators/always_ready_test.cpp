@@ -20,12 +20,15 @@
 #include <weir/operators/conflate_with.hpp>
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/exhaust_map.hpp>
+#include <weir/operators/expand.hpp>
+#include <weir/operators/extrapolate.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/interleave.hpp>
 #include <weir/operators/keep_alive.hpp>
 #include <weir/operators/latest_per_key.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/merge.hpp>
+#include <weir/operators/merge_prioritized.hpp>
 #include <weir/operators/merge_sorted.hpp>
 #include <weir/operators/partition.hpp>
 #include <weir/operators/sample.hpp>
@@ -47,6 +50,7 @@
 #include <weir/sink/fold.hpp>
 #include <weir/sink/last.hpp>
 #include <weir/sink/to.hpp>
+#include <weir/source/empty.hpp>
 #include <weir/source/generate.hpp>
 #include <weir/source/never.hpp>
 #include <weir/sync/state.hpp>
@@ -147,6 +151,15 @@ TEST_SUITE("operators/always_ready") {
                   [&](auto s) { return weir::merge(std::move(s) | weir::balance(2)) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([&](auto s) {
                   return std::move(s) | weir::broadcast_through(weir::map([](int x) { return x; })) | weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return weir::merge_prioritized({2, 1}, std::move(s), other()) | weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return std::move(s) | weir::expand(2, [](int) { return weir::empty<int>(); }) | weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return std::move(s) | weir::extrapolate([](int x) { return x; }) | weir::drain();
               }) < few);
         CHECK(pulled_before_others_run(
                   [&](auto s) { return std::move(s) | weir::batch_while_busy(9) | weir::drain(); }) < few);

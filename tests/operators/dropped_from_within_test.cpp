@@ -23,6 +23,8 @@
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/enumerate.hpp>
+#include <weir/operators/expand.hpp>
+#include <weir/operators/extrapolate.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/finally.hpp>
@@ -35,6 +37,7 @@
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/materialize.hpp>
 #include <weir/operators/merge.hpp>
+#include <weir/operators/merge_prioritized.hpp>
 #include <weir/operators/on_error_resume.hpp>
 #include <weir/operators/or_else.hpp>
 #include <weir/operators/pairwise.hpp>
@@ -116,6 +119,9 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return weir::merge(std::move(s) | weir::balance(2)); });
         drop_from_within(
             [](auto s) { return std::move(s) | weir::broadcast_through(weir::map([](int x) { return x; })); });
+        drop_from_within([](auto s) { return weir::merge_prioritized({1, 1}, std::move(s), weir::empty<int>()); });
+        drop_from_within([](auto s) { return std::move(s) | weir::expand(2, [](int) { return weir::empty<int>(); }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::extrapolate([](int x) { return x; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::batch_while_busy(2); });
         drop_from_within([](auto s) { return std::move(s) | weir::hold(weir::state{0}); });
         drop_from_within([](auto s) { return std::move(s) | weir::split_when([](int) { return true; }); });

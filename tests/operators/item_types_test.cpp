@@ -132,6 +132,7 @@ void pass_through_operators() {
     auto halves = numbers<T>() | weir::partition([](const T& item) { return item.value() < 3; });
     CHECK(run(std::move(halves.first)) == std::vector{1, 2});
     CHECK(run(std::move(halves.second)) == std::vector{3, 4});
+    CHECK(run(weir::merge_prioritized({3, 1}, numbers<T>(), weir::just(T(9)))) == std::vector{1, 2, 9, 3, 4});
     CHECK(run(weir::race(numbers<T>(), numbers<T>())) == all);
     CHECK(run(weir::concat(numbers<T>(), numbers<T>())) == std::vector{1, 2, 3, 4, 1, 2, 3, 4});
     CHECK(run(weir::interleave(2, numbers<T>(), numbers<T>())) == std::vector{1, 2, 1, 2, 3, 4, 3, 4});
@@ -171,6 +172,8 @@ void pass_through_copying_operators() {
     CHECK(values<T>(weir::also_to(weir::drain())) == all);
     CHECK(values<T>(weir::wire_tap(weir::drain())) == all);
     CHECK(values<T>(weir::broadcast_through(weir::filter([](const T&) { return true; }))) == all);
+    CHECK(values<T>(weir::extrapolate([](const T& item) { return T(item); })) == all);
+    CHECK(values<T>(weir::expand(2, [](T) { return weir::empty<T>(); })) == all);
     CHECK(values<T>(weir::map_concat([](T item) { return std::vector<T>(1, item); })) == all);
     CHECK(values<T>(weir::chunk(2) | weir::map([](std::vector<T> items) { return T(items.at(1)); })) ==
           std::vector{2, 4});

@@ -21,6 +21,8 @@
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/exhaust_map.hpp>
+#include <weir/operators/expand.hpp>
+#include <weir/operators/extrapolate.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/flat_map.hpp>
@@ -139,6 +141,8 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::latest_per_key(9, not_two) | weir::map_async(1, later) | weir::drain()) == "two");
         CHECK(end_of(weir::also_to(weir::for_each(not_two)) | weir::drain()) == "two");
         CHECK(end_of(weir::broadcast_through(weir::map(not_two)) | weir::drain()) == "two");
+        CHECK(end_of(weir::expand(2, [](int x) { return weir::just(not_two(x + 1)); }) | weir::drain()) == "two");
+        CHECK(end_of(weir::extrapolate([](int) { return not_two(2); }) | weir::drain()) == "two");
         CHECK(end_of(weir::split_when(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::distinct_until_changed(not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::map_concat([](int x) { return std::vector{not_two(x)}; }) | weir::drain()) == "two");
