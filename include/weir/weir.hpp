@@ -193,6 +193,7 @@
 #include <weir/io/file.hpp>
 #include <weir/io/limited_stream.hpp>
 #include <weir/io/process.hpp>
+#include <weir/io/readiness.hpp>
 #include <weir/io/resolve.hpp>
 #include <weir/io/socket_options.hpp>
 #include <weir/io/tcp.hpp>

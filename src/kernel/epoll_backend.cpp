@@ -121,12 +121,20 @@ bool ready_now(int fd, short events) noexcept {
     return ::poll(&p, 1, 0) > 0;
 }
 
+int attempt_readiness(int fd, short events) noexcept {
+    pollfd p{fd, events, 0};
+    const int r = ::poll(&p, 1, 0);
+    if (r <= 0) return r < 0 ? -errno : -EAGAIN;
+    return (p.revents & POLLNVAL) != 0 ? -EBADF : 0;
+}
+
 bool writes(const io_request& request) noexcept {
     switch (request.what) {
     case io_request::kind::write:
     case io_request::kind::send:
     case io_request::kind::send_message:
     case io_request::kind::connect:
+    case io_request::kind::writable:
         return true;
     default:
         return false;
@@ -190,7 +198,7 @@ private:
 
     descriptor_state* state_of(int fd, std::uint32_t generation) noexcept;
     void abandon(detail::intrusive_list<io_operation>& waiting) noexcept;
-    int watch(int fd, descriptor_state& state, std::uint32_t events) noexcept;
+    int watch(int fd, descriptor_state& state, std::uint32_t events, bool anew) noexcept;
     int attempt(const io_request& request, descriptor_state& state) noexcept;
     int attempt_transfer(const io_request& request, descriptor_state& state) noexcept;
     int attempt_accept(const io_request& request, descriptor_state& state) noexcept;
@@ -245,8 +253,9 @@ void epoll_backend::abandon(detail::intrusive_list<io_operation>& waiting) noexc
     }
 }
 
-int epoll_backend::watch(int fd, descriptor_state& state, std::uint32_t events) noexcept {
-    if ((state.watched & events) == events) return 0;
+/// @param anew  registers a descriptor again that may have been closed by other code
+int epoll_backend::watch(int fd, descriptor_state& state, std::uint32_t events, bool anew) noexcept {
+    if ((state.watched & events) == events && !anew) return 0;
     const std::uint32_t all = state.watched | events;
     epoll_event e{};
     e.events = all | EPOLLRDHUP | EPOLLPRI | EPOLLET;
@@ -274,7 +283,7 @@ void epoll_backend::start(io_operation& operation) {
     if (r == needs_thread) return call_elsewhere(operation);
     if (r == -EAGAIN) {
         const bool writer = writes(request);
-        r = watch(request.fd, state, writer ? EPOLLOUT : EPOLLIN);
+        r = watch(request.fd, state, writer ? EPOLLOUT : EPOLLIN, request.asks_readiness());
         if (r == 0) {
             (writer ? state.writers : state.readers).push_back(operation);
             ++in_flight_;
@@ -355,7 +364,10 @@ int epoll_backend::attempt(const io_request& request, descriptor_state& state) n
         case io_request::kind::sync:
             return needs_thread;
         case io_request::kind::readable:
-            r = ready_now(request.fd, POLLIN) ? 0 : -EAGAIN;
+            r = attempt_readiness(request.fd, POLLIN);
+            break;
+        case io_request::kind::writable:
+            r = attempt_readiness(request.fd, POLLOUT);
             break;
         case io_request::kind::send_message:
             r = attempt_send(request.fd, *static_cast<io_message*>(request.data));

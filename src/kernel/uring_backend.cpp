@@ -165,6 +165,7 @@ short awaited_events(const io_request& request) noexcept {
     case io_request::kind::send:
     case io_request::kind::send_message:
     case io_request::kind::connect:
+    case io_request::kind::writable:
         return POLLOUT;
     default:
         return POLLIN;
@@ -262,7 +263,8 @@ bool uring_backend::push(io_operation& operation) noexcept {
         io_uring_sqe_set_data64(sqe, sync_mark(operation.backend_data));
         return true;
     case io_request::kind::readable:
-        io_uring_prep_poll_add(sqe, request.fd, POLLIN);
+    case io_request::kind::writable:
+        io_uring_prep_poll_add(sqe, request.fd, static_cast<unsigned>(awaited_events(request)));
         break;
     case io_request::kind::send_message:
         io_uring_prep_sendmsg(sqe, request.fd, to_send(*static_cast<io_message*>(request.data)), MSG_NOSIGNAL);
@@ -406,7 +408,7 @@ void uring_backend::answer(const io_uring_cqe& cqe) noexcept {
         if (!push(operation)) keep(operation);
         return;
     }
-    if (request.what == io_request::kind::readable && result > 0) result = 0;
+    if (request.asks_readiness() && result > 0) result = 0;
     finish(operation, result);
 }
 

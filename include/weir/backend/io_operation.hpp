@@ -39,7 +39,7 @@ struct io_request {
         receive,         ///< fd, data, size: from a socket
         receive_bytes,   ///< fd, data: a `bytes`, size: the maximum, > 0; the backend provides the memory when needed
         receive_message, ///< fd, data: an io_message; the result is the datagram's length, which may exceed size
-        readable,        ///< fd: completes when a read would not block
+        readable,        ///< fd: completes when a read would not block; other code may own the descriptor
         write,           ///< fd, data, size, offset
         send,            ///< fd, data, size: to a socket; a closed peer is EPIPE, never a signal
         accept,          ///< fd, peer: the result is a descriptor
@@ -47,6 +47,7 @@ struct io_request {
         open,            ///< path, mode, permissions: the result is a descriptor
         sync,            ///< fd
         send_message,    ///< fd, data: an io_message; a closed peer is EPIPE
+        writable,        ///< fd: completes when a write would not block; other code may own the descriptor
     };
 #pragma GCC diagnostic pop
 
@@ -60,6 +61,7 @@ struct io_request {
     endpoint* address = nullptr;
 
     bool reads() const noexcept { return what <= kind::readable; }
+    bool asks_readiness() const noexcept { return what == kind::readable || what == kind::writable; }
     const char* path() const noexcept { return static_cast<const char*>(data); }
 };
 

@@ -250,6 +250,13 @@ bool connection::readable(std::size_t at) const noexcept {
     return here.arrived != here.head || here.dead || here.ended;
 }
 
+bool connection::writable(std::size_t at) const noexcept {
+    const end& here = ends[at];
+    const end& there = ends[1 - at];
+    return here.error != 0 || here.dead || here.shut ||
+           there.stream.size() - there.head < world_.options.network.buffer;
+}
+
 int connection::shut(std::size_t from) {
     end& here = ends[from];
     if (here.dead) return -ENOTCONN;
@@ -362,6 +369,9 @@ int stream_socket::attempt(const io_request& request) {
     case io_request::kind::readable:
         if (state_ == state::listening) return backlog_.empty() ? -EAGAIN : 0;
         return connection_ != nullptr && !connection_->readable(side_) ? -EAGAIN : 0;
+    case io_request::kind::writable:
+        if (state_ == state::connecting) return -EAGAIN;
+        return connection_ != nullptr && !connection_->writable(side_) ? -EAGAIN : 0;
     case io_request::kind::send:
     case io_request::kind::write:
         if (connection_ == nullptr) return -EPIPE;
@@ -581,6 +591,8 @@ int datagram_socket::attempt(const io_request& request) {
         return receive(*static_cast<io_message*>(request.data));
     case io_request::kind::readable:
         return inbox_.empty() ? -EAGAIN : 0;
+    case io_request::kind::writable:
+        return 0;
     default:
         return -EOPNOTSUPP;
     }

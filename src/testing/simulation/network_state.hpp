@@ -52,6 +52,7 @@ public:
     int send(std::size_t from, const char* data, std::size_t size);
     int receive(std::size_t at, char* to, std::size_t size);
     bool readable(std::size_t at) const noexcept;
+    bool writable(std::size_t at) const noexcept;
     int shut(std::size_t from);
     void close(std::size_t side);
     /// Sends a reset to an end.

@@ -36,6 +36,7 @@ int console::attempt(const io_request& request) {
     switch (request.what) {
     case io_request::kind::read:
     case io_request::kind::readable:
+    case io_request::kind::writable:
         return 0;
     case io_request::kind::write: {
         const auto n = std::min<std::size_t>(request.size, 1U << 30U);

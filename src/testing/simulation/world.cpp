@@ -99,6 +99,7 @@ bool world::writes(const io_request& request) noexcept {
     case io_request::kind::send:
     case io_request::kind::send_message:
     case io_request::kind::connect:
+    case io_request::kind::writable:
         return true;
     default:
         return false;
