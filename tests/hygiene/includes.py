@@ -53,7 +53,7 @@ DETAIL_USERS = {
     "io/detail/transfer.hpp": ["source", "sink"],
     "operators/detail/hashable.hpp": ["sink"],
     "operators/detail/drop_silently.hpp": ["sink"],
-    "sync/detail/shared_state.hpp": ["operators"],
+    "sync/detail/shared_state.hpp": ["operators", "scope"],
     "sync/detail/wait_queue.hpp": ["resilience"],
     "threads/detail/executor_queue.hpp": ["operators"],
     "threads/detail/remote_waker.hpp": ["interop"],
