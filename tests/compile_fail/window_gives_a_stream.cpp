@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: weir::window(extent, f): f cannot be called with the stream of the items of a window, or does not return a task
+// expect: weir::window(extent, f): f cannot be called with the stream of the items of a window
 
 #include <utility>
 
