@@ -102,6 +102,10 @@ private:
                 return 0;
             };
             s.on_headers_complete = [](http_parser* p) {
+                // Whatever their headers announce, these have no body (RFC 9112, 6.3).
+                const unsigned status = p->status_code;
+                constexpr int no_body = 1;
+                if (p->type == HTTP_RESPONSE && (status / 100 == 1 || status == 204 || status == 304)) return no_body;
                 constexpr auto unknown = static_cast<std::uint64_t>(-1);
                 const std::uint64_t announced = p->content_length;
                 return announced == unknown ? 0 : self(p).check_length(announced);

@@ -77,7 +77,9 @@ weir::task<message> get_following(url from, body_options body) {
     for (int redirects = 0;; ++redirects) {
         message answer = co_await get(from, body);
         if (answer.status >= 500) throw server_error{answer.status};
-        const bool redirected = answer.status / 100 == 3 && !answer.location.empty();
+        const unsigned status = answer.status;
+        const bool redirects_on = (status >= 301 && status <= 303) || status == 307 || status == 308;
+        const bool redirected = redirects_on && !answer.location.empty();
         if (!redirected) co_return answer;
         if (redirects == most_redirects) throw http_error{"more than " + std::to_string(most_redirects) + " redirects"};
         from = follow(from, answer.location);

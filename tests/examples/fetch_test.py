@@ -234,6 +234,45 @@ class Fetch(unittest.TestCase):
             ("-", "only http is spoken here: https://example.org/"), ("302", None)])
         self.assertEqual(server.count("/loop"), 11)
 
+    def test_locations_resolve_as_rfc_3986_says(self):
+        pages = ["/a/b/c", "/a/b/g", "/a/b/g/", "/g", "/a/b/c?y", "/a/b/g?y", "/a/b/", "/a/", "/a/g", "/", "/a/b/g;x",
+                 "/a/b/c?x=../g", "/a/b/..g", "/a/b/d:e"]
+        cases = [("g", "/a/b/g"), ("./g", "/a/b/g"), ("g/", "/a/b/g/"), ("/g", "/g"), ("?y", "/a/b/c?y"),
+                 ("g?y", "/a/b/g?y"), (".", "/a/b/"), ("..", "/a/"), ("../g", "/a/g"), ("../..", "/"),
+                 ("../../g", "/g"), ("../../../g", "/g"), ("/./g", "/g"), ("/../g", "/g"), ("g;x", "/a/b/g;x"),
+                 ("./g/.", "/a/b/g/"), ("g/./h/..", "/a/b/g/"), ("g#s/../x", "/a/b/g"), ("?x=../g", "/a/b/c?x=../g"),
+                 ("..g", "/a/b/..g"), ("./d:e", "/a/b/d:e")]
+        for location, page in cases:
+            with self.subTest(location):
+                answers = {p: with_length(p.encode()) for p in pages}
+                answers["/a/b/c?q"] = redirect(location)
+                server = self.serve(answers)
+                status, outcomes, _, _ = fetch(server.url("/a/b/c?q"))
+                self.assertEqual((status, server.asked[-1][0]), (0, page))
+
+    def test_locations_with_another_scheme_or_with_a_password_are_errors(self):
+        server = self.serve({"/mail": redirect("mailto:a@b"), "/tls": redirect("HTTPS://127.0.0.1/"),
+                             "/user": redirect("http://me:secret@127.0.0.1/"), "/top": [redirect("#top"), with_length(b"x")]})
+        for page, error in (("/mail", "only http is spoken here"), ("/tls", "only http is spoken here"),
+                            ("/user", "names and passwords in URLs are refused")):
+            self.assertIn(error, str(fetch(server.url(page))[1]))
+        self.assertEqual(fetch(server.url("/top"))[0], 0)
+        port = server.port
+        server.answers["/p"] = with_length(b"x")
+        self.assertEqual(fetch(f"HTTP://127.0.0.1:{port}/p")[0], 0)
+        status, outcomes, _, _ = fetch(f"http://LocalHost@127.0.0.1:{port}/p", "http://a:b@c/")
+        self.assertEqual(status, 1)
+        self.assertEqual(server.count("/p"), 1)
+
+    def test_answers_without_a_body_end_with_their_headers(self):
+        early = b"HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\nLocation: /nowhere\r\n\r\n"
+        server = self.serve({"/103": early + with_length(b"body"),
+                             "/204": b"HTTP/1.1 204 No\r\nContent-Length: 100\r\n\r\n",
+                             "/304": b"HTTP/1.1 304 No\r\nLocation: /nowhere\r\nContent-Length: 100\r\n\r\n"})
+        status, outcomes, _, _ = fetch("--retries", 0, *(server.url(p) for p in ("/103", "/204", "/304")))
+        self.assertEqual(status, 0, outcomes)
+        self.assertEqual(server.count("/nowhere"), 0)
+
     def test_what_another_attempt_may_mend_is_tried_again(self):
         server = self.serve({"/busy": [with_length(b"", 503), with_length(b"", 500), with_length(b"at last")],
                              "/reset": [reset, with_length(b"at last")], "/early": [b"HTTP/1.1 2", with_length(b"at last")],
