@@ -44,6 +44,7 @@
 #include <weir/source/unfold.hpp>
 #include <weir/source/walk.hpp>
 #include <weir/source/watch.hpp>
+#include <weir/source/with_resource.hpp>
 
 #include <weir/operators/also_to.hpp>
 #include <weir/operators/balance.hpp>
