@@ -146,7 +146,7 @@ void executor::run_ready() noexcept {
 }
 
 void executor::visit_backend(time_point until) {
-    const bool ready = !idle();
+    const bool ready = !idle() || inbox_->replies().soon(now_);
     if (!ready || (backend_->in_flight() != 0 && now_ - last_wait_ >= visit_interval)) {
         ++stats_.waits;
         backend_->wait(ready ? now_ : std::min(until, timers_.next()));

@@ -4,13 +4,15 @@
 #include <string>
 
 #include <weir/core/limit_exceeded.hpp>
+#include <weir/core/time.hpp>
+#include <weir/executor/detail/adaptive_spin.hpp>
 
 namespace weir {
 
 namespace detail {
 
 void job_queue::enter(pool_job& job) {
-    bool somebody_waits = false;
+    bool wake = false;
     {
         const std::lock_guard lock{mutex_};
         if (!open_) throw pool_closed{};
@@ -20,9 +22,9 @@ void job_queue::enter(pool_job& job) {
         }
         jobs_.push_back(job);
         ++size_;
-        somebody_waits = idle_ != 0;
+        wake = asleep_ != 0 && size_ > spinning_;
     }
-    if (somebody_waits) available_.notify_one();
+    if (wake) available_.notify_one();
 }
 
 bool job_queue::withdraw(pool_job& job) noexcept {
@@ -56,14 +58,23 @@ void job_queue::close() noexcept {
 }
 
 void job_queue::work() noexcept {
+    adaptive_spin spin;
+    unsigned spin_limit = adaptive_spin::max_turns;
     std::unique_lock lock{mutex_};
     for (;;) {
         while (jobs_.empty()) {
             if (!open_) return;
-            ++idle_;
+            ++spinning_;
+            lock.unlock();
+            const bool again = spin.again(spin_limit, clock::now());
+            lock.lock();
+            --spinning_;
+            if (again || !open_ || !jobs_.empty()) continue;
+            ++asleep_;
             available_.wait(lock);
-            --idle_;
+            --asleep_;
         }
+        if (spin.waited()) spin_limit = spin.succeeded(spin_limit, clock::now());
         pool_job& job = jobs_.pop_front();
         --size_;
         lock.unlock();

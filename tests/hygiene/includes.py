@@ -40,6 +40,7 @@ REQUIREMENTS = "core/detail/requirements.hpp"
 # Private headers that rooms above may include, with the rooms that include them. core/detail serves every room.
 DETAIL_USERS = {
     "backend/detail/signal_subscription.hpp": ["source", "kernel"],
+    "executor/detail/adaptive_spin.hpp": ["threads"],
     "executor/detail/cleanup.hpp": ["scope"],
     "executor/detail/inbox.hpp": ["io", "threads", "source", "operators", "interop"],
     "executor/detail/resettable_deadline.hpp": ["operators", "sink"],

@@ -75,7 +75,8 @@ private:
     std::condition_variable available_;
     intrusive_list<pool_job> jobs_;
     std::size_t size_ = 0;
-    std::size_t idle_ = 0; // the number of waiting threads
+    std::size_t asleep_ = 0;   // the number of sleeping threads
+    std::size_t spinning_ = 0; // the number of threads that look again before they sleep
     bool open_ = true;
     const std::size_t max_queued_;
 };

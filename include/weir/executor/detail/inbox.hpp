@@ -9,6 +9,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
 #include <weir/core/waker.hpp>
+#include <weir/executor/detail/adaptive_spin.hpp>
 
 namespace weir {
 
@@ -59,6 +60,9 @@ public:
     /// To be called when the executor is destroyed. Discards all entries.
     void close() noexcept;
 
+    /// The replies that operations of the executor wait for.
+    expected_replies& replies() noexcept { return replies_; }
+
     // For threads that wait for the executor's progress.
 
     /// To be called when a thread starts or stops running the executor.
@@ -83,6 +87,7 @@ public:
     }
 
 private:
+    expected_replies replies_;
     std::mutex mutex_;
     intrusive_list<inbox_entry> entries_; // guarded by mutex_
     bool open_ = true;                    // guarded by mutex_

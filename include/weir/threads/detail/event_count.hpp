@@ -10,10 +10,10 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
+#include <weir/executor/detail/adaptive_spin.hpp>
 #include <weir/executor/detail/inbox.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/remote_event.hpp>
-#include <weir/threads/detail/adaptive_spin.hpp>
 
 namespace weir::detail {
 
@@ -152,12 +152,7 @@ public:
     /// Returns when the operation must try again.
     template <class Blocked>
     void park(event_count& events, Blocked blocked) {
-        if (turns_ != adaptive_spin::max_turns) {
-            ++turns_;
-            std::this_thread::yield();
-            return;
-        }
-        turns_ = 0;
+        if (spin_.again(events.spin_limit(), clock::now())) return;
         {
             const std::lock_guard lock{mutex_};
             notified_ = false;
@@ -168,6 +163,7 @@ public:
             wake_up_.wait(lock, [this] { return notified_; });
         }
         owes_ = !events.leave(*this);
+        events.spin_limit(spin_.succeeded(events.spin_limit(), clock::now()));
     }
     template <class Blocked>
     void leave(event_count& events, Blocked blocked) noexcept {
@@ -185,7 +181,7 @@ private:
     std::mutex mutex_;
     std::condition_variable wake_up_;
     bool notified_ = false; // guarded by mutex_
-    unsigned turns_ = 0;
+    adaptive_spin spin_;
     bool owes_ = false;
 };
 

@@ -20,7 +20,7 @@
 #include <weir/core/time.hpp>
 #include <weir/executor/detail/inbox.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/threads/detail/adaptive_spin.hpp>
+#include <weir/executor/detail/adaptive_spin.hpp>
 #include <weir/threads/detail/remote_waker.hpp>
 
 namespace weir::detail {

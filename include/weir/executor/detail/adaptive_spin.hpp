@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <thread>
 #include <utility>
 
@@ -14,7 +15,8 @@ namespace weir::detail {
 ///
 /// Waking a sleeping thread costs both threads much more than a turn. The operation therefore spins for about as long
 /// as a sleep takes, as long as what it waits for usually arrives within that time. After longer sleeps the limit is
-/// halved. The caller stores the limit, so that several operations can share one.
+/// halved. A turn that takes longer than that, because other threads had the processor, is the last one. The caller
+/// stores the limit, so that several operations can share one.
 class adaptive_spin {
 public:
     static constexpr unsigned max_turns = 64;
@@ -28,8 +30,9 @@ public:
     /// Returns true to try again in the executor's next turn, and false to sleep.
     bool again(unsigned limit, time_point now) noexcept {
         if (asleep_) return false;
-        if (turns_ >= limit) {
-            slept_at_ = now;
+        if (turns_ == 0) since_ = now;
+        if (turns_ >= limit || now - since_ > short_wait) {
+            since_ = now;
             asleep_ = true;
             return false;
         }
@@ -43,16 +46,37 @@ public:
     unsigned succeeded(unsigned limit, time_point now) noexcept {
         turns_ = 0;
         if (!std::exchange(asleep_, false)) return limit;
-        return now - slept_at_ < short_sleep ? max_turns : std::max(limit / 2, 1U);
+        return now - since_ < short_wait ? max_turns : std::max(limit / 2, 1U);
     }
 
 private:
     static constexpr unsigned first_turns = 8; // enough for an answer of a thread that runs already
-    static constexpr duration short_sleep = std::chrono::microseconds{50};
+    static constexpr duration short_wait = std::chrono::microseconds{50};
 
-    time_point slept_at_{};
+    time_point since_{}; // when it began to spin, or to sleep
     unsigned turns_ = 0;
     bool asleep_ = false;
+};
+
+/// The same for an executor, which waits for replies of other threads to any number of operations.
+class expected_replies {
+public:
+    void expect() noexcept { ++expected_; }
+    /// To be called when a reply has arrived.
+    void arrived(time_point now) noexcept {
+        --expected_;
+        limit_ = spin_.succeeded(limit_, now);
+    }
+    /// To be called when an operation stops waiting for its reply.
+    void forget() noexcept { --expected_; }
+
+    /// Returns true when the idle executor must run another turn, and false when it must sleep.
+    bool soon(time_point now) noexcept { return expected_ != 0 && spin_.again(limit_, now); }
+
+private:
+    adaptive_spin spin_;
+    unsigned limit_ = adaptive_spin::max_turns;
+    std::size_t expected_ = 0;
 };
 
 } // namespace weir::detail
