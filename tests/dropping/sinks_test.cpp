@@ -202,7 +202,8 @@ std::vector<sink> all_sinks() {
              return any_operation{weir::when_all(std::move(in) | weir::send(std::move(all)),
                                                  std::move(one) | weir::for_each(looks(s)),
                                                  std::move(other) | weir::drain())};
-         }},
+         },
+         false}, // what the slower subscription has room for
         {"write",
          [](scene& s, items_stream in) {
              return any_operation{std::move(in) | as_text(s) | weir::write(device{s, false})};

@@ -321,6 +321,7 @@ struct stage {
 struct sink {
     std::string name;
     std::function<any_operation(scene& s, weir::async_stream<item> in)> make;
+    bool steady = true; ///< what happens does not depend on what comes first
 };
 
 /// Makes a pipeline that has its sink.
@@ -380,7 +381,8 @@ inline std::vector<pipeline> behind_sources(const std::vector<sink>& sinks) {
     for (const source& from : sources()) {
         for (const sink& one : sinks) {
             all.push_back({std::string{from.name} + " | " + one.name,
-                           [make = one.make, from](scene& s) { return make(s, from.make(s)); }, !from.fails});
+                           [make = one.make, from](scene& s) { return make(s, from.make(s)); },
+                           one.steady && !from.fails});
         }
     }
     return all;
