@@ -90,7 +90,7 @@ int main(int argc, char** argv) {
                       "What does it cost to pass an item through a channel, between two tasks on one thread?",
                       "ns/item", 4'000'000};
     q.floor("a ring, filled and emptied in turn", floor_loops);
-    q.weir("channel(64), pipelines", pipelines, bench::bar::at_most(5));
+    q.weir("channel(64), pipelines", pipelines);
     q.weir("channel(64), coroutines", [](std::uint64_t n) { return tasks(n, room); });
     for (int64_t capacity = 0; capacity <= 4096; capacity = std::max<int64_t>(1, 4 * capacity)) {
         q.weir("channel(" + std::to_string(capacity) + ')', [capacity](std::uint64_t n) { return tasks(n, capacity); });

@@ -144,8 +144,8 @@ int main(int argc, char** argv) {
                       "ns/item", 2'000'000};
     q.floor("a ring of 64, spinning", [](std::uint64_t n) { return by_hand<bare::ring<room>>(n); });
     q.peer("mutex and condition variables", [](std::uint64_t n) { return by_hand<locked_queue>(n); });
-    q.weir("channel(64), pipelines", [](std::uint64_t n) { return pipelines(n, room); }, bench::bar::at_most(25));
-    q.weir("channel(64), coroutines", [](std::uint64_t n) { return tasks(n, consume); }, bench::bar::at_most(25));
+    q.weir("channel(64), pipelines", [](std::uint64_t n) { return pipelines(n, room); });
+    q.weir("channel(64), coroutines", [](std::uint64_t n) { return tasks(n, consume); });
     q.weir("channel(64), threads", threads);
     for (const int64_t capacity : {1, 16, 1024}) {
         q.weir("channel(" + std::to_string(capacity) + "), pipelines",
@@ -154,8 +154,6 @@ int main(int argc, char** argv) {
     q.peer("a ring of 64, slow consumer", [](std::uint64_t n) { return by_hand<bare::ring<room>>(n, true); });
     q.peer("mutex and condition variables, slow consumer",
            [](std::uint64_t n) { return by_hand<locked_queue>(n, true); });
-    q.weir(
-        "channel(64), slow consumer", [](std::uint64_t n) { return tasks(n, consume_slowly); },
-        bench::bar::at_most(60));
+    q.weir("channel(64), slow consumer", [](std::uint64_t n) { return tasks(n, consume_slowly); });
     return q.run();
 }

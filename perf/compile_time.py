@@ -58,6 +58,14 @@ int main() {{
 """
 
 
+def standard_headers():
+    """The standard headers that weir's headers include."""
+    found = set()
+    for header in (HERE.parent / "include").rglob("*.hpp"):
+        found.update(re.findall(r"^#include <([a-z_]+)>", header.read_text(), re.MULTILINE))
+    return "".join(f"#include <{name}>\n" for name in sorted(found))
+
+
 # The name, the kind, the needed header, and the source of each program.
 PROGRAMS = (
     ("empty program", "floor", None, "int main() {}\n"),
@@ -67,6 +75,7 @@ PROGRAMS = (
     ("weir, one operator", "weir", None, weir_pipeline(1)),
     ("weir, 5 stages", "weir", None, weir_pipeline(5)),
     ("weir, 20 stages", "weir", None, weir_pipeline(20)),
+    ("its standard headers", "peer", None, standard_headers() + "int main() {}\n"),
     ("weir.hpp", "weir", None, "#include <weir/weir.hpp>\nint main() {}\n"),
 )
 

@@ -167,19 +167,16 @@ int main(int argc, char** argv) {
     bench::question to_socket{argc, argv, "What does it cost to send a file that is in page cache?", "ns/KiB",
                               256 * KiB};
     to_socket.floor("read, send: 64 KiB", [&](std::uint64_t n) { return from_file(epoll, file.path(), n, by_loop); });
-    to_socket.weir(
-        "copy(file, socket), epoll", [&](std::uint64_t n) { return from_file(epoll, file.path(), n, by_copy); }, 1.0);
-    to_socket.weir(
-        "copy(file, socket), automatic", [&](std::uint64_t n) { return from_file(automatic, file.path(), n, by_copy); },
-        1.25);
+    to_socket.weir("copy(file, socket), epoll",
+                   [&](std::uint64_t n) { return from_file(epoll, file.path(), n, by_copy); });
+    to_socket.weir("copy(file, socket), automatic",
+                   [&](std::uint64_t n) { return from_file(automatic, file.path(), n, by_copy); });
 
     bench::question passed_on{argc, argv, "What does it cost to copy from one socket to another?", "ns/KiB", 256 * KiB};
     passed_on.floor("recv, send: 64 KiB", [&](std::uint64_t n) { return between_sockets(epoll, n, by_loop); });
-    passed_on.weir(
-        "copy(socket, socket), epoll", [&](std::uint64_t n) { return between_sockets(epoll, n, by_copy); }, 1.25);
-    passed_on.weir(
-        "copy(socket, socket), automatic", [&](std::uint64_t n) { return between_sockets(automatic, n, by_copy); },
-        1.25);
+    passed_on.weir("copy(socket, socket), epoll", [&](std::uint64_t n) { return between_sockets(epoll, n, by_copy); });
+    passed_on.weir("copy(socket, socket), automatic",
+                   [&](std::uint64_t n) { return between_sockets(automatic, n, by_copy); });
 
     const int first = to_socket.run();
     const int second = passed_on.run();

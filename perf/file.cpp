@@ -82,10 +82,10 @@ int main(int argc, char** argv) {
     };
     q.floor("read(2), 64 KiB", reading(by_hand));
     if (bench::have_uring()) {
-        q.weir("uring: read | count bytes", reading(with(weir::backend_kind::uring)), 1.10);
+        q.weir("uring: read | count bytes", reading(with(weir::backend_kind::uring)));
     } else {
         q.missing("uring: read | count bytes");
     }
-    q.weir("epoll: read | count bytes", reading(with(weir::backend_kind::epoll)), 1.10);
+    q.weir("epoll: read | count bytes", reading(with(weir::backend_kind::epoll)));
     return q.run();
 }

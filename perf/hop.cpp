@@ -62,8 +62,8 @@ int main(int argc, char** argv) {
     bench::question q{argc, argv, "What does it cost to pass an item from one thread's executor to another's?",
                       "ns/item", 4'000'000};
     q.floor("a ring of 256", by_ring<256>);
-    q.weir("publish_on(256)", [](std::uint64_t n) { return published(n, 256); }, bench::bar::at_most(8));
-    q.weir("subscribe_on(256)", [](std::uint64_t n) { return subscribed(n, 256); }, bench::bar::at_most(8));
+    q.weir("publish_on(256)", [](std::uint64_t n) { return published(n, 256); });
+    q.weir("subscribe_on(256)", [](std::uint64_t n) { return subscribed(n, 256); });
     for (const int64_t room : {16, 64, 1024}) {
         q.weir("publish_on(" + std::to_string(room) + ')', [room](std::uint64_t n) { return published(n, room); });
     }

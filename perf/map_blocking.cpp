@@ -141,9 +141,8 @@ int main(int argc, char** argv) {
     q.floor("shares of 1000 lines to threads", in_shares);
     q.peer("one thread", on_one_thread);
     q.weir("map_blocking(64)", [](std::uint64_t n) { return blocking(n, 64); });
-    q.weir("map_blocking(1024)", [](std::uint64_t n) { return blocking(n, 1024); }, bench::bar{1.5});
-    q.weir(
-        "map_blocking_unordered(1024)", [](std::uint64_t n) { return blocking_unordered(n, 1024); }, bench::bar{1.5});
-    q.weir("parallel", in_parallel, bench::bar{1.5});
+    q.weir("map_blocking(1024)", [](std::uint64_t n) { return blocking(n, 1024); });
+    q.weir("map_blocking_unordered(1024)", [](std::uint64_t n) { return blocking_unordered(n, 1024); });
+    q.weir("parallel", in_parallel);
     return q.run();
 }

@@ -17,6 +17,8 @@ import shutil
 import subprocess
 import sys
 
+import bars
+
 HERE = pathlib.Path(__file__).resolve().parent
 
 # The source of each peer, and the names to print in place of its names.
@@ -101,15 +103,13 @@ def table(answers):
     peers = [a["median"] for a in measured if a["kind"] == "peer"]
     counts = any("instructions" in a for a in measured)
     lines = [f"{'':44}{'median':>10}{'MAD':>9}{'min':>10}{'floor':>9}{'peer':>8}" +
-             (f"{'instr.':>9}" if counts else "") + f"{'bar':>10}   ({measured[0]['unit']})"]
+             (f"{'instr.':>9}" if counts else "") + f"   ({measured[0]['unit']})"]
     for a in measured:
         line = f"{a['case']:44}{a['median']:10.2f}{a['mad']:9.2f}{a['min']:10.2f}"
         line += f"{a['median'] / floor:8.2f}x" if floor > 0 else f"{'':9}"
         line += f"{a['median'] / min(peers):7.2f}x" if peers and min(peers) > 0 and a["kind"] == "weir" else f"{'':8}"
         if counts:
             line += f"{a['instructions']:9.1f}" if "instructions" in a else f"{'':9}"
-        if "bar" in a:
-            line += f"{a['bar']:10.2f}   {'met' if a['median'] <= a['bar'] else 'missed'}"
         lines.append(line.rstrip())
     return "\n".join(lines) + missing(answers)
 
@@ -215,6 +215,7 @@ def main():
     results = wanted.build / "results"
     results.mkdir(exist_ok=True)
     failed = []
+    judgements = []
     for question in wanted.questions or programs:
         command = [*programs[question], "--json"] + (["--quick"] if wanted.quick else [])
         if not wanted.curves:
@@ -231,10 +232,18 @@ def main():
         (results / f"{name}.jsonl").write_text("".join(json.dumps(a) + "\n" for a in answers))
         for number, asked in enumerate(by_question(answers), 1):
             shown = curve_table(asked) if wanted.curves else table(asked)
+            said = [] if wanted.curves else bars.judged(question, asked)
             print(f"{question}: {asked[0]['question']}\n\n{shown}\n", flush=True)
+            if said:
+                print("\n    ".join(["Bars:", *said]) + "\n", flush=True)
+            judgements += (f"{question}: {line}" for line in said)
             if shutil.which("gnuplot") and any(a["kind"] != "missing" for a in asked):
                 picture_file = results / (f"{name}.svg" if number == 1 else f"{name}_{number}.svg")
                 (curve_picture if wanted.curves else picture)(asked, picture_file)
+    for outcome in ("missed", "too close to tell"):
+        lines = [line for line in judgements if line.endswith(": " + outcome)]
+        if lines and not wanted.quick:
+            print("\n    ".join([f"Bars {outcome}:", *lines]) + "\n")
     if failed:
         sys.exit(f"failed: {' '.join(failed)}")
 

@@ -104,7 +104,7 @@ int main(int argc, char** argv) {
     bench::question q{argc, argv, "What does it cost to run a function on another thread and to return its result?",
                       "ns/item", 50'000};
     q.floor("a condition variable each way", by_condition_variables);
-    q.weir("offload", [](std::uint64_t n) { return weir::run(offloads(static_cast<int64_t>(n))); }, bench::bar{3});
+    q.weir("offload", [](std::uint64_t n) { return weir::run(offloads(static_cast<int64_t>(n))); });
     q.weir("spawn_on", [](std::uint64_t n) { return weir::run(spawns(static_cast<int64_t>(n))); });
     q.weir("subscribe_on, one by one", [](std::uint64_t n) {
         return weir::run(numbers(n) | weir::subscribe_on(other()) | weir::fold(int64_t{0}, add));

@@ -80,6 +80,6 @@ int main(int argc, char** argv) {
     bench::question q{argc, argv, "What does it cost to spawn a task on the executor and join it?", "ns/task",
                       2'000'000};
     q.floor("bare coroutines and a ring", run_queue);
-    q.weir("spawn and join", spawn_and_join, bench::bar::at_most(25));
+    q.weir("spawn and join", spawn_and_join);
     return q.run();
 }

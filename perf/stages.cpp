@@ -52,6 +52,6 @@ int main(int argc, char** argv) {
                       "What do four coroutine stages, each of which awaits the previous one, cost per item?", "ns/item",
                       1'000'000};
     q.floor("bare coroutines", bare_stages);
-    q.weir("four generators", stages, bench::bar::at_most(10));
+    q.weir("four generators", stages);
     return q.run();
 }

@@ -60,9 +60,9 @@ int main(int argc, char** argv) {
     bench::question q{argc, argv, "What do operators with a clock add to the cost of an item that is always ready?",
                       "ns/item", 10'000'000};
     q.floor("bare chain", bare);
-    q.weir("timeout(1s)", with_timeout, bench::bar::over("bare chain", 1.5));
+    q.weir("timeout(1s)", with_timeout);
     q.weir("chunk(100)", chunked);
-    q.weir("chunk(100, 1s)", chunked_in_time, bench::bar::over("bare chain", 1.2));
+    q.weir("chunk(100, 1s)", chunked_in_time);
     q.weir("buffer(64)", buffered);
     return q.run();
 }

@@ -157,6 +157,6 @@ int main(int argc, char** argv) {
         "ns/timer", 1'000'000};
     q.floor("wheel, by hand", wheel);
     q.peer("std::multimap", tree);
-    q.weir("deadline_timer", weir_timers, bench::bar::at_most(25));
+    q.weir("deadline_timer", weir_timers);
     return q.run();
 }

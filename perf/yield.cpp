@@ -50,6 +50,6 @@ int64_t yields(std::uint64_t n) {
 int main(int argc, char** argv) {
     bench::question q{argc, argv, "What does it cost to yield to the run queue and come back?", "ns/yield", 3'000'000};
     q.floor("bare coroutine and a ring", run_queue);
-    q.weir("yield", yields, bench::bar::at_most(5));
+    q.weir("yield", yields);
     return q.run();
 }

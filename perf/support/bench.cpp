@@ -108,8 +108,8 @@ question::question(int argc, char** argv, std::string text, std::string unit, st
 
 question::~question() = default;
 
-void question::add(std::string name, std::string kind, work run, bar most) {
-    cases_.push_back({std::move(name), std::move(kind), std::move(run), std::move(most)});
+void question::add(std::string name, std::string kind, work run) {
+    cases_.push_back({std::move(name), std::move(kind), std::move(run)});
 }
 
 /// Adds the peers between the floor and weir's cases.
@@ -185,18 +185,6 @@ int question::run() {
     return 0;
 }
 
-double question::cost(const std::string& name) const {
-    const auto found = std::ranges::find(cases_, name, &measured::name);
-    return found == cases_.end() ? 0 : median(found->rounds);
-}
-
-/// Returns the limit of a case in the question's unit, or 0 for none.
-double question::limit(const measured& c) const {
-    if (c.most.times_floor_ > 0) return c.most.times_floor_ * median(cases_.front().rounds);
-    if (!c.most.other_.empty()) return c.most.factor_ * cost(c.most.other_) + c.most.at_most_;
-    return c.most.at_most_;
-}
-
 void question::print_table() const {
     double best_peer = 0;
     for (const measured& c : cases_) {
@@ -204,8 +192,8 @@ void question::print_table() const {
         const double centre = median(c.rounds);
         if (best_peer == 0 || centre < best_peer) best_peer = centre;
     }
-    std::printf("%s\n\n%-40s %9s %8s %9s %9s %9s %9s   (%s)\n", text_.c_str(), "", "median", "MAD", "min", "of floor",
-                "of peer", "bar", unit_.c_str());
+    std::printf("%s\n\n%-40s %9s %8s %9s %9s %9s   (%s)\n", text_.c_str(), "", "median", "MAD", "min", "of floor",
+                "of peer", unit_.c_str());
     const double floor = cases_.empty() ? 0 : median(cases_.front().rounds);
     for (const measured& c : cases_) {
         const double centre = median(c.rounds);
@@ -221,7 +209,6 @@ void question::print_table() const {
         } else {
             std::printf(" %9s", "");
         }
-        if (const double most = limit(c); most > 0) std::printf(" %9.2f  %s", most, centre <= most ? "met" : "missed");
         std::printf("\n");
     }
     for (const std::string& name : missing_) std::printf("%-40s   missing\n", name.c_str());
@@ -239,7 +226,6 @@ void question::print_json() const {
         std::printf(",\"median\":%.4f,\"mad\":%.4f,\"min\":%.4f,\"rounds\":%zu,\"checksum\":%lld", median(c.rounds),
                     spread(c.rounds), *std::ranges::min_element(c.rounds), c.rounds.size(),
                     static_cast<long long>(c.checksum));
-        if (const double most = limit(c); most > 0) std::printf(",\"bar\":%.4f", most);
         std::printf("}\n");
     }
     for (const std::string& name : missing_) {

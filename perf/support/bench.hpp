@@ -16,41 +16,6 @@ inline void opaque(T& value) {
     asm volatile("" : "+r,m"(value) : : "memory");
 }
 
-/// The limit for the cost of a case.
-class bar {
-public:
-    bar() noexcept = default;
-    /// A multiple of the floor.
-    bar(double times_floor) noexcept : times_floor_{times_floor} {}
-    /// A multiple of another case.
-    static bar times(std::string other, double factor) {
-        bar b;
-        b.other_ = std::move(other);
-        b.factor_ = factor;
-        return b;
-    }
-    /// In the question's unit.
-    static bar at_most(double units) noexcept {
-        bar b;
-        b.at_most_ = units;
-        return b;
-    }
-    /// A number of units more than another case.
-    static bar over(std::string other, double units) {
-        bar b = times(std::move(other), 1);
-        b.at_most_ = units;
-        return b;
-    }
-
-private:
-    friend class question;
-
-    double times_floor_ = 0;
-    double at_most_ = 0;
-    double factor_ = 0;
-    std::string other_;
-};
-
 /// The total cost of some items in the question's unit, and a checksum of the work.
 struct measurement {
     double cost;
@@ -106,11 +71,9 @@ public:
     question& operator=(const question&) = delete;
     ~question();
 
-    void floor(std::string name, work run) { add(std::move(name), "floor", std::move(run), {}); }
-    void peer(std::string name, work run) { add(std::move(name), "peer", std::move(run), {}); }
-    void weir(std::string name, work run, bar most = {}) {
-        add(std::move(name), "weir", std::move(run), std::move(most));
-    }
+    void floor(std::string name, work run) { add(std::move(name), "floor", std::move(run)); }
+    void peer(std::string name, work run) { add(std::move(name), "peer", std::move(run)); }
+    void weir(std::string name, work run) { add(std::move(name), "weir", std::move(run)); }
 
     /// Names a peer that is not available here.
     void missing(std::string name) { missing_.push_back(std::move(name)); }
@@ -124,17 +87,14 @@ private:
         std::string name;
         std::string kind;
         work run;
-        bar most;
         std::uint64_t scale = 1;
         std::vector<double> rounds{};
         std::int64_t checksum = 0;
     };
 
-    void add(std::string name, std::string kind, work run, bar most);
+    void add(std::string name, std::string kind, work run);
     void add_processes();
     void measure(measured& c);
-    double cost(const std::string& name) const;
-    double limit(const measured& c) const;
     void print_table() const;
     void print_json() const;
 

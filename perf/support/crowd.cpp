@@ -183,34 +183,31 @@ int ask_crowd(int argc, char** argv, std::string text, of_crowd what) {
     const auto served_by = [&](server_process::serve serve) {
         return [serve = std::move(serve), what](std::uint64_t count) { return ask(serve, count, what); };
     };
-    // In user memory; and all connections together within a second.
-    const bar most = what == of_crowd::memory ? bar::at_most(600)
-                     : what == of_crowd::drop ? bar::at_most(1e9 / static_cast<double>(connections))
-                                              : bar{};
-    const auto add = [&](auto kind, const char* name, server_process::serve serve, bool here, bar limit = {}) {
+    const auto add = [&](auto kind, std::string name, server_process::serve serve, bool here) {
         if (!enough || !here) {
-            q.missing(name);
+            q.missing(std::move(name));
         } else {
-            kind(name, served_by(std::move(serve)), limit);
+            kind(std::move(name), served_by(std::move(serve)));
         }
     };
-    const auto floor = [&](std::string name, work run, const bar&) { q.floor(std::move(name), std::move(run)); };
-    const auto peer = [&](std::string name, work run, const bar&) { q.peer(std::move(name), std::move(run)); };
-    const auto weir = [&](std::string name, work run, const bar& b) { q.weir(std::move(name), std::move(run), b); };
+    const auto floor = [&](std::string name, work run) { q.floor(std::move(name), std::move(run)); };
+    const auto peer = [&](std::string name, work run) { q.peer(std::move(name), std::move(run)); };
+    const auto weir = [&](std::string name, work run) { q.weir(std::move(name), std::move(run)); };
 
     add(floor, "liburing, multishot, buffer ring", [](const auto& ready) { raw_uring_crowd(ready); }, have_uring());
     add(floor, "epoll", raw_epoll_crowd, true);
     add(peer, "asio", [](const auto& ready) { asio_crowd(ready); }, have_asio());
-    add(
-        weir, "uring: read | for_each", [](const auto& ready) { weir_crowd(ready, backend_kind::uring); }, have_uring(),
-        most);
-    add(
-        weir, "uring: co_await read(buffer)", [](const auto& ready) { weir_crowd_buffer(ready, backend_kind::uring); },
-        have_uring(), most);
-    add(weir, "epoll: read | for_each", [](const auto& ready) { weir_crowd(ready, backend_kind::epoll); }, true, most);
-    add(
-        weir, "epoll: co_await read(buffer)", [](const auto& ready) { weir_crowd_buffer(ready, backend_kind::epoll); },
-        true, most);
+    const std::pair<const char*, backend_kind> kinds[] = {{"uring", backend_kind::uring},
+                                                          {"epoll", backend_kind::epoll}};
+    for (const auto& [name, kind] : kinds) {
+        const bool here = kind == backend_kind::epoll || have_uring();
+        add(
+            weir, std::string{name} + ": read | for_each", [kind](const auto& ready) { weir_crowd(ready, kind); },
+            here);
+        add(
+            weir, std::string{name} + ": co_await read(buffer)",
+            [kind](const auto& ready) { weir_crowd_buffer(ready, kind); }, here);
+    }
     return q.run();
 }
 

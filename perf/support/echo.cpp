@@ -67,16 +67,14 @@ int ask_echo(int argc, char** argv, std::string text, echo_load load, std::uint6
     }
     if (have_uring()) {
         q.weir("uring: read | write",
-               echo_served_by([](const auto& ready) { weir_echo(ready, backend_kind::uring); }, load), 1.05);
+               echo_served_by([](const auto& ready) { weir_echo(ready, backend_kind::uring); }, load));
         q.weir("uring: co_await read(buffer)",
                echo_served_by([=](const auto& ready) { weir_echo_buffer(ready, backend_kind::uring, size); }, load));
     }
     q.weir("epoll: read | write",
-           echo_served_by([](const auto& ready) { weir_echo(ready, backend_kind::epoll); }, load),
-           bar::times("epoll", 1.10));
+           echo_served_by([](const auto& ready) { weir_echo(ready, backend_kind::epoll); }, load));
     q.weir("epoll: co_await read(buffer)",
-           echo_served_by([=](const auto& ready) { weir_echo_buffer(ready, backend_kind::epoll, size); }, load),
-           bar::times("epoll", 1.10));
+           echo_served_by([=](const auto& ready) { weir_echo_buffer(ready, backend_kind::epoll, size); }, load));
     return q.run();
 }
 
