@@ -21,6 +21,7 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -126,15 +127,17 @@ std::optional<measurement> parse_row(std::string_view rest) {
     rest.remove_prefix(m.station.size());
     const bool whole =
         take_comma(rest) && take_number(rest, m.seconds) && take_comma(rest) && take_number(rest, m.value);
-    if (!whole || !rest.empty() || m.station.empty()) return std::nullopt;
+    // The database has no place for NaN.
+    if (!whole || !rest.empty() || m.station.empty() || !std::isfinite(m.value)) return std::nullopt;
     return m;
 }
 
 page parse(text from) {
     page result{.name = std::move(from.name), .rows = {}};
     for (std::string_view rest = from.content; !rest.empty();) {
-        const std::string_view line = rest.substr(0, rest.find('\n'));
+        std::string_view line = rest.substr(0, rest.find('\n'));
         rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        if (line.ends_with('\r')) line.remove_suffix(1);
         if (auto row = parse_row(line)) {
             result.rows.push_back(*std::move(row));
         } else {
@@ -142,6 +145,12 @@ page parse(text from) {
         }
     }
     return result;
+}
+
+/// Says that a page has no rows. It is not stored, so that the next run fetches it again.
+bool has_rows(const page& p) {
+    if (p.rows.empty()) std::cerr << "etl: " << p.name << ": no rows\n";
+    return !p.rows.empty();
 }
 
 weir::task<int> load(const options& wanted) {
@@ -195,6 +204,7 @@ weir::task<int> load(const options& wanted) {
               weir::buffer(16) |                          // at most 16 pages ahead of
               weir::map(parse) |                          // the parser,
               weir::inspect([&](const page& p) { malformed += p.malformed; }) |
+              weir::filter(has_rows) | // which leaves out what is no page,
               weir::buffer(16) |       // and 16 pages ahead of
               weir::chunk(10, 200ms) | // the database, which
               weir::for_each(store));  // stores them in batches.

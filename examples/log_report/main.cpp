@@ -87,6 +87,10 @@ template <weir::stream Bytes>
 weir::async_stream<line_counted> count_lines(Bytes input, std::string name, session& s) {
     auto count = [&s, name = std::move(name), number = std::uint64_t{0}](const weir::bytes& line) mutable {
         ++number;
+        if (number == 1 && line.view().starts_with("\x1f\x8b")) {
+            throw std::system_error{EOPNOTSUPP, std::generic_category(),
+                                    "read " + name + ", which gzip has compressed (zcat decompresses it)"};
+        }
         const std::optional<hit> content = parse(line);
         if (!content) s.err.malformed(name, number, line);
         s.counts.add(content);

@@ -24,6 +24,9 @@ public:
     explicit line_parser(std::string_view line) noexcept : at_{line.data()}, end_{line.data() + line.size()} {}
 
     bool at_end() const noexcept { return at_ == end_; }
+    bool is_next(std::string_view text) const noexcept {
+        return std::string_view{at_, static_cast<std::size_t>(end_ - at_)}.starts_with(text);
+    }
     bool skip(char c) noexcept {
         if (at_end() || *at_ != c) return false;
         ++at_;
@@ -85,22 +88,47 @@ inline std::string_view path_of(std::string_view request) noexcept {
     return request.substr(0, request.find('?'));
 }
 
+/// Whether a word is `name:port`. IPv6 addresses have more colons.
+inline bool has_port(std::string_view word) noexcept {
+    const std::size_t colon = word.find(':');
+    return colon != 0 && colon != word.npos && colon + 1 != word.size() &&
+           word.find_first_not_of("0123456789", colon + 1) == word.npos;
+}
+
+/// Reads the client. Debian's vhost_combined has `server:port` before it. Of the addresses of an X-Forwarded-For header,
+/// `client, proxy, proxy`, the first is the client's.
+inline bool take_client(line_parser& in, std::string_view& client) noexcept {
+    if (!in.until(' ', client)) return false;
+    // A client with a port is followed by the ident, which is always `-` today.
+    if (has_port(client) && !in.is_next("- ") && !in.until(' ', client)) return false;
+    std::string_view last = client;
+    while (last.ends_with(',')) {
+        if (!in.until(' ', last)) return false;
+    }
+    if (client.ends_with(',')) client.remove_suffix(1);
+    return !client.empty();
+}
+
 /// Parses an entry in Common or Combined Log Format. Returns nullopt for any other line.
 ///
 ///     client ident user [date] "request" status size
 ///     client ident user [date] "request" status size "referer" "agent"
+///     server:port client ident user [date] ...
+///     client, proxy, proxy ident user [date] ...
 ///
 /// Further fields may follow the agent after a blank, because servers are often configured to add some. The size is `-`
-/// or has up to 15 digits. Carriage returns at the end of the line are ignored.
+/// or has up to 15 digits. Carriage returns at the end of the line, and a byte order mark at its beginning, are ignored.
 inline std::optional<hit> parse(std::string_view line) noexcept {
     while (line.ends_with('\r')) line.remove_suffix(1);
     if (line.size() > longest_line) return std::nullopt;
+    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+    if (line.starts_with(byte_order_mark)) line.remove_prefix(byte_order_mark.size());
 
     hit h;
     std::string_view ident, user, date, request, referer, agent;
     line_parser in{line};
     // The name of the user may contain blanks.
-    if (!in.until(' ', h.client) || !in.until(' ', ident) || !in.until('[', user) || user.size() < 2 ||
+    if (!take_client(in, h.client) || !in.until(' ', ident) || !in.until('[', user) || user.size() < 2 ||
         !user.ends_with(' ') || !in.until('"', date) || date.size() < 3 || !date.ends_with("] ") ||
         !in.until_quote(request)) {
         return std::nullopt;

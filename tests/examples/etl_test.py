@@ -101,14 +101,16 @@ class Etl(unittest.TestCase):
 
     def test_a_server_of_ones_own(self):
         flaky = {"/data/page/1": 2}
+        contents = {
+            "/data/page/0": b"1,north,100,2.5\n2,south,101,-3\n",
+            "/data/page/1": b"3,north,102,1e3\r\nnonsense\n4,,5,6\n5,x,y,1\n6,x,7,8,9\n"
+                            b"8,x,1,nan\n9,x,1,-inf\n7,last,8,9\r\n",
+            "/data/page/2": b"",
+        }
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                content = {
-                    "/data/page/0": b"1,north,100,2.5\n2,south,101,-3\n",
-                    "/data/page/1": b"3,north,102,1e3\nnonsense\n4,,5,6\n5,x,y,1\n6,x,7,8,9\n7,last,8,9",
-                    "/data/page/2": b"",
-                }.get(self.path)
+                content = contents.get(self.path)
                 if flaky.get(self.path, 0) > 0:
                     flaky[self.path] -= 1
                     self.send_error(503)
@@ -126,10 +128,13 @@ class Etl(unittest.TestCase):
             threading.Thread(target=server.serve_forever, daemon=True).start()
             base = f"http://127.0.0.1:{server.server_port}/data"
             status, out, err = etl("--db", self.db, "--pages", 3, "--from", base)
-            self.assertEqual((status, err), (0, ""))
-            self.assertEqual(out, f"3 pages stored, 4 rows, 4 malformed; 4 rows in {self.db}\n")
+            self.assertEqual((status, err), (1, "etl: /page/2: no rows\n"))
+            self.assertEqual(out, f"2 pages stored, 4 rows, 6 malformed; 4 rows in {self.db}\n")
+            contents["/data/page/2"] = b"10,late,1,1\n"
+            status, out, err = etl("--db", self.db, "--pages", 3, "--from", base)
+            self.assertEqual((status, out, err), (0, f"1 pages stored, 1 rows, 0 malformed; 5 rows in {self.db}\n", ""))
             self.assertEqual(self.query("SELECT * FROM measurements ORDER BY id"),
-                             [(1, "north", 100, 2.5), (2, "south", 101, -3.0), (3, "north", 102, 1000.0), (7, "last", 8, 9.0)])
+                             [(1, "north", 100, 2.5), (2, "south", 101, -3.0), (3, "north", 102, 1000.0), (7, "last", 8, 9.0), (10, "late", 1, 1.0)])
             # A page that cannot be had is an error, with what was fetched stored.
             status, out, err = etl("--db", self.db, "--pages", 4, "--from", base)
             self.assertEqual((status, out, err), (1, "", f"etl: {base}/page/3: status 404\n"))

@@ -5,7 +5,8 @@
 # An entry:  client ident user [date] "request" status size  and, after that, nothing or  "referer" "agent"  with
 # anything behind a further blank. In quotes a backslash takes the next character along. The status has three digits,
 # the size 1 to 15 or is `-`. Carriage returns at the end of a line do not count. A line of more than 65536 bytes is
-# malformed. The path is the second word of the request up to a `?`; of a request of one word, that word.
+# malformed. A byte order mark at its beginning does not count, nor does `server:port` before the client, unless `-`
+# follows; of `client, proxy, proxy` the first is the client. The path is the second word of the request up to a `?`; of a request of one word, that word.
 
 BEGIN {
     FS = "\""
@@ -20,6 +21,15 @@ BEGIN {
 {
     if ($0 ~ /\r$/) sub(/\r+$/, "")
     if (length($0) > 65536) { malformed++; next }
+    if (substr($0, 1, 3) == "\357\273\277") $0 = substr($0, 4)
+    if ($0 ~ /^[^: ]+:[0-9]+ / && $0 !~ /^[^ ]+ - /) $0 = substr($0, index($0, " ") + 1)
+    if ($0 ~ /^[^ ]*, /) {
+        rest = $0
+        first = substr(rest, 1, index(rest, " ") - 2)
+        while (rest ~ /^[^ ]*, /) rest = substr(rest, index(rest, " ") + 1)
+        if (rest !~ /^[^ ]+ /) { malformed++; next }
+        $0 = first " " substr(rest, index(rest, " ") + 1)
+    }
 
     # Mostly quotes are where they divide fields: then there is a fast way. `entry` is what counts.
     if (NF == 3) fast = $3 ~ common

@@ -6,6 +6,7 @@
 Exit status 77, skipped, without mawk. WEIR_BACKEND chooses the backend.
 """
 
+import gzip
 import json
 import os
 import pathlib
@@ -44,6 +45,24 @@ def awk(*files):
 
 def text(line="/", client="1.2.3.4", status=200, size=5):
     return f'{client} - - [21/Nov/2026:02:13:47 +0000] "GET {line} HTTP/1.1" {status} {size} "-" "curl/8.5.0"\n'.encode()
+
+
+# Those with a client first, then malformed ones.
+CLIENTS = [
+    b"\xef\xbb\xbf1.1.1.1 - - [d] \"GET /bom HTTP/1.1\" 200 1",
+    b"www.example.org:443 2001:db8::1 - - [d] \"GET /vhost HTTP/1.1\" 200 1 \"-\" \"-\"",
+    b"10.0.0.1, 10.0.0.2, 10.0.0.3 - - [d] \"GET /forwarded HTTP/1.1\" 200 1",
+    b"example.org:80 10.0.0.2, 10.0.0.3 - frank smith [d] \"GET /both HTTP/1.1\" 200 1",
+    b"::2 - - [d] \"GET /six HTTP/1.1\" 200 1",
+    b"9.9.9.9:80 - - [d] \"GET /client-with-port HTTP/1.1\" 200 1",
+    b"www.example.org:443 - - [d] \"GET /host-with-port HTTP/1.1\" 200 1",
+    b"\xef\xbb\xbfa:1 3.3.3.3, b - - [d] \"GET /all HTTP/1.1\" 200 1\r\r",
+    b", b - - [d] \"GET /no-client HTTP/1.1\" 200 1",
+    b"a, b - [d] \"GET /too-few HTTP/1.1\" 200 1",
+    b"a,  b - - [d] \"GET /blanks HTTP/1.1\" 200 1",
+    b" 1.1.1.1 - - [d] \"GET /blank HTTP/1.1\" 200 1",
+    b"1.1.1.1 - - [d] \"GET /trailing HTTP/1.1\" 200 1 ",
+]
 
 
 def mutated(lines, count, rng):
@@ -167,6 +186,7 @@ class LogReport(unittest.TestCase):
             b"h - - [d] \"GET /p\" 200 1 \"r\" \"a\" 0.003 \"more",
             b"h - - [d] \"GET /\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\" 200 1",
             b"h - - [d] \"GET /\xff\xc3\xed\xa0\x80\xe2\x82\xf0\x9f\x98x\x01\x1f\x7f\t\" 200 1",
+            *CLIENTS,
             b"",
             b" ",
         ]
@@ -194,6 +214,22 @@ class LogReport(unittest.TestCase):
         for n, line in enumerate(lines[500:]):
             one = self.file(f"{n}.log", line)
             self.assert_same(awk(one), one)
+
+    def test_the_client_is_the_right_one_or_the_line_is_malformed(self):
+        clients = ["1.1.1.1", "2001:db8::1", "10.0.0.1", "10.0.0.2", "::2", "9.9.9.9:80", "www.example.org:443", "3.3.3.3"]
+        for line, client in zip(CLIENTS, [*clients, *[None] * len(CLIENTS)]):
+            log = self.file("one.log", line + b"\n")
+            self.assert_same(awk(log), log)
+            out = json.loads(log_report("--json", log)[1])
+            self.assertEqual([name for name, _ in out["top_clients"]] if client else out["malformed"],
+                             [client] if client else 1, line)
+
+    def test_a_compressed_log_is_named(self):
+        log = self.file("old.log.gz", gzip.compress(text() * 1000))
+        status, out, err = log_report("--json", log, SAMPLE)
+        self.assertEqual((status, json.loads(out)), (1, awk(SAMPLE)))
+        self.assertEqual(err, f"log_report: read {log}, which gzip has compressed (zcat decompresses it): "
+                              "Operation not supported\n")
 
     def test_a_malformed_line_is_named(self):
         log = self.file("some.log", text() + b"\x1b[31mred\n" + text() + b"cut off")
