@@ -215,6 +215,30 @@ TEST_SUITE("sink/for_each_group") {
         CHECK(m.executor().stats().timers_armed == 0);
     }
 
+    TEST_CASE("for_each_group with a limit fails when a handler blocks, and names its key") {
+        virtual_executor ex;
+        probe<int> source;
+        for (int i = 0; i != 9; ++i) source.push(i);
+        int alive = 0;
+        const auto blocks_at_one = [&](int key, auto items) -> weir::task<> {
+            const auto count = std::shared_ptr<void>{&++alive, [](int* n) { --*n; }};
+            if (key == 1) co_await weir::sleep_for(1h);
+            co_await (std::move(items) | weir::drain());
+        };
+        CHECK_THROWS_WITH_AS(
+            ex.run(source.stream() | weir::for_each_group(parity, blocks_at_one, {.buffer = 2, .max_wait = 5s})),
+            "weir::for_each_group: the handler of the key 1 took no item within 5s", weir::timed_out);
+        CHECK(ex.elapsed() == 5s);
+        CHECK(source.dropped());
+        CHECK(alive == 0);
+        CHECK(ex.stats().timers_armed == 0);
+
+        const auto slow = [](int, auto items) {
+            return std::move(items) | weir::for_each([](int) { return weir::sleep_for(3s); });
+        };
+        ex.run(weir::iota(0, 9) | weir::for_each_group(parity, slow, {.buffer = 1, .max_wait = 5s}));
+    }
+
     TEST_CASE("for_each_group delivers the items of a hundred thousand keys") {
         virtual_executor ex;
         constexpr int keys = 100'000;
@@ -319,6 +343,7 @@ TEST_SUITE("sink/for_each_group") {
         CHECK(message({.max_groups = 0}) == "weir::for_each_group({.max_groups}): max_groups must be at least 1");
         CHECK(message({.buffer = 0}) == "weir::for_each_group({.buffer}): buffer must be at least 1");
         CHECK(message({.idle = 0s}) == "weir::for_each_group({.idle}): idle must be positive");
+        CHECK(message({.max_wait = 0s}) == "weir::for_each_group({.max_wait}): max_wait must be positive");
         CHECK(message({.on_full = overflow::suspend}) ==
               "weir::for_each_group({.on_full}): takes overflow::error or overflow::drop_newest");
         CHECK(message({}) == "none");

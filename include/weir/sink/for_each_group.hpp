@@ -22,11 +22,13 @@
 #include <weir/core/operation.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/core/timed_out.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
 #include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/hashable.hpp>
 #include <weir/scope/task_group.hpp>
 #include <weir/scope/with_group.hpp>
+#include <weir/scope/with_timeout.hpp>
 #include <weir/sink/detail/sink.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/sync/channel.hpp>
@@ -41,6 +43,8 @@ struct for_each_group_options {
     std::size_t buffer = 16;
     /// How long a handler waits for an item before its group ends, > 0.
     duration idle = duration::max();
+    /// How long upstream waits for a handler whose buffer is full before the pipeline fails with timed_out, > 0.
+    duration max_wait = duration::max();
     /// What happens to an item of a new group when there are `max_groups`: overflow::error or overflow::drop_newest.
     overflow on_full = overflow::error;
 };
@@ -118,10 +122,17 @@ public:
                     if (to->items.try_send(*std::move(item))) break;
                     const sender<T> items = to->items;
                     const std::uint64_t number = to->number;
-                    if (co_await items.send_from(*item)) break;
+                    if (options_.max_wait == duration::max()) {
+                        if (co_await items.send_from(*item)) break;
+                    } else if (co_await send_in_time(key, items, *item)) {
+                        break;
+                    }
                     close(key, number); // its handler wants no more
                 }
             }
+        } catch (const handler_blocks&) {
+            upstream_.reset();
+            throw; // at once: that handler might never end
         } catch (...) {
             error_ = std::current_exception();
         }
@@ -139,6 +150,22 @@ private:
         sender<T> items;
         std::uint64_t number;
     };
+
+    /// The error of a handler that takes no items.
+    class handler_blocks : public timed_out {
+    public:
+        using timed_out::timed_out;
+    };
+
+    /// Sends an item when its handler has room. Returns false when that wants no more.
+    task<bool> send_in_time(const key_type& key, const sender<T>& items, T& item) {
+        try {
+            co_return co_await with_timeout(options_.max_wait, items.send_from(item));
+        } catch (const timed_out&) {
+            throw handler_blocks{"weir::for_each_group: the handler of the key" + name_of_key(key) + " took no item",
+                                 options_.max_wait};
+        }
+    }
 
     /// The group of a key; a new one if there is none. Null when there are too many.
     group* group_of(task_group& handlers, const key_type& key) {
@@ -255,6 +282,7 @@ struct for_each_group_fn : detail::operator_fn<for_each_group_fn> {
         require(options.max_groups != 0, "weir::for_each_group({.max_groups}): max_groups must be at least 1");
         require(options.buffer != 0, "weir::for_each_group({.buffer}): buffer must be at least 1");
         require(options.idle > duration::zero(), "weir::for_each_group({.idle}): idle must be positive");
+        require(options.max_wait > duration::zero(), "weir::for_each_group({.max_wait}): max_wait must be positive");
         require(options.on_full == overflow::error || options.on_full == overflow::drop_newest,
                 "weir::for_each_group({.on_full}): takes overflow::error or overflow::drop_newest");
         return with(std::move(key), std::move(handler), options, std::move(on_drop));
@@ -274,12 +302,13 @@ struct for_each_group_fn : detail::operator_fn<for_each_group_fn> {
 /// time may overlap with the next group of its key while its handler finishes.
 ///
 /// For each group up to {.buffer} items are held, 16 unless said otherwise. A handler that does not take its items
-/// stops the others when its buffer is full. There are at most {.max_groups} groups, 10 000 unless said otherwise; an
+/// stops the others when its buffer is full. With {.max_wait} the pipeline fails with timed_out, which names the key,
+/// when that lasts longer. There are at most {.max_groups} groups, 10 000 unless said otherwise; an
 /// item of one more ends the pipeline with limit_exceeded, which names the key, or is dropped with
 /// {.on_full = overflow::drop_newest}.
 ///
-/// Errors: upstream's, those of key, and limit_exceeded, when the handlers have ended; those of a handler at once, when
-/// the other handlers have been dropped.
+/// Errors: upstream's, those of key, and limit_exceeded, when the handlers have ended; those of a handler, and
+/// timed_out, at once, when the other handlers have been dropped.
 /// Dropped: the handlers are destroyed. Items that no handler receives are passed to on_drop, the last argument, if
 /// there is one.
 /// Cost: allocations for each group; none per item; a look-up of the key per item.
