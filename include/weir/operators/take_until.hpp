@@ -11,6 +11,7 @@
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/operation.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/detail/stop_token_watcher.hpp>
@@ -28,7 +29,7 @@ public:
 
     poll<value_type> poll_next(context& cx) {
         WEIR_ASSERT(upstream_.has_value(), "a stream was polled after its end");
-        if ((woken_ || watch_.queued()) && signalled(cx)) {
+        if (may_be_signalled() && signalled(cx)) {
             stop();
             return done;
         }
@@ -41,7 +42,29 @@ public:
         return item;
     }
 
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        WEIR_ASSERT(upstream_.has_value(), "a stream was polled after its end");
+        while (!may_be_signalled() || !signalled(cx)) {
+            bool interrupted = false;
+            const auto pass_on = [&](value_type&& item) {
+                if (!consume(std::move(item))) return false;
+                interrupted = may_be_signalled();
+                return !interrupted;
+            };
+            const flow answer = weir::poll_each(*upstream_, cx, pass_on);
+            if (answer == flow::done) break;
+            if (answer == flow::pending) consumer_.arm(cx.waker());
+            if (!interrupted) return answer;
+            if (!cx.spend() || cx.leaving()) return detail::yield_loop(cx);
+        }
+        stop();
+        return flow::done;
+    }
+
 private:
+    /// Whether the signal must be polled.
+    bool may_be_signalled() const noexcept { return woken_ || watch_.queued(); }
     bool signalled(context& cx) {
         woken_ = false;
         if (!signal_) return false;
@@ -78,7 +101,7 @@ private:
     std::optional<S> upstream_;
     std::optional<Signal> signal_;
     waker_slot consumer_;
-    bool woken_ = true; // the signal must be polled
+    bool woken_ = true; // the signal has not been polled since it woke this stream
     detail::member_waker<take_until_stream, &take_until_stream::wake> watch_;
 };
 
@@ -100,6 +123,25 @@ public:
         auto item = upstream_->poll_next(cx);
         if (item.is_pending()) stop_.wait(cx);
         return item;
+    }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        WEIR_ASSERT(upstream_.has_value(), "a stream was polled after its end");
+        bool ended = stop_.stop_requested();
+        if (!ended) {
+            const auto pass_on = [&](value_type&& item) {
+                if (!consume(std::move(item))) return false;
+                ended = stop_.stop_requested();
+                return !ended;
+            };
+            const flow answer = weir::poll_each(*upstream_, cx, pass_on);
+            if (answer == flow::pending) stop_.wait(cx);
+            if (!ended) return answer;
+            if (cx.leaving()) return detail::yield_loop(cx);
+        }
+        upstream_.reset();
+        return flow::done;
     }
 
 private:
