@@ -2,6 +2,7 @@
 #include <weir/backend/io_operation.hpp>
 
 #include <cerrno>
+#include <cstddef>
 
 #include <weir/core/assert.hpp>
 #include <weir/executor/executor.hpp>
@@ -14,6 +15,14 @@ void io_operation::start(executor& ex, const io_request& request) {
     request_ = request;
     state_ = state::in_flight;
     backend_->start(*this);
+}
+
+io_operation& io_operation::of(detail::slot_base& slot) noexcept {
+// The offset is a constant: no base is virtual.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+    return *reinterpret_cast<io_operation*>(reinterpret_cast<char*>(&slot) - offsetof(io_operation, waiter_));
+#pragma GCC diagnostic pop
 }
 
 void io_operation::cancel() noexcept {

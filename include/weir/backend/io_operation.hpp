@@ -111,6 +111,9 @@ public:
 
     void cancel() noexcept;
 
+    /// The operation that contains this slot, which has its mark.
+    static io_operation& of(detail::slot_base& slot) noexcept;
+
     // For backends: the request, their own numbers, a link in one of their lists, and the answer.
     const io_request& request() const noexcept { return request_; }
     std::uint64_t backend_data = 0;
@@ -132,7 +135,7 @@ private:
 
     io_request request_{};
     backend* backend_ = nullptr;
-    waker_slot waiter_;
+    detail::marked_slot<detail::slot_mark::io> waiter_;
     int result_ = 0;
     // Packed into one word, because there are many operations.
     state state_ : 2 = state::idle;

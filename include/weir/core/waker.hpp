@@ -8,7 +8,9 @@
 #include <weir/core/assert.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
 #include <weir/core/detail/root.hpp>
+#include <weir/core/detail/slot_mark.hpp>
 #include <weir/core/detail/this_thread.hpp>
+#include <weir/core/detail/wait_report.hpp>
 #include <weir/core/detail/wake_order.hpp>
 #include <weir/core/time.hpp>
 
@@ -16,7 +18,6 @@ namespace weir {
 
 class executor;
 class run_queue;
-class waker_slot;
 
 /// The part of a waiting object that can be woken: a function to run, and a link in the run queue.
 ///
@@ -89,7 +90,8 @@ public:
 
 private:
     friend class run_queue;
-    friend class waker_slot;
+    friend class detail::slot_base;
+    friend struct detail::slot_access;
     friend class detail::intrusive_list<waker>;
 
     /// No other thread runs its executor.
@@ -101,7 +103,7 @@ private:
     function run_;
     run_queue* queue_ = nullptr;
     time_point deadline_ = time_point::max();
-    waker_slot* slots_ = nullptr;
+    detail::slot_base* slots_ = nullptr;
     // A root's record is created when the first other waker belongs to it.
     mutable detail::root_record* root_ = nullptr;
     std::uint32_t parent_stamp_ = 0; // for a root without a record: shows whether the parent's record was reused
@@ -155,6 +157,9 @@ public:
         const void* const thread = thread_.load(std::memory_order_relaxed);
         return thread == nullptr || thread == detail::this_thread();
     }
+    /// The running waker, or null.
+    const waker* running() const noexcept { return running_; }
+
     /// Sets the thread that runs the executor: this_thread(), or null for none. Returns the last one.
     const void* run_on(const void* thread) noexcept { return thread_.exchange(thread, std::memory_order_relaxed); }
 
@@ -218,53 +223,116 @@ private:
     std::size_t marked_ = 0;             // how many records, from root_ on, were marked as being on the stack
 };
 
-/// Stores the waker that a leaf must wake. Slot and waker are linked both ways, so that either may be destroyed first.
-///
-/// A waker may be in many slots. A slot holds one waker, that of the last poll.
-class waker_slot {
-public:
-    waker_slot() noexcept = default;
-    waker_slot(waker_slot&& other) noexcept { WEIR_ASSERT(!other.armed(), "moved after its first poll"); }
-    ~waker_slot() { disarm(); }
+namespace detail {
 
+/// The part of a slot that does not depend on its mark.
+class slot_base {
+public:
     bool armed() const noexcept { return waker_ != nullptr; }
     /// The waker that waits, or null.
     const waker* waiting() const noexcept { return waker_; }
 
-    void arm(waker& wk) noexcept {
+protected:
+    slot_base() noexcept = default;
+    slot_base(slot_base&& other) noexcept { WEIR_ASSERT(!other.armed(), "moved after its first poll"); }
+    ~slot_base() = default;
+
+    // The mark is the same in all calls. As it is known at compile time, it is part of an address and costs no
+    // instruction.
+
+    template <slot_mark Mark>
+    void arm_as(waker& wk) noexcept {
         wk.check_thread();
         if (waker_ == &wk) return;
-        disarm();
+        disarm_as<Mark>();
         waker_ = &wk;
         next_ = wk.slots_;
-        link_ = &wk.slots_;
-        if (next_ != nullptr) next_->link_ = &next_;
+        link_ = link_to(wk.slots_) + static_cast<unsigned char>(Mark);
+        if (next_ != nullptr) next_->relink(next_);
         wk.slots_ = this;
     }
-
-    void disarm() noexcept {
-        if (waker_ == nullptr) return;
-        *link_ = next_;
-        if (next_ != nullptr) next_->link_ = link_;
-        waker_ = nullptr;
+    template <slot_mark Mark>
+    void disarm_as() noexcept {
+        if (waker_ != nullptr) remove(link_ - static_cast<unsigned char>(Mark));
     }
-
-    /// Wakes the stored waker, once per `arm`.
-    void wake() noexcept {
+    template <slot_mark Mark>
+    void wake_as() noexcept {
         if (waker_ == nullptr) return;
         waker& wk = *waker_;
-        disarm();
+        disarm_as<Mark>();
         wk.wake();
     }
 
 private:
-    friend class waker;
+    friend class weir::waker;
+    friend struct slot_access;
+
+    static constexpr std::uintptr_t mark_bits = 7; // the address of a pointer does not use them
+
+    static char* link_to(slot_base*& pointer) noexcept { return reinterpret_cast<char*>(&pointer); }
+    std::uintptr_t mark() const noexcept { return reinterpret_cast<std::uintptr_t>(link_) & mark_bits; }
+    /// Sets the pointer to this slot, and keeps the mark.
+    void relink(slot_base*& pointer) noexcept { link_ = link_to(pointer) + mark(); }
+    void remove(char* link) noexcept {
+        slot_base*& pointer = *reinterpret_cast<slot_base**>(link);
+        pointer = next_;
+        if (next_ != nullptr) next_->relink(pointer);
+        waker_ = nullptr;
+    }
+    /// For a slot whose mark is not known.
+    void remove() noexcept { remove(link_ - mark()); }
 
     waker* waker_ = nullptr;
     // Read only while armed. g++ 12 cannot see that in inlined destructors, and would warn about uninitialised members.
-    waker_slot* next_ = nullptr;
-    waker_slot** link_ = nullptr; // the pointer to this slot: the waker's list head or the previous slot's next_
+    slot_base* next_ = nullptr;
+    // The address of the pointer to this slot, which is the waker's list head or the previous slot's next_; plus the
+    // mark.
+    char* link_ = nullptr;
 };
+
+/// A slot with a mark, which tells a dump what the slot is in.
+template <slot_mark Mark>
+class marked_slot : public slot_base {
+public:
+    marked_slot() noexcept = default;
+    marked_slot(marked_slot&&) noexcept = default;
+    ~marked_slot() { disarm(); }
+
+    void arm(waker& wk) noexcept { this->template arm_as<Mark>(wk); }
+    void disarm() noexcept { this->template disarm_as<Mark>(); }
+    /// Wakes the stored waker, once per `arm`.
+    void wake() noexcept { this->template wake_as<Mark>(); }
+};
+
+/// A slot in an object that describes itself. See `described`.
+class described_slot : public marked_slot<slot_mark::described> {
+public:
+    template <class Object>
+    explicit described_slot(Object& object) noexcept : what_{object} {}
+
+private:
+    friend struct slot_access;
+
+    described what_;
+};
+
+/// A slot in an object that refers to what describes itself.
+class referring_slot : public marked_slot<slot_mark::referring> {
+public:
+    void refer_to(const described& what) noexcept { what_ = &what; }
+
+private:
+    friend struct slot_access;
+
+    const described* what_ = nullptr;
+};
+
+} // namespace detail
+
+/// Stores the waker that a leaf must wake. Slot and waker are linked both ways, so that either may be destroyed first.
+///
+/// A waker may be in many slots. A slot holds one waker, that of the last poll.
+class waker_slot : public detail::marked_slot<detail::slot_mark::none> {};
 
 inline void waker::check_thread() const noexcept {
     WEIR_ASSERT(queue_ == nullptr || queue_->may_be_used_here(),
@@ -272,12 +340,12 @@ inline void waker::check_thread() const noexcept {
 }
 
 inline waker::~waker() {
-    while (slots_ != nullptr) slots_->disarm();
+    while (slots_ != nullptr) slots_->remove();
 }
 
 inline void waker::retire() noexcept {
     unlink();
-    while (slots_ != nullptr) slots_->disarm();
+    while (slots_ != nullptr) slots_->remove();
 }
 
 inline void waker::bind(run_queue& queue) noexcept {

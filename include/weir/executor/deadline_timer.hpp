@@ -45,6 +45,9 @@ public:
         return false;
     }
 
+    /// The timer that contains this slot, which has its mark.
+    static deadline_timer& of(detail::slot_base& slot) noexcept;
+
 private:
     friend class detail::timer_wheel;
     friend class detail::intrusive_list<deadline_timer>;
@@ -61,7 +64,7 @@ private:
     detail::timer_wheel* wheel_ = nullptr;
     time_point deadline_{};
     std::uint64_t sequence_ = 0;
-    waker_slot waiter_;
+    detail::marked_slot<detail::slot_mark::timer> waiter_;
     state state_ = state::idle;
 };
 

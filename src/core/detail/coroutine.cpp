@@ -3,10 +3,41 @@
 
 #include <cstddef>
 #include <memory>
+#include <utility>
 
 #include <weir/core/detail/deep_destruction.hpp>
 
 namespace weir::detail {
+
+coroutine_state::progress coroutine_state::look(suspension& where) noexcept {
+    switch (phase_) {
+    case awaiting: {
+        // The awaiter's type is known to the function that a wake calls.
+        suspension* const outer = std::exchange(looked_at_, &where);
+        phase_ = looked_at;
+        on_wake()(*this);
+        phase_ = awaiting;
+        looked_at_ = outer;
+        return progress::awaits;
+    }
+    case queued:
+        return progress::ready;
+    case yielded:
+        return progress::holds_item;
+    case resumable:
+        return cx_ != nullptr ? progress::runs : progress::not_polled;
+    default:
+        return is(finished) ? progress::has_ended : progress::runs;
+    }
+}
+
+coroutine_state& coroutine_state::awaited_through(slot_base& slot) noexcept {
+// The offset is a constant: no base is virtual.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+    return *reinterpret_cast<coroutine_state*>(reinterpret_cast<char*>(&slot) - offsetof(coroutine_state, consumer_));
+#pragma GCC diagnostic pop
+}
 
 void coroutine_state::drop_root() noexcept {
     if (is(ending)) {

@@ -8,6 +8,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/frame_pool.hpp>
 #include <weir/core/detail/sole_waiter.hpp>
+#include <weir/core/detail/wait_report.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 
@@ -85,6 +87,19 @@ public:
     /// The waker of the waiting consumer. Null when no consumer waits, and for a coroutine with an owner.
     const waker* waiting() const noexcept { return last_ == known::consumer ? consumer_.waiting() : nullptr; }
 
+    /// What a suspended coroutine awaits, and where.
+    struct suspension {
+        std::source_location place;
+        const char* type = nullptr; // of the awaited operation
+    };
+    /// How far the coroutine is, for a dump.
+    enum class progress : unsigned char { not_polled, runs, ready, awaits, holds_item, has_ended };
+
+    /// Where the coroutine is; `where` is filled in when the answer is `awaits`.
+    progress look(suspension& where) noexcept;
+    /// The coroutine that is awaited by the waker in this slot, which has the mark of one.
+    static coroutine_state& awaited_through(slot_base& slot) noexcept;
+
     /// Gives the coroutine an owner instead of a consumer.
     void owned_by(coroutine_owner& owner) noexcept {
         std::destroy_at(&consumer_);
@@ -117,6 +132,8 @@ protected:
         failed = 32,   // there is an error
         dropped = 64,
         ending = 128, // finished, and its frame is being destroyed
+        // Never the phase of a coroutine that continues: asks on_wake() where it is suspended. See `look`.
+        looked_at = awaiting | queued,
     };
 
     coroutine_state() noexcept : waker{&resume_from_queue}, cx_{nullptr}, consumer_{} {}
@@ -270,7 +287,12 @@ private:
     }
     /// Resumes the coroutine without a poll.
     void run(context& cx) noexcept {
-        resume(cx);
+        cx_ = &cx;
+        run();
+    }
+    /// The same for a coroutine that has its context.
+    void run() noexcept {
+        handle().resume();
         if (phase_ == awaiting || phase_ == queued) return;
         suspended();
     }
@@ -289,9 +311,13 @@ private:
         if (is(finished)) end_frame();
     }
     void at_yield() noexcept;
+    /// Answers `look`.
+    void show(std::source_location place, const char* type) noexcept { *looked_at_ = {place, type}; }
+
+    static inline constinit thread_local suspension* looked_at_ = nullptr;
 
     union {
-        waker_slot consumer_;
+        marked_slot<slot_mark::coroutine> consumer_;
         coroutine_owner* owner_;
         std::size_t memory_size_; // of the frame, set when the frame was destroyed
     };
@@ -370,9 +396,12 @@ public:
 
     bool await_ready() const noexcept { return !answer_.is_pending(); }
 
+    /// The default argument is the place of the co_await.
     template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> self) noexcept {
+    void await_suspend(std::coroutine_handle<Promise> self,
+                       std::source_location place = std::source_location::current()) noexcept {
         coroutine_state& state = self.promise().state();
+        ::new (static_cast<void*>(&place_)) std::source_location{place};
         state.await_ = this;
         state.on_wake(&poll_again);
         state.enter(coroutine_state::awaiting);
@@ -434,7 +463,8 @@ private:
     /// Called by the run queue in phase `awaiting`.
     static void poll_again(waker& self) noexcept {
         auto& state = static_cast<coroutine_state&>(self);
-        if (state.phase_ != coroutine_state::awaiting) return; // a late wake
+        if (state.phase_ != coroutine_state::awaiting) [[unlikely]]
+            return woken_otherwise(state);
         auto& me = *static_cast<await_operation*>(state.await_);
         context cx{state};
         state.phase_ = coroutine_state::resumable;
@@ -467,12 +497,21 @@ private:
             }
             me.error_ = &error;
         }
-        state.run(cx);
+        state.run();
+    }
+
+    /// A late wake, or a look from a dump.
+    [[gnu::cold, gnu::noinline]] static void woken_otherwise(coroutine_state& state) noexcept {
+        if (state.phase_ != coroutine_state::looked_at) return;
+        state.show(static_cast<await_operation*>(state.await_)->place_, type_name<A>());
     }
 
     union {
         A* operation_;
         const std::exception_ptr* error_; // when it resumes without an answer
+    };
+    union {
+        std::source_location place_; // of the co_await, once it is suspended
     };
     answer answer_;
 };

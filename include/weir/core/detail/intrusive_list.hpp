@@ -61,6 +61,12 @@ public:
 
     T& front() noexcept { return static_cast<T&>(*head_.next_); }
 
+    /// Calls f with each item. f does not change the list.
+    template <class F>
+    void each(F f) {
+        for (list_link* link = head_.next_; link != &head_; link = link->next_) f(static_cast<T&>(*link));
+    }
+
     void push_back(T& item) noexcept { insert(static_cast<list_link&>(item), head_); }
     void push_front(T& item) noexcept { insert(static_cast<list_link&>(item), *head_.next_); }
 
