@@ -218,6 +218,7 @@
 #include <weir/resilience/retry.hpp>
 #include <weir/resilience/retry_policy.hpp>
 
+#include <weir/observe/dump.hpp>
 #include <weir/observe/meter.hpp>
 #include <weir/observe/metrics.hpp>
 #include <weir/observe/prometheus.hpp>

@@ -3,10 +3,13 @@
 
 #include <csignal>
 #include <cstdio>
+#include <new>
+#include <string>
 #include <utility>
 
 #include <weir/core/assert.hpp>
 #include <weir/core/detail/this_thread.hpp>
+#include <weir/executor/detail/wait_dump.hpp>
 
 namespace weir {
 
@@ -156,14 +159,31 @@ void executor::visit_backend(time_point until) {
     if (inbox_->notified()) inbox_->run();
 }
 
-void executor::run_until(const bool& finished) {
+void executor::run_until(const bool& finished, const detail::live_root& main) {
+    const detail::live_root* const outer = std::exchange(main_, &main);
+    const struct leave {
+        executor& ex;
+        const detail::live_root* outer;
+
+        ~leave() { ex.main_ = outer; }
+    } at_exit{*this, outer};
     now_ = backend_->now();
-    while (!finished) {
-        if (stop_requested_.exchange(false, std::memory_order_acquire)) throw stopped{};
-        if (idle() && timers_.size() == 0 && backend_->in_flight() == 0 && !backend_->may_wake()) throw deadlock{};
-        run_ready();
-        // Not when the operation is done: the visit might wait for an event that no operation needs.
-        if (!finished) visit_backend(time_point::max());
+    try {
+        while (!finished) {
+            if (stop_requested_.exchange(false, std::memory_order_acquire)) throw stopped{};
+            if (idle() && timers_.size() == 0 && backend_->in_flight() == 0 && !backend_->may_wake()) throw deadlock{};
+            run_ready();
+            // Not when the operation is done: the visit might wait for an event that no operation needs.
+            if (!finished) visit_backend(time_point::max());
+        }
+    } catch (const deadlock&) {
+        std::string waits;
+        try {
+            waits = detail::describe_waits(*this);
+        } catch (const std::bad_alloc&) {
+            throw deadlock{};
+        }
+        throw deadlock{waits};
     }
 }
 
@@ -185,6 +205,15 @@ void executor::finish_cleanups() noexcept {
 detail::cleanups& executor::cleanups_of(std::uint32_t group) noexcept {
     detail::cleanups* const found = groups_.find(group);
     return found != nullptr ? *found : cleanups_;
+}
+
+void detail::executor_access::list(executor& ex, live_roots& into) {
+    if (ex.main_ != nullptr) into.add(*ex.main_);
+    ex.spawned_tasks_.each([&](const spawned_task& one) { into.add(one.shown()); });
+    ex.spawned_.each([&](spawned_entry& one) { into.add(one.shown()); });
+    ex.groups_.each([&](cleanups& group) {
+        if (group.owner() != nullptr) group.owner()->list(into);
+    });
 }
 
 void detail::executor_access::start(executor& ex, cleanup& one, std::uint32_t group) noexcept {

@@ -52,7 +52,7 @@ private:
     const std::shared_ptr<inbox> inbox_;
     std::shared_ptr<lookup_waiter> self_; // while it is in the inbox
     found_addresses result_;
-    waker_slot waker_;
+    marked_slot<slot_mark::thread> waker_;
     bool done_ = false;
 };
 

@@ -3,6 +3,7 @@
 
 #include <new>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -49,6 +50,18 @@ void detail::check(const task_group_options& options) {
     if (options.max_concurrent == 0) {
         throw std::invalid_argument{"weir::task_group: max_concurrent must be at least 1"};
     }
+}
+
+void task_group::describe(detail::wait_report& report) const {
+    std::string text = std::to_string(running_) + " operations run";
+    if (waiting_ != 0) text += ", " + std::to_string(waiting_) + " wait for a place";
+    if (body_ != nullptr) text += "; the body of its with_group runs";
+    report.object(this, "weir::task_group", text);
+}
+
+void task_group::list(detail::live_roots& into) {
+    if (body_ != nullptr) into.add(body_->shown());
+    started_.each([&](detail::group_member& one) { into.add(one.shown()); });
 }
 
 void task_group::cancel() noexcept {

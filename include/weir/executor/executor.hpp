@@ -11,6 +11,7 @@
 #include <optional>
 #include <source_location>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -46,7 +47,12 @@ public:
 /// armed, and no I/O is in flight.
 class deadlock : public std::logic_error {
 public:
-    deadlock() : std::logic_error{"weir: deadlock: the operation waits for something that nothing will wake"} {}
+    deadlock() : std::logic_error{text} {}
+    /// @param waits  describes what waits for what
+    explicit deadlock(const std::string& waits) : std::logic_error{text + ('\n' + waits)} {}
+
+private:
+    static constexpr const char* text = "weir: deadlock: the operation waits for something that nothing will wake";
 };
 
 namespace detail {
@@ -97,6 +103,7 @@ public:
     spawned_entry() noexcept = default;
 
     virtual void destroy() noexcept = 0;
+    virtual live_root shown() noexcept = 0;
 
 protected:
     ~spawned_entry() = default;
@@ -114,6 +121,7 @@ public:
         unlink();
         if (state_ != nullptr) std::exchange(state_, nullptr)->drop_root();
     }
+    live_root shown() const noexcept { return {state_, state_, nullptr, place_, "spawned"}; }
 
 protected:
     spawned_task(coroutine_state& state, std::source_location place) noexcept : state_{&state}, place_{place} {}
@@ -280,7 +288,7 @@ private:
     void enter(F f);
     void run_ready() noexcept;
     void visit_backend(time_point until);
-    void run_until(const bool& finished);
+    void run_until(const bool& finished, const detail::live_root& main);
     void finish_cleanups() noexcept;
     detail::cleanups& cleanups_of(std::uint32_t group) noexcept;
     void adopt(detail::spawned_entry& entry) noexcept { spawned_.push_back(entry); }
@@ -291,6 +299,7 @@ private:
     time_point last_wait_{};
     run_queue queue_{*this};
     detail::timer_wheel timers_;
+    const detail::live_root* main_ = nullptr; // the operation of `run`
     detail::intrusive_list<detail::spawned_entry> spawned_;
     detail::intrusive_list<detail::spawned_task> spawned_tasks_;
     detail::intrusive_list<detail::cleanup> guards_; // cleanups of scopes that exist
@@ -325,6 +334,8 @@ public:
     static run_queue& queue(executor& ex) noexcept { return ex.queue_; }
     static timer_wheel& timers(executor& ex) noexcept { return ex.timers_; }
     static group_table& groups(executor& ex) noexcept { return ex.groups_; }
+    /// Calls into.add with every live operation.
+    static void list(executor& ex, live_roots& into);
     static std::unique_ptr<observations>& observed(executor& ex) noexcept { return ex.observations_; }
     /// The inbox for other threads. It may outlive the executor.
     static const std::shared_ptr<weir::detail::inbox>& inbox(const executor& ex) noexcept { return ex.inbox_; }
@@ -367,6 +378,7 @@ public:
         dropped_ = true;
         this->queue().drop(*this, [](waker& self) noexcept { delete &static_cast<spawned&>(self); });
     }
+    live_root shown() noexcept override { return {this, nullptr, type_name<A>(), place_, "spawned"}; }
 
     void detach() noexcept {
         handle_ = nullptr;
@@ -400,7 +412,11 @@ private:
         delete this;
     }
 
-    waker_slot joiner_;
+    friend described;
+
+    void describe(wait_report& report) { report.object(static_cast<waker*>(this), "spawned", "has not ended"); }
+
+    described_slot joiner_{*this};
     spawned** handle_ = nullptr;
     std::source_location place_;
     bool dropped_ = false;
@@ -455,6 +471,7 @@ public:
         static_cast<list_link&>(*this).unlink();
         operation_.state_->drop_root();
     }
+    live_root shown() noexcept override { return {operation_.state_, operation_.state_, nullptr, place_, "spawned"}; }
 
 private:
     void die() noexcept override { delete this; }
@@ -566,7 +583,7 @@ template <operation A>
 await_result_t<A> executor::run(A operation) {
     const session running{*this};
     detail::root_operation<A> root{*this, std::move(operation)};
-    run_until(root.finished_flag());
+    run_until(root.finished_flag(), {&root, nullptr, detail::type_name<A>(), {}, "run"});
     if constexpr (std::is_void_v<await_result_t<A>>) {
         root.take();
     } else {

@@ -38,7 +38,7 @@ private:
     void discard() noexcept override {}
 
     const std::shared_ptr<detail::inbox> inbox_;
-    waker_slot waiter_;
+    detail::marked_slot<detail::slot_mark::thread> waiter_;
     bool notified_ = false;
 };
 

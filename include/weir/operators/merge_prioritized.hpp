@@ -96,6 +96,12 @@ private:
         return true;
     }
 
+    friend detail::described;
+
+    void describe(detail::wait_report& report) {
+        detail::describe_children(report, detail::type_name<merge_prioritized_stream>(), children_);
+    }
+
     void drop(detail::child& one) noexcept {
         children_.visit(one, [](auto& c) { c.drop(); });
         --running_;
@@ -128,7 +134,7 @@ private:
 
     Children children_;
     std::vector<share> shares_;
-    detail::ready_children due_; // to be polled
+    detail::ready_children due_{*this}; // to be polled
     std::size_t running_ = 0;
     std::size_t holding_ = 0; // how many have an item
     std::exception_ptr error_;

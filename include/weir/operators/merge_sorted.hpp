@@ -56,6 +56,12 @@ public:
     }
 
 private:
+    friend detail::described;
+
+    void describe(detail::wait_report& report) {
+        detail::describe_children(report, detail::type_name<merge_sorted_stream>(), children_);
+    }
+
     void start(context& cx) {
         started_ = true;
         heads_.reserve(children_.size());
@@ -101,7 +107,7 @@ private:
     }
 
     Children children_;
-    detail::ready_children due_;        // children to be polled
+    detail::ready_children due_{*this}; // children to be polled
     std::vector<detail::child*> heads_; // a heap of the children that hold an item
     std::size_t missing_ = 0;           // children that have not ended and hold no item
     bool started_ = false;

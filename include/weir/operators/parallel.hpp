@@ -186,6 +186,12 @@ public:
     void all_sent() noexcept { consumer_.wake(); }
 
 private:
+    friend described;
+
+    void describe(wait_report& report) const {
+        report.stage(type_name<results_in_order>(), "no item was sent to a rail; upstream has none");
+    }
+
     struct place {
         explicit place(Rail r) : results{std::move(r)} {}
 
@@ -196,7 +202,7 @@ private:
     std::vector<place> rails_;
     ring_buffer<std::size_t> turns_;
     std::size_t last_ = 0;
-    waker_slot consumer_;
+    described_slot consumer_{*this};
 };
 
 } // namespace detail

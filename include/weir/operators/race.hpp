@@ -44,6 +44,12 @@ public:
     }
 
 private:
+    friend detail::described;
+
+    void describe(detail::wait_report& report) {
+        detail::describe_children(report, detail::type_name<race_stream>(), children_);
+    }
+
     /// Polls the streams that were not polled yet or have woken, until one answers.
     [[gnu::cold, gnu::noinline]] poll<T> decide(context& cx) {
         if (!started_) {
@@ -81,7 +87,7 @@ private:
     }
 
     Children children_;
-    detail::ready_children due_; // children to be polled, until one has won
+    detail::ready_children due_{*this}; // children to be polled, until one has won
     detail::child* winner_ = nullptr;
     bool started_ = false;
 };

@@ -63,8 +63,17 @@ public:
     }
 
 private:
+    friend detail::described;
+
+    void describe(detail::wait_report& report) {
+        if (!signal_) return;
+        report.stage(detail::type_name<take_until_stream>(), "its signal has not arrived");
+        report.cause(watch_);
+    }
+
     /// Whether the signal must be polled.
     bool may_be_signalled() const noexcept { return woken_ || watch_.queued(); }
+
     bool signalled(context& cx) {
         woken_ = false;
         if (!signal_) return false;
@@ -100,7 +109,7 @@ private:
 
     std::optional<S> upstream_;
     std::optional<Signal> signal_;
-    waker_slot consumer_;
+    detail::described_slot consumer_{*this};
     bool woken_ = true; // the signal has not been polled since it woke this stream
     detail::member_waker<take_until_stream, &take_until_stream::wake> watch_;
 };

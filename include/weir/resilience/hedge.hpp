@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -66,6 +67,15 @@ private:
         std::unique_ptr<attempt> before;
     };
 
+    friend detail::described;
+
+    void describe(detail::wait_report& report) {
+        report.stage(detail::type_name<hedge_operation>(), std::to_string(running_) + " attempts run");
+        for (attempt* one = attempts_.get(); one != nullptr; one = one->before.get()) {
+            if (one->operation) report.cause(*one);
+        }
+    }
+
     void start_attempt(context& cx) {
         ++started_;
         due_ = false;
@@ -121,7 +131,7 @@ private:
     duration delay_;
     hedge_options options_;
     std::unique_ptr<attempt> attempts_; // a list, the last attempt first
-    detail::ready_children ready_;
+    detail::ready_children ready_{*this};
     std::optional<detail::time_limit> delay_over_; // engaged as long as there may be another attempt
     std::size_t started_ = 0;
     std::size_t running_ = 0;

@@ -59,6 +59,7 @@ public:
     virtual void destroy() noexcept = 0;
     /// Destroys an operation that has ended.
     virtual void die() noexcept = 0;
+    virtual live_root shown() noexcept = 0;
 
 protected:
     ~group_member() = default;
@@ -88,7 +89,7 @@ class group_task;
 /// it; use with_group to wait for them.
 /// Cost: one allocation per operation, from a pool.
 /// See: with_group, when_all, map_async.
-class task_group {
+class task_group final : private detail::cleanups_owner {
 public:
     /// Creates a group on the running executor, inside the group of the running operation.
     /// @throws std::logic_error when no executor runs on this thread
@@ -142,6 +143,8 @@ private:
     void make_room_for_failures() {
         if (!fails_fast()) failures_.make_room(running_ + waiting_ + 2); // 2: for the body of a with_group too
     }
+    void describe(detail::wait_report& report) const override;
+    void list(detail::live_roots& into) override;
     void add(detail::group_member& one) noexcept;
     void start(detail::group_member& one) noexcept;
     void start_more() noexcept;
@@ -165,7 +168,7 @@ private:
     std::size_t running_ = 0;
     std::size_t waiting_ = 0;
     detail::failure_list failures_;
-    detail::cleanups cleanups_; // and the waiters for the group
+    detail::cleanups cleanups_{*this}; // and the waiters for the group
 };
 
 namespace detail {
@@ -195,6 +198,7 @@ public:
         queue().leave(*this);
         delete this;
     }
+    live_root shown() noexcept override { return {this, nullptr, type_name<A>(), place_, "member of a task group"}; }
 
 private:
     static void run(waker& self) noexcept {
@@ -240,6 +244,9 @@ public:
     void die() noexcept override {
         operation_.state_->queue().leave(*operation_.state_);
         delete this;
+    }
+    live_root shown() noexcept override {
+        return {operation_.state_, operation_.state_, nullptr, place_, "member of a task group"};
     }
 
 private:

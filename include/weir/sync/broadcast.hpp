@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include <weir/core/context.hpp>
@@ -119,9 +120,13 @@ private:
         if (options_.on_drop) options_.on_drop(std::move(item));
     }
 
+    friend described;
+
+    void describe(wait_report& report) const { report.object(this, "weir::broadcast", "nothing was sent since"); }
+
     subscribe_options<T> options_;
     ring_buffer<entry> held_;
-    waker_slot receiver_;
+    described_slot receiver_{*this};
     waker_slot overflowed_; // waits for the error
     std::exception_ptr error_;
     std::uint64_t next_; // the number of the next item if none is dropped
@@ -174,6 +179,13 @@ public:
     }
 
 private:
+    friend described;
+
+    void describe(wait_report& report) const {
+        report.object(this, "weir::broadcast",
+                      "full: " + std::to_string(blocking_) + " subscribers do not take what they hold");
+    }
+
     bool may_deliver() const noexcept { return blocking_ == 0 && !delivering_; }
 
     /// Calls f with every subscriber; f may create and destroy others.
@@ -217,8 +229,8 @@ private:
     }
 
     intrusive_list<subscriber<T>> subscribers_;
-    wait_queue<pending_send<T>> senders_;
-    wait_queue<waiter> waiting_for_room_;
+    wait_queue<pending_send<T>> senders_{*this};
+    wait_queue<waiter> waiting_for_room_{*this};
     std::exception_ptr error_;
     std::uint64_t next_ = 0;
     std::size_t blocking_ = 0; // the number of subscribers that block senders

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <string>
 #include <utility>
 
 #include <weir/core/context.hpp>
@@ -108,6 +109,17 @@ private:
         return pending;
     }
 
+    friend described;
+
+    void describe(wait_report& report) const {
+        std::string text =
+            held_.size() < capacity_ ? std::to_string(held_.size()) : "full: " + std::to_string(capacity_);
+        text += " of " + std::to_string(capacity_) + " items are held; ";
+        text += receiver_.armed() ? "the receiver asks, and none of " + std::to_string(producers()) + " senders sends"
+                                  : "the receiver does not ask for an item";
+        report.object(this, "weir::channel", text);
+    }
+
     /// Accepts the items of waiting sends.
     [[gnu::noinline]] void refill() noexcept {
         while (!senders_.empty() && held_.size() < capacity_) {
@@ -123,9 +135,9 @@ private:
     ring_buffer<T> held_;
     std::size_t capacity_;
     std::size_t room_; // 0 when closed
-    wait_queue<pending_send<T>> senders_;
-    waker_slot receiver_;
-    wait_queue<waiter> closing_;
+    wait_queue<pending_send<T>> senders_{*this};
+    described_slot receiver_{*this};
+    wait_queue<waiter> closing_{*this};
     std::exception_ptr error_;
     std::function<void(T)> on_drop_;
     bool open_ = true;

@@ -55,13 +55,16 @@ public:
     }
 
 private:
+    friend described;
+
+    void describe(wait_report& report) const { report.object(this, "weir::condition", "not notified"); }
     void notify_front(condition_request::notified how) noexcept {
         condition_request& first = waiters_.take_front();
         first.how_ = how;
         first.lock_->enter(first);
     }
 
-    wait_queue<condition_request> waiters_;
+    wait_queue<condition_request> waiters_{*this};
     bool open_ = true;
 };
 

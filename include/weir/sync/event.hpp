@@ -74,7 +74,11 @@ public:
     }
 
 private:
-    wait_queue<waiter> waiters_;
+    friend described;
+
+    void describe(wait_report& report) const { report.object(this, name_, "not set"); }
+
+    wait_queue<waiter> waiters_{*this};
     const char* name_;
     event_reset how_;
     bool set_ = false;

@@ -70,10 +70,16 @@ public:
     wait_queue<waiter>& closing() noexcept { return closing_; }
 
 private:
+    friend described;
+
+    void describe(wait_report& report) const {
+        report.object(this, "weir::oneshot", receiver_.armed() ? "nothing was sent" : "its receiver exists");
+    }
+
     std::optional<T> value_;
     std::exception_ptr error_;
-    waker_slot receiver_;
-    wait_queue<waiter> closing_;
+    described_slot receiver_{*this};
+    wait_queue<waiter> closing_{*this};
     std::function<void(T)> on_drop_;
 };
 

@@ -41,9 +41,13 @@ public:
     void producers_left() noexcept { watchers_.release_all(wait_state::fresh); }
 
 private:
+    friend described;
+
+    void describe(wait_report& report) const { report.object(this, "weir::state", "not set to a newer value"); }
+
     T value_;
     std::uint64_t version_ = 1;
-    wait_queue<waiter> watchers_;
+    wait_queue<waiter> watchers_{*this};
 };
 
 } // namespace detail

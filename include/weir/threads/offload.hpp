@@ -106,7 +106,7 @@ private:
     poll<result_type> result_{pending};
     std::exception_ptr error_;
     bool done_ = false;
-    waker_slot waiter_;
+    marked_slot<slot_mark::thread> waiter_;
 };
 
 template <class F>

@@ -50,6 +50,7 @@ private:
     }
     void discard() noexcept override { delete this; }
     void destroy() noexcept override { delete this; }
+    live_root shown() noexcept override { return {this, nullptr, type_name<A>(), place_, "spawned by another thread"}; }
 
     static void poll_once(waker& self) noexcept {
         auto& me = static_cast<remote_spawn&>(self);
@@ -265,7 +266,7 @@ private:
     share known_;           // first, so that it is destroyed last
     std::optional<F> make_; // the function must outlive the coroutine that it returns
     manual_lifetime<operation> operation_;
-    waker_slot waiter_;
+    marked_slot<slot_mark::thread> waiter_;
 };
 
 } // namespace detail

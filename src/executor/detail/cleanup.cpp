@@ -58,6 +58,7 @@ void cleanups::ended(cleanup& one) noexcept {
 }
 
 void cleanups::wait(waiter& who, context& cx) noexcept {
+    who.slot_.refer_to(self_);
     who.slot_.arm(cx.waker());
     if (!who.linked()) waiters_.push_back(who);
 }

@@ -53,10 +53,21 @@ private:
     member_waker<cleanup, &cleanup::run> waker_;
 };
 
+/// The owner of cleanups and of live operations, such as a task group.
+class cleanups_owner {
+public:
+    virtual void describe(wait_report& report) const = 0;
+    virtual void list(live_roots& into) = 0;
+
+protected:
+    ~cleanups_owner() = default;
+};
+
 /// The running cleanups, in the order of their start.
 class cleanups {
 public:
     cleanups() = default;
+    explicit cleanups(cleanups_owner& owner) noexcept : owner_{&owner} {}
     ~cleanups() { drop(); }
 
     bool empty() const noexcept { return running_.empty(); }
@@ -68,8 +79,9 @@ public:
     /// A waiter that is woken when a cleanup has finished, or by `wake`.
     class waiter : public list_link {
         friend class cleanups;
-        waker_slot slot_;
+        referring_slot slot_;
     };
+    cleanups_owner* owner() const noexcept { return owner_; }
     void wait(waiter& who, context& cx) noexcept;
     void wake() noexcept;
 
@@ -80,9 +92,16 @@ public:
 private:
     friend class cleanup;
 
+    friend described;
+
+    void describe(wait_report& report) const {
+        if (owner_ != nullptr) owner_->describe(report);
+    }
     void add(cleanup& one) noexcept;
     void ended(cleanup& one) noexcept;
 
+    cleanups_owner* owner_ = nullptr;
+    described self_{*this};
     intrusive_list<cleanup> running_;
     std::uint64_t last_number_ = 0;
     intrusive_list<waiter> waiters_;
@@ -95,6 +114,12 @@ public:
     std::uint32_t add(cleanups& group);
     void remove(std::uint32_t number) noexcept;
     cleanups* find(std::uint32_t number) const noexcept;
+    template <class F>
+    void each(F f) const {
+        for (const entry& e : entries_) {
+            if (e.group != nullptr) f(*e.group);
+        }
+    }
 
 private:
     static constexpr unsigned index_bits = 20;

@@ -7,6 +7,7 @@
 #include <exception>
 #include <optional>
 #include <ranges>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -135,7 +136,9 @@ private:
 /// no child that is known to be pending, and no child waits forever.
 class ready_children {
 public:
-    ready_children() noexcept = default;
+    /// @param owner  the operator, which describes what its children wait for
+    template <class Operator>
+    explicit ready_children(Operator& owner) noexcept : consumer_{owner} {}
     ready_children(ready_children&&) noexcept = default;
 
     /// Sets the driver, which polls the children while the consumer is busy.
@@ -193,7 +196,7 @@ private:
 
     linked_queue<child> queue_;   // woken children, then those that yielded
     child* last_woken_ = nullptr; // the last woken child in the queue
-    waker_slot consumer_;
+    described_slot consumer_;
     waker* driver_ = nullptr;
 };
 
@@ -303,6 +306,17 @@ public:
 private:
     std::vector<stream_child<S>> children_;
 };
+
+/// Describes an operator that waits for its children.
+template <class Children>
+void describe_children(wait_report& report, const char* type, Children& children) {
+    std::size_t open = 0;
+    children.each([&](auto& c) { open += c.source.has_value() ? 1u : 0u; });
+    report.stage(type, "waits for " + std::to_string(open) + " of its " + std::to_string(children.size()) + " streams");
+    children.each([&](auto& c) {
+        if (c.source && !c.held) report.cause(c);
+    });
+}
 
 /// Children for a pack of streams.
 template <class First, class... Rest>
@@ -440,6 +454,10 @@ private:
         says_ = says::failure;
         if (error_ == nullptr) error_ = std::current_exception();
     }
+
+    friend described;
+
+    void describe(wait_report& report) { describe_children(report, type_name<Operator>(), children_); }
 
     /// Handles a due child without an item. Returns false when the caller must yield, or was dropped.
     bool settle(bool ended, context& cx) noexcept {
@@ -583,7 +601,7 @@ private:
     }
 
     Children children_;
-    ready_children due_;         // children to be polled
+    ready_children due_{*this};  // children to be polled
     linked_queue<child> held_;   // children that store an item
     linked_queue<child> parked_; // children that `pass` parked
     std::size_t running_ = 0;    // while not closing

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -143,6 +144,21 @@ private:
         node* next_free = nullptr;
         bool awaited = false; // its last answer was pending
     };
+
+    friend described;
+
+    void describe(wait_report& report) {
+        report.stage(type_name<in_flight_stream>(), std::to_string(active_) + " of at most " + std::to_string(limit()) +
+                                                        (Kind::one_item ? " operations" : " inner streams") +
+                                                        " are in flight");
+        for (node& n : nodes_) {
+            if (n.child && n.awaited) report.cause(n);
+        }
+        if (pulling_) {
+            report.stage(nullptr, "it has asked upstream for an item");
+            report.cause(puller_);
+        }
+    }
 
     bool deliverable() noexcept {
         if constexpr (Order == delivery::as_ready) {
@@ -345,7 +361,7 @@ private:
     bool delay_error_;
     bool closing_ = false; // a child has failed: deliver the others' items, and then the error
     std::exception_ptr error_;
-    waker_slot consumer_;
+    described_slot consumer_{*this};
     member_waker<in_flight_stream, &in_flight_stream::drive> driver_;
     member_waker<in_flight_stream, &in_flight_stream::upstream_woken> puller_;
 };

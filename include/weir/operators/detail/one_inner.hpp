@@ -76,6 +76,14 @@ protected:
     }
 
 private:
+    friend described;
+
+    void describe(wait_report& report) {
+        report.stage(type_name<Operator>(), inner_ ? "runs an inner stream, and has asked upstream for the next"
+                                                   : "runs no inner stream, and has asked upstream for one");
+        report.cause(upstream_waker_);
+    }
+
     void upstream_woken() noexcept {
         upstream_ready_ = true;
         consumer_.wake();
@@ -86,7 +94,7 @@ private:
     std::optional<item_t<S>> item_; // exists as long as the inner stream, which may refer to it
     std::optional<inner_t> inner_;
     std::exception_ptr error_; // of upstream
-    waker_slot consumer_;
+    described_slot consumer_{*this};
     member_waker<one_inner, &one_inner::upstream_woken> upstream_waker_;
     bool upstream_ready_ = true;
 };

@@ -72,6 +72,13 @@ protected:
     void upstream_ended(context&) noexcept {}
 
 private:
+    friend described;
+
+    void describe(wait_report& report) {
+        report.stage(type_name<Operator>(), "has no item for its consumer, and has asked upstream");
+        report.cause(driver_);
+    }
+
     Operator& self() noexcept { return static_cast<Operator&>(*this); }
 
     void run() noexcept {
@@ -102,7 +109,7 @@ private:
 
     std::optional<S> upstream_;
     std::exception_ptr error_;
-    waker_slot consumer_;
+    described_slot consumer_{*this};
     member_waker<prefetching_operator, &prefetching_operator::run> driver_;
 };
 

@@ -78,9 +78,15 @@ public:
     }
 
 private:
+    friend described;
+
+    void describe(wait_report& report) const {
+        report.object(this, owner_, "the limit is reached, and " + std::to_string(size_) + " operations wait for it");
+    }
+
     queue_limits limits_;
     const char* owner_;
-    wait_queue<bounded_waiter> waiters_;
+    wait_queue<bounded_waiter> waiters_{*this};
     std::size_t size_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <exception>
 #include <optional>
 #include <ranges>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -158,6 +159,16 @@ public:
 private:
     template <class, operation>
     friend class branch;
+    friend described;
+
+    void describe(wait_report& report) {
+        report.stage(type_name<concurrent_operations>(),
+                     std::to_string(left_) + " of " + std::to_string(branches_.size()) + " operations have not ended");
+        branches_.each(0, [&](auto& one) {
+            if (one.operation) report.cause(one);
+            return true;
+        });
+    }
 
     template <class Branch>
     void woken(Branch& one) noexcept {
@@ -192,7 +203,7 @@ private:
     std::size_t started_ = 0;
     std::size_t left_;
     std::size_t winner_ = none;
-    waker_slot consumer_;
+    described_slot consumer_{*this};
 };
 
 template <class... R>

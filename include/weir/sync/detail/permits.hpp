@@ -85,6 +85,12 @@ public:
     }
 
 private:
+    friend described;
+
+    void describe(wait_report& report) const {
+        report.object(this, name_, available_ == 0 ? "taken" : "too few permits are free");
+    }
+
     void admit() noexcept {
         while (!waiters_.empty() && waiters_.front().count() <= available_) {
             available_ -= waiters_.front().count();
@@ -92,7 +98,7 @@ private:
         }
     }
 
-    wait_queue<request> waiters_;
+    wait_queue<request> waiters_{*this};
     std::size_t available_;
     const char* name_;
     bool open_ = true;

@@ -37,7 +37,7 @@ private:
     template <class>
     friend class wait_queue;
 
-    waker_slot slot_;
+    referring_slot slot_; // refers to the owner of the queue
     wait_state state_ = wait_state::fresh;
 };
 
@@ -46,11 +46,16 @@ private:
 template <class Waiter>
 class wait_queue {
 public:
+    /// @param owner  describes what the waiters wait for, and is not moved while one waits
+    template <class Owner>
+    explicit wait_queue(Owner& owner) noexcept : owner_{owner} {}
+
     bool empty() const noexcept { return waiting_.empty(); }
     Waiter& front() noexcept { return waiting_.front(); }
 
     void enter(Waiter& w) noexcept {
         w.state_ = wait_state::waiting;
+        w.slot_.refer_to(owner_);
         waiting_.push_back(w);
     }
 
@@ -68,6 +73,7 @@ public:
 
 private:
     intrusive_list<Waiter> waiting_;
+    described owner_;
 };
 
 } // namespace weir::detail

@@ -66,7 +66,7 @@ private:
 
     atomic_ref_counted& owner_;
     std::shared_ptr<inbox> inbox_;
-    waker_slot waiter_;
+    marked_slot<slot_mark::thread> waiter_;
     std::atomic<bool> woken_ = false;
 };
 

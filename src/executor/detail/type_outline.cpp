@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+#include <executor/detail/type_outline.hpp>
+
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <cxxabi.h>
+
+namespace weir::detail {
+
+namespace {
+
+constexpr std::string_view opening = "<({[";
+constexpr std::string_view closing = ">)}]";
+
+bool contains(std::string_view set, char c) noexcept { return set.find(c) != std::string_view::npos; }
+
+/// The position of the first character of a set that is in no bracket, from a position on; the size without one.
+std::size_t find_outside(std::string_view text, std::string_view set, std::size_t from = 0) {
+    int depth = 0;
+    for (std::size_t i = from; i < text.size(); ++i) {
+        if (depth == 0 && contains(set, text[i])) return i;
+        if (contains(opening, text[i])) ++depth;
+        if (contains(closing, text[i])) --depth;
+    }
+    return text.size();
+}
+
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+    return text;
+}
+
+/// What stands behind the last character of a set that is in no bracket.
+std::string_view behind_last(std::string_view text, std::string_view set) {
+    std::string_view rest = text;
+    for (;;) {
+        const std::size_t at = find_outside(rest, set);
+        if (at == rest.size()) return rest;
+        rest.remove_prefix(at + 1);
+    }
+}
+
+struct parsed {
+    std::string_view full;                   // the name with its namespaces
+    std::string_view name;                   // without them
+    std::vector<std::string_view> arguments; // of the template
+};
+
+parsed parse(std::string_view type) {
+    parsed result;
+    const std::size_t list = find_outside(type, "<");
+    result.full = type.substr(0, list);
+    result.name = behind_last(result.full, ":");
+    if (list == type.size()) return result;
+    for (std::size_t at = list + 1; at < type.size();) {
+        const std::size_t end = find_outside(type, ",>", at);
+        result.arguments.push_back(trimmed(type.substr(at, end - at)));
+        if (end == type.size() || type[end] == '>') break;
+        at = end + 1;
+    }
+    return result;
+}
+
+bool ends_with(std::string_view text, std::string_view end) {
+    return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+/// Classes that are not called like what users write.
+constexpr std::pair<std::string_view, std::string_view> renamed[] = {
+    {"call_each", "for_each"},
+    {"ignore_items", "drain"},
+    {"timed_operation", "with_timeout"},
+    {"fold_all", "fold"},
+    {"reduce_all", "reduce"},
+    {"count_items", "count"},
+    {"event_wait_operation", "wait"},
+    {"lock_operation", "lock"},
+    {"concurrent_operations", "when_all or when_any"},
+    {"lazy_operation", "a function"},
+    {"join_handle", "join_handle"},
+    {"results_in_order", "parallel"},
+};
+
+std::string stage_name(const parsed& type) {
+    for (const auto& [name, user] : renamed) {
+        if (type.name == name) return std::string{user};
+    }
+    if (type.name == "in_flight_stream" && type.arguments.size() > 3) {
+        if (has(type.arguments[2], "inner_streams")) return "flat_map";
+        // delivery::as_started
+        return ends_with(type.arguments[3], "1") ? "map_async" : "map_async_unordered";
+    }
+    if (type.name == "accumulation" && type.arguments.size() > 1) return stage_name(parse(type.arguments[1]));
+    std::string_view name = type.name;
+    for (const std::string_view end : {"_stream", "_operation", "_sink", "_into"}) {
+        if (ends_with(name, end) && name != "async_stream") name.remove_suffix(end.size());
+    }
+    return std::string{name};
+}
+
+bool is_wrapper(const parsed& type) { return type.name == "sink" || type.name == "boxed_stream"; }
+
+std::string outline(std::string_view text, int depth) {
+    const parsed type = parse(text);
+    if (text.substr(0, 6) != "weir::" || depth > 20) return std::string{type.full};
+    if (is_wrapper(type) && !type.arguments.empty()) return outline(type.arguments.front(), depth + 1);
+    std::string name = stage_name(type);
+    if (type.arguments.empty()) return name;
+    const std::string_view first = type.arguments.front();
+    const bool has_upstream =
+        ends_with(type.name, "_stream") || type.name == "accumulation" || type.name == "next_operation";
+    const bool over_upstream = has_upstream && (first.substr(0, 6) == "weir::" || has(parse(first).name, "stream"));
+    return over_upstream ? outline(first, depth + 1) + " | " + name : name;
+}
+
+} // namespace
+
+std::string stage_outline(const char* mangled) {
+    const std::string all = type_outline(mangled);
+    const std::size_t bar = all.rfind(" | ");
+    return bar == std::string::npos ? all : all.substr(bar + 3);
+}
+
+std::string type_outline(const char* mangled) {
+    if (mangled == nullptr) return "an operation";
+    const std::unique_ptr<char, decltype(&std::free)> text{abi::__cxa_demangle(mangled, nullptr, nullptr, nullptr),
+                                                           &std::free};
+    return text != nullptr ? outline(text.get(), 0) : std::string{mangled};
+}
+
+std::string function_outline(std::string_view signature) {
+    // g++ describes a coroutine by its frame: void f(f(int)::_Z1fi.Frame*)
+    if (const std::size_t with = signature.find(" [with "); with != std::string_view::npos) {
+        signature = signature.substr(0, with);
+    }
+    for (const std::string_view end : {" const", " noexcept", " &", " &&"}) {
+        if (ends_with(signature, end)) signature.remove_suffix(end.size());
+    }
+    if (ends_with(signature, ")")) {
+        int depth = 0;
+        std::size_t at = signature.size();
+        do {
+            --at;
+            if (signature[at] == ')') ++depth;
+            if (signature[at] == '(') --depth;
+        } while (at != 0 && depth != 0);
+        signature = signature.substr(0, at);
+    }
+    std::string name{behind_last(signature, " ")};
+    if (const std::size_t lambda = name.find("<lambda("); lambda != std::string::npos) {
+        name = name.substr(0, lambda) + "<lambda>";
+    }
+    for (const std::string_view hidden : {"(anonymous namespace)::", "{anonymous}::"}) {
+        for (std::size_t at = 0; (at = name.find(hidden)) != std::string::npos;) name.erase(at, hidden.size());
+    }
+    return name;
+}
+
+} // namespace weir::detail
