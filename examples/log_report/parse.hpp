@@ -95,8 +95,8 @@ inline bool has_port(std::string_view word) noexcept {
            word.find_first_not_of("0123456789", colon + 1) == word.npos;
 }
 
-/// Reads the client. Debian's vhost_combined has `server:port` before it. Of the addresses of an X-Forwarded-For header,
-/// `client, proxy, proxy`, the first is the client's.
+/// Reads the client. Debian's vhost_combined has `server:port` before it. Of the addresses of an X-Forwarded-For
+/// header, `client, proxy, proxy`, the first is the client's.
 inline bool take_client(line_parser& in, std::string_view& client) noexcept {
     if (!in.until(' ', client)) return false;
     // A client with a port is followed by the ident, which is always `-` today.
@@ -117,7 +117,7 @@ inline bool take_client(line_parser& in, std::string_view& client) noexcept {
 ///     client, proxy, proxy ident user [date] ...
 ///
 /// Further fields may follow the agent after a blank, because servers are often configured to add some. The size is `-`
-/// or has up to 15 digits. Carriage returns at the end of the line, and a byte order mark at its beginning, are ignored.
+/// or has up to 15 digits. Carriage returns at the end of the line and a byte order mark at its beginning are ignored.
 inline std::optional<hit> parse(std::string_view line) noexcept {
     while (line.ends_with('\r')) line.remove_suffix(1);
     if (line.size() > longest_line) return std::nullopt;

@@ -53,8 +53,8 @@ private:
 } // namespace detail
 
 /// A running program. The destructor kills it (SIGKILL) unless `wait` has reported its end. The program's own children
-/// are killed with it only if it was started with `process_group::own`: then all processes of the group are, even if the
-/// program itself has ended. A process that has left the group is not.
+/// are killed with it only if it was started with `process_group::own`: then all processes of the group are, even if
+/// the program itself has ended. A process that has left the group is not.
 ///
 /// Signals are sent by a process descriptor, and never reach another process that has got the same number.
 ///

@@ -75,8 +75,8 @@ template <stream S>
 struct serve_state;
 }
 
-/// The stop of a server, for handlers that take it as their second argument. A handler that waits for its client ends at
-/// the stop only if it waits for both:
+/// The stop of a server, for handlers that take it as their second argument. A handler that waits for its client ends
+/// at the stop only if it waits for both:
 ///
 ///     weir::task<> talk(weir::tcp_stream client, const weir::server_stop& stop) {
 ///         co_await weir::when_any(read_requests(client), stop.requested());

@@ -52,10 +52,10 @@ struct follow_options {
     /// the kernel does not report its changes; > 0
     duration interval = std::chrono::milliseconds{100};
     std::size_t block = 64 * 1024; ///< the maximum size of one read
-    /// Where an earlier `follow_with_positions` has stopped: the stream continues exactly there. If the file was rotated
-    /// since, it is looked for in the directory, under a name that begins with its former name, and the files that
-    /// followed it are read in the order of their last change. If it is not found, the stream starts at the beginning
-    /// of the file at the path. Takes precedence over `from`.
+    /// Where an earlier `follow_with_positions` has stopped: the stream continues exactly there. If the file was
+    /// rotated since, it is looked for in the directory, under a name that begins with its former name, and the files
+    /// that followed it are read in the order of their last change. If it is not found, the stream starts at the
+    /// beginning of the file at the path. Takes precedence over `from`.
     std::optional<follow_position> resume = {};
 };
 
