@@ -41,7 +41,7 @@ private:
     friend class pairing_heap;
 
     list_link* next_ = nullptr;
-    list_link* prev_; // valid while linked
+    list_link* prev_ = nullptr;
 };
 
 /// A list of objects that derive from list_link. The list does not own them.
