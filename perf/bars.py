@@ -51,6 +51,7 @@ BARS = [
     Bar("channel_threads", "channel(64), coroutines", 1.0, "Go"),
     Bar("channel_threads", "channel(64), slow consumer", 1.5, "a ring of 64, slow consumer"),
     Bar("hop", "publish_on(64)", 1.1),
+    Bar("share", "share, 8 subscribers", 0.5, "tokio broadcast"),
     Bar("timers", "deadline_timer", 2.0),
     Bar("timed", "timeout(1s)", 1.0, "bare chain", plus=1.5),
     Bar("timed", "chunk(100, 1s)", 0.7, "tokio chunks of 100 or 1s, by hand"),

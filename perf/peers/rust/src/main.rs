@@ -254,6 +254,39 @@ fn spawn_blocking(n: u64) -> i64 {
     })
 }
 
+// share
+
+fn share_tokio(n: u64) -> i64 {
+    use tokio::sync::broadcast;
+    one_thread().block_on(async move {
+        // The sender makes room by letting the receivers run after half of it, since a slow receiver loses items.
+        let (tx, _) = broadcast::channel(64);
+        let mut tasks = Vec::new();
+        for _ in 0..8 {
+            let mut rx = tx.subscribe();
+            tasks.push(tokio::spawn(async move {
+                let mut sum = 0;
+                while let Ok(x) = rx.recv().await {
+                    sum += x;
+                }
+                sum
+            }));
+        }
+        for i in 0..(n / 8) as i64 {
+            tx.send(i).unwrap();
+            if i % 32 == 31 {
+                tokio::task::yield_now().await;
+            }
+        }
+        drop(tx);
+        let mut total = 0;
+        for task in tasks {
+            total += task.await.unwrap();
+        }
+        total
+    })
+}
+
 // timed
 
 fn shifted(n: u64) -> impl Stream<Item = i64> {
@@ -400,6 +433,7 @@ const CASES: &[Case] = &[
     ("hop", "tokio mpsc(64)", 10, channel_threads_tokio),
     ("offload", "tokio spawn_blocking", 1, spawn_blocking),
     ("memory", "tokio", 1, tokio_waiting),
+    ("share", "tokio broadcast", 1, share_tokio),
     ("timed", "tokio-stream timeout(1s)", 10, timeout_tokio),
     ("timed", "tokio chunks of 100 or 1s, by hand", 10, chunks_tokio),
     ("timers", "tokio", 1, timers),
