@@ -69,8 +69,8 @@ TEST_SUITE("operators/broadcast_through") {
         virtual_executor ex;
         probe<int> source;
         for (int i = 0; i != 100; ++i) source.push(i);
-        probe_sink sink{ex, source.stream() |
-                                weir::broadcast_through(weir::map(same), weir::filter([](int) { return true; }))};
+        const auto all = weir::filter([](int) { return true; });
+        probe_sink sink{ex, source.stream() | weir::broadcast_through({.capacity = 1}, weir::map(same), all)};
         ex.run_ready();
         CHECK(source.polls() == 0);
         sink.request(1);
@@ -110,8 +110,14 @@ TEST_SUITE("operators/broadcast_through") {
               }) == 0);
     }
 
+    TEST_CASE("broadcast_through rejects a capacity of 0") {
+        CHECK_THROWS_WITH_AS(weir::broadcast_through({.capacity = 0}, weir::map(same)),
+                             "weir::broadcast_through({.capacity}, pipelines...): capacity must be at least 1",
+                             std::invalid_argument);
+    }
+
     TEST_CASE("broadcast_through keeps the contract of a stream, with a copy per pipeline") {
-        CHECK(check_contract([] { return weir::broadcast_through(weir::map(same)); }, {.prefetch = 2, .copies = 2}) ==
-              "");
+        CHECK(check_contract([] { return weir::broadcast_through({.capacity = 1}, weir::map(same)); },
+                             {.prefetch = 2, .copies = 2}) == "");
     }
 }
