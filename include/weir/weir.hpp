@@ -203,6 +203,7 @@
 #include <weir/io/unix.hpp>
 
 #include <weir/interop/as_range.hpp>
+#include <weir/interop/embedding.hpp>
 #include <weir/interop/reactive_streams.hpp>
 #include <weir/interop/stop_scope.hpp>
 #include <weir/interop/to_future.hpp>

@@ -191,6 +191,7 @@ public:
     void start(io_operation& operation) override;
     void cancel(io_operation& operation) noexcept override;
     void wait(time_point until) override;
+    int pollable() override { return epoll_.get(); }
     std::size_t in_flight() const noexcept override { return in_flight_; }
 
 private:

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -15,6 +16,8 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -108,6 +111,7 @@ public:
     void start(io_operation& operation) override;
     void cancel(io_operation& operation) noexcept override;
     void wait(time_point until) override;
+    int pollable() override;
     std::size_t in_flight() const noexcept override { return in_flight_; }
 
 private:
@@ -118,6 +122,7 @@ private:
     void prepare_poll(io_uring_sqe* sqe, io_operation& operation) noexcept;
     void push_backlog() noexcept;
     void watch_event() noexcept;
+    void clear_poller() noexcept;
     bool submitted(std::uint64_t place) noexcept { return place < prepared_ - io_uring_sq_ready(ring_.get()); }
     bool kernel_has_answers() noexcept;
     unsigned reap() noexcept;
@@ -151,6 +156,9 @@ private:
     // The opens that wait for the other end of a FIFO, each with a reading end, or -1 when it opens a writing end.
     std::vector<std::pair<const io_operation*, int>> fifos_;
     std::vector<io_operation*> syncs_; // those whose completion has a mark
+    // Where another loop waits for this backend.
+    std::optional<owned_fd> progress_;
+    std::optional<owned_fd> poller_;
     io_operation* cancelling_ = nullptr;
     std::uint64_t prepared_ = 0;
     std::size_t in_flight_ = 0;
@@ -323,8 +331,46 @@ bool uring_backend::kernel_has_answers() noexcept {
     return (IO_URING_READ_ONCE(*ring_.get()->sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
+/// An epoll instance over two eventfds: that of `notify`, and one that the kernel writes when there are answers. The
+/// descriptor of the ring would not do: with IORING_SETUP_DEFER_TASKRUN it becomes readable only when the thread has
+/// entered the ring. Nor would the second alone: the kernel delays a write to an eventfd that a write to another causes.
+int uring_backend::pollable() {
+    if (poller_) return poller_->get();
+    progress_.emplace(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    poller_.emplace(::epoll_create1(EPOLL_CLOEXEC));
+    epoll_event answers{};
+    answers.events = EPOLLIN;
+    epoll_event notifications{};
+    notifications.events = EPOLLIN | EPOLLET;
+    int r = -1;
+    if (progress_->get() >= 0 && poller_->get() >= 0 &&
+        ::epoll_ctl(poller_->get(), EPOLL_CTL_ADD, progress_->get(), &answers) == 0 &&
+        ::epoll_ctl(poller_->get(), EPOLL_CTL_ADD, event(), &notifications) == 0) {
+        r = io_uring_register_eventfd(ring_.get(), progress_->get());
+    } else {
+        r = -errno;
+    }
+    if (r < 0) {
+        poller_.reset();
+        progress_.reset();
+        throw std::system_error{-r, std::system_category(), "weir: a descriptor for another loop"};
+    }
+    return poller_->get();
+}
+
+/// Makes the descriptor unreadable. To be called before the answers are taken: a later one makes it readable again.
+void uring_backend::clear_poller() noexcept {
+    std::array<epoll_event, 2> events;
+    static_cast<void>(::epoll_wait(poller_->get(), events.data(), static_cast<int>(events.size()), 0));
+    eventfd_t seen = 0;
+    static_cast<void>(::eventfd_read(progress_->get(), &seen));
+    notified();
+}
+
 void uring_backend::wait(time_point until) {
     if (!enabled_) enable();
+    if (poller_) [[unlikely]]
+        clear_poller();
     WEIR_ASSERT(!ring_.closed(), "an executor was used again after its thread had ended");
     if (!event_watched_) watch_event();
     small_.refill();
@@ -357,6 +403,9 @@ void uring_backend::wait(time_point until) {
                                 r == -EEXIST ? "weir: an executor runs on one thread only" : "weir: io_uring_enter"};
     }
     reap();
+    // The kernel has left some for later, and does not say so again.
+    if (poller_ && kernel_has_answers()) [[unlikely]]
+        static_cast<void>(::eventfd_write(progress_->get(), 1));
 }
 
 unsigned uring_backend::reap() noexcept {

@@ -65,6 +65,9 @@ public:
     virtual void wait(time_point until) = 0;
     /// Ends the present or the next `wait`. May be called on any thread and in signal handlers.
     virtual void notify() noexcept = 0;
+    /// A descriptor that is readable when a `wait` would have something to do; -1 when there is none.
+    /// @throws std::system_error
+    virtual int pollable() { return -1; }
     /// The number of operations in flight.
     virtual std::size_t in_flight() const noexcept = 0;
     /// Whether a `wait` without a time limit can end. False only when no event can arrive from outside the executor.
