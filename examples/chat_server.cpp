@@ -45,7 +45,6 @@ weir::task<> talk(rooms& all, weir::tcp_stream client, const weir::server_stop& 
     const std::string name = text.substr(0, text.find(' '));
     const std::string where = text.substr(std::min(text.size(), name.size() + 1));
     if (name.empty() || where.empty() || (all.size() == most_rooms && !all.contains(where))) co_return;
-
     const room& here = all[where];
     auto messages = here.subscribe({.capacity = 100, .overflow = weir::overflow::error});
     here.try_send(name + " is here\n");
@@ -59,7 +58,8 @@ weir::task<> talk(rooms& all, weir::tcp_stream client, const weir::server_stop& 
 
 weir::task<> serve(std::uint16_t port) {
     rooms all;
-    auto listener = co_await weir::listen({"127.0.0.1", port});
+    const weir::endpoint here{"127.0.0.1", port};
+    auto listener = co_await weir::listen(here);
     std::cout << "listening on " << listener.local_endpoint() << std::endl;
     const auto handler = [&all](weir::tcp_stream client, const weir::server_stop& stop) {
         return talk(all, std::move(client), stop);
