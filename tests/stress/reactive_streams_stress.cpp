@@ -4,7 +4,7 @@
 //
 //     reactive_streams_stress [--rounds N] [--seed N]
 //
-// Round k has the seed N + k; it says which round failed, and why. 600 rounds, the default, send more than 10^6 items.
+// Round k has the seed N + k; it says which round failed, and why. 1000 rounds, the default, send more than 10^6 items.
 
 #include <atomic>
 #include <charconv>
@@ -200,7 +200,7 @@ void round(weir::runtime& rt, std::uint64_t seed) {
 } // namespace
 
 int main(int argc, char** argv) {
-    std::uint64_t rounds = 600;
+    std::uint64_t rounds = 1000;
     std::uint64_t seed = std::random_device{}();
     for (int i = 1; i < argc; i += 2) {
         const std::string_view name = argv[i];
