@@ -220,6 +220,9 @@
 #include <weir/resilience/retry_policy.hpp>
 
 #include <weir/observe/dump.hpp>
+#include <weir/observe/histogram.hpp>
 #include <weir/observe/meter.hpp>
 #include <weir/observe/metrics.hpp>
 #include <weir/observe/prometheus.hpp>
+#include <weir/observe/run_watch.hpp>
+#include <weir/observe/what_happened.hpp>

@@ -14,6 +14,7 @@ void io_operation::start(executor& ex, const io_request& request) {
     backend_ = &ex.io();
     request_ = request;
     state_ = state::in_flight;
+    ++backend_->started_;
     backend_->start(*this);
 }
 
@@ -26,7 +27,10 @@ io_operation& io_operation::of(detail::slot_base& slot) noexcept {
 }
 
 void io_operation::cancel() noexcept {
-    if (state_ == state::in_flight) backend_->cancel(*this);
+    if (state_ == state::in_flight) {
+        ++backend_->cancelled_;
+        backend_->cancel(*this);
+    }
     if (state_ == state::complete) {
         if (request_.reads()) {
             if (result_ != -ECANCELED) backend_->put_back(*this, result_);

@@ -209,12 +209,17 @@ std::size_t run_queue::run_reordered(std::size_t most) noexcept {
         for (std::size_t n = order_->pass_over(); n != 0; --n) ready_.push_back(ready_.pop_front());
         waker& next = ready_.pop_front();
         enter(next);
+        order_->runs(next);
         next.run_(next);
-        if (leaving_) {
-            leave();
-            destroy_dropped();
-        }
+        leave();
+        if (leaving_) destroy_dropped();
+        if (order_ == nullptr) return finish_turn(ran + 1); // it was taken away by what ran
+        order_->ran();
     }
+    return finish_turn(ran);
+}
+
+std::size_t run_queue::finish_turn(std::size_t ran) noexcept {
     leave();
     ready_.splice(deferred_);
     return ran;

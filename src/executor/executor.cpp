@@ -101,7 +101,11 @@ void executor::stop() noexcept {
 
 executor::statistics executor::stats() const noexcept {
     statistics result = stats_;
+    result.timers_fired = timers_.fired();
     result.timers_armed = timers_.size();
+    result.io_started = backend_->started();
+    result.io_cancelled = backend_->cancelled();
+    result.wakers_ready = queue_.size(static_cast<std::size_t>(-1));
     result.io_in_flight = backend_->in_flight();
     return result;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <weir/executor/detail/observations.hpp>
+#include <weir/observe/detail/run_measurements.hpp>
 #include <weir/observe/detail/stage_run.hpp>
 
 namespace weir {
@@ -46,17 +47,23 @@ public:
 
     const std::shared_ptr<stage_records>& records() const noexcept { return records_; }
 
+    const run_measurements* runs = nullptr; // of a run_watch, while it exists
+
 private:
     std::shared_ptr<stage_records> records_;
 };
 
-const std::shared_ptr<stage_records>& records_of(executor& ex) {
+metered& kept_for(executor& ex) {
     auto& kept = executor_access::observed(ex);
     if (kept == nullptr) kept = std::make_unique<metered>(ex);
-    return static_cast<metered&>(*kept).records();
+    return static_cast<metered&>(*kept);
 }
+const std::shared_ptr<stage_records>& records_of(executor& ex) { return kept_for(ex).records(); }
 
 } // namespace
+
+void show_runs(executor& ex, const run_measurements* measured) { kept_for(ex).runs = measured; }
+const run_measurements* shown_runs(executor& ex) { return kept_for(ex).runs; }
 
 void stage_run::start(context& cx) {
     records_ = records_of(cx.executor());

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include <weir/core/time.hpp>
+#include <weir/observe/detail/run_measurements.hpp>
+#include <weir/observe/histogram.hpp>
 #include <weir/observe/metrics.hpp>
 
 namespace weir {
@@ -54,6 +56,19 @@ public:
         sample(std::chrono::duration<double>(value).count(), labels);
     }
 
+    void summary(std::string_view name, std::string_view help, const histogram& of) {
+        metric(name, "summary", help);
+        for (const auto& [q, label] : {std::pair{0.5, "0.5"}, {0.9, "0.9"}, {0.99, "0.99"}, {1.0, "1"}}) {
+            sample(of.quantile(q), {{"quantile", label}});
+        }
+        const std::string sum = std::string{name} + "_sum";
+        name_ = sum;
+        sample(of.sum(), {});
+        const std::string count = std::string{name} + "_count";
+        name_ = count;
+        sample(of.count());
+    }
+
     std::string text() && { return std::move(text_); }
 
 private:
@@ -88,10 +103,27 @@ std::string prometheus_text(executor& ex, std::string_view executor_name) {
     out.sample(load.wakers_run);
     out.metric("weir_executor_waits_total", "counter", "Visits to the backend.");
     out.sample(load.waits);
+    out.metric("weir_executor_wakers_ready", "gauge", "Wakers that wait for their run.");
+    out.sample(load.wakers_ready);
     out.metric("weir_executor_timers", "gauge", "Timers that are armed.");
     out.sample(load.timers_armed);
+    out.metric("weir_executor_timers_fired_total", "counter", "Timers that have become due.");
+    out.sample(load.timers_fired);
+    out.metric("weir_executor_io_started_total", "counter", "I/O operations that were started.");
+    out.sample(load.io_started);
+    out.metric("weir_executor_io_cancelled_total", "counter", "I/O operations that were cancelled in flight.");
+    out.sample(load.io_cancelled);
     out.metric("weir_executor_io_in_flight", "gauge", "I/O operations in flight.");
     out.sample(load.io_in_flight);
+
+    if (const detail::run_measurements* const measured = detail::shown_runs(ex); measured != nullptr) {
+        out.summary("weir_executor_run_seconds", "Time for which a waker runs.", measured->runs);
+        out.summary("weir_executor_turn_seconds", "Time for which the wakers of a turn run.", measured->turns);
+        out.metric("weir_executor_stalls_total", "counter", "Runs that took longer than the threshold.");
+        out.sample(measured->stalls);
+        out.metric("weir_executor_longest_queue", "gauge", "The most wakers that were ready, counted up to 1024.");
+        out.sample(measured->longest_queue);
+    }
 
     const std::vector<stage_metrics> stages = metered_stages(ex);
     if (stages.empty()) return std::move(out).text();

@@ -34,21 +34,35 @@ std::string samples(const std::string& text, const std::string& metric) {
 TEST_SUITE("observe/prometheus") {
     TEST_CASE("prometheus_text of an executor without metered stages is its own counters") {
         virtual_executor ex;
-        CHECK(prometheus_text(ex, "main") == "# HELP weir_executor_turns_total Turns of the executor.\n"
-                                             "# TYPE weir_executor_turns_total counter\n"
-                                             "weir_executor_turns_total{executor=\"main\"} 0\n"
-                                             "# HELP weir_executor_wakers_run_total Wakers that the executor ran.\n"
-                                             "# TYPE weir_executor_wakers_run_total counter\n"
-                                             "weir_executor_wakers_run_total{executor=\"main\"} 0\n"
-                                             "# HELP weir_executor_waits_total Visits to the backend.\n"
-                                             "# TYPE weir_executor_waits_total counter\n"
-                                             "weir_executor_waits_total{executor=\"main\"} 0\n"
-                                             "# HELP weir_executor_timers Timers that are armed.\n"
-                                             "# TYPE weir_executor_timers gauge\n"
-                                             "weir_executor_timers{executor=\"main\"} 0\n"
-                                             "# HELP weir_executor_io_in_flight I/O operations in flight.\n"
-                                             "# TYPE weir_executor_io_in_flight gauge\n"
-                                             "weir_executor_io_in_flight{executor=\"main\"} 0\n");
+        CHECK(prometheus_text(ex, "main") ==
+              "# HELP weir_executor_turns_total Turns of the executor.\n"
+              "# TYPE weir_executor_turns_total counter\n"
+              "weir_executor_turns_total{executor=\"main\"} 0\n"
+              "# HELP weir_executor_wakers_run_total Wakers that the executor ran.\n"
+              "# TYPE weir_executor_wakers_run_total counter\n"
+              "weir_executor_wakers_run_total{executor=\"main\"} 0\n"
+              "# HELP weir_executor_waits_total Visits to the backend.\n"
+              "# TYPE weir_executor_waits_total counter\n"
+              "weir_executor_waits_total{executor=\"main\"} 0\n"
+              "# HELP weir_executor_wakers_ready Wakers that wait for their run.\n"
+              "# TYPE weir_executor_wakers_ready gauge\n"
+              "weir_executor_wakers_ready{executor=\"main\"} 0\n"
+              "# HELP weir_executor_timers Timers that are armed.\n"
+              "# TYPE weir_executor_timers gauge\n"
+              "weir_executor_timers{executor=\"main\"} 0\n"
+              "# HELP weir_executor_timers_fired_total Timers that have become due.\n"
+              "# TYPE weir_executor_timers_fired_total counter\n"
+              "weir_executor_timers_fired_total{executor=\"main\"} 0\n"
+              "# HELP weir_executor_io_started_total I/O operations that were started.\n"
+              "# TYPE weir_executor_io_started_total counter\n"
+              "weir_executor_io_started_total{executor=\"main\"} 0\n"
+              "# HELP weir_executor_io_cancelled_total I/O operations that were cancelled "
+              "in flight.\n"
+              "# TYPE weir_executor_io_cancelled_total counter\n"
+              "weir_executor_io_cancelled_total{executor=\"main\"} 0\n"
+              "# HELP weir_executor_io_in_flight I/O operations in flight.\n"
+              "# TYPE weir_executor_io_in_flight gauge\n"
+              "weir_executor_io_in_flight{executor=\"main\"} 0\n");
     }
 
     TEST_CASE("prometheus_text has the counters and times of each metered stage") {

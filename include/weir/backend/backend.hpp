@@ -70,6 +70,9 @@ public:
     virtual int pollable() { return -1; }
     /// The number of operations in flight.
     virtual std::size_t in_flight() const noexcept = 0;
+    /// The numbers of operations that were started, and of those that were cancelled in flight.
+    std::uint64_t started() const noexcept { return started_; }
+    std::uint64_t cancelled() const noexcept { return cancelled_; }
     /// Whether a `wait` without a time limit can end. False only when no event can arrive from outside the executor.
     virtual bool may_wake() const noexcept { return true; }
 
@@ -97,6 +100,12 @@ public:
     virtual std::shared_ptr<descriptor_closer> closer() noexcept = 0;
     /// Closes a descriptor. No operation on it may be in flight.
     void close(int fd) noexcept { closer()->close(fd); }
+
+private:
+    friend class io_operation;
+
+    std::uint64_t started_ = 0;
+    std::uint64_t cancelled_ = 0;
 };
 
 /// Selects the backend of an executor. With WEIR_DEBUG=1 in the environment the automatic choice prints why it is not

@@ -125,8 +125,14 @@ public:
 
     /// Runs at most `most` wakers in the order of their wakes, then appends the deferred wakers. Returns how many ran.
     inline std::size_t run(std::size_t most) noexcept;
-    /// Runs wakers in another order from now on. `order` must outlive the last `run`.
-    void reorder(wake_order& order) noexcept { order_ = &order; }
+    /// Runs wakers in another order from now on; null for that of their wakes. `order` must outlive the last `run`.
+    void reorder(wake_order* order) noexcept { order_ = order; }
+    wake_order* order() const noexcept { return order_; }
+    /// How many wakers wait for their run, counted up to a limit.
+    std::size_t size(std::size_t most) const noexcept {
+        const std::size_t ready = ready_.size(most);
+        return ready + deferred_.size(most - ready);
+    }
 
     /// The root of the running waker, for operations that it spawns; the record of no root when no waker runs.
     detail::root_record* root() noexcept {
@@ -170,6 +176,7 @@ private:
     friend class waker;
 
     std::size_t run_reordered(std::size_t most) noexcept;
+    std::size_t finish_turn(std::size_t ran) noexcept;
     void enter(const waker& next) noexcept {
         running_ = &next;
         running_root_ = next.root_;

@@ -184,7 +184,11 @@ public:
     struct statistics {
         std::uint64_t turns = 0;
         std::uint64_t wakers_run = 0;
-        std::uint64_t waits = 0;      ///< visits to the backend
+        std::uint64_t waits = 0; ///< visits to the backend
+        std::uint64_t timers_fired = 0;
+        std::uint64_t io_started = 0;
+        std::uint64_t io_cancelled = 0;
+        std::size_t wakers_ready = 0; ///< at present
         std::size_t timers_armed = 0; ///< at present
         std::size_t io_in_flight = 0; ///< at present
     };

@@ -80,6 +80,7 @@ std::size_t timer_wheel::expire(time_point now) noexcept {
         t.waiter_.wake();
         ++fired;
     }
+    fired_ += fired;
     return fired;
 }
 

@@ -92,6 +92,12 @@ public:
     }
 
     void add(const live_root& one) override { roots_.push_back(one); }
+    /// The line of one waker, behind that of its root.
+    std::string text_of(const waker& which) {
+        target_ = &which;
+        static_cast<void>(text());
+        return std::move(found_);
+    }
 
     void stage(const char* type, std::string_view condition) override {
         line(type != nullptr ? stage_outline(type) + ": " + std::string{condition} : std::string{condition});
@@ -109,6 +115,7 @@ public:
     }
 
     void cause(waker& waiting) override {
+        look_for(waiting);
         if (depth_ == deepest) return line("... and so on");
         ++depth_;
         slot_base* slot = slot_access::first(waiting);
@@ -132,12 +139,27 @@ private:
         return found == roots_.end() ? 0 : static_cast<std::size_t>(found - roots_.begin()) + 1;
     }
 
+    static std::string head(const live_root& one) {
+        std::string text = one.how;
+        if (one.place.line() != 0) text += " at " + place_text(one.place);
+        if (one.coroutine == nullptr) text += ": " + type_outline(one.type);
+        return text;
+    }
+
+    /// To be called behind the line of a waker.
+    void look_for(const waker& which) {
+        if (&which != target_ || !found_.empty()) return;
+        found_ = head(roots_[root_]);
+        if (depth_ == 0) return;
+        const std::size_t end = text_.size() - 1;
+        const std::size_t begin = text_.find_first_not_of(' ', text_.rfind('\n', end - 1) + 1);
+        found_ += ", " + text_.substr(begin, end - begin);
+    }
+
     void root(std::size_t index) {
+        root_ = index;
         const live_root& one = roots_[index];
-        std::string head = "\n#" + std::to_string(index + 1) + " " + one.how;
-        if (one.place.line() != 0) head += " at " + place_text(one.place);
-        if (one.coroutine == nullptr) head += ": " + type_outline(one.type);
-        line(head);
+        line("\n#" + std::to_string(index + 1) + " " + head(one));
         if (one.coroutine == nullptr) return cause(*one.self);
         ++depth_;
         frame(*one.coroutine);
@@ -182,6 +204,11 @@ private:
     }
 
     void frame(coroutine_state& one) {
+        show(one);
+        look_for(one);
+    }
+
+    void show(coroutine_state& one) {
         using progress = coroutine_state::progress;
         coroutine_state::suspension where;
         switch (one.look(where)) {
@@ -200,17 +227,22 @@ private:
         }
         line(function_outline(where.place.function_name()) + " at " + place_text(where.place) + " awaits " +
              type_outline(where.type));
-        cause(one);
+        cause(one); // looks for it
     }
 
     executor& ex_;
     std::vector<live_root> roots_;
     std::vector<const void*> objects_;
+    std::size_t root_ = 0; // the root that is described
     std::size_t depth_ = 0;
     std::string text_;
+    const waker* target_ = nullptr;
+    std::string found_;
 };
 
 } // namespace
+
+std::string describe_waker(executor& ex, const waker& which) { return dump_writer{ex}.text_of(which); }
 
 std::string describe_waits(executor& ex) { return dump_writer{ex}.text(); }
 

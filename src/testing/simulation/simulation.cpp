@@ -129,7 +129,7 @@ simulation::simulation(std::uint64_t seed, const simulation_options& options)
 
 simulation::simulation(std::uint64_t seed, std::shared_ptr<detail::world> w)
     : virtual_time_executor{std::make_unique<simulated_backend>(w)}, seed_{seed}, world_{std::move(w)} {
-    weir::detail::executor_access::queue(*this).reorder(*world_);
+    weir::detail::executor_access::queue(*this).reorder(world_.get());
 }
 
 simulation::~simulation() { shut_down(); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <utility>
 
 #include <weir/core/assert.hpp>
@@ -58,6 +59,13 @@ public:
     }
 
     bool empty() const noexcept { return head_.next_ == &head_; }
+
+    /// The number of items, counted up to a limit.
+    std::size_t size(std::size_t most) const noexcept {
+        std::size_t n = 0;
+        for (const list_link* link = head_.next_; link != &head_ && n != most; link = link->next_) ++n;
+        return n;
+    }
 
     T& front() noexcept { return static_cast<T&>(*head_.next_); }
 

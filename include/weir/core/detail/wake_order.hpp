@@ -7,13 +7,20 @@
 
 namespace weir {
 
-/// Decides which ready waker runs next. The simulation implements it, to try orders that the contract allows.
+class waker;
+
+/// Decides which ready waker runs next, and is told what runs. The simulation implements it, to try orders that the
+/// contract allows.
 class wake_order {
 public:
     /// How many wakers run in this turn, at most.
     virtual std::size_t turn_length(std::size_t most) noexcept = 0;
     /// How many wakers go to the end of the queue before the next one runs.
     virtual std::size_t pass_over() noexcept = 0;
+    /// That one runs next.
+    virtual void runs(waker& /*next*/) noexcept {}
+    /// It has run, and may be destroyed.
+    virtual void ran() noexcept {}
 
 protected:
     ~wake_order() = default;

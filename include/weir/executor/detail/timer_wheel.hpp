@@ -36,6 +36,7 @@ public:
     time_point next() const noexcept;
 
     std::size_t size() const noexcept { return size_; }
+    std::uint64_t fired() const noexcept { return fired_; }
 
 private:
     static constexpr unsigned tick_bits = 20;
@@ -68,6 +69,7 @@ private:
     std::uint64_t current_ = 0; // tick; everything up to it is in the heap
     std::uint64_t armed_ = 0;   // numbers the armings
     std::size_t size_ = 0;
+    std::uint64_t fired_ = 0;
 };
 
 } // namespace weir::detail

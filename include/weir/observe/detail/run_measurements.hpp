@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+
+#include <weir/observe/histogram.hpp>
+
+namespace weir {
+class executor;
+}
+
+namespace weir::detail {
+
+/// What a run_watch has measured.
+struct run_measurements {
+    histogram runs;
+    histogram turns;
+    std::size_t stalls = 0;
+    std::size_t longest_queue = 0;
+};
+
+/// Makes it part of the numbers of an executor; null takes it away.
+void show_runs(executor& ex, const run_measurements* measured);
+/// Null when there is none.
+const run_measurements* shown_runs(executor& ex);
+
+} // namespace weir::detail

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#include <weir/observe/run_watch.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <weir/core/detail/wake_order.hpp>
+#include <weir/executor/detail/wait_dump.hpp>
+#include <weir/executor/executor.hpp>
+#include <weir/observe/detail/run_measurements.hpp>
+
+namespace weir {
+
+/// Keeps the order of wakes, and measures.
+class run_watch::measuring final : public wake_order {
+public:
+    measuring(executor& ex, run_watch_options options) : ex_{ex}, options_{std::move(options)} {
+        run_queue& queue = detail::executor_access::queue(ex_);
+        if (queue.order() != nullptr) {
+            throw std::logic_error{"weir::run_watch: the executor has a run_watch already, or is a simulation that "
+                                   "tries orders of wakes"};
+        }
+        detail::show_runs(ex_, &measured_);
+        queue.reorder(this);
+    }
+    measuring(const measuring&) = delete;
+    measuring& operator=(const measuring&) = delete;
+    ~measuring() {
+        detail::executor_access::queue(ex_).reorder(nullptr);
+        detail::show_runs(ex_, nullptr);
+    }
+
+    std::size_t turn_length(std::size_t most) noexcept override {
+        if (turn_ != duration::zero()) measured_.turns.add(std::exchange(turn_, {}));
+        const std::size_t ready = detail::executor_access::queue(ex_).size(counted_wakers);
+        measured_.longest_queue = std::max(measured_.longest_queue, ready);
+        return most;
+    }
+    std::size_t pass_over() noexcept override { return 0; }
+
+    void runs(waker& next) noexcept override {
+        which_ = &next;
+        began_ = std::chrono::steady_clock::now();
+    }
+    void ran() noexcept override {
+        const duration took = std::chrono::steady_clock::now() - began_;
+        measured_.runs.add(took);
+        turn_ += took;
+        if (took < options_.threshold) return;
+        ++measured_.stalls;
+        if (!options_.on_stall) return;
+        std::string what = detail::describe_waker(ex_, *which_);
+        options_.on_stall({took, what.empty() ? "an operation that has ended" : std::move(what)});
+    }
+
+    const detail::run_measurements& measured() const noexcept { return measured_; }
+
+private:
+    static constexpr std::size_t counted_wakers = 1024;
+
+    executor& ex_;
+    run_watch_options options_;
+    detail::run_measurements measured_;
+    const waker* which_ = nullptr;
+    std::chrono::steady_clock::time_point began_;
+    duration turn_{};
+};
+
+run_watch::run_watch(executor& ex, run_watch_options options)
+    : measuring_{std::make_unique<measuring>(ex, std::move(options))} {}
+run_watch::~run_watch() = default;
+
+const histogram& run_watch::runs() const noexcept { return measuring_->measured().runs; }
+const histogram& run_watch::turns() const noexcept { return measuring_->measured().turns; }
+std::size_t run_watch::stalls() const noexcept { return measuring_->measured().stalls; }
+std::size_t run_watch::longest_queue() const noexcept { return measuring_->measured().longest_queue; }
+
+} // namespace weir
