@@ -45,17 +45,14 @@ class shared_watcher {
 public:
     /// Returns null if the kernel allows no more.
     static std::shared_ptr<shared_watcher> of(executor& ex) {
-        // An executor runs on one thread.
-        thread_local std::vector<std::pair<executor*, std::weak_ptr<shared_watcher>>> known;
-        std::erase_if(known, [](const auto& entry) { return entry.second.expired(); });
-        for (const auto& [owner, entry] : known) {
-            auto watcher = entry.lock();
-            if (owner == &ex && watcher->open()) return watcher;
+        std::weak_ptr<void>& known = detail::executor_access::file_watcher(ex);
+        if (auto watcher = std::static_pointer_cast<shared_watcher>(known.lock()); watcher && watcher->open()) {
+            return watcher;
         }
         const int fd = ex.io().files().open_watcher();
         if (fd < 0) return nullptr;
         auto made = std::make_shared<shared_watcher>(detail::descriptor{fd, ex.io().closer()}, ex.io().files());
-        known.emplace_back(&ex, made);
+        known = made;
         return made;
     }
 

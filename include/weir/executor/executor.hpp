@@ -311,6 +311,7 @@ private:
     detail::group_table groups_;
     statistics stats_;
     std::unique_ptr<detail::observations> observations_;
+    std::weak_ptr<void> file_watcher_;
     random_bits random_;
     error_handler error_handler_;
 
@@ -341,6 +342,8 @@ public:
     /// Calls into.add with every live operation.
     static void list(executor& ex, live_roots& into);
     static std::unique_ptr<observations>& observed(executor& ex) noexcept { return ex.observations_; }
+    /// What the followed files of the executor share. They own it.
+    static std::weak_ptr<void>& file_watcher(executor& ex) noexcept { return ex.file_watcher_; }
     /// The inbox for other threads. It may outlive the executor.
     static const std::shared_ptr<weir::detail::inbox>& inbox(const executor& ex) noexcept { return ex.inbox_; }
 
