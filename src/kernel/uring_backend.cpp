@@ -333,7 +333,8 @@ bool uring_backend::kernel_has_answers() noexcept {
 
 /// An epoll instance over two eventfds: that of `notify`, and one that the kernel writes when there are answers. The
 /// descriptor of the ring would not do: with IORING_SETUP_DEFER_TASKRUN it becomes readable only when the thread has
-/// entered the ring. Nor would the second alone: the kernel delays a write to an eventfd that a write to another causes.
+/// entered the ring. Nor would the second alone: the kernel delays a write to an eventfd that a write to another
+/// causes.
 int uring_backend::pollable() {
     if (poller_) return poller_->get();
     progress_.emplace(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));

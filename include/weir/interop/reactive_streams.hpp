@@ -706,8 +706,8 @@ namespace rs {
 /// Dropped: cancel() destroys the stream and releases the subscriber, on the executor's thread and soon; no on_next
 /// begins that sees the cancel. A subscription that is destroyed counts as cancelled once the requested items were
 /// sent. Destroying the publisher ends no run.
-/// Threads: all signals come on the executor's thread, but for on_subscribe, which `subscribe` calls, and for `stopped`.
-/// f is called there too. request, cancel and subscribe may be called on any thread, and inside a signal. A request
+/// Threads: all signals come on the executor's thread, but for on_subscribe, which `subscribe` calls, and `stopped`. f
+/// is called there too. request, cancel and subscribe may be called on any thread, and inside a signal. A request
 /// inside on_next does not recurse.
 /// Cost: three allocations per subscriber, none per item.
 /// See: from_publisher, to_processor, share.
