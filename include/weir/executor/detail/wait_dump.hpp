@@ -8,7 +8,7 @@
 namespace weir {
 class executor;
 class waker;
-}
+} // namespace weir
 
 namespace weir::detail {
 

@@ -18,9 +18,9 @@
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
+#include <weir/executor/detail/adaptive_spin.hpp>
 #include <weir/executor/detail/inbox.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/executor/detail/adaptive_spin.hpp>
 #include <weir/threads/detail/remote_waker.hpp>
 
 namespace weir::detail {
