@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <weir/source/accept.hpp>
 
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -15,11 +18,29 @@
 #include <doctest/doctest.h>
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "no_more_descriptors.hpp"
 #include "raw_io.hpp"
 
 using namespace std::chrono_literals;
+
+namespace {
+
+/// The errors of the next calls of accept4(2).
+std::deque<int> errors_of_accept;
+
+} // namespace
+
+extern "C" int accept4(int fd, sockaddr* address, socklen_t* size, int flags) {
+    if (!errors_of_accept.empty()) {
+        errno = errors_of_accept.front();
+        errors_of_accept.pop_front();
+        return -1;
+    }
+    return static_cast<int>(::syscall(SYS_accept4, fd, address, size, flags));
+}
 
 TEST_SUITE("source/accept") {
     TEST_CASE("accept emits connections in the order in which they were made") {
@@ -101,5 +122,22 @@ TEST_SUITE("source/accept") {
             REQUIRE(served.has_value());
             if (served->remote_endpoint() == address) break;
         }
+    }
+
+    TEST_CASE("accept survives all errors that accept(2) calls those of a connection") {
+        weir::executor ex{weir::backend_kind::epoll};
+        auto listener = ex.run(weir::listen({"127.0.0.1", 0}));
+        auto stream = weir::accept(listener);
+        for (const int error : {ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH,
+                                ECONNABORTED, EPERM, ETIMEDOUT, EINTR}) {
+            CAPTURE(error);
+            const auto client = ex.run(weir::tcp_connect(listener.local_endpoint()));
+            errors_of_accept = {error, error};
+            CHECK(ex.run(weir::next(stream)).has_value());
+            CHECK(errors_of_accept.empty());
+        }
+        errors_of_accept = {EINVAL};
+        const auto client = ex.run(weir::tcp_connect(listener.local_endpoint()));
+        CHECK_THROWS_AS(ex.run(weir::next(stream)), std::system_error);
     }
 }

@@ -159,6 +159,8 @@ inline poll<int> accept_step::poll_next(context& cx, int fd) {
         case EHOSTUNREACH:
         case ENETUNREACH:
         case ENONET:
+        case EOPNOTSUPP:
+        case EPERM: // a firewall's rule
         case ETIMEDOUT:
             if (!cx.spend()) return cx.yield();
             continue;
