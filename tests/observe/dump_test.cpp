@@ -256,6 +256,17 @@ TEST_SUITE("observe/dump") {
         CHECK(has(weir::dump(ex), "forgetful\n  nothing that this dump knows; if it stays so, its wake was lost"));
     }
 
+    TEST_CASE("dump shows an operation that has ended while its handle exists") {
+        weir::testing::virtual_executor ex;
+        auto task = ex.spawn(at_once(1));
+        auto operation = ex.spawn(numbers(1) | weir::drain());
+        ex.run_ready();
+        const std::string text = weir::dump(ex);
+        INFO(text);
+        CHECK(has(text, "\n  a coroutine that has ended"));
+        CHECK(has(text, "| drain\n  an operation that has ended"));
+    }
+
     TEST_CASE("dump ends with two operations that join each other") {
         weir::testing::virtual_executor ex;
         std::optional<weir::join_handle<weir::task<>>> a;

@@ -160,6 +160,7 @@ private:
         root_ = index;
         const live_root& one = roots_[index];
         line("\n#" + std::to_string(index + 1) + " " + head(one));
+        if (one.ended) return line("  an operation that has ended");
         if (one.coroutine == nullptr) return cause(*one.self);
         ++depth_;
         frame(*one.coroutine);

@@ -40,13 +40,14 @@ protected:
     ~wait_report() = default;
 };
 
-/// An operation that the run queue runs and a handle owns.
+/// An operation that the run queue runs, or has run, and a handle owns.
 struct live_root {
     waker* self;
     coroutine_state* coroutine; // null for an operation that is no task
     const char* type;           // of such an operation
     std::source_location place; // of its spawn
     const char* how;            // it was started
+    bool ended = false;         // of an operation that is no task: only its result is left
 };
 
 /// Receives live operations.

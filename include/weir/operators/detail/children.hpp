@@ -311,7 +311,7 @@ private:
 template <class Children>
 void describe_children(wait_report& report, const char* type, Children& children) {
     std::size_t open = 0;
-    children.each([&](auto& c) { open += c.source.has_value() ? 1u : 0u; });
+    children.each([&](auto& c) { open += c.source && !c.held ? 1u : 0u; });
     report.stage(type, "waits for " + std::to_string(open) + " of its " + std::to_string(children.size()) + " streams");
     children.each([&](auto& c) {
         if (c.source && !c.held) report.cause(c);
