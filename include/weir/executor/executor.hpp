@@ -385,9 +385,7 @@ public:
         dropped_ = true;
         this->queue().drop(*this, [](waker& self) noexcept { delete &static_cast<spawned&>(self); });
     }
-    live_root shown() noexcept override {
-        return {this, nullptr, type_name<A>(), place_, "spawned", this->finished()};
-    }
+    live_root shown() noexcept override { return {this, nullptr, type_name<A>(), place_, "spawned", this->finished()}; }
 
     void detach() noexcept {
         handle_ = nullptr;
