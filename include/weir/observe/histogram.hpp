@@ -71,9 +71,9 @@ private:
     static constexpr std::size_t size = (64 - kept_bits) * per_power + 2 * per_power;
 
     static std::size_t bucket_of(std::uint64_t value) noexcept {
-        if (value < 2 * per_power) return static_cast<std::size_t>(value);
+        if (value < 2 * per_power) return value;
         const auto left_out = static_cast<unsigned>(std::bit_width(value)) - kept_bits;
-        return static_cast<std::size_t>(left_out * per_power + (value >> left_out));
+        return left_out * per_power + (value >> left_out);
     }
     static duration middle_of(std::size_t bucket) noexcept {
         if (bucket < 2 * per_power) return duration{static_cast<duration::rep>(bucket)};

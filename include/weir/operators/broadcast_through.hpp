@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
 #include <weir/core/closure.hpp>
@@ -52,7 +53,10 @@ struct broadcast_through_fn : detail::operator_fn<broadcast_through_fn> {
                                "takes no part in the result: write also_to(sink)");
         if constexpr (streams) {
             const auto shared = std::move(left) | share({.capacity = options.capacity});
-            return merge((shared.subscribe() | std::move(pipelines))...);
+            // A list in braces, since function arguments are evaluated in any order.
+            std::tuple<detail::piped_t<subscription, Pipelines>...> branches{shared.subscribe() |
+                                                                             std::move(pipelines)...};
+            return std::apply([](auto&... each) { return merge(std::move(each)...); }, branches);
         } else {
             return detail::invalid_pipeline{};
         }
