@@ -78,8 +78,8 @@ private:
     static duration middle_of(std::size_t bucket) noexcept {
         if (bucket < 2 * per_power) return duration{static_cast<duration::rep>(bucket)};
         const auto left_out = static_cast<unsigned>(bucket / per_power - 1);
-        const std::uint64_t first = (bucket - left_out * per_power) << left_out;
-        return duration{static_cast<duration::rep>(first + (std::uint64_t{1} << left_out) / 2)};
+        const std::uint64_t lowest = (bucket - left_out * per_power) << left_out;
+        return duration{static_cast<duration::rep>(lowest + (std::uint64_t{1} << left_out) / 2)};
     }
 
     std::array<std::uint64_t, size> buckets_{};
