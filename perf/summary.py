@@ -14,6 +14,7 @@ import platform
 import re
 import subprocess
 import sys
+import textwrap
 
 HERE = pathlib.Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
@@ -116,8 +117,9 @@ def main():
     text = README.read_text()
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    README.write_text(f"{before}{BEGIN}\n{machine()}. `perf/run.sh` measures it anew, `perf/summary.py` writes "
-                      f"this. A floor is the least code that does it by hand, without errors or cancellation.\n\n{table(results)}\n\n"
+    said = textwrap.fill(f"{machine()}. `perf/run.sh` measures it anew, `perf/summary.py` writes this. A floor "
+                         "is the least code that does it by hand, without errors or cancellation.", 120)
+    README.write_text(f"{before}{BEGIN}\n{said}\n\n{table(results)}\n\n"
                       f"![weir beside the best peer](perf/summary.svg)\n{END}{after}")
     picture(results)
 
