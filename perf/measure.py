@@ -232,7 +232,7 @@ def main():
         (results / f"{name}.jsonl").write_text("".join(json.dumps(a) + "\n" for a in answers))
         for number, asked in enumerate(by_question(answers), 1):
             shown = curve_table(asked) if wanted.curves else table(asked)
-            said = [] if wanted.curves else bars.judged(question, asked)
+            said = [] if wanted.curves or wanted.quick else bars.judged(question, asked)
             print(f"{question}: {asked[0]['question']}\n\n{shown}\n", flush=True)
             if said:
                 print("\n    ".join(["Bars:", *said]) + "\n", flush=True)
@@ -242,7 +242,7 @@ def main():
                 (curve_picture if wanted.curves else picture)(asked, picture_file)
     for outcome in ("missed", "too close to tell"):
         lines = [line for line in judgements if line.endswith(": " + outcome)]
-        if lines and not wanted.quick:
+        if lines:
             print("\n    ".join([f"Bars {outcome}:", *lines]) + "\n")
     if failed:
         sys.exit(f"failed: {' '.join(failed)}")
