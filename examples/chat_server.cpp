@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A chat server. The first line of a client is its name and its room; each further line goes to all clients in the
-// room. A client that falls 100 messages behind is dropped. SIGINT and SIGTERM end the server: all clients are told.
+// room. A client that falls 100 messages behind is dropped. SIGINT and SIGTERM end the server after a last line to all.
 //
 //     chat_server PORT        with port 0 the kernel chooses one; the server prints it
 

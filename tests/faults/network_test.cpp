@@ -283,7 +283,7 @@ TEST_SUITE("faults/network") {
         // 5, 10, 20, 40, 80 ms
         CHECK(ex.stats().turns - before.turns <= 30);
         CHECK(ex.stats().wakers_run - before.wakers_run <= 20);
-        // Others are told at once.
+        // Other operations fail at once.
         CHECK(error_of_open() == "open /dev/null: Too many open files");
         CHECK(error_of_connect() == "connect to " + listener.local_endpoint().to_string() + ": Too many open files");
         none.reset();

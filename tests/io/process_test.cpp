@@ -311,7 +311,7 @@ TEST_SUITE("io/process") {
             auto child = shell(ex, "id -u; id -g; id -G", {.out = stdio::pipe, .uid = nobody, .gid = nobody});
             CHECK(all_of(ex, child.out()) == "65534\n65534\n65534\n");
         }
-        // Whoever this process runs as, user nobody may not become root.
+        // User nobody may not become root. A child process becomes nobody first, if this process is root.
         const auto as_nobody = [&](weir::process_options options) {
             return support::in_child([&] {
                 if (::geteuid() == 0 && (::setgid(nobody) != 0 || ::setuid(nobody) != 0)) return std::string{"setuid"};

@@ -65,7 +65,7 @@ public:
     virtual void wait(time_point until) = 0;
     /// Ends the present or the next `wait`. May be called on any thread and in signal handlers.
     virtual void notify() noexcept = 0;
-    /// A descriptor that is readable when a `wait` would have something to do; -1 when there is none.
+    /// Returns a descriptor that becomes readable when `wait` has work to do, or -1 if the backend has no descriptor.
     /// @throws std::system_error
     virtual int pollable() { return -1; }
     /// The number of operations in flight.

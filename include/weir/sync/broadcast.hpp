@@ -297,8 +297,8 @@ public:
     }
 
     /// `co_await s.overflowed()`: waits until the subscription has failed because its buffer was full, as
-    /// overflow::error requests, without taking the held items. A consumer that is busy with an earlier item is told at
-    /// once:
+    /// overflow::error requests, without taking the held items. It completes at once, also while the consumer is busy
+    /// with an earlier item:
     ///
     ///     co_await weir::when_any(write_all(client, sub), sub.overflowed());
     ///

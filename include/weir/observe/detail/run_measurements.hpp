@@ -19,9 +19,9 @@ struct run_measurements {
     std::size_t longest_queue = 0;
 };
 
-/// Makes it part of the numbers of an executor; null takes it away.
+/// Adds measurements to the metrics of an executor, in place of earlier ones; null removes them.
 void show_runs(executor& ex, const run_measurements* measured);
-/// Null when there is none.
+/// Returns the measurements that show_runs has added, or null if there are none.
 const run_measurements* shown_runs(executor& ex);
 
 } // namespace weir::detail
