@@ -9,19 +9,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
-#include <string_view>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -32,6 +27,8 @@
 #include <weir/task.hpp>
 #include <weir/threads/concurrent_channel.hpp>
 #include <weir/threads/runtime.hpp>
+
+#include "rounds.hpp"
 
 namespace {
 
@@ -296,32 +293,6 @@ void round(weir::runtime& rt, std::uint64_t seed) {
     if (item::alive.load() != 0) fail(std::to_string(item::alive.load()) + " items are left");
 }
 
-[[noreturn]] void usage() {
-    std::cerr << "usage: concurrent_channel_stress [--rounds N] [--seed N]\n";
-    std::exit(2);
-}
-
 } // namespace
 
-int main(int argc, char** argv) {
-    std::uint64_t rounds = 20'000;
-    std::uint64_t seed = std::random_device{}();
-    for (int i = 1; i < argc; i += 2) {
-        const std::string_view name = argv[i];
-        if (i + 1 == argc || (name != "--rounds" && name != "--seed")) usage();
-        const std::string_view value = argv[i + 1];
-        std::uint64_t& number = name == "--rounds" ? rounds : seed;
-        const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-        if (error != std::errc{} || end != value.data() + value.size()) usage();
-    }
-    weir::runtime rt{2};
-    for (std::uint64_t k = 0; k != rounds; ++k) {
-        try {
-            round(rt, seed + k);
-        } catch (const std::exception& e) {
-            std::cerr << "round " << k << ", --seed " << seed + k << ": " << e.what() << '\n';
-            return 1;
-        }
-    }
-    std::cout << rounds << " rounds from --seed " << seed << ": nothing lost, nothing twice\n";
-}
+int main(int argc, char** argv) { return stress::run(argc, argv, 20'000, round); }

@@ -7,17 +7,13 @@
 // Round k has the seed N + k; it says which round failed, and why. 1000 rounds, the default, send more than 10^6 items.
 
 #include <atomic>
-#include <charconv>
 #include <cstdint>
-#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <memory>
 #include <random>
 #include <stdexcept>
 #include <string>
-#include <string_view>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -30,6 +26,8 @@
 #include <weir/task.hpp>
 #include <weir/threads/runtime.hpp>
 #include <weir/threads/spawn_on.hpp>
+
+#include "rounds.hpp"
 
 namespace rs = weir::rs;
 
@@ -192,32 +190,10 @@ void round(weir::runtime& rt, std::uint64_t seed) {
     for (int left = counted::alive; left != 0; left = counted::alive) counted::alive.wait(left);
 }
 
-[[noreturn]] void usage() {
-    std::cerr << "usage: reactive_streams_stress [--rounds N] [--seed N]\n";
-    std::exit(2);
-}
-
 } // namespace
 
 int main(int argc, char** argv) {
-    std::uint64_t rounds = 1000;
-    std::uint64_t seed = std::random_device{}();
-    for (int i = 1; i < argc; i += 2) {
-        const std::string_view name = argv[i];
-        if (i + 1 == argc || (name != "--rounds" && name != "--seed")) usage();
-        const std::string_view value = argv[i + 1];
-        std::uint64_t& number = name == "--rounds" ? rounds : seed;
-        const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-        if (error != std::errc{} || end != value.data() + value.size()) usage();
-    }
-    weir::runtime rt{2};
-    for (std::uint64_t k = 0; k != rounds; ++k) {
-        try {
-            round(rt, seed + k);
-        } catch (const std::exception& e) {
-            std::cerr << "round " << k << ", --seed " << seed + k << ": " << e.what() << '\n';
-            return 1;
-        }
-    }
-    std::cout << rounds << " rounds from --seed " << seed << ": " << items_received << " items, all counts exact\n";
+    const int status = stress::run(argc, argv, 1000, round);
+    std::cout << items_received << " items\n";
+    return status;
 }
