@@ -56,6 +56,18 @@ public:
         sample(std::chrono::duration<double>(value).count(), labels);
     }
 
+    /// A metric with one sample.
+    template <class Number>
+    void counter(std::string_view name, std::string_view help, Number value) {
+        metric(name, "counter", help);
+        sample(value);
+    }
+    template <class Number>
+    void gauge(std::string_view name, std::string_view help, Number value) {
+        metric(name, "gauge", help);
+        sample(value);
+    }
+
     void summary(std::string_view name, std::string_view help, const histogram& of) {
         metric(name, "summary", help);
         for (const auto& [q, label] : {std::pair{0.5, "0.5"}, {0.9, "0.9"}, {0.99, "0.99"}, {1.0, "1"}}) {
@@ -97,32 +109,22 @@ private:
 std::string prometheus_text(executor& ex, std::string_view executor_name) {
     exposition out{executor_name};
     const executor::statistics load = ex.stats();
-    out.metric("weir_executor_turns_total", "counter", "Turns of the executor.");
-    out.sample(load.turns);
-    out.metric("weir_executor_wakers_run_total", "counter", "Wakers that the executor ran.");
-    out.sample(load.wakers_run);
-    out.metric("weir_executor_waits_total", "counter", "Visits to the backend.");
-    out.sample(load.waits);
-    out.metric("weir_executor_wakers_ready", "gauge", "Wakers that wait for their run.");
-    out.sample(load.wakers_ready);
-    out.metric("weir_executor_timers", "gauge", "Timers that are armed.");
-    out.sample(load.timers_armed);
-    out.metric("weir_executor_timers_fired_total", "counter", "Timers that have become due.");
-    out.sample(load.timers_fired);
-    out.metric("weir_executor_io_started_total", "counter", "I/O operations that were started.");
-    out.sample(load.io_started);
-    out.metric("weir_executor_io_cancelled_total", "counter", "I/O operations that were cancelled in flight.");
-    out.sample(load.io_cancelled);
-    out.metric("weir_executor_io_in_flight", "gauge", "I/O operations in flight.");
-    out.sample(load.io_in_flight);
+    out.counter("weir_executor_turns_total", "Turns of the executor.", load.turns);
+    out.counter("weir_executor_wakers_run_total", "Wakers that the executor ran.", load.wakers_run);
+    out.counter("weir_executor_waits_total", "Visits to the backend.", load.waits);
+    out.gauge("weir_executor_wakers_ready", "Wakers that wait for their run.", load.wakers_ready);
+    out.gauge("weir_executor_timers", "Timers that are armed.", load.timers_armed);
+    out.counter("weir_executor_timers_fired_total", "Timers that have become due.", load.timers_fired);
+    out.counter("weir_executor_io_started_total", "I/O operations that were started.", load.io_started);
+    out.counter("weir_executor_io_cancelled_total", "I/O operations that were cancelled in flight.", load.io_cancelled);
+    out.gauge("weir_executor_io_in_flight", "I/O operations in flight.", load.io_in_flight);
 
     if (const detail::run_measurements* const measured = detail::shown_runs(ex); measured != nullptr) {
         out.summary("weir_executor_run_seconds", "Time for which a waker runs.", measured->runs);
         out.summary("weir_executor_turn_seconds", "Time for which the wakers of a turn run.", measured->turns);
-        out.metric("weir_executor_stalls_total", "counter", "Runs that took longer than the threshold.");
-        out.sample(measured->stalls);
-        out.metric("weir_executor_longest_queue", "gauge", "The most wakers that were ready, counted up to 1024.");
-        out.sample(measured->longest_queue);
+        out.counter("weir_executor_stalls_total", "Runs that took longer than the threshold.", measured->stalls);
+        out.gauge("weir_executor_longest_queue", "The most wakers that were ready, counted up to 1024.",
+                  measured->longest_queue);
     }
 
     const std::vector<stage_metrics> stages = metered_stages(ex);
