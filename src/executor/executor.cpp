@@ -153,7 +153,7 @@ void executor::run_ready() noexcept {
 }
 
 void executor::visit_backend(time_point until) {
-    const bool ready = !idle() || inbox_->replies().soon(now_);
+    const bool ready = !idle() || (until > now_ && inbox_->replies().soon(now_));
     if (!ready || (backend_->in_flight() != 0 && now_ - last_wait_ >= visit_interval)) {
         ++stats_.waits;
         backend_->wait(ready ? now_ : std::min(until, timers_.next()));
