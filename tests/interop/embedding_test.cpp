@@ -91,7 +91,9 @@ TEST_SUITE("interop/embedding") {
         {
             const auto sleeping = ex.spawn(weir::sleep_for(1h));
             guest.run();
-            CHECK(guest.timeout() > 60'000);
+            // Timers that are far away may ask for a turn before, to be sorted by their time.
+            CHECK(guest.timeout() > 0);
+            CHECK(guest.timeout() <= 3'600'000);
             CHECK(::poll(&ready, 1, 0) == 0);
         }
         const auto endless = ex.spawn(weir::iota(0) | weir::drain());

@@ -288,7 +288,7 @@ struct publishers {
     std::function<void()> settle; // lets the executor work for a while
 
     bool until(const std::function<bool()>& holds) const {
-        for (int n = 0; n != 500 && !holds(); ++n) settle();
+        for (int n = 0; n != 20'000 && !holds(); ++n) settle();
         return holds();
     }
 };
@@ -614,7 +614,7 @@ struct subscribers {
     std::thread::id home; // the thread that calls subscriptions
 
     bool until(const std::function<bool()>& holds) const {
-        for (int n = 0; n != 500 && !holds(); ++n) settle();
+        for (int n = 0; n != 20'000 && !holds(); ++n) settle();
         return holds();
     }
 };
@@ -855,7 +855,7 @@ bool passes_error_on(const std::function<std::shared_ptr<rs::processor<int, int>
     stage->subscribe(to);
     settle();
     from->fail();
-    for (int n = 0; n != 500 && !to->terminated(); ++n) settle();
+    for (int n = 0; n != 20'000 && !to->terminated(); ++n) settle();
     const bool passed = to->failed == 1 && to->error == "test error";
     to->cancel();
     return passed;

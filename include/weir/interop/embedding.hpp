@@ -33,7 +33,8 @@ public:
     int descriptor() const noexcept { return descriptor_; }
 
     /// Runs what is ready, for a bounded number of turns, and waits for nothing. Returns the time at which it must be
-    /// called again unless the descriptor is readable before: time_point::max() for never, now for at once.
+    /// called again unless the descriptor is readable before: time_point::max() for never, now for at once. With timers
+    /// that are far away it may be earlier than the next of them.
     /// @throws std::logic_error when an executor is already running on this thread; std::system_error when the backend
     ///         fails
     time_point run();
