@@ -145,12 +145,20 @@ std::unique_ptr<blocking_call> blocking_call::create(io_operation& operation, in
     io_request& request = call->request_;
     if (request.what == io_request::kind::open) {
         call->fd_ = opened;
+        if (request.fd >= 0) {
+            call->directory_ = ::fcntl(request.fd, F_DUPFD_CLOEXEC, 0);
+            if (call->directory_ < 0) return nullptr;
+        }
         try {
             call->path_ = request.path();
         } catch (const std::bad_alloc&) {
             call.reset();
             errno = ENOMEM;
         }
+        return call;
+    }
+    if (request.what == io_request::kind::close) {
+        call->fd_ = request.fd;
         return call;
     }
     call->fd_ = ::fcntl(request.fd, F_DUPFD_CLOEXEC, 0);
@@ -177,6 +185,7 @@ std::unique_ptr<blocking_call> blocking_call::create(io_operation& operation, in
 blocking_call::~blocking_call() {
     if (peer_ >= 0) ::close(peer_);
     if (fd_ >= 0) ::close(fd_);
+    if (directory_ >= 0) ::close(directory_);
     if (request_.what == io_request::kind::open && result_ >= 0 && stage_ != stage::queued) ::close(result_);
 }
 
@@ -198,6 +207,9 @@ void blocking_call::run(blocking_threads& threads) noexcept {
         case io_request::kind::sync:
             result_ = or_error(::fsync(fd_));
             break;
+        case io_request::kind::close:
+            result_ = or_error(::close(std::exchange(fd_, -1)));
+            return; // after EINTR it is closed too
         case io_request::kind::write:
             result_ = or_error(request_.offset < 0 ? ::write(fd_, buffer_.get(), request_.size)
                                                    : ::pwrite(fd_, buffer_.get(), request_.size, request_.offset));
@@ -215,16 +227,16 @@ void blocking_call::run(blocking_threads& threads) noexcept {
 int blocking_call::open(blocking_threads& threads) noexcept {
     if (fd_ >= 0) return open_fifo(threads, std::exchange(fd_, -1));
     const int flags = kernel_backend::open_flags(request_.mode);
-    int opened = or_error(::open(path_.c_str(), flags | O_NONBLOCK, request_.permissions));
+    int opened = open_path(directory_, path_.c_str(), flags | O_NONBLOCK, request_.permissions);
     // A file with a lease, which another process is asked to give up.
-    if (opened == -EAGAIN) opened = or_error(::open(path_.c_str(), flags, request_.permissions));
+    if (opened == -EAGAIN && directory_ < 0) opened = open_path(directory_, path_.c_str(), flags, request_.permissions);
     if (opened >= 0) {
         const bool reads = (flags & O_ACCMODE) == O_RDONLY;
         return reads && is_fifo(opened) ? open_fifo(threads, opened) : opened;
     }
     if (opened != -ENXIO) return opened;
     // Perhaps a FIFO that nobody reads.
-    const int named = or_error(::open(path_.c_str(), O_PATH | O_CLOEXEC));
+    const int named = open_path(directory_, path_.c_str(), O_PATH | O_CLOEXEC, 0);
     if (named < 0) return named;
     if (is_fifo(named)) return open_fifo(threads, named);
     ::close(named);
@@ -260,6 +272,7 @@ blocking_calls::~blocking_calls() {
     std::unique_lock lock{threads_->mutex};
     threads_->owner = nullptr;
     threads_->available.notify_all();
+    while (!threads_->queue.empty()) delete &threads_->queue.pop_front(); // closes that were dropped
     threads_->ended.wait_for(lock, shutdown_limit, [this] { return threads_->running == 0; });
 }
 
@@ -286,7 +299,13 @@ void blocking_calls::abandon(blocking_call& call) noexcept {
             if (call.peer_ >= 0) ++threads_->releasing;
             return;
         }
-        if (call.stage_ == blocking_call::stage::queued) --threads_->queued;
+        if (call.stage_ == blocking_call::stage::queued) {
+            if (call.request_.what == io_request::kind::close) {
+                call.abandoned_ = true;
+                return;
+            }
+            --threads_->queued;
+        }
         call.unlink();
     }
     delete &call;

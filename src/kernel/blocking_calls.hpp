@@ -16,13 +16,14 @@ namespace weir::kernel {
 struct blocking_threads;
 
 /// A system call on a file that may wait for a disk or for the other end of a FIFO, and all that the call uses: a
-/// descriptor of its own, a buffer of its own, and a copy of the path. It may outlive the operation it is for.
+/// descriptor of its own, a buffer of its own, and a copy of the path; a close owns the descriptor itself. It may
+/// outlive the operation it is for.
 class blocking_call : private detail::list_link {
 public:
     /// The size of one transfer, because each call allocates its buffer.
     static constexpr std::size_t most_at_once = std::size_t{1} << 20;
 
-    /// @param operation  a read or a write of a file, a sync, or an open
+    /// @param operation  a read or a write of a file, a sync, an open, or a close
     /// @param opened     for an open: a FIFO that was opened in non-blocking mode and whose other end is awaited, which
     ///                   the call then owns, or -1
     /// @returns null with errno when there is no memory or no descriptor for it
@@ -54,7 +55,8 @@ private:
 
     io_operation* const operation_; // valid until the call is abandoned
     io_request request_;
-    int fd_ = -1;                // a duplicate; for an open, the FIFO
+    int fd_ = -1;                // a duplicate; for an open, the FIFO; for a close, what is closed
+    int directory_ = -1;         // a duplicate of the directory that an open must not leave
     std::int64_t position_ = -1; // where a read from the descriptor's own position begins
     std::unique_ptr<void, free_memory> buffer_;
     std::string path_;
@@ -85,7 +87,7 @@ public:
 
     /// Queues a call. Returns 0, or minus the error number when no thread can be started.
     int start(std::unique_ptr<blocking_call> call) noexcept;
-    /// Drops a call without waiting for it. A call that has not begun is never made.
+    /// Drops a call without waiting for it. A call that has not begun is never made, except for a close.
     void abandon(blocking_call& call) noexcept;
     /// A call that has finished, or null. The backend is notified of each.
     std::unique_ptr<blocking_call> take_finished() noexcept;

@@ -94,8 +94,9 @@ int open_at_once(const io_request& request, int& fifo) noexcept {
     if ((flags & O_CREAT) != 0) return needs_thread;
     open_how how{};
     how.flags = static_cast<unsigned>(flags | O_NONBLOCK);
-    how.resolve = RESOLVE_CACHED;
-    const auto fd = static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, request.path(), &how, sizeof how));
+    how.resolve = request.fd < 0 ? RESOLVE_CACHED : RESOLVE_CACHED | RESOLVE_BENEATH;
+    const int directory = request.fd < 0 ? AT_FDCWD : request.fd;
+    const auto fd = static_cast<int>(::syscall(SYS_openat2, directory, request.path(), &how, sizeof how));
     if (fd < 0) {
         switch (errno) {
         case EAGAIN: // not in the cache
@@ -273,6 +274,10 @@ void epoll_backend::start(io_operation& operation) {
     const io_request& request = operation.request();
     operation.backend_data = 0;
     if (request.what == io_request::kind::open) return open(operation);
+    if (request.what == io_request::kind::close) {
+        renew(request.fd);
+        return call_elsewhere(operation);
+    }
     const descriptor_word word = word_of(request.fd);
     if (request.reads() && start_read(operation, word)) return;
     descriptor_state* found = state_of(request.fd, generation(word));
@@ -306,7 +311,11 @@ void epoll_backend::open(io_operation& operation) noexcept {
 /// @param fifo  as for blocking_call::create
 void epoll_backend::call_elsewhere(io_operation& operation, int fifo) noexcept {
     std::unique_ptr<blocking_call> call = blocking_call::create(operation, fifo);
-    if (!call) return operation.complete(-errno);
+    if (!call) {
+        const int error = errno;
+        if (operation.request().what == io_request::kind::close) ::close(operation.request().fd);
+        return operation.complete(-error);
+    }
     operation.backend_data = reinterpret_cast<std::uintptr_t>(call.get());
     if (const int r = calls_.start(std::move(call)); r < 0) return operation.complete(r);
     ++in_flight_;
@@ -363,6 +372,7 @@ int epoll_backend::attempt(const io_request& request, descriptor_state& state) n
             break;
         case io_request::kind::open:
         case io_request::kind::sync:
+        case io_request::kind::close:
             return needs_thread;
         case io_request::kind::readable:
             r = attempt_readiness(request.fd, POLLIN);

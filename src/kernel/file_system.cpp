@@ -3,12 +3,15 @@
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -72,24 +75,51 @@ constexpr std::pair<change, std::uint32_t> masks[] = {
     {change::vanished, IN_UNMOUNT},    {change::lost, IN_Q_OVERFLOW},
 };
 
-/// The same as openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS, for kernels and sandboxes without it.
-int open_step_by_step(int directory, std::string_view path) {
-    int fd = -1;
-    for (;;) {
-        const std::size_t slash = path.find('/');
-        const bool last = slash == std::string_view::npos;
-        const std::string name{path.substr(0, slash)};
-        if (name == "..") {
-            if (fd >= 0) ::close(fd);
-            return -EXDEV;
-        }
-        const int flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | (last ? O_RDONLY : O_PATH);
-        const int next = or_error(::openat(fd >= 0 ? fd : directory, name.empty() ? "." : name.c_str(), flags));
-        if (fd >= 0) ::close(fd);
-        if (last || next < 0) return next;
-        fd = next;
-        path.remove_prefix(slash + 1);
+/// The directories that a path has been followed through, from the one that it may not leave on.
+class followed_directories {
+public:
+    explicit followed_directories(int first) : open_{first} {}
+    followed_directories(const followed_directories&) = delete;
+    followed_directories& operator=(const followed_directories&) = delete;
+    ~followed_directories() {
+        while (leave()) {}
     }
+
+    int current() const noexcept { return open_.back(); }
+    void enter(int fd) {
+        try {
+            open_.push_back(fd);
+        } catch (...) {
+            ::close(fd);
+            throw;
+        }
+    }
+    /// Goes back to the directory above. Returns false in the first one.
+    bool leave() noexcept {
+        if (open_.size() == 1) return false;
+        ::close(open_.back());
+        open_.pop_back();
+        return true;
+    }
+
+private:
+    std::vector<int> open_;
+};
+
+/// Returns -ENOSYS, -EPERM or -EINVAL where the kernel or a sandbox does not have it.
+int open_by_openat2(int directory, const char* path, int flags, mode_t permissions, std::uint64_t resolve) noexcept {
+    open_how how{};
+    how.flags = static_cast<unsigned>(flags);
+    how.mode = (flags & O_CREAT) != 0 ? permissions : 0;
+    how.resolve = resolve;
+    return or_error(static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how)));
+}
+
+int open_beneath(int directory, const char* path, int flags, mode_t permissions, symlinks how) noexcept {
+    const std::uint64_t resolve = how == symlinks::stay ? RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS : RESOLVE_BENEATH;
+    const int fd = open_by_openat2(directory, path, flags, permissions, resolve);
+    if (fd >= 0 || (fd != -ENOSYS && fd != -EPERM && fd != -EINVAL)) return fd;
+    return open_step_by_step(directory, path, flags, permissions, how);
 }
 
 class kernel_file_system final : public file_system {
@@ -111,12 +141,7 @@ public:
     }
 
     int open_directory_beneath(int directory, const char* path) override {
-        open_how how{};
-        how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-        how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-        const auto fd = static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how));
-        if (fd >= 0 || (errno != ENOSYS && errno != EPERM && errno != EINVAL)) return or_error(fd);
-        return open_step_by_step(directory, path);
+        return open_beneath(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, symlinks::stay);
     }
 
     int read_directory(int fd, detail::directory_listing& result) override {
@@ -205,6 +230,53 @@ public:
 file_system& kernel_files() noexcept {
     static kernel_file_system the_files;
     return the_files;
+}
+
+int open_path(int directory, const char* path, int flags, mode_t permissions) noexcept {
+    if (directory < 0) return or_error(::open(path, flags, permissions));
+    return open_beneath(directory, path, flags, permissions, symlinks::follow);
+}
+
+int open_step_by_step(int directory, const char* path, int flags, mode_t permissions, symlinks how) noexcept try {
+    constexpr int most_links = 40; // as in the kernel
+    int links = 0;
+    std::string rest = path;
+    if (rest.empty()) return -ENOENT;
+    followed_directories followed{directory};
+    for (;;) {
+        if (rest.starts_with('/')) return -EXDEV;
+        const std::size_t slash = rest.find('/');
+        const std::size_t next = rest.find_first_not_of('/', slash);
+        const bool last = next == std::string::npos;
+        std::string name = rest.substr(0, slash);
+        rest.erase(0, next);
+        if (name == "..") {
+            if (!followed.leave()) return -EXDEV;
+            name = ".";
+        }
+        if (name == "." && !last) continue;
+        if (!last || (flags & O_EXCL) == 0) {
+            std::array<char, PATH_MAX> target;
+            const auto size = ::readlinkat(followed.current(), name.c_str(), target.data(), target.size());
+            if (size >= 0) {
+                if (how == symlinks::stay || ++links > most_links) return -ELOOP;
+                if (slash != std::string::npos) rest.insert(0, 1, '/');
+                rest.insert(0, target.data(), static_cast<std::size_t>(size));
+                continue;
+            }
+        }
+        int how_to_open = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+        if (last) {
+            if (slash != std::string::npos && (flags & O_CREAT) != 0) return -EISDIR;
+            how_to_open = flags | O_NOFOLLOW | (slash != std::string::npos ? O_DIRECTORY : 0);
+        }
+        const int fd = or_error(::openat(followed.current(), name.c_str(), how_to_open, permissions));
+        if (fd == -ELOOP) return -EAGAIN; // it has become a link
+        if (last || fd < 0) return fd;
+        followed.enter(fd);
+    }
+} catch (const std::bad_alloc&) {
+    return -ENOMEM;
 }
 
 } // namespace weir::kernel

@@ -15,6 +15,7 @@
 
 #include <fcntl.h>
 #include <liburing.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -33,14 +34,18 @@ namespace weir::kernel {
 
 namespace {
 
-// The values of a completion's user_data: `nobody`, `notification`, the address of an operation, or the mark of a sync.
-// The bit `readiness` is set in the address while the operation waits for its descriptor to become ready. A sync uses
-// no memory of its operation, so that a dropped one is not waited for: its mark is the position of its request.
+// The values of a completion's user_data: `nobody`, `notification`, the address of an operation, or the mark of a sync
+// or a close. The bit `readiness` is set in the address while the operation waits for its descriptor to become ready. A
+// sync and a close use no memory of their operation, so that a dropped one is not waited for: the mark is the position
+// of the request.
 constexpr std::uint64_t nobody = 0;
 constexpr std::uint64_t notification = 2;
 constexpr std::uint64_t readiness = 1;
 constexpr std::uint64_t sync_bit = 4;
 constexpr std::uint64_t sync_mark(std::uint64_t position) noexcept { return position << 3U | sync_bit; }
+constexpr bool is_marked(io_request::kind what) noexcept {
+    return what == io_request::kind::sync || what == io_request::kind::close;
+}
 
 // backend_data of an operation: the position of its last request in the order of submission, and flags.
 constexpr std::uint64_t in_backlog = UINT64_MAX;
@@ -119,6 +124,7 @@ private:
     io_uring_sqe* entry() noexcept;
     bool push(io_operation& operation) noexcept;
     void keep(io_operation& operation) noexcept;
+    void prepare_open(io_uring_sqe* sqe, const io_request& request) noexcept;
     void prepare_poll(io_uring_sqe* sqe, io_operation& operation) noexcept;
     void push_backlog() noexcept;
     void watch_event() noexcept;
@@ -131,7 +137,7 @@ private:
     void finish(io_operation& operation, int result) noexcept {
         --in_flight_;
         if (operation.request().what == io_request::kind::open && !fifos_.empty()) forget_fifo(operation);
-        if (operation.request().what == io_request::kind::sync) std::erase(syncs_, &operation);
+        if (is_marked(operation.request().what)) std::erase(syncs_, &operation);
         if (operation.request().what == io_request::kind::receive_message && result >= 0) {
             received(*static_cast<io_message*>(operation.request().data));
         }
@@ -155,7 +161,10 @@ private:
     detail::intrusive_list<io_operation> backlog_;
     // The opens that wait for the other end of a FIFO, each with a reading end, or -1 when it opens a writing end.
     std::vector<std::pair<const io_operation*, int>> fifos_;
-    std::vector<io_operation*> syncs_; // those whose completion has a mark
+    std::vector<io_operation*> syncs_; // and closes: those whose completion has a mark
+    // One for each entry of the submission ring, from the first open with a directory on. The kernel reads it when it
+    // takes the entry.
+    std::vector<open_how> hows_;
     // Where another loop waits for this backend.
     std::optional<owned_fd> progress_;
     std::optional<owned_fd> poller_;
@@ -178,6 +187,11 @@ short awaited_events(const io_request& request) noexcept {
     default:
         return POLLIN;
     }
+}
+
+/// Closes the descriptor of a close that the kernel will not see.
+void close_now(const io_operation& operation) noexcept {
+    if (operation.request().what == io_request::kind::close) ::close(operation.request().fd);
 }
 
 void enable_ring(io_uring& ring) {
@@ -256,12 +270,17 @@ bool uring_backend::push(io_operation& operation) noexcept {
                               request.address->size());
         break;
     case io_request::kind::open:
-        io_uring_prep_openat(sqe, AT_FDCWD, request.path(), open_flags(request.mode), request.permissions);
+        prepare_open(sqe, request);
         // On a thread of the kernel, which waits for the other end.
         if (is_fifo(operation)) sqe->flags |= IOSQE_ASYNC;
         break;
     case io_request::kind::sync:
-        io_uring_prep_fsync(sqe, request.fd, 0);
+    case io_request::kind::close:
+        if (request.what == io_request::kind::sync) {
+            io_uring_prep_fsync(sqe, request.fd, 0);
+        } else {
+            io_uring_prep_close(sqe, request.fd);
+        }
         try {
             syncs_.push_back(&operation);
         } catch (const std::bad_alloc&) {
@@ -289,10 +308,20 @@ bool uring_backend::push(io_operation& operation) noexcept {
 }
 
 void uring_backend::start(io_operation& operation) {
-    if (ring_.closed()) [[unlikely]]
-        return operation.complete(-ECANCELED);
     const io_request& request = operation.request();
+    if (request.what == io_request::kind::close) renew(request.fd);
+    if (ring_.closed()) [[unlikely]] {
+        close_now(operation);
+        return operation.complete(-ECANCELED);
+    }
     if (request.reads() && start_read(operation, word_of(request.fd))) return;
+    if (request.what == io_request::kind::open && request.fd >= 0 && hows_.empty()) {
+        try {
+            hows_.resize(ring_.get()->sq.ring_entries);
+        } catch (const std::bad_alloc&) {
+            return operation.complete(-ENOMEM);
+        }
+    }
     ++in_flight_;
     // Requests in the backlog keep their order.
     if (!backlog_.empty() || !push(operation)) keep(operation);
@@ -301,6 +330,18 @@ void uring_backend::start(io_operation& operation) {
 void uring_backend::keep(io_operation& operation) noexcept {
     operation.backend_data = in_backlog;
     backlog_.push_back(operation);
+}
+
+void uring_backend::prepare_open(io_uring_sqe* sqe, const io_request& request) noexcept {
+    const int flags = open_flags(request.mode);
+    if (request.fd < 0) return io_uring_prep_openat(sqe, AT_FDCWD, request.path(), flags, request.permissions);
+    const auto& sq = ring_.get()->sq;
+    open_how& how = hows_[static_cast<std::size_t>(sqe - sq.sqes)];
+    how = {};
+    how.flags = static_cast<unsigned>(flags);
+    how.mode = (flags & O_CREAT) != 0 ? request.permissions : 0;
+    how.resolve = RESOLVE_BENEATH;
+    io_uring_prep_openat2(sqe, request.fd, request.path(), &how);
 }
 
 void uring_backend::prepare_poll(io_uring_sqe* sqe, io_operation& operation) noexcept {
@@ -442,7 +483,7 @@ void uring_backend::answer(const io_uring_cqe& cqe) noexcept {
 
     const io_request& request = operation.request();
     // Other code has opened the descriptor in non-blocking mode.
-    if (result == -EAGAIN) {
+    if (result == -EAGAIN && request.what != io_request::kind::open) {
         if (io_uring_sqe* sqe = entry()) {
             prepare_poll(sqe, operation);
         } else {
@@ -521,6 +562,7 @@ uring_blocks* uring_backend::blocks_for(std::size_t size) noexcept {
 void uring_backend::cancel(io_operation& operation) noexcept {
     if (operation.backend_data == in_backlog) {
         operation.leave_list();
+        close_now(operation);
         return finish(operation, -ECANCELED);
     }
     if (ring_.closed()) return finish(operation, -ECANCELED);
@@ -530,11 +572,12 @@ void uring_backend::cancel(io_operation& operation) noexcept {
         io_uring_sqe* sqe = &sq.sqes[static_cast<unsigned>(place) & sq.ring_mask];
         io_uring_prep_nop(sqe);
         io_uring_sqe_set_data64(sqe, nobody);
+        close_now(operation);
         return finish(operation, -ECANCELED);
     }
 
     if (std::ranges::find(syncs_, &operation) != syncs_.end()) {
-        if (io_uring_sqe* sqe = entry()) {
+        if (io_uring_sqe* sqe = operation.request().what == io_request::kind::sync ? entry() : nullptr) {
             io_uring_prep_cancel64(sqe, sync_mark(place), 0);
             io_uring_sqe_set_data64(sqe, nobody);
         }

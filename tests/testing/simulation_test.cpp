@@ -544,6 +544,34 @@ TEST_SUITE("testing/simulation") {
         CHECK(error_of(sim, write_file("/d", "content")) == 0);
     }
 
+    TEST_CASE("simulation: the close of a written file reports EIO, ENOSPC or EDQUOT, and closes it") {
+        std::set<int> seen;
+        for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+            simulation sim{seed, {.files = {.close_error = 1}}};
+            auto f = sim.run(weir::open("/a", weir::open_mode::write));
+            sim.run(f.write("content"));
+            seen.insert(error_of(sim, f.close()));
+            CHECK_FALSE(f.is_open());
+            auto unwritten = sim.run(weir::open("/a"));
+            CHECK(error_of(sim, unwritten.close()) == 0);
+            CHECK(sim.descriptors() == 0);
+        }
+        CHECK(seen == std::set{EIO, ENOSPC, EDQUOT});
+    }
+
+    TEST_CASE("simulation: open beneath a directory follows a path that stays below it") {
+        simulation sim{1};
+        sim.files().put("/srv/a/b", "content");
+        sim.files().put("/secret", "secret");
+        CHECK(sim.run(sim.run(weir::open(weir::beneath("/srv", "a/../a/./b"))).size()) == 7);
+        CHECK(sim.run(sim.run(weir::open(weir::beneath("/srv/a", "c"), weir::open_mode::create)).size()) == 0);
+        CHECK(sim.files().exists("/srv/a/c"));
+        for (const char* path : {"../secret", "/secret", "a/../../srv/a/b"})
+            CHECK(error_of(sim, weir::open(weir::beneath("/srv", path))) == EXDEV);
+        CHECK(error_of(sim, weir::open(weir::beneath("/secret", "a"))) == ENOTDIR);
+        CHECK(error_of(sim, weir::open(weir::beneath("/srv", "a/d"))) == ENOENT);
+    }
+
     TEST_CASE("simulation: a write to a full disk fails with ENOSPC after the remaining room is used") {
         simulation sim{1, {.files = {.capacity = 100}}};
         CHECK(error_of(sim, write_file("/a", std::string(60, 'a'))) == 0);

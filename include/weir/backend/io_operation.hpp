@@ -44,10 +44,12 @@ struct io_request {
         send,            ///< fd, data, size: to a socket; a closed peer is EPIPE, never a signal
         accept,          ///< fd, peer: the result is a descriptor
         connect,         ///< fd, address
-        open,            ///< path, mode, permissions: the result is a descriptor
+        open,            ///< path, mode, permissions: the result is a descriptor. fd: the directory that the path
+                         ///< starts in and does not leave (-EXDEV), or -1. Only then, -EAGAIN asks to try again
         sync,            ///< fd
         send_message,    ///< fd, data: an io_message; a closed peer is EPIPE
         writable,        ///< fd: completes when a write would not block; other code may own the descriptor
+        close,           ///< fd: it is closed in any case, also when the operation is cancelled
     };
 #pragma GCC diagnostic pop
 

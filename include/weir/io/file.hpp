@@ -56,7 +56,13 @@ public:
     static file borrow(int fd, std::string name) { return {detail::descriptor{fd}, std::move(name)}; }
 
     bool is_open() const noexcept { return fd_.get() >= 0; }
-    void close() noexcept { fd_.close(); }
+    /// `co_await f.close()`: closes the file and waits for what close(2) says of it: errors of earlier writes, as EIO,
+    /// ENOSPC and EDQUOT, which network file systems and quotas report late. The file is closed in any case, also when
+    /// the operation fails or is dropped, and at the end of the statement where it is not awaited. A borrowed
+    /// descriptor is not closed.
+    ///
+    /// Most local file systems report errors of the disk to `sync` only.
+    auto close() noexcept;
     int native_handle() const noexcept { return fd_.get(); }
     const std::string& name() const noexcept { return path_; }
 
@@ -92,6 +98,22 @@ private:
     std::string path_;
 };
 
+/// A path that is resolved from a directory on and never leads out of it, for `open`:
+///
+///     auto page = co_await weir::open(weir::beneath("/srv/www", name_from_a_request));
+///
+/// A path with `..` and symbolic links may go where it likes below the directory. A path or a link that is absolute or
+/// goes above it fails, and nobody who renames directories meanwhile can change that. Links in the name of the
+/// directory itself are followed as always. A hard link or a mount below the directory is below the directory.
+struct beneath {
+    beneath(std::string from, std::string to)
+        : directory{detail::without_nul(std::move(from), "weir::beneath: the directory")},
+          path{detail::without_nul(std::move(to), "weir::beneath: the path")} {}
+
+    std::string directory;
+    std::string path;
+};
+
 namespace detail {
 
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] sync_operation {
@@ -109,6 +131,30 @@ public:
 
 private:
     const file* file_;
+    io_operation operation_;
+};
+
+/// Its destructor closes the file too, so that it need not be awaited.
+class close_operation {
+public:
+    using result_type = unit;
+
+    close_operation(const file& f, descriptor fd) noexcept : file_{&f}, fd_{std::move(fd)} {}
+
+    poll<unit> poll_result(context& cx) {
+        if (!operation_.started()) {
+            if (!fd_.owned()) return unit{};
+            operation_.start(cx.executor(), {.what = io_request::kind::close, .fd = fd_.release()});
+        }
+        const auto r = operation_.poll_result(cx);
+        if (r.is_pending()) return pending;
+        if (*r < 0) throw_io_error(*r, "close", file_->name());
+        return unit{};
+    }
+
+private:
+    const file* file_;
+    descriptor fd_;
     io_operation operation_;
 };
 
@@ -136,13 +182,60 @@ private:
     io_operation operation_;
 };
 
+/// Opens the directory, and then the path from it on.
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] open_beneath_operation {
+public:
+    using result_type = file;
+
+    open_beneath_operation(beneath where, open_mode mode, unsigned permissions)
+        : where_(std::move(where)), mode_{mode}, permissions_{static_cast<std::uint16_t>(permissions & 07777)} {}
+
+    poll<file> poll_result(context& cx) {
+        const auto closer = cx.executor().io().closer();
+        if (directory_.get() < 0) {
+            const auto fd = operation_.run(cx, {.what = io_request::kind::open, .data = where_.directory.data()});
+            if (fd.is_pending()) return pending;
+            if (*fd < 0) throw_io_error(*fd, "open", where_.directory);
+            directory_ = descriptor{*fd, closer};
+        }
+        for (;;) {
+            const auto fd = operation_.run(cx, {.what = io_request::kind::open,
+                                                .mode = mode_,
+                                                .permissions = permissions_,
+                                                .fd = directory_.get(),
+                                                .data = where_.path.data()});
+            if (fd.is_pending()) return pending;
+            if (*fd == -EAGAIN && ++attempts_ != most_attempts) continue;
+            if (*fd < 0) fail(*fd);
+            return file{descriptor{*fd, closer}, std::move(where_.path)};
+        }
+    }
+
+private:
+    static constexpr int most_attempts = 100; // of an open that renames on the way have made fail
+
+    [[noreturn]] void fail(int error) const {
+        const std::string what = where_.path + " beneath " + where_.directory;
+        throw_io_error(error, "open", error == -EXDEV ? what + ": the path leads out of the directory" : what);
+    }
+
+    beneath where_;
+    open_mode mode_;
+    std::uint16_t permissions_;
+    int attempts_ = 0;
+    descriptor directory_;
+    io_operation operation_;
+};
+
 } // namespace detail
+
+inline auto file::close() noexcept { return detail::close_operation{*this, std::move(fd_)}; }
 
 inline auto file::sync() noexcept { return detail::sync_operation{*this}; }
 
 inline auto file::shutdown_write() noexcept {
     return detail::immediate_operation{[this](backend&) {
-        close();
+        fd_.close();
         return unit{};
     }};
 }
@@ -164,6 +257,12 @@ inline auto file::size() const noexcept {
 /// @throws std::system_error naming the path
 inline auto open(std::string path, open_mode mode = open_mode::read, unsigned permissions = 0666) {
     return detail::open_operation{std::move(path), mode, permissions};
+}
+
+/// `co_await open(beneath(directory, path))`: opens a file whose path may come from somebody else.
+/// @throws std::system_error naming the path and the directory; EXDEV when the path leads out of the directory
+inline auto open(beneath where, open_mode mode = open_mode::read, unsigned permissions = 0666) {
+    return detail::open_beneath_operation{std::move(where), mode, permissions};
 }
 
 /// The standard streams of the process. They are not closed.

@@ -60,6 +60,8 @@ std::string request_text(const io_request& request) {
         return on("the peer of the connecting socket ");
     case kind::sync:
         return on("a sync of descriptor ");
+    case kind::close:
+        return on("the close of descriptor ");
     case kind::open:
         return std::string{"the open of "} + request.path();
     }

@@ -49,6 +49,7 @@ public:
     int read_directory(int fd, weir::detail::directory_listing& result) override;
 
     static std::string normal(std::string_view path);
+    static bool leaves(std::string_view path) noexcept;
     bool is_directory(const std::string& path) const;
     std::shared_ptr<inode> make(const std::string& path);
 
@@ -66,6 +67,7 @@ public:
 
     int attempt(const io_request& request) override;
     void put_back(const io_request& request, int result) override;
+    int close_result() override;
     void close() noexcept override {}
     duration time_for(const io_request& request) override;
 
@@ -73,6 +75,7 @@ public:
 
 private:
     open_mode mode_;
+    bool written_ = false;
     std::uint64_t position_ = 0;
     std::uint64_t crashes_; // the number of crashes before it was opened
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <stdexcept>
 
 namespace weir::testing {
@@ -56,6 +57,21 @@ std::string file_state::normal(std::string_view path) {
     return result.empty() ? "/" : result;
 }
 
+/// Whether a path leads out of the directory that it starts in.
+bool file_state::leaves(std::string_view path) noexcept {
+    if (path.starts_with('/')) return true;
+    int depth = 0;
+    while (!path.empty()) {
+        const std::size_t slash = std::min(path.find('/'), path.size());
+        const std::string_view part = path.substr(0, slash);
+        path.remove_prefix(std::min(slash + 1, path.size()));
+        if (part.empty() || part == ".") continue;
+        depth += part == ".." ? -1 : 1;
+        if (depth < 0) return true;
+    }
+    return false;
+}
+
 bool file_state::is_directory(const std::string& path) const {
     if (path == "/" || path == "/tmp") return true;
     const auto next = names.lower_bound(path + '/');
@@ -74,7 +90,16 @@ duration file_state::time_for(const io_request&) {
 }
 
 int file_state::attempt(const io_request& request) {
-    const std::string path = normal(request.path());
+    std::string path = normal(request.path());
+    if (request.fd >= 0) {
+        const auto from = world_.find_as<directory>(request.fd);
+        if (from == nullptr) return -ENOTDIR;
+        if (leaves(request.path())) {
+            world_.tell("open", 0, -EXDEV, path);
+            return -EXDEV;
+        }
+        path = normal(from->path + '/' + request.path());
+    }
     if (world_.full()) {
         world_.tell("open", 0, -EMFILE, path);
         return -EMFILE;
@@ -274,6 +299,7 @@ int open_file::attempt(const io_request& request) {
     case io_request::kind::write:
         if (mode_ == open_mode::read) return -EBADF;
         if (mode_ == open_mode::append) offset = file->data.size();
+        written_ = true;
         r = world_.disk->write(*file, offset, request);
         break;
     case io_request::kind::sync:
@@ -285,6 +311,14 @@ int open_file::attempt(const io_request& request) {
         return -ENOTSOCK;
     }
     if (r > 0 && own_position) position_ = offset + static_cast<std::uint64_t>(r);
+    return r;
+}
+
+int open_file::close_result() {
+    constexpr int errors[] = {EIO, ENOSPC, EDQUOT};
+    int r = 0;
+    if (written_ && world_.chance(world_.options.files.close_error)) r = -errors[world_.below(std::size(errors))];
+    world_.tell("close", file->number, r);
     return r;
 }
 

@@ -132,6 +132,11 @@ void world::try_now(io_operation& operation) {
     const io_request& request = operation.request();
     node* const on = behind(request);
     if (on == nullptr) return complete(operation, -EBADF);
+    if (request.what == io_request::kind::close) {
+        const int r = on->close_result();
+        close(request.fd);
+        return complete(operation, r);
+    }
     auto& waiting = writes(request) ? on->writers : on->readers;
     if (!waiting.empty()) return waiting.push_back(operation);
     const int r = on->answer(request);
@@ -146,7 +151,9 @@ void world::cancel(io_operation& operation) noexcept {
         operation.leave_list();
     }
     int result = -ECANCELED;
-    if (chance(options.cancel_late)) {
+    if (operation.request().what == io_request::kind::close) {
+        close(operation.request().fd);
+    } else if (chance(options.cancel_late)) {
         const io_request& request = operation.request();
         node* const on = behind(request);
         if (on != nullptr) result = on->answer(request);

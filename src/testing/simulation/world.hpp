@@ -41,6 +41,8 @@ public:
     int answer(const io_request& request);
     /// Keeps the answer of a dropped read, which no code has seen.
     virtual void put_back(const io_request& request, int result);
+    /// Returns the result of closing it, which an operation of kind close reports.
+    virtual int close_result() { return 0; }
     /// To be called after the last descriptor was closed.
     virtual void close() noexcept = 0;
     /// Returns the time that a request takes when it need not wait. With a negative value the world chooses the time.

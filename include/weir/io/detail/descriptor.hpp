@@ -31,6 +31,13 @@ public:
     ~descriptor() { close(); }
 
     int get() const noexcept { return fd_; }
+    bool owned() const noexcept { return closer_ != nullptr; }
+
+    /// Gives the descriptor up without closing it.
+    int release() noexcept {
+        closer_ = nullptr;
+        return std::exchange(fd_, -1);
+    }
 
     void close() noexcept {
         if (const auto closer = std::exchange(closer_, nullptr)) closer->close(fd_);

@@ -24,6 +24,7 @@ struct file_options {
     double read_error = 0;     ///< the probability that a read fails with EIO
     double write_error = 0;    ///< the probability that a write fails with EIO after a part of the data
     double sync_error = 0;     ///< the probability that a sync fails with EIO and loses written data
+    double close_error = 0;    ///< the probability that the close of a written file fails with EIO, ENOSPC or EDQUOT
     /// The capacity of the disk in bytes. Writes beyond it fail with ENOSPC.
     std::uint64_t capacity = std::numeric_limits<std::uint64_t>::max();
 };
