@@ -202,10 +202,14 @@
 #include <weir/io/udp.hpp>
 #include <weir/io/unix.hpp>
 
+#include <weir/interop/as_awaitable.hpp>
 #include <weir/interop/as_range.hpp>
 #include <weir/interop/embedding.hpp>
+#include <weir/interop/from_completion.hpp>
+#include <weir/interop/from_future.hpp>
 #include <weir/interop/reactive_streams.hpp>
 #include <weir/interop/stop_scope.hpp>
+#include <weir/interop/to_awaitable.hpp>
 #include <weir/interop/to_future.hpp>
 #include <weir/interop/with_stop.hpp>
 

@@ -89,33 +89,6 @@ namespace weir {
 
 namespace detail {
 
-/// Owns one reference to an object.
-template <class T>
-class counted_pointer {
-public:
-    counted_pointer() noexcept = default;
-    /// Takes over a reference of the caller's.
-    explicit counted_pointer(T* object) noexcept : object_{object} {}
-    counted_pointer(const counted_pointer& other) noexcept : object_{other.object_} {
-        if (object_ != nullptr) object_->retain();
-    }
-    counted_pointer(counted_pointer&& other) noexcept : object_{std::exchange(other.object_, nullptr)} {}
-    counted_pointer& operator=(counted_pointer other) noexcept {
-        std::swap(object_, other.object_);
-        return *this;
-    }
-    ~counted_pointer() {
-        if (object_ != nullptr) object_->release();
-    }
-
-    explicit operator bool() const noexcept { return object_ != nullptr; }
-    T& operator*() const noexcept { return *object_; }
-    T* operator->() const noexcept { return object_; }
-
-private:
-    T* object_ = nullptr;
-};
-
 /// What a subscription and the run that serves it share.
 ///
 /// Threads: members of the first group may be called on any thread, those of the second by the run.

@@ -32,6 +32,33 @@ private:
     std::atomic<int> owners_;
 };
 
+/// Owns one reference to an object.
+template <class T>
+class counted_pointer {
+public:
+    counted_pointer() noexcept = default;
+    /// Takes over a reference of the caller's.
+    explicit counted_pointer(T* object) noexcept : object_{object} {}
+    counted_pointer(const counted_pointer& other) noexcept : object_{other.object_} {
+        if (object_ != nullptr) object_->retain();
+    }
+    counted_pointer(counted_pointer&& other) noexcept : object_{std::exchange(other.object_, nullptr)} {}
+    counted_pointer& operator=(counted_pointer other) noexcept {
+        std::swap(object_, other.object_);
+        return *this;
+    }
+    ~counted_pointer() {
+        if (object_ != nullptr) object_->release();
+    }
+
+    explicit operator bool() const noexcept { return object_ != nullptr; }
+    T& operator*() const noexcept { return *object_; }
+    T* operator->() const noexcept { return object_; }
+
+private:
+    T* object_ = nullptr;
+};
+
 /// Wakes a waker from another thread. It is a member of an object that both threads own.
 class remote_waker final : private inbox_entry {
 public:
