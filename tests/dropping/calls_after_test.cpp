@@ -14,25 +14,33 @@
 #include <weir/executor/executor.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/buffer.hpp>
+#include <weir/operators/chunk.hpp>
 #include <weir/operators/concat_map.hpp>
+#include <weir/operators/conflate_with.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/flat_map.hpp>
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/map.hpp>
+#include <weir/operators/map_async.hpp>
 #include <weir/operators/merge.hpp>
+#include <weir/operators/pace.hpp>
 #include <weir/operators/scan.hpp>
+#include <weir/operators/share.hpp>
 #include <weir/operators/skip_while.hpp>
 #include <weir/operators/take_while.hpp>
+#include <weir/resilience/rate_limiter.hpp>
 #include <weir/scope/when_all.hpp>
 #include <weir/scope/with_timeout.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/fold.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
+#include <weir/source/empty.hpp>
 #include <weir/source/generate.hpp>
 #include <weir/source/iota.hpp>
 #include <weir/source/just.hpp>
+#include <weir/source/with_resource.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/virtual_executor.hpp>
 
@@ -146,6 +154,57 @@ TEST_SUITE("dropping/calls_after") {
                                   });
                   return relays(std::move(upstream), c) | weir::drain();
               }) == 0);
+    }
+
+    TEST_CASE("an operator with a driver that drops the task that spawned it does not go on") {
+        // The root that reads a shared source is spawned by the pipeline that is dropped.
+        const auto shared = [](auto source) { return (std::move(source) | weir::share()).subscribe() | weir::drain(); };
+        CHECK(calls_after_the_drop([&](culprit& c) {
+                  return shared(weir::iota(0, many) | weir::map_async(many, [&c](int) {
+                                    c.call();
+                                    return weir::yield();
+                                }));
+              }) == 0);
+        CHECK(calls_after_the_drop([&](culprit& c) {
+                  return shared(weir::iota(0, many) | weir::conflate_with([&c](int x, int) {
+                                    c.call();
+                                    return x;
+                                }) |
+                                weir::pace(weir::rate{1}));
+              }) == 0);
+    }
+
+    TEST_CASE("chunk does not poll its signal when upstream has dropped the pipeline") {
+        CHECK(calls_after_the_drop([](culprit& c) {
+                  auto upstream = weir::generate([&c] {
+                      c.call();
+                      return 1;
+                  });
+                  return std::move(upstream) | weir::chunk(many, weir::generate([&c]() -> std::optional<int> {
+                                                               if (c.calls() >= 10) c.call();
+                                                               return std::nullopt;
+                                                           })) |
+                         weir::drain();
+              }) == 0);
+    }
+
+    TEST_CASE("with_resource does not use a resource that was opened by a function that dropped the pipeline") {
+        int closed = 0;
+        CHECK(calls_after_the_drop([&closed](culprit& c) {
+                  return weir::with_resource(
+                             1s,
+                             [&c] {
+                                 while (c.calls() != 10) c.call();
+                                 return 1;
+                             },
+                             [&c](int&) {
+                                 c.call();
+                                 return weir::empty<int>();
+                             },
+                             [&closed](int&) { return ++closed, weir::yield(); }) |
+                         weir::drain();
+              }) == 0);
+        CHECK(closed == 1);
     }
 
     TEST_CASE("a chain of callables without a state goes on to the end of its budget at most") {

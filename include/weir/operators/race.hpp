@@ -68,7 +68,7 @@ private:
                     if (cx.stopping()) return pending;
                     return answer;
                 }
-                if (!cx.spend()) return cx.yield();
+                if (!cx.spend() || cx.leaving()) return cx.yield();
             }
         } catch (...) {
             if (!cx.stopping()) drop_losers();

@@ -39,7 +39,7 @@ private:
                 if (item.is_item()) return item;
             }
             if (!this->upstream_ready()) return pending;
-            if (!cx.spend()) return cx.yield();
+            if (!cx.spend() || cx.leaving()) return cx.yield();
         }
     }
 

@@ -44,7 +44,7 @@ public:
     poll<result_type> poll_result(context& cx) {
         for (;;) {
             while (!ready_.empty()) {
-                if (!cx.spend()) return cx.yield();
+                if (!cx.spend() || cx.leaving()) return cx.yield();
                 auto answer = ask(static_cast<attempt&>(ready_.pop_front()), cx);
                 if (answer.is_item()) return answer;
             }

@@ -43,6 +43,13 @@ private:
     S& source_;
 };
 
+/// An operation that is ready. A coroutine that was dropped by what it called stops where it awaits one.
+struct unless_dropped {
+    using result_type = unit;
+
+    poll<unit> poll_result(context&) const noexcept { return unit{}; }
+};
+
 /// The resource that a function opens, which returns it or an operation with it as the result.
 template <class Open>
 struct opened_by {
@@ -68,6 +75,7 @@ async_stream<item_t<std::invoke_result_t<Use&, Resource&>>> resource_stream(dura
     }
     async_finally<Close, Resource> resource{within, *std::move(opened), std::move(close), place};
     opened.reset();
+    co_await unless_dropped{};
     auto items = std::invoke(use, *resource);
     for (;;) {
         one_item_of asked(items);

@@ -464,7 +464,7 @@ private:
         if (ended) says_ = says::end;
         see_to(due_.pop_front(), cx);
         if (cx.stopping()) return false;
-        if (cx.spend()) return true;
+        if (cx.spend() && !cx.leaving()) return true;
         cx.yield();
         return false;
     }
@@ -584,7 +584,7 @@ private:
                 if (cx.stopping()) return;
                 if (closing_ || running_ == 0) due_.notify();
             }
-            if (!cx.spend()) {
+            if (!cx.spend() || cx.leaving()) {
                 cx.yield();
                 return;
             }

@@ -100,7 +100,7 @@ public:
                 consumer_.arm(cx.waker());
                 return pending;
             }
-            if (!cx.spend()) return cx.yield();
+            if (!cx.spend() || cx.leaving()) return cx.yield();
             node* next = next_to_ask(cx);
             if (cx.stopping()) return pending;
             if (next != nullptr) {
@@ -321,7 +321,7 @@ private:
     void drive() noexcept {
         context cx{driver_};
         while (may_work()) {
-            if (!cx.spend()) {
+            if (!cx.spend() || cx.leaving()) {
                 driver_.defer();
                 break;
             }

@@ -91,9 +91,9 @@ private:
             if (!open() || !self().wants(cx)) return;
             const auto pass_on = [&](item_t<S>&& item) {
                 self().on_item(std::move(item), cx);
-                return !cx.stopping() && self().wants(cx);
+                return cx.stopping() || self().wants(cx);
             };
-            if (poll_each(*upstream_, cx, pass_on) == flow::done && !cx.stopping()) close(cx);
+            if (poll_each_unless_dropped<true>(*upstream_, cx, pass_on) == flow::done && !cx.stopping()) close(cx);
         } catch (...) {
             if (cx.stopping()) return;
             error_ = std::current_exception();
