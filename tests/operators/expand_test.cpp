@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <limits>
 #include <random>
 #include <stdexcept>
 #include <vector>
@@ -62,7 +63,7 @@ TEST_SUITE("operators/expand") {
     }
 
     TEST_CASE("expand visits a tree level by level, each node once, at most n at a time") {
-        for (const int n : {1, 3, 100}) {
+        for (const std::size_t n : {std::size_t{1}, std::size_t{3}, std::numeric_limits<std::size_t>::max()}) {
             virtual_executor ex;
             auto seen = ex.run(weir::just(1) | weir::expand(n, children_up_to(1000)) | weir::to<std::vector>());
             if (n == 1) CHECK(std::is_sorted(seen.begin(), seen.end()));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <functional>
@@ -144,7 +145,7 @@ public:
 
     expand_stream(S upstream, std::size_t n, F f)
         : queue_{*new queue{n}},
-          all_(detail::expand_source<value_type>{queue_}, n + 1,
+          all_(detail::expand_source<value_type>{queue_}, std::max(n, n + 1), // n + 1 may wrap to 0
                detail::expander<S, F>(queue_, std::move(upstream), std::move(f))) {}
 
     poll<value_type> poll_next(context& cx) {
