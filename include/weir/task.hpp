@@ -76,9 +76,9 @@ public:
 
     /// Schedules its start as a root.
     void start(run_queue& queue, root_kind kind, root_record* parent) noexcept {
-        bind(queue);
-        become_root(kind, parent);
+        become_root(queue, kind, parent);
         coroutine_state::start();
+        inherit_locals();
     }
 
     bool has_ended() const noexcept { return is(finished); }

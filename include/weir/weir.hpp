@@ -158,6 +158,7 @@
 #include <weir/scope/async_finally.hpp>
 #include <weir/scope/deadline.hpp>
 #include <weir/scope/group_error.hpp>
+#include <weir/scope/local.hpp>
 #include <weir/scope/memoize.hpp>
 #include <weir/scope/outcome.hpp>
 #include <weir/scope/task_group.hpp>

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <string>
+#include <utility>
 
 namespace weir {
 
@@ -31,15 +33,77 @@ detail::root_record* detail::root_records::add(root_record* parent, std::uint32_
     }
     root_record* const record = unused_;
     unused_ = record->parent;
-    *record = {.id = ++last_id_, .parent = parent, .group = group, .on_stack = false, .dead = false};
+    *record = {.id = next_id(), .parent = parent, .group = group};
     return record;
 }
 
 void detail::root_records::remove(root_record* record) noexcept {
     record->id = root_record::unused;
     record->parent = unused_;
-    record->on_stack = record->dead = false;
     unused_ = record;
+}
+
+struct detail::local_records::block {
+    static constexpr std::size_t size = 60;
+
+    block* next;
+    local_record records[size];
+};
+
+detail::local_records::~local_records() {
+    while (blocks_ != nullptr) {
+        block* const next = blocks_->next;
+        delete blocks_;
+        blocks_ = next;
+    }
+}
+
+detail::local_record* detail::local_records::add(std::uint64_t id, root_record* parent, std::uint32_t group,
+                                                 locals_ref values) noexcept {
+    if (fresh_ == 0 && removed_ <= removals_before_reuse) {
+        if (block* const more = new (std::nothrow) block{blocks_, {}}; more != nullptr) {
+            blocks_ = more;
+            fresh_ = block::size;
+        } else if (removed_ == 0) {
+            return nullptr;
+        }
+    }
+    local_record* record = nullptr;
+    if (fresh_ != 0) {
+        record = &blocks_->records[--fresh_];
+    } else {
+        record = static_cast<local_record*>(first_removed_);
+        first_removed_ = record->parent;
+        --removed_;
+    }
+    record->id = id;
+    record->parent = parent;
+    record->group = group;
+    record->flags = root_record::carries;
+    record->values = std::move(values);
+    return record;
+}
+
+void detail::local_records::remove(local_record* record) noexcept {
+    record->id = root_record::unused;
+    record->parent = nullptr;
+    record->flags = 0;
+    const locals_ref gone = std::move(record->values); // may run code of the user
+    (removed_ == 0 ? first_removed_ : last_removed_->parent) = record;
+    last_removed_ = record;
+    ++removed_;
+}
+
+std::string detail::text_of(const locals_ref& locals) {
+    std::string text;
+    for (const local_value* one = locals.first(); one != nullptr; one = one->outer()) {
+        const local_value* inner = locals.first();
+        while (inner->key() != one->key()) inner = inner->outer();
+        if (inner != one) continue; // another value was set inside
+        if (!text.empty()) text += ", ";
+        text += one->text();
+    }
+    return text;
 }
 
 namespace {
@@ -70,6 +134,16 @@ detail::root_record* waker::make_record() const noexcept {
     return own;
 }
 
+/// A root with task-locals has a record of its own from the start. Without memory for one it has no locals.
+void waker::share_locals() noexcept {
+    const std::uint32_t group = kind_ == detail::root_kind::member ? root_->group : 0;
+    auto* const own = queue_->local_records_.add(queue_->records_.next_id(), root_, group,
+                                                 static_cast<const detail::local_record*>(root_)->values);
+    if (own == nullptr) return;
+    root_ = own;
+    kind_ = detail::root_kind::known;
+}
+
 void waker::remove_record() noexcept {
     queue_->remove(root_);
     kind_ = detail::root_kind::none;
@@ -91,16 +165,75 @@ detail::root_record* run_queue::root_of_destruction() const noexcept {
 }
 
 detail::root_record* run_queue::add_group(detail::root_record* parent, std::uint32_t group) noexcept {
+    if (parent != nullptr && parent->is(detail::root_record::carries)) [[unlikely]] {
+        return local_records_.add(records_.next_id(), parent, group,
+                                  static_cast<const detail::local_record*>(parent)->values);
+    }
     return records_.add(parent, group);
 }
 
+detail::locals_ref run_queue::locals() const noexcept {
+    if (innermost_ == nullptr && running_ != nullptr) return locals_of(*running_);
+    const detail::root_record* const here = root_of_destruction();
+    return here->is(detail::root_record::carries) ? static_cast<const detail::local_record*>(here)->values
+                                                  : detail::locals_ref{};
+}
+
+detail::locals_ref run_queue::locals_of(const waker& root) noexcept {
+    // A root with locals has a record of its own.
+    const bool has_record = root.kind_ == detail::root_kind::none || root.kind_ == detail::root_kind::known;
+    if (!has_record || root.root_ == nullptr || !root.root_->is(detail::root_record::carries)) return {};
+    return static_cast<const detail::local_record*>(root.root_)->values;
+}
+
+detail::root_record* run_queue::add_locals(detail::root_record* parent, std::uint32_t group,
+                                           detail::locals_ref values) noexcept {
+    return local_records_.add(records_.next_id(), parent, group, std::move(values));
+}
+
+detail::root_record* run_queue::add_scope(detail::root_record* parent, detail::locals_ref values) noexcept {
+    if (parent == &any_root_) return nullptr;
+    detail::root_record* const record = add_locals(parent, parent->group, std::move(values));
+    if (record != nullptr) record->flags |= detail::root_record::scope;
+    return record;
+}
+
+bool run_queue::move_scope(const waker& scope, detail::root_record* parent) noexcept {
+    detail::root_record& record = *scope.root_;
+    if (record.parent == parent) [[likely]]
+        return true;
+    if (parent == &any_root_) return false;
+    if (parent->id > record.id) record.id = records_.next_id(); // ids decrease from a record to its parents
+    record.parent = parent;
+    record.group = parent->group;
+    return true;
+}
+
+run_queue::substitution::~substitution() {
+    queue_.running_ = outer_;
+    // The outer root may have got a record meanwhile, and the record around it may have been removed.
+    queue_.running_root_ = outer_ != nullptr ? outer_->root_ : outer_root_;
+}
+
 void run_queue::remove(detail::root_record* record) noexcept {
-    if (running_root_ == record) {
-        detail::root_record* const parent = parent_of(record);
-        running_root_ = parent != nullptr ? parent : &no_root_;
+    if (running_root_ == record) leave_root(record);
+    if (record->flags == 0) [[likely]] {
+        records_.remove(record);
+    } else if (record->is(detail::root_record::on_stack)) {
+        record->flags |= detail::root_record::dead; // wakers that are being destroyed still belong to its parents
+    } else {
+        release(record);
     }
-    if (record->on_stack) {
-        record->dead = true; // wakers that are being destroyed still belong to its parents
+}
+
+void run_queue::leave_root(detail::root_record* record) noexcept {
+    detail::root_record* const parent = parent_of(record);
+    running_root_ = parent != nullptr ? parent : &no_root_;
+}
+
+void run_queue::release(detail::root_record* record) noexcept {
+    if (record->is(detail::root_record::carries)) {
+        local_records_.remove(static_cast<detail::local_record*>(record));
     } else {
         records_.remove(record);
     }
@@ -120,8 +253,8 @@ run_queue::destruction::destruction(run_queue& queue, waker& root) noexcept
     }
     root.being_destroyed_ = true;
     // Everything above a marked record is marked.
-    for (detail::root_record* r = root_; r != nullptr && !r->on_stack; r = parent_of(r)) {
-        r->on_stack = true;
+    for (detail::root_record* r = root_; r != nullptr && !r->is(detail::root_record::on_stack); r = parent_of(r)) {
+        r->flags |= detail::root_record::on_stack;
         ++marked_;
     }
     queue.innermost_ = this;
@@ -131,8 +264,8 @@ run_queue::destruction::~destruction() {
     detail::root_record* r = root_;
     for (std::size_t n = marked_; n != 0; --n) {
         detail::root_record* const parent = parent_of(r);
-        r->on_stack = false;
-        if (r->dead) queue_.records_.remove(r);
+        r->flags &= static_cast<std::uint8_t>(~detail::root_record::on_stack);
+        if (r->is(detail::root_record::dead)) queue_.release(r);
         r = parent;
     }
     if (own_ != nullptr) queue_.remove(own_);
@@ -142,9 +275,11 @@ run_queue::destruction::~destruction() {
 }
 
 bool run_queue::on_stack(const waker& root) const noexcept {
-    if (running_ == &root || root.being_destroyed_ || any_root_.on_stack || running_root_ == &any_root_) return true;
+    if (running_ == &root || root.being_destroyed_ || any_root_.is(detail::root_record::on_stack) ||
+        running_root_ == &any_root_)
+        return true;
     if (root.kind_ != detail::root_kind::known) return false; // no waker belongs to it
-    if (root.root_->on_stack) return true;
+    if (root.root_->is(detail::root_record::on_stack)) return true;
     if (running_ != nullptr && running_->kind_ != detail::root_kind::none &&
         running_->kind_ != detail::root_kind::known && !running_->parent_lives())
         return false;
@@ -154,8 +289,12 @@ bool run_queue::on_stack(const waker& root) const noexcept {
 /// Whether the running waker is the root or a part of it, and not another root that belongs to it.
 bool run_queue::runs(const waker& root) const noexcept {
     if (running_ == &root) return true;
-    return running_ != nullptr && running_->kind_ == detail::root_kind::none &&
-           root.kind_ == detail::root_kind::known && running_root_ == root.root_;
+    if (running_ == nullptr || root.kind_ != detail::root_kind::known) return false;
+    const detail::root_record* part = running_root_;
+    const bool is_part = running_->kind_ == detail::root_kind::none ||
+                         (running_->kind_ == detail::root_kind::known && part->is(detail::root_record::scope));
+    while (part != nullptr && part->is(detail::root_record::scope)) part = parent_of(part);
+    return is_part && part == root.root_;
 }
 
 bool run_queue::drop(waker& root, waker::function destroy) noexcept {

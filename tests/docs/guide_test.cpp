@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdio>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -141,6 +142,16 @@ private:
 };
 // [/mailbox]
 
+// [local]
+constinit weir::local<int> request{"request"};
+
+weir::task<> look_up() {
+    co_await weir::sleep_for(1s);
+    std::printf("looked up for request %d\n", request.value_or(0));
+}
+weir::task<> handle() { co_await weir::with_timeout(5s, look_up()); }
+// [/local]
+
 } // namespace
 
 namespace {
@@ -252,6 +263,19 @@ TEST_SUITE("docs/guide") {
         CHECK(produced.waited == 12 * 100ms);  // for the producer
         CHECK(produced.unasked == 12 * 250ms); // the consumer was busy
         // [/meter]
+    }
+
+    TEST_CASE("a dump shows the task-locals of a request") {
+        // [local in a dump]
+        virtual_executor ex;
+        const auto first = ex.spawn(weir::with_local(request, 17, handle()));
+        const auto second = ex.spawn(weir::with_local(request, 18, handle()));
+        ex.run_ready();
+        CHECK(weir::dump(ex).find("with_local: request = 18") != std::string::npos);
+        ex.advance(1s); // each prints its own number
+        // [/local in a dump]
+        CHECK(first.finished());
+        CHECK(second.finished());
     }
 
     TEST_CASE("sample and debounce choose among items") {

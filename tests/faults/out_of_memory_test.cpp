@@ -145,6 +145,8 @@ void each_allocation_fails(Scenario scenario, std::source_location place = std::
     }
 }
 
+constinit weir::local<int> tag{"tag"};
+
 /// Runs an operation, and fails where it hangs.
 template <class A>
 auto run(executor& ex, A operation) {
@@ -256,7 +258,7 @@ TEST_SUITE("faults/out_of_memory") {
         });
     }
 
-    TEST_CASE("out_of_memory: when_all, when_any and with_timeout fail when memory runs out") {
+    TEST_CASE("out_of_memory: when_all, when_any, with_timeout and with_local fail when memory runs out") {
         each_allocation_fails([](executor& ex) {
             auto [a, b] = run(ex, weir::when_all(number(1), numbers(4) | sum()));
             const auto first = run(ex, weir::when_any(number(3), number(4, 1h)));
@@ -264,7 +266,9 @@ TEST_SUITE("faults/out_of_memory") {
             for (int i = 0; i != 5; ++i) several.push_back(number(i));
             const auto all = run(ex, weir::when_all(std::move(several)));
             auto settled = run(ex, weir::when_all_settled(number(1), number(2)));
-            return a + b == 11 && first.value == 3 && all.size() == 5 && std::get<0>(settled).value() == 1;
+            const int local = run(ex, weir::with_local(tag, 7, numbers(4) | sum()));
+            return a + b == 11 && local == 10 && first.value == 3 && all.size() == 5 &&
+                   std::get<0>(settled).value() == 1;
         });
     }
 

@@ -42,6 +42,7 @@ DETAIL_USERS = {
     "backend/detail/signal_subscription.hpp": ["source", "kernel"],
     "executor/detail/adaptive_spin.hpp": ["threads"],
     "executor/detail/cleanup.hpp": ["scope"],
+    "executor/detail/locals.hpp": ["scope", "threads"],
     "executor/detail/inbox.hpp": ["io", "threads", "source", "operators", "interop"],
     "executor/detail/resettable_deadline.hpp": ["operators", "sink"],
     "executor/detail/observations.hpp": ["observe"],

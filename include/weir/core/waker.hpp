@@ -7,6 +7,7 @@
 
 #include <weir/core/assert.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
+#include <weir/core/detail/locals.hpp>
 #include <weir/core/detail/root.hpp>
 #include <weir/core/detail/slot_mark.hpp>
 #include <weir/core/detail/this_thread.hpp>
@@ -54,6 +55,8 @@ public:
     bool queued() const noexcept { return linked(); }
 
     inline void wake() noexcept;
+    /// The same for a waker that is not on the run queue.
+    inline void wake_first() noexcept;
 
     /// Wakes it in the executor's next turn, after timers and I/O.
     inline void defer() noexcept;
@@ -70,9 +73,14 @@ public:
     void belong_to(const waker& parent) noexcept {
         if (kind_ == detail::root_kind::none) root_ = parent.root();
     }
-    /// Makes it the root of a spawned operation or of a member of a task group. It must be bound, and its operation
+    /// Sets the run queue, and makes it the root of a spawned operation or of a member of a task group. Its operation
     /// must not have been polled.
-    inline void become_root(detail::root_kind kind, detail::root_record* parent) noexcept;
+    inline void become_root(run_queue& queue, detail::root_kind kind, detail::root_record* parent) noexcept;
+    /// To be called after that: gives it the parent's task-locals.
+    void inherit_locals() noexcept {
+        if (root_->is(detail::root_record::carries)) [[unlikely]]
+            share_locals();
+    }
     bool is_root() const noexcept { return kind_ != detail::root_kind::none; }
     /// To be called when a root has ended: no waker belongs to it any more.
     void forget_root() noexcept {
@@ -98,6 +106,7 @@ private:
     inline void check_thread() const noexcept;
     detail::root_record* make_record() const noexcept;
     void remove_record() noexcept;
+    void share_locals() noexcept;
     bool parent_lives() const noexcept { return static_cast<std::uint32_t>(root_->id) == parent_stamp_; }
 
     function run_;
@@ -142,6 +151,18 @@ public:
     detail::root_record* add_group(detail::root_record* parent, std::uint32_t group) noexcept;
     void remove_group(detail::root_record* record) noexcept { remove(record); }
 
+    /// The task-locals of what runs.
+    detail::locals_ref locals() const noexcept;
+    /// Those of the root with that waker.
+    static detail::locals_ref locals_of(const waker& root) noexcept;
+    /// A record with task-locals. Returns null when there is no memory.
+    detail::root_record* add_locals(detail::root_record* parent, std::uint32_t group,
+                                    detail::locals_ref values) noexcept;
+    /// The same for a part of its parent.
+    detail::root_record* add_scope(detail::root_record* parent, detail::locals_ref values) noexcept;
+    /// Makes a scope a part of another root. Returns false when there is no memory for that root.
+    bool move_scope(const waker& scope, detail::root_record* parent) noexcept;
+
     /// Destroys a root. Returns true when that happened at once. When the root or one of its wakers is on the stack,
     /// the root is destroyed as soon as that has left the stack, and the answer is false.
     bool drop(waker& root, waker::function destroy) noexcept;
@@ -171,6 +192,8 @@ public:
 
     /// A guard for the time in which one root, or every root, is being destroyed.
     class destruction;
+    /// A guard for the time in which code runs as a part of another waker than the one that the queue runs.
+    class substitution;
 
 private:
     friend class waker;
@@ -191,6 +214,8 @@ private:
     waker* next_dropped() noexcept;
     void destroy_dropped() noexcept;
     void remove(detail::root_record* record) noexcept;
+    void release(detail::root_record* record) noexcept;
+    void leave_root(detail::root_record* record) noexcept;
 
     executor& owner_;
     std::atomic<const void*> thread_ = nullptr;
@@ -208,6 +233,7 @@ private:
     // Used when no record could be allocated: counts as the record of every root.
     detail::root_record any_root_{.id = 0};
     detail::root_records records_;
+    detail::local_records local_records_;
     detail::intrusive_list<waker> dropped_; // roots that are dropped and still on the stack
     waker reaper_;                          // destroys the dropped roots before any other waker runs
 };
@@ -228,6 +254,22 @@ private:
     detail::root_record* root_;          // the root that is being destroyed
     detail::root_record* own_ = nullptr; // the root's own record, to be removed
     std::size_t marked_ = 0;             // how many records, from root_ on, were marked as being on the stack
+};
+
+class run_queue::substitution {
+public:
+    explicit substitution(const waker& scope) noexcept
+        : queue_{scope.queue()}, outer_{queue_.running_}, outer_root_{queue_.running_root_} {
+        queue_.enter(scope);
+    }
+    substitution(const substitution&) = delete;
+    substitution& operator=(const substitution&) = delete;
+    ~substitution();
+
+private:
+    run_queue& queue_;
+    const waker* outer_;
+    detail::root_record* outer_root_;
 };
 
 namespace detail {
@@ -367,12 +409,21 @@ inline void waker::wake() noexcept {
     if (!linked()) queue_->ready_.push_back(*this);
 }
 
+inline void waker::wake_first() noexcept {
+    check_thread();
+    WEIR_ASSERT(!linked(), "the waker is on the run queue");
+    queue_->ready_.push_back(*this);
+}
+
 inline void waker::defer() noexcept {
     check_thread();
     if (!linked()) queue_->deferred_.push_back(*this);
 }
 
-inline void waker::become_root(detail::root_kind kind, detail::root_record* parent) noexcept {
+inline void waker::become_root(run_queue& queue, detail::root_kind kind, detail::root_record* parent) noexcept {
+    WEIR_ASSERT(queue_ == nullptr || queue_ == &queue, "an operation stays on its executor");
+    queue_ = &queue;
+    check_thread();
     kind_ = kind;
     root_ = parent;
     parent_stamp_ = static_cast<std::uint32_t>(parent->id);

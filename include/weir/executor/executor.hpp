@@ -366,9 +366,9 @@ template <operation A>
 root_operation<A>::root_operation(executor& ex, A operation, function run)
     : root_waker{run}, operation_{std::in_place, std::move(operation)} {
     run_queue& home = executor_access::queue(ex);
-    bind(home);
-    become_root(root_kind::spawned, home.root());
-    wake();
+    become_root(home, root_kind::spawned, home.root());
+    wake_first();
+    inherit_locals();
 }
 
 /// A spawned operation. Its executor owns it until it has finished and no handle refers to it.

@@ -180,10 +180,10 @@ public:
         : root_waker{&run}, group_{group}, operation_(std::move(operation)), place_{place} {}
 
     void start(run_queue& queue, root_record* group, time_point deadline) noexcept override {
-        bind(queue);
-        become_root(root_kind::member, group);
+        become_root(queue, root_kind::member, group);
         set_deadline(deadline);
-        wake();
+        wake_first();
+        inherit_locals();
     }
 
     void destroy() noexcept override {

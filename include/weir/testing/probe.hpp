@@ -186,8 +186,8 @@ private:
         consumer(probe_sink& owner, executor& ex, S upstream)
             : root_waker{&run}, owner_{&owner}, upstream_(std::move(upstream)) {
             run_queue& home = weir::detail::executor_access::queue(ex);
-            bind(home);
-            become_root(weir::detail::root_kind::spawned, home.root());
+            become_root(home, weir::detail::root_kind::spawned, home.root());
+            inherit_locals();
         }
 
         void drop() noexcept {

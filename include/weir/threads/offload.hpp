@@ -13,11 +13,13 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/frame_pool.hpp>
+#include <weir/core/detail/locals.hpp>
 #include <weir/core/detail/result.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/detail/inbox.hpp>
+#include <weir/executor/detail/locals.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/threads/thread_pool.hpp>
 
@@ -32,7 +34,8 @@ class offloaded final : public pool_job, public inbox_entry, public pooled {
 public:
     using result_type = typename as_result<std::invoke_result_t<F>>::type;
 
-    offloaded(F f, executor& ex) : f_(std::move(f)), ex_{ex}, inbox_{executor_access::inbox(ex)} {
+    offloaded(F f, executor& ex)
+        : f_(std::move(f)), ex_{ex}, inbox_{executor_access::inbox(ex)}, locals_{locals_here()} {
         inbox_->replies().expect();
     }
 
@@ -61,6 +64,12 @@ public:
 
 private:
     void work() noexcept override {
+        work_with_locals();
+        hand_over();
+    }
+    void work_with_locals() noexcept {
+        const locals_ref locals = std::move(locals_);
+        const locals_on_thread guard{locals};
         try {
             if constexpr (std::is_same_v<result_type, unit>) {
                 std::invoke(*std::move(f_));
@@ -72,7 +81,6 @@ private:
             error_ = std::current_exception();
         }
         f_.reset(); // on this thread, which may block
-        hand_over();
     }
 
     void refuse() noexcept override {
@@ -102,6 +110,7 @@ private:
     std::optional<F> f_;
     executor& ex_; // for `run`
     std::shared_ptr<inbox> inbox_;
+    locals_ref locals_; // until it runs
     std::atomic<int> owners_ = 2;
     poll<result_type> result_{pending};
     std::exception_ptr error_;

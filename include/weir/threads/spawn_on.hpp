@@ -12,12 +12,15 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/locals.hpp>
 #include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/detail/result.hpp>
+#include <weir/core/detail/root_waker.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/detail/inbox.hpp>
+#include <weir/executor/detail/locals.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/threads/detail/remote_waker.hpp>
 
@@ -28,7 +31,7 @@ namespace detail {
 /// Starts an operation on another executor, or destroys it when that executor ends first. The starting thread allocates
 /// all memory, and the operation is not moved afterwards, so that nothing can fail on the other thread.
 template <operation A>
-class remote_spawn final : public inbox_entry, public spawned_entry, public waker {
+class remote_spawn final : public inbox_entry, public spawned_entry, public root_waker {
 public:
     /// Allocates an object, which must be started. The executor may have ended; its inbox must exist.
     static remote_spawn& create(executor& ex, A operation, std::source_location place) {
@@ -41,10 +44,16 @@ public:
 
 private:
     remote_spawn(executor& ex, A operation, std::source_location place)
-        : waker{&poll_once}, ex_{ex}, operation_(std::move(operation)), place_{place} {}
+        : root_waker{&poll_once}, ex_{ex}, operation_(std::move(operation)), place_{place}, locals_{locals_here()} {}
 
     void run() noexcept override {
-        bind(executor_access::queue(ex_));
+        run_queue& queue = executor_access::queue(ex_);
+        bind(queue);
+        if (locals_) {
+            // Without memory it runs without them.
+            root_record* const own = queue.add_locals(nullptr, 0, std::move(locals_));
+            if (own != nullptr) become_root(queue, root_kind::known, own);
+        }
         ex_.adopt(static_cast<spawned_entry&>(*this));
         wake();
     }
@@ -63,6 +72,7 @@ private:
         }
         executor& ex = me.ex_;
         const std::source_location place = me.place_;
+        me.queue().leave(me);
         delete &me;
         if (error != nullptr) ex.report(std::move(error), place);
     }
@@ -70,6 +80,7 @@ private:
     executor& ex_;
     A operation_;
     std::source_location place_;
+    locals_ref locals_; // of the code that spawned it, until it starts
 };
 
 /// A remote operation, as its handle sees it on the thread where it runs.

@@ -11,10 +11,12 @@
 namespace weir::detail {
 
 void cleanup::prepare(run_queue& queue, std::uint32_t group) {
-    root_record* const own = queue.add_group(nullptr, group);
+    locals_ref locals = queue.locals();
+    root_record* const own =
+        locals ? queue.add_locals(nullptr, group, std::move(locals)) : queue.add_group(nullptr, group);
     if (own == nullptr) throw std::bad_alloc{};
     waker_.bind(*this, queue);
-    waker_.become_root(root_kind::known, own);
+    waker_.become_root(queue, root_kind::known, own);
 }
 
 void cleanup::start(cleanups& owner) noexcept {

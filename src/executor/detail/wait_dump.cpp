@@ -13,6 +13,7 @@
 #include <executor/detail/type_outline.hpp>
 #include <weir/backend/io_operation.hpp>
 #include <weir/core/detail/coroutine.hpp>
+#include <weir/core/detail/locals.hpp>
 #include <weir/core/detail/wait_report.hpp>
 #include <weir/core/time.hpp>
 #include <weir/core/waker.hpp>
@@ -145,6 +146,7 @@ private:
         std::string text = one.how;
         if (one.place.line() != 0) text += " at " + place_text(one.place);
         if (one.coroutine == nullptr) text += ": " + type_outline(one.type);
+        if (const locals_ref locals = run_queue::locals_of(*one.self)) text += ", with " + detail::text_of(locals);
         return text;
     }
 

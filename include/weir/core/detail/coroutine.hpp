@@ -192,7 +192,7 @@ protected:
     void start() noexcept {
         if (phase_ != resumable) return;
         phase_ = queued;
-        wake();
+        wake_first();
     }
 
     bool frame_is_gone() const noexcept { return last_ == known::memory_size; }

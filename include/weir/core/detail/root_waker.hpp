@@ -9,6 +9,7 @@ namespace weir::detail {
 class root_waker : public waker {
 public:
     using waker::waker;
+    root_waker(root_waker&&) noexcept = default;
     ~root_waker() { forget_root(); }
 };
 
