@@ -13,6 +13,7 @@
 
 #include <dropping.hpp>
 #include <dropping_ways.hpp>
+#include <weir/executor/sleep.hpp>
 #include <weir/operators/balance.hpp>
 #include <weir/operators/broadcast_through.hpp>
 #include <weir/operators/combine_latest.hpp>
@@ -22,6 +23,7 @@
 #include <weir/operators/expand.hpp>
 #include <weir/operators/extrapolate.hpp>
 #include <weir/operators/filter.hpp>
+#include <weir/operators/filter_async.hpp>
 #include <weir/operators/flat_map.hpp>
 #include <weir/operators/interleave.hpp>
 #include <weir/operators/map.hpp>
@@ -113,6 +115,15 @@ stage_table children() {
               [](scene& s, auto in) { return std::move(in) | weir::map_async_unordered(2, makes_task(s, false)); });
     table.add("map_async_unordered of waiting tasks",
               [](scene& s, auto in) { return std::move(in) | weir::map_async_unordered(3, makes_task(s, true)); });
+    table.add("filter_async", [](scene& s, auto in) {
+        return std::move(in) | weir::filter_async(2, [&s](const item& x) -> weir::task<bool> {
+                   const local here{s};
+                   s.called();
+                   co_await weir::sleep_for(tick);
+                   s.called();
+                   co_return s.still_here(x).value() != 1;
+               });
+    });
     const auto parity = [](scene& s) {
         return [&s](const item& x) {
             s.called();

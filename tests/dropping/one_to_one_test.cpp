@@ -17,31 +17,42 @@
 #include <weir/observe/meter.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
+#include <weir/operators/delay_start.hpp>
 #include <weir/operators/dematerialize.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
+#include <weir/operators/elapsed.hpp>
+#include <weir/operators/end_with.hpp>
 #include <weir/operators/enumerate.hpp>
+#include <weir/operators/fail_after.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/finally.hpp>
+#include <weir/operators/handle.hpp>
 #include <weir/operators/hold.hpp>
 #include <weir/operators/inspect.hpp>
+#include <weir/operators/intersperse.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_concat.hpp>
+#include <weir/operators/map_error.hpp>
 #include <weir/operators/materialize.hpp>
+#include <weir/operators/on_error_complete.hpp>
 #include <weir/operators/on_error_resume.hpp>
+#include <weir/operators/on_error_return.hpp>
 #include <weir/operators/or_else.hpp>
 #include <weir/operators/pairwise.hpp>
 #include <weir/operators/prefix_and_tail.hpp>
 #include <weir/operators/scan.hpp>
 #include <weir/operators/skip.hpp>
 #include <weir/operators/skip_last.hpp>
+#include <weir/operators/skip_until.hpp>
 #include <weir/operators/skip_while.hpp>
 #include <weir/operators/start_with.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/operators/take_last.hpp>
 #include <weir/operators/take_through.hpp>
 #include <weir/operators/take_while.hpp>
+#include <weir/operators/timeout_first.hpp>
 #include <weir/sink/first.hpp>
 #include <weir/source/once.hpp>
 #include <weir/sync/state.hpp>
@@ -157,6 +168,45 @@ stage_table one_to_one() {
                    return waiting_generator(s.still_here(s));
                });
     });
+    table.add("on_error_return", [](scene& s, auto in) { return std::move(in) | weir::on_error_return(item{s, 7}); });
+    table.add("on_error_complete", [](scene& s, auto in) {
+        return std::move(in) | weir::on_error_complete([&s](std::exception_ptr) {
+                   s.called();
+                   return s.still_here(true);
+               });
+    });
+    table.add("map_error", [](scene& s, auto in) {
+        return std::move(in) | weir::map_error<std::runtime_error>([&s](const std::runtime_error& error) {
+                   s.called();
+                   return std::runtime_error{s.still_here(error)};
+               });
+    });
+    table.add("fail_after", [](scene&, auto in) { return std::move(in) | weir::fail_after(100); });
+    table.add("end_with", [](scene& s, auto in) { return std::move(in) | weir::end_with(item{s, 7}, item{s, 8}); });
+    table.add("intersperse", [](scene& s, auto in) { return std::move(in) | weir::intersperse(item{s, 7}); });
+    table.add("elapsed", [](scene& s, auto in) {
+        return std::move(in) | weir::elapsed() | weir::map([&s](auto stamped) {
+                   s.called();
+                   return s.still_here(std::move(stamped.second));
+               });
+    });
+    table.add("handle", [](scene& s, auto in) {
+        return std::move(in) | weir::handle<item>(
+                                   item{s, 0},
+                                   [&s](item& held, item x, const auto& emit) {
+                                       s.called();
+                                       emit(item{s, s.still_here(x).value()});
+                                       emit(std::exchange(held, std::move(x)));
+                                   },
+                                   [&s](item& held, const auto& emit) {
+                                       s.called();
+                                       emit(std::move(s.still_here(held)));
+                                   });
+    });
+    table.add("skip_until", [](scene& s, auto in) { return std::move(in) | weir::skip_until(waiting_generator(s)); });
+    table.add("delay_start",
+              [](scene& s, auto in) { return std::move(in) | weir::delay_start(plain_source{s} | weir::first()); });
+    table.add("timeout_first", [](scene&, auto in) { return std::move(in) | weir::timeout_first(long_time); });
     table.add("concat", [](scene& s, auto in) { return weir::concat(std::move(in), plain_source{s}); });
     table.add("once", [](scene& s, auto in) {
         return weir::once(std::move(in) | weir::first()) | weir::map([&s](std::optional<item> x) {

@@ -30,12 +30,15 @@
 #include <weir/sink/first.hpp>
 #include <weir/sink/fold.hpp>
 #include <weir/sink/for_each.hpp>
+#include <weir/sink/for_each_concurrent.hpp>
 #include <weir/sink/for_each_group.hpp>
 #include <weir/sink/last.hpp>
 #include <weir/sink/min.hpp>
+#include <weir/sink/minmax.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/sink/reduce.hpp>
 #include <weir/sink/send.hpp>
+#include <weir/sink/sequence_equal.hpp>
 #include <weir/sink/serve.hpp>
 #include <weir/sink/to.hpp>
 #include <weir/sink/write.hpp>
@@ -137,6 +140,26 @@ std::vector<sink> all_sinks() {
                  return s.still_here(a).value() < b.value();
              };
              return any_operation{std::move(in) | weir::min(less)};
+         }},
+        {"minmax",
+         [](scene& s, items_stream in) {
+             auto less = [&s](const item& a, const item& b) {
+                 s.called();
+                 return s.still_here(a).value() < b.value();
+             };
+             return any_operation{std::move(in) | weir::minmax(less)};
+         }},
+        {"sequence_equal",
+         [](scene& s, items_stream in) {
+             auto equal = [&s](const item& a, const item& b) {
+                 s.called();
+                 return s.still_here(a).value() == b.value();
+             };
+             return any_operation{weir::sequence_equal(std::move(in), plain_source{s}, equal)};
+         }},
+        {"for_each_concurrent",
+         [](scene& s, items_stream in) {
+             return any_operation{std::move(in) | weir::for_each_concurrent(2, makes_task(s, true))};
          }},
         {"for_each, by a coroutine",
          [](scene& s, items_stream in) {

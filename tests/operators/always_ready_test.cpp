@@ -23,6 +23,7 @@
 #include <weir/operators/expand.hpp>
 #include <weir/operators/extrapolate.hpp>
 #include <weir/operators/filter.hpp>
+#include <weir/operators/handle.hpp>
 #include <weir/operators/interleave.hpp>
 #include <weir/operators/keep_alive.hpp>
 #include <weir/operators/latest_per_key.hpp>
@@ -34,6 +35,7 @@
 #include <weir/operators/sample.hpp>
 #include <weir/operators/sessions.hpp>
 #include <weir/operators/share.hpp>
+#include <weir/operators/skip_until.hpp>
 #include <weir/operators/sliding.hpp>
 #include <weir/operators/split_when.hpp>
 #include <weir/operators/throttle.hpp>
@@ -44,6 +46,7 @@
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_longest.hpp>
+#include <weir/sink/contains.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/first.hpp>
@@ -121,6 +124,12 @@ TEST_SUITE("operators/always_ready") {
         CHECK(pulled_before_others_run([&](auto s) {
                   return std::move(s) | weir::buffer(1, weir::overflow::drop_newest) | weir::drain();
               }) < few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return std::move(s) | weir::skip_until(weir::never<int>()) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return std::move(s) | weir::handle<int>([](int, const auto&) {}) | weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::contains(0); }) < few);
     }
 
     TEST_CASE("an operator that passes on ready items lets others run") {

@@ -12,6 +12,7 @@
 
 #include <self_drop.hpp>
 #include <weir/async_stream.hpp>
+#include <weir/executor/sleep.hpp>
 #include <weir/observe/meter.hpp>
 #include <weir/operators/also_to.hpp>
 #include <weir/operators/balance.hpp>
@@ -20,16 +21,23 @@
 #include <weir/operators/chunk_by.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/conflate_with.hpp>
+#include <weir/operators/delay_start.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
+#include <weir/operators/elapsed.hpp>
+#include <weir/operators/end_with.hpp>
 #include <weir/operators/enumerate.hpp>
 #include <weir/operators/expand.hpp>
 #include <weir/operators/extrapolate.hpp>
+#include <weir/operators/fail_after.hpp>
 #include <weir/operators/filter.hpp>
+#include <weir/operators/filter_async.hpp>
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/finally.hpp>
+#include <weir/operators/handle.hpp>
 #include <weir/operators/hold.hpp>
 #include <weir/operators/inspect.hpp>
+#include <weir/operators/intersperse.hpp>
 #include <weir/operators/keep_alive.hpp>
 #include <weir/operators/kill_switch.hpp>
 #include <weir/operators/latest_per_key.hpp>
@@ -38,6 +46,7 @@
 #include <weir/operators/materialize.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/merge_prioritized.hpp>
+#include <weir/operators/on_error_complete.hpp>
 #include <weir/operators/on_error_resume.hpp>
 #include <weir/operators/or_else.hpp>
 #include <weir/operators/pairwise.hpp>
@@ -49,14 +58,17 @@
 #include <weir/operators/share.hpp>
 #include <weir/operators/skip.hpp>
 #include <weir/operators/skip_last.hpp>
+#include <weir/operators/skip_until.hpp>
 #include <weir/operators/skip_while.hpp>
 #include <weir/operators/sliding.hpp>
 #include <weir/operators/split_when.hpp>
 #include <weir/operators/start_with.hpp>
 #include <weir/operators/take.hpp>
+#include <weir/operators/take_for.hpp>
 #include <weir/operators/take_last.hpp>
 #include <weir/operators/take_through.hpp>
 #include <weir/operators/take_while.hpp>
+#include <weir/operators/timeout_first.hpp>
 #include <weir/operators/valve.hpp>
 #include <weir/operators/window.hpp>
 #include <weir/operators/wire_tap.hpp>
@@ -67,9 +79,11 @@
 #include <weir/source/defer.hpp>
 #include <weir/source/empty.hpp>
 #include <weir/source/just.hpp>
+#include <weir/source/never.hpp>
 #include <weir/source/once.hpp>
 #include <weir/source/repeat.hpp>
 #include <weir/sync/state.hpp>
+#include <weir/task.hpp>
 
 using namespace std::chrono_literals;
 using support::drop_from_within;
@@ -128,6 +142,21 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return std::move(s) | weir::sliding(2); });
         drop_from_within([](auto s) { return std::move(s) | weir::or_else(weir::empty<int>()); });
         drop_from_within([](auto s) { return std::move(s) | weir::start_with(7); });
+        drop_from_within([](auto s) { return std::move(s) | weir::end_with(7); });
+        drop_from_within([](auto s) { return std::move(s) | weir::intersperse(7); });
+        drop_from_within([](auto s) { return std::move(s) | weir::elapsed(); });
+        drop_from_within([](auto s) { return std::move(s) | weir::fail_after(5); });
+        drop_from_within([](auto s) { return std::move(s) | weir::skip_until(weir::empty<int>()); });
+        drop_from_within([](auto s) { return std::move(s) | weir::skip_until(weir::never<int>()); });
+        drop_from_within([](auto s) { return std::move(s) | weir::delay_start(weir::yield()); });
+        drop_from_within([](auto s) { return std::move(s) | weir::timeout_first(1s); });
+        drop_from_within([](auto s) { return std::move(s) | weir::take_for(1s); });
+        drop_from_within(
+            [](auto s) { return std::move(s) | weir::handle<int>([](int x, const auto& emit) { emit(x); }); });
+        drop_from_within([](auto s) {
+            return std::move(s) | weir::filter_async(2, [](int) -> weir::task<bool> { co_return true; });
+        });
+        drop_from_within([](auto s) { return std::move(s) | weir::on_error_complete(); });
         drop_from_within([](auto s) {
             return std::move(s) | weir::on_error_resume([](std::exception_ptr) { return weir::empty<int>(); });
         });

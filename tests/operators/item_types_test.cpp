@@ -78,6 +78,15 @@ void pass_through_operators() {
     CHECK(values<T>(weir::skip_last(1)) == std::vector{1, 2, 3});
     CHECK(values<T>(weir::or_else(weir::empty<T>())) == all);
     CHECK(values<T>(weir::default_if_empty(T(0))) == all);
+    CHECK(values<T>(weir::on_error_return(T(0))) == all);
+    CHECK(values<T>(weir::fail_after(4)) == all);
+    CHECK(values<T>(weir::end_with(T(5))) == std::vector{1, 2, 3, 4, 5});
+    CHECK(values<T>(weir::timestamp() | weir::map([](auto pair) { return std::move(pair.second); })) == all);
+    CHECK(values<T>(weir::handle<T>([](T item, const auto& emit) { emit(std::move(item)); })) == all);
+    CHECK(values<T>(weir::filter_async(2, [](const T&) -> weir::task<bool> { co_return true; })) == all);
+    CHECK(values<T>(weir::skip_until(weir::empty<T>())) == all);
+    CHECK(values<T>(weir::delay_start(1ms)) == all);
+    CHECK(values<T>(weir::timeout_first(1s)) == all);
     CHECK(values<T>(weir::distinct(4, value)) == all);
     CHECK(values<T>(weir::keep_alive(1s, [] { return T(0); })) == all);
     CHECK(values<T>(weir::valve(weir::state{true})) == all);
@@ -154,6 +163,7 @@ void pass_through_operators() {
     CHECK(sum == 20);
     CHECK(ex.run(numbers<T>() | weir::first())->value() == 1);
     CHECK(ex.run(numbers<T>() | weir::last())->value() == 4);
+    CHECK(ex.run(numbers<T>() | weir::take(1) | weir::single()).value() == 1);
     CHECK(ex.run(numbers<T>() | weir::count()) == 4);
     const auto next = [](auto source) -> weir::task<int> {
         auto item = co_await weir::next(source);
@@ -169,6 +179,7 @@ void pass_through_copying_operators() {
     CHECK(values<T>(weir::pairwise() | weir::map(first_of)) == std::vector{1, 2, 3});
     CHECK(values<T>(weir::with_latest_from(weir::just(T(9))) | weir::map([](auto pair) { return pair.second; })) ==
           std::vector{9, 9, 9, 9});
+    CHECK(values<T>(weir::intersperse(T(0))) == std::vector{1, 0, 2, 0, 3, 0, 4});
     CHECK(values<T>(weir::also_to(weir::drain())) == all);
     CHECK(values<T>(weir::wire_tap(weir::drain())) == all);
     CHECK(values<T>(weir::broadcast_through(weir::filter([](const T&) { return true; }))) == all);

@@ -23,9 +23,12 @@
 #include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/expand.hpp>
 #include <weir/operators/extrapolate.hpp>
+#include <weir/operators/fail_after.hpp>
 #include <weir/operators/filter.hpp>
+#include <weir/operators/filter_async.hpp>
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/flat_map.hpp>
+#include <weir/operators/handle.hpp>
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/interleave.hpp>
 #include <weir/operators/keep_alive.hpp>
@@ -44,22 +47,28 @@
 #include <weir/operators/split_when.hpp>
 #include <weir/operators/switch_map.hpp>
 #include <weir/operators/take.hpp>
+#include <weir/operators/take_for.hpp>
 #include <weir/operators/take_through.hpp>
 #include <weir/operators/take_until.hpp>
 #include <weir/operators/take_while.hpp>
 #include <weir/operators/timeout.hpp>
+#include <weir/operators/timeout_total.hpp>
 #include <weir/operators/window.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_longest.hpp>
 #include <weir/sink/any_of.hpp>
+#include <weir/sink/contains.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/first.hpp>
 #include <weir/sink/fold.hpp>
 #include <weir/sink/for_each.hpp>
+#include <weir/sink/for_each_concurrent.hpp>
 #include <weir/sink/for_each_group.hpp>
 #include <weir/sink/min.hpp>
+#include <weir/sink/minmax.hpp>
 #include <weir/sink/reduce.hpp>
+#include <weir/sink/single.hpp>
 #include <weir/source/just.hpp>
 #include <weir/source/never.hpp>
 #include <weir/source/once.hpp>
@@ -131,6 +140,8 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::take_while(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::take_through(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::skip_while(holds) | weir::drain()) == "two");
+        CHECK(end_of(weir::handle<int>([](int x, const auto& emit) { emit(not_two(x)); }) | weir::drain()) == "two");
+        CHECK(end_of(weir::filter_async(2, later) | weir::drain()) == "two");
         CHECK(end_of(weir::distinct(9, not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::window(9, [](auto items) { return std::move(items) | weir::for_each(not_two); }) |
                      weir::drain()) == "two");
@@ -170,6 +181,9 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::reduce([](int, int x) { return not_two(x); })) == "two");
         CHECK(end_of(weir::any_of([](int x) { return not_two(x) == 9; })) == "two");
         CHECK(end_of(weir::min([](int x, int) { return not_two(x) == 9; })) == "two");
+        CHECK(end_of(weir::minmax([](int x, int) { return not_two(x) == 9; })) == "two");
+        CHECK(end_of(weir::for_each_concurrent(2, later)) == "two");
+        CHECK(end_of(weir::single()) == "weir::single: the stream has more than one item");
     }
 
     TEST_CASE("an operator that cuts a stream short destroys upstream before the consumer sees the end") {
@@ -177,6 +191,10 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::take_while([](int x) { return x < 2; }) | weir::drain()) == "ended");
         CHECK(end_of(weir::take_through([](int x) { return x < 2; }) | weir::drain()) == "ended");
         CHECK(end_of(weir::first()) == "ended");
+        CHECK(end_of(weir::contains(2)) == "ended");
+        CHECK(end_of(weir::fail_after(2) | weir::drain()) == "weir::fail_after: more than 2 items");
+        CHECK(end_of(weir::take_for(1ms) | weir::drain()) == "ended");
+        CHECK(end_of(weir::timeout_total(1ms) | weir::drain()).find(";") == std::string::npos);
         CHECK(end_of(weir::any_of([](int x) { return x == 2; })) == "ended");
         CHECK(end_of(weir::take_until(weir::sleep_for(1ms)) | weir::drain()) == "ended");
         CHECK(end_of(weir::timeout(1ms) | weir::drain()).find(";") == std::string::npos);

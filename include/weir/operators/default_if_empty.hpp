@@ -2,38 +2,14 @@
 #pragma once
 
 #include <concepts>
-#include <optional>
 #include <utility>
 
 #include <weir/core/detail/operator_fn.hpp>
-#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/few_items.hpp>
 #include <weir/operators/or_else.hpp>
 
 namespace weir {
-
-namespace detail {
-
-/// The stream of one value.
-template <class T>
-class one_value {
-public:
-    using value_type = T;
-
-    explicit one_value(T value) : value_(std::in_place, std::move(value)) {}
-
-    poll<T> poll_next(context&) {
-        if (!value_) return done;
-        poll<T> answer(std::move(*value_));
-        value_.reset();
-        return answer;
-    }
-
-private:
-    std::optional<T> value_;
-};
-
-} // namespace detail
 
 struct default_if_empty_fn : detail::operator_fn<default_if_empty_fn> {
     template <class T, class Value>

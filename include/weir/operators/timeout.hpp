@@ -22,6 +22,8 @@ namespace detail {
 /// The time limit of a pull. An item that is ready costs one check of a flag.
 class pull_time_limit {
 public:
+    static constexpr const char* late = "weir::timeout: no item";
+
     explicit pull_time_limit(duration d) noexcept : d_{d} {}
 
     duration limit() const noexcept { return d_; }
@@ -47,10 +49,34 @@ private:
     basic_time_limit<resettable_deadline> time_;
 };
 
+/// The time limit of the first pull.
+class first_pull_time_limit {
+public:
+    static constexpr const char* late = "weir::timeout_first: no item";
+
+    explicit first_pull_time_limit(duration d) noexcept : first_{d} {}
+
+    duration limit() const noexcept { return first_.limit(); }
+
+    void answered() noexcept {
+        if (answered_) [[likely]]
+            return;
+        answered_ = true;
+        first_.stop();
+    }
+    void stop() noexcept { first_.stop(); }
+
+    bool pending(context& cx) noexcept { return !answered_ && first_.pending(cx); }
+
+private:
+    pull_time_limit first_;
+    bool answered_ = false;
+};
+
 /// Passes on items. Sets `late` to whether upstream has exceeded the time limit. A loop that has passed on items and
 /// only yields does not wait, and arms no timer.
-template <class S, class Consume>
-flow poll_each_timed(S& upstream, context& cx, Consume& consume, pull_time_limit& limit, bool& late) {
+template <class S, class Consume, class Limit>
+flow poll_each_timed(S& upstream, context& cx, Consume& consume, Limit& limit, bool& late) {
     bool answered = false;
     const auto pass_on = [&](item_t<S>&& item) {
         answered = true;
@@ -65,7 +91,8 @@ flow poll_each_timed(S& upstream, context& cx, Consume& consume, pull_time_limit
 } // namespace detail
 
 /// The items of an upstream until one is late.
-template <stream S>
+/// @tparam Limit  which of them may be late
+template <stream S, class Limit = detail::pull_time_limit>
 class [[nodiscard("add a sink and co_await it")]] timeout_stream {
 public:
     using value_type = item_t<S>;
@@ -101,11 +128,11 @@ private:
     }
     [[noreturn]] void fail() {
         upstream_.reset();
-        throw timed_out{"weir::timeout: no item", limit_.limit()};
+        throw timed_out{Limit::late, limit_.limit()};
     }
 
     std::optional<S> upstream_;
-    detail::pull_time_limit limit_;
+    Limit limit_;
 };
 
 /// The same, with a fallback stream.
@@ -218,7 +245,7 @@ private:
 /// Ends: with upstream, or with the other stream.
 /// Errors: upstream's; timed_out, when upstream has been destroyed.
 /// Cost: no allocation; an item that is ready costs no timer and no store.
-/// See: with_timeout for operations, debounce.
+/// See: timeout_first, timeout_total, with_timeout for operations, debounce.
 inline constexpr timeout_fn timeout{};
 
 } // namespace weir

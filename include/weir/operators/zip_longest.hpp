@@ -55,7 +55,7 @@ private:
 
 struct zip_longest_fn : operator_needs_its_arguments_in_parentheses {
     template <class First, class... Rest>
-    constexpr auto operator()(First&& first, Rest&&... rest) const {
+    constexpr auto operator()(First&& head, Rest&&... rest) const {
         if constexpr (!(stream<std::remove_cvref_t<First>> && ... && stream<std::remove_cvref_t<Rest>>)) {
             static_assert(detail::always_false<First>, "weir::zip_longest(streams...): an argument is not a stream");
             return detail::invalid_pipeline{};
@@ -67,7 +67,7 @@ struct zip_longest_fn : operator_needs_its_arguments_in_parentheses {
             return detail::invalid_pipeline{};
         } else {
             return zip_longest_stream<std::remove_cvref_t<First>, std::remove_cvref_t<Rest>...>{
-                std::forward<First>(first), std::forward<Rest>(rest)...};
+                std::forward<First>(head), std::forward<Rest>(rest)...};
         }
     }
 };

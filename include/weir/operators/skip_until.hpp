@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/operation.hpp>
+#include <weir/core/poll_each.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+/// The items of an upstream from the arrival of a signal: the first item of another stream, or the result of an
+/// operation.
+template <stream S, class Signal>
+class [[nodiscard("add a sink and co_await it")]] skip_until_stream {
+public:
+    using value_type = item_t<S>;
+
+    skip_until_stream(S upstream, Signal signal)
+        : upstream_(std::move(upstream)), signal_(std::in_place, std::move(signal)) {}
+
+    poll<value_type> poll_next(context& cx) {
+        while (!open(cx)) {
+            {
+                if (cx.stopping()) return cx.yield();
+                auto skipped = upstream_.poll_next(cx);
+                if (!skipped.is_item()) return skipped;
+            }
+            if (!cx.spend() || cx.leaving()) return cx.yield();
+        }
+        if (cx.stopping()) return cx.yield();
+        return upstream_.poll_next(cx);
+    }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        if (signal_) return detail::poll_one_by_one(*this, cx, consume);
+        return weir::poll_each(upstream_, cx, consume);
+    }
+
+private:
+    /// Whether the signal has arrived, or cannot arrive any more.
+    bool open(context& cx) {
+        if (!signal_) [[likely]]
+            return true;
+        bool arrived;
+        if constexpr (stream<Signal>) {
+            arrived = !signal_->poll_next(cx).is_pending();
+        } else {
+            arrived = !signal_->poll_result(cx).is_pending();
+        }
+        if (arrived) signal_.reset();
+        return arrived;
+    }
+
+    S upstream_;
+    std::optional<Signal> signal_; // until it has arrived
+};
+
+struct skip_until_fn : detail::operator_fn<skip_until_fn> {
+    template <class S, class Signal>
+    using pipeline = skip_until_stream<S, Signal>;
+
+    template <class T, class Signal>
+    static consteval bool accepts() {
+        constexpr bool ok = stream<Signal> || operation<Signal>;
+        static_assert(ok, "weir::skip_until(signal): the signal is a stream, a task or another operation");
+        return ok;
+    }
+};
+
+/// skip_until(signal): the items that arrive after the signal. Those before it are skipped.
+///
+///     in                  a--b--c--d--|
+///     signal              ----s
+///     skip_until(signal)  ------c--d--|
+///
+/// The signal is a stream (its first item), a task, `sleep_for(d)` or another operation (its result). It is polled
+/// before upstream, so that no item is skipped after its arrival, and destroyed when it has arrived. A stream that ends
+/// without an item counts as a signal. Upstream is asked for items from the first poll on.
+///
+/// Ends: with upstream. Errors: upstream's, and the signal's.
+/// Cost: no allocation; no item held. The signal is polled with each skipped item.
+/// See: skip_for, skip_while, take_until, delay_start.
+inline constexpr skip_until_fn skip_until{};
+
+} // namespace weir
