@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 
 #include <dropping.hpp>
 #include <dropping_ways.hpp>
+#include <weir/interop/reactive_streams.hpp>
 #include <weir/io/byte_view.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/resilience/circuit_breaker.hpp>
@@ -75,6 +77,40 @@ private:
 
     scene* scene_;
     bool waits_;
+};
+
+/// Sends inside `request` what is requested.
+class eager_publisher final : public weir::rs::publisher<item> {
+    class link final : public weir::rs::subscription {
+    public:
+        link(scene& s, std::shared_ptr<weir::rs::subscriber<item>> to) noexcept : scene_{s}, to_{std::move(to)} {}
+
+        void request(std::int64_t n) noexcept override {
+            scene_.called();
+            for (; to_ != nullptr && next_ != items && n != 0; --n) to_->on_next(item{scene_, next_++});
+            if (to_ != nullptr && next_ == items) std::exchange(to_, nullptr)->on_complete();
+        }
+        void cancel() noexcept override {
+            scene_.ended();
+            to_.reset();
+        }
+
+    private:
+        scene& scene_;
+        std::shared_ptr<weir::rs::subscriber<item>> to_;
+        int next_ = 0;
+    };
+
+public:
+    explicit eager_publisher(scene& s) noexcept : scene_{s} {}
+
+    void subscribe(std::shared_ptr<weir::rs::subscriber<item>> to) override {
+        scene_.called();
+        to->on_subscribe(std::make_shared<link>(scene_, to));
+    }
+
+private:
+    scene& scene_;
 };
 
 auto as_text(scene& s) {
@@ -312,6 +348,11 @@ std::vector<pipeline> calling_sources() {
              weir::from_callback_options<item> options{
                  .capacity = 2, .overflow = weir::overflow::drop_oldest, .on_drop = takes_dropped(s)};
              return any_operation{weir::from_callback<item>(connect, std::move(options)) | weir::for_each(looks(s))};
+         }},
+        {"from_publisher",
+         [](scene& s) {
+             auto from = std::make_shared<eager_publisher>(s);
+             return any_operation{weir::rs::from_publisher(std::move(from), 2) | weir::for_each(looks(s))};
          }},
         {"repeat",
          [](scene& s) {

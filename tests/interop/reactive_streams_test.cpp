@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <limits>
@@ -28,6 +31,7 @@
 #include <weir/operators/take.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
+#include <weir/sink/fold.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/sink/to.hpp>
@@ -1097,6 +1101,79 @@ TEST_SUITE("interop/reactive_streams") {
         CHECK(early->items == 3);
         CHECK(late->items == 0);
         for (const auto& to : {early, late}) CHECK(to->error == weir::stopped{}.what());
+    }
+
+    TEST_CASE("from_publisher: a prefetch past 2^63 - 1 asks for all items") {
+        weir::testing::virtual_executor ex;
+        const auto from = rs::to_publisher([] { return weir::iota(0, 10); }, ex);
+        const auto most = std::numeric_limits<std::size_t>::max();
+        CHECK(ex.run(rs::from_publisher(from, most) | weir::count()) == 10);
+        const auto stage = rs::to_processor<int>(weir::take(9), ex, most);
+        from->subscribe(stage);
+        CHECK(ex.run(rs::from_publisher(stage, unbounded) | weir::count()) == 9);
+    }
+
+    TEST_CASE("to_processor: items that cannot be copied pass through a long chain, and a ring of two is freed") {
+        using item = std::unique_ptr<int>;
+        weir::testing::virtual_executor ex;
+        const auto counts = weir::map([](item x) {
+            ++*x;
+            return x;
+        });
+        const auto made = weir::map([](int x) { return std::make_unique<int>(x); });
+        std::shared_ptr<rs::publisher<item>> last = rs::to_publisher(weir::iota(0, 20) | made, ex);
+        for (int i = 0; i != 30; ++i) {
+            const auto stage = rs::to_processor<item>(counts, ex, 1 + i % 5);
+            last->subscribe(stage);
+            last = stage;
+        }
+        const auto value = weir::map([](const item& x) { return *x; });
+        CHECK(ex.run(rs::from_publisher(last, 1) | value | weir::fold(0, std::plus{})) == 190 + 20 * 30);
+
+        std::weak_ptr<void> in_ring;
+        {
+            weir::testing::virtual_executor short_lived;
+            const auto first = rs::to_processor<int>(weir::take(9), short_lived, 4);
+            const auto second = rs::to_processor<int>(weir::take(9), short_lived, 4);
+            first->subscribe(second);
+            second->subscribe(first);
+            in_ring = first;
+        }
+        CHECK(in_ring.expired());
+    }
+
+    TEST_CASE("to_publisher: executors end while other threads subscribe, request and cancel") {
+        for (int round = 0; round != 50; ++round) {
+            auto upstream = std::make_unique<weir::executor>();
+            auto downstream = std::make_unique<weir::executor>();
+            const auto from = rs::to_publisher([] { return weir::iota(0); }, *upstream);
+            const auto stage = rs::to_processor<int>(weir::map([](int x) { return x; }), *downstream, 8);
+            from->subscribe(stage);
+            std::vector<std::shared_ptr<recorder>> all;
+            for (int i = 0; i != 3; ++i)
+                all.push_back(std::make_shared<recorder>(script{.at_start = i + 1, .each = 1}));
+            {
+                std::vector<std::jthread> threads;
+                for (int i = 0; i != 3; ++i) {
+                    threads.emplace_back([&, to = all[static_cast<std::size_t>(i)], i] {
+                        i == 0 ? stage->subscribe(to) : from->subscribe(to);
+                        for (int k = 0; k != 20; ++k) to->link()->request(1 + k % 3);
+                        if (i == 2) to->cancel();
+                    });
+                }
+                threads.emplace_back([&] {
+                    downstream->run(weir::yield());
+                    downstream.reset();
+                });
+                upstream->run(weir::sleep_for(std::chrono::microseconds{round * 5}));
+                upstream.reset();
+            }
+            for (const auto& to : all) {
+                CHECK(to.use_count() == 1);
+                CHECK(to->completed + to->failed <= 1);
+                CHECK(to->deepest <= 1);
+            }
+        }
     }
 
     TEST_CASE("to_publisher: a subscription that is destroyed ends its run once the requested items were sent") {

@@ -15,6 +15,7 @@
 
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/interop/reactive_streams.hpp>
 #include <weir/observe/meter.hpp>
 #include <weir/operators/default_if_empty.hpp>
 #include <weir/operators/distinct.hpp>
@@ -135,6 +136,7 @@ void pass_through_operators() {
     };
     const auto first_of = [](auto tuple) { return std::get<0>(std::move(tuple)); };
     CHECK(run(weir::merge(numbers<T>())) == all);
+    CHECK(run(weir::rs::from_publisher(weir::rs::to_publisher([] { return numbers<T>(); }, ex), 2)) == all);
     const auto by_value = [](const T& a, const T& b) { return a.value() < b.value(); };
     CHECK(run(weir::merge_sorted(by_value, numbers<T>(), weir::just(T(3)))) == std::vector{1, 2, 3, 3, 4});
     CHECK(run(weir::merge(numbers<T>() | weir::balance(2))).size() == 4);

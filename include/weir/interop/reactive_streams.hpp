@@ -410,7 +410,9 @@ class subscriber_link final : public atomic_ref_counted {
 public:
     /// @param prefetch  at least 1
     explicit subscriber_link(std::size_t prefetch) noexcept
-        : atomic_ref_counted{1}, prefetch_{prefetch}, refill_{prefetch - prefetch / 4} {}
+        : atomic_ref_counted{1},
+          prefetch_{std::min(prefetch, static_cast<std::size_t>(subscription_state::unbounded))},
+          refill_{prefetch_ - prefetch_ / 4} {}
 
     // The signals, on any thread.
 
@@ -460,35 +462,24 @@ public:
     void bind(context& cx) noexcept { waker_.bind(executor_access::inbox(cx.executor())); }
 
     poll<T> take(context& cx) {
+        const flow answer = fetch(cx);
+        if (answer == flow::done) return done;
+        if (answer == flow::pending) return pending;
+        poll<T> item(std::move(ready_.front()));
+        if (!drop_front(cx)) return cx.yield();
+        return item;
+    }
+    template <class Consume>
+    flow take_each(context& cx, Consume& consume) {
         for (;;) {
-            if (!ready_.empty()) {
-                poll<T> item(std::move(ready_.front()));
-                ready_.drop_front();
-                if (++taken_ == refill_) {
-                    taken_ = 0;
-                    if (!ask(refill_, cx)) return cx.yield();
-                }
-                return item;
-            }
-            bool first = false;
+            const flow answer = fetch(cx);
+            if (answer != flow::stopped) return answer;
             {
-                const std::lock_guard lock{mutex_};
-                ready_.swap(held_);
-                if (!ready_.empty()) continue;
-                if (closed_) {
-                    if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
-                    return done;
-                }
-                first = link_ != nullptr && !asked_;
-                if (first) {
-                    asked_ = true;
-                } else {
-                    waiting_ = true;
-                    waker_.wait(cx);
-                    return pending;
-                }
+                T item(std::move(ready_.front()));
+                if (!drop_front(cx)) return yield_loop(cx);
+                if (!consume(std::move(item))) return flow::stopped;
             }
-            if (!ask(prefetch_, cx)) return cx.yield();
+            if (!cx.spend() || cx.leaving()) return yield_loop(cx);
         }
     }
 
@@ -531,6 +522,39 @@ private:
         error_ = std::move(error);
         notify();
         if (watcher_) watcher_->set(subscription_state::ended);
+    }
+
+    // For the stream.
+
+    /// Takes over what has arrived. Returns `stopped` when there is an item.
+    flow fetch(context& cx) {
+        for (;;) {
+            if (!ready_.empty()) return flow::stopped;
+            {
+                const std::lock_guard lock{mutex_};
+                ready_.swap(held_);
+                if (!ready_.empty()) return flow::stopped;
+                if (closed_) {
+                    if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
+                    return flow::done;
+                }
+                if (link_ == nullptr || asked_) {
+                    waiting_ = true;
+                    waker_.wait(cx);
+                    return flow::pending;
+                }
+                asked_ = true;
+            }
+            if (!ask(prefetch_, cx)) return yield_loop(cx);
+        }
+    }
+    /// Removes the item that was taken, and requests more when it is time. Returns false when that has dropped what
+    /// runs.
+    bool drop_front(context& cx) {
+        ready_.drop_front();
+        if (++taken_ != refill_) return true;
+        taken_ = 0;
+        return ask(refill_, cx);
     }
 
     /// Requests items, unless upstream has ended. Returns false when that has dropped what runs.
@@ -612,16 +636,30 @@ public:
 
     poll<T> poll_next(context& cx) {
         return checker_.checked([&]() -> poll<T> {
-            if (!std::exchange(started_, true)) {
-                link_->bind(cx);
-                if (from_ != nullptr) from_->subscribe(std::make_shared<detail::linked_subscriber<T>>(link_));
-                if (cx.stopping()) return cx.yield();
-            }
+            if (!start(cx)) return cx.yield();
             return link_->take(cx);
         });
     }
 
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        checker_.check();
+        if (!start(cx)) return detail::yield_loop(cx);
+        const flow answer = link_->take_each(cx, consume);
+        if (answer == flow::done) checker_.ended();
+        return answer;
+    }
+
 private:
+    /// Subscribes at the first poll. Returns false when that has dropped what runs.
+    bool start(context& cx) {
+        if (started_) return true;
+        started_ = true;
+        link_->bind(cx);
+        if (from_ != nullptr) from_->subscribe(std::make_shared<detail::linked_subscriber<T>>(link_));
+        return !cx.stopping();
+    }
+
     std::shared_ptr<publisher<T>> from_;
     detail::counted_pointer<detail::subscriber_link<T>> link_;
     bool started_ = false;
