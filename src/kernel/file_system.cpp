@@ -55,7 +55,8 @@ int convert(int answer, const struct stat& from, file_status& result) noexcept {
               .inode = from.st_ino,
               .size = static_cast<std::uint64_t>(from.st_size),
               .type = type_of_mode(from.st_mode),
-              .modified = std::int64_t{from.st_mtim.tv_sec} * 1'000'000'000 + from.st_mtim.tv_nsec};
+              .modified = std::int64_t{from.st_mtim.tv_sec} * 1'000'000'000 + from.st_mtim.tv_nsec,
+              .permissions = from.st_mode & 0777U};
     return 0;
 }
 
@@ -165,6 +166,7 @@ public:
 
     int rename(const char* from, const char* to) override { return or_error(::rename(from, to)); }
     int remove(const char* path) override { return or_error(::unlink(path)); }
+    int permit(int fd, unsigned permissions) override { return or_error(::fchmod(fd, permissions)); }
 
     int open_watcher() override { return or_error(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)); }
 

@@ -25,14 +25,26 @@ std::string temporary_beside(const std::string& path, std::uint64_t number) {
     return path + suffix;
 }
 
+/// Those of the file at a path, if there is one.
+std::optional<unsigned> permissions_of(const std::string& path, file_system& files) {
+    file_status status;
+    const int r = files.status(file_system::working_directory, path.c_str(), symlinks::follow, status);
+    if (r < 0 || status.type != file_type::regular) return std::nullopt;
+    return status.permissions;
+}
+
 } // namespace
 
 file* replaced_file::poll_device(context& cx) {
     const bool atomically = options_.replace == replace::atomically;
     while (!file_.is_open() && !directory_.is_open()) {
         if (!open_) {
-            if (atomically) temporary_ = temporary_beside(path_, cx.executor().random()());
-            open_.emplace(atomically ? temporary_ : path_, atomically ? open_mode::create : open_mode::write, 0666U);
+            if (atomically) {
+                temporary_ = temporary_beside(path_, cx.executor().random()());
+                permissions_ = permissions_of(path_, cx.executor().io().files());
+            }
+            open_.emplace(atomically ? temporary_ : path_, atomically ? open_mode::create : open_mode::write,
+                          permissions_.value_or(0666U));
         }
         try {
             auto opened = open_->poll_result(cx);
@@ -44,6 +56,8 @@ file* replaced_file::poll_device(context& cx) {
             continue;
         }
         if (atomically) files_ = &cx.executor().io().files();
+        // Adds what the umask has taken away; not all file systems can.
+        if (permissions_) static_cast<void>(files_->permit(file_.native_handle(), *permissions_));
     }
     return &file_;
 }

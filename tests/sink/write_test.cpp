@@ -229,6 +229,22 @@ TEST_SUITE("sink/write") {
               }).ends_with(": No such file or directory"));
     }
 
+    TEST_CASE("write that replaces a file atomically keeps its permissions") {
+        using std::filesystem::perms;
+        const support::temporary_directory directory;
+        const auto after_write = [](const std::string& path) {
+            weir::run(weir::just(std::string{"new"}) | weir::write(path, {.replace = weir::replace::atomically}));
+            return std::filesystem::status(path).permissions();
+        };
+        for (const perms old : {perms{0600}, perms{0666}, perms{0755}}) {
+            const std::string path = directory.file("file", "old");
+            std::filesystem::permissions(path, old);
+            CHECK(after_write(path) == old);
+        }
+        // Without an old file they are those of any new one.
+        CHECK(after_write(directory / "new") == std::filesystem::status(directory.file("other", "")).permissions());
+    }
+
     TEST_CASE("write that replaces a file atomically may be killed at any moment") {
         const support::temporary_directory directory;
         const std::string path = directory.file("file", std::string(200'000, 'z'));

@@ -25,6 +25,7 @@ struct file_status {
     std::uint64_t size = 0;
     file_type type = file_type::unknown;
     std::int64_t modified = 0; ///< the time of the last change of the contents, in nanoseconds; 0: unknown
+    unsigned permissions = 0666;
 
     bool same_file(const file_status& other) const noexcept { return device == other.device && inode == other.inode; }
 };
@@ -128,6 +129,8 @@ public:
     /// Renames a file, and replaces what has the new name.
     virtual int rename(const char* /*from*/, const char* /*to*/) { return -ENOSYS; }
     virtual int remove(const char* /*path*/) { return -ENOSYS; }
+    /// Sets the permissions of an open file.
+    virtual int permit(int /*fd*/, unsigned /*permissions*/) { return -ENOSYS; }
 
     /// Creates a watcher: a descriptor that is `readable` when there are changes.
     virtual int open_watcher() { return -ENOSYS; }

@@ -58,7 +58,8 @@ private:
     std::string path_;
     write_options options_;
     std::string temporary_;
-    file_system* files_ = nullptr; // not null while the temporary file exists
+    std::optional<unsigned> permissions_; // of the old file
+    file_system* files_ = nullptr;        // not null while the temporary file exists
     file file_;
     file directory_;
     std::optional<open_operation> open_;
@@ -201,7 +202,9 @@ struct write_fn : detail::operator_fn<write_fn> {
 /// With `{.replace = weir::replace::atomically}` the items go to a temporary file in the same directory, which is
 /// synced and takes the place of the old file when upstream has ended; then the directory is synced. Whenever the
 /// process is killed or the power fails, the path has the old contents or the new ones, whole. After an error or a drop
-/// the old file is there. A process that is killed may leave the temporary file, `<path>.<16 digits>.tmp`.
+/// the old file is there. A process that is killed may leave the temporary file, `<path>.<16 digits>.tmp`. The new file
+/// has the permissions of the old one, and belongs to the user of the process. A symbolic link at the path is replaced,
+/// not its target.
 ///
 /// Errors: upstream's, after the items before it were written; std::system_error, such as
 /// `write 10.0.0.1:80: Broken pipe`.
