@@ -117,7 +117,8 @@ void walk_stream::read_more(context& cx) {
     const bool by_name = options_.order == walk_order::by_name;
     if (by_name && listed_) return close();
     if (!by_name) listing_.clear();
-    const int r = cx.executor().io().files().read_directory(open_.get(), listing_);
+    int r = cx.executor().io().files().read_directory(open_.get(), listing_);
+    if (r == -ENOENT) r = 0; // it was removed, and has no further entries
     listed_ = !by_name || r == 0;
     if (r < 0) {
         close();

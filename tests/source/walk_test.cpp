@@ -18,6 +18,7 @@
 #include <weir/operators/flat_map.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/sink/count.hpp>
+#include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/sink/to.hpp>
 #include <weir/source/just.hpp>
@@ -271,6 +272,17 @@ TEST_SUITE("source/walk") {
         check("/no/such", [](weir::walk_options& o, auto drop) {
             o.on_error = [drop](const std::string&, std::error_code) { drop(); };
         });
+    }
+
+    TEST_CASE("walk leaves out what is removed while it reads a directory") {
+        const support::temporary_directory d;
+        for (int i = 0; i != 5000; ++i) d.file("gone/f" + std::to_string(i));
+        std::size_t seen = 0;
+        weir::run(weir::walk(d.path()) | weir::for_each([&](const walk_entry& e) {
+                      if (e.depth == 1 && seen++ == 0) std::filesystem::remove_all(d / "gone");
+                  }));
+        CHECK(seen > 0);
+        CHECK(seen < 5000);
     }
 
     TEST_CASE("walk lets others run between its batches") {
