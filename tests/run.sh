@@ -28,7 +28,7 @@ count() {
 }
 
 # By default weir's build is the library alone. What a configuration leaves out, it disables.
-everything='-Dtests=enabled -Dhygiene=enabled -Dexamples=enabled -Dperf=enabled'
+everything='-Dtests=enabled -Dhygiene=enabled -Dexamples=enabled -Dperf=enabled -Dtls=enabled'
 
 # configuration NAME TARGET "MESON SETUP ARGUMENTS" "MESON TEST ARGUMENTS"
 configuration() {
@@ -68,7 +68,7 @@ summarise() {
 
 # Meson finds Debian's doctest by cmake alone.
 packages='g++ meson ninja-build pkg-config cmake python3 mawk liburing-dev librange-v3-dev doctest-dev
-    libhttp-parser-dev libsqlite3-dev libcurl4-openssl-dev libasio-dev'
+    libhttp-parser-dev libsqlite3-dev libcurl4-openssl-dev libasio-dev libssl-dev openssl'
 # Several test files are compiled as one (tests/together.py): that halves what compilers have to do.
 together='-Dtests_together=6'
 
@@ -85,7 +85,7 @@ fi
 
 # shellcheck disable=SC2086
 need_packages $packages git debootstrap clang-14 clang-19 libclang-rt-19-dev libc++-19-dev libc++abi-19-dev \
-    clang-format-19 clang-tidy-19
+    clang-format-19 clang-tidy-19 curl nginx-light
 need_meson
 
 release="$together -Dbuildtype=release -Doptimization=2 -Dwerror=true"

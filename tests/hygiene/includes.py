@@ -30,6 +30,7 @@ ORDER = [
     ["source", "operators"],
     ["sink"],
     ["interop", "observe", "testing"],
+    ["tls"],
     ["net"],
     ["connect"],
 ]

@@ -10,10 +10,13 @@ import sys
 
 # The variable, the meson.build to whose folder names are relative, patterns, and excluded patterns.
 LISTS = [
-    ("weir_headers", "include", ["weir/**/*.hpp"], []),
-    ("weir_sources", "src", ["**/*.cpp"], ["kernel/uring*.cpp"]),
+    ("weir_headers", "include", ["weir/**/*.hpp"], ["weir/tls/*.hpp", "weir/tls/detail/*.hpp"]),
+    ("weir_tls_headers", "include", ["weir/tls/**/*.hpp"], []),
+    ("weir_sources", "src", ["**/*.cpp"], ["kernel/uring*.cpp", "tls/*.cpp"]),
+    ("weir_tls_sources", "src", ["tls/*.cpp"], []),
     ("weir_uring_sources", "src", ["kernel/uring*.cpp"], []),
-    ("weir_tests", "tests", ["*/*_test.cpp", "*/**/*_test.cpp"], ["support/*", "compile_fail/*", "consume/*", "hygiene/*"]),
+    ("weir_tests", "tests", ["*/*_test.cpp", "*/**/*_test.cpp"], ["support/*", "compile_fail/*", "consume/*", "hygiene/*", "tls/*"]),
+    ("weir_tls_tests", "tests", ["tls/*_test.cpp"], []),
     ("weir_stress", "tests", ["stress/*.cpp"], []),
     ("weir_test_support", "tests", ["support/*.cpp"], []),
     ("weir_compile_fail", "tests/compile_fail", ["*.cpp"], []),
@@ -73,7 +76,7 @@ def main():
     header = root / "include/weir" / UMBRELLA
     text = header.read_text()
     block = re.search(r"^#include.*\n(?:(?:#include.*)?\n)*(?<!\n\n)", text, re.M)
-    wanted = umbrella(on_disk(root / "include/weir", ["**/*.hpp"], ["testing/*"]))
+    wanted = umbrella(on_disk(root / "include/weir", ["**/*.hpp"], ["testing/*", "tls/*"]))
     if not block or block[0] != wanted:
         if fix and block:
             header.write_text(text[: block.start()] + wanted + text[block.end() :])

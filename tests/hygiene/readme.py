@@ -7,7 +7,7 @@
 `--fix` rewrites the pages. In a page, before a block of code:
 
     <!-- from examples/NAME.cpp -->           the block is what stands between `// [readme]` and `// [/readme]` there
-    <!-- from tests/docs/NAME.cpp [MARK] -->  the block is what stands between `// [MARK]` and `// [/MARK]` there
+    <!-- from tests/DIR/NAME.cpp [MARK] -->  the block is what stands between `// [MARK]` and `// [/MARK]` there
     <!-- output of examples/NAME -->          the block is what stands between `// [output]` and `// [/output]` there, as
                                               comments, and what PROGRAM prints
 

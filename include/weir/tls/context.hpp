@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weir/core/detail/requirements.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir::tls {
+
+namespace detail {
+class context_state;
+} // namespace detail
+
+struct context_options;
+
+/// What connections have in common: certificates, keys and trust. Copies share their state.
+///
+///     weir::tls::context ours{{.certificates = chain, .key = key, .protocols = {"http/1.1"}}};
+///     ...
+///     ours.reload({.certificates = new_chain, .key = new_key, .protocols = {"http/1.1"}});
+///
+/// TLS 1.2 and 1.3 are spoken, with the ciphers that OpenSSL and the system's configuration choose.
+///
+/// The first client of a context without authorities reads those of the system, which takes some milliseconds.
+/// Errors: tls::error, which names the option that OpenSSL refused; std::invalid_argument for a protocol name that is
+/// empty or longer than 255 bytes.
+/// Threads: any.
+class context {
+public:
+    explicit context(const context_options& options);
+
+    /// The context of clients that trust the authorities of the system, made on first use.
+    static const context& of_system();
+
+    /// Replaces all options for handshakes from now on. Sessions of before are not resumed. An error changes nothing.
+    void reload(const context_options& options);
+
+private:
+    friend class detail::context_state;
+
+    std::shared_ptr<detail::context_state> state_;
+};
+
+/// Whether a server asks its clients for certificates.
+enum class client_certificates : std::uint8_t { none, optional, required };
+
+/// Whether a client verifies the server's certificate.
+enum class verification : std::uint8_t {
+    full, ///< its chain, its dates, and that it is for the host
+    off,  ///< whoever can change packets on their way can read and change the data
+};
+
+/// Certificates and keys are texts in the format PEM, so that nothing reads files behind the executor's back.
+struct context_options {
+    std::string certificates = {}; ///< one's own, and then those between it and its authority
+    std::string key = {};          ///< the private key of the first certificate, not encrypted
+    std::string authorities = {};  ///< trusted to sign the peer's certificate; empty: those of the system, for clients
+    /// Lists of revoked certificates. With any, the peer's certificate is refused if it is in a list, and if there is
+    /// no valid list of its authority.
+    std::string revoked = {};
+    verification verify = verification::full;                ///< for clients
+    client_certificates clients = client_certificates::none; ///< for servers
+    std::vector<std::string> protocols = {};                 ///< for ALPN, the preferred one first
+    /// The contexts whose certificates a server shows to clients that ask for these hosts.
+    std::vector<std::pair<std::string, context>> hosts = {};
+    std::size_t sessions = 256; ///< that a client keeps for resumption; 0: none
+};
+
+} // namespace weir::tls
