@@ -2,8 +2,14 @@
 #include <weir/observe/metrics.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdio>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <weir/executor/detail/observations.hpp>
 #include <weir/observe/detail/run_measurements.hpp>
@@ -30,6 +36,10 @@ public:
 
     /// The executor's time; the time of its end once it has gone.
     time_point now() const noexcept { return executor_ != nullptr ? executor_->now() : end_; }
+    stage_run* measured = nullptr; // the stage whose first or timed poll goes on
+
+    /// The same at this moment, and not at the start of the turn.
+    time_point clock() const noexcept { return executor_ != nullptr ? executor_->io().now() : end_; }
     void executor_ends() noexcept { end_ = std::exchange(executor_, nullptr)->now(); }
 
 private:
@@ -69,26 +79,82 @@ void stage_run::start(context& cx) {
     records_ = records_of(cx.executor());
     record_ = &records_->find(name_);
     ++record_->started;
-    record_->unasked.begin(records_->now());
+    const time_point now = records_->now();
+    record_->unasked.begin(now);
+    downstream_ = records_->measured;
+    last_ = downstream_ == nullptr;
+    if (downstream_ != nullptr) {
+        downstream_->upstream_.push_back(*this);
+        if (record_ != downstream_->record_) record_->downstream = downstream_->record_;
+    } else {
+        record_->last.begin(now);
+        record_->consumed.begin(now);
+    }
 }
 
 void stage_run::stop(std::uint64_t stage_record::* how) noexcept {
     if (stopped_) return;
+    if (waiting_) stop_waiting();
     stopped_ = true;
     ++((*record_).*how);
-    (waiting_ ? record_->waited : record_->unasked).end(records_->now());
+    const time_point now = records_->now();
+    record_->unasked.end(now);
+    if (last_) {
+        record_->last.end(now);
+        record_->consumed.end(now);
+    }
+    unlink();
+    while (!upstream_.empty()) upstream_.pop_front().downstream_ = nullptr;
+    upstream_waits_ = 0;
 }
 
 void stage_run::start_waiting() noexcept {
     waiting_ = true;
-    record_->unasked.end(records_->now());
-    record_->waited.begin(records_->now());
+    const time_point now = records_->now();
+    record_->unasked.end(now);
+    record_->waited.begin(now);
+    if (last_) record_->consumed.end(now);
+    look_whether_alone();
+    if (downstream_ != nullptr) downstream_->count_waiting(1);
 }
 
 void stage_run::stop_waiting() noexcept {
     waiting_ = false;
-    record_->waited.end(records_->now());
-    record_->unasked.begin(records_->now());
+    const time_point now = records_->now();
+    record_->waited.end(now);
+    record_->unasked.begin(now);
+    if (last_) record_->consumed.begin(now);
+    look_whether_alone();
+    if (downstream_ != nullptr) downstream_->count_waiting(-1);
+}
+
+void stage_run::count_waiting(int change) noexcept {
+    upstream_waits_ += change;
+    look_whether_alone();
+}
+
+void stage_run::look_whether_alone() noexcept {
+    const bool alone = waiting_ && upstream_waits_ == 0;
+    if (alone == std::exchange(alone_, alone)) return;
+    if (alone) {
+        record_->alone.begin(records_->now());
+    } else {
+        record_->alone.end(records_->now());
+    }
+}
+
+stage_run::measurement::measurement(stage_run& run) noexcept
+    : run_{run},
+      outer_{std::exchange(run.records_->measured, &run)},
+      began_{std::chrono::steady_clock::now()},
+      executor_began_{run.records_->clock()} {}
+
+stage_run::measurement::~measurement() {
+    run_.records_->measured = outer_;
+    if (run_.polls_ == 1) return; // the first poll also starts what is upstream
+    ++run_.record_->samples;
+    run_.record_->sampled += std::chrono::steady_clock::now() - began_;
+    run_.record_->computed += run_.records_->clock() - executor_began_;
 }
 
 } // namespace detail
@@ -115,6 +181,90 @@ std::vector<stage_metrics> metered_stages(executor& ex) {
         if (record->samples != 0) one.sampled_poll = record->sampled / record->samples;
     }
     return result;
+}
+
+namespace {
+
+/// A metered stage, or the consumer of the last one.
+struct load {
+    const detail::stage_record* of = nullptr;
+    const detail::stage_record* last = nullptr; // of its pipeline
+    duration busy{};
+    bool estimated = false;
+};
+
+duration positive(duration d) noexcept { return std::max(d, duration::zero()); }
+
+/// The time that upstream of a meter has computed.
+duration computed(const detail::stage_record& record) noexcept {
+    if (record.samples == 0) return {};
+    return record.computed / static_cast<duration::rep>(record.samples) * static_cast<duration::rep>(record.items);
+}
+
+std::vector<load> loads_of(const detail::stage_records& records) {
+    const time_point now = records.now();
+    std::vector<load> all;
+    for (const auto& record : records.all()) {
+        const detail::stage_record* last = record.get();
+        for (std::size_t n = 0; last->downstream != nullptr && n != records.all().size(); ++n) last = last->downstream;
+        load one{record.get(), last, record->alone.until(now)};
+        duration own = computed(*record);
+        for (const auto& other : records.all()) {
+            if (other->downstream == record.get()) own -= computed(*other);
+        }
+        one.busy += positive(own);
+        one.estimated = own > duration::zero();
+        all.push_back(one);
+    }
+    for (const auto& record : records.all()) {
+        if (record->downstream != nullptr) continue;
+        load consumer{nullptr, record.get(), record->consumed.until(now)};
+        // The clock went on while upstream computed, too.
+        consumer.busy = positive(consumer.busy - computed(*record));
+        consumer.estimated = computed(*record) > duration::zero();
+        all.push_back(consumer);
+    }
+    return all;
+}
+
+} // namespace
+
+std::string bottleneck_report::text() const {
+    const auto rounded = [](double value, const char* format) {
+        std::array<char, 32> digits{};
+        std::snprintf(digits.data(), digits.size(), format, value);
+        return std::string{digits.data()};
+    };
+    return (where == part::consumer ? "what follows " : "") + meter + " holds the others back for " +
+           rounded(share * 100, "%.0f") + (estimated ? "% of the time, as estimated" : "% of the time") +
+           "; twice as fast, it would make the pipeline " + rounded(gain_in_turns, "%.2g") +
+           " times as fast where stages take turns, and at most " + rounded(gain_at_most, "%.2g") +
+           " times where they overlap";
+}
+
+std::optional<bottleneck_report> bottleneck(executor& ex) {
+    const detail::stage_records& records = *detail::records_of(ex);
+    const std::vector<load> loads = loads_of(records);
+    const auto share_of = [&](const load& one) {
+        const duration all = one.last->last.until(records.now());
+        return all <= duration::zero() ? 0 : static_cast<double>(one.busy.count()) / static_cast<double>(all.count());
+    };
+    const auto slowest = std::ranges::max_element(loads, {}, share_of);
+    if (slowest == loads.end() || share_of(*slowest) <= 0) return std::nullopt;
+    bottleneck_report report;
+    report.where = slowest->of == nullptr ? bottleneck_report::part::consumer : bottleneck_report::part::stage;
+    report.meter = slowest->of == nullptr ? slowest->last->name : slowest->of->name;
+    report.held = slowest->busy;
+    report.estimated = slowest->estimated;
+    report.share = std::min(share_of(*slowest), 1.0);
+    // The others are as slow as before.
+    double others = 0;
+    for (const load& one : loads) {
+        if (&one != &*slowest && one.last == slowest->last) others = std::max(others, share_of(one));
+    }
+    report.gain_in_turns = 1 / (1 - report.share / 2);
+    report.gain_at_most = std::max(1 / std::max(0.5, others), 1.0);
+    return report;
 }
 
 } // namespace weir

@@ -278,6 +278,21 @@ TEST_SUITE("docs/guide") {
         CHECK(second.finished());
     }
 
+    TEST_CASE("bottleneck names the stage that holds the others back") {
+        // [bottleneck]
+        virtual_executor ex;
+        const auto parse = [](int item) -> weir::task<int> {
+            co_await weir::sleep_for(300ms);
+            co_return item;
+        };
+        ex.run(produce(12) | weir::meter("read") | weir::map_async(1, parse) | weir::meter("parse") |
+               weir::for_each(consume));
+        const auto slow = weir::bottleneck(ex);
+        CHECK(slow->meter == "parse"); // the stage in front of the meter
+        CHECK(slow->text().find("parse holds the others back for 5") == 0);
+        // [/bottleneck]
+    }
+
     TEST_CASE("sample and debounce choose among items") {
         // [sample]
         weir::testing::marbles m;

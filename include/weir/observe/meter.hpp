@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -19,19 +18,17 @@ class [[nodiscard("add a sink and co_await it")]] meter_stream {
 public:
     using value_type = item_t<S>;
 
-    meter_stream(S upstream, std::string name) : upstream_(std::move(upstream)), run_{std::move(name)} {}
+    meter_stream(S upstream, std::string name) : run_{std::move(name)}, upstream_(std::move(upstream)) {}
 
     poll<value_type> poll_next(context& cx) {
-        run_.begin_poll(cx);
-        if (run_.sampled()) [[unlikely]]
+        if (run_.begin_poll(cx)) [[unlikely]]
             return poll_timed(cx);
         return poll_upstream(cx);
     }
 
     template <class Consume>
     flow poll_each(context& cx, Consume& consume) {
-        run_.begin_poll(cx);
-        if (run_.sampled()) [[unlikely]] {
+        if (run_.begin_poll(cx)) [[unlikely]] {
             auto item = poll_timed(cx);
             if (item.is_pending()) return flow::pending;
             if (item.is_done()) return flow::done;
@@ -77,14 +74,12 @@ private:
         }
     }
     [[gnu::noinline]] poll<value_type> poll_timed(context& cx) {
-        const auto began = std::chrono::steady_clock::now();
-        auto item = poll_upstream(cx);
-        run_.sample(std::chrono::steady_clock::now() - began);
-        return item;
+        const detail::stage_run::measurement timed{run_};
+        return poll_upstream(cx);
     }
 
+    detail::stage_run run_; // destroyed after those of upstream
     S upstream_;
-    detail::stage_run run_;
 };
 
 struct meter_fn : detail::operator_fn<meter_fn> {
@@ -107,7 +102,7 @@ struct meter_fn : detail::operator_fn<meter_fn> {
 ///
 /// Ends: with upstream. Errors: upstream's. Throws std::invalid_argument for an empty name.
 /// Cost: one allocation for each name, none per item; no item held. Two reads of the clock for one poll in 256.
-/// See: metered_stages, inspect.
+/// See: metered_stages, bottleneck, inspect.
 inline constexpr meter_fn meter{};
 
 } // namespace weir

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,5 +35,41 @@ struct stage_metrics {
 
 /// The metered stages of an executor, in the order of their first polls.
 std::vector<stage_metrics> metered_stages(executor& ex);
+
+/// The part of a pipeline that holds back the others. See bottleneck.
+struct bottleneck_report {
+    enum class part {
+        stage,    ///< what stands between the meter of that name and the meters upstream of it
+        consumer, ///< what follows the last meter, which has that name
+    };
+
+    part where = part::stage;
+    std::string meter;
+    duration held{};  ///< for so long the others waited for this part and for nothing else
+    double share = 0; ///< of the time for which the pipeline has existed
+    /// By which factor the pipeline would be faster if this part were twice as fast: where its parts take turns, and at
+    /// most where buffers or concurrent operations let them overlap.
+    double gain_in_turns = 1;
+    double gain_at_most = 1;
+    /// Whether `held` contains computing time, which is estimated from a sample.
+    bool estimated = false;
+
+    /// "parse holds the others back for 62% of the time; twice as fast, it would make the pipeline 1.4 times as fast
+    /// where stages take turns, and at most 2 times where they overlap"
+    std::string text() const;
+};
+
+/// Which part holds back the others, in the pipeline with the largest such share; empty before any time has passed.
+///
+///     read(path) | meter("read") | map_async(8, parse) | meter("parse") | for_each(store)
+///
+///     if (auto slow = weir::bottleneck(ex)) log(slow->text());
+///
+/// A meter is named after the stage in front of it. A stage holds the others back while its meter waits and no meter
+/// upstream of it does. The consumer does so while nothing is asked of the last meter. Where stages wait these numbers
+/// are exact. Where they compute, they are estimated from the sampled polls.
+///
+/// See: meter, metered_stages.
+std::optional<bottleneck_report> bottleneck(executor& ex);
 
 } // namespace weir

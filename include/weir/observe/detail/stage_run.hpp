@@ -9,6 +9,7 @@
 
 #include <weir/core/assert.hpp>
 #include <weir/core/context.hpp>
+#include <weir/core/detail/intrusive_list.hpp>
 #include <weir/core/time.hpp>
 
 namespace weir {
@@ -39,32 +40,44 @@ struct stage_record {
     std::uint64_t cut_short = 0;
     total_time waited;  // for upstream
     total_time unasked; // nothing was asked of the stage
+    total_time alone;   // it waited, and no metered stage upstream of it did
+    // The same of stages with no metered stage downstream of them:
+    total_time last;     // they existed
+    total_time consumed; // nothing was asked of them
+    stage_record* downstream = nullptr;
     std::uint64_t samples = 0;
     std::chrono::nanoseconds sampled{};
+    duration computed{}; // in the samples, by the executor's clock: zero under virtual time
 };
 
 class stage_records;
 
 /// One metered stage, from its first poll to its end. It is in one of two states: it waits for upstream, or nothing is
 /// asked of it. The clock is read when that changes.
-class stage_run {
+///
+/// A stage that is first polled within the first poll of another stage, or within a poll whose time is measured, stands
+/// upstream of that one.
+class stage_run : private list_link {
 public:
     explicit stage_run(std::string name) noexcept : name_{std::move(name)} {}
-    stage_run(stage_run&& other) noexcept : name_{std::move(other.name_)} {
+    stage_run(stage_run&& other) noexcept : list_link{}, name_{std::move(other.name_)} {
         WEIR_ASSERT(other.record_ == nullptr, "moved after its first poll");
     }
     ~stage_run() {
         if (runs()) stop(&stage_record::cut_short);
     }
 
-    /// To be called before upstream is polled.
-    void begin_poll(context& cx) {
-        if (record_ == nullptr) [[unlikely]]
+    /// To be called before upstream is polled. Whether that poll is the first, or one of those whose time is measured;
+    /// it is then made while a `measurement` exists.
+    bool begin_poll(context& cx) {
+        if (record_ == nullptr) [[unlikely]] {
             start(cx);
+            polls_ = 1;
+            return true;
+        }
+        return ++polls_ % sample_distance == 0;
     }
-    /// Whether that poll is one of those whose time is measured.
-    bool sampled() noexcept { return ++polls_ % sample_distance == 0; }
-    void sample(std::chrono::nanoseconds d) noexcept { ++record_->samples, record_->sampled += d; }
+    class measurement;
 
     // How that poll has ended.
     void items(std::uint64_t n) noexcept {
@@ -81,18 +94,41 @@ public:
 private:
     static constexpr std::uint32_t sample_distance = 256;
 
+    friend class intrusive_list<stage_run>;
+
     bool runs() const noexcept { return record_ != nullptr && !stopped_; }
     void start(context& cx);
     void stop(std::uint64_t stage_record::* how) noexcept;
     void start_waiting() noexcept;
     void stop_waiting() noexcept;
+    void count_waiting(int change) noexcept;
+    void look_whether_alone() noexcept;
 
     std::string name_;
     std::shared_ptr<stage_records> records_; // those of the executor, which may die first
     stage_record* record_ = nullptr;
+    stage_run* downstream_ = nullptr;
+    intrusive_list<stage_run> upstream_; // the metered stages whose items it waits for
+    int upstream_waits_ = 0;             // how many of them wait
     std::uint32_t polls_ = 0;
+    bool last_ = false; // no metered stage asks it
     bool waiting_ = false;
+    bool alone_ = false;
     bool stopped_ = false;
+};
+
+class stage_run::measurement {
+public:
+    explicit measurement(stage_run& run) noexcept;
+    measurement(const measurement&) = delete;
+    measurement& operator=(const measurement&) = delete;
+    ~measurement();
+
+private:
+    stage_run& run_;
+    stage_run* outer_;
+    std::chrono::steady_clock::time_point began_;
+    time_point executor_began_;
 };
 
 } // namespace weir::detail
