@@ -6,6 +6,7 @@
 #include <concepts>
 #include <coroutine>
 #include <memory>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -119,7 +120,7 @@ private:
             ::new (static_cast<void*>(std::addressof(me.kept_))) T(std::move(*me.item_));
             return true;
         } catch (...) {
-            me.fail();
+            me.fail(std::source_location::current());
             return false;
         }
     }

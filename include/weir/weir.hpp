@@ -249,6 +249,7 @@
 #include <weir/resilience/retry_policy.hpp>
 
 #include <weir/observe/dump.hpp>
+#include <weir/observe/error_trail.hpp>
 #include <weir/observe/histogram.hpp>
 #include <weir/observe/meter.hpp>
 #include <weir/observe/metrics.hpp>

@@ -10,6 +10,7 @@
 
 #include <cxxabi.h>
 
+#include <weir/observe/error_trail.hpp>
 #include <weir/scope/group_error.hpp>
 
 namespace weir {
@@ -27,10 +28,14 @@ std::string name_of(const std::type_info& type) {
 void add(std::string& text, const std::exception_ptr& error, std::size_t depth) {
     if (depth == deepest) return;
     if (depth != 0) text += '\n' + std::string(2 * depth, ' ');
+    const auto add_trail = [&] {
+        for (const std::string& line : error_trail::of(error)) text += '\n' + std::string(2 * depth + 2, ' ') + line;
+    };
     try {
         std::rethrow_exception(error);
     } catch (const std::exception& e) {
         text += name_of(typeid(e)) + ": " + e.what();
+        add_trail();
         if (const auto* const group = dynamic_cast<const group_error*>(&e); group != nullptr) {
             for (const std::exception_ptr& each : group->errors()) add(text, each, depth + 1);
         }
@@ -41,6 +46,7 @@ void add(std::string& text, const std::exception_ptr& error, std::size_t depth) 
     } catch (...) {
         const std::type_info* const type = abi::__cxa_current_exception_type();
         text += type != nullptr ? "an object of type " + name_of(*type) : "an unknown error";
+        add_trail();
     }
 }
 

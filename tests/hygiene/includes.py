@@ -50,6 +50,7 @@ DETAIL_USERS = {
     "executor/detail/periodic_schedule.hpp": ["source", "operators"],
     "executor/detail/stop_token_watcher.hpp": ["operators", "sink", "interop"],
     "executor/detail/time_limit.hpp": ["io", "operators", "scope", "resilience", "sink"],
+    "executor/detail/type_outline.hpp": ["observe"],
     "executor/detail/wait_dump.hpp": ["observe"],
     "io/detail/descriptor.hpp": ["source"],
     "io/detail/device.hpp": ["source", "sink"],

@@ -15,8 +15,10 @@ namespace weir {
 ///       std::runtime_error: no answer
 ///       std::system_error: connect: Connection refused
 ///
+/// Where an error_trail exists, the operations and task-locals that each error has passed follow it.
+///
 /// A null pointer is "no error".
-/// See: group_error, executor::on_error.
+/// See: error_trail, group_error, executor::on_error.
 std::string what_happened(const std::exception_ptr& error);
 
 } // namespace weir

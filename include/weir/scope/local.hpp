@@ -11,6 +11,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/error_notes.hpp>
 #include <weir/core/detail/lazy_operation.hpp>
 #include <weir/core/detail/locals.hpp>
 #include <weir/core/item_traits.hpp>
@@ -33,14 +34,14 @@ namespace weir {
 /// An object of this type is a name; it has static storage duration or outlives its uses in another way. The values are
 /// set by `with_local`. A value does not change, and inner code may set another one for the code below.
 ///
-/// Code inherits the values of the code that starts it: over `co_await`, pipelines, `spawn`, `spawn_on`, `subscribe_on`,
-/// `publish_on`, `offload`, `map_blocking` and cleanups. A member of a task group has the values of the place where the
-/// group was created. A function that others call has those of `with_current_locals`. A stream that is kept
-/// outside of `with_local` and works ahead has the values of its last poll.
+/// Code inherits the values of the code that starts it: over `co_await`, pipelines, `spawn`, `spawn_on`,
+/// `subscribe_on`, `publish_on`, `offload`, `map_blocking` and cleanups. A member of a task group has the values of the
+/// place where the group was created. A function that others call has those of `with_current_locals`. A stream that is
+/// kept outside of `with_local` and works ahead has the values of its last poll.
 ///
 /// Threads: values are shared by threads, and destroyed on any of them.
 /// Cost: nothing where no value is set. See with_local.
-/// See: with_local, with_current_locals, dump.
+/// See: with_local, with_current_locals, dump, error_trail.
 template <class T>
 class local {
     static_assert(std::is_object_v<T> && !std::is_const_v<T>, "weir::local<T>: T is an object type");
@@ -131,6 +132,7 @@ public:
             }
             return result;
         } catch (...) {
+            detail::note_error(run_queue::locals_of(scope_));
             operation_.reset();
             throw;
         }

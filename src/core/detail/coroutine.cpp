@@ -2,7 +2,10 @@
 #include <weir/core/detail/coroutine.hpp>
 
 #include <cstddef>
+#include <exception>
 #include <memory>
+#include <new>
+#include <source_location>
 #include <utility>
 
 #include <weir/core/detail/deep_destruction.hpp>
@@ -29,6 +32,13 @@ coroutine_state::progress coroutine_state::look(suspension& where) noexcept {
     default:
         return is(finished) ? progress::has_ended : progress::runs;
     }
+}
+
+void coroutine_state::fail(std::source_location place) noexcept {
+    note_error(nullptr, place);
+    note_error(run_queue::locals_of(*this));
+    ::new (static_cast<void*>(&error_)) std::exception_ptr{std::current_exception()};
+    enter(failed);
 }
 
 coroutine_state& coroutine_state::awaited_through(slot_base& slot) noexcept {

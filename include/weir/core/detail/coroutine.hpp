@@ -14,6 +14,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/error_notes.hpp>
 #include <weir/core/detail/frame_pool.hpp>
 #include <weir/core/detail/sole_waiter.hpp>
 #include <weir/core/detail/wait_report.hpp>
@@ -160,10 +161,8 @@ protected:
         on_wake(destroy);
         enter(finished);
     }
-    void fail() noexcept {
-        ::new (static_cast<void*>(&error_)) std::exception_ptr{std::current_exception()};
-        enter(failed);
-    }
+    /// To be called in the handler of the coroutine's error.
+    void fail(std::source_location place) noexcept;
     void destroy_outcome() noexcept {
         if (is(failed)) [[unlikely]]
             std::destroy_at(&error_);
@@ -346,7 +345,10 @@ public:
     static void operator delete(void* memory, std::size_t size) noexcept { frame_memory::release(memory, size); }
 
     std::suspend_always initial_suspend() const noexcept { return {}; }
-    void unhandled_exception() noexcept { state().fail(); }
+    /// The default argument is a place in the coroutine.
+    void unhandled_exception(std::source_location place = std::source_location::current()) noexcept {
+        state().fail(place);
+    }
 
     template <class A>
     auto await_transform(A&& operation);
@@ -455,7 +457,10 @@ private:
                 return await_traits<A>::ask(operation, own);
             }
         } catch (...) {
-            if (!state.queue().stopping()) throw;
+            if (!state.queue().stopping()) {
+                note_error(type_name<A>());
+                throw;
+            }
             return pending;
         }
     }
@@ -477,6 +482,7 @@ private:
                 me.answer_ = await_traits<A>::ask(*me.operation_, cx);
             }
         } catch (...) {
+            note_error(type_name<A>(), me.place_);
             error = std::current_exception();
         }
         if (state.phase_ != coroutine_state::resumable) [[unlikely]] {

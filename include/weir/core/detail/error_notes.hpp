@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weir/core/detail/requirements.hpp>
+
+#include <exception>
+#include <source_location>
+
+#include <weir/core/detail/locals.hpp>
+
+namespace weir::detail {
+
+/// Receives what the errors of the process pass. Called on any thread.
+class error_listener {
+public:
+    /// The error leaves an awaited operation of that type, or a coroutine when the type is null.
+    /// @param place  of the co_await, with line 0 where it is not known; or in the coroutine
+    virtual void passes(const std::exception_ptr& error, const char* type, std::source_location place) noexcept = 0;
+    /// The error leaves code that has these task-locals.
+    virtual void passes(const std::exception_ptr& error, const locals_ref& locals) noexcept = 0;
+
+protected:
+    ~error_listener() = default;
+};
+
+/// Sets the listener; null for none. Returns the last one. No error may be under way.
+error_listener* listen_to_errors(error_listener* listener) noexcept;
+
+// To be called in a handler of the exception. They do nothing where nobody listens.
+void note_error(const char* type, std::source_location place = {}) noexcept;
+void note_error(const locals_ref& locals) noexcept;
+
+} // namespace weir::detail

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#include <weir/core/detail/error_notes.hpp>
+
+#include <atomic>
+
+namespace weir::detail {
+
+namespace {
+
+constinit std::atomic<error_listener*> listener{nullptr};
+
+} // namespace
+
+// acq_rel and acquire: a thread that finds the listener sees it constructed.
+error_listener* listen_to_errors(error_listener* next) noexcept {
+    return listener.exchange(next, std::memory_order_acq_rel);
+}
+
+void note_error(const char* type, std::source_location place) noexcept {
+    if (error_listener* const to = listener.load(std::memory_order_acquire); to != nullptr) {
+        to->passes(std::current_exception(), type, place);
+    }
+}
+
+void note_error(const locals_ref& locals) noexcept {
+    if (!locals) return;
+    if (error_listener* const to = listener.load(std::memory_order_acquire); to != nullptr) {
+        to->passes(std::current_exception(), locals);
+    }
+}
+
+} // namespace weir::detail
