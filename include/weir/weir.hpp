@@ -134,6 +134,7 @@
 #include <weir/operators/timeout_total.hpp>
 #include <weir/operators/timestamp.hpp>
 #include <weir/operators/to_owned.hpp>
+#include <weir/operators/transform_chunks.hpp>
 #include <weir/operators/valve.hpp>
 #include <weir/operators/window.hpp>
 #include <weir/operators/wire_tap.hpp>

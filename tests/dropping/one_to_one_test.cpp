@@ -8,6 +8,7 @@
 #include <exception>
 #include <functional>
 #include <optional>
+#include <ranges>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include <dropping.hpp>
 #include <dropping_ways.hpp>
 #include <weir/observe/meter.hpp>
+#include <weir/operators/chunk.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
 #include <weir/operators/delay_start.hpp>
@@ -53,6 +55,7 @@
 #include <weir/operators/take_through.hpp>
 #include <weir/operators/take_while.hpp>
 #include <weir/operators/timeout_first.hpp>
+#include <weir/operators/transform_chunks.hpp>
 #include <weir/sink/first.hpp>
 #include <weir/source/once.hpp>
 #include <weir/sync/state.hpp>
@@ -71,6 +74,14 @@ stage_table one_to_one() {
                    s.called();
                    return s.still_here(x).value() % 2 == 0 ? std::nullopt : std::optional{std::move(x)};
                });
+    });
+    table.add("transform_chunks", [](scene& s, auto in) {
+        const auto first_of_chunk = [&s](std::vector<item>& chunk) {
+            s.called();
+            return s.still_here(chunk) | std::views::take(1);
+        };
+        return std::move(in) | weir::chunk(2) | weir::transform_chunks(first_of_chunk) |
+               weir::map_concat([](std::vector<item> chunk) { return chunk; });
     });
     table.add("inspect", [](scene& s, auto in) { return std::move(in) | weir::inspect(looks(s)); });
     table.add("materialize",

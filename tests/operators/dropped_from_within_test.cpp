@@ -9,6 +9,8 @@
 #include <exception>
 #include <functional>
 #include <optional>
+#include <ranges>
+#include <vector>
 
 #include <self_drop.hpp>
 #include <weir/async_stream.hpp>
@@ -18,6 +20,7 @@
 #include <weir/operators/balance.hpp>
 #include <weir/operators/batch_while_busy.hpp>
 #include <weir/operators/broadcast_through.hpp>
+#include <weir/operators/chunk.hpp>
 #include <weir/operators/chunk_by.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/conflate_with.hpp>
@@ -69,6 +72,7 @@
 #include <weir/operators/take_through.hpp>
 #include <weir/operators/take_while.hpp>
 #include <weir/operators/timeout_first.hpp>
+#include <weir/operators/transform_chunks.hpp>
 #include <weir/operators/valve.hpp>
 #include <weir/operators/window.hpp>
 #include <weir/operators/wire_tap.hpp>
@@ -96,6 +100,10 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within(
             [](auto s) { return std::move(s) | weir::filter_map([](int x) { return std::optional{x}; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::map_concat([](int x) { return std::array{x}; }); });
+        drop_from_within([](auto s) {
+            return std::move(s) | weir::chunk(1) | weir::transform_chunks(std::views::take(1)) |
+                   weir::map([](std::vector<int> x) { return x.front(); });
+        });
         drop_from_within([](auto s) { return std::move(s) | weir::scan(0, std::plus{}); });
         drop_from_within([](auto s) { return std::move(s) | weir::enumerate(); });
         drop_from_within([](auto s) { return std::move(s) | weir::pairwise(); });

@@ -6,6 +6,7 @@
 #include <item_types.hpp>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -17,12 +18,15 @@
 #include <weir/executor/sleep.hpp>
 #include <weir/interop/reactive_streams.hpp>
 #include <weir/observe/meter.hpp>
+#include <weir/operators/chunk.hpp>
 #include <weir/operators/default_if_empty.hpp>
 #include <weir/operators/distinct.hpp>
+#include <weir/operators/map.hpp>
 #include <weir/operators/or_else.hpp>
 #include <weir/operators/skip_last.hpp>
 #include <weir/operators/take_last.hpp>
 #include <weir/operators/take_through.hpp>
+#include <weir/operators/transform_chunks.hpp>
 #include <weir/source/empty.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/virtual_executor.hpp>
@@ -190,6 +194,8 @@ void pass_through_copying_operators() {
     CHECK(values<T>(weir::map_concat([](T item) { return std::vector<T>(1, item); })) == all);
     CHECK(values<T>(weir::chunk(2) | weir::map([](std::vector<T> items) { return T(items.at(1)); })) ==
           std::vector{2, 4});
+    CHECK(values<T>(weir::chunk(2) | weir::transform_chunks(std::views::take(1)) |
+                    weir::map([](std::vector<T> items) { return T(items.at(0)); })) == std::vector{1, 3});
     const auto shared = numbers<T>() | weir::replay(2);
     auto subscribed = shared.subscribe();
     CHECK(values<T>(weir::sliding(2) | weir::map([](std::vector<T> items) { return T(items.at(1)); })) ==

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <optional>
+#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include <weir/operators/also_to.hpp>
 #include <weir/operators/broadcast_through.hpp>
 #include <weir/operators/buffer.hpp>
+#include <weir/operators/chunk.hpp>
 #include <weir/operators/chunk_by.hpp>
 #include <weir/operators/combine_latest.hpp>
 #include <weir/operators/concat.hpp>
@@ -53,6 +55,7 @@
 #include <weir/operators/take_while.hpp>
 #include <weir/operators/timeout.hpp>
 #include <weir/operators/timeout_total.hpp>
+#include <weir/operators/transform_chunks.hpp>
 #include <weir/operators/window.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
@@ -157,6 +160,7 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::split_when(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::distinct_until_changed(not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::map_concat([](int x) { return std::vector{not_two(x)}; }) | weir::drain()) == "two");
+        CHECK(end_of(weir::chunk(1) | weir::transform_chunks(std::views::transform(not_two)) | weir::drain()) == "two");
         CHECK(end_of(weir::concat_map([](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
         CHECK(end_of(weir::switch_map([](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
         CHECK(end_of(weir::exhaust_map([](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");

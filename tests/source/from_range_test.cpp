@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <concepts>
+#include <cstddef>
+#include <iterator>
 #include <list>
 #include <map>
 #include <memory>
@@ -10,7 +13,13 @@
 #include <span>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
+#include <version>
+
+#if __cpp_lib_generator
+#include <generator>
+#endif
 
 #include <allocations.hpp>
 #include <range/v3/view/filter.hpp>
@@ -33,6 +42,42 @@ auto collect(S source) {
     virtual_executor ex;
     return ex.run(std::move(source) | weir::to<std::vector>());
 }
+
+/// 1, 2, ... n
+class counter : public std::ranges::view_base {
+public:
+    explicit counter(int n) : n_{n} {}
+    counter(counter&&) = default;
+    counter& operator=(counter&&) = default;
+
+    class iterator {
+    public:
+        using value_type = int;
+        using difference_type = std::ptrdiff_t;
+
+        explicit iterator(counter& of) : of_{&of} {}
+        iterator(iterator&&) = default;
+        iterator& operator=(iterator&&) = default;
+
+        int&& operator*() const { return std::move(of_->at_); }
+        iterator& operator++() {
+            ++of_->at_;
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        bool operator==(std::default_sentinel_t) const { return of_->at_ > of_->n_; }
+
+    private:
+        counter* of_;
+    };
+
+    iterator begin() { return iterator{*this}; }
+    std::default_sentinel_t end() const { return {}; }
+
+private:
+    int n_;
+    int at_ = 1;
+};
 
 } // namespace
 
@@ -108,6 +153,18 @@ TEST_SUITE("source/from_range") {
         auto moved = std::move(*stream);
         stream.reset();
         CHECK(collect(std::move(moved)) == std::vector<char>{'i', 'n', ' ', 'p', 'l', 'a', 'c', 'e'});
+    }
+
+    TEST_CASE("from_range reads a view that can only be moved and read once, as std::generator is") {
+        static_assert(!std::copyable<counter>);
+        CHECK(collect(weir::from_range(counter{3})) == std::vector{1, 2, 3});
+#if __cpp_lib_generator
+        auto generator = [](int n) -> std::generator<std::string> {
+            for (int i = 0; i != n; ++i) co_yield std::string(40, 'a');
+        };
+        CHECK(collect(weir::from_range(generator(3))).at(2) == std::string(40, 'a'));
+        CHECK(collect(weir::from_range(generator(3)) | weir::take(1)).size() == 1);
+#endif
     }
 
     TEST_CASE("from_range: an exception from an iterator ends the stream") {

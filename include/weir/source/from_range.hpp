@@ -57,7 +57,8 @@ struct from_range_fn {
 /// Ends: at the end of the range. Errors: exceptions of its iterators.
 /// Cost: no allocation.
 /// Lifetime: an lvalue is borrowed, and its elements are copied. A container that is passed as an rvalue is kept, and
-/// its elements are moved out. A view is kept; what it refers to must outlive the stream.
+/// its elements are moved out. A view is kept; what it refers to must outlive the stream. A std::generator is such a
+/// view.
 /// See: just, iota.
 inline constexpr from_range_fn from_range{};
 
