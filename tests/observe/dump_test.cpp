@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include <doctest/doctest.h>
@@ -17,14 +18,20 @@
 #include <weir/executor/sleep.hpp>
 #include <weir/io/tcp.hpp>
 #include <weir/observe/meter.hpp>
+#include <weir/operators/also_to.hpp>
 #include <weir/operators/buffer.hpp>
+#include <weir/operators/expand.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
+#include <weir/operators/map_async_keyed.hpp>
 #include <weir/operators/merge.hpp>
+#include <weir/operators/partition.hpp>
+#include <weir/operators/window.hpp>
 #include <weir/scope/task_group.hpp>
 #include <weir/scope/when_all.hpp>
 #include <weir/scope/with_timeout.hpp>
+#include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
@@ -210,6 +217,30 @@ TEST_SUITE("observe/dump") {
             INFO(text);
             CHECK(has(text, "merge: waits for 1 of its 2 streams"));
         }
+    }
+
+    TEST_CASE("dump describes what the parts of divided, windowed and keyed streams wait for") {
+        const auto text = stuck([](auto& ex, world& w) {
+            const auto waits = [&w](auto) -> weir::task<int> { co_return co_await w.wait(); };
+            auto [even, odd] = numbers(9) | weir::partition([](int i) { return i % 2 == 0; }, {.capacity = 1});
+            auto asks = ex.spawn(std::move(even) | weir::drain());
+            auto holds = std::make_shared<decltype(odd)>(std::move(odd));
+            auto keyed = ex.spawn(numbers(2) | weir::map_async_keyed(4, [](int) { return 0; }, waits) | weir::drain());
+            const auto counts = [](auto items) { return std::move(items) | weir::count(); };
+            auto window = ex.spawn(weir::never<int>() | weir::window(2, counts) | weir::drain());
+            const auto none = [](int) { return weir::never<int>(); };
+            auto grown = ex.spawn(numbers(1) | weir::expand(2, none) | weir::drain());
+            auto beside = ex.spawn(numbers(1) | weir::also_to(weir::for_each(waits)) | weir::drain());
+            return std::tuple{std::move(asks),   std::move(holds), std::move(keyed),
+                              std::move(window), std::move(grown), std::move(beside)};
+        });
+        INFO(text);
+        CHECK(has(text, "1 of its branches are full; they do not ask for an item"));
+        CHECK(has(text, "an earlier operation with the same key"));
+        CHECK(has(text, "expand"));
+        CHECK(has(text, "streams run, of which none has an item"));
+        CHECK(has(text, "the sink beside the stream"));
+        CHECK_FALSE(has(text, "does not describe itself"));
     }
 
     TEST_CASE("dump names the descriptor that has no data") {

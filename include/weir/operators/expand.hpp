@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
+#include <weir/core/detail/wait_report.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
@@ -59,12 +61,18 @@ public:
     }
 
 private:
+    friend described;
+
+    void describe(wait_report& report) const {
+        report.object(this, "weir::expand", std::to_string(running_) + " streams run, of which none has an item");
+    }
+
     std::size_t limit_;
     ring_buffer<T> waiting_;
     std::size_t running_ = 0;
     bool started_ = false;
     bool upstream_runs_ = true;
-    waker_slot reader_;
+    described_slot reader_{*this};
 };
 
 /// The queue as a stream.

@@ -13,6 +13,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/wait_report.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
@@ -28,7 +29,12 @@ namespace detail {
 /// An operation's place in the queue of its key.
 class keyed_turn : public list_link {
 public:
-    waker_slot slot;
+    described_slot slot{*this};
+
+private:
+    friend described;
+
+    void describe(wait_report& report) const { report.stage(nullptr, "an earlier operation with the same key"); }
 };
 
 /// The operations of one key, in the order of their items. The first one runs.

@@ -15,6 +15,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
 #include <weir/core/detail/lazy_operation.hpp>
+#include <weir/core/detail/wait_report.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/executor.hpp>
@@ -317,8 +318,12 @@ public:
     }
 
 private:
+    friend detail::described;
+
+    void describe(detail::wait_report& report) const { report.stage(nullptr, "a rise of the concurrency limit"); }
+
     waker* waker_ = nullptr;
-    waker_slot slot_;
+    detail::described_slot slot_{*this};
 };
 
 inline concurrency_limit::~concurrency_limit() {

@@ -22,6 +22,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/wait_report.hpp>
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
@@ -207,11 +208,15 @@ struct serve_state {
         if (on_error) on_error(std::move(why));
     }
 
+    void describe(wait_report& report) const {
+        report.object(this, "weir::serve", std::to_string(active) + " connections are served");
+    }
+
     static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
-    std::optional<S> connections; // empty after the stop
-    waker_slot receiver;          // waits for the next connection
-    waker_slot consumer;          // waits for the end of the server
+    std::optional<S> connections;   // empty after the stop
+    described_slot receiver{*this}; // waits for the next connection
+    described_slot consumer{*this}; // waits for the end of the server
     serve_options options;
     serve_result result;
     std::size_t active = 0;

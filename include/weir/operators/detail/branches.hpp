@@ -6,12 +6,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
+#include <weir/core/detail/wait_report.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
@@ -71,11 +73,12 @@ public:
 private:
     struct branch {
         ring_buffer<T> held;
-        waker_slot consumer;
+        referring_slot consumer;
         bool left = false;
     };
 
     pending_t wait(branch& own, context& cx) noexcept {
+        own.consumer.refer_to(self_);
         own.consumer.arm(cx.waker());
         return pending;
     }
@@ -118,6 +121,18 @@ private:
         return size_;
     }
 
+    friend described;
+
+    void describe(wait_report& report) {
+        if (full_ != 0) {
+            report.object(this, "the division of a stream",
+                          std::to_string(full_) + " of its branches are full; they do not ask for an item");
+            return;
+        }
+        report.object(this, "the division of a stream", "has no item for this branch, and has asked upstream");
+        if (waker_.bound()) report.cause(waker_);
+    }
+
     void give(branch& to, T&& item) {
         if (to.left) return drop(std::move(item));
         to.held.push_back(std::move(item));
@@ -150,6 +165,7 @@ private:
     std::optional<S> source_; // until its end
     std::exception_ptr error_;
     member_waker<branches, &branches::wake_all> waker_;
+    described self_{*this};
 };
 
 } // namespace detail

@@ -9,6 +9,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/detail/member_waker.hpp>
+#include <weir/core/detail/wait_report.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
@@ -68,6 +69,13 @@ public:
 private:
     using operation_type = side_operation_t<T, Sink>;
 
+    friend described;
+
+    void describe(wait_report& report) {
+        report.object(this, "the sink beside the stream", "has not ended");
+        report.cause(driver_);
+    }
+
     void run() noexcept {
         context cx{driver_};
         poll(cx);
@@ -90,7 +98,7 @@ private:
     std::optional<Sink> sink_; // until it is started
     manual_lifetime<operation_type> operation_;
     std::exception_ptr error_;
-    waker_slot consumer_;
+    described_slot consumer_{*this};
     member_waker<side_sink, &side_sink::run> driver_;
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
+#include <weir/core/detail/wait_report.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
@@ -167,6 +168,13 @@ public:
     }
 
 private:
+    friend described;
+
+    void describe(wait_report& report) const {
+        report.object(this, "weir::window",
+                      open_ ? "the next item of the window has not arrived" : "no window is open");
+    }
+
     done_t finish() {
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
         return done;
@@ -190,7 +198,7 @@ private:
     std::exception_ptr error_;
     std::uint64_t number_ = 0;
     bool open_ = false;
-    waker_slot reader_; // of a window
+    described_slot reader_{*this}; // of a window
 };
 
 } // namespace weir::detail
