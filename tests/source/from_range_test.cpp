@@ -15,16 +15,12 @@
 #include <string>
 #include <utility>
 #include <vector>
-#include <version>
-
-#if __cpp_lib_generator
-#include <generator>
-#endif
 
 #include <allocations.hpp>
 #include <range/v3/view/filter.hpp>
 #include <range/v3/view/iota.hpp>
 #include <range/v3/view/transform.hpp>
+#include <std_generator.hpp>
 
 #include <weir/operators/take.hpp>
 #include <weir/sink/drain.hpp>
@@ -158,7 +154,7 @@ TEST_SUITE("source/from_range") {
     TEST_CASE("from_range reads a view that can only be moved and read once, as std::generator is") {
         static_assert(!std::copyable<counter>);
         CHECK(collect(weir::from_range(counter{3})) == std::vector{1, 2, 3});
-#if __cpp_lib_generator
+#if defined(__cpp_lib_generator)
         auto generator = [](int n) -> std::generator<std::string> {
             for (int i = 0; i != n; ++i) co_yield std::string(40, 'a');
         };
