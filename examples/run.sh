@@ -9,7 +9,7 @@ arguments_from=$PWD
 cd "$(dirname "$0")/.."
 . examples/setup.sh
 
-need_packages g++ meson ninja-build pkg-config python3 liburing-dev
+need_packages g++ meson ninja-build pkg-config python3 liburing-dev libcli11-dev nlohmann-json3-dev
 
 build=build/examples
 log=$build.log

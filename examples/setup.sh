@@ -18,6 +18,8 @@ has() {
     doctest-dev) header doctest/doctest.h ;;
     libhttp-parser-dev) header http_parser.h ;;
     libsqlite3-dev) header sqlite3.h ;;
+    libcli11-dev) header CLI/CLI.hpp ;;
+    nlohmann-json3-dev) header nlohmann/json.hpp ;;
     libssl-dev) header openssl/ssl.h ;;
     nginx-light) command -v nginx || [ -x /usr/sbin/nginx ] ;;
     libcurl4-openssl-dev) header curl/curl.h || ls /usr/include/*/curl/curl.h ;;

@@ -68,7 +68,8 @@ summarise() {
 
 # Meson finds Debian's doctest by cmake alone.
 packages='g++ meson ninja-build pkg-config cmake python3 mawk liburing-dev librange-v3-dev doctest-dev
-    libhttp-parser-dev libsqlite3-dev libcurl4-openssl-dev libasio-dev libssl-dev openssl'
+    libhttp-parser-dev libsqlite3-dev libcurl4-openssl-dev libasio-dev libssl-dev openssl libcli11-dev
+    nlohmann-json3-dev'
 # Several test files are compiled as one (tests/together.py): that halves what compilers have to do.
 together='-Dtests_together=6'
 

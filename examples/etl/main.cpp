@@ -25,7 +25,6 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <optional>
@@ -40,6 +39,7 @@
 
 #include <weir/weir.hpp>
 
+#include "../arguments.hpp"
 #include "../fetch/http.hpp"
 #include "../fetch/url.hpp"
 #include "database.hpp"
@@ -216,45 +216,24 @@ weir::task<int> load(const options& wanted) {
     co_return pages == missing ? 0 : 1;
 }
 
-[[noreturn]] void usage() {
-    std::cerr << "usage: etl [--db FILE] [--pages N] [--rows N] [--delay MS] [--from URL]\n";
-    std::exit(2);
-}
-
-options parse_arguments(int argc, char** argv) {
+options parsed(int argc, char** argv) {
     options wanted;
-    if (argc % 2 == 0) usage();
-    for (int i = 1; i < argc; i += 2) {
-        const std::string_view name = argv[i];
-        const std::string_view value = argv[i + 1];
-        const auto number = [&] {
-            int n = -1;
-            const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), n);
-            if (error != std::errc{} || end != value.data() + value.size() || n < 0 || n > 1'000'000) usage();
-            return n;
-        };
-        if (name == "--db") {
-            wanted.db = value;
-        } else if (name == "--from") {
-            wanted.from = value;
-        } else if (name == "--pages") {
-            wanted.pages = number();
-        } else if (name == "--rows") {
-            wanted.rows = number();
-        } else if (name == "--delay") {
-            wanted.delay = number();
-        } else {
-            usage();
-        }
-    }
-    if (wanted.db.empty()) usage(); // SQLite would use a temporary file
+    CLI::App app{"Fetches pages of measurements and stores them in SQLite.", "etl"};
+    app.add_option("--db", wanted.db, "the file that stores the measurements");
+    app.add_option("--from", wanted.from, "the server; without it, one inside the program");
+    app.add_option("--pages", wanted.pages, "the number of pages (100)")->check(CLI::Range(0, 1'000'000));
+    app.add_option("--rows", wanted.rows, "rows on each generated page (200)")->check(CLI::Range(0, 1'000'000));
+    app.add_option("--delay", wanted.delay, "milliseconds until an answer (20)")->check(CLI::Range(0, 1'000'000));
+    parse_arguments(app, argc, argv, "[--db FILE] [--pages N] [--rows N] [--delay MS] [--from URL]", [&] {
+        if (wanted.db.empty()) throw CLI::ValidationError{"--db", "SQLite would use a temporary file"};
+    });
     return wanted;
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-    const options wanted = parse_arguments(argc, argv);
+    const options wanted = parsed(argc, argv);
     std::signal(SIGXFSZ, SIG_IGN); // a write beyond the file size limit then fails with an error
     try {
         return weir::run(load(wanted));

@@ -15,12 +15,10 @@
 // Exit status: 0; 1 when a URL failed or was not reached in time; 2 for wrong arguments.
 
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <exception>
 #include <iomanip>
 #include <iostream>
@@ -36,6 +34,7 @@
 
 #include <weir/weir.hpp>
 
+#include "../arguments.hpp"
 #include "demo_server.hpp"
 #include "http.hpp"
 #include "url.hpp"
@@ -212,62 +211,38 @@ weir::task<int> fetch_all(options& wanted) {
     co_return all.finish(unfinished) == 0 ? 0 : 1;
 }
 
-[[noreturn]] void usage() {
-    std::cerr << "usage: fetch [-n CONCURRENCY] [--timeout S] [--total-timeout S] [--retries N] [--limit BYTES] "
-                 "[--serve-demo] URL...\n";
-    std::exit(2);
-}
-
-template <class T>
-T number(std::string_view text, T least, T most) {
-    T value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || !(value >= least && value <= most)) usage();
-    return value;
-}
-
-weir::duration seconds(std::string_view text) {
-    return std::chrono::duration_cast<weir::duration>(std::chrono::duration<double>{number(text, 1e-3, 1e6)});
-}
-
-options parse_arguments(int argc, char** argv) {
+options parsed(int argc, char** argv) {
     options wanted;
-    for (int i = 1; i < argc; ++i) {
-        const std::string_view name = argv[i];
-        const auto value = [&]() -> std::string_view {
-            if (++i == argc) usage();
-            return argv[i];
-        };
-        if (name == "-n") {
-            wanted.concurrency = number<std::size_t>(value(), 1, 10000);
-        } else if (name == "--timeout") {
-            wanted.timeout = seconds(value());
-        } else if (name == "--total-timeout") {
-            wanted.total_timeout = seconds(value());
-        } else if (name == "--retries") {
-            wanted.retries = number<std::size_t>(value(), 0, 100);
-        } else if (name == "--limit") {
-            wanted.body.longest = number<std::uint64_t>(value(), 0, 1ULL << 62);
-        } else if (name == "--serve-demo") {
-            wanted.serve_demo = true;
-        } else if (name.starts_with('-')) {
-            usage();
-        } else {
-            wanted.urls.emplace_back(name);
-        }
-    }
-    if (wanted.urls.empty() && wanted.serve_demo) {
+    double timeout = 10;
+    double total_timeout = 0;
+    CLI::App app{"Fetches many URLs at once, with bounded concurrency, timeouts and retries.", "fetch"};
+    app.add_option("-n", wanted.concurrency, "URLs at the same time (16)")->check(CLI::Range(1, 10000));
+    app.add_option("--timeout", timeout, "for one attempt (10)")->check(seconds_text);
+    app.add_option("--total-timeout", total_timeout, "for everything")->check(seconds_text);
+    app.add_option("--retries", wanted.retries, "further attempts (3)")->check(CLI::Range(0, 100));
+    app.add_option("--limit", wanted.body.longest, "the longest body, in bytes")
+        ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 62U));
+    app.add_flag("--serve-demo", wanted.serve_demo, "starts a server inside the program");
+    app.add_option("URL", wanted.urls);
+    parse_arguments(app, argc, argv,
+                    "[-n CONCURRENCY] [--timeout S] [--total-timeout S] [--retries N] [--limit BYTES] [--serve-demo] "
+                    "URL...",
+                    [&] {
+                        if (wanted.urls.empty() && !wanted.serve_demo) throw CLI::RequiredError{"URL"};
+                    });
+    wanted.timeout = seconds(timeout);
+    if (total_timeout != 0) wanted.total_timeout = seconds(total_timeout);
+    if (wanted.urls.empty()) {
         wanted.urls = {"/delay/100", "/delay/300",  "/flaky/2",    "/reset/1",   "/redirect/3",
                        "/delay/50",  "/chunked/50", "/status/404", "/status/500"};
     }
-    if (wanted.urls.empty()) usage();
     return wanted;
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-    options wanted = parse_arguments(argc, argv);
+    options wanted = parsed(argc, argv);
     try {
         return weir::run(fetch_all(wanted));
     } catch (const std::exception& e) {

@@ -11,7 +11,6 @@
 // Exit status: 0; 1 when an input cannot be read, after the report on the others; 2 for wrong arguments.
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -29,6 +28,7 @@
 
 #include <weir/weir.hpp>
 
+#include "../arguments.hpp"
 #include "parse.hpp"
 #include "report.hpp"
 #include "tally.hpp"
@@ -147,43 +147,24 @@ weir::task<> report(session& s) {
     co_await (weir::just(std::move(text)) | weir::write(weir::standard_output()));
 }
 
-struct wrong_usage : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
-weir::duration seconds(const std::string& text) {
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || !(value > 0 && value < 1e9)) {
-        throw wrong_usage{"--idle-timeout: not a number of seconds: " + text};
-    }
-    return std::chrono::ceil<weir::duration>(std::chrono::duration<double>{value});
-}
-
-options parse_arguments(const std::vector<std::string>& arguments) {
+options parsed(int argc, char** argv) {
     options o;
-    bool only_paths = false;
-    for (auto a = arguments.begin(); a != arguments.end(); ++a) {
-        if (only_paths || !a->starts_with('-') || *a == "-") {
-            o.paths.push_back(*a);
-        } else if (*a == "--") {
-            only_paths = true;
-        } else if (*a == "--follow") {
-            o.follow = true;
-        } else if (*a == "--json") {
-            o.json = true;
-        } else if (*a == "--idle-timeout") {
-            if (++a == arguments.end()) throw wrong_usage{"--idle-timeout: how many seconds?"};
-            o.idle_seconds = *a;
-            o.idle_timeout = seconds(*a);
-        } else {
-            throw wrong_usage{"no such option: " + *a};
-        }
+    double idle = 0;
+    CLI::App app{"Reports the requests of web server logs, their clients and their answers.", "log_report"};
+    app.add_flag("--follow", o.follow, "waits for more lines");
+    app.add_flag("--json", o.json, "reports as JSON");
+    auto* const idle_option = app.add_option("--idle-timeout", idle, "ends when no line comes")->check(seconds_text);
+    app.add_option("PATH", o.paths, "files, or - for standard input");
+    parse_arguments(app, argc, argv, "[--follow] [--json] [--idle-timeout SECONDS] PATH... | -", [&] {
+        if (o.paths.empty() && ::isatty(STDIN_FILENO) == 0) o.paths.emplace_back("-");
+        if (o.paths.empty()) throw CLI::ParseError{"no PATH", 2};
+        if (std::ranges::count(o.paths, "") != 0) throw CLI::ParseError{"an empty PATH", 2};
+        if (std::ranges::count(o.paths, "-") > 1) throw CLI::ParseError{"standard input can be read once", 2};
+    });
+    if (idle_option->count() != 0) {
+        o.idle_seconds = idle_option->results().back();
+        o.idle_timeout = seconds(idle);
     }
-    if (o.paths.empty() && ::isatty(STDIN_FILENO) == 0) o.paths.emplace_back("-");
-    if (o.paths.empty()) throw wrong_usage{"no PATH"};
-    if (std::ranges::count(o.paths, "") != 0) throw wrong_usage{"an empty PATH"};
-    if (std::ranges::count(o.paths, "-") > 1) throw wrong_usage{"standard input can be read once"};
     return o;
 }
 
@@ -192,12 +173,8 @@ options parse_arguments(const std::vector<std::string>& arguments) {
 int main(int argc, char** argv) {
     session s;
     try {
-        s.wanted = parse_arguments({argv + 1, argv + argc});
+        s.wanted = parsed(argc, argv);
         weir::run(report(s));
-    } catch (const wrong_usage& e) {
-        s.err.note(e.what());
-        std::cerr << "usage: log_report [--follow] [--json] [--idle-timeout SECONDS] PATH... | -\n";
-        return 2;
     } catch (const std::exception& e) {
         s.err.note(e.what());
         return 1;
