@@ -39,6 +39,7 @@
 #include <weir/source/process_output.hpp>
 #include <weir/source/read.hpp>
 #include <weir/source/repeat.hpp>
+#include <weir/source/repeat_when.hpp>
 #include <weir/source/signals.hpp>
 #include <weir/source/timer.hpp>
 #include <weir/source/unfold.hpp>
@@ -246,8 +247,10 @@
 #include <weir/resilience/hedge.hpp>
 #include <weir/resilience/overloaded.hpp>
 #include <weir/resilience/rate_limiter.hpp>
+#include <weir/resilience/restart.hpp>
 #include <weir/resilience/retry.hpp>
 #include <weir/resilience/retry_policy.hpp>
+#include <weir/resilience/retry_when.hpp>
 
 #include <weir/observe/dump.hpp>
 #include <weir/observe/error_trail.hpp>

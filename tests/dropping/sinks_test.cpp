@@ -21,10 +21,13 @@
 #include <weir/interop/reactive_streams.hpp>
 #include <weir/io/byte_view.hpp>
 #include <weir/operators/map.hpp>
+#include <weir/operators/take.hpp>
 #include <weir/resilience/circuit_breaker.hpp>
 #include <weir/resilience/concurrency_limit.hpp>
 #include <weir/resilience/hedge.hpp>
+#include <weir/resilience/restart.hpp>
 #include <weir/resilience/retry.hpp>
+#include <weir/resilience/retry_when.hpp>
 #include <weir/scope/async_finally.hpp>
 #include <weir/sink/all_of.hpp>
 #include <weir/sink/count.hpp>
@@ -49,6 +52,7 @@
 #include <weir/source/from_range.hpp>
 #include <weir/source/generate.hpp>
 #include <weir/source/repeat.hpp>
+#include <weir/source/repeat_when.hpp>
 #include <weir/source/unfold.hpp>
 #include <weir/sync/broadcast.hpp>
 #include <weir/sync/channel.hpp>
@@ -303,6 +307,15 @@ std::vector<sink> all_sinks() {
     };
 }
 
+/// Lets a stream be made again once.
+weir::task<bool> again_once(scene& s, int n) {
+    const local here{s};
+    s.called();
+    co_await weir::sleep_for(tick);
+    s.called();
+    co_return n == 0;
+}
+
 /// Sources that call something.
 std::vector<pipeline> calling_sources() {
     return {
@@ -369,6 +382,39 @@ std::vector<pipeline> calling_sources() {
                  return plain_source{s.still_here(s)};
              };
              return any_operation{weir::defer(make) | weir::for_each(looks(s))};
+         }},
+        {"retry_when",
+         [](scene& s) {
+             auto make = [&s] {
+                 s.called();
+                 return failing_generator(s.still_here(s));
+             };
+             auto again = [&s, n = 0](std::exception_ptr) mutable {
+                 s.called();
+                 return again_once(s.still_here(s), n++);
+             };
+             return any_operation{weir::retry_when(make, again) | weir::for_each(looks(s))};
+         }},
+        {"repeat_when",
+         [](scene& s) {
+             auto make = [&s] {
+                 s.called();
+                 return plain_source{s.still_here(s)};
+             };
+             auto again = [&s, n = 0]() mutable {
+                 s.called();
+                 return again_once(s.still_here(s), n++);
+             };
+             return any_operation{weir::repeat_when(make, again) | weir::for_each(looks(s))};
+         }},
+        {"restart",
+         [](scene& s) {
+             auto make = [&s] {
+                 s.called();
+                 return waiting_generator(s.still_here(s));
+             };
+             return any_operation{weir::restart(make, {.attempts = 2, .delay = tick}) | weir::take(9) |
+                                  weir::for_each(looks(s))};
          }},
         {"retry of an operation",
          [](scene& s) {

@@ -76,16 +76,20 @@
 #include <weir/operators/valve.hpp>
 #include <weir/operators/window.hpp>
 #include <weir/operators/wire_tap.hpp>
+#include <weir/resilience/restart.hpp>
 #include <weir/resilience/retry.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/for_each.hpp>
+#include <weir/sink/none_of.hpp>
 #include <weir/source/defer.hpp>
 #include <weir/source/empty.hpp>
+#include <weir/source/iota.hpp>
 #include <weir/source/just.hpp>
 #include <weir/source/never.hpp>
 #include <weir/source/once.hpp>
 #include <weir/source/repeat.hpp>
+#include <weir/source/repeat_when.hpp>
 #include <weir/sync/state.hpp>
 #include <weir/task.hpp>
 
@@ -175,6 +179,11 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return weir::empty<int>() | weir::or_else(std::move(s)); });
         drop_from_within([](auto s) { return weir::defer([s = std::move(s)]() mutable { return std::move(s); }); });
         drop_from_within([](auto s) { return weir::repeat([s = std::move(s)]() mutable { return std::move(s); }, 1); });
+        drop_from_within([](auto s) {
+            return weir::repeat_when([s = std::move(s)]() mutable { return std::move(s); },
+                                     [] { return weir::iota(0, 1) | weir::none_of([](int) { return true; }); });
+        });
+        drop_from_within([](auto s) { return weir::restart([s = std::move(s)]() mutable { return std::move(s); }); });
         drop_from_within([](auto s) { return weir::concat(std::move(s), weir::just(1)); });
         drop_from_within([](auto s) { return weir::concat(weir::just(1), std::move(s)); });
         drop_from_within([](auto s) { return weir::concat(std::array{weir::async_stream<int>{std::move(s)}}); });
