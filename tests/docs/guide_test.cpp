@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -16,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include <foreign_task.hpp>
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/virtual_executor.hpp>
 #include <weir/weir.hpp>
@@ -155,6 +157,34 @@ weir::task<> handle() { co_await weir::with_timeout(5s, look_up()); }
 } // namespace
 
 namespace {
+
+/// A library as others write them: it calls back once, from its own thread or loop.
+class geocoder {
+public:
+    int look_up(std::string, std::function<void(int)> answered) {
+        waiting_ = std::move(answered);
+        return ++last_;
+    }
+    void cancel(int) { waiting_ = nullptr; }
+
+    void answer(int value) {
+        if (waiting_) std::exchange(waiting_, nullptr)(value);
+    }
+    bool idle() const { return !waiting_; }
+
+private:
+    std::function<void(int)> waiting_;
+    int last_ = 0;
+};
+
+// [from_completion]
+auto look_up(geocoder& geo, std::string place) {
+    return weir::from_completion<int>([&geo, place = std::move(place)](weir::completion<int> done) {
+        const int id = geo.look_up(place, [done](int zip) { done.set(zip); });
+        return [&geo, id] { geo.cancel(id); }; // called when the operation is dropped
+    });
+}
+// [/from_completion]
 
 // [subscriber]
 class two_at_a_time : public weir::rs::subscriber<int> {
@@ -424,6 +454,36 @@ TEST_SUITE("docs/guide") {
         ex.run_until_idle();
         CHECK(print->text == "14|916|25.");
         // [/processor]
+    }
+
+    TEST_CASE("callbacks, futures and coroutines of other libraries are awaited") {
+        virtual_executor ex;
+        geocoder geo;
+        auto asked = ex.spawn(look_up(geo, "Rome"));
+        ex.run_ready();
+        geo.answer(184);
+        CHECK(ex.run(std::move(asked)) == 184);
+        // [limited]
+        CHECK_THROWS_AS(ex.run(weir::with_timeout(1s, look_up(geo, "Atlantis"))), weir::timed_out);
+        CHECK(geo.idle()); // cancelled
+        // [/limited]
+
+        using support::foreign::task;
+        // [foreign]
+        // `task` is another library's. Each can await the other's.
+        auto theirs = [&](int zip) -> task<int> {
+            co_await weir::to_awaitable(ex, weir::sleep_for(1s));
+            co_return zip + 1;
+        };
+        auto ours = [&]() -> weir::task<int> { co_return co_await weir::as_awaitable(theirs(184)); };
+        CHECK(ex.run(ours()) == 185);
+        // [/foreign]
+        // [future]
+        weir::thread_pool pool{1};
+        std::promise<int> promise;
+        promise.set_value(7);
+        CHECK(weir::run(weir::from_future(pool, promise.get_future())) == 7);
+        // [/future]
     }
 
     TEST_CASE("work moves to other threads and back") {
