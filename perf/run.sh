@@ -33,7 +33,7 @@ for argument; do
     esac
 done
 
-need_packages g++ meson ninja-build pkg-config python3 liburing-dev
+need_packages g++ meson ninja-build pkg-config python3 liburing-dev libssl-dev
 need_meson
 if [ $instructions = yes ]; then need_packages valgrind; fi
 if [ $peers = yes ]; then
@@ -53,7 +53,7 @@ quietly() {
     }
 }
 quietly configure $build -Dbuildtype=release -Doptimization=2 -Dtests=disabled -Dhygiene=disabled -Dexamples=disabled \
-    -Dperf=enabled
+    -Dperf=enabled -Dtls=enabled
 quietly ninja -C $build
 
 # Each peer is a command with a question and a case as arguments; see perf/peers.
