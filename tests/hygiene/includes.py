@@ -58,6 +58,7 @@ DETAIL_USERS = {
     "io/detail/transfer.hpp": ["source", "sink"],
     "operators/detail/hashable.hpp": ["sink"],
     "operators/detail/drop_silently.hpp": ["sink"],
+    "operators/detail/name_of_key.hpp": ["sink"],
     "resilience/detail/again_when.hpp": ["source"],
     "sync/detail/shared_state.hpp": ["operators", "scope"],
     "sync/detail/wait_queue.hpp": ["resilience"],

@@ -21,26 +21,38 @@
 #include <weir/operators/detail/hashable.hpp>
 #include <weir/operators/detail/in_flight.hpp>
 #include <weir/operators/detail/keyed_entries.hpp>
+#include <weir/operators/detail/name_of_key.hpp>
 
 namespace weir {
 
 namespace detail {
 
 /// An operation's place in the queue of its key.
+template <class Key>
 class keyed_turn : public list_link {
 public:
-    described_slot slot{*this};
+    /// @param key  kept by the operation
+    void wait_for(const Key& key, waker& waiting) noexcept {
+        key_ = &key;
+        slot_.arm(waiting);
+    }
+    void wake() noexcept { slot_.wake(); }
 
 private:
     friend described;
 
-    void describe(wait_report& report) const { report.stage(nullptr, "an earlier operation with the same key"); }
+    void describe(wait_report& report) const {
+        report.stage(nullptr, "an earlier operation with the same key" + name_of_key(*key_));
+    }
+
+    const Key* key_ = nullptr; // since it waits
+    described_slot slot_{*this};
 };
 
 /// The operations of one key, in the order of their items. The first one runs.
 template <class Key>
 struct keyed_queue : keyed_entry<Key> {
-    intrusive_list<keyed_turn> turns;
+    intrusive_list<keyed_turn<Key>> turns;
 };
 
 /// The queues of all keys that have operations, and of some that had.
@@ -52,7 +64,7 @@ public:
     /// @param kept  how many queues are kept for reuse
     explicit keyed_queues(std::size_t kept) : queues_{kept} {}
 
-    queue& enter(const Key& key, keyed_turn& turn) {
+    queue& enter(const Key& key, keyed_turn<Key>& turn) {
         queue& own = queues_.find_or_add(key);
         own.unlink();
         own.turns.push_back(turn);
@@ -60,12 +72,12 @@ public:
     }
 
     /// Removes an operation from its queue. The next one of its key runs.
-    void leave(queue& own, keyed_turn& turn) noexcept {
+    void leave(queue& own, keyed_turn<Key>& turn) noexcept {
         turn.unlink();
         if (own.turns.empty()) {
             queues_.idle(own);
         } else {
-            own.turns.front().slot.wake();
+            own.turns.front().wake();
         }
     }
 
@@ -94,7 +106,7 @@ public:
         if (queue_ == nullptr) queue_ = &queues_->enter(key_, turn_);
         if (!running_) {
             if (&queue_->turns.front() != &turn_) {
-                turn_.slot.arm(cx.waker());
+                turn_.wait_for(key_, cx.waker());
                 return pending;
             }
             running_.emplace(std::invoke(*f_, std::move(*item_)));
@@ -116,7 +128,7 @@ private:
     key_type key_;
     T* item_;
     F* f_;
-    keyed_turn turn_;
+    keyed_turn<key_type> turn_;
     std::optional<operation_type> running_;
 };
 

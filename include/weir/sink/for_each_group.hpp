@@ -26,6 +26,7 @@
 #include <weir/executor/detail/resettable_deadline.hpp>
 #include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/hashable.hpp>
+#include <weir/operators/detail/name_of_key.hpp>
 #include <weir/scope/task_group.hpp>
 #include <weir/scope/with_group.hpp>
 #include <weir/scope/with_timeout.hpp>
@@ -82,18 +83,6 @@ private:
 };
 
 namespace detail {
-
-/// A key for an error message.
-template <class Key>
-std::string name_of_key(const Key& key) {
-    if constexpr (std::integral<Key>) {
-        return " " + std::to_string(key);
-    } else if constexpr (std::convertible_to<const Key&, std::string_view>) {
-        return " " + std::string{std::string_view{key}};
-    } else {
-        return {};
-    }
-}
 
 /// Reads upstream, and sends each item to the handler of its group.
 template <stream S, class Key, class Handler, class OnDrop>
