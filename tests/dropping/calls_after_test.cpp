@@ -15,10 +15,12 @@
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/chunk.hpp>
+#include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
 #include <weir/operators/conflate_with.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_map.hpp>
+#include <weir/operators/finally.hpp>
 #include <weir/operators/flat_map.hpp>
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/map.hpp>
@@ -29,6 +31,7 @@
 #include <weir/operators/share.hpp>
 #include <weir/operators/skip_while.hpp>
 #include <weir/operators/take_while.hpp>
+#include <weir/operators/wire_tap.hpp>
 #include <weir/resilience/rate_limiter.hpp>
 #include <weir/scope/when_all.hpp>
 #include <weir/scope/with_timeout.hpp>
@@ -171,6 +174,32 @@ TEST_SUITE("dropping/calls_after") {
                                     return x;
                                 }) |
                                 weir::pace(weir::rate{1}));
+              }) == 0);
+    }
+
+    TEST_CASE("concat does not poll the next stream when the end of one has dropped the pipeline") {
+        CHECK(calls_after_the_drop([](culprit& c) {
+                  auto first = weir::iota(0, 1) | weir::finally([&c] {
+                                   while (c.calls() != 10) c.call();
+                               });
+                  return weir::concat(std::move(first), weir::generate([&c]() -> std::optional<int> {
+                                          c.call();
+                                          return std::nullopt;
+                                      })) |
+                         weir::drain();
+              }) == 0);
+    }
+
+    TEST_CASE("wire_tap does not hand on an item when on_drop has dropped the pipeline") {
+        CHECK(calls_after_the_drop([](culprit& c) {
+                  const auto waits = [](int) { return weir::sleep_for(1h); };
+                  const auto drops = [&c](int) {
+                      if (c.calls() < 10) c.call(); // the item that is held comes last
+                  };
+                  return weir::iota(0, many) | weir::wire_tap(weir::for_each(waits), {.capacity = 1}, drops) |
+                         weir::for_each([&c](int) {
+                             if (c.calls() >= 10) c.call();
+                         });
               }) == 0);
     }
 

@@ -43,7 +43,7 @@ private:
                 auto item = current->poll_next(cx);
                 if (!item.is_done()) return item;
                 current.reset();
-                if (!cx.spend()) return cx.yield();
+                if (!cx.spend() || cx.leaving()) return cx.yield();
             }
             return poll_from<I + 1>(cx);
         }
@@ -59,7 +59,7 @@ private:
                 const flow answer = weir::poll_each(*current, cx, consume);
                 if (answer != flow::done) return answer;
                 current.reset();
-                if (!cx.spend()) return detail::yield_loop(cx);
+                if (!cx.spend() || cx.leaving()) return detail::yield_loop(cx);
             }
             return poll_each_from<I + 1>(cx, consume);
         }
@@ -88,7 +88,7 @@ public:
             auto item = current_->poll_next(cx);
             if (!item.is_done()) return item;
             current_.reset();
-            if (!cx.spend()) return cx.yield();
+            if (!cx.spend() || cx.leaving()) return cx.yield();
         }
     }
 
@@ -103,7 +103,7 @@ public:
             const flow answer = weir::poll_each(*current_, cx, consume);
             if (answer != flow::done) return answer;
             current_.reset();
-            if (!cx.spend()) return detail::yield_loop(cx);
+            if (!cx.spend() || cx.leaving()) return detail::yield_loop(cx);
         }
     }
 

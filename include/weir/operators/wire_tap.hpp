@@ -42,7 +42,10 @@ public:
     poll<value_type> poll_next(context& cx) {
         auto& side = this->side();
         if (!side.drive(cx)) return pending;
-        if (side.failed()) cx.executor().report(side.take_error(), place_);
+        if (side.failed()) {
+            cx.executor().report(side.take_error(), place_);
+            if (cx.stopping()) return pending;
+        }
         auto item = this->pass(cx);
         if (!item.is_done() || !side.drive(cx)) return item;
         side.drop();

@@ -41,7 +41,8 @@ public:
             const flow answer = poll_each_unless_dropped<(may_drop<Callables> || ...)>(*upstream_, cx, add);
             if (answer == flow::stopped) return self().take();
             if (answer == flow::pending) {
-                if (cx.stopping() || !self().due(cx)) return pending;
+                if (cx.leaving()) return cx.yield();
+                if (!self().due(cx)) return pending;
                 return self().take();
             }
         } catch (...) {

@@ -123,8 +123,8 @@ protected:
     poll<T> pass(context& cx) {
         try {
             auto item = upstream_->poll_next(cx);
+            if (item.is_item() && !cx.stopping()) side_.hub().try_send(std::as_const(*item));
             if (cx.stopping()) return pending;
-            if (item.is_item()) side_.hub().try_send(std::as_const(*item));
             if (!item.is_done()) return item;
         } catch (...) {
             if (cx.stopping()) throw;
