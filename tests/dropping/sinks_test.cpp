@@ -18,6 +18,7 @@
 
 #include <dropping.hpp>
 #include <dropping_ways.hpp>
+#include <weir/interop/from_completion.hpp>
 #include <weir/interop/reactive_streams.hpp>
 #include <weir/io/byte_view.hpp>
 #include <weir/operators/map.hpp>
@@ -29,6 +30,7 @@
 #include <weir/resilience/retry.hpp>
 #include <weir/resilience/retry_when.hpp>
 #include <weir/scope/async_finally.hpp>
+#include <weir/scope/with_timeout.hpp>
 #include <weir/sink/all_of.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
@@ -51,6 +53,7 @@
 #include <weir/source/from_callback.hpp>
 #include <weir/source/from_range.hpp>
 #include <weir/source/generate.hpp>
+#include <weir/source/once.hpp>
 #include <weir/source/repeat.hpp>
 #include <weir/source/repeat_when.hpp>
 #include <weir/source/unfold.hpp>
@@ -361,6 +364,25 @@ std::vector<pipeline> calling_sources() {
              weir::from_callback_options<item> options{
                  .capacity = 2, .overflow = weir::overflow::drop_oldest, .on_drop = takes_dropped(s)};
              return any_operation{weir::from_callback<item>(connect, std::move(options)) | weir::for_each(looks(s))};
+         }},
+        {"from_completion",
+         [](scene& s) {
+             auto start = [&s](weir::completion<item> done) {
+                 s.called();
+                 done.set(item{s.still_here(s), 1});
+                 return std::make_unique<local>(s);
+             };
+             return any_operation{sum_by_hand(s, weir::once(weir::from_completion<item>(start)))};
+         }},
+        {"from_completion that is cancelled",
+         [](scene& s) {
+             auto& kept = s.keep<std::optional<weir::completion<item>>>();
+             auto start = [&s, &kept](weir::completion<item> done) {
+                 s.called();
+                 s.still_here(kept) = std::move(done);
+                 return [&s] { s.ended(); };
+             };
+             return any_operation{weir::with_timeout(tick, weir::from_completion<item>(start))};
          }},
         {"from_publisher",
          [](scene& s) {

@@ -48,7 +48,7 @@ public:
     /// Returns false when there is a result already or the operation was dropped.
     template <class... Value>
     bool set(Value&&... value) noexcept {
-        return settle([&] { result_ = poll<Result>(Result(std::forward<Value>(value)...)); });
+        return settle([&] { result_.emplace(std::forward<Value>(value)...); });
     }
     /// @param raise  throws the error
     template <class F>
@@ -66,13 +66,15 @@ public:
         }
         waker_.leave();
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
-        return std::move(result_);
+        return *std::move(result_);
     }
-    /// To be called when the operation is dropped. Returns whether it has prevented a result.
+    /// To be called when the operation has ended or is dropped: destroys the result, since completions may keep this
+    /// object. Returns whether it has prevented a result.
     bool abandon() noexcept {
         waker_.leave();
-        progress expected = progress::open;
-        return progress_.compare_exchange_strong(expected, progress::abandoned);
+        const progress before = progress_.exchange(progress::abandoned);
+        if (before == progress::settled) discard();
+        return before == progress::open;
     }
 
 private:
@@ -80,7 +82,7 @@ private:
         open,      // there is no result
         settling,  // a completion stores one
         settled,   // the operation may take it
-        abandoned, // the operation was dropped first
+        abandoned, // the operation has ended or was dropped
     };
 
     template <class F>
@@ -92,14 +94,22 @@ private:
         } catch (...) {
             error_ = std::current_exception();
         }
-        progress_.store(progress::settled, std::memory_order_release); // pairs with the load in take()
-        waker_.wake();
+        expected = progress::settling;
+        if (progress_.compare_exchange_strong(expected, progress::settled)) { // pairs with the load in take()
+            waker_.wake();
+        } else {
+            discard(); // the operation was dropped meanwhile
+        }
         return true;
+    }
+    void discard() noexcept {
+        result_.reset();
+        error_ = nullptr;
     }
 
     std::atomic<progress> progress_ = progress::open;
     std::atomic<std::size_t> completions_ = 0;
-    poll<Result> result_{pending};
+    std::optional<Result> result_;
     std::exception_ptr error_;
     remote_waker waker_{*this};
 };

@@ -41,9 +41,11 @@ public:
 
     /// To be called before the operation is started. An operation that is not has nobody to resume.
     void start() noexcept { progress_.store(progress::waits); }
-    /// To be called when the coroutine resumes or is destroyed.
-    void leave() noexcept {
-        if (progress_.exchange(progress::gone) == progress::waits) drop_.wake();
+    /// To be called when the coroutine goes on or is destroyed. Returns whether there is a result.
+    bool leave() noexcept {
+        const progress before = progress_.exchange(progress::gone);
+        if (before == progress::waits) drop_.wake();
+        return before == progress::ready || before == progress::resumed;
     }
     bool is_ready() const noexcept { return progress_.load() == progress::ready; }
     /// Resumes the coroutine, unless it was resumed or destroyed.
@@ -104,6 +106,13 @@ public:
     Result take() {
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
         return *std::move(result_);
+    }
+    /// To be called when the coroutine has gone on or is destroyed: destroys the result, since a `resumption` may keep
+    /// this object.
+    void abandon() noexcept {
+        if (!leave()) return;
+        result_ = pending;
+        error_ = nullptr;
     }
 
 private:
@@ -200,7 +209,7 @@ public:
           place_{place} {}
     foreign_awaitable(foreign_awaitable&&) = default;
     ~foreign_awaitable() {
-        if (known_) known_->leave();
+        if (known_) known_->abandon();
     }
 
     bool await_ready() const noexcept { return false; }
