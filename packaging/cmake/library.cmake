@@ -48,4 +48,20 @@ if(WEIR_IO_URING)
         message(FATAL_ERROR "WEIR_IO_URING is ${WEIR_IO_URING}, but pkg-config finds no liburing >= 2.3")
     endif()
 endif()
+
+option(WEIR_TLS "The library weir::tls, which needs OpenSSL" OFF)
+if(WEIR_TLS)
+    find_package(OpenSSL 3.0 REQUIRED)
+    weir_read_list(sources weir_tls_sources)
+    add_library(weir-tls ${sources})
+    add_library(weir::tls ALIAS weir-tls)
+    target_include_directories(weir-tls PRIVATE "${PROJECT_SOURCE_DIR}/src")
+    target_link_libraries(weir-tls PUBLIC weir PRIVATE OpenSSL::SSL)
+    set_target_properties(weir-tls PROPERTIES
+        CXX_EXTENSIONS OFF
+        POSITION_INDEPENDENT_CODE ON
+        VERSION ${PROJECT_VERSION}
+        SOVERSION ${PROJECT_VERSION_MAJOR})
+endif()
+
 message(STATUS "weir ${PROJECT_VERSION}: io_uring: ${uring}")
