@@ -312,7 +312,7 @@ TEST_SUITE("docs/guide") {
         // [bottleneck]
         virtual_executor ex;
         const auto parse = [](int item) -> weir::task<int> {
-            co_await weir::sleep_for(300ms);
+            co_await weir::sleep_for(500ms);
             co_return item;
         };
         ex.run(produce(12) | weir::meter("read") | weir::map_async(1, parse) | weir::meter("parse") |
