@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <limits>
 #include <random>
 #include <sstream>
 #include <stdexcept>
@@ -173,6 +174,7 @@ TEST_SUITE("source/lines") {
             std::size_t longest = 0;
             for (const auto& line : reference(text)) longest = std::max(longest, line.size());
             REQUIRE(lines_of(parts, {.limit = longest}) == reference(text));
+            REQUIRE(lines_of(parts, {.limit = std::numeric_limits<std::size_t>::max()}) == reference(text));
             if (longest == 0) continue;
             REQUIRE(failure_of(pieces{parts} | weir::lines({.limit = longest - 1})) != "");
 

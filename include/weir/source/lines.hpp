@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -86,7 +87,7 @@ private:
     /// Appends a part of a line that spans blocks: at most one byte beyond the limit, which may be a '\r'.
     void continue_line(std::string_view part) {
         if (too_long_) return;
-        const std::size_t room = options_.limit + 1 - started_.size();
+        const std::size_t room = std::max(options_.limit, options_.limit + 1) - started_.size(); // the sum may wrap
         too_long_ = part.size() > room;
         started_.append(part.substr(0, room));
         if (started_.size() > options_.limit && started_.back() != '\r') too_long_ = true;
