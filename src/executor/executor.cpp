@@ -211,6 +211,25 @@ detail::cleanups& executor::cleanups_of(std::uint32_t group) noexcept {
     return found != nullptr ? *found : cleanups_;
 }
 
+detail::root_object::root_object(executor& ex, function run) : root_waker{run} {
+    run_queue& home = executor_access::queue(ex);
+    become_root(home, root_kind::spawned, home.root());
+    wake_first();
+    inherit_locals();
+}
+
+void detail::root_object::poll_once() noexcept {
+    if (finished_) return; // a late wake
+    try {
+        context cx{*this};
+        if (!poll(cx)) return;
+    } catch (...) {
+        error_ = std::current_exception();
+    }
+    destroy_operation();
+    finished_ = true;
+}
+
 void detail::executor_access::list(executor& ex, live_roots& into) {
     if (ex.main_ != nullptr) into.add(*ex.main_);
     ex.spawned_tasks_.each([&](const spawned_task& one) { into.add(one.shown()); });

@@ -18,6 +18,7 @@
 #include <weir/backend/backend.hpp>
 #include <weir/core/detail/frame_pool.hpp>
 #include <weir/core/detail/lazy_operation.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/detail/root_waker.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
@@ -57,44 +58,59 @@ private:
 
 namespace detail {
 
-/// Runs an operation as a root. The operation is destroyed as soon as it has a result.
-template <operation A>
-class root_operation : public root_waker {
+/// What all roots that are objects share, whatever their operation is.
+class root_object : public root_waker {
 public:
-    root_operation(executor& ex, A operation);
-
     bool finished() const noexcept { return finished_; }
     const bool& finished_flag() const noexcept { return finished_; }
     bool failed() const noexcept { return error_ != nullptr; }
     std::exception_ptr error() const noexcept { return error_; }
 
-    /// Returns the result or throws the error, once it has finished.
-    typename A::result_type take() {
-        if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
-        return *std::move(result_);
-    }
-
 protected:
-    root_operation(executor& ex, A operation, function run);
+    /// Makes this object a root of the executor, and wakes it.
+    root_object(executor& ex, function run);
+    explicit root_object(executor& ex) : root_object{ex, &run} {}
+    ~root_object() = default;
 
-    void poll_once() noexcept {
-        if (finished_) return; // a late wake
-        try {
-            context cx{*this};
-            result_ = operation_->poll_result(cx);
-            if (result_.is_pending()) return;
-        } catch (...) {
-            error_ = std::current_exception();
-        }
-        operation_.reset();
-        finished_ = true;
+    /// Polls the operation, and destroys it when it has a result or an error.
+    void poll_once() noexcept;
+    void rethrow_error() {
+        if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
     }
 
 private:
-    std::optional<A> operation_;
-    poll<typename A::result_type> result_{pending};
+    /// Polls the operation, and keeps its answer. Returns whether that is the result.
+    virtual bool poll(context& cx) = 0;
+    virtual void destroy_operation() noexcept = 0;
+
+    static void run(waker& self) noexcept { static_cast<root_object&>(self).poll_once(); }
+
     std::exception_ptr error_;
     bool finished_ = false;
+};
+
+/// Runs an operation as a root. The operation is destroyed as soon as it has a result.
+template <operation A>
+class root_operation : public root_object {
+public:
+    template <class... Run>
+    root_operation(executor& ex, A operation, Run... run) : root_object{ex, run...}, operation_(std::move(operation)) {}
+
+    /// Returns the result or throws the error, once it has finished.
+    typename A::result_type take() {
+        rethrow_error();
+        return *std::move(result_);
+    }
+
+private:
+    bool poll(context& cx) final {
+        result_ = operation_->poll_result(cx);
+        return !result_.is_pending();
+    }
+    void destroy_operation() noexcept final { operation_.reset(); }
+
+    resettable<A> operation_;
+    weir::poll<typename A::result_type> result_{pending};
 };
 
 /// The part of a spawned operation that its executor uses.
@@ -356,20 +372,6 @@ public:
         left.move_to(ex.cleanups_of(group), group);
     }
 };
-
-template <operation A>
-root_operation<A>::root_operation(executor& ex, A operation)
-    : root_operation{ex, std::move(operation),
-                     [](waker& self) noexcept { static_cast<root_operation&>(self).poll_once(); }} {}
-
-template <operation A>
-root_operation<A>::root_operation(executor& ex, A operation, function run)
-    : root_waker{run}, operation_{std::in_place, std::move(operation)} {
-    run_queue& home = executor_access::queue(ex);
-    become_root(home, root_kind::spawned, home.root());
-    wake_first();
-    inherit_locals();
-}
 
 /// A spawned operation. Its executor owns it until it has finished and no handle refers to it.
 template <class A>
