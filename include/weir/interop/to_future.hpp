@@ -4,7 +4,6 @@
 #include <exception>
 #include <future>
 #include <memory>
-#include <optional>
 #include <source_location>
 #include <stdexcept>
 #include <type_traits>
@@ -12,6 +11,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
@@ -28,7 +28,7 @@ class promised {
 
 public:
     promised(A operation, std::promise<result> promise)
-        : operation_(std::in_place, std::move(operation)), promise_(std::move(promise)) {}
+        : operation_(std::move(operation)), promise_(std::move(promise)) {}
     promised(const promised&) = delete;
     promised& operator=(const promised&) = delete;
     ~promised() { fail(std::make_exception_ptr(stopped{})); }
@@ -57,7 +57,7 @@ public:
     }
 
 private:
-    std::optional<A> operation_;
+    detail::resettable<A> operation_;
     std::promise<result> promise_;
     bool answered_ = false;
 };

@@ -10,6 +10,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/kept_result.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/detail/stop_token_watcher.hpp>
@@ -27,7 +28,7 @@ public:
         std::conditional_t<without_result, bool, std::optional<detail::kept_object_t<detail::kept_t<A>>>>;
 
     stoppable_operation(std::stop_token token, A operation)
-        : stop_{std::move(token)}, operation_{std::in_place, std::move(operation)} {}
+        : stop_{std::move(token)}, operation_{std::move(operation)} {}
 
     poll<result_type> poll_result(context& cx) {
         if (stop_.stop_requested()) {
@@ -48,7 +49,7 @@ public:
 
 private:
     detail::stop_token_watcher stop_;
-    std::optional<A> operation_;
+    detail::resettable<A> operation_;
 };
 
 /// `co_await with_stop(token, operation)`: the result as a std::optional; std::nullopt when a stop was requested before

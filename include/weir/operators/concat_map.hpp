@@ -9,6 +9,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
@@ -89,7 +90,7 @@ private:
     }
 
     [[no_unique_address]] F f_;
-    std::optional<S> upstream_;
+    detail::resettable<S> upstream_;
     std::optional<item_t<S>> item_; // exists as long as the inner stream, which may refer to it
     detail::manual_lifetime<inner_t> inner_;
 };

@@ -14,6 +14,7 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/detail/wait_report.hpp>
 #include <weir/core/item_traits.hpp>
@@ -95,8 +96,7 @@ class expansion {
 public:
     using value_type = item_t<S>;
 
-    expansion(expand_queue<value_type>& queue, S upstream)
-        : queue_{queue}, upstream_(std::in_place, std::move(upstream)) {}
+    expansion(expand_queue<value_type>& queue, S upstream) : queue_{queue}, upstream_(std::move(upstream)) {}
     template <class Make>
     expansion(expand_queue<value_type>& queue, std::in_place_t, Make make)
         : queue_{queue}, inner_(std::in_place, make()) {}
@@ -122,7 +122,7 @@ public:
     using stream_type = expansion<S, std::invoke_result_t<F&, T>>;
 
     expander(handle<expand_queue<T>, role::other> queue, S upstream, F f)
-        : queue_{std::move(queue)}, upstream_(std::in_place, std::move(upstream)), f_(std::move(f)) {}
+        : queue_{std::move(queue)}, upstream_(std::move(upstream)), f_(std::move(f)) {}
 
     stream_type operator()(std::optional<T>&& item) {
         if (item) return stream_type(*queue_, std::in_place, [&] { return std::invoke(f_, *std::move(item)); });
@@ -133,7 +133,7 @@ public:
 
 private:
     handle<expand_queue<T>, role::other> queue_;
-    std::optional<S> upstream_;
+    detail::resettable<S> upstream_;
     [[no_unique_address]] F f_;
 };
 

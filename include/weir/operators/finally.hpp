@@ -4,12 +4,12 @@
 #include <concepts>
 #include <exception>
 #include <functional>
-#include <optional>
 #include <source_location>
 #include <utility>
 
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
@@ -61,7 +61,7 @@ public:
     using value_type = item_t<S>;
 
     finally_stream(S upstream, F f, std::source_location place)
-        : cleanup_(std::move(f), place), upstream_(std::in_place, std::move(upstream)) {}
+        : cleanup_(std::move(f), place), upstream_(std::move(upstream)) {}
 
     poll<value_type> poll_next(context& cx) {
         cleanup_.report_to(cx.executor());
@@ -104,7 +104,7 @@ private:
     }
 
     detail::run_once_guard<F> cleanup_; // declared before upstream, so that it is called after upstream was destroyed
-    std::optional<S> upstream_;
+    detail::resettable<S> upstream_;
 };
 
 struct finally_fn : detail::operator_fn<finally_fn> {

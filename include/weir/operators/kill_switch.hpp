@@ -3,11 +3,11 @@
 
 #include <concepts>
 #include <cstdint>
-#include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/sync/state.hpp>
@@ -34,7 +34,7 @@ public:
     using value_type = item_t<S>;
 
     kill_switch_stream(S upstream, state<kill> control)
-        : upstream_(std::in_place, std::move(upstream)), control_{std::move(control)}, changes_{control_.watch()} {}
+        : upstream_(std::move(upstream)), control_{std::move(control)}, changes_{control_.watch()} {}
 
     poll<value_type> poll_next(context& cx) {
         if (control_.get() != kill::none) return finish();
@@ -75,7 +75,7 @@ private:
         return done;
     }
 
-    std::optional<S> upstream_; // until the end
+    detail::resettable<S> upstream_; // until the end
     state<kill> control_;
     state_stream<kill> changes_;
 };

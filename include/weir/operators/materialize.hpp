@@ -2,10 +2,10 @@
 #pragma once
 
 #include <exception>
-#include <optional>
 #include <utility>
 
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/scope/outcome.hpp>
@@ -18,7 +18,7 @@ class [[nodiscard("add a sink and co_await it")]] materialize_stream {
 public:
     using value_type = outcome<item_t<S>>;
 
-    explicit materialize_stream(S upstream) : upstream_(std::in_place, std::move(upstream)) {}
+    explicit materialize_stream(S upstream) : upstream_(std::move(upstream)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (!upstream_) return done;
@@ -57,7 +57,7 @@ public:
     }
 
 private:
-    std::optional<S> upstream_; // empty after an error
+    detail::resettable<S> upstream_; // empty after an error
 };
 
 struct materialize_fn : detail::operator_fn<materialize_fn> {

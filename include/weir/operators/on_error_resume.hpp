@@ -10,6 +10,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
@@ -35,7 +36,7 @@ class [[nodiscard("add a sink and co_await it")]] on_error_resume_stream {
 public:
     using value_type = item_t<S>;
 
-    on_error_resume_stream(S upstream, F f) : f_(std::move(f)), upstream_(std::in_place, std::move(upstream)) {}
+    on_error_resume_stream(S upstream, F f) : f_(std::move(f)), upstream_(std::move(upstream)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (fallback_) return fallback_->poll_next(cx);
@@ -88,7 +89,7 @@ private:
     }
 
     F f_; // must outlive the coroutines that it returns
-    std::optional<S> upstream_;
+    detail::resettable<S> upstream_;
     std::exception_ptr error_; // must outlive the fallback, which may refer to it
     std::optional<fallback_t> fallback_;
 };

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <concepts>
-#include <optional>
 #include <utility>
 
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
@@ -17,7 +17,7 @@ class [[nodiscard("add a sink and co_await it")]] or_else_stream {
 public:
     using value_type = item_t<S>;
 
-    or_else_stream(S upstream, Other other) : upstream_(std::in_place, std::move(upstream)), other_(std::move(other)) {}
+    or_else_stream(S upstream, Other other) : upstream_(std::move(upstream)), other_(std::move(other)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (upstream_) {
@@ -46,7 +46,7 @@ public:
     }
 
 private:
-    std::optional<S> upstream_; // empty after its end without items
+    detail::resettable<S> upstream_; // empty after its end without items
     Other other_;
     bool has_items_ = false;
 };

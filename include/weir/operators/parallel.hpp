@@ -18,6 +18,7 @@
 #include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
@@ -89,7 +90,7 @@ public:
     using value_type = std::optional<item_t<Sub>>;
 
     rail_results(Sub pipeline, rail_count done_with)
-        : pipeline_(std::in_place, std::move(pipeline)), done_with_(std::move(done_with)) {}
+        : pipeline_(std::move(pipeline)), done_with_(std::move(done_with)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (*done_with_ == 0 && !held_ && pipeline_) ask(cx);
@@ -119,7 +120,7 @@ private:
         }
     }
 
-    std::optional<Sub> pipeline_;
+    detail::resettable<Sub> pipeline_;
     rail_count done_with_;
     value_type held_;
     std::exception_ptr error_;
@@ -217,7 +218,7 @@ public:
     using value_type = typename Results::value_type;
 
     parallel_stream(S upstream, std::vector<detail::rail_entry<item>> entries, std::vector<Rail> rails)
-        : upstream_(std::in_place, std::move(upstream)), entries_{std::move(entries)}, rails_{std::move(rails)} {}
+        : upstream_(std::move(upstream)), entries_{std::move(entries)}, rails_{std::move(rails)} {}
 
     poll<value_type> poll_next(context& cx) {
         if (!results_) [[unlikely]]
@@ -320,7 +321,7 @@ private:
         results_->all_sent();
     }
 
-    std::optional<S> upstream_;
+    detail::resettable<S> upstream_;
     std::vector<detail::rail_entry<item>> entries_;
     std::vector<Rail> rails_; // empty after the first poll
     std::optional<Results> results_;

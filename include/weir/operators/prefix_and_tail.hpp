@@ -5,12 +5,12 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
@@ -55,7 +55,7 @@ class [[nodiscard("add a sink and co_await it")]] prefix_and_tail_stream {
 public:
     using value_type = std::pair<std::vector<item_t<S>>, tail_stream<S>>;
 
-    prefix_and_tail_stream(S upstream, std::size_t n) : upstream_(std::in_place, std::move(upstream)), n_{n} {}
+    prefix_and_tail_stream(S upstream, std::size_t n) : upstream_(std::move(upstream)), n_{n} {}
 
     poll<value_type> poll_next(context& cx) {
         if (emitted_) return done;
@@ -89,7 +89,7 @@ public:
     }
 
 private:
-    std::optional<S> upstream_; // until the first poll
+    detail::resettable<S> upstream_; // until the first poll
     std::unique_ptr<S> source_;
     std::vector<item_t<S>> prefix_;
     std::size_t n_;

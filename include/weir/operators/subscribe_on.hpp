@@ -10,6 +10,7 @@
 
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/inbox.hpp>
@@ -26,11 +27,7 @@ public:
     using value_type = item_t<S>;
 
     subscribe_on_stream(S upstream, executor& ex, std::size_t n, detail::demand asks)
-        : ex_{&ex},
-          inbox_{detail::executor_access::inbox(ex)},
-          n_{n},
-          asks_{asks},
-          upstream_(std::in_place, std::move(upstream)) {}
+        : ex_{&ex}, inbox_{detail::executor_access::inbox(ex)}, n_{n}, asks_{asks}, upstream_(std::move(upstream)) {}
 
     poll<value_type> poll_next(context& cx) {
         start();
@@ -56,7 +53,7 @@ private:
     std::shared_ptr<detail::inbox> inbox_;
     std::size_t n_;
     detail::demand asks_;
-    std::optional<S> upstream_; // empty after the first poll
+    detail::resettable<S> upstream_; // empty after the first poll
     std::optional<detail::executor_queue_receiver<value_type>> items_;
 };
 

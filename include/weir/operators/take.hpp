@@ -3,11 +3,11 @@
 
 #include <concepts>
 #include <cstddef>
-#include <optional>
 #include <utility>
 
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
@@ -19,7 +19,7 @@ class [[nodiscard("add a sink and co_await it")]] take_stream {
 public:
     using value_type = item_t<S>;
 
-    take_stream(S upstream, std::size_t n) : upstream_(std::in_place, std::move(upstream)), left_{n} {}
+    take_stream(S upstream, std::size_t n) : upstream_(std::move(upstream)), left_{n} {}
 
     poll<value_type> poll_next(context& cx) {
         if (left_ == 0) {
@@ -55,7 +55,7 @@ public:
     }
 
 private:
-    std::optional<S> upstream_; // empty after the end
+    detail::resettable<S> upstream_; // empty after the end
     std::size_t left_;
 };
 

@@ -3,12 +3,12 @@
 
 #include <concepts>
 #include <cstddef>
-#include <optional>
 #include <utility>
 
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll_each.hpp>
@@ -22,7 +22,7 @@ class [[nodiscard("add a sink and co_await it")]] take_last_stream {
 public:
     using value_type = item_t<S>;
 
-    take_last_stream(S upstream, std::size_t n) : upstream_(std::in_place, std::move(upstream)), n_{n} {}
+    take_last_stream(S upstream, std::size_t n) : upstream_(std::move(upstream)), n_{n} {}
 
     poll<value_type> poll_next(context& cx) {
         if (upstream_ && !read_to_end(cx)) return pending;
@@ -63,7 +63,7 @@ private:
         return false;
     }
 
-    std::optional<S> upstream_; // empty after its end
+    detail::resettable<S> upstream_; // empty after its end
     detail::ring_buffer<value_type> held_;
     std::size_t n_;
 };

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <concepts>
-#include <optional>
 #include <stop_token>
 #include <type_traits>
 #include <utility>
@@ -10,6 +9,7 @@
 #include <weir/core/assert.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
@@ -24,8 +24,7 @@ class [[nodiscard("add a sink and co_await it")]] take_until_stream {
 public:
     using value_type = item_t<S>;
 
-    take_until_stream(S upstream, Signal signal)
-        : upstream_(std::in_place, std::move(upstream)), signal_(std::in_place, std::move(signal)) {}
+    take_until_stream(S upstream, Signal signal) : upstream_(std::move(upstream)), signal_(std::move(signal)) {}
 
     poll<value_type> poll_next(context& cx) {
         WEIR_ASSERT(upstream_.has_value(), "a stream was polled after its end");
@@ -107,8 +106,8 @@ private:
         consumer_.wake();
     }
 
-    std::optional<S> upstream_;
-    std::optional<Signal> signal_;
+    detail::resettable<S> upstream_;
+    detail::resettable<Signal> signal_;
     detail::described_slot consumer_{*this};
     bool woken_ = true; // the signal has not been polled since it woke this stream
     detail::member_waker<take_until_stream, &take_until_stream::wake> watch_;
@@ -121,7 +120,7 @@ public:
     using value_type = item_t<S>;
 
     take_until_stopped_stream(S upstream, std::stop_token token)
-        : upstream_(std::in_place, std::move(upstream)), stop_{std::move(token)} {}
+        : upstream_(std::move(upstream)), stop_{std::move(token)} {}
 
     poll<value_type> poll_next(context& cx) {
         WEIR_ASSERT(upstream_.has_value(), "a stream was polled after its end");
@@ -154,7 +153,7 @@ public:
     }
 
 private:
-    std::optional<S> upstream_;
+    detail::resettable<S> upstream_;
     detail::stop_token_watcher stop_;
 };
 

@@ -3,11 +3,11 @@
 
 #include <concepts>
 #include <functional>
-#include <optional>
 #include <utility>
 
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
@@ -26,7 +26,7 @@ class [[nodiscard("add a sink and co_await it")]] take_while_stream {
 public:
     using value_type = item_t<S>;
 
-    take_while_stream(S upstream, Keep keep) : upstream_(std::in_place, std::move(upstream)), keep_(std::move(keep)) {}
+    take_while_stream(S upstream, Keep keep) : upstream_(std::move(upstream)), keep_(std::move(keep)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (ended_) {
@@ -78,7 +78,7 @@ public:
     }
 
 private:
-    std::optional<S> upstream_; // empty after the end
+    detail::resettable<S> upstream_; // empty after the end
     [[no_unique_address]] Keep keep_;
     bool ended_ = false; // the predicate did not hold
 };

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/timed_out.hpp>
@@ -97,7 +98,7 @@ class [[nodiscard("add a sink and co_await it")]] timeout_stream {
 public:
     using value_type = item_t<S>;
 
-    timeout_stream(S upstream, duration d) : upstream_(std::in_place, std::move(upstream)), limit_{d} {}
+    timeout_stream(S upstream, duration d) : upstream_(std::move(upstream)), limit_{d} {}
 
     poll<value_type> poll_next(context& cx) {
         auto item = upstream_->poll_next(cx);
@@ -131,7 +132,7 @@ private:
         throw timed_out{Limit::late, limit_.limit()};
     }
 
-    std::optional<S> upstream_;
+    detail::resettable<S> upstream_;
     Limit limit_;
 };
 
@@ -142,7 +143,7 @@ public:
     using value_type = item_t<S>;
 
     timeout_or_stream(S upstream, duration d, MakeFallback make)
-        : upstream_(std::in_place, std::move(upstream)), limit_{d}, make_(std::move(make)) {}
+        : upstream_(std::move(upstream)), limit_{d}, make_(std::move(make)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (upstream_) [[likely]] {
@@ -180,7 +181,7 @@ private:
         return !cx.stopping();
     }
 
-    std::optional<S> upstream_;
+    detail::resettable<S> upstream_;
     detail::pull_time_limit limit_;
     [[no_unique_address]] MakeFallback make_;
     std::optional<std::invoke_result_t<MakeFallback&>> fallback_;

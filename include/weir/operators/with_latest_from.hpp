@@ -10,6 +10,7 @@
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/drop_silently.hpp>
@@ -28,9 +29,7 @@ public:
     using value_type = std::pair<item_t<S>, item_t<Other>>;
 
     with_latest_from_stream(S upstream, Other other, OnDrop on_drop)
-        : prefetching_operator(std::move(other)),
-          upstream_(std::in_place, std::move(upstream)),
-          on_drop_(std::move(on_drop)) {}
+        : prefetching_operator(std::move(other)), upstream_(std::move(upstream)), on_drop_(std::move(on_drop)) {}
 
     poll<value_type> poll_next(context& cx) {
         try {
@@ -67,7 +66,7 @@ private:
         this->abandon();
     }
 
-    std::optional<S> upstream_; // until the end
+    detail::resettable<S> upstream_; // until the end
     std::optional<item_t<Other>> latest_;
     bool other_failed_ = false;
     [[no_unique_address]] OnDrop on_drop_;

@@ -9,6 +9,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/lazy_operation.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
@@ -27,7 +28,7 @@ class memo : public shared_state {
 public:
     using result_type = typename lazy_operation<A>::result_type;
 
-    explicit memo(A what) : what_(std::in_place, std::move(what)) {}
+    explicit memo(A what) : what_(std::move(what)) {}
 
     /// Starts the run at the first call.
     void start(context& cx) {
@@ -78,7 +79,7 @@ private:
         std::optional<lazy_operation<A>> operation_; // until its end
     };
 
-    std::optional<A> what_; // until the start
+    detail::resettable<A> what_; // until the start
     std::optional<result_type> result_;
     std::exception_ptr error_;
     event ended_;

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <algorithm>
-#include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
@@ -25,9 +25,9 @@ public:
     using result_type = typename A::result_type;
 
     timed_operation(const char* name, time_point until, A operation)
-        : name_{name}, operation_{std::in_place, std::move(operation)}, until_{until} {}
+        : name_{name}, operation_{std::move(operation)}, until_{until} {}
     timed_operation(const char* name, duration limit, A operation)
-        : name_{name}, operation_{std::in_place, std::move(operation)}, limit_{limit} {}
+        : name_{name}, operation_{std::move(operation)}, limit_{limit} {}
 
     poll<result_type> poll_result(context& cx) {
         if (!started_) start(cx.executor());
@@ -61,7 +61,7 @@ private:
     }
 
     const char* name_;
-    std::optional<A> operation_;
+    detail::resettable<A> operation_;
     time_point until_ = time_point::max(); // computed from limit_ at the start
     duration limit_ = duration::max();
     detail::time_limit time_;

@@ -7,7 +7,6 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -17,6 +16,7 @@
 
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/core/operation.hpp>
@@ -96,7 +96,7 @@ public:
           handler_(std::move(handler)),
           on_drop_(std::move(on_drop)),
           options_{options},
-          upstream_(std::in_place, std::move(upstream)) {}
+          upstream_(std::move(upstream)) {}
 
     task<> run(task_group& handlers) {
         try {
@@ -196,7 +196,7 @@ private:
     std::unordered_map<key_type, group> groups_;
     std::uint64_t opened_ = 0;
     std::exception_ptr error_;
-    std::optional<S> upstream_;
+    detail::resettable<S> upstream_;
 };
 
 /// The operation of for_each_group.

@@ -22,6 +22,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/detail/wait_report.hpp>
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/core/operation.hpp>
@@ -112,7 +113,7 @@ struct never_stop {};
 template <class Signal>
 class stop_signal {
 public:
-    explicit stop_signal(Signal signal) : signal_(std::in_place, std::move(signal)) {}
+    explicit stop_signal(Signal signal) : signal_(std::move(signal)) {}
 
     /// Returns true when the stop has arrived; a stream may then deliver a second one.
     bool poll(context& cx) {
@@ -131,7 +132,7 @@ public:
     }
 
 private:
-    std::optional<Signal> signal_;
+    detail::resettable<Signal> signal_;
 };
 
 template <>

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <concepts>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/poll_checker.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 
@@ -20,7 +20,7 @@ class [[nodiscard("add a sink and co_await it")]] once_stream {
 public:
     using value_type = typename A::result_type;
 
-    explicit once_stream(A operation) : operation_(std::in_place, std::move(operation)) {}
+    explicit once_stream(A operation) : operation_(std::move(operation)) {}
 
     poll<value_type> poll_next(context& cx) {
         checker_.check();
@@ -33,7 +33,7 @@ public:
     }
 
 private:
-    std::optional<A> operation_;
+    detail::resettable<A> operation_;
     detail::poll_checker checker_;
 };
 

@@ -10,6 +10,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 
@@ -32,7 +33,7 @@ public:
     using operation_type = typename std::conditional_t<made_before, as_it_is, std::invoke_result<A&>>::type;
     using result_type = typename operation_type::result_type;
 
-    explicit lazy_operation(A what) : what_(std::in_place, std::move(what)) {}
+    explicit lazy_operation(A what) : what_(std::move(what)) {}
 
     poll<result_type> poll_result(context& cx) {
         if constexpr (made_before) {
@@ -56,7 +57,7 @@ private:
         void reset() noexcept {}
     };
 
-    std::optional<A> what_; // the function must outlive the coroutine that it returns
+    resettable<A> what_; // the function must outlive the coroutine that it returns
     [[no_unique_address]] std::conditional_t<made_before, nothing, std::optional<operation_type>> operation_;
 };
 

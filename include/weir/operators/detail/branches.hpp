@@ -5,13 +5,13 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/member_waker.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/detail/wait_report.hpp>
 #include <weir/core/item_traits.hpp>
@@ -40,7 +40,7 @@ public:
           on_drop_(std::move(on_drop)),
           branches_{std::make_unique<branch[]>(n)},
           size_{n},
-          source_(std::in_place, std::move(source)) {}
+          source_(std::move(source)) {}
 
     poll<T> poll_next(std::size_t number, context& cx) {
         branch& own = branches_[number];
@@ -161,8 +161,8 @@ private:
     [[no_unique_address]] OnDrop on_drop_;
     std::unique_ptr<branch[]> branches_;
     std::size_t size_;
-    std::size_t full_ = 0;    // the number of full buffers
-    std::optional<S> source_; // until its end
+    std::size_t full_ = 0;         // the number of full buffers
+    detail::resettable<S> source_; // until its end
     std::exception_ptr error_;
     member_waker<branches, &branches::wake_all> waker_;
     described self_{*this};

@@ -17,6 +17,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/range_items.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
@@ -223,7 +224,7 @@ struct stream_child : child {
         held.reset();
     }
 
-    std::optional<S> source;
+    resettable<S> source;
     std::optional<item_t<S>> held{}; // an item that arrived while the consumer was busy
 };
 

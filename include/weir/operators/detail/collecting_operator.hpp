@@ -5,13 +5,13 @@
 #include <concepts>
 #include <cstddef>
 #include <exception>
-#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
@@ -55,7 +55,7 @@ public:
     }
 
 protected:
-    explicit collecting_operator(S upstream) : upstream_(std::in_place, std::move(upstream)) {}
+    explicit collecting_operator(S upstream) : upstream_(std::move(upstream)) {}
 
     /// Whether upstream has neither ended nor failed.
     bool open() const noexcept { return upstream_.has_value(); }
@@ -95,7 +95,7 @@ private:
         return done;
     }
 
-    std::optional<S> upstream_;
+    resettable<S> upstream_;
     std::exception_ptr error_;
 };
 

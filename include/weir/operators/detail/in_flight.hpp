@@ -15,6 +15,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/member_waker.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
@@ -351,7 +352,7 @@ private:
 
     Limit limit_;
     [[no_unique_address]] F f_;
-    std::optional<S> upstream_;
+    resettable<S> upstream_;
     std::forward_list<node> nodes_;
     node* free_ = nullptr;
     linked_queue<node> hungry_; // their item was taken; to be polled for the next

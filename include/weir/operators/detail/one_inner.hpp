@@ -9,6 +9,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/member_waker.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
@@ -90,7 +91,7 @@ private:
     }
 
     [[no_unique_address]] F f_;
-    std::optional<S> upstream_;
+    resettable<S> upstream_;
     std::optional<item_t<S>> item_; // exists as long as the inner stream, which may refer to it
     std::optional<inner_t> inner_;
     std::exception_ptr error_; // of upstream

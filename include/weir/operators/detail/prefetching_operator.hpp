@@ -2,11 +2,11 @@
 #pragma once
 
 #include <exception>
-#include <optional>
 #include <utility>
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/member_waker.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
@@ -27,7 +27,7 @@ namespace weir::detail {
 template <class Operator, stream S>
 class prefetching_operator {
 protected:
-    explicit prefetching_operator(S upstream) : upstream_(std::in_place, std::move(upstream)) {}
+    explicit prefetching_operator(S upstream) : upstream_(std::move(upstream)) {}
 
     /// Whether upstream has neither ended nor failed.
     bool open() const noexcept { return upstream_.has_value(); }
@@ -107,7 +107,7 @@ private:
         notify();
     }
 
-    std::optional<S> upstream_;
+    resettable<S> upstream_;
     std::exception_ptr error_;
     described_slot consumer_{*this};
     member_waker<prefetching_operator, &prefetching_operator::run> driver_;

@@ -13,6 +13,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/operation.hpp>
@@ -38,7 +39,7 @@ public:
     using result_type = unit;
 
     shared_reader(handle<shared_run<S>, role::other> run, S source)
-        : run_{std::move(run)}, source_(std::in_place, std::move(source)) {}
+        : run_{std::move(run)}, source_(std::move(source)) {}
 
     poll<unit> poll_result(context& outer) {
         nested_context cx{outer};
@@ -69,7 +70,7 @@ public:
 
 private:
     handle<shared_run<S>, role::other> run_;
-    std::optional<S> source_;
+    detail::resettable<S> source_;
     std::optional<room_operation<item_t<S>>> room_;
 };
 
@@ -138,7 +139,7 @@ class made_once {
 public:
     static constexpr bool again = false;
 
-    explicit made_once(S source) : source_(std::in_place, std::move(source)) {}
+    explicit made_once(S source) : source_(std::move(source)) {}
 
     S operator()() {
         S source(std::move(*source_));
@@ -147,7 +148,7 @@ public:
     }
 
 private:
-    std::optional<S> source_;
+    detail::resettable<S> source_;
 };
 
 /// Returns a stream for each run.

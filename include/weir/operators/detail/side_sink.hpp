@@ -2,13 +2,13 @@
 #pragma once
 
 #include <exception>
-#include <optional>
 #include <utility>
 
 #include <weir/core/closure.hpp>
 #include <weir/core/context.hpp>
 #include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/detail/member_waker.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/detail/wait_report.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
@@ -34,8 +34,7 @@ consteval bool is_side_sink() {
 template <class T, class Sink>
 class side_sink {
 public:
-    side_sink(Sink sink, subscribe_options<T> options)
-        : options_(std::move(options)), sink_(std::in_place, std::move(sink)) {}
+    side_sink(Sink sink, subscribe_options<T> options) : options_(std::move(options)), sink_(std::move(sink)) {}
 
     const broadcast<T>& hub() const noexcept { return hub_; }
     bool running() const noexcept { return static_cast<bool>(operation_); }
@@ -95,7 +94,7 @@ private:
 
     broadcast<T> hub_;
     subscribe_options<T> options_;
-    std::optional<Sink> sink_; // until it is started
+    resettable<Sink> sink_; // until it is started
     manual_lifetime<operation_type> operation_;
     std::exception_ptr error_;
     described_slot consumer_{*this};
@@ -112,7 +111,7 @@ public:
 
 protected:
     beside_a_sink(S upstream, Sink sink, subscribe_options<T> options)
-        : upstream_(std::in_place, std::move(upstream)), side_(std::move(sink), std::move(options)) {}
+        : upstream_(std::move(upstream)), side_(std::move(sink), std::move(options)) {}
 
     /// Whether upstream has neither ended nor failed.
     bool open() const noexcept { return upstream_.has_value(); }
@@ -145,7 +144,7 @@ protected:
     }
 
 private:
-    std::optional<S> upstream_; // until its end
+    resettable<S> upstream_; // until its end
     side_sink<T, Sink> side_;
     std::exception_ptr error_;
 };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <optional>
 #include <utility>
 
 #include <weir/core/context.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
@@ -14,7 +14,7 @@ namespace weir::detail {
 template <stream S>
 class signal {
 public:
-    explicit signal(S source) : source_(std::in_place, std::move(source)) {}
+    explicit signal(S source) : source_(std::move(source)) {}
 
     /// Takes the items that are ready. Returns whether there were any: several that arrived since the last call count
     /// as one.
@@ -29,7 +29,7 @@ public:
     void drop() noexcept { source_.reset(); }
 
 private:
-    std::optional<S> source_; // until its end
+    resettable<S> source_; // until its end
 };
 
 } // namespace weir::detail

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/detail/wait_report.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/operation.hpp>
@@ -84,8 +85,7 @@ class window_core : public shared_state {
     using T = item_t<S>;
 
 public:
-    window_core(S upstream, Extent extent)
-        : upstream_(std::in_place, std::move(upstream)), extent_(std::move(extent)) {}
+    window_core(S upstream, Extent extent) : upstream_(std::move(upstream)), extent_(std::move(extent)) {}
 
     /// The number of the current window.
     std::uint64_t number() const noexcept { return number_; }
@@ -192,7 +192,7 @@ private:
         upstream_.reset();
     }
 
-    std::optional<S> upstream_; // until its end
+    resettable<S> upstream_; // until its end
     Extent extent_;
     std::optional<T> first_; // the first item of a window, until it is taken
     std::exception_ptr error_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <weir/core/context.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir::detail {
@@ -15,7 +16,7 @@ template <stream S>
 struct zipped_side {
     explicit zipped_side(S s) : source(std::move(s)) {}
 
-    std::optional<S> source;
+    resettable<S> source;
     std::optional<item_t<S>> held{};
 };
 

@@ -4,7 +4,6 @@
 #include <concepts>
 #include <cstddef>
 #include <exception>
-#include <optional>
 #include <ranges>
 #include <string>
 #include <tuple>
@@ -16,6 +15,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/detail/range_items.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
@@ -28,7 +28,7 @@ class branch : public waker {
 public:
     using result_type = typename A::result_type;
 
-    explicit branch(A one) : waker{&run}, operation{std::in_place, std::move(one)} {}
+    explicit branch(A one) : waker{&run}, operation{std::move(one)} {}
 
     void start(Owner& owner, std::size_t position, const waker& consumer) noexcept {
         owner_ = &owner;
@@ -36,7 +36,7 @@ public:
         bind(consumer);
     }
 
-    std::optional<A> operation; // empty once the operation has ended
+    resettable<A> operation; // empty once the operation has ended
     std::size_t index = 0;
     poll<result_type> result{pending};
     std::exception_ptr error;

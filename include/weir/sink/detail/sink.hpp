@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <optional>
 #include <type_traits>
 #include <utility>
 
 #include <weir/core/assert.hpp>
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
@@ -24,9 +24,6 @@ public:
     template <stream S, class... Args>
     explicit sink(S upstream, Args&&... args)
         : operation_(std::in_place, std::move(upstream), std::forward<Args>(args)...) {}
-    // A sink is moved before its first poll only, and holds its operation then. A test of the optional would make g++
-    // 12 warn about uninitialised members.
-    sink(sink&& other) : operation_(std::in_place, *std::move(other.operation_)) {}
 
     poll<result_type> poll_result(context& cx) {
         WEIR_ASSERT(operation_.has_value(), "a sink was polled after its result or its error");
@@ -41,7 +38,7 @@ public:
     }
 
 private:
-    std::optional<Operation> operation_;
+    resettable<Operation> operation_;
 };
 
 /// Adds items to an accumulator, in the loop that runs a whole pipeline while items are ready.

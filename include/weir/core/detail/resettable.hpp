@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include <weir/core/assert.hpp>
+
+namespace weir::detail {
+
+/// An object that may be destroyed before its owner, as the upstream of an operator that has ended. It cannot be made
+/// anew. An optional does the same with three times as many functions, which each pipeline would instantiate.
+template <class T>
+class resettable {
+public:
+    explicit resettable(T&& object) : object_(std::move(object)) {}
+    template <class... Args>
+    explicit resettable(std::in_place_t, Args&&... args) : object_(std::forward<Args>(args)...) {}
+    /// Streams and operations are moved before their first poll only.
+    resettable(resettable&& other) : object_(std::move(other.object_)) {
+        WEIR_ASSERT(other.filled_, "moved after its end");
+    }
+    resettable& operator=(resettable&&) = delete;
+    ~resettable() {
+        if (filled_) object_.~T();
+    }
+
+    void reset() noexcept {
+        if (!filled_) return;
+        filled_ = false;
+        object_.~T();
+    }
+
+    bool has_value() const noexcept { return filled_; }
+    explicit operator bool() const noexcept { return filled_; }
+    T& operator*() & noexcept { return object_; }
+    T&& operator*() && noexcept { return std::move(object_); }
+    T* operator->() noexcept { return std::addressof(object_); }
+
+private:
+    union {
+        T object_;
+    };
+    bool filled_ = true;
+};
+
+} // namespace weir::detail
