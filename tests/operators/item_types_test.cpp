@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <collect.hpp>
 #include <functional>
 #include <item_types.hpp>
 #include <memory>
@@ -39,7 +40,7 @@ namespace {
 
 template <class T>
 auto numbers() {
-    return weir::iota(1, 5) | weir::map([](int n) { return T(n); });
+    return weir::generate([n = 0]() mutable { return n == 4 ? std::nullopt : std::optional<T>(T(++n)); });
 }
 
 const auto value = [](const auto& item) { return item.value(); };
@@ -48,7 +49,7 @@ const auto value = [](const auto& item) { return item.value(); };
 template <class T, class Operator>
 std::vector<int> values(Operator op) {
     virtual_executor ex;
-    return ex.run(numbers<T>() | std::move(op) | weir::map(value) | weir::to<std::vector>());
+    return support::collect(ex, numbers<T>() | std::move(op));
 }
 
 const std::vector<int> all{1, 2, 3, 4};
@@ -135,9 +136,7 @@ void pass_through_operators() {
                     weir::map([](auto pair) { return std::move(pair.first); })) == all);
 
     virtual_executor ex;
-    const auto run = [&](auto pipeline) {
-        return ex.run(std::move(pipeline) | weir::map(value) | weir::to<std::vector>());
-    };
+    const auto run = [&](auto pipeline) { return support::collect(ex, std::move(pipeline)); };
     const auto first_of = [](auto tuple) { return std::get<0>(std::move(tuple)); };
     CHECK(run(weir::merge(numbers<T>())) == all);
     CHECK(run(weir::rs::from_publisher(weir::rs::to_publisher([] { return numbers<T>(); }, ex), 2)) == all);
