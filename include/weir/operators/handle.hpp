@@ -3,12 +3,12 @@
 
 #include <concepts>
 #include <functional>
-#include <optional>
 #include <utility>
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
@@ -80,7 +80,7 @@ public:
     using value_type = U;
 
     handle_stream(S upstream, Handler handler)
-        : handler_(std::move(handler)), upstream_(std::in_place, std::move(upstream)) {}
+        : handler_(std::move(handler)), upstream_(std::move(upstream)) {}
 
     poll<U> poll_next(context& cx) {
         const item_output<U> output{emitted_};
@@ -106,7 +106,7 @@ public:
 
 private:
     Handler handler_;
-    std::optional<S> upstream_; // until its end
+    detail::resettable<S> upstream_; // until its end
     detail::ring_buffer<U> emitted_;
 };
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <optional>
 #include <utility>
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/resettable.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
@@ -20,7 +20,7 @@ public:
     using value_type = item_t<S>;
 
     skip_until_stream(S upstream, Signal signal)
-        : upstream_(std::move(upstream)), signal_(std::in_place, std::move(signal)) {}
+        : upstream_(std::move(upstream)), signal_(std::move(signal)) {}
 
     poll<value_type> poll_next(context& cx) {
         while (!open(cx)) {
@@ -57,7 +57,7 @@ private:
     }
 
     S upstream_;
-    std::optional<Signal> signal_; // until it has arrived
+    detail::resettable<Signal> signal_; // until it has arrived
 };
 
 struct skip_until_fn : detail::operator_fn<skip_until_fn> {
