@@ -2,11 +2,16 @@
 #include <weir/tls/context.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <new>
+#include <span>
 #include <stdexcept>
+#include <string_view>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <strings.h>
 
 #include <weir/tls/error.hpp>
@@ -96,20 +101,37 @@ int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* size,
     return r == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/// Shows the certificates of the host that the client asks for.
+/// The host in a client's server_name extension (RFC 6066, 3), or "".
+std::string_view host_in(std::span<const unsigned char> extension) noexcept {
+    constexpr std::size_t prefix = 5; // the size of the list, the type of its first entry, and the size of that
+    if (extension.size() < prefix || extension[2] != TLSEXT_NAMETYPE_host_name) return {};
+    const std::size_t size = extension[3] * std::size_t{256} + extension[4];
+    if (size > extension.size() - prefix) return {};
+    return {reinterpret_cast<const char*>(extension.data() + prefix), size};
+}
+
+/// Goes on with the context of the host that the client asks for. It does so before OpenSSL looks at the client's
+/// session: one that another host has given, which may ask for no certificate, is not resumed.
 int choose_host(SSL* ssl, int*, void*) noexcept {
-    const char* const wanted = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    if (wanted == nullptr) return SSL_TLSEXT_ERR_NOACK;
+    const unsigned char* extension = nullptr;
+    std::size_t size = 0;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &extension, &size) != 1)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    const std::string_view wanted = host_in({extension, size});
     connection_data& data = data_of(ssl);
     for (const auto& [host, with] : data.with->hosts) {
-        if (::strcasecmp(host.c_str(), wanted) != 0) continue;
+        if (host.size() != wanted.size() || ::strncasecmp(host.data(), wanted.data(), wanted.size()) != 0) continue;
         auto chosen = context_state::current(with);
         SSL_set_SSL_CTX(ssl, chosen->handle.get());
+        ask_for_certificate(ssl, chosen->clients);
         data.with = std::move(chosen);
         break;
     }
-    return SSL_TLSEXT_ERR_OK;
+    return SSL_CLIENT_HELLO_SUCCESS;
 }
+
+/// Tells the client that its host was heard.
+int accept_host(SSL*, int*, void*) noexcept { return SSL_TLSEXT_ERR_OK; }
 
 int keep_new_session(SSL* ssl, SSL_SESSION* session) noexcept {
     const connection_data& data = data_of(ssl);
@@ -138,6 +160,13 @@ owned<SSL_SESSION> settings::take_session(const std::string& host) noexcept {
     owned<SSL_SESSION> found = std::move(at->second);
     sessions.erase(std::next(at).base());
     return found;
+}
+
+void ask_for_certificate(SSL* ssl, client_certificates how) noexcept {
+    int mode = SSL_VERIFY_NONE;
+    if (how != client_certificates::none) mode |= SSL_VERIFY_PEER;
+    if (how == client_certificates::required) mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+    SSL_set_verify(ssl, mode, nullptr);
 }
 
 connection_data& data_of(const SSL* ssl) noexcept { return *static_cast<connection_data*>(SSL_get_app_data(ssl)); }
@@ -179,10 +208,13 @@ void context::reload(const context_options& options) {
     SSL_CTX_set_mode(handle, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(handle, SSL_SESS_CACHE_BOTH | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(handle, detail::keep_new_session);
-    constexpr unsigned char application[] = "weir";
-    SSL_CTX_set_session_id_context(handle, application, sizeof application - 1);
+    // Sessions of other contexts are not resumed.
+    std::array<unsigned char, 16> id{};
+    if (RAND_bytes(id.data(), id.size()) != 1) detail::refuse("random bytes: " + detail::take_reason());
+    SSL_CTX_set_session_id_context(handle, id.data(), id.size());
     SSL_CTX_set_alpn_select_cb(handle, detail::choose_protocol, nullptr);
-    SSL_CTX_set_tlsext_servername_callback(handle, detail::choose_host);
+    SSL_CTX_set_client_hello_cb(handle, detail::choose_host, nullptr);
+    SSL_CTX_set_tlsext_servername_callback(handle, detail::accept_host);
     if (!options.certificates.empty() || !options.key.empty()) detail::use_certificates(handle, options);
     detail::trust(handle, options);
     state_->set(std::move(s));

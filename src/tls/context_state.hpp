@@ -58,6 +58,9 @@ struct connection_data {
 connection_data& data_of(const SSL* ssl) noexcept;
 void set_data(SSL* ssl, connection_data& data) noexcept;
 
+/// Sets whether a server asks its client for a certificate.
+void ask_for_certificate(SSL* ssl, client_certificates how) noexcept;
+
 class context_state {
 public:
     static std::shared_ptr<settings> current(const context& of) { return of.state_->current(); }

@@ -87,16 +87,7 @@ session session::server(const context& c, std::string name) {
     auto s = make(context_state::current(c), std::move(name));
     SSL* const ssl = s->ssl.get();
     SSL_set_accept_state(ssl);
-    switch (s->data.with->clients) {
-    case client_certificates::none:
-        break;
-    case client_certificates::optional:
-        SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
-        break;
-    case client_certificates::required:
-        SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-        break;
-    }
+    ask_for_certificate(ssl, s->data.with->clients);
     return session{std::move(s)};
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// A client and a server over TLS for tls/peers_test.py.
 ///
-///     tls_peer server DIRECTORY CERTIFICATE [--clients] [--protocol NAME]
+///     tls_peer server DIRECTORY CERTIFICATE [--clients] [--protocol NAME] [--host NAME CERTIFICATE]
 ///         echoes lines, and answers a line that begins with "GET " as a web server; `reload NAME` changes the
-///         certificate
+///         certificate; --host: shows another certificate to clients that ask for this host, and asks them for theirs
 ///     tls_peer client PORT DIRECTORY HOST [--certificate NAME] [--protocol NAME] [--open]
 ///         sends what it reads, and prints what it gets; --open: says that there is no more only after it got all
 #include <array>
@@ -42,6 +42,8 @@ struct arguments {
     std::vector<std::string> plain;
     std::string certificate;
     std::vector<std::string> protocols;
+    std::string host;
+    std::string certificate_of_host;
     bool clients = false;
     bool open = false;
 };
@@ -52,6 +54,9 @@ arguments parse(int argc, char** argv) {
         const std::string one = argv[i];
         if (one == "--clients") {
             a.clients = true;
+        } else if (one == "--host") {
+            a.host = argv[++i];
+            a.certificate_of_host = argv[++i];
         } else if (one == "--certificate") {
             a.certificate = argv[++i];
         } else if (one == "--protocol") {
@@ -115,7 +120,13 @@ weir::task<> talk(weir::tcp_stream client, const arguments& a, tls::context with
 }
 
 weir::task<> serve(const arguments& a) {
-    const tls::context with{options_of(a, a.plain[1], a.plain[2])};
+    tls::context_options own = options_of(a, a.plain[1], a.plain[2]);
+    if (!a.host.empty()) {
+        auto of_host = options_of(a, a.plain[1], a.certificate_of_host);
+        of_host.clients = tls::client_certificates::required;
+        own.hosts.emplace_back(a.host, tls::context{of_host});
+    }
+    const tls::context with{own};
     const weir::endpoint here{"127.0.0.1", 0};
     auto listener = co_await weir::listen(here);
     std::cout << "listening on " << listener.local_endpoint().port() << std::endl;

@@ -142,6 +142,15 @@ class s_client(unittest.TestCase):
                 self.talk(server, version, "-sess_in", session.name)
                 self.assertIn("resumed=1", server.line())
 
+    def test_a_session_of_another_host_is_no_certificate(self):
+        for version in ("-tls1_3", "-tls1_2"):
+            with Server("--host", "other.test", "other") as server, tempfile.NamedTemporaryFile() as session:
+                self.talk(server, version, "-sess_out", session.name)
+                server.line()
+                server.line()
+                self.s_client(server, version, "-sess_in", session.name, say=b"", name="other.test")
+                self.assertRegex(server.line(), "peer did not return a certificate")
+
     def test_reload(self):
         with Server() as server:
             self.talk(server, say=b"reload other\n", expect=b"reloaded\n")

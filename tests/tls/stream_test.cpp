@@ -325,6 +325,21 @@ TEST_SUITE("tls/stream") {
         CHECK(failures_of(server, client, "127.0.0.1").client == "");
     }
 
+    TEST_CASE("a server asks for certificates as the host wants it that the client asks for") {
+        auto strict = support::with_certificate("other");
+        strict.authorities = support::pem("root.pem");
+        strict.clients = tls::client_certificates::required;
+        auto options = support::with_certificate("server");
+        options.hosts.emplace_back("other.test", tls::context{strict});
+        const tls::context server{options};
+        const tls::context without{support::trusting()};
+        auto known = support::with_certificate("client");
+        known.authorities = support::pem("root.pem");
+        CHECK(failures_of(server, without, "server.test").server == "");
+        CHECK(ends_with(failures_of(server, without, "other.test").server, "peer did not return a certificate"));
+        CHECK(failures_of(server, tls::context{known}, "other.test").server == "");
+    }
+
     TEST_CASE("tls agrees on a protocol") {
         const auto chosen = [](std::vector<std::string> servers, std::vector<std::string> clients) {
             auto s = support::with_certificate("server");

@@ -66,7 +66,8 @@ struct context_options {
     verification verify = verification::full;                ///< for clients
     client_certificates clients = client_certificates::none; ///< for servers
     std::vector<std::string> protocols = {};                 ///< for ALPN, the preferred one first
-    /// The contexts whose certificates a server shows to clients that ask for these hosts.
+    /// The contexts with which a server goes on when clients ask for these hosts: their certificates, and which ones
+    /// they ask clients for.
     std::vector<std::pair<std::string, context>> hosts = {};
     std::size_t sessions = 256; ///< that a client keeps for resumption; 0: none
 };
