@@ -86,7 +86,7 @@ fi
 
 # shellcheck disable=SC2086
 need_packages $packages git debootstrap clang-14 clang-19 libclang-rt-19-dev libc++-19-dev libc++abi-19-dev \
-    clang-format-19 clang-tidy-19 curl nginx-light
+    clang-format-19 clang-tidy-19 curl nginx-light gdb
 need_meson
 
 release="$together -Dbuildtype=release -Doptimization=2 -Dwerror=true"
@@ -106,5 +106,8 @@ if compgen -G 'tests/threads/*_test.cpp' > /dev/null; then
     CXX=clang++-19 configuration clang-tsan 'tests/threads_test tests/concurrent_channel_stress tests/reactive_streams_stress' \
         "$sanitized -Db_sanitize=thread -Dcpp_args=-g1 -Dexamples=disabled" '-t 5 --suite threads'
 fi
+# gdb needs the library's debug information.
+CXX=g++ configuration gcc-debug tests/gdb_subject \
+    '-Dbuildtype=debug -Dwerror=true -Dhygiene=disabled -Dperf=disabled -Dexamples=disabled -Dtls=disabled' '--suite gdb'
 
 summarise
