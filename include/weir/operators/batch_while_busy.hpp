@@ -57,22 +57,22 @@ struct batch_while_busy_fn : detail::operator_fn<batch_while_busy_fn> {
     }
 
     template <std::integral N>
-    constexpr auto operator()(N max) const {
-        return with(checked(max), detail::first_of_batch{}, detail::append_to_batch{});
+    constexpr auto operator()(N most) const {
+        return with(checked(most), detail::first_of_batch{}, detail::append_to_batch{});
     }
     template <std::integral N, class F>
-    constexpr auto operator()(N max, F f) const {
-        return with(checked(max), std::identity{}, std::move(f));
+    constexpr auto operator()(N most, F f) const {
+        return with(checked(most), std::identity{}, std::move(f));
     }
     template <std::integral N, class Seed, class F>
-    constexpr auto operator()(N max, Seed seed, F f) const {
-        return with(checked(max), std::move(seed), std::move(f));
+    constexpr auto operator()(N most, Seed seed, F f) const {
+        return with(checked(most), std::move(seed), std::move(f));
     }
 
 private:
     template <std::integral N>
-    static constexpr std::size_t checked(N max) {
-        return detail::at_least_one(max, "weir::batch_while_busy(max): max must be at least 1");
+    static constexpr std::size_t checked(N most) {
+        return detail::at_least_one(most, "weir::batch_while_busy(max): max must be at least 1");
     }
 };
 

@@ -63,7 +63,7 @@ private:
 
 struct combine_latest_fn : operator_needs_its_arguments_in_parentheses {
     template <class First, class... Rest>
-    constexpr auto operator()(First&& first, Rest&&... rest) const {
+    constexpr auto operator()(First&& front, Rest&&... rest) const {
         if constexpr (!(stream<std::remove_cvref_t<First>> && ... && stream<std::remove_cvref_t<Rest>>)) {
             static_assert(detail::always_false<First>, "weir::combine_latest(streams...): an argument is not a stream");
             return detail::invalid_pipeline{};
@@ -80,7 +80,7 @@ struct combine_latest_fn : operator_needs_its_arguments_in_parentheses {
             return detail::invalid_pipeline{};
         } else {
             return combine_latest_stream<std::remove_cvref_t<First>, std::remove_cvref_t<Rest>...>{
-                std::forward<First>(first), std::forward<Rest>(rest)...};
+                std::forward<First>(front), std::forward<Rest>(rest)...};
         }
     }
 };

@@ -57,7 +57,7 @@ private:
 
 struct interleave_fn : operator_needs_its_arguments_in_parentheses {
     template <std::integral N, class First, class... Rest>
-    constexpr auto operator()(N n, First&& first, Rest&&... rest) const {
+    constexpr auto operator()(N n, First&& front, Rest&&... rest) const {
         const std::size_t limit = detail::at_least_one(n, "weir::interleave(n, streams...): n must be at least 1");
         using first_t = std::remove_cvref_t<First>;
         if constexpr (sizeof...(Rest) == 0 && !stream<first_t> && std::ranges::input_range<First>) {
@@ -73,7 +73,7 @@ struct interleave_fn : operator_needs_its_arguments_in_parentheses {
                 return detail::invalid_pipeline{};
             } else {
                 using children = detail::children_vector<source>;
-                return interleave_stream<item_t<source>, children>(detail::children_from(std::forward<First>(first)),
+                return interleave_stream<item_t<source>, children>(detail::children_from(std::forward<First>(front)),
                                                                    limit);
             }
         } else if constexpr (!(stream<first_t> && ... && stream<std::remove_cvref_t<Rest>>)) {
@@ -92,7 +92,7 @@ struct interleave_fn : operator_needs_its_arguments_in_parentheses {
         } else {
             using children = detail::children_of<first_t, std::remove_cvref_t<Rest>...>;
             return interleave_stream<item_t<first_t>, children>(
-                children(first_t(std::forward<First>(first)), std::remove_cvref_t<Rest>(std::forward<Rest>(rest))...),
+                children(first_t(std::forward<First>(front)), std::remove_cvref_t<Rest>(std::forward<Rest>(rest))...),
                 limit);
         }
     }

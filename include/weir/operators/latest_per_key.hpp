@@ -47,11 +47,11 @@ public:
             if (held_.empty() && this->open()) return this->wait(cx);
         }
         if (held_.empty()) return this->finish();
-        entry& first = held_.front();
-        poll<value_type> item(std::move(*first.item));
-        first.item.reset();
-        first.unlink();
-        entries_.idle(first);
+        entry& oldest = held_.front();
+        poll<value_type> item(std::move(*oldest.item));
+        oldest.item.reset();
+        oldest.unlink();
+        entries_.idle(oldest);
         --size_;
         turn_given_ = false;
         this->resume();

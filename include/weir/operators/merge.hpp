@@ -41,11 +41,11 @@ private:
 
 struct merge_fn : operator_needs_its_arguments_in_parentheses {
     template <class First, class... Rest>
-    constexpr auto operator()(First&& first, Rest&&... rest) const {
-        return (*this)(merge_options{}, std::forward<First>(first), std::forward<Rest>(rest)...);
+    constexpr auto operator()(First&& front, Rest&&... rest) const {
+        return (*this)(merge_options{}, std::forward<First>(front), std::forward<Rest>(rest)...);
     }
     template <class First, class... Rest>
-    constexpr auto operator()(merge_options options, First&& first, Rest&&... rest) const {
+    constexpr auto operator()(merge_options options, First&& front, Rest&&... rest) const {
         using first_t = std::remove_cvref_t<First>;
         if constexpr (!(std::is_constructible_v<first_t, First> && ... &&
                         std::is_constructible_v<std::remove_cvref_t<Rest>, Rest>)) {
@@ -54,10 +54,10 @@ struct merge_fn : operator_needs_its_arguments_in_parentheses {
                           "merge(std::move(stream), ...)");
             return detail::invalid_pipeline{};
         } else if constexpr (stream<first_t>) {
-            return of_pack<first_t, std::remove_cvref_t<Rest>...>(options, std::forward<First>(first),
+            return of_pack<first_t, std::remove_cvref_t<Rest>...>(options, std::forward<First>(front),
                                                                   std::forward<Rest>(rest)...);
         } else if constexpr (sizeof...(Rest) == 0 && std::ranges::input_range<first_t>) {
-            return of_range(options, std::forward<First>(first));
+            return of_range(options, std::forward<First>(front));
         } else {
             static_assert(detail::always_false<First>, "weir::merge(streams...): an argument is not a stream");
             return detail::invalid_pipeline{};
@@ -66,7 +66,7 @@ struct merge_fn : operator_needs_its_arguments_in_parentheses {
 
 private:
     template <class First, class... Rest>
-    static constexpr auto of_pack(merge_options options, First first, Rest... rest) {
+    static constexpr auto of_pack(merge_options options, First front, Rest... rest) {
         if constexpr (!(stream<Rest> && ...)) {
             static_assert(detail::always_false<First>, "weir::merge(streams...): an argument is not a stream");
             return detail::invalid_pipeline{};
@@ -76,7 +76,7 @@ private:
             return detail::invalid_pipeline{};
         } else {
             using children = detail::children_of<First, Rest...>;
-            return merge_stream<item_t<First>, children>(children(std::move(first), std::move(rest)...), options);
+            return merge_stream<item_t<First>, children>(children(std::move(front), std::move(rest)...), options);
         }
     }
 

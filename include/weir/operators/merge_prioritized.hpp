@@ -143,7 +143,7 @@ private:
 
 struct merge_prioritized_fn : operator_needs_its_arguments_in_parentheses {
     template <class First, class... Rest>
-    auto operator()(std::vector<int> weights, First&& first, Rest&&... rest) const {
+    auto operator()(std::vector<int> weights, First&& front, Rest&&... rest) const {
         using first_t = std::remove_cvref_t<First>;
         if constexpr (sizeof...(Rest) == 0 && !stream<first_t> && std::ranges::input_range<First>) {
             using source = std::ranges::range_value_t<First>;
@@ -153,7 +153,7 @@ struct merge_prioritized_fn : operator_needs_its_arguments_in_parentheses {
                               "be taken out of it: write merge_prioritized(weights, std::move(range))");
                 return detail::invalid_pipeline{};
             } else {
-                return of<item_t<source>>(detail::children_from(std::forward<First>(first)), std::move(weights));
+                return of<item_t<source>>(detail::children_from(std::forward<First>(front)), std::move(weights));
             }
         } else if constexpr (!(stream<first_t> && ... && stream<std::remove_cvref_t<Rest>>)) {
             static_assert(detail::always_false<First>,
@@ -172,7 +172,7 @@ struct merge_prioritized_fn : operator_needs_its_arguments_in_parentheses {
         } else {
             using children = detail::children_of<first_t, std::remove_cvref_t<Rest>...>;
             return of<item_t<first_t>>(
-                children(first_t(std::forward<First>(first)), std::remove_cvref_t<Rest>(std::forward<Rest>(rest))...),
+                children(first_t(std::forward<First>(front)), std::remove_cvref_t<Rest>(std::forward<Rest>(rest))...),
                 std::move(weights));
         }
     }

@@ -40,11 +40,11 @@ public:
             if (heads_.empty()) return done;
             std::pop_heap(heads_.begin(), heads_.end(), comes_later(cx));
             if (cx.stopping()) return pending;
-            detail::child& first = *heads_.back();
+            detail::child& least = *heads_.back();
             heads_.pop_back();
             ++missing_;
-            due_.push_back(first); // polled when the consumer asks again
-            return children_.visit(first, [](auto& c) {
+            due_.push_back(least); // polled when the consumer asks again
+            return children_.visit(least, [](auto& c) {
                 poll<T> item(*std::move(c.held));
                 c.held.reset();
                 return item;
@@ -116,18 +116,18 @@ private:
 
 struct merge_sorted_fn : operator_needs_its_arguments_in_parentheses {
     template <class First, class... Rest>
-    constexpr auto operator()(First&& first, Rest&&... rest) const {
+    constexpr auto operator()(First&& front, Rest&&... rest) const {
         using first_t = std::remove_cvref_t<First>;
         if constexpr (stream<first_t> || std::ranges::input_range<First>) {
-            return sorted(std::less<>{}, std::forward<First>(first), std::forward<Rest>(rest)...);
+            return sorted(std::less<>{}, std::forward<First>(front), std::forward<Rest>(rest)...);
         } else {
-            return sorted(first_t(std::forward<First>(first)), std::forward<Rest>(rest)...);
+            return sorted(first_t(std::forward<First>(front)), std::forward<Rest>(rest)...);
         }
     }
 
 private:
     template <class Less, class First, class... Rest>
-    static constexpr auto sorted(Less less, First&& first, Rest&&... rest) {
+    static constexpr auto sorted(Less less, First&& front, Rest&&... rest) {
         using first_t = std::remove_cvref_t<First>;
         if constexpr (sizeof...(Rest) == 0 && !stream<first_t> && std::ranges::input_range<First>) {
             using source = std::ranges::range_value_t<First>;
@@ -141,7 +141,7 @@ private:
                               "range: write merge_sorted(std::move(range))");
                 return detail::invalid_pipeline{};
             } else {
-                return of<item_t<source>>(std::move(less), detail::children_from(std::forward<First>(first)));
+                return of<item_t<source>>(std::move(less), detail::children_from(std::forward<First>(front)));
             }
         } else if constexpr (!(stream<first_t> && ... && stream<std::remove_cvref_t<Rest>>)) {
             static_assert(detail::always_false<First>,
@@ -161,7 +161,7 @@ private:
             using children = detail::children_of<first_t, std::remove_cvref_t<Rest>...>;
             return of<item_t<first_t>>(
                 std::move(less),
-                children(first_t(std::forward<First>(first)), std::remove_cvref_t<Rest>(std::forward<Rest>(rest))...));
+                children(first_t(std::forward<First>(front)), std::remove_cvref_t<Rest>(std::forward<Rest>(rest))...));
         }
     }
 

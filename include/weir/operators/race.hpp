@@ -33,10 +33,10 @@ public:
     flow poll_each(context& cx, Consume& consume) {
         if (winner_ == nullptr) [[unlikely]] {
             {
-                auto first = decide(cx);
-                if (first.is_pending()) return flow::pending;
-                if (first.is_done()) return flow::done;
-                if (!consume(*std::move(first))) return flow::stopped;
+                auto item = decide(cx);
+                if (item.is_pending()) return flow::pending;
+                if (item.is_done()) return flow::done;
+                if (!consume(*std::move(item))) return flow::stopped;
             }
             if (!cx.spend() || cx.leaving()) return detail::yield_loop(cx);
         }
@@ -94,7 +94,7 @@ private:
 
 struct race_fn : operator_needs_its_arguments_in_parentheses {
     template <class First, class... Rest>
-    constexpr auto operator()(First&& first, Rest&&... rest) const {
+    constexpr auto operator()(First&& front, Rest&&... rest) const {
         using first_t = std::remove_cvref_t<First>;
         if constexpr (sizeof...(Rest) == 0 && !stream<first_t> && std::ranges::input_range<First>) {
             using source = std::ranges::range_value_t<First>;
@@ -108,7 +108,7 @@ struct race_fn : operator_needs_its_arguments_in_parentheses {
                 return detail::invalid_pipeline{};
             } else {
                 using children = detail::children_vector<source>;
-                return race_stream<item_t<source>, children>(detail::children_from(std::forward<First>(first)));
+                return race_stream<item_t<source>, children>(detail::children_from(std::forward<First>(front)));
             }
         } else if constexpr (!(stream<first_t> && ... && stream<std::remove_cvref_t<Rest>>)) {
             static_assert(detail::always_false<First>, "weir::race(streams...): an argument is not a stream");
@@ -125,7 +125,7 @@ struct race_fn : operator_needs_its_arguments_in_parentheses {
         } else {
             using children = detail::children_of<first_t, std::remove_cvref_t<Rest>...>;
             return race_stream<item_t<first_t>, children>(
-                children(first_t(std::forward<First>(first)), std::remove_cvref_t<Rest>(std::forward<Rest>(rest))...));
+                children(first_t(std::forward<First>(front)), std::remove_cvref_t<Rest>(std::forward<Rest>(rest))...));
         }
     }
 };

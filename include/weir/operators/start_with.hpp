@@ -21,9 +21,9 @@ public:
     // At least one value: without one, clang would treat the constructor as a conversion, and would check whether the
     // incomplete class is a stream.
     template <class First, class... Rest>
-    start_with_stream(S upstream, First first, Rest... rest)
+    start_with_stream(S upstream, First front, Rest... rest)
         : upstream_(std::move(upstream)),
-          values_{static_cast<value_type>(std::move(first)), static_cast<value_type>(std::move(rest))...} {}
+          values_{static_cast<value_type>(std::move(front)), static_cast<value_type>(std::move(rest))...} {}
 
     poll<value_type> poll_next(context& cx) {
         if (next_ != N) return poll<value_type>(std::move(values_[next_++]));

@@ -57,7 +57,7 @@ private:
 
 struct zip_fn : operator_needs_its_arguments_in_parentheses {
     template <class First, class... Rest>
-    constexpr auto operator()(First&& first, Rest&&... rest) const {
+    constexpr auto operator()(First&& front, Rest&&... rest) const {
         if constexpr (!(stream<std::remove_cvref_t<First>> && ... && stream<std::remove_cvref_t<Rest>>)) {
             static_assert(detail::always_false<First>, "weir::zip(streams...): an argument is not a stream");
             return detail::invalid_pipeline{};
@@ -67,7 +67,7 @@ struct zip_fn : operator_needs_its_arguments_in_parentheses {
                                                        "copied: write zip(std::move(stream), ...)");
             return detail::invalid_pipeline{};
         } else {
-            return zip_stream<std::remove_cvref_t<First>, std::remove_cvref_t<Rest>...>{std::forward<First>(first),
+            return zip_stream<std::remove_cvref_t<First>, std::remove_cvref_t<Rest>...>{std::forward<First>(front),
                                                                                         std::forward<Rest>(rest)...};
         }
     }

@@ -255,9 +255,9 @@ inline void rate_limiter::enter(acquire_operation& operation, context& cx) {
 }
 
 inline void rate_limiter::leave(acquire_operation& operation) noexcept {
-    const bool first = &waiters_.front() == &operation;
+    const bool is_first = &waiters_.front() == &operation;
     waiters_.leave(operation);
-    if (first) serve();
+    if (is_first) serve();
 }
 
 /// Serves the requests that are due, and sets the timer for the next.
