@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -302,6 +303,45 @@ TEST_SUITE("scope/local") {
         ex.advance(5ms);
         CHECK(seen == std::vector<std::string>{"c", "c"});
         CHECK(here() == "none");
+    }
+
+    TEST_CASE("a callback that was wrapped outside of with_local hides the values of its caller") {
+        virtual_executor ex;
+        const auto notes = []() -> weir::task<> { CHECK(co_await reads() == "none"); };
+        auto callback = weir::with_current_locals([&] {
+            CHECK(here() == "none");
+            ex.spawn(notes()).detach();
+        });
+        const auto calls = [&]() -> weir::task<> {
+            callback();
+            CHECK(here() == "caller");
+            co_return;
+        };
+        ex.run(with_local(request, "caller", calls()));
+        ex.advance(5ms);
+    }
+
+    TEST_CASE("a wrapped callback takes the arguments of its function and no others") {
+        using wrapped = decltype(weir::with_current_locals([count = 0](int& n) mutable { n = ++count; }));
+        CHECK(std::is_invocable_v<wrapped&, int&>);
+        CHECK_FALSE(std::is_invocable_v<wrapped&, std::string>);
+        CHECK_FALSE(std::is_invocable_v<const wrapped&, int&>);
+    }
+
+    TEST_CASE("an executor that a function runs inherits the function's values, and with_local sets others") {
+        weir::thread_pool pool{1};
+        const auto runs = [] {
+            weir::executor inner;
+            CHECK(inner.run(reads()) == "outer");
+            const auto nested = []() -> weir::task<> {
+                CHECK(attempt.value_or(0) == 2);
+                CHECK(co_await reads() == "outer");
+                CHECK(co_await with_local(request, "inner", reads()) == "inner");
+            };
+            inner.run(with_local(attempt, 2, nested()));
+        };
+        weir::executor outer;
+        outer.run(with_local(request, "outer", weir::offload(pool, runs)));
     }
 
     TEST_CASE("a dump shows the values of operations and of their parts") {

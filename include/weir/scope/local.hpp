@@ -36,10 +36,14 @@ namespace weir {
 ///
 /// Code inherits the values of the code that starts it: over `co_await`, pipelines, `spawn`, `spawn_on`,
 /// `subscribe_on`, `publish_on`, `offload`, `map_blocking` and cleanups. A member of a task group has the values of the
-/// place where the group was created. A function that others call has those of `with_current_locals`. A stream that is
-/// kept outside of `with_local` and works ahead has the values of its last poll.
+/// place where the group was created. A callback that other code calls has the values of the place where
+/// `with_current_locals` wrapped it.
 ///
-/// Threads: values are shared by threads, and destroyed on any of them.
+/// A stream that works ahead of its consumer, as `buffer` and `map_async` do, has the values of its last poll. Keep
+/// such a stream no longer than the `with_local` in which it is polled: afterwards its functions see no value until the
+/// next poll, and they may see the values of an unrelated request once 1024 others have ended.
+///
+/// Threads: threads share the values; the last thread that uses a value destroys it.
 /// Cost: nothing where no value is set. See with_local.
 /// See: with_local, with_current_locals, dump, error_trail.
 template <class T>
@@ -59,12 +63,14 @@ public:
 
     const char* name() const noexcept { return name_; }
 
-    /// The value that the innermost `with_local` around the running code has set; empty where there is none.
+    /// A copy of the value that the innermost `with_local` around the running code has set, or std::nullopt if none
+    /// has set one.
     std::optional<T> get() const {
         const detail::locals_ref here = detail::locals_here();
         if (const T* const found = find(here)) return *found;
         return std::nullopt;
     }
+    /// The same, with a value to return instead of std::nullopt.
     T value_or(T otherwise) const {
         const detail::locals_ref here = detail::locals_here();
         if (const T* const found = find(here)) return *found;
@@ -109,7 +115,7 @@ private:
     const char* name_;
 };
 
-/// An operation with the value of a local.
+/// An operation for which a local has a value.
 template <class T, detail::runnable A>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] local_operation {
 public:
@@ -141,7 +147,7 @@ public:
 private:
     void open(context& cx) {
         using holder = typename local<T>::holder;
-        const detail::locals_ref all{new holder(*name_, *std::move(value_), run_queue::locals_of(cx.waker()))};
+        const detail::locals_ref all{new holder(*name_, *std::move(value_), detail::locals_here())};
         scope_.open(cx.waker().queue(), cx.waker().root(), all);
         value_.reset();
     }
@@ -152,11 +158,12 @@ private:
     std::optional<detail::lazy_operation<A>> operation_; // destroyed before the scope
 };
 
-/// `co_await with_local(name, value, operation)`: the operation, for which the local has that value.
+/// `co_await with_local(name, value, operation)`: runs the operation, for which the local has that value. Returns its
+/// result.
 ///
-/// Errors: the operation's.
-/// Dropped: drops the operation.
-/// Cost: one allocation for the value. A wake of the operation takes a second run of the queue.
+/// Errors: the operation's; std::bad_alloc.
+/// Dropped: destroys the operation.
+/// Cost: one allocation for the value. Each wake of the operation takes two entries of the run queue.
 /// See: local.
 template <class T, class A>
 auto with_local(const local<T>& name, std::type_identity_t<T> value, A operation) {
@@ -171,17 +178,19 @@ auto with_local(const local<T>& name, std::type_identity_t<T> value, A operation
 
 namespace detail {
 
-/// A function that runs with the task-locals of the place where this was constructed.
+/// A function that runs with the task-locals of the place where this object was constructed.
 template <class F>
 class with_locals {
 public:
     explicit with_locals(F f) : f_(std::move(f)), locals_{locals_here()} {}
 
     template <class... Args>
+        requires std::invocable<F&, Args...>
     decltype(auto) operator()(Args&&... args) {
         return call(f_, std::forward<Args>(args)...);
     }
     template <class... Args>
+        requires std::invocable<const F&, Args...>
     decltype(auto) operator()(Args&&... args) const {
         return call(f_, std::forward<Args>(args)...);
     }
@@ -189,9 +198,9 @@ public:
 private:
     template <class G, class... Args>
     decltype(auto) call(G& f, Args&&... args) const {
+        const locals_on_thread guard{locals_};
         executor* const here = executor::current();
-        if (!locals_ || here == nullptr) {
-            const locals_on_thread guard{locals_};
+        if (here == nullptr || (!locals_ && !executor_access::queue(*here).locals())) {
             return std::invoke(f, std::forward<Args>(args)...);
         }
         run_queue& queue = executor_access::queue(*here);
@@ -207,11 +216,13 @@ private:
 
 } // namespace detail
 
-/// A function that calls f with the values that locals have where this is called. For a callback that other code will
-/// call, on any thread.
+/// Returns a function that calls f with the values that locals have now, for a callback that other code calls later on
+/// any thread.
 ///
 ///     on_reply(weir::with_current_locals([](reply r) { log(request_id.value_or("none"), r); }));
 ///
+/// Errors: what f throws; std::bad_alloc.
+/// Threads: the function may be called on any thread on which f may be called.
 /// See: local, from_callback.
 template <class F>
 auto with_current_locals(F f) {

@@ -15,9 +15,11 @@ constinit thread_local const locals_ref* on_thread = nullptr;
 } // namespace
 
 locals_ref locals_here() noexcept {
-    if (on_thread != nullptr) return *on_thread;
-    executor* const here = executor::current();
-    return here != nullptr ? executor_access::queue(*here).locals() : locals_ref{};
+    if (executor* const here = executor::current(); here != nullptr) {
+        if (locals_ref values = executor_access::queue(*here).locals()) return values;
+    }
+    // An executor that a function runs on this thread inherits the values of the function.
+    return on_thread != nullptr ? *on_thread : locals_ref{};
 }
 
 locals_on_thread::locals_on_thread(const locals_ref& locals) noexcept : outer_{std::exchange(on_thread, &locals)} {}

@@ -11,7 +11,7 @@ namespace weir::detail {
 /// The task-locals of the code that runs on this thread.
 locals_ref locals_here() noexcept;
 
-/// Gives code that no executor runs its task-locals, while it exists.
+/// Sets the task-locals of code on this thread that no executor runs, while this object exists.
 class locals_on_thread {
 public:
     explicit locals_on_thread(const locals_ref& locals) noexcept;
