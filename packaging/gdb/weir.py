@@ -5,8 +5,8 @@
     (gdb) weir-dump            the executors that run on the threads of the process
     (gdb) weir-dump &ex        one executor
 
-The output resembles that of weir::dump. The script reads memory and calls nothing, so that the process may have stopped
-anywhere. Both the library and the program need debug information.
+The output resembles that of weir::dump. The script reads memory and calls no function of the process, which may
+therefore be stopped anywhere. Both the library and the program need debug information.
 """
 
 import re
@@ -38,13 +38,13 @@ def offset_of(name, member):
 
 
 def symbol_at(address):
-    """The name of the function at an address, with its parameters; empty where there is none."""
+    """The name of the function at an address, with its parameters, or ""."""
     text = gdb.execute(f"info symbol {address:#x}", to_string=True)
     return "" if text.startswith("No symbol") else re.sub(r" in section .*", "", text.strip(), flags=re.S)
 
 
 def demangled(name):
-    """The type with a mangled name; empty where there is none."""
+    """The type with a mangled name, or ""."""
     try:
         text = gdb.execute(f"demangle -l c++ -- _ZTI{name}", to_string=True)
     except gdb.error:
@@ -111,7 +111,7 @@ def outline(name):
 
 
 def stage_outline(name):
-    """The last stage of that."""
+    """The last stage of that outline."""
     return outline(name).rsplit(" | ", 1)[-1]
 
 
@@ -162,7 +162,7 @@ class Dump:
         self.roots.append((waker, coroutine, head))
 
     def object_root(self, entry, how):
-        """A spawned operation, or a member of a group: its dynamic type tells what it is."""
+        """Adds a spawned operation or a member of a group, of which only the dynamic type is known."""
         entry = entry.cast(entry.dynamic_type)
         value = entry.dereference()
         name = str(value.type.strip_typedefs())
@@ -287,7 +287,8 @@ class Dump:
         self.described(what)
 
     def described(self, what):
-        """The object is as far before its member `what` as that says; the function that describes it tells the type."""
+        """Prints an object by its member `what`, which has its offset in the object and a function that describes it.
+        The template argument of that function is the object's type."""
         owner = pointer_value(what.address) - int(what["offset_"])
         describes = symbol_at(pointer_value(what["describe_"]))
         kind = re.search(r"described::described<(.*?)>\(", describes, re.S)

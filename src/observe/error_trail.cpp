@@ -53,7 +53,7 @@ private:
 
     static constexpr std::size_t most_lines = 32;
 
-    /// An error about which nothing can be noted, for lack of memory, is thrown on without it.
+    /// Without memory for a line, the error passes without it.
     template <class Line>
     void note(const std::exception_ptr& error, Line line) noexcept {
         std::exception_ptr oldest; // destroyed without the lock: an exception may be of the user's type
@@ -69,7 +69,7 @@ private:
                 found = errors_.insert(errors_.end(), passed{error, {}});
             }
             auto& lines = found->lines;
-            // Each coroutine of a request tells the same values.
+            // Each coroutine of a request reports the same values.
             if (lines.size() == most_lines || std::ranges::find(lines, text) != lines.end()) return;
             lines.push_back(std::move(text));
         } catch (...) {}

@@ -110,8 +110,8 @@ std::string_view host_in(std::span<const unsigned char> extension) noexcept {
     return {reinterpret_cast<const char*>(extension.data() + prefix), size};
 }
 
-/// Goes on with the context of the host that the client asks for. It does so before OpenSSL looks at the client's
-/// session: one that another host has given, which may ask for no certificate, is not resumed.
+/// Switches to the context of the host that the client asks for. This happens before OpenSSL looks up the client's
+/// session: a session of another host, which may require no client certificate, is not resumed.
 int choose_host(SSL* ssl, int*, void*) noexcept {
     const unsigned char* extension = nullptr;
     std::size_t size = 0;
@@ -130,7 +130,7 @@ int choose_host(SSL* ssl, int*, void*) noexcept {
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/// Tells the client that its host was heard.
+/// Acknowledges the client's server_name extension.
 int accept_host(SSL*, int*, void*) noexcept { return SSL_TLSEXT_ERR_OK; }
 
 int keep_new_session(SSL* ssl, SSL_SESSION* session) noexcept {
@@ -139,7 +139,7 @@ int keep_new_session(SSL* ssl, SSL_SESSION* session) noexcept {
     try {
         data.with->keep_session(data.host, owned<SSL_SESSION>{session});
     } catch (const std::bad_alloc&) {
-        // It is not kept: the next handshake is a full one.
+        // The session is not kept: the next handshake is a full one.
     }
     return 1; // it is ours
 }

@@ -38,8 +38,8 @@ struct settings {
     bool trusts_system = false;
     std::once_flag system_read;
 
-    /// The sessions of clients by host, the oldest one first. A session is used once, so that nobody who listens can
-    /// tell that two connections belong together.
+    /// The sessions of clients by host, the oldest one first. A session is used once, so that an observer of the
+    /// network cannot relate two connections.
     std::size_t most_sessions = 0;
     std::mutex mutex;
     std::vector<std::pair<std::string, owned<SSL_SESSION>>> sessions;
@@ -48,7 +48,7 @@ struct settings {
     owned<SSL_SESSION> take_session(const std::string& host) noexcept;
 };
 
-/// What the callbacks of OpenSSL find in a connection.
+/// The data that the callbacks of OpenSSL find in a connection.
 struct connection_data {
     std::shared_ptr<settings> with;
     std::string host; // of the server, for a client

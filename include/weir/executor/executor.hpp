@@ -58,7 +58,7 @@ private:
 
 namespace detail {
 
-/// What all roots that are objects share, whatever their operation is.
+/// The part of a root object that does not depend on the type of its operation.
 class root_object : public root_waker {
 public:
     bool finished() const noexcept { return finished_; }

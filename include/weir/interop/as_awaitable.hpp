@@ -37,7 +37,7 @@ concept has_member_co_await = requires(X&& x) { static_cast<X&&>(x).operator co_
 template <class X>
 concept has_free_co_await = requires(X&& x) { operator co_await(static_cast<X&&>(x)); };
 
-/// What `co_await x` asks.
+/// The awaiter of `co_await x`.
 template <class X>
 decltype(auto) awaiter_of(X&& x) {
     if constexpr (has_member_co_await<X>) {
@@ -49,7 +49,7 @@ decltype(auto) awaiter_of(X&& x) {
     }
 }
 
-/// What any coroutine can await: it asks for no promise of its own library.
+/// An object that any coroutine can await: it requires no promise type of its own library.
 template <class X>
 concept awaitable_anywhere = requires(X&& x, std::coroutine_handle<foreign_await::promise_type> self) {
     awaiter_of(static_cast<X&&>(x)).await_ready();
@@ -67,7 +67,8 @@ using foreign_result_t = typename as_result<
                        decltype(awaiter_of(std::declval<awaited_as<X>>()).await_resume()),
                        std::remove_cvref_t<decltype(awaiter_of(std::declval<awaited_as<X>>()).await_resume())>>>::type;
 
-/// Awaits x, destroys it, and then delivers its result, so that nothing of it runs beside the code that gets that.
+/// Awaits x, destroys it, and then delivers its result, so that no code of x runs beside the code that receives the
+/// result.
 template <class X>
 foreign_await await_foreign(completion<foreign_result_t<X>> done, std::optional<X> x) {
     using result_type = foreign_result_t<X>;
@@ -112,21 +113,22 @@ struct cancels_nothing {
 
 } // namespace detail
 
-/// `co_await as_awaitable(x)`, `as_awaitable(x, cancel)`: awaits what is no operation of weir's but has an
-/// `operator co_await` or is an awaiter, such as a task of another library.
+/// `co_await as_awaitable(x)`, `as_awaitable(x, cancel)`: awaits an object of another library, such as a task,
+/// that has an `operator co_await` or is an awaiter.
 ///
 ///     const user u = co_await weir::as_awaitable(other_library::load_user(id));
 ///
-/// The first poll moves x into a coroutine of its own and awaits it there. What x runs then runs where its library
-/// resumes it; the awaiting coroutine of weir goes on on its executor.
+/// The first poll moves x into a coroutine of its own and awaits it there. The code of x runs where its library resumes
+/// it; the awaiting coroutine of weir resumes on its executor.
 ///
-/// An awaitable that wants a promise of its own library, as asio's, does not compile: start it by that library's
-/// functions within from_completion.
+/// An awaitable that requires the promise type of its own library, as those of asio do, does not compile: start it by
+/// that library's functions within from_completion.
 ///
 /// Errors: what x throws.
-/// Dropped: a coroutine that another library is going to resume cannot be destroyed safely, so x goes on to its end and
-/// its result is discarded. What x refers to must exist as long. cancel is called first, on the executor's thread,
-/// unless there is a result: it may ask x to end early, by a std::stop_source for example. It must not throw.
+/// Dropped: x runs to its end and its result is discarded, since a coroutine that another library is going to resume
+/// cannot be destroyed safely. Objects that x refers to must exist until then. cancel is called first, on the
+/// executor's thread, unless a result has been delivered: it may ask x to end early, by a std::stop_source for example.
+/// It must not throw.
 /// Threads: x is started on the executor's thread, and destroyed where it ends.
 /// Cost: one allocation and a coroutine frame.
 /// See: to_awaitable, from_completion.

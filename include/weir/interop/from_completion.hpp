@@ -24,7 +24,8 @@ namespace weir {
 
 namespace detail {
 
-/// What an operation shares with the completions that may give it its result. The operation and each completion own it.
+/// The state that an operation shares with the completions that may deliver its result. The operation and each
+/// completion own it.
 template <class Result>
 class completion_state final : public atomic_ref_counted {
 public:
@@ -116,7 +117,8 @@ private:
 
 } // namespace detail
 
-/// The means by which a callback gives a `from_completion` its result. It may be copied; the first call counts.
+/// Delivers the result of a `from_completion` operation. Copies belong to the same operation; the first call of `set`
+/// or `fail` on any of them counts.
 ///
 /// Threads: all members may be called on any thread, concurrently.
 template <class T = void>
@@ -149,7 +151,7 @@ public:
     {
         return state_ != nullptr && state_->set();
     }
-    /// Makes the operation fail. Returns the same.
+    /// Completes the operation with an error, which must not be null. Returns false as `set` does.
     bool fail(std::exception_ptr error) const noexcept {
         return state_ != nullptr && state_->fail([&] { std::rethrow_exception(std::move(error)); });
     }
@@ -214,8 +216,8 @@ private:
     std::optional<connection> connection_;
 };
 
-/// `co_await from_completion<T>(start)`: the one result of a function that reports by a callback. For many results, see
-/// from_callback.
+/// `co_await from_completion<T>(start)`: the result of a function that reports once, by a callback. For many results,
+/// see from_callback.
 ///
 ///     auto asked = weir::from_completion<reply>([&](weir::completion<reply> done) {
 ///         const auto id = client.ask(question, [done](reply r) { done.set(std::move(r)); });
@@ -228,8 +230,9 @@ private:
 ///
 /// Errors: exceptions of start; those passed to `completion::fail`; `closed` when the last completion is destroyed and
 /// none was used.
-/// Dropped: calls the function that cancels, unless there is a result, and destroys it. `completion::set` returns false
-/// from then on. Exactly one of the two happens, also when they meet. The function must not throw.
+/// Dropped: calls the function that cancels, unless a result has been delivered, and destroys it. `completion::set`
+/// returns false from then on. When a result and the drop coincide, exactly one of them happens: either `set` returns
+/// true, or the function is called. The function must not throw.
 /// Threads: the completion may be used on any thread, also after the executor has ended. start, and what it returns,
 /// belong to the executor's thread.
 /// Cost: one allocation.

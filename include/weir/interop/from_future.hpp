@@ -27,7 +27,7 @@ inline constexpr bool is_future<std::future<T>> = true;
 template <class T>
 inline constexpr bool is_future<std::shared_future<T>> = true;
 
-/// What a thread of the pool does: it waits for a future, until the operation was dropped.
+/// The job of a thread of the pool: waits until a future is ready or the operation was dropped.
 template <class Future>
 class wait_for_future {
 public:
@@ -35,7 +35,7 @@ public:
         : future_{std::move(future)}, dropped_{std::move(dropped)} {}
 
     decltype(auto) operator()() && {
-        // A future cannot wake a thread for another reason than its own.
+        // A wait for a future cannot be interrupted.
         constexpr std::chrono::milliseconds between_looks{20};
         while (future_.wait_for(between_looks) == std::future_status::timeout) {
             if (dropped_.stop_requested()) throw stopped{};
@@ -98,15 +98,15 @@ private:
 ///     const auto rows = co_await weir::from_future(pool, database.query("select ..."));
 ///
 /// A std::future can only be waited for by a thread that blocks: when it is not ready at the first poll, a thread of
-/// the pool waits for it, and the executor goes on. A pool of n threads waits for n futures at once, the others queue.
-/// A function that std::async has deferred is called on that thread.
+/// the pool waits for it, and the executor keeps running. A pool of n threads waits for n futures at once; others wait
+/// in its queue. A function that std::async has deferred is called on that thread.
 ///
 /// Errors: the future's. std::future_error for a future without a state. pool_closed and limit_exceeded as by offload.
-/// Dropped: never waits for the result; the thread of the pool is free again within 20 ms. The destructor of a future
-/// of std::async waits for its function, as everywhere: on the pool's thread once that waits for it, else where the
+/// Dropped: does not wait for the result; the thread of the pool is free again within 20 ms. The destructor of a future
+/// of std::async always waits for the function: on the pool's thread if that has begun to wait, and otherwise where the
 /// operation is dropped.
 /// Threads: the promise may be fulfilled on any thread.
-/// Cost: a thread of the pool while it waits, and two allocations. Nothing of that for a future that is ready.
+/// Cost: a thread of the pool while it waits, and two allocations; neither for a future that is ready.
 /// See: to_future, from_completion, offload.
 template <class Future>
 auto from_future(thread_pool& pool, Future future) {

@@ -39,9 +39,9 @@ public:
 
     // For the coroutine.
 
-    /// To be called before the operation is started. An operation that is not has nobody to resume.
+    /// To be called before the operation is started. Until then no result resumes the coroutine.
     void start() noexcept { progress_.store(progress::waits); }
-    /// To be called when the coroutine goes on or is destroyed. Returns whether there is a result.
+    /// To be called when the coroutine continues or is destroyed. Returns whether there is a result.
     bool leave() noexcept {
         const progress before = progress_.exchange(progress::gone);
         if (before == progress::waits) drop_.wake();
@@ -107,8 +107,8 @@ public:
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
         return *std::move(result_);
     }
-    /// To be called when the coroutine has gone on or is destroyed: destroys the result, since a `resumption` may keep
-    /// this object.
+    /// To be called when the coroutine has continued or is destroyed: destroys the result, since a `resumption` may
+    /// keep this object.
     void abandon() noexcept {
         if (!leave()) return;
         result_ = pending;
@@ -195,7 +195,7 @@ void foreign_result<Result, Resume>::run() noexcept {
 
 } // namespace detail
 
-/// An operation of weir's as an awaitable for coroutines of other libraries.
+/// An operation of weir, as an awaitable for coroutines of other libraries.
 template <operation A, class Resume>
 class [[nodiscard("co_await it")]] foreign_awaitable {
     using state = detail::foreign_result<typename A::result_type, Resume>;
@@ -241,8 +241,8 @@ private:
     detail::counted_pointer<state> known_;
 };
 
-/// `co_await to_awaitable(executor, operation)`, `to_awaitable(executor, operation, resume)`: for a coroutine that is
-/// not weir's, the result of an operation that runs on an executor of weir's.
+/// `co_await to_awaitable(executor, operation)`, `to_awaitable(executor, operation, resume)`: the result of an
+/// operation that runs on an executor of weir, for a coroutine of another library.
 ///
 ///     other_library::task<int> total(weir::executor& ex) {
 ///         co_return co_await weir::to_awaitable(ex, count_lines("access.log"));
@@ -250,16 +250,16 @@ private:
 ///
 /// The operation starts when it is awaited. A thread must run the executor.
 ///
-/// The coroutine resumes on the executor's thread, between two turns, where it holds up the loop. With `resume` it
-/// resumes where that puts it: resume is called there instead, with a `resumption`, a function object of no arguments
-/// that any thread may call.
+/// The coroutine resumes on the executor's thread, between two turns, and holds up the loop until it suspends again.
+/// With `resume`, that thread calls resume instead, with a `resumption`: a function object without arguments that
+/// resumes the coroutine, on any thread that calls it.
 ///
 ///     auto on_loop = [&loop](weir::resumption coroutine) { asio::post(loop, coroutine); };
 ///     co_await weir::to_awaitable(ex, save(order), on_loop);
 ///
 /// Errors: the operation's. `stopped` when the executor ends first.
-/// Dropped: the operation is dropped on the executor's thread, soon, when the coroutine is destroyed while it waits. It
-/// must be destroyed on the thread on which it would resume: no other can know that it does not.
+/// Dropped: when the coroutine is destroyed while it waits, the operation is dropped on the executor's thread, in its
+/// next turn. Destroy the coroutine on the thread on which it resumes: on another thread it may be resuming meanwhile.
 /// Threads: it may be awaited on any thread. The operation is moved to the executor's thread, and destroyed there.
 /// resume is called on the executor's thread, or where the executor is destroyed. It must not throw.
 /// Cost: two allocations.

@@ -56,12 +56,12 @@ public:
     static file borrow(int fd, std::string name) { return {detail::descriptor{fd}, std::move(name)}; }
 
     bool is_open() const noexcept { return fd_.get() >= 0; }
-    /// `co_await f.close()`: closes the file and waits for what close(2) says of it: errors of earlier writes, as EIO,
-    /// ENOSPC and EDQUOT, which network file systems and quotas report late. The file is closed in any case, also when
-    /// the operation fails or is dropped, and at the end of the statement where it is not awaited. A borrowed
-    /// descriptor is not closed.
+    /// `co_await f.close()`: closes the file and reports the error that close(2) returns: one of an earlier write, such
+    /// as EIO, ENOSPC or EDQUOT, which network file systems and quotas report late. Most local file systems report
+    /// errors of the disk to `sync` only.
     ///
-    /// Most local file systems report errors of the disk to `sync` only.
+    /// The file is closed in any case: when the operation fails, when it is dropped, and when it is destroyed without
+    /// having been awaited. A borrowed descriptor is not closed.
     auto close() noexcept;
     int native_handle() const noexcept { return fd_.get(); }
     const std::string& name() const noexcept { return path_; }
@@ -102,9 +102,9 @@ private:
 ///
 ///     auto page = co_await weir::open(weir::beneath("/srv/www", name_from_a_request));
 ///
-/// A path with `..` and symbolic links may go where it likes below the directory. A path or a link that is absolute or
-/// goes above it fails, and nobody who renames directories meanwhile can change that. Links in the name of the
-/// directory itself are followed as always. A hard link or a mount below the directory is below the directory.
+/// A path with `..` and symbolic links may lead anywhere below the directory. A path or a link that is absolute or
+/// leads above the directory is an error, also when other processes rename directories meanwhile. Links in the name of
+/// the directory itself are followed as usual. A hard link or a mount below the directory counts as below it.
 struct beneath {
     beneath(std::string from, std::string to)
         : directory{detail::without_nul(std::move(from), "weir::beneath: the directory")},
@@ -259,7 +259,7 @@ inline auto open(std::string path, open_mode mode = open_mode::read, unsigned pe
     return detail::open_operation{std::move(path), mode, permissions};
 }
 
-/// `co_await open(beneath(directory, path))`: opens a file whose path may come from somebody else.
+/// `co_await open(beneath(directory, path))`: opens a file whose path may come from an untrusted source.
 /// @throws std::system_error naming the path and the directory; EXDEV when the path leads out of the directory
 inline auto open(beneath where, open_mode mode = open_mode::read, unsigned permissions = 0666) {
     return detail::open_beneath_operation{std::move(where), mode, permissions};

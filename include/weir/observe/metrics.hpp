@@ -39,16 +39,16 @@ std::vector<stage_metrics> metered_stages(executor& ex);
 /// The part of a pipeline that holds back the others. See bottleneck.
 struct bottleneck_report {
     enum class part {
-        stage,    ///< what stands between the meter of that name and the meters upstream of it
-        consumer, ///< what follows the last meter, which has that name
+        stage,    ///< the operators between the meter of that name and the meters upstream of it
+        consumer, ///< the operators and the sink downstream of the last meter, which has that name
     };
 
     part where = part::stage;
     std::string meter;
-    duration held{};  ///< for so long the others waited for this part and for nothing else
-    double share = 0; ///< of the time for which the pipeline has existed
-    /// By which factor the pipeline would be faster if this part were twice as fast: where its parts take turns, and at
-    /// most where buffers or concurrent operations let them overlap.
+    duration held{};  ///< the time for which the other parts waited for this part and for nothing else
+    double share = 0; ///< `held` as a share of the time for which the pipeline has existed, from 0 to 1
+    /// The factor by which the pipeline would be faster if this part were twice as fast: for parts that take turns, and
+    /// the upper limit for parts that overlap, by buffers or concurrent operations.
     double gain_in_turns = 1;
     double gain_at_most = 1;
     /// Whether `held` contains computing time, which is estimated from a sample.
@@ -59,15 +59,21 @@ struct bottleneck_report {
     std::string text() const;
 };
 
-/// Which part holds back the others, in the pipeline with the largest such share; empty before any time has passed.
+/// Returns the part that holds back the others for the largest share of the time, of all metered pipelines of an
+/// executor. Returns std::nullopt before any time has passed.
 ///
 ///     read(path) | meter("read") | map_async(8, parse) | meter("parse") | for_each(store)
 ///
 ///     if (auto slow = weir::bottleneck(ex)) log(slow->text());
 ///
 /// A meter is named after the stage in front of it. A stage holds the others back while its meter waits and no meter
-/// upstream of it does. The consumer does so while nothing is asked of the last meter. Where stages wait these numbers
-/// are exact. Where they compute, they are estimated from the sampled polls.
+/// upstream of it does. The consumer does so while it does not ask the last meter. The times are exact where stages
+/// wait. Where they compute, they are estimated from the sampled polls.
+///
+/// A stage that works ahead of demand, such as map_async or buffer, is seen only while its meter waits. The time for
+/// which it works while the consumer is busy counts as the consumer's. With 300 ms of work in a map_async(1) and a
+/// consumer that takes 250 ms, the consumer is reported, although map_async limits the pipeline. In such a pipeline,
+/// compare `stage_metrics::waited`: a stage whose meter waits for each item is slower than its consumer.
 ///
 /// See: meter, metered_stages.
 std::optional<bottleneck_report> bottleneck(executor& ex);

@@ -38,7 +38,7 @@ struct elapsed_fn : detail::operator_fn<elapsed_fn> {
 ///     in         --a-----b--|
 ///     elapsed()  --(2a)--(6b)--|
 ///
-/// The time is the executor's, a duration, and is read once a turn: items of one turn are zero apart.
+/// The time is a duration by the executor's clock, which is read once a turn: items of one turn are 0 apart.
 ///
 /// Ends: with upstream. Errors: upstream's.
 /// Cost: no allocation; no item held.

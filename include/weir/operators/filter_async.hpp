@@ -55,9 +55,9 @@ private:
     [[no_unique_address]] Pred pred_;
 };
 
-/// An operation whose result tells whether something holds.
+/// An operation whose result is a bool.
 template <class Op>
-concept tells = operation<Op> && std::convertible_to<typename Op::result_type, bool>;
+concept boolean_operation = operation<Op> && std::convertible_to<typename Op::result_type, bool>;
 
 } // namespace detail
 
@@ -67,7 +67,7 @@ struct filter_async_fn : detail::operator_fn<filter_async_fn> {
         constexpr bool called = std::invocable<Pred&, const T&>;
         static_assert(called, "weir::filter_async(n, pred): pred cannot be called with a const item");
         if constexpr (called) {
-            constexpr bool ok = detail::tells<std::invoke_result_t<Pred&, const T&>>;
+            constexpr bool ok = detail::boolean_operation<std::invoke_result_t<Pred&, const T&>>;
             static_assert(ok, "weir::filter_async(n, pred): pred does not return a task or another operation whose "
                               "result is a bool; write filter(pred) for a plain predicate");
             constexpr bool kept = detail::keepable<T>;

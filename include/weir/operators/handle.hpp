@@ -16,7 +16,8 @@
 
 namespace weir {
 
-/// What a function of handle() emits items with.
+/// The function object by which a function of handle() emits items. It must not be used after that function has
+/// returned.
 template <class U>
 class item_output {
 public:
@@ -79,8 +80,7 @@ class [[nodiscard("add a sink and co_await it")]] handle_stream {
 public:
     using value_type = U;
 
-    handle_stream(S upstream, Handler handler)
-        : handler_(std::move(handler)), upstream_(std::move(upstream)) {}
+    handle_stream(S upstream, Handler handler) : handler_(std::move(handler)), upstream_(std::move(upstream)) {}
 
     poll<U> poll_next(context& cx) {
         const item_output<U> output{emitted_};
@@ -167,21 +167,22 @@ private:
 
 } // namespace detail
 
-/// handle<U>(f): calls f(item, emit) with each item; f calls emit(u) for each item that is to leave, none, one or many.
+/// handle<U>(f): calls f(item, emit) with each item; f calls emit(u) for each item to emit: none, one or many.
 /// handle<U>(state, f, flush): calls f(state, item, emit), and flush(state, emit) at the end of upstream, for what the
 /// state still holds.
 ///
-///     in         --1--2--3--|
-///     handle     --------[12]--[3|]     f collects pairs, flush emits the rest
+///     in         --1--2------3--|
+///     handle     -----[12]------[3|]     f collects pairs, flush emits the rest
 ///
 ///     weir::handle<int>(0,
 ///         [](int& sum, int x, const auto& emit) { if ((sum += x) >= 100) emit(std::exchange(sum, 0)); },
 ///         [](int& sum, const auto& emit) { if (sum != 0) emit(sum); })
 ///
-/// Upstream is polled for the next item when all that f has emitted was taken.
+/// Upstream is polled for the next item when the consumer has taken all items that f has emitted.
 ///
 /// Ends: with upstream, after the items that flush has emitted; upstream is destroyed before flush is called.
-/// Errors: upstream's, without a call of flush, and what f and flush throw; what that call has emitted is lost.
+/// Errors: upstream's, without a call of flush, and what f and flush throw; the items that the failed call has emitted
+/// are lost.
 /// Cost: memory for the items that one call emits, allocated as needed and kept.
 /// See: map_concat, filter_map, scan.
 template <class U, class... Args>

@@ -87,7 +87,7 @@ struct intersperse_fn : detail::operator_fn<intersperse_fn> {
 ///     in                --a--b-----c--|
 ///     intersperse(',')  --a--[,b]--[,c]--|
 ///
-/// The separator is delivered when the item after it has arrived.
+/// The separator is delivered once the item after it has arrived.
 ///
 /// Ends: with upstream. Errors: upstream's.
 /// Cost: one copy of the separator per item; one item held, between the separator and the next poll.

@@ -19,8 +19,7 @@ class [[nodiscard("add a sink and co_await it")]] skip_until_stream {
 public:
     using value_type = item_t<S>;
 
-    skip_until_stream(S upstream, Signal signal)
-        : upstream_(std::move(upstream)), signal_(std::move(signal)) {}
+    skip_until_stream(S upstream, Signal signal) : upstream_(std::move(upstream)), signal_(std::move(signal)) {}
 
     poll<value_type> poll_next(context& cx) {
         while (!open(cx)) {

@@ -30,7 +30,7 @@ struct timeout_first_fn : detail::operator_fn<timeout_first_fn> {
 /// An item that is ready in the turn in which the time runs out is delivered.
 ///
 /// Ends: with upstream.
-/// Errors: upstream's; timed_out, when upstream has been destroyed.
+/// Errors: upstream's; timed_out, after upstream has been destroyed.
 /// Cost: no allocation; an item that is ready costs no timer.
 /// See: timeout, timeout_total.
 ///

@@ -52,10 +52,10 @@ struct timeout_total_fn : detail::operator_fn<timeout_total_fn> {
 ///     in                a--b--c--d--|
 ///     timeout_total(7)  a--b--c#
 ///
-/// The time counts whether or not the consumer is busy. After it no further item is delivered.
+/// The time counts whether or not the consumer is busy. No item is delivered after it.
 ///
 /// Ends: with upstream.
-/// Errors: upstream's; timed_out, when upstream has been destroyed.
+/// Errors: upstream's; timed_out, after upstream has been destroyed.
 /// Cost: no allocation; no item held; one timer.
 /// See: timeout, timeout_first, take_for, with_timeout for operations.
 ///

@@ -27,7 +27,7 @@ concept transforms_chunk =
 
 } // namespace detail
 
-/// What a pipeline of views makes of each chunk of an upstream.
+/// The chunks of an upstream, each passed through a view adaptor.
 template <stream S, class View>
 class [[nodiscard("add a sink and co_await it")]] transform_chunks_stream
     : public detail::one_to_optional<transform_chunks_stream<S, View>, S, View> {
@@ -73,7 +73,7 @@ struct transform_chunks_fn : detail::operator_fn<transform_chunks_fn> {
     }
 };
 
-/// transform_chunks(view): each chunk of upstream, passed through an adaptor of views: of std::ranges, of range-v3, or
+/// transform_chunks(view): each chunk of upstream, passed through a view adaptor of std::ranges or range-v3, or through
 /// a function that takes a chunk and returns a range.
 ///
 ///     readings() | weir::chunk(256)
@@ -83,11 +83,11 @@ struct transform_chunks_fn : detail::operator_fn<transform_chunks_fn> {
 ///     in                                    --(123)----(5)----(67)--|
 ///     transform_chunks(views::filter(even)) --(2)-------------(6)---|
 ///
-/// The view sees one chunk at a time; windows and counts start anew with each. Its elements are put into a std::vector.
-/// A chunk of which nothing is left is left out.
+/// The view sees one chunk at a time; windows and counts restart with each chunk. The elements of the view are the
+/// items of a std::vector. A chunk whose view is empty is left out.
 ///
 /// Ends: with upstream. Errors: upstream's, and what the view throws.
-/// Dropped: what the view calls runs to the end of its chunk.
+/// Dropped: a function of the view that drops the pipeline is still called for the rest of the chunk.
 /// Cost: one allocation per chunk if the size of the view is known; no item held.
 /// See: chunk, map, map_concat, as_range.
 inline constexpr transform_chunks_fn transform_chunks{};

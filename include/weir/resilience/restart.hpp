@@ -117,20 +117,21 @@ struct restart_fn {
     }
 };
 
-/// restart(factory, policy): the stream that factory returns, which is to run for ever. When it ends or fails it is
-/// destroyed, and factory is called again after a wait, which grows each time.
+/// restart(factory, policy): the items of a stream that is meant to run for ever. When the stream that factory returns
+/// ends or fails it is destroyed, and factory is called again after a wait, which grows each time.
 ///
 ///     factory()         1--2--#   3--|   4--...
 ///     restart(factory)  1--2------3------4--...
 ///
 ///     weir::restart([] { return follow_feed("wss://example.org"); }, {.attempts = weir::retry_policy::unlimited})
 ///
-/// It is retry for a stream whose end is a failure as well, with the same policy: an item ends a row of failures, so
-/// that attempts and waits start again, and `policy.when` is asked about errors.
+/// It is retry with the end of a stream as a failure, and takes the same policy: each item resets the attempts and the
+/// waits. `policy.when` is called for errors only; an end is always followed by another attempt. The default policy
+/// gives up after three ends or failures without an item between them.
 ///
-/// Ends: when the last of `policy.attempts` ends and failures, without an item between them, is an end.
+/// Ends: when the last attempt that the policy allows ends.
 /// Errors: as for retry.
-/// Dropped: destroys the present stream, or ends the wait.
+/// Dropped: destroys the current stream, or ends the wait.
 /// Cost: as for retry; an exception is thrown at each end.
 /// See: retry, retry_when, repeat.
 ///

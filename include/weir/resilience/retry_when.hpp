@@ -52,11 +52,12 @@ struct retry_when_fn {
 ///
 /// For waits that grow, with a number of attempts, see retry.
 ///
-/// Ends: with the present stream.
-/// Errors: that of the operation, or of the present stream if the result is false; what f throws. An exception of
+/// Ends: with the current stream.
+/// Errors: that of the operation, or of the current stream if the result is false; what f throws. An exception of
 /// factory is passed to f. Errors of operators downstream are not retried.
-/// Dropped: destroys the present stream or operation.
-/// Cost: no allocation; no item held. factory, f and the error exist as long as what was made of them.
+/// Dropped: destroys the current stream or operation.
+/// Cost: no allocation; no item held. factory and f outlive the streams and operations that they return; the error
+/// outlives the operation.
 /// See: retry, repeat_when, on_error_resume.
 inline constexpr retry_when_fn retry_when{};
 

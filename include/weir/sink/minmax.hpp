@@ -72,8 +72,8 @@ struct minmax_fn : detail::operator_fn<minmax_fn> {
     }
 };
 
-/// minmax(): the smallest and the largest item, or std::nullopt when the stream has no items. minmax(less): as less
-/// orders them. Of several that are equal each is the first, as with min and max.
+/// minmax(): the smallest and the largest item, or std::nullopt for a stream without items. minmax(less): as less
+/// orders them. Of several equal items the first counts, as with min and max.
 ///
 ///     const auto range = co_await (temperatures() | weir::minmax()); // std::optional<std::pair<T, T>>
 ///

@@ -17,7 +17,7 @@ namespace weir {
 
 namespace detail {
 
-/// Whether both halves of a zip_longest are there and equal.
+/// Whether both items of a zip_longest are present and equal.
 template <class Equal>
 class both_equal {
 public:
@@ -55,8 +55,8 @@ struct sequence_equal_fn {
     }
 };
 
-/// sequence_equal(a, b): whether two streams have equal items in the same order, and as many. sequence_equal(a, b,
-/// equal): the same, as equal compares them.
+/// sequence_equal(a, b): whether two streams have the same number of items, and equal items in the same order.
+/// sequence_equal(a, b, equal): the same, as equal compares them.
 ///
 ///     const bool same = co_await weir::sequence_equal(weir::lines("a.txt"), weir::lines("b.txt"));
 ///

@@ -16,9 +16,10 @@ struct repeat_when_fn {
     template <class Factory, class F>
     constexpr auto operator()(Factory factory, F f) const {
         if constexpr (stream<Factory>) {
-            static_assert(detail::always_false<Factory>,
-                          "weir::repeat_when(factory, f): a stream is used once; pass a function that makes it: write "
-                          "repeat_when([] { return ...; }, f)");
+            static_assert(
+                detail::always_false<Factory>,
+                "weir::repeat_when(factory, f): a stream is used once; pass a function that returns it: write "
+                "repeat_when([] { return ...; }, f)");
             return detail::invalid_pipeline{};
         } else if constexpr (!detail::gives_stream<Factory&>) {
             static_assert(detail::always_false<Factory>,
@@ -49,10 +50,10 @@ struct repeat_when_fn {
 ///
 ///     weir::repeat_when([&] { return poll_mailbox(); }, [] { return weir::sleep_for(30s); })
 ///
-/// Ends: when the result of an operation is false.
-/// Errors: those of the present stream and of the operation, and what factory and f throw.
-/// Dropped: destroys the present stream or operation.
-/// Cost: no allocation; no item held. factory and f exist as long as what was made of them.
+/// Ends: when the result of an operation is false; never, if the operations have no result.
+/// Errors: those of the current stream and of the operation, and what factory and f throw.
+/// Dropped: destroys the current stream or operation.
+/// Cost: no allocation; no item held. factory and f outlive the streams and operations that they return.
 /// See: repeat, retry_when, restart.
 inline constexpr repeat_when_fn repeat_when{};
 

@@ -18,15 +18,17 @@ class context_state;
 
 struct context_options;
 
-/// What connections have in common: certificates, keys and trust. Copies share their state.
+/// The certificates, keys and trusted authorities that connections share. Copies share their state.
 ///
 ///     weir::tls::context ours{{.certificates = chain, .key = key, .protocols = {"http/1.1"}}};
 ///     ...
 ///     ours.reload({.certificates = new_chain, .key = new_key, .protocols = {"http/1.1"}});
 ///
-/// TLS 1.2 and 1.3 are spoken, with the ciphers that OpenSSL and the system's configuration choose.
+/// Connections use TLS 1.2 or 1.3, with the ciphers that OpenSSL and the system's configuration choose.
 ///
-/// The first client of a context without authorities reads those of the system, which takes some milliseconds.
+/// The first client of a context without authorities reads those of the system, which blocks its thread for some
+/// milliseconds.
+///
 /// Errors: tls::error, which names the option that OpenSSL refused; std::invalid_argument for a protocol name that is
 /// empty or longer than 255 bytes.
 /// Threads: any.
@@ -37,7 +39,8 @@ public:
     /// The context of clients that trust the authorities of the system, made on first use.
     static const context& of_system();
 
-    /// Replaces all options for handshakes from now on. Sessions of before are not resumed. An error changes nothing.
+    /// Replaces all options, for handshakes that start later. Earlier sessions are not resumed. An error changes
+    /// nothing.
     void reload(const context_options& options);
 
 private:
@@ -52,24 +55,25 @@ enum class client_certificates : std::uint8_t { none, optional, required };
 /// Whether a client verifies the server's certificate.
 enum class verification : std::uint8_t {
     full, ///< its chain, its dates, and that it is for the host
-    off,  ///< whoever can change packets on their way can read and change the data
+    off,  ///< nothing: an attacker who controls the network can read and change the data
 };
 
-/// Certificates and keys are texts in the format PEM, so that nothing reads files behind the executor's back.
+/// Certificates and keys are texts in PEM format and not paths, so that no function waits for a file on the executor's
+/// thread.
 struct context_options {
-    std::string certificates = {}; ///< one's own, and then those between it and its authority
+    std::string certificates = {}; ///< the own certificate, then the intermediate certificates
     std::string key = {};          ///< the private key of the first certificate, not encrypted
     std::string authorities = {};  ///< trusted to sign the peer's certificate; empty: those of the system, for clients
-    /// Lists of revoked certificates. With any, the peer's certificate is refused if it is in a list, and if there is
-    /// no valid list of its authority.
+    /// Lists of revoked certificates (CRL). With any, a peer's certificate is refused if a list has it, and if its
+    /// authority has no valid list.
     std::string revoked = {};
     verification verify = verification::full;                ///< for clients
     client_certificates clients = client_certificates::none; ///< for servers
     std::vector<std::string> protocols = {};                 ///< for ALPN, the preferred one first
-    /// The contexts with which a server goes on when clients ask for these hosts: their certificates, and which ones
-    /// they ask clients for.
+    /// Contexts by host name. For a client that asks for one of these hosts, a server uses the certificates of that
+    /// context, and its options for client certificates.
     std::vector<std::pair<std::string, context>> hosts = {};
-    std::size_t sessions = 256; ///< that a client keeps for resumption; 0: none
+    std::size_t sessions = 256; ///< the number of sessions that clients keep for resumption; 0: none
 };
 
 } // namespace weir::tls

@@ -112,7 +112,7 @@ public:
     bool has_error() const noexcept { return error_ != nullptr; }
     void set(std::exception_ptr error) noexcept { error_ = std::move(error); }
 
-    /// Returns false while the peer is being told.
+    /// Returns false while the alert is being sent.
     template <byte_stream S>
     bool poll(weir::context& cx, connection<S>& c) {
         try {
@@ -203,7 +203,7 @@ private:
     pending_failure failure_;
 };
 
-/// Writes data, or says that there is no more.
+/// Writes data, or ends the stream with a close_notify.
 template <byte_stream S, bool last>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] write_operation {
     using shutdown = decltype(std::declval<S&>().shutdown_write());
@@ -242,7 +242,7 @@ public:
         try {
             if (shutdown_->poll_result(cx).is_pending()) return pending;
         } catch (const std::system_error& e) {
-            if (e.code() != std::errc::not_connected) throw; // the peer has heard the end, and has closed
+            if (e.code() != std::errc::not_connected) throw; // the peer has received the end, and has closed
         }
         stop();
         return unit{};
@@ -271,12 +271,13 @@ private:
 ///     co_await (weir::lines(std::move(s)) | weir::for_each(print));
 ///
 /// Ends: a read returns 0 when the peer has sent close_notify.
-/// Errors: those of the stream below; tls::truncated when that ends without a close_notify; tls::error for anything
-/// else that is not the protocol, of which the peer is told.
+/// Errors: those of the stream below; tls::truncated when that ends without a close_notify; tls::error for any
+/// other violation of the protocol, after an alert has been sent to the peer.
 /// Dropped: a dropped read loses no bytes. A dropped write may have sent any part of its data; what it had encrypted is
 /// sent by the next operation. The destructor sends no close_notify: `co_await s.shutdown_write()` does.
 /// Lifetime: it must outlive its operations. It may be moved between them.
-/// Cost: 17 KiB for bytes that arrive, beside what OpenSSL takes. A write of 64 KiB is one write of the stream below.
+/// Cost: a buffer of 17 KiB for bytes that arrive, in addition to OpenSSL's own. A write of up to 64 KiB is one write
+/// of the stream below.
 /// See: limited_stream, with_timeout.
 template <byte_stream S>
 class stream {
@@ -285,7 +286,7 @@ public:
 
     auto read(byte_span to) noexcept { return detail::read_operation<S>{*connection_, to}; }
     auto write(byte_view what) noexcept { return detail::write_operation<S, false>{*connection_, what}; }
-    /// `co_await s.shutdown_write()`: sends close_notify, and shuts the stream below down for writing. Reads go on.
+    /// `co_await s.shutdown_write()`: sends close_notify, and shuts the stream below down for writing. Reads continue.
     auto shutdown_write() noexcept {
         return detail::write_operation<S, true>{*connection_, byte_view{std::string_view{}}};
     }
@@ -316,8 +317,9 @@ private:
 ///
 /// Errors: tls::certificate_error when the server's certificate is refused; tls::error; those of the stream, and
 /// tls::truncated when it ends.
-/// Dropped: at once, with the stream.
-/// Use with_timeout to limit its time.
+/// Dropped: destroys the stream.
+/// See: server, with_timeout, which limits its time.
+///
 /// @throws std::invalid_argument for a host that is empty or has a NUL character
 template <byte_stream S>
 auto client(S inner, std::string host, const context& c = context::of_system()) {
@@ -337,9 +339,11 @@ auto client(S inner, std::string host, const context& c = context::of_system()) 
 ///         ...
 ///     };
 ///
-/// A handshake costs the server more than the client: limit how many run at a time, and their time.
-/// Errors: tls::certificate_error when the client's certificate is refused or missing; otherwise as of tls::client.
-/// Dropped: at once, with the stream.
+/// A handshake costs the server more than the client: limit the number that run at a time, and their time.
+///
+/// Errors: tls::certificate_error when the client's certificate is refused or missing; otherwise those of tls::client.
+/// Dropped: destroys the stream.
+/// See: client, concurrency_limit, with_timeout.
 template <byte_stream S>
 auto server(S inner, const context& c) {
     std::string name = inner.name();

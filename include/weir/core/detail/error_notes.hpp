@@ -10,7 +10,7 @@
 
 namespace weir::detail {
 
-/// Receives what the errors of the process pass. Called on any thread.
+/// Receives the operations, coroutines and task-locals that each error of the process passes. Called on any thread.
 class error_listener {
 public:
     /// The error leaves an awaited operation of that type, or a coroutine when the type is null.
@@ -23,10 +23,10 @@ protected:
     ~error_listener() = default;
 };
 
-/// Sets the listener; null for none. Returns the last one. No error may be under way.
+/// Sets the listener; null removes it. Returns the previous one. No error may be in flight.
 error_listener* listen_to_errors(error_listener* listener) noexcept;
 
-// To be called in a handler of the exception. They do nothing where nobody listens.
+// To be called in a handler of the exception. They do nothing without a listener.
 void note_error(const char* type, std::source_location place = {}) noexcept;
 void note_error(const locals_ref& locals) noexcept;
 

@@ -12,11 +12,12 @@ namespace weir::detail {
 
 class local_value;
 
-/// The task-locals of some code: the value that was set last, with those around it. Empty where there is none.
+/// The task-locals of some code: the value that was set last, which refers to the values set around it. Empty if none
+/// is set.
 class locals_ref {
 public:
     locals_ref() noexcept = default;
-    /// Takes over a new value.
+    /// Takes ownership of a new value.
     explicit locals_ref(const local_value* first) noexcept : first_{first} {}
     inline locals_ref(const locals_ref& other) noexcept;
     locals_ref(locals_ref&& other) noexcept : first_{std::exchange(other.first_, nullptr)} {}

@@ -8,8 +8,8 @@
 
 namespace weir::detail {
 
-/// An object that may be destroyed before its owner, as the upstream of an operator that has ended. It cannot be made
-/// anew. An optional does the same with three times as many functions, which each pipeline would instantiate.
+/// An object that its owner may destroy early, such as the upstream of an operator that has ended. It cannot be
+/// constructed again. A std::optional has three times as many functions, which each pipeline would instantiate.
 template <class T>
 class resettable {
 public:

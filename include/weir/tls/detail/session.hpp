@@ -18,7 +18,7 @@ struct settings;
 
 /// The protocol of one connection, without any I/O: bytes of the peer go in, and bytes for the peer come out.
 ///
-/// Errors: tls::error. After an error of the protocol there may be output, which tells the peer.
+/// Errors: tls::error. After an error of the protocol there may be output: an alert for the peer.
 class session {
 public:
     /// @param host  the server's name or address
@@ -33,7 +33,7 @@ public:
     /// Adds bytes that the peer has sent.
     void receive(std::span<const char> data);
     /// To be called when the peer sends no more bytes.
-    /// @throws truncated unless the peer has said so
+    /// @throws truncated unless the peer has sent close_notify
     void end_of_input() const;
     /// Swaps the bytes for the peer into an empty buffer. Returns false if there are none.
     bool take_output(std::string& to);
