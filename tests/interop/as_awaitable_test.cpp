@@ -80,7 +80,7 @@ TEST_SUITE("threads/as_awaitable") {
         ex.run(as_awaitable(std::suspend_never{}));
     }
 
-    TEST_CASE("as_awaitable: the awaiting coroutine goes on on its executor's thread") {
+    TEST_CASE("as_awaitable: the awaiting coroutine resumes on its executor's thread") {
         weir::executor ex;
         std::jthread other;
         struct hop {

@@ -194,6 +194,16 @@ TEST_SUITE("observe/bottleneck") {
               "make the pipeline 1.7 times as fast where stages take turns, and at most 2 times where they overlap");
     }
 
+    TEST_CASE("bottleneck counts work beside the consumer as the consumer's, and `waited` shows the slower stage") {
+        virtual_executor ex;
+        ex.run(weir::iota(0, 12) | weir::map_async(1, after(300ms)) | meter("parse") | consume(250ms));
+        const auto found = weir::bottleneck(ex);
+        REQUIRE(found.has_value());
+        CHECK(found->where == part::consumer);
+        const auto stages = weir::metered_stages(ex);
+        CHECK(stages.front().waited == 300ms + 11 * 50ms); // for each item: parse is slower
+    }
+
     TEST_CASE("bottleneck finds a stage that computes, from a sample") {
         support::manual_executor ex; // time passes as the functions say
         const auto parse = [&](int i) {

@@ -31,13 +31,13 @@ using weir::testing::virtual_executor;
 
 namespace {
 
-/// Makes a cold stream of the next diagram at each call.
+/// Returns a cold stream of the next diagram at each call.
 auto in_turn(weir::testing::marbles& m, std::vector<std::string> diagrams) {
     return
         [&m, diagrams = std::move(diagrams), next = std::size_t{0}]() mutable { return m.cold(diagrams.at(next++)); };
 }
 
-/// Goes on n times, each after a number of milliseconds.
+/// Returns true n times and then false, each time after a wait.
 auto times(int n, weir::duration wait) {
     return [n, wait](const auto&...) mutable -> weir::task<bool> {
         const bool again = n-- > 0;

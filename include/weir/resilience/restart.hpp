@@ -126,8 +126,8 @@ struct restart_fn {
 ///     weir::restart([] { return follow_feed("wss://example.org"); }, {.attempts = weir::retry_policy::unlimited})
 ///
 /// It is retry with the end of a stream as a failure, and takes the same policy: each item resets the attempts and the
-/// waits. `policy.when` is called for errors only; an end is always followed by another attempt. The default policy
-/// gives up after three ends or failures without an item between them.
+/// waits. `policy.when` is called for errors only. The default policy gives up after three ends or failures without an
+/// item between them.
 ///
 /// Ends: when the last attempt that the policy allows ends.
 /// Errors: as for retry.

@@ -45,7 +45,7 @@ struct retry_when_fn {
 /// is awaited; then factory is called again, unless the operation has failed or its result is false.
 ///
 ///     factory()               1--2--#  3--|
-///     f(error)                      --x
+///     f(error)                      ---x
 ///     retry_when(factory, f)  1--2-----3--|
 ///
 ///     weir::retry_when(connect, [&](std::exception_ptr) -> weir::task<> { co_await network.wait_until_up(); })

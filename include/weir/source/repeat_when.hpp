@@ -44,7 +44,7 @@ struct repeat_when_fn {
 /// repeat_when(factory, f): all items of the stream that factory returns. When it has ended, the operation f() is
 /// awaited; then factory is called again, unless the operation's result is false.
 ///
-///     factory()                -1-2|     -1-2|
+///     factory()                -1-2|   -1-2|
 ///     f()                          ----x
 ///     repeat_when(factory, f)  -1-2-----1-2...
 ///
