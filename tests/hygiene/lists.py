@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Compares the file lists in the meson.build files, and the includes of weir.hpp, with the tree; `--fix` rewrites them.
+Checks that docs/reference.md links every public header.
 
     python3 tests/hygiene/lists.py --fix
 """
@@ -84,6 +85,13 @@ def main():
             print(f"include/weir/{UMBRELLA}: rewritten")
         else:
             failures.append(f"include/weir/{UMBRELLA} does not include what is there")
+
+    reference = (root / "docs/reference.md").read_text()
+    failures += [
+        f"docs/reference.md does not link weir/{name}"
+        for name in on_disk(root / "include/weir", ["**/*.hpp"], ["detail/*"])
+        if name != UMBRELLA and f"(../include/weir/{name})" not in reference
+    ]
 
     if failures:
         print("\n".join(failures))
