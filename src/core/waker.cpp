@@ -134,7 +134,7 @@ detail::root_record* waker::make_record() const noexcept {
     return own;
 }
 
-/// A root with task-locals has a record of its own from the start. Without memory for one it has no locals.
+/// Gives a root with task-locals a record of its own. Without memory for the record the root has no task-locals.
 void waker::share_locals() noexcept {
     const std::uint32_t group = kind_ == detail::root_kind::member ? root_->group : 0;
     auto* const own = queue_->local_records_.add(queue_->records_.next_id(), root_, group,

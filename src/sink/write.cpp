@@ -25,7 +25,7 @@ std::string temporary_beside(const std::string& path, std::uint64_t number) {
     return path + suffix;
 }
 
-/// Those of the file at a path, if there is one.
+/// The permissions of the file at a path, or std::nullopt if no regular file is there.
 std::optional<unsigned> permissions_of(const std::string& path, file_system& files) {
     file_status status;
     const int r = files.status(file_system::working_directory, path.c_str(), symlinks::follow, status);
@@ -56,7 +56,7 @@ file* replaced_file::poll_device(context& cx) {
             continue;
         }
         if (atomically) files_ = &cx.executor().io().files();
-        // Adds what the umask has taken away; not all file systems can.
+        // Restores the permissions that the umask has removed; not all file systems have them.
         if (permissions_) static_cast<void>(files_->permit(file_.native_handle(), *permissions_));
     }
     return &file_;

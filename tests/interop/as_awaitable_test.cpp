@@ -104,7 +104,7 @@ TEST_SUITE("threads/as_awaitable") {
         ex.run(body());
     }
 
-    TEST_CASE("as_awaitable: a dropped one asks the foreign task to end, which goes on by itself and is destroyed") {
+    TEST_CASE("as_awaitable: dropping it asks the foreign task to end, which runs to its end and is destroyed") {
         virtual_executor ex;
         loop l;
         std::stop_source stop;
@@ -127,7 +127,7 @@ TEST_SUITE("threads/as_awaitable") {
         CHECK(kept.use_count() == 1);
     }
 
-    TEST_CASE("as_awaitable: weir's operation inside a foreign task inside a task of weir's") {
+    TEST_CASE("as_awaitable: an operation of weir inside a foreign task inside a task of weir") {
         virtual_executor ex;
         auto inner = [](int x) -> weir::task<int> {
             co_await weir::sleep_for(1s);

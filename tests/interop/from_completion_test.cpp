@@ -48,7 +48,7 @@ struct client {
 } // namespace
 
 TEST_SUITE("threads/from_completion") {
-    TEST_CASE("from_completion: the callback gives the result, once, and nothing is cancelled") {
+    TEST_CASE("from_completion: the first call of the callback delivers the result, and nothing is cancelled") {
         virtual_executor ex;
         client c;
         auto asked = ex.spawn(c.ask());
@@ -73,7 +73,7 @@ TEST_SUITE("threads/from_completion") {
         CHECK(*p == 3);
     }
 
-    TEST_CASE("from_completion: errors of start and of the completion, and one that nobody keeps") {
+    TEST_CASE("from_completion: errors of start and of the completion, and a completion that is destroyed unused") {
         virtual_executor ex;
         CHECK_THROWS_WITH(ex.run(from_completion<int>([](completion<int>) { throw std::runtime_error{"start"}; })),
                           "start");

@@ -49,7 +49,7 @@ TEST_SUITE("threads/from_future") {
         CHECK_THROWS_AS(ex.run(from_future(pool, waits.get_future())), weir::pool_closed);
     }
 
-    TEST_CASE("from_future: the executor goes on while a thread of the pool waits") {
+    TEST_CASE("from_future: the executor keeps running while a thread of the pool waits") {
         weir::executor ex;
         weir::thread_pool pool{2};
         std::promise<int> value;

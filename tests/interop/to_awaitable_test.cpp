@@ -92,7 +92,7 @@ TEST_SUITE("threads/to_awaitable") {
         }
     }
 
-    TEST_CASE("to_awaitable: an executor that ends gives `stopped`, before the operation starts and later") {
+    TEST_CASE("to_awaitable: the end of the executor throws `stopped`, before the operation starts and later") {
         for (const bool begun : {false, true}) {
             CAPTURE(begun);
             std::optional<virtual_executor> ex;

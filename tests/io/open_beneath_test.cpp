@@ -77,7 +77,7 @@ TEST_SUITE("io/file") {
         CHECK(before < open);
     }
 
-    TEST_CASE("open beneath a directory is not led out of it by whoever exchanges a directory and a link") {
+    TEST_CASE("open beneath a directory stays in it while another thread exchanges a directory and a link") {
         const support::temporary_directory outside;
         outside.file("below/file", "secret");
         const support::temporary_directory d;

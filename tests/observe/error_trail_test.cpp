@@ -80,7 +80,7 @@ TEST_SUITE("observe/error_trail") {
               "  left outer in error_trail_test.cpp");
     }
 
-    TEST_CASE("what_happened tells the task-locals of an error, and of each error of a group") {
+    TEST_CASE("what_happened prints the task-locals of an error, and of each error of a group") {
         virtual_executor ex;
         const weir::error_trail trail;
         const std::string text = weir::what_happened(error_of(ex, weir::with_local(request, 17, outer(true))));

@@ -42,20 +42,20 @@ std::string error_of(Error error, Operator op) {
     return "none";
 }
 
-/// Upstream must be gone when the item or the end that stands for its error is there.
-template <class Operator>
-void check_order(Operator op, std::vector<int> expected) {
+/// Upstream must be gone when the value that stands for its error arrives, or a function is called for the error.
+/// `make` constructs a pipeline from upstream and a function that looks.
+template <class Make>
+void check_order(Make make, std::vector<int> expected) {
     virtual_executor ex;
     weir::testing::probe<int> source;
     source.fail(std::make_exception_ptr(std::runtime_error{"up"}));
-    bool dropped_before = true;
-    auto look = [&](int x) {
+    bool dropped_before = false;
+    const auto look = [&](auto x) {
         dropped_before = source.dropped();
         return x;
     };
-    CHECK(ex.run(source.stream() | std::move(op) | weir::map(look) | weir::to<std::vector>()) == expected);
+    CHECK(ex.run(make(source.stream(), look) | weir::to<std::vector>()) == expected);
     CHECK(dropped_before);
-    CHECK(source.dropped());
 }
 
 } // namespace
@@ -105,10 +105,16 @@ TEST_SUITE("operators/error_values") {
                        })) == "predicate");
     }
 
-    TEST_CASE("upstream is destroyed before the value or the end") {
-        check_order(weir::on_error_return(5), {5});
-        check_order(weir::on_error_complete(), {});
-        check_order(weir::on_error_complete(yes), {});
+    TEST_CASE("upstream is destroyed before the value, and before a function is called for its error") {
+        check_order([](auto up, auto look) { return std::move(up) | weir::on_error_return(5) | weir::map(look); }, {5});
+        check_order(
+            [](auto up, auto look) {
+                return std::move(up) |
+                       weir::on_error_complete([look](std::exception_ptr e) { return look(e) != nullptr; });
+            },
+            {});
+        check_order(
+            [](auto up, auto look) { return std::move(up) | weir::map_error(look) | weir::on_error_complete(); }, {});
     }
 
     TEST_CASE("on_error_return holds a value that cannot be copied") {

@@ -160,7 +160,7 @@ TEST_SUITE("sink/results") {
         CHECK(source.dropped());
     }
 
-    TEST_CASE("sum adds whatever has a plus") {
+    TEST_CASE("sum adds items of any type with a plus") {
         virtual_executor ex;
         CHECK(ex.run(weir::just<std::string>("a", "b", "c") | weir::sum()) == "abc");
         CHECK(ex.run(weir::just(weir::duration{1ms}, weir::duration{2s}) | weir::sum()) == 2001ms);

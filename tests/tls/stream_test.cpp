@@ -226,7 +226,7 @@ TEST_SUITE("tls/stream") {
                 continue;
             }
             CHECK(ends_with(got.client, c.client_says));
-            CHECK(ends_with(got.server, c.server_says)); // the client has told it
+            CHECK(ends_with(got.server, c.server_says)); // the client has sent an alert
         }
         auto off = support::trusting();
         off.verify = tls::verification::off;
@@ -299,7 +299,7 @@ TEST_SUITE("tls/stream") {
         CHECK_FALSE(resumed("server.test"));
     }
 
-    TEST_CASE("a context that is reloaded shows its new certificate, and connections of before go on") {
+    TEST_CASE("a context that is reloaded shows its new certificate, and earlier connections continue") {
         tls::context server{support::with_certificate("server")};
         const tls::context client{support::trusting()};
         simulation sim{1};
@@ -325,7 +325,7 @@ TEST_SUITE("tls/stream") {
         CHECK(failures_of(server, client, "127.0.0.1").client == "");
     }
 
-    TEST_CASE("a server asks for certificates as the host wants it that the client asks for") {
+    TEST_CASE("a server asks for certificates as the context of the requested host says") {
         auto strict = support::with_certificate("other");
         strict.authorities = support::pem("root.pem");
         strict.clients = tls::client_certificates::required;
@@ -392,7 +392,7 @@ TEST_SUITE("tls/stream") {
         CHECK(ends_with(sim.run(failure_of(ends.client.write("more"))), "protocol is shutdown"));
     }
 
-    TEST_CASE("what is no TLS is refused") {
+    TEST_CASE("bytes that are no TLS are refused") {
         simulation sim{1};
         auto ends = sim.run(connect_both());
         auto both = weir::when_all(

@@ -151,11 +151,11 @@ public:
     detail::root_record* add_group(detail::root_record* parent, std::uint32_t group) noexcept;
     void remove_group(detail::root_record* record) noexcept { remove(record); }
 
-    /// The task-locals of what runs.
+    /// The task-locals of the code that runs.
     detail::locals_ref locals() const noexcept;
-    /// Those of the root with that waker.
+    /// The task-locals of the root with that waker.
     static detail::locals_ref locals_of(const waker& root) noexcept;
-    /// A record with task-locals. Returns null when there is no memory.
+    /// Adds a record with task-locals. Returns null when there is no memory.
     detail::root_record* add_locals(detail::root_record* parent, std::uint32_t group,
                                     detail::locals_ref values) noexcept;
     /// The same for a part of its parent.

@@ -88,7 +88,7 @@ private:
 /// busy.
 ///
 /// Ends: with upstream. Errors: upstream's, and what seed and f throw. The batch held comes before an error of
-/// upstream, when upstream has been destroyed; f has taken it when f throws.
+/// upstream, after upstream has been destroyed; f has taken it when f throws.
 /// Dropped: the batch held is lost.
 /// Cost: allocations for each vector; at most max items held.
 /// See: conflate_with, chunk, buffer.

@@ -127,7 +127,7 @@ struct buffer_fn : detail::operator_fn<buffer_fn> {
 ///     buffer(n, overflow::error)         the stream fails with buffer_overflow
 ///
 /// Ends: with upstream. Errors: upstream's, buffer_overflow, and what on_drop throws. The items held come before
-/// either, when upstream has been destroyed.
+/// either, after upstream has been destroyed.
 /// Dropped: what does not fit is passed to on_drop, the third argument, if there is one; items held are lost with the
 /// stream.
 /// Cost: memory for at most n items, allocated as needed and kept.

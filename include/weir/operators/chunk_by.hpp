@@ -122,7 +122,7 @@ struct chunk_by_fn : detail::operator_fn<chunk_by_fn> {
 /// more than limit items.
 ///
 /// Ends: with upstream. Errors: upstream's, what f throws, and limit_exceeded when a group grows beyond the limit. The
-/// items held come before either, when upstream has been destroyed.
+/// items held come before either, after upstream has been destroyed.
 /// Dropped: the items held are lost.
 /// Cost: allocations for each vector, which grows to the size of its group; one group held, and an item of the next.
 /// See: chunk, split_when, sliding.

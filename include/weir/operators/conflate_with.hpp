@@ -59,7 +59,7 @@ struct conflate_with_fn : detail::operator_fn<conflate_with_fn> {
 /// consumer is busy.
 ///
 /// Ends: with upstream. Errors: upstream's, and what seed and f throw. The value held comes before an error of
-/// upstream, when upstream has been destroyed; f has taken it when f throws.
+/// upstream, after upstream has been destroyed; f has taken it when f throws.
 /// Dropped: the value held is lost.
 /// Cost: no allocation; one value held.
 /// See: batch_while_busy, buffer, sample.

@@ -95,7 +95,7 @@ struct filter_async_fn : detail::operator_fn<filter_async_fn> {
 /// at a time, in the order of the items.
 ///
 ///     in                     --a-b-c-------|
-///     filter_async(2, pred)  -------a---c--|     where pred takes five ticks, and b is left out
+///     filter_async(2, pred)  -------a----c-|     where pred takes five ticks, and b is left out
 ///
 /// From the first poll on, operations are started as long as fewer than n are in flight or wait for delivery, and run
 /// to their end, whether or not the consumer is busy. pred takes a const T&, and the item exists until the operation

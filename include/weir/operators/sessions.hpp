@@ -80,7 +80,7 @@ private:
 /// which is not polled while nobody waits for a session: an item that was ready all the time belongs to it. An item
 /// that is ready when the pause is over belongs to the session too.
 ///
-/// Ends: with upstream. Errors: upstream's. The items held come before either, when upstream has been destroyed.
+/// Ends: with upstream. Errors: upstream's. The items held come before either, after upstream has been destroyed.
 /// Dropped: the items held are lost.
 /// Cost: allocations for each vector; one session held, of at most limit items; one timer, which is set once per pause.
 /// See: chunk, chunk_by, debounce.

@@ -91,7 +91,7 @@ struct share_fn : detail::operator_fn<share_fn> {
 /// it.
 ///
 /// Ends: with the source. Errors: those of the source, and what f and copying an item throw. The items held come before
-/// either, when the source has been destroyed.
+/// either, after the source has been destroyed.
 /// Dropped: items that a subscriber does not receive are passed to its on_drop, if there is one.
 /// Threads: subscriptions belong to one executor.
 /// Cost: one copy per item and subscriber; one allocation per subscription, none per item; up to `capacity` items held

@@ -95,7 +95,7 @@ struct sliding_fn : detail::operator_fn<sliding_fn> {
 /// when upstream ends with items that were in no window; sliding(n, n) is chunk(n).
 ///
 /// Ends: with upstream. Errors: upstream's, and what copying an item throws. A last window comes before the end and
-/// before an error of upstream, when upstream has been destroyed.
+/// before an error of upstream, after upstream has been destroyed.
 /// Dropped: the items held are lost.
 /// Cost: one allocation per window, and n - step copies; at most n items held.
 /// See: chunk, pairwise, chunk_by.

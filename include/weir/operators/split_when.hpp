@@ -74,7 +74,7 @@ struct split_when_fn : detail::operator_fn<split_when_fn> {
 /// With split_when(pred, limit) a group may have no more than limit items.
 ///
 /// Ends: with upstream. Errors: upstream's, what pred throws, and limit_exceeded when a group grows beyond the limit.
-/// The items held come before either, when upstream has been destroyed.
+/// The items held come before either, after upstream has been destroyed.
 /// Dropped: the items held are lost.
 /// Cost: allocations for each vector, which grows to the size of its group; one group held, and an item of the next.
 /// See: chunk, chunk_by.

@@ -91,7 +91,7 @@ struct subscribe_on_fn : detail::operator_fn<subscribe_on_fn> {
 /// that many items share a trip. Upstream moves to the other executor at the first poll.
 ///
 /// Ends: with upstream. Errors: upstream's; `stopped` when the other executor ends first. Either arrives after the
-/// items, when upstream has been destroyed on its thread.
+/// items, after upstream has been destroyed on its thread.
 /// Dropped: upstream is dropped on its executor, soon, without a wait. The items in between are lost.
 /// Threads: upstream and its items cross threads, with everything that its functions refer to. Items that were not
 /// taken are destroyed on either thread. The other executor must exist until the pipeline is built.

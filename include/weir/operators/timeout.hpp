@@ -244,7 +244,7 @@ private:
 /// turn in which the time runs out is delivered.
 ///
 /// Ends: with upstream, or with the other stream.
-/// Errors: upstream's; timed_out, when upstream has been destroyed.
+/// Errors: upstream's; timed_out, after upstream has been destroyed.
 /// Cost: no allocation; an item that is ready costs no timer and no store.
 /// See: timeout_first, timeout_total, with_timeout for operations, debounce.
 inline constexpr timeout_fn timeout{};

@@ -50,7 +50,7 @@ private:
         run_queue& queue = executor_access::queue(ex_);
         bind(queue);
         if (locals_) {
-            // Without memory it runs without them.
+            // Without memory for a record, the operation runs without task-locals.
             root_record* const own = queue.add_locals(nullptr, 0, std::move(locals_));
             if (own != nullptr) become_root(queue, root_kind::known, own);
         }

@@ -33,7 +33,7 @@ public:
     int get() const noexcept { return fd_; }
     bool owned() const noexcept { return closer_ != nullptr; }
 
-    /// Gives the descriptor up without closing it.
+    /// Returns the descriptor, which this object no longer owns.
     int release() noexcept {
         closer_ = nullptr;
         return std::exchange(fd_, -1);

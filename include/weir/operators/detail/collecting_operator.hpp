@@ -26,7 +26,7 @@ namespace weir::detail {
 ///     bool due(context&);           // called while upstream is pending: whether to emit what is held; optional
 ///     void upstream_ended();        // optional
 ///
-/// What is held is emitted before the end and before an error, when upstream has been destroyed. Callables are the
+/// What is held is emitted before the end and before an error, after upstream has been destroyed. Callables are the
 /// types of the user's functions that the adder calls.
 template <class Operator, stream S, class... Callables>
 class collecting_operator {
