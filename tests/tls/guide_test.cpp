@@ -76,7 +76,7 @@ TEST_SUITE("tls/guide") {
         CHECK(sim.run(ask(at, "server.test", trust)) == "hello\n");
         // [reload]
         options.certificates = chain; // new ones
-        ours.reload(options);         // for handshakes from now on; connections go on
+        ours.reload(options);         // for handshakes from now on; connections continue
         // [/reload]
         CHECK(sim.run(ask(at, "server.test", trust)) == "hello\n");
         stop.set();

@@ -17,8 +17,8 @@ namespace weir {
 ///
 /// A callable, coroutine or destructor that runs inside a poll may drop the operation that is being polled, through a
 /// join_handle, a task group or a stop. The operation is then destroyed when it has left the stack. Until then it polls
-/// and calls nothing more, except that a chain of stateless functions may go on to the end of its budget. A stream must
-/// not be destroyed by value during its poll, as by resetting the optional that holds it, because that cannot be
+/// and calls nothing more, except that a chain of stateless functions may continue to the end of its budget. A stream
+/// must not be destroyed by value during its poll, as by resetting the optional that holds it, because that cannot be
 /// deferred. Only a coroutine may do that to itself.
 ///
 /// The owner of a stream destroys it as soon as it has ended or failed, before the consumer sees that. Sinks are such

@@ -119,7 +119,7 @@ public:
     /// Waits for a flag that is not among `known`, and for demand if there is none left. Returns false when there is
     /// one of them already.
     bool wait(context& cx, unsigned known, bool for_demand) noexcept;
-    /// To be called when the run goes on, and when it ends.
+    /// To be called when the run continues, and when it ends.
     void stop_waiting() noexcept { waits_.store(waits::no); }
     void leave() noexcept {
         stop_waiting();

@@ -42,7 +42,7 @@ struct resolve_options {
 /// own names only. Lookups of the same name at the same time are made once.
 ///
 /// Errors: resolve_error.
-/// Dropped: at once. A lookup that has begun goes on for later callers.
+/// Dropped: at once. A lookup that has begun continues for later callers.
 ///
 /// @throws std::invalid_argument when the time limit is not positive
 task<std::vector<endpoint>> resolve(std::string host, std::uint16_t port, resolve_options options = {});

@@ -193,8 +193,8 @@ public:
     }
 
 private:
-    /// Where nobody listens on a port that the kernel gives to clients, it may give that very port to this socket and
-    /// connect it to itself.
+    /// Where no socket listens on a port that the kernel gives to clients, it may give that very port to this socket
+    /// and connect it to itself.
     bool is_connected_to_itself(backend& io) const {
         endpoint local;
         endpoint peer;

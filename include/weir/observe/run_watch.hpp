@@ -36,7 +36,8 @@ struct run_watch_options {
 /// A run lasts from a wake of a coroutine or an operator until it waits or yields. A blocking call, or a long
 /// computation, stands out there: it belongs into `offload`. The numbers are in `prometheus_text` too.
 ///
-/// Threads: created and destroyed on the executor's thread, or while nobody runs it. It must not outlive the executor.
+/// Threads: created and destroyed on the executor's thread, or while no thread runs the executor. It must not outlive
+/// the executor.
 /// Cost: two readings of the clock for each run. Nothing without it.
 /// See: dump, offload, histogram.
 /// @throws std::logic_error when the executor has a run_watch already, or is a simulation that tries orders of wakes

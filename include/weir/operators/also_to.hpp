@@ -92,7 +92,7 @@ struct also_to_fn : detail::operator_fn<also_to_fn> {
 ///
 /// The sink runs beside the stream, on its own waker. It gets a copy of an item before the consumer gets the item.
 /// While the sink has not taken the last copy, upstream is not asked: the slower of the two sets the pace. When the
-/// sink ends early, the stream goes on without it.
+/// sink ends early, the stream continues without it.
 ///
 /// Ends: with upstream, when the sink has seen the end and has ended.
 /// Errors: upstream's, when the sink has seen the error too and has ended; those of the sink, at once. Upstream is

@@ -19,7 +19,7 @@ namespace weir {
 
 namespace detail {
 
-/// What a pipeline makes of a subscription.
+/// The stream that a pipeline returns for a subscription.
 template <class Subscription, class Pipeline>
 using piped_t = decltype(std::declval<Subscription>() | std::declval<Pipeline>());
 

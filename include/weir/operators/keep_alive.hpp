@@ -89,7 +89,7 @@ struct keep_alive_fn : detail::operator_fn<keep_alive_fn> {
 ///
 /// The time counts from the first poll, from each item and from each item that was made; while upstream stays silent
 /// they are d apart, without drift. An item that is ready at the same time as the silence is over wins. Nothing is made
-/// while nobody asks: after a stall one item is made, and not one per period.
+/// while the consumer does not ask: after a stall one item is made, and not one per period.
 ///
 /// Ends: with upstream. Errors: upstream's, and what make throws.
 /// Cost: no allocation; nothing held; one timer, which is set once per silence.

@@ -85,7 +85,7 @@ struct partition_fn : detail::operator_fn<partition_fn> {
 ///     co_await weir::when_all(std::move(odd) | weir::for_each(f), std::move(even) | weir::for_each(g));
 ///
 /// The stream whose consumer waits asks upstream, and holds items for the other: up to {.capacity}, 64 unless said
-/// otherwise. While the other stream has as many, the first waits for it. A stream that nobody reads therefore stops
+/// otherwise. While the other stream has as many, the first waits for it. A stream without a reader therefore stops
 /// the other; destroy it, and its items are dropped. Either may be moved at any time.
 ///
 /// Ends: both with upstream, after the items held. Errors: upstream's and what pred throws, in both streams, after the

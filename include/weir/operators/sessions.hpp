@@ -77,8 +77,8 @@ private:
 ///     sessions(3)  -----(ab)---------(cde)--|
 ///
 /// A session leaves when no item has followed its last for gap. Its pauses are those between the polls of upstream,
-/// which is not polled while nobody waits for a session: an item that was ready all the time belongs to it. An item
-/// that is ready when the pause is over belongs to the session too.
+/// which is not polled while the consumer does not wait for a session: an item that was ready all the time belongs to
+/// it. An item that is ready when the pause is over belongs to the session too.
 ///
 /// Ends: with upstream. Errors: upstream's. The items held come before either, after upstream has been destroyed.
 /// Dropped: the items held are lost.

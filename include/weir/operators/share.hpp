@@ -81,7 +81,7 @@ struct share_fn : detail::operator_fn<share_fn> {
 ///     overflow::drop_oldest   the oldest item held for the subscriber is dropped
 ///     overflow::drop_newest   the new item is dropped for the subscriber
 ///     overflow::latest        the subscriber sees the newest item only
-///     overflow::error         the subscription fails with buffer_overflow after the items held; the others go on
+///     overflow::error         the subscription fails with buffer_overflow after the items held; the others continue
 ///
 /// A subscription reports how far it is behind: size(), the number of held items, missed(), the number of items that
 /// were dropped before the last one received, and dropped(), of all.

@@ -92,7 +92,7 @@ flow poll_each_timed(S& upstream, context& cx, Consume& consume, Limit& limit, b
 } // namespace detail
 
 /// The items of an upstream until one is late.
-/// @tparam Limit  which of them may be late
+/// @tparam Limit  the pulls that the time limit applies to
 template <stream S, class Limit = detail::pull_time_limit>
 class [[nodiscard("add a sink and co_await it")]] timeout_stream {
 public:

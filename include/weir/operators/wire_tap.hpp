@@ -111,7 +111,7 @@ struct wire_tap_fn : detail::operator_fn<wire_tap_fn> {
 /// The sink runs beside the stream, on its own waker. Up to {.capacity} items are held for it, 16 unless said
 /// otherwise; what happens to one more is decided by {.overflow}. At the end of upstream the sink sees the end, and
 /// does what it can do without waiting; then it is destroyed, with the items that are held for it. When the sink ends
-/// or fails early, the stream goes on without it.
+/// or fails early, the stream continues without it.
 ///
 /// Ends: with upstream. Errors: upstream's. An error of the sink goes to the executor's error handler, at the next
 /// poll.

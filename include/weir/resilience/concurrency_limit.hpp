@@ -60,8 +60,8 @@ struct limit_sample {
 ///
 ///     urls | weir::map_async(limit, fetch)                     // a pipeline that follows the limit
 ///
-/// Permits are granted in order of arrival. When the limit shrinks, running operations go on, and no other one starts
-/// until their number is below the limit.
+/// Permits are granted in order of arrival. When the limit shrinks, running operations continue, and no other one
+/// starts until their number is below the limit.
 ///
 /// Errors: overloaded, by the queue limits; those of the operations.
 /// Lifetime: cannot be moved, and must outlive its permits and waiters.

@@ -154,7 +154,8 @@ struct memoize_fn {
 ///     ...
 ///     use(co_await config.get());   // the first waits for the file, and so do those that come meanwhile
 ///
-/// The operation starts when the first `get()` is awaited, and runs on its own: it goes on when that one is dropped.
+/// The operation starts when the first `get()` is awaited, and runs on its own: it continues when that `get()` is
+/// dropped.
 ///
 /// Errors: an error of the operation is the result; every `get()` throws it.
 /// Dropped: the operation is destroyed with the last copy and the last `get()`.

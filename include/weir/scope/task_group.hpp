@@ -34,7 +34,7 @@ class task_group;
 /// What happens to the other operations of a group when one fails.
 enum class group_errors {
     fail_fast, ///< the others are dropped, and `join` throws the error
-    collect,   ///< the others go on, and `join` throws a group_error with all errors
+    collect,   ///< the others continue, and `join` throws a group_error with all errors
 };
 
 struct task_group_options {
@@ -115,7 +115,7 @@ public:
         }
     }
 
-    /// Drops the operations that run and those that wait for a place. Cleanups that were started go on.
+    /// Drops the operations that run and those that wait for a place. Cleanups that were started continue.
     void cancel() noexcept;
 
     /// The number of operations that run, and of those that wait for a place.

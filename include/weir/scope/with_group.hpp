@@ -94,8 +94,8 @@ private:
 /// captures exist as long as the task.
 ///
 /// Errors: when the task or an operation of the group fails, all others are dropped, and the error is thrown after
-/// their cleanups have finished. With {.errors = group_errors::collect} the others go on, and a group_error is thrown
-/// at the end.
+/// their cleanups have finished. With {.errors = group_errors::collect} the others continue, and a group_error is
+/// thrown at the end.
 /// Dropped: drops the task and all operations. Their cleanups continue in the group or executor around it.
 /// See: task_group, async_finally.
 ///

@@ -72,8 +72,8 @@ struct follow_options {
 /// When another file appears at the path, it is opened at once. It is read when the old file has not changed for one
 /// interval, because a writer may continue for a while after a log was rotated. Several such files are read one after
 /// the other. When the path is empty, or the file there cannot be opened yet, the stream stays with the old file.
-/// Before the stream goes on to another file, or to the beginning of a truncated one, it adds a '\n' to an unfinished
-/// line, so that the line does not run into the next file.
+/// Before the stream continues with another file, or with the beginning of a truncated one, it adds a '\n' to an
+/// unfinished line, so that the line does not run into the next file.
 ///
 /// Ends: never for a regular file. A pipe or a terminal is read to its end.
 /// Errors: std::system_error. `open access.log: No such file or directory` when there is no file at the first poll,

@@ -104,7 +104,7 @@ private:
 ///     repeat(f, 2)  -1-2-1-2|
 ///
 /// f is called when the stream before has ended and another item is wanted. A stream without items is allowed; a
-/// repetition of such streams that goes on for ever yields to the rest of the executor.
+/// repetition of such streams that runs for ever yields to the rest of the executor.
 ///
 /// Ends: after the last stream. Errors: those of the present stream, and what f throws.
 /// Cost: no allocation. f lives as long as the streams, which may be coroutines with captures.

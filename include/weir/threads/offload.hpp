@@ -178,7 +178,7 @@ private:
 ///
 /// Errors: exceptions of f. pool_closed when the pool is closed or destroyed before f started. limit_exceeded when the
 /// pool's queue is full.
-/// Dropped: never waits. A job that has not started is withdrawn. A running f goes on to its end, and its result is
+/// Dropped: never waits. A job that has not started is withdrawn. A running f runs to its end, and its result is
 /// discarded; what f refers to must exist as long, so capture by value.
 /// Threads: f runs on a thread of the pool, concurrently with the executor.
 /// Cost: one allocation per call, from a pool. As long as calls are short, a waiting executor and idle threads of the

@@ -24,7 +24,7 @@ concept gives_assignable = std::invocable<F, Args...> && std::assignable_from<T&
 
 /// Whether a call of an F may drop the running operation through a handle that it holds. The caller must then check
 /// context::stopping before it polls or calls anything else. A stateless function counts as one that does not: at worst
-/// a chain of such functions goes on to the end of its budget.
+/// a chain of such functions continues to the end of its budget.
 template <class F>
 inline constexpr bool may_drop = !std::is_empty_v<F> && !std::is_pointer_v<F> && !std::is_member_pointer_v<F>;
 

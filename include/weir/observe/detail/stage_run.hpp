@@ -18,7 +18,7 @@ class executor;
 
 namespace weir::detail {
 
-/// The sum of the times that some things last, those that go on included.
+/// The sum of durations, those that have not ended included.
 class total_time {
 public:
     void begin(time_point now) noexcept { ++open_, sum_ -= now.time_since_epoch(); }

@@ -14,7 +14,7 @@
 
 namespace weir::detail {
 
-/// What a function makes of an item of S.
+/// The result of a function called with an item of S.
 template <class S, class Seed>
 using conflated_t = std::remove_cvref_t<std::invoke_result_t<Seed&, item_t<S>>>;
 
