@@ -51,7 +51,7 @@ private:
     asio::steady_timer timer_;
 };
 
-/// An operation of weir's that runs a coroutine of asio's. Dropping it cancels the coroutine.
+/// An operation of weir that runs a coroutine of asio. Dropping it cancels the coroutine.
 template <class T>
 auto from_asio(asio::io_context& loop, asio::awaitable<T> coroutine) {
     return weir::from_completion<T>([&loop, coroutine = std::move(coroutine)](weir::completion<T> done) mutable {
@@ -68,7 +68,7 @@ auto from_asio(asio::io_context& loop, asio::awaitable<T> coroutine) {
     });
 }
 
-/// Runs an operation of weir's and passes its result to a handler of asio's.
+/// Runs an operation of weir and passes its result to a handler of asio.
 template <weir::operation A, class Handler>
 weir::task<> run_for_asio(A operation, Handler handler, std::stop_token stop) {
     std::optional<weir::await_result_t<A>> value;
@@ -87,7 +87,7 @@ weir::task<> run_for_asio(A operation, Handler handler, std::stop_token stop) {
     asio::post(on, std::move(complete));
 }
 
-/// `co_await to_asio(ex, operation)` in a coroutine of asio's, which may cancel it.
+/// `co_await to_asio(ex, operation)` in a coroutine of asio, which may cancel it.
 template <weir::operation A>
 asio::awaitable<weir::await_result_t<A>> to_asio(weir::executor& ex, A operation) {
     auto initiate = [&ex](auto handler, A o) {
@@ -136,7 +136,7 @@ weir::task<int> never_in_weir(bool& dropped) {
     co_return 0;
 }
 
-/// A task of weir's that awaits coroutines of asio's.
+/// A task of weir that awaits coroutines of asio.
 weir::task<int> weir_side(asio::io_context& loop) {
     std::cout << "weir: 6 squared by asio is " << co_await from_asio(loop, square(6)) << '\n';
     try {
@@ -153,7 +153,7 @@ weir::task<int> weir_side(asio::io_context& loop) {
     co_return cancelled ? 0 : 1;
 }
 
-/// A coroutine of asio's that awaits operations of weir's.
+/// A coroutine of asio that awaits operations of weir.
 asio::awaitable<int> asio_side(weir::executor& ex) {
     using namespace asio::experimental::awaitable_operators;
     std::cout << "asio: half of 36 by weir is " << co_await to_asio(ex, half(36)) << '\n';
