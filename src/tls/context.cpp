@@ -192,6 +192,11 @@ const context& context::of_system() {
 }
 
 void context::reload(const context_options& options) {
+    // Otherwise a context that is used by clients too would let a server trust the authorities of the system.
+    if (options.clients != client_certificates::none && options.authorities.empty()) {
+        throw std::invalid_argument{"weir::tls::context: clients are asked for certificates, but there are no "
+                                    "authorities"};
+    }
     ERR_clear_error();
     auto s = std::make_shared<detail::settings>();
     s->protocols = detail::with_lengths(options.protocols);

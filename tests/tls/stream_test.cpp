@@ -259,6 +259,8 @@ TEST_SUITE("tls/stream") {
         const failures missing = failures_of(required, without);
         CHECK(ends_with(missing.server, "peer did not return a certificate"));
         CHECK(ends_with(missing.client, "certificate required"));
+        server.authorities.clear(); // those of the system are for clients
+        CHECK_THROWS_AS(tls::context{server}, std::invalid_argument);
         CHECK(failures_of(optional, without).server == "");
         const failures unknown = failures_of(required, with("self_signed"));
         CHECK(ends_with(unknown.server, "self-signed certificate"));

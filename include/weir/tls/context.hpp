@@ -30,7 +30,7 @@ struct context_options;
 /// milliseconds.
 ///
 /// Errors: tls::error, which names the option that OpenSSL refused; std::invalid_argument for a protocol name that is
-/// empty or longer than 255 bytes.
+/// empty or longer than 255 bytes, and for a server that asks for certificates and has no authorities.
 /// Threads: any.
 class context {
 public:
@@ -63,7 +63,9 @@ enum class verification : std::uint8_t {
 struct context_options {
     std::string certificates = {}; ///< the own certificate, then the intermediate certificates
     std::string key = {};          ///< the private key of the first certificate, not encrypted
-    std::string authorities = {};  ///< trusted to sign the peer's certificate; empty: those of the system, for clients
+    /// The certificates of the authorities that are trusted to sign the peer's certificate. Without any, clients trust
+    /// the authorities of the system, and a server must not ask for certificates.
+    std::string authorities = {};
     /// Lists of revoked certificates (CRL). With any, a peer's certificate is refused if a list has it, and if its
     /// authority has no valid list.
     std::string revoked = {};
