@@ -58,7 +58,7 @@ struct free_openssl {
     void operator()(SSL_CTX* p) const noexcept { SSL_CTX_free(p); }
 };
 
-/// OpenSSL over sockets in non-blocking mode, with a loop of one's own: both ends on one thread.
+/// OpenSSL over sockets in non-blocking mode, with a loop of its own: both ends on one thread.
 class bare_tls {
 public:
     explicit bare_tls(const identity& with) : context_{SSL_CTX_new(TLS_method())} {

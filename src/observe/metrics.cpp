@@ -36,9 +36,9 @@ public:
 
     /// The executor's time; the time of its end once it has gone.
     time_point now() const noexcept { return executor_ != nullptr ? executor_->now() : end_; }
-    stage_run* measured = nullptr; // the stage whose first or timed poll goes on
+    stage_run* measured = nullptr; // the stage whose first or timed poll is running
 
-    /// The same at this moment, and not at the start of the turn.
+    /// The executor's clock, read at this moment; `now` is its time at the start of the turn.
     time_point clock() const noexcept { return executor_ != nullptr ? executor_->io().now() : end_; }
     void executor_ends() noexcept { end_ = std::exchange(executor_, nullptr)->now(); }
 
@@ -114,7 +114,7 @@ void stage_run::start_waiting() noexcept {
     record_->unasked.end(now);
     record_->waited.begin(now);
     if (last_) record_->consumed.end(now);
-    look_whether_alone();
+    update_alone();
     if (downstream_ != nullptr) downstream_->count_waiting(1);
 }
 
@@ -124,16 +124,16 @@ void stage_run::stop_waiting() noexcept {
     record_->waited.end(now);
     record_->unasked.begin(now);
     if (last_) record_->consumed.begin(now);
-    look_whether_alone();
+    update_alone();
     if (downstream_ != nullptr) downstream_->count_waiting(-1);
 }
 
 void stage_run::count_waiting(int change) noexcept {
     upstream_waits_ += change;
-    look_whether_alone();
+    update_alone();
 }
 
-void stage_run::look_whether_alone() noexcept {
+void stage_run::update_alone() noexcept {
     const bool alone = waiting_ && upstream_waits_ == 0;
     if (alone == std::exchange(alone_, alone)) return;
     if (alone) {

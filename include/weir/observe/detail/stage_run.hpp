@@ -41,10 +41,10 @@ struct stage_record {
     total_time waited;  // for upstream
     total_time unasked; // nothing was asked of the stage
     total_time alone;   // it waited, and no metered stage upstream of it did
-    // The same of stages with no metered stage downstream of them:
-    total_time last;     // they existed
-    total_time consumed; // nothing was asked of them
-    stage_record* downstream = nullptr;
+    // Of the stages with no metered stage downstream of them:
+    total_time last;                    // they existed
+    total_time consumed;                // nothing was asked of them
+    stage_record* downstream = nullptr; // the metered stage that asks this one
     std::uint64_t samples = 0;
     std::chrono::nanoseconds sampled{};
     duration computed{}; // in the samples, by the executor's clock: zero under virtual time
@@ -67,8 +67,8 @@ public:
         if (runs()) stop(&stage_record::cut_short);
     }
 
-    /// To be called before upstream is polled. Whether that poll is the first, or one of those whose time is measured;
-    /// it is then made while a `measurement` exists.
+    /// To be called before upstream is polled. Returns whether that poll is the first, or one of those whose time is
+    /// measured. Such a poll is made while a `measurement` exists.
     bool begin_poll(context& cx) {
         if (record_ == nullptr) [[unlikely]] {
             start(cx);
@@ -79,7 +79,7 @@ public:
     }
     class measurement;
 
-    // How that poll has ended.
+    // The result of that poll.
     void items(std::uint64_t n) noexcept {
         if (waiting_ && n != 0) [[unlikely]]
             stop_waiting();
@@ -102,7 +102,7 @@ private:
     void start_waiting() noexcept;
     void stop_waiting() noexcept;
     void count_waiting(int change) noexcept;
-    void look_whether_alone() noexcept;
+    void update_alone() noexcept;
 
     std::string name_;
     std::shared_ptr<stage_records> records_; // those of the executor, which may die first
