@@ -174,7 +174,7 @@ TEST_SUITE("operators/item_by_item") {
             if (x == 2) throw std::runtime_error{"two"};
         };
         weir::testing::marbles m;
-        CHECK(m.play(m.cold<int>("-1-2-3|") | weir::handle<int>(throws)) == "-1-#");
+        CHECK(m.play(m.cold<int>("-1-2-3|") | weir::handle<int>(throws)) == "-1-[2#]");
         const auto nothing = [](int, int, const auto&) {};
         const auto throws_at_end = [](int, const auto&) { throw std::runtime_error{"end"}; };
         CHECK_THROWS_WITH(ex.run(weir::iota(0, 2) | weir::handle<int>(0, nothing, throws_at_end) | weir::drain()),

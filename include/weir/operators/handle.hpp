@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <exception>
 #include <functional>
 #include <utility>
 
@@ -85,17 +86,21 @@ public:
     poll<U> poll_next(context& cx) {
         const item_output<U> output{emitted_};
         while (emitted_.empty()) {
-            if (!upstream_) return done;
+            if (!upstream_) return finish();
             {
                 auto item = upstream_->poll_next(cx);
                 if (item.is_pending()) return pending;
-                if (item.is_done()) {
+                if (item.is_done()) upstream_.reset();
+                if (cx.stopping()) return cx.yield();
+                try {
+                    if (upstream_) {
+                        handler_.on_item(*std::move(item), output);
+                    } else {
+                        handler_.at_end(output);
+                    }
+                } catch (...) {
+                    error_ = std::current_exception();
                     upstream_.reset();
-                    if (cx.stopping()) return cx.yield();
-                    handler_.at_end(output);
-                } else {
-                    if (cx.stopping()) return cx.yield();
-                    handler_.on_item(*std::move(item), output);
                 }
                 if (cx.stopping()) return cx.yield();
             }
@@ -105,9 +110,15 @@ public:
     }
 
 private:
+    poll<U> finish() {
+        if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
+        return done;
+    }
+
     Handler handler_;
-    detail::resettable<S> upstream_; // until its end
+    detail::resettable<S> upstream_; // until its end, or that of the handler
     detail::ring_buffer<U> emitted_;
+    std::exception_ptr error_; // of the handler
 };
 
 namespace detail {
@@ -181,8 +192,8 @@ private:
 /// Upstream is polled for the next item when the consumer has taken all items that f has emitted.
 ///
 /// Ends: with upstream, after the items that flush has emitted; upstream is destroyed before flush is called.
-/// Errors: upstream's, without a call of flush, and what f and flush throw; the items that the failed call has emitted
-/// are lost.
+/// Errors: upstream's, without a call of flush; what f and flush throw, after the items that they have emitted. Upstream
+/// is destroyed when f throws.
 /// Cost: memory for the items that one call emits, allocated as needed and kept.
 /// See: map_concat, filter_map, scan.
 template <class U, class... Args>
