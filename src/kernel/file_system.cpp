@@ -254,7 +254,7 @@ int open_step_by_step(int directory, const char* path, int flags, mode_t permiss
         rest.erase(0, next);
         if (name == "..") {
             if (!followed.leave()) return -EXDEV;
-            name = ".";
+            name.pop_back(); // the directory itself: "."
         }
         if (name == "." && !last) continue;
         if (!last || (flags & O_EXCL) == 0) {

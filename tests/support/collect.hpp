@@ -20,12 +20,12 @@ public:
 
     template <weir::stream S>
     explicit collection(S& stream)
-        : stream_{std::addressof(stream)}, poll_each_{[](void* stream, weir::context& cx, std::vector<int>& values) {
+        : stream_{std::addressof(stream)}, poll_each_{[](void* self, weir::context& cx, std::vector<int>& values) {
               const auto keep = [&](weir::item_t<S>&& item) {
                   values.push_back(std::move(item).value());
                   return true;
               };
-              return weir::poll_each(*static_cast<S*>(stream), cx, keep);
+              return weir::poll_each(*static_cast<S*>(self), cx, keep);
           }} {}
 
     weir::poll<std::vector<int>> poll_result(weir::context& cx) {

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <new>
+#include <type_traits>
 #include <utility>
-
-#include <weir/core/assert.hpp>
 
 namespace weir::detail {
 
@@ -16,9 +16,10 @@ public:
     explicit resettable(T&& object) : object_(std::move(object)) {}
     template <class... Args>
     explicit resettable(std::in_place_t, Args&&... args) : object_(std::forward<Args>(args)...) {}
-    /// Streams and operations are moved before their first poll only.
-    resettable(resettable&& other) : object_(std::move(other.object_)) {
-        WEIR_ASSERT(other.filled_, "moved after its end");
+    resettable(resettable&& other) noexcept(std::is_nothrow_move_constructible_v<T>) : none_{}, filled_{false} {
+        if (!other.filled_) return;
+        ::new (static_cast<void*>(std::addressof(object_))) T(std::move(other.object_));
+        filled_ = true;
     }
     resettable& operator=(resettable&&) = delete;
     ~resettable() {
@@ -39,6 +40,7 @@ public:
 
 private:
     union {
+        char none_;
         T object_;
     };
     bool filled_ = true;
