@@ -29,6 +29,8 @@ BARS = [
     Bar("fused", "iota|map|filter|map|take|fold", 1.0, "std::ranges"),
     Most("fused", "iota|map|filter|map|take|fold", 11, "instructions"),
     Bar("fused", "the same, one stage metered", 1.0, "iota|map|filter|map|take|fold", plus=1.0),
+    Most("fused", "the same, one stage also_to(fold)", 130, "instructions"),
+    Most("fused", "the same, one stage wire_tap(fold)", 130, "instructions"),
     Bar("fused", "the same, erased at every stage", 0.75, "futures-rs, boxed at every stage"),
     Most("fused", "the same, erased at every stage", 45, "instructions"),
     Bar("generator", "generator", 1.25),

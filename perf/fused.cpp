@@ -16,9 +16,11 @@
 
 #include <weir/async_stream.hpp>
 #include <weir/observe/meter.hpp>
+#include <weir/operators/also_to.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/take.hpp>
+#include <weir/operators/wire_tap.hpp>
 #include <weir/sink/fold.hpp>
 #include <weir/source/iota.hpp>
 #include <weir/testing/virtual_executor.hpp>
@@ -77,11 +79,15 @@ int64_t fused(std::uint64_t n) {
                   weir::map(next) | weir::take(n) | weir::fold(int64_t{0}, add));
 }
 
-int64_t metered(std::uint64_t n) {
+/// With an operator at the stage whose items are all tripled.
+int64_t with_stage(std::uint64_t n, auto stage) {
     weir::testing::virtual_executor ex;
-    return ex.run(weir::iota(int64_t{0}, static_cast<int64_t>(n)) | weir::map(triple) | weir::meter("tripled") |
+    return ex.run(weir::iota(int64_t{0}, static_cast<int64_t>(n)) | weir::map(triple) | std::move(stage) |
                   weir::filter(odd) | weir::map(next) | weir::take(n) | weir::fold(int64_t{0}, add));
 }
+int64_t metered(std::uint64_t n) { return with_stage(n, weir::meter("tripled")); }
+int64_t copied_to_sink(std::uint64_t n) { return with_stage(n, weir::also_to(weir::fold(int64_t{0}, add))); }
+int64_t tapped(std::uint64_t n) { return with_stage(n, weir::wire_tap(weir::fold(int64_t{0}, add))); }
 
 int64_t erased(std::uint64_t n) {
     using boxed = weir::async_stream<int64_t>;
@@ -109,6 +115,8 @@ int main(int argc, char** argv) {
 #endif
     q.weir("iota|map|filter|map|take|fold", fused);
     q.weir("the same, one stage metered", metered);
+    q.weir("the same, one stage also_to(fold)", copied_to_sink);
+    q.weir("the same, one stage wire_tap(fold)", tapped);
     q.weir("the same, erased at every stage", erased);
     return q.run();
 }

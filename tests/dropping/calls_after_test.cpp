@@ -13,6 +13,7 @@
 #include <weir/core/context.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/operators/also_to.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/concat.hpp>
@@ -188,6 +189,24 @@ TEST_SUITE("dropping/calls_after") {
                                       })) |
                          weir::drain();
               }) == 0);
+    }
+
+    TEST_CASE("neither a sink beside the stream nor its consumer is called when the other has dropped the pipeline") {
+        static culprit* of_consumer; // whose function has no state, so that the sink's function is all that has
+        const auto beside = [](auto op, int from) {
+            return calls_after_the_drop([&](culprit& c) {
+                of_consumer = &c;
+                const auto calls = [&c, from](int x) {
+                    if (x >= from) c.call();
+                };
+                return weir::iota(0, many) | op(weir::for_each(calls)) |
+                       weir::for_each([](int) { of_consumer->call(); });
+            });
+        };
+        for (const int from : {0, 1}) { // the sink makes the tenth call, and the consumer
+            CHECK(beside(weir::also_to, from) == 0);
+            CHECK(beside(weir::wire_tap, from) == 0);
+        }
     }
 
     TEST_CASE("wire_tap does not hand on an item when on_drop has dropped the pipeline") {

@@ -2,14 +2,13 @@
 #pragma once
 
 #include <concepts>
-#include <exception>
-#include <optional>
 #include <utility>
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/side_sink.hpp>
 
@@ -21,43 +20,58 @@ class [[nodiscard("add a sink and co_await it")]] also_to_stream : public detail
 public:
     using value_type = item_t<S>;
 
-    also_to_stream(S upstream, Sink sink)
-        : also_to_stream::beside_a_sink(std::move(upstream), std::move(sink), one_item()) {}
+    also_to_stream(S upstream, Sink sink) : also_to_stream::beside_a_sink(std::move(upstream), std::move(sink), {}) {}
 
     poll<value_type> poll_next(context& cx) {
         auto& side = this->side();
         if (!side.drive(cx)) return pending;
         if (this->open()) {
-            if (side.failed()) {
-                this->abandon();
-                side.rethrow();
-            }
-            if (!side.hub().has_room()) return wait_for_room(cx);
+            if (!ready(cx)) return pending;
             auto item = this->pass(cx);
             if (item.is_pending() && !cx.stopping()) side.wait(cx);
             if (!item.is_done()) return item;
             if (!side.drive(cx)) return pending;
         }
+        return end(cx);
+    }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        auto& side = this->side();
+        if (!side.drive(cx)) return flow::pending;
+        while (this->open()) {
+            if (!ready(cx)) return flow::pending;
+            bool wanted = true;
+            const flow answer = this->template pass_each<true>(cx, consume, wanted);
+            if (answer == flow::pending && !cx.stopping()) side.wait(cx);
+            if (answer == flow::pending || (answer == flow::stopped && !wanted)) return answer;
+            if (answer == flow::done && !side.drive(cx)) return flow::pending;
+        }
+        return end(cx).is_done() ? flow::done : flow::pending;
+    }
+
+private:
+    /// Whether the sink has taken the last copy, so that upstream may be asked for an item.
+    bool ready(context& cx) {
+        auto& side = this->side();
+        if (side.failed()) {
+            this->abandon();
+            side.rethrow();
+        }
+        if (!side.queue().full()) return true;
+        side.queue().wait_for_room(cx);
+        side.wait(cx);
+        return false;
+    }
+
+    /// When upstream has ended: waits for the sink.
+    poll<value_type> end(context& cx) {
+        auto& side = this->side();
         if (side.running()) return side.wait(cx);
         this->finish();
         if (side.failed()) side.rethrow();
         return done;
     }
-
-private:
-    static subscribe_options<value_type> one_item() {
-        subscribe_options<value_type> options;
-        options.capacity = 1;
-        return options;
-    }
-
-    pending_t wait_for_room(context& cx) {
-        if (!room_) room_.emplace(this->side().hub().room());
-        static_cast<void>(room_->poll_result(cx));
-        return this->side().wait(cx);
-    }
-
-    std::optional<detail::room_operation<value_type>> room_;
 };
 
 struct also_to_fn : detail::operator_fn<also_to_fn> {

@@ -15,6 +15,7 @@
 #include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/operators/detail/drop_silently.hpp>
@@ -40,25 +41,48 @@ public:
           place_{place} {}
 
     poll<value_type> poll_next(context& cx) {
-        auto& side = this->side();
-        if (!side.drive(cx)) return pending;
-        if (side.failed()) {
-            cx.executor().report(side.take_error(), place_);
-            if (cx.stopping()) return pending;
-        }
+        if (!this->side().drive(cx) || !reported(cx)) return pending;
         auto item = this->pass(cx);
-        if (!item.is_done() || !side.drive(cx)) return item;
-        side.drop();
-        return this->finish();
+        if (!item.is_done()) return item;
+        return end(cx);
+    }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        if (!this->side().drive(cx)) return flow::pending;
+        for (bool wanted = true;;) {
+            if (!reported(cx)) return flow::pending;
+            const flow answer = this->template pass_each<false>(cx, consume, wanted);
+            if (answer == flow::pending || (answer == flow::stopped && !wanted)) return answer;
+            if (answer == flow::done) return end(cx).is_done() ? flow::done : flow::pending;
+        }
     }
 
 private:
-    static subscribe_options<value_type> held(wire_tap_options options, OnDrop on_drop) {
-        subscribe_options<value_type> subscribed;
-        subscribed.capacity = options.capacity;
-        subscribed.overflow = options.overflow;
-        if constexpr (!std::is_same_v<OnDrop, detail::drop_silently>) subscribed.on_drop = std::move(on_drop);
-        return subscribed;
+    /// Reports an error of the sink. Returns false when the handler has dropped what runs.
+    bool reported(context& cx) {
+        if (!this->side().failed()) [[likely]]
+            return true;
+        if (!cx.stopping()) cx.executor().report(this->side().take_error(), place_);
+        return !cx.stopping();
+    }
+
+    /// When upstream has ended: the sink does what it can do without waiting.
+    poll<value_type> end(context& cx) {
+        if (!this->side().drive(cx)) return pending;
+        // After an error of upstream, which the consumer gets, the sink fails with the same.
+        if (!this->failed() && !reported(cx)) return pending;
+        this->side().drop();
+        if (cx.stopping()) return pending;
+        return this->finish();
+    }
+
+    static detail::side_options<value_type> held(wire_tap_options options, OnDrop on_drop) {
+        detail::side_options<value_type> result;
+        result.capacity = options.capacity;
+        result.overflow = options.overflow;
+        if constexpr (!std::is_same_v<OnDrop, detail::drop_silently>) result.on_drop = std::move(on_drop);
+        return result;
     }
 
     std::source_location place_;
