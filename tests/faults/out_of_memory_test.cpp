@@ -344,6 +344,7 @@ TEST_SUITE("faults/out_of_memory") {
 
     TEST_CASE("out_of_memory: operators that hold items fail when memory runs out") {
         each_allocation_fails(sum_through(weir::buffer(4)));
+        each_allocation_fails(sum_through(weir::also_to(weir::drain())));
         each_allocation_fails(sum_through(
             weir::chunk(3) | weir::map([](std::vector<int> v) { return std::accumulate(v.begin(), v.end(), 0); })));
         each_allocation_fails(
