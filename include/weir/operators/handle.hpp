@@ -192,8 +192,8 @@ private:
 /// Upstream is polled for the next item when the consumer has taken all items that f has emitted.
 ///
 /// Ends: with upstream, after the items that flush has emitted; upstream is destroyed before flush is called.
-/// Errors: upstream's, without a call of flush; what f and flush throw, after the items that they have emitted. Upstream
-/// is destroyed when f throws.
+/// Errors: upstream's, without a call of flush; what f and flush throw, after the items that they have emitted.
+/// Upstream is destroyed when f throws.
 /// Cost: memory for the items that one call emits, allocated as needed and kept.
 /// See: map_concat, filter_map, scan.
 template <class U, class... Args>
