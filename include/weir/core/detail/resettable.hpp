@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weir/core/detail/requirements.hpp>
+
 #include <memory>
 #include <new>
 #include <type_traits>
