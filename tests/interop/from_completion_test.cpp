@@ -81,6 +81,8 @@ TEST_SUITE("threads/from_completion") {
             done.fail(std::make_exception_ptr(std::runtime_error{"failed"}));
         })),
                           "failed");
+        CHECK_THROWS_WITH(ex.run(from_completion<int>([](const completion<int>& done) { done.fail(nullptr); })),
+                          "weir::completion::fail: the error is null");
         CHECK_THROWS_WITH_AS(ex.run(from_completion<int>([](completion<int>) {})), "weir::completion: closed",
                              weir::closed);
         using item = support::items::throwing_move;

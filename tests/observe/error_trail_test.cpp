@@ -8,6 +8,7 @@
 #include <source_location>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -49,8 +50,10 @@ std::exception_ptr error_of(virtual_executor& ex, auto operation) {
     return nullptr;
 }
 
-/// Without the folders and lines of places.
+/// Without the folders and lines of places, and without the namespace in which tests/together.py puts this file.
 std::string without_places(std::string text) {
+    constexpr std::string_view space = "observe_error_trail_test::";
+    for (std::size_t at = 0; (at = text.find(space)) != std::string::npos;) text.erase(at, space.size());
     for (std::size_t at = 0; (at = text.find(" at ", at)) != std::string::npos;) {
         const std::size_t end = std::min(text.find('\n', at), text.size());
         const std::size_t name = text.rfind('/', end);

@@ -81,6 +81,8 @@ TEST_SUITE("operators/error_values") {
         CHECK(error_of(up, weir::map_error([](std::exception_ptr) -> std::exception_ptr {
                            throw std::runtime_error{"callable"};
                        })) == "callable");
+        CHECK(error_of(up, weir::map_error([](std::exception_ptr) { return std::exception_ptr{}; })) ==
+              "weir::map_error(f): f returned a null exception_ptr");
     }
 
     TEST_CASE("errors of another type than the given one pass") {

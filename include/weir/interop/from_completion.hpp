@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -151,9 +152,13 @@ public:
     {
         return state_ != nullptr && state_->set();
     }
-    /// Completes the operation with an error, which must not be null. Returns false as `set` does.
+    /// Completes the operation with an error. A null pointer becomes a std::invalid_argument. Returns false as `set`
+    /// does.
     bool fail(std::exception_ptr error) const noexcept {
-        return state_ != nullptr && state_->fail([&] { std::rethrow_exception(std::move(error)); });
+        return state_ != nullptr && state_->fail([&] {
+            if (error == nullptr) throw std::invalid_argument{"weir::completion::fail: the error is null"};
+            std::rethrow_exception(std::move(error));
+        });
     }
 
     /// Whether the operation still waits for a result.

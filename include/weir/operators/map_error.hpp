@@ -4,6 +4,7 @@
 #include <concepts>
 #include <exception>
 #include <functional>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -27,7 +28,9 @@ public:
     no_items<T> operator()(error_argument_t<E> error) {
         if constexpr (std::is_same_v<std::remove_cvref_t<std::invoke_result_t<F&, error_argument_t<E>>>,
                                      std::exception_ptr>) {
-            std::rethrow_exception(std::invoke(f_, std::forward<error_argument_t<E>>(error)));
+            const std::exception_ptr mapped = std::invoke(f_, std::forward<error_argument_t<E>>(error));
+            if (mapped == nullptr) throw std::invalid_argument{"weir::map_error(f): f returned a null exception_ptr"};
+            std::rethrow_exception(mapped);
         } else {
             throw std::invoke(f_, std::forward<error_argument_t<E>>(error));
         }
@@ -67,8 +70,8 @@ struct map_error_fn : operator_fn<map_error_fn<E>> {
 ///
 ///     weir::map_error<std::system_error>([](const auto& e) { return config_error{"no configuration", e.code()}; })
 ///
-/// f takes a std::exception_ptr, or a const E&, and returns an object to throw, or a std::exception_ptr that is not
-/// null.
+/// f takes a std::exception_ptr, or a const E&, and returns an object to throw, or a std::exception_ptr. A null one
+/// becomes a std::invalid_argument.
 ///
 /// Ends: with upstream. Errors: what f returns or throws; upstream's, if they are not of type E. Upstream is destroyed
 /// before f is called.
