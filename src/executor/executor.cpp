@@ -211,7 +211,7 @@ detail::cleanups& executor::cleanups_of(std::uint32_t group) noexcept {
     return found != nullptr ? *found : cleanups_;
 }
 
-detail::root_object::root_object(executor& ex, function run) : root_waker{run} {
+detail::root_object::root_object(executor& ex, step_function step, function run) : root_waker{run}, step_{step} {
     run_queue& home = executor_access::queue(ex);
     become_root(home, root_kind::spawned, home.root());
     wake_first();
@@ -222,11 +222,11 @@ void detail::root_object::poll_once() noexcept {
     if (finished_) return; // a late wake
     try {
         context cx{*this};
-        if (!poll(cx)) return;
+        if (!step_(*this, &cx)) return;
     } catch (...) {
         error_ = std::current_exception();
     }
-    destroy_operation();
+    step_(*this, nullptr);
     finished_ = true;
 }
 
