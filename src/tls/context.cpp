@@ -62,7 +62,11 @@ void use_certificates(SSL_CTX* to, const context_options& options) {
         ERR_clear_error();
         refuse("the key: not PEM, or encrypted");
     }
-    if (SSL_CTX_use_PrivateKey(to, key.get()) != 1) refuse("the key: " + take_reason());
+    // OpenSSL alone accepts a key of another type than the certificate's.
+    if (X509_check_private_key(SSL_CTX_get0_certificate(to), key.get()) != 1 ||
+        SSL_CTX_use_PrivateKey(to, key.get()) != 1) {
+        refuse("the key: " + take_reason());
+    }
 }
 
 void trust(SSL_CTX* to, const context_options& options) {
@@ -112,17 +116,20 @@ std::string_view host_in(std::span<const unsigned char> extension) noexcept {
 
 /// Switches to the context of the host that the client asks for. This happens before OpenSSL looks up the client's
 /// session: a session of another host, which may require no client certificate, is not resumed.
-int choose_host(SSL* ssl, int*, void*) noexcept {
+int choose_host(SSL* ssl, int* alert, void*) noexcept {
     const unsigned char* extension = nullptr;
     std::size_t size = 0;
     if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &extension, &size) != 1)
         return SSL_CLIENT_HELLO_SUCCESS;
-    const std::string_view wanted = host_in({extension, size});
+    const std::string_view wanted = without_last_dot(host_in({extension, size}));
     connection_data& data = data_of(ssl);
     for (const auto& [host, with] : data.with->hosts) {
         if (host.size() != wanted.size() || ::strncasecmp(host.data(), wanted.data(), wanted.size()) != 0) continue;
         auto chosen = context_state::current(with);
-        SSL_set_SSL_CTX(ssl, chosen->handle.get());
+        if (SSL_set_SSL_CTX(ssl, chosen->handle.get()) == nullptr) {
+            *alert = SSL_AD_INTERNAL_ERROR;
+            return SSL_CLIENT_HELLO_ERROR;
+        }
         ask_for_certificate(ssl, chosen->clients);
         data.with = std::move(chosen);
         break;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -78,6 +79,11 @@ private:
     mutable std::mutex mutex_;
     std::shared_ptr<settings> current_;
 };
+
+/// Returns the host of an absolute name such as "example.org.", as certificates and the server_name extension have it.
+constexpr std::string_view without_last_dot(std::string_view host) noexcept {
+    return host.substr(0, host.size() - (host.ends_with('.') ? 1 : 0));
+}
 
 /// The reason of OpenSSL's last error on this thread, which is then forgotten.
 std::string take_reason();

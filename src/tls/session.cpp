@@ -56,6 +56,7 @@ std::unique_ptr<session::state> session::make(std::shared_ptr<settings> with, st
 
 session session::client(const context& c, std::string host, std::string name) {
     weir::detail::refuse_nul(host, "weir::tls::client: the host");
+    host.resize(without_last_dot(host).size());
     if (host.empty()) throw std::invalid_argument{"weir::tls::client: the host is empty"};
     auto s = make(context_state::current(c), std::move(name));
     SSL* const ssl = s->ssl.get();
@@ -92,6 +93,9 @@ session session::server(const context& c, std::string name) {
 }
 
 void session::receive(std::span<const char> data) {
+    constexpr std::size_t most_unsent = 128 * 1024; // more than a block of a write
+    if (BIO_ctrl_pending(state_->output) > most_unsent)
+        throw error{"weir::tls: read from " + state_->name + ": the peer does not read the answers to its requests"};
     if (BIO_write(state_->input, data.data(), static_cast<int>(data.size())) != static_cast<int>(data.size()))
         throw std::bad_alloc{};
 }

@@ -57,6 +57,7 @@ END
     key self_signed
     openssl req -x509 -new -key self_signed.key -subj '/CN=localhost' -days 3650 -out self_signed.pem \
         -addext 'subjectAltName = DNS:localhost, DNS:server.test'
+    openssl genpkey -algorithm ED25519 -out ed25519.key
     openssl pkey -in server.key -aes256 -passout pass:secret -out encrypted.key
 } > log 2>&1 || {
     cat log >&2

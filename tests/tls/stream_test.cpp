@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -12,6 +13,8 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include <weir/executor/sleep.hpp>
 #include <weir/io/limited_stream.hpp>
@@ -120,6 +123,52 @@ failures failures_of(const tls::context& of_server, const tls::context& of_clien
     CHECK(sim.descriptors() == 0);
     return {c, s};
 }
+
+/// A peer of a session that is OpenSSL itself, with TLS 1.2, and can do what weir never does.
+class raw_peer {
+public:
+    enum class kind { client, server };
+
+    explicit raw_peer(kind what) : context_{SSL_CTX_new(TLS_method()), SSL_CTX_free} {
+        const support::temporary_directory files;
+        const std::string certificate = files.file("server.pem", support::pem("server.pem"));
+        const std::string key = files.file("server.key", support::pem("server.key"));
+        CHECK(SSL_CTX_use_certificate_chain_file(context_.get(), certificate.c_str()) == 1);
+        CHECK(SSL_CTX_use_PrivateKey_file(context_.get(), key.c_str(), SSL_FILETYPE_PEM) == 1);
+        SSL_CTX_set_max_proto_version(context_.get(), TLS1_2_VERSION);
+        ssl_.reset(SSL_new(context_.get()));
+        SSL_set_bio(ssl(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+        BIO_set_mem_eof_return(SSL_get_rbio(ssl()), -1);
+        if (what == kind::client) {
+            SSL_set_connect_state(ssl());
+        } else {
+            SSL_set_accept_state(ssl());
+        }
+    }
+
+    SSL* ssl() const { return ssl_.get(); }
+    std::string take_output() const {
+        std::string output(BIO_ctrl_pending(SSL_get_wbio(ssl())), '\0');
+        if (!output.empty()) BIO_read(SSL_get_wbio(ssl()), output.data(), static_cast<int>(output.size()));
+        return output;
+    }
+    void handshake(tls::detail::session& other) const {
+        for (bool here = false, there = false; !here || !there;) {
+            here = SSL_do_handshake(ssl()) == 1;
+            other.receive(take_output());
+            there = other.handshake();
+            if (std::string output; other.take_output(output))
+                BIO_write(SSL_get_rbio(ssl()), output.data(), static_cast<int>(output.size()));
+        }
+    }
+    bool certificate_is_for(const char* host) const {
+        return X509_check_host(SSL_get0_peer_certificate(ssl()), host, 0, 0, nullptr) == 1;
+    }
+
+private:
+    std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_;
+    std::unique_ptr<SSL, decltype(&SSL_free)> ssl_{nullptr, SSL_free};
+};
 
 std::string random_text(simulation& sim, std::size_t size) {
     std::string text(size, '\0');
@@ -325,6 +374,13 @@ TEST_SUITE("tls/stream") {
         CHECK(failures_of(server, client, "Other.test").client == "");
         CHECK(failures_of(server, client, "server.test").client == "");
         CHECK(failures_of(server, client, "127.0.0.1").client == "");
+        // An absolute name. Other clients send the dot, too.
+        CHECK(failures_of(server, client, "other.test.").client == "");
+        raw_peer dotted{raw_peer::kind::client};
+        CHECK(SSL_set_tlsext_host_name(dotted.ssl(), "other.test.") == 1);
+        auto session = tls::detail::session::server(server, "peer");
+        dotted.handshake(session);
+        CHECK(dotted.certificate_is_for("other.test"));
     }
 
     TEST_CASE("a server asks for certificates as the context of the requested host says") {
@@ -437,6 +493,8 @@ TEST_SUITE("tls/stream") {
         CHECK(failure(o) == "weir::tls::context: the key: not PEM, or encrypted");
         o.key = support::pem("other.key");
         CHECK(failure(o) == "weir::tls::context: the key: key values mismatch");
+        o.key = support::pem("ed25519.key");
+        CHECK(failure(o) == "weir::tls::context: the key: key type mismatch");
         o.key = "";
         CHECK(failure(o) == "weir::tls::context: the key: not PEM, or encrypted");
         o.certificates = "secret";
@@ -448,6 +506,27 @@ TEST_SUITE("tls/stream") {
         o = support::trusting();
         o.revoked = "nothing";
         CHECK(failure(o) == "weir::tls::context: the lists of revoked certificates: not PEM");
+    }
+
+    TEST_CASE("a peer that asks for renegotiation without end, and reads no answer, is refused") {
+        raw_peer server{raw_peer::kind::server};
+        auto session = tls::detail::session::client(tls::context{support::trusting()}, "server.test", "peer");
+        server.handshake(session);
+        std::array<char, 100> buffer;
+        const auto ask = [&] {
+            CHECK(SSL_renegotiate(server.ssl()) == 1);
+            CHECK(SSL_do_handshake(server.ssl()) == 1); // sends a HelloRequest
+            session.receive(server.take_output());
+            CHECK(session.read(buffer) == std::nullopt);
+        };
+        std::string answer;
+        for (int i = 0; i != 10; ++i) ask();
+        CHECK(session.take_output(answer)); // warnings
+        const auto flood = [&] {
+            for (int i = 0; i != 10'000; ++i) ask();
+        };
+        CHECK_THROWS_WITH_AS(flood(), "weir::tls: read from peer: the peer does not read the answers to its requests",
+                             tls::error);
     }
 
     TEST_CASE("a writer waits for a peer that does not read") {

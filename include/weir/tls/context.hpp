@@ -72,8 +72,8 @@ struct context_options {
     verification verify = verification::full;                ///< for clients
     client_certificates clients = client_certificates::none; ///< for servers
     std::vector<std::string> protocols = {};                 ///< for ALPN, the preferred one first
-    /// Contexts by host name. For a client that asks for one of these hosts, a server uses the certificates of that
-    /// context, and its options for client certificates.
+    /// Contexts by host name. For a client that asks for one of these hosts, a server uses the certificates, the
+    /// protocols and the options for client certificates of that context.
     std::vector<std::pair<std::string, context>> hosts = {};
     std::size_t sessions = 256; ///< the number of sessions that clients keep for resumption; 0: none
 };

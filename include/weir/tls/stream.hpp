@@ -41,7 +41,7 @@ public:
     S inner;
     session tls;
 
-    /// Returns true when there is nothing left to send.
+    /// Returns true when all output has been sent.
     bool poll_send(weir::context& cx) {
         for (;;) {
             if (!sending_) {
@@ -79,17 +79,19 @@ public:
         }
         return true;
     }
-    /// To be called when a read is dropped: the stream below keeps bytes that no code has seen.
+    /// To be called when a read is dropped: the stream below keeps the bytes that it has not delivered.
     void stop_receiving() noexcept { receiving_.reset(); }
 
-    /// The writer sends what there is to send. Without one, the reader does.
+    /// The writer sends the pending output. If no write is running, the reader sends it.
     void start_writing() {
         if (broken_) throw error{"weir::tls: write to " + std::string{inner.name()} + ": an earlier write has failed"};
         writing_ = true;
     }
-    void stop_writing() noexcept {
-        writing_ = false;
-        if (sending_) reader_.wake();
+    void stop_writing() noexcept { writing_ = false; }
+    /// To be called when a write is dropped: the reader sends the output that is left.
+    void abandon_writing() noexcept {
+        stop_writing();
+        reader_.wake();
     }
     bool writing() const noexcept { return writing_; }
     void arm_reader(weir::context& cx) noexcept { reader_.arm(cx.waker()); }
@@ -118,7 +120,7 @@ public:
         try {
             if (!c.writing() && !c.poll_send(cx)) return false; // a writer sends it otherwise
         } catch (...) {
-            // The error that is to be thrown came first.
+            // The error of the session is thrown instead: it came first.
         }
         std::rethrow_exception(error_);
     }
@@ -186,7 +188,7 @@ public:
                 failure_.set(std::current_exception());
                 continue;
             }
-            // An answer to the peer's request for new keys, for example. Nothing here waits for it.
+            // An alert that refuses a renegotiation, for example. The read does not wait until it is sent.
             if (!c.writing()) c.poll_send(cx);
             if (!c.poll_receive(cx)) {
                 c.arm_reader(cx);
@@ -214,7 +216,9 @@ public:
     write_operation(connection<S>& c, byte_view what) noexcept
         : connection_{&c}, rest_{static_cast<const char*>(what.data()), what.size()} {}
     write_operation(write_operation&& other) noexcept : connection_{other.connection_}, rest_{other.rest_} {}
-    ~write_operation() { stop(); }
+    ~write_operation() {
+        if (started_) connection_->abandon_writing();
+    }
 
     poll<unit> poll_result(weir::context& cx) {
         connection<S>& c = *connection_;
@@ -230,8 +234,7 @@ public:
                 rest_ = rest_.subspan(part.size());
                 if (!cx.spend()) return cx.yield();
             } else if (!last) {
-                stop();
-                return unit{};
+                return stop();
             } else if (!closed_) {
                 c.tls.close_notify();
                 closed_ = true;
@@ -244,15 +247,16 @@ public:
         } catch (const std::system_error& e) {
             if (e.code() != std::errc::not_connected) throw; // the peer has received the end, and has closed
         }
-        stop();
-        return unit{};
+        return stop();
     }
 
 private:
     static constexpr std::size_t block = 64 * 1024;
 
-    void stop() noexcept {
-        if (std::exchange(started_, false)) connection_->stop_writing();
+    unit stop() noexcept {
+        started_ = false;
+        connection_->stop_writing();
+        return {};
     }
 
     connection<S>* connection_;
@@ -276,8 +280,8 @@ private:
 /// Dropped: a dropped read loses no bytes. A dropped write may have sent any part of its data; what it had encrypted is
 /// sent by the next operation. The destructor sends no close_notify: `co_await s.shutdown_write()` does.
 /// Lifetime: it must outlive its operations. It may be moved between them.
-/// Cost: a buffer of 17 KiB for bytes that arrive, in addition to OpenSSL's own. A write of up to 64 KiB is one write
-/// of the stream below.
+/// Cost: a buffer of 17 KiB for bytes that arrive, and two of the size of the largest write, up to 64 KiB each, in
+/// addition to OpenSSL's own. A write of up to 64 KiB is one write of the stream below.
 /// See: limited_stream, with_timeout.
 template <byte_stream S>
 class stream {

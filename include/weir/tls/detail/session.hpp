@@ -31,11 +31,12 @@ public:
     ~session();
 
     /// Adds bytes that the peer has sent.
+    /// @throws error when too much output waits, since a peer may ask for answers and not read them
     void receive(std::span<const char> data);
     /// To be called when the peer sends no more bytes.
     /// @throws truncated unless the peer has sent close_notify
     void end_of_input() const;
-    /// Swaps the bytes for the peer into an empty buffer. Returns false if there are none.
+    /// Moves the bytes for the peer into a buffer. Returns false if there are none.
     bool take_output(std::string& to);
 
     /// Returns true when the handshake is complete, and false when it needs more bytes of the peer.
