@@ -15,7 +15,6 @@
 #include <weir/tls/stream.hpp>
 
 #include "support/bench.hpp"
-#include "support/echo_servers.hpp"
 #include "support/tls.hpp"
 
 namespace {
@@ -53,14 +52,7 @@ weir::task<> read_blocks(secure& from, std::uint64_t n) {
 
 std::int64_t with_weir(weir::backend_kind kind, const bench::identity& with, std::uint64_t n) {
     weir::executor ex{kind};
-    weir::tls::context_options options;
-    options.certificates = options.authorities = with.certificate;
-    options.key = with.key;
-    const weir::tls::context context{options};
-    auto pair = ex.run(weir::unix_pair());
-    auto handshakes = weir::when_all(weir::tls::client(std::move(pair.first), "localhost", context),
-                                     weir::tls::server(std::move(pair.second), context));
-    auto [client, server] = ex.run(std::move(handshakes));
+    auto [client, server] = bench::secure_pair(ex, bench::context_of(with));
     auto both = weir::when_all(write_blocks(client, n), read_blocks(server, n));
     ex.run(std::move(both));
     return static_cast<std::int64_t>(n);
@@ -71,13 +63,5 @@ std::int64_t with_weir(weir::backend_kind kind, const bench::identity& with, std
 int main(int argc, char** argv) {
     bench::question q{argc, argv, "What does it cost to send 64 KiB through TLS 1.3, both ends on one thread?",
                       "ns/block", 5000};
-    const bench::identity with = bench::make_identity();
-    q.floor("OpenSSL in a loop", [&](std::uint64_t n) { return bare(with, n); });
-    q.weir("epoll", [&](std::uint64_t n) { return with_weir(weir::backend_kind::epoll, with, n); });
-    if (bench::have_uring()) {
-        q.weir("io_uring", [&](std::uint64_t n) { return with_weir(weir::backend_kind::uring, with, n); });
-    } else {
-        q.missing("io_uring");
-    }
-    return q.run();
+    return bench::compare(q, bare, with_weir);
 }

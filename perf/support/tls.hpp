@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -11,6 +13,14 @@
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <weir/executor/executor.hpp>
+#include <weir/io/unix.hpp>
+#include <weir/scope/when_all.hpp>
+#include <weir/tls/stream.hpp>
+
+#include "bench.hpp"
+#include "echo_servers.hpp"
 
 namespace bench {
 
@@ -116,5 +126,36 @@ private:
 
     std::unique_ptr<SSL_CTX, free_openssl> context_;
 };
+
+/// The context of both ends, without resumption.
+inline weir::tls::context context_of(const identity& with) {
+    weir::tls::context_options options;
+    options.certificates = options.authorities = with.certificate;
+    options.key = with.key;
+    options.sessions = 0;
+    return weir::tls::context{options};
+}
+
+/// A client and a server after their handshakes.
+inline auto secure_pair(weir::executor& ex, const weir::tls::context& context) {
+    auto pair = ex.run(weir::unix_pair());
+    auto handshakes = weir::when_all(weir::tls::client(std::move(pair.first), "localhost", context),
+                                     weir::tls::server(std::move(pair.second), context));
+    return ex.run(std::move(handshakes));
+}
+
+/// Compares OpenSSL in a loop, bare(identity, n), with weir on each backend, with_weir(kind, identity, n).
+template <class Bare, class Weir>
+int compare(question& q, Bare bare, Weir with_weir) {
+    const identity with = make_identity();
+    q.floor("OpenSSL in a loop", [&](std::uint64_t n) { return bare(with, n); });
+    q.weir("epoll", [&](std::uint64_t n) { return with_weir(weir::backend_kind::epoll, with, n); });
+    if (have_uring()) {
+        q.weir("io_uring", [&](std::uint64_t n) { return with_weir(weir::backend_kind::uring, with, n); });
+    } else {
+        q.missing("io_uring");
+    }
+    return q.run();
+}
 
 } // namespace bench
