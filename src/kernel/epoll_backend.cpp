@@ -103,7 +103,7 @@ int open_at_once(const io_request& request, int& fifo) noexcept {
         case EINVAL: // a kernel without RESOLVE_CACHED
         case ENOSYS:
         case EPERM: // a sandbox, or what open(2) answers too
-        case ENXIO: // perhaps a FIFO that nobody reads
+        case ENXIO: // perhaps a FIFO without a reader
             return needs_thread;
         default:
             return -errno;
@@ -313,8 +313,8 @@ void epoll_backend::call_elsewhere(io_operation& operation, int fifo) noexcept {
     std::unique_ptr<blocking_call> call = blocking_call::create(operation, fifo);
     if (!call) {
         const int error = errno;
-        if (operation.request().what == io_request::kind::close) ::close(operation.request().fd);
-        return operation.complete(-error);
+        if (operation.request().what != io_request::kind::close) return operation.complete(-error);
+        return operation.complete(::close(operation.request().fd) < 0 ? -errno : 0); // needs no memory here
     }
     operation.backend_data = reinterpret_cast<std::uintptr_t>(call.get());
     if (const int r = calls_.start(std::move(call)); r < 0) return operation.complete(r);

@@ -260,6 +260,7 @@ int open_step_by_step(int directory, const char* path, int flags, mode_t permiss
         if (!last || (flags & O_EXCL) == 0) {
             std::array<char, PATH_MAX> target;
             const auto size = ::readlinkat(followed.current(), name.c_str(), target.data(), target.size());
+            if (size == static_cast<ssize_t>(target.size())) return -ENAMETOOLONG; // perhaps truncated
             if (size >= 0) {
                 if (how == symlinks::stay || ++links > most_links) return -ELOOP;
                 if (slash != std::string::npos) rest.insert(0, 1, '/');

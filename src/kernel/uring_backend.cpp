@@ -586,7 +586,7 @@ void uring_backend::cancel(io_operation& operation) noexcept {
 
     cancelling_ = &operation;
     reap();
-    bool asked = false;
+    bool asked = operation.request().what == io_request::kind::close; // is never cancelled
     while (operation.in_flight()) {
         if (io_uring_sqe* sqe = asked ? nullptr : entry()) {
             const auto address = reinterpret_cast<std::uintptr_t>(&operation);

@@ -21,6 +21,7 @@
 
 #include <allocations.hpp>
 #include <doctest/doctest.h>
+#include <raw_io.hpp>
 #include <temporary_directory.hpp>
 #include <temporary_file.hpp>
 
@@ -455,6 +456,17 @@ TEST_SUITE("faults/out_of_memory") {
     TEST_CASE("out_of_memory: files and sockets fail when memory runs out") {
         support::temporary_file text{"one\ntwo\nthree\n"};
         each_allocation_fails([&](executor& ex) { return run(ex, weir::lines(text.path()) | weir::count()) == 3; });
+        const std::size_t open = support::open_descriptors();
+        each_allocation_fails([&](executor& ex) {
+            return run(ex, [](std::string path) -> task<bool> {
+                const std::size_t slash = path.rfind('/');
+                weir::beneath where{path.substr(0, slash), path.substr(slash + 1)};
+                auto f = co_await weir::open(std::move(where));
+                co_await f.close();
+                co_return !f.is_open();
+            }(text.path()));
+        });
+        CHECK(support::open_descriptors() == open);
         each_allocation_fails([](executor& ex) {
             return run(ex, []() -> task<bool> {
                 auto [near, far] = co_await weir::unix_pair();
