@@ -104,7 +104,7 @@ asio::awaitable<weir::await_result_t<A>> to_asio(weir::executor& ex, A operation
         std::move(initiate), asio::use_awaitable, std::move(operation));
 }
 
-// What the two libraries are asked for.
+// The coroutines of the two libraries.
 
 asio::awaitable<int> square(int x) {
     asio::steady_timer timer(co_await asio::this_coro::executor, 2ms);

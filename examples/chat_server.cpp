@@ -27,7 +27,7 @@ namespace {
 using room = weir::broadcast<std::string>;
 using rooms = std::map<std::string, room>;
 constexpr std::size_t most_rooms = 1000;
-/// Nobody waits for a slow client: its subscription overflows.
+/// The server does not wait for a slow client: its subscription overflows.
 template <class Lines>
 weir::task<> speak(Lines& from, const room& to, const std::string& name) {
     while (auto line = co_await weir::next(from)) to.try_send(name + ": " + line->to_string() + '\n');
@@ -66,7 +66,7 @@ weir::task<> serve(std::uint16_t port) {
     };
     auto clients = weir::accept(std::move(listener));
     auto stop = weir::signals({SIGINT, SIGTERM});
-    // A client that fails concerns nobody else.
+    // The failure of a client does not affect the others.
     weir::serve_options options{.drain = 1s, .on_error = [](const std::exception_ptr&) {}};
     co_await (std::move(clients) | weir::serve(handler, std::move(stop), std::move(options)));
 }

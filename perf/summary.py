@@ -46,7 +46,7 @@ def answers(results, question):
 
 
 def rows(results):
-    """(what, unit, weir, floor, peer, peer's name), the last three None where there is none."""
+    """(what, unit, weir, floor, peer, peer's name), the last three None where they are unknown."""
     for question, what, case, unit in ROWS:
         found = answers(results, question)
         weir = next((a for a in found if a["kind"] == "weir" and a["case"] == case), None)

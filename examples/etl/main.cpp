@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Extract, transform, load: pages of measurements are fetched over HTTP, parsed, and stored in SQLite, with bounded
-// queues between the stages. The database blocks, so it has a thread of its own; the executor goes on meanwhile.
+// queues between the stages. The database blocks, so it has a thread of its own; the executor continues.
 //
 //     etl [--db FILE] [--pages N] [--rows N] [--delay MS] [--from URL]
 //

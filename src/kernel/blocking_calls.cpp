@@ -235,7 +235,7 @@ int blocking_call::open(blocking_threads& threads) noexcept {
         return reads && is_fifo(opened) ? open_fifo(threads, opened) : opened;
     }
     if (opened != -ENXIO) return opened;
-    // Perhaps a FIFO that nobody reads.
+    // Perhaps a FIFO without a reader.
     const int named = open_path(directory_, path_.c_str(), O_PATH | O_CLOEXEC, 0);
     if (named < 0) return named;
     if (is_fifo(named)) return open_fifo(threads, named);

@@ -55,7 +55,7 @@ private:
 
     io_operation* const operation_; // valid until the call is abandoned
     io_request request_;
-    int fd_ = -1;                // a duplicate; for an open, the FIFO; for a close, what is closed
+    int fd_ = -1;                // a duplicate; for an open, the FIFO; for a close, the file
     int directory_ = -1;         // a duplicate of the directory that an open must not leave
     std::int64_t position_ = -1; // where a read from the descriptor's own position begins
     std::unique_ptr<void, free_memory> buffer_;

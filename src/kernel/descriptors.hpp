@@ -73,7 +73,7 @@ void borrow(int fd) noexcept;
 /// position back instead.
 void put_back(const io_operation& operation, int result) noexcept;
 
-/// Completes a read of a marked descriptor with the answer that was put back. Returns false if there is none.
+/// Completes a read of a marked descriptor with the answer that was put back. Returns false if no answer was.
 bool answer_unread(io_operation& operation) noexcept;
 
 /// To be called before a read starts: records which opening of the descriptor it reads, and completes it if an answer

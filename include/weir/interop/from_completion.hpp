@@ -38,11 +38,11 @@ public:
 
     void add_completion() noexcept {
         retain();
-        // relaxed: the caller has a completion, or is the operation before there is one.
+        // relaxed: the caller has a completion, or is the operation that creates the first one.
         completions_.fetch_add(1, std::memory_order_relaxed);
     }
     void remove_completion() noexcept {
-        // acq_rel: a completion that others have used is not missed.
+        // acq_rel: the last completion sees a result that another one has set.
         if (completions_.fetch_sub(1, std::memory_order_acq_rel) == 1) fail([] { throw closed{"weir::completion"}; });
         release();
     }

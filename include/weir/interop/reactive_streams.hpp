@@ -116,8 +116,8 @@ public:
     bool halted() const noexcept { return (flags() & (cancelled | invalid)) != 0; }
     /// Returns what was requested since the last call.
     std::int64_t take_demand() noexcept { return demand_.exchange(0); }
-    /// Waits for a flag that is not among `known`, and for demand if there is none left. Returns false when there is
-    /// one of them already.
+    /// Waits for a flag that is not among `known`, and for demand if all of it is used up. Returns false when such a
+    /// flag or demand exists already.
     bool wait(context& cx, unsigned known, bool for_demand) noexcept;
     /// To be called when the run continues, and when it ends.
     void stop_waiting() noexcept { waits_.store(waits::no); }

@@ -212,7 +212,7 @@ public:
     }
 
 private:
-    static constexpr int most_attempts = 100; // of an open that renames on the way have made fail
+    static constexpr int most_attempts = 100; // of an open during which directories on the path are renamed
 
     [[noreturn]] void fail(int error) const {
         const std::string what = where_.path + " beneath " + where_.directory;

@@ -26,8 +26,8 @@ struct context_options;
 ///
 /// Connections use TLS 1.2 or 1.3, with the ciphers that OpenSSL and the system's configuration choose.
 ///
-/// The first client of a context without authorities reads those of the system, which blocks its thread for some
-/// milliseconds.
+/// The first client of a context without authorities reads the authorities of the system. This blocks its thread for
+/// some milliseconds.
 ///
 /// Errors: tls::error, which names the option that OpenSSL refused; std::invalid_argument for a protocol name that is
 /// empty or longer than 255 bytes, and for a server that asks for certificates and has no authorities.
@@ -54,7 +54,7 @@ enum class client_certificates : std::uint8_t { none, optional, required };
 
 /// Whether a client verifies the server's certificate.
 enum class verification : std::uint8_t {
-    full, ///< its chain, its dates, and that it is for the host
+    full, ///< the certificate's chain, dates and host
     off,  ///< nothing: an attacker who controls the network can read and change the data
 };
 

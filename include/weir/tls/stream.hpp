@@ -275,10 +275,10 @@ private:
 ///     co_await (weir::lines(std::move(s)) | weir::for_each(print));
 ///
 /// Ends: a read returns 0 when the peer has sent close_notify.
-/// Errors: those of the stream below; tls::truncated when that ends without a close_notify; tls::error for any
+/// Errors: those of the stream below; tls::truncated when it ends without a close_notify; tls::error for any
 /// other violation of the protocol, after an alert has been sent to the peer.
-/// Dropped: a dropped read loses no bytes. A dropped write may have sent any part of its data; what it had encrypted is
-/// sent by the next operation. The destructor sends no close_notify: `co_await s.shutdown_write()` does.
+/// Dropped: a dropped read loses no bytes. A dropped write may have sent any part of its data; the next operation sends
+/// the data that it had encrypted. The destructor sends no close_notify: `co_await s.shutdown_write()` does.
 /// Lifetime: it must outlive its operations. It may be moved between them.
 /// Cost: a buffer of 17 KiB for bytes that arrive, and two of the size of the largest write, up to 64 KiB each, in
 /// addition to OpenSSL's own. A write of up to 64 KiB is one write of the stream below.

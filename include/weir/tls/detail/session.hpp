@@ -16,7 +16,7 @@ namespace weir::tls::detail {
 
 struct settings;
 
-/// The protocol of one connection, without any I/O: bytes of the peer go in, and bytes for the peer come out.
+/// The protocol of one connection, without any I/O: it takes the bytes of the peer and returns bytes for the peer.
 ///
 /// Errors: tls::error. After an error of the protocol there may be output: an alert for the peer.
 class session {
