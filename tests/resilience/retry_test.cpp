@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <allocations.hpp>
+#include <in_turn.hpp>
 #include <manual.hpp>
 
 #include <weir/async_stream.hpp>
@@ -33,15 +34,10 @@
 #include <weir/testing/probe.hpp>
 
 using namespace std::chrono_literals;
+using support::in_turn;
 using weir::testing::virtual_executor;
 
 namespace {
-
-/// Makes a cold stream of the next diagram at each call.
-auto in_turn(weir::testing::marbles& m, std::vector<std::string> diagrams) {
-    return
-        [&m, diagrams = std::move(diagrams), next = std::size_t{0}]() mutable { return m.cold(diagrams.at(next++)); };
-}
 
 weir::async_stream<int> fails_for_ever() {
     throw std::runtime_error{"again"};
