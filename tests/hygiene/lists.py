@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Compares the file lists in the meson.build files, and the includes of weir.hpp, with the tree; `--fix` rewrites them.
-Checks that docs/reference.md links every public header.
+Checks that docs/reference.md links every public header, and that each header of an operator, a sink or a source has a
+test file of its name in the room of its name.
 
     python3 tests/hygiene/lists.py --fix
 """
@@ -34,6 +35,47 @@ UMBRELLA_FOLDERS = [
     "core", "", "source", "operators", "sink", "sync", "scope", "backend", "executor", "threads", "io", "interop", "resilience", "observe",
 ]
 
+# In these rooms, the tests of X.hpp are in X_test.cpp.
+TESTED_ROOMS = ["operators", "resilience", "sink", "source"]
+# Headers of types alone, with the test files that test the types.
+TYPES = {
+    "resilience/overloaded": ["resilience/bulkhead", "resilience/concurrency_limit", "resilience/rate_limiter"],
+    "resilience/retry_policy": ["resilience/retry"],
+}
+
+
+def untested(headers, tests):
+    """The failures of headers and tests, which are names below include/weir and tests without their endings."""
+    public = [h for h in headers if h.rpartition("/")[0] in TESTED_ROOMS]
+    failures = [f"include/weir/{h}.hpp: there is no tests/{h}_test.cpp" for h in public if h not in {*tests, *TYPES}]
+    for header, others in TYPES.items():
+        if header not in public:
+            failures.append(f"tests/hygiene/lists.py: there is no {header}.hpp to except")
+        elif header in tests:
+            failures.append(f"tests/hygiene/lists.py: {header}_test.cpp is there, and needs no exception")
+        failures += [f"tests/hygiene/lists.py: there is no {t}_test.cpp" for t in others if t not in tests]
+    return failures
+
+
+def self_test():
+    tests = sorted({test for others in TYPES.values() for test in others})
+    headers = [*TYPES, *tests]
+    merge = ["include/weir/operators/merge.hpp: there is no tests/operators/merge_test.cpp"]
+    cases = [
+        (headers, tests, []),
+        ([*headers, "operators/merge"], [*tests, "operators/merge"], []),
+        ([*headers, "operators/merge"], tests, merge),
+        ([*headers, "operators/merge"], [*tests, "sink/merge", "operators/merging"], merge),
+        ([*headers, "operators/detail/children", "core/poll"], tests, []),
+    ]
+    failures = [f"{h} with the tests {t}: {untested(h, t)}" for h, t, expected in cases if untested(h, t) != expected]
+    header = next(iter(TYPES))
+    for h, t in [([h for h in headers if h != header], tests), (headers, [*tests, header]), ([*TYPES], tests[1:])]:
+        if len(untested(h, t)) != 1:
+            failures.append(f"{h} with the tests {t}: {untested(h, t)}")
+    print("\n".join(failures) or "passed")
+    return bool(failures)
+
 
 def umbrella(headers):
     blocks = [[h for h in headers if h.rpartition("/")[0] == folder and h != UMBRELLA] for folder in UMBRELLA_FOLDERS]
@@ -47,6 +89,8 @@ def on_disk(folder, patterns, left_out):
 
 
 def main():
+    if "--self-test" in sys.argv:
+        return self_test()
     fix = "--fix" in sys.argv
     args = [a for a in sys.argv[1:] if a != "--fix"]
     root = pathlib.Path(args[0]) if args else pathlib.Path(__file__).resolve().parents[2]
@@ -92,6 +136,10 @@ def main():
         for name in on_disk(root / "include/weir", ["**/*.hpp"], ["detail/*"])
         if name != UMBRELLA and f"(../include/weir/{name})" not in reference
     ]
+
+    without_ending = [[n.removesuffix(end) for n in on_disk(root / folder, [f"**/*{end}"], [])]
+                      for folder, end in [("include/weir", ".hpp"), ("tests", "_test.cpp")]]
+    failures += untested(*without_ending)
 
     if failures:
         print("\n".join(failures))
