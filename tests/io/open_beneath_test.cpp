@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <stdexcept>
 #include <string>
-#include <thread>
 
 #include <weir/executor/executor.hpp>
 #include <weir/io/file.hpp>
@@ -12,9 +10,9 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "exchanged_directory.hpp"
 #include "raw_io.hpp"
 #include "temporary_directory.hpp"
 
@@ -78,27 +76,13 @@ TEST_SUITE("io/file") {
     }
 
     TEST_CASE("open beneath a directory stays in it while another thread exchanges a directory and a link") {
-        const support::temporary_directory outside;
-        outside.file("below/file", "secret");
-        const support::temporary_directory d;
-        d.file("www/a/below/file", "mine");
-        d.link(outside.path(), "www/b");
-        const std::string a = d / "www/a";
-        const std::string b = d / "www/b";
-        std::atomic<bool> stop{false};
-        std::atomic<int> exchanged{0};
-        std::thread other{[&] {
-            while (!stop) {
-                if (::syscall(SYS_renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), 2 /* RENAME_EXCHANGE */) == 0)
-                    ++exchanged;
-            }
-        }};
+        const support::exchanged_directory www;
         weir::executor ex;
         int mine = 0;
         int refused = 0;
         for (int i = 0; i != 20'000 && (i < 500 || mine == 0 || refused == 0); ++i) {
             try {
-                auto f = ex.run(weir::open(weir::beneath(d / "www", "a/below/../../a/below/file")));
+                auto f = ex.run(weir::open(weir::beneath(www.path(), "a/below/../../a/below/file")));
                 REQUIRE(content(ex, std::move(f)) == "mine");
                 ++mine;
             } catch (const std::system_error& e) {
@@ -107,11 +91,9 @@ TEST_SUITE("io/file") {
                 ++refused;
             }
         }
-        stop = true;
-        other.join();
         CHECK(mine != 0);
         CHECK(refused != 0);
-        CHECK(exchanged != 0);
+        CHECK(www.exchanged() != 0);
     }
 
     TEST_CASE("close reports what close(2) says, and closes in any case") {

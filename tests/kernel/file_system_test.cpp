@@ -2,16 +2,14 @@
 #include "kernel/file_system.hpp"
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <string>
-#include <thread>
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "exchanged_directory.hpp"
 #include "raw_io.hpp"
 #include "temporary_directory.hpp"
 
@@ -71,18 +69,8 @@ TEST_SUITE("kernel/file_system") {
     }
 
     TEST_CASE("open_step_by_step is not led out of its directory by an exchange of a directory and a link") {
-        const support::temporary_directory outside;
-        outside.file("below/file", "secret");
-        const support::temporary_directory d;
-        d.file("www/a/below/file", "mine");
-        d.link(outside.path(), "www/b");
-        const std::string a = d / "www/a";
-        const std::string b = d / "www/b";
-        const int directory = ::open((d / "www").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-        std::atomic<bool> stop{false};
-        std::thread other{[&] {
-            while (!stop) ::syscall(SYS_renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), 2 /* RENAME_EXCHANGE */);
-        }};
+        const support::exchanged_directory www;
+        const int directory = ::open(www.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
         int mine = 0;
         int refused = 0;
         for (int i = 0; i != 200'000 && (i < 5000 || mine == 0 || refused == 0); ++i) {
@@ -96,8 +84,6 @@ TEST_SUITE("kernel/file_system") {
                 ++refused;
             }
         }
-        stop = true;
-        other.join();
         ::close(directory);
         CHECK(mine != 0);
         CHECK(refused != 0);
