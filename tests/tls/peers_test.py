@@ -157,12 +157,14 @@ class s_client(unittest.TestCase):
             _, out, err = self.s_client(server, "-verify_hostname", "localhost", say=b"")
             self.assertIn("ostname mismatch", err + out.decode(errors="replace"))
 
+    def interactive(self, server, version, stderr):
+        """An s_client that takes commands, such as R and K, on its standard input."""
+        command = ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", version, "-CAfile", pem("root.pem")]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
+
     def test_renegotiation_is_refused(self):
         with Server() as server:
-            command = ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", "-tls1_2", "-CAfile",
-                       pem("root.pem")]
-            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE) as p:
+            with self.interactive(server, "-tls1_2", stderr=subprocess.PIPE) as p:
                 self.assertIn("connected", server.line())
                 p.stdin.write(b"R\n")
                 p.stdin.flush()
@@ -170,10 +172,7 @@ class s_client(unittest.TestCase):
 
     def test_keys_are_renewed(self):
         with Server() as server:
-            command = ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", "-tls1_3", "-CAfile",
-                       pem("root.pem")]
-            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT) as p:
+            with self.interactive(server, "-tls1_3", stderr=subprocess.STDOUT) as p:
                 self.assertIn("connected", server.line())
                 # K asks the server for new keys too.
                 for say, expected in ((b"K\n", b"KEYUPDATE\n"), (b"after\n", b"after\n")):
