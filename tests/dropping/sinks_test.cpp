@@ -86,6 +86,13 @@ private:
     bool waits_;
 };
 
+auto less(scene& s) {
+    return [&s](const item& a, const item& b) {
+        s.called();
+        return s.still_here(a).value() < b.value();
+    };
+}
+
 /// Sends inside `request` what is requested.
 class eager_publisher final : public weir::rs::publisher<item> {
     class link final : public weir::rs::subscription {
@@ -176,22 +183,8 @@ std::vector<sink> all_sinks() {
              };
              return any_operation{std::move(in) | weir::reduce(sum)};
          }},
-        {"min",
-         [](scene& s, items_stream in) {
-             auto less = [&s](const item& a, const item& b) {
-                 s.called();
-                 return s.still_here(a).value() < b.value();
-             };
-             return any_operation{std::move(in) | weir::min(less)};
-         }},
-        {"minmax",
-         [](scene& s, items_stream in) {
-             auto less = [&s](const item& a, const item& b) {
-                 s.called();
-                 return s.still_here(a).value() < b.value();
-             };
-             return any_operation{std::move(in) | weir::minmax(less)};
-         }},
+        {"min", [](scene& s, items_stream in) { return any_operation{std::move(in) | weir::min(less(s))}; }},
+        {"minmax", [](scene& s, items_stream in) { return any_operation{std::move(in) | weir::minmax(less(s))}; }},
         {"sequence_equal",
          [](scene& s, items_stream in) {
              auto equal = [&s](const item& a, const item& b) {
