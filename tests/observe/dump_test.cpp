@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -95,6 +96,13 @@ std::string stuck(Plant plant) {
 }
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+void check_has(const std::string& text, std::initializer_list<const char*> parts) {
+    for (const std::string part : parts) {
+        CAPTURE(part);
+        CHECK(has(text, part));
+    }
+}
 
 } // namespace
 
@@ -235,11 +243,9 @@ TEST_SUITE("observe/dump") {
                               std::move(window), std::move(grown), std::move(beside)};
         });
         INFO(text);
-        CHECK(has(text, "1 of its branches are full; they do not ask for an item"));
-        CHECK(has(text, "an earlier operation with the same key 7"));
-        CHECK(has(text, "expand"));
-        CHECK(has(text, "streams run, of which none has an item"));
-        CHECK(has(text, "the sink beside the stream"));
+        check_has(text, {"1 of its branches are full; they do not ask for an item",
+                         "an earlier operation with the same key 7", "expand", "streams run, of which none has an item",
+                         "the sink beside the stream"});
         CHECK_FALSE(has(text, "does not describe itself"));
     }
 
@@ -268,12 +274,10 @@ TEST_SUITE("observe/dump") {
             text = weir::dump(ex);
         });
         INFO(text);
-        CHECK(has(text, "4 operations, 1 timers, 0 I/O requests in flight"));
-        CHECK(has(text, "#1 run: a function\n  a coroutine that runs now"));
-        CHECK(has(text, "interval | meter | drain\n  a timer that is due in 30 s"));
-        CHECK(has(text, "task_group A: 1 operations run\n"));
-        CHECK(has(text, "member of a task group at "));
-        CHECK(has(text, "ticks: 2 items; its consumer waited for 150s"));
+        check_has(text, {"4 operations, 1 timers, 0 I/O requests in flight",
+                         "#1 run: a function\n  a coroutine that runs now",
+                         "interval | meter | drain\n  a timer that is due in 30 s", "task_group A: 1 operations run\n",
+                         "member of a task group at ", "ticks: 2 items; its consumer waited for 150s"});
     }
 
     TEST_CASE("dump shows a lost wake as such") {
