@@ -27,12 +27,8 @@
 #include <weir/testing/probe.hpp>
 
 using namespace std::chrono_literals;
+using namespace weir::testing;
 using support::numbers;
-using weir::testing::check_contract;
-using weir::testing::marbles;
-using weir::testing::probe;
-using weir::testing::probe_sink;
-using weir::testing::virtual_executor;
 
 namespace {
 

@@ -31,12 +31,8 @@
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
 
+using namespace weir::testing;
 using support::numbers;
-using weir::testing::check_contract;
-using weir::testing::marbles;
-using weir::testing::probe;
-using weir::testing::probe_sink;
-using weir::testing::virtual_executor;
 
 namespace {
 

@@ -30,13 +30,9 @@
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
 
+using namespace weir::testing;
 using support::numbers;
 using weir::overflow;
-using weir::testing::check_contract;
-using weir::testing::marbles;
-using weir::testing::probe;
-using weir::testing::probe_sink;
-using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/replay") {
     TEST_CASE("replay passes items, the end and errors to a single subscription") {

@@ -21,14 +21,9 @@
 #include <weir/testing/probe.hpp>
 
 using namespace std::chrono_literals;
+using namespace weir::testing;
 using support::numbers;
 using weir::edge;
-using weir::testing::check_contract;
-using weir::testing::contract_options;
-using weir::testing::marbles;
-using weir::testing::probe;
-using weir::testing::probe_sink;
-using weir::testing::virtual_executor;
 
 namespace {
 

@@ -33,13 +33,9 @@
 #include <weir/testing/probe.hpp>
 
 using namespace std::chrono_literals;
+using namespace weir::testing;
 using support::numbers;
 using weir::concurrency_limit;
-using weir::testing::marbles;
-using weir::testing::probe;
-using weir::testing::probe_sink;
-using weir::testing::tracked;
-using weir::testing::virtual_executor;
 
 namespace {
 

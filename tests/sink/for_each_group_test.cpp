@@ -36,11 +36,9 @@
 #include <weir/testing/probe.hpp>
 
 using namespace std::chrono_literals;
+using namespace weir::testing;
 using support::numbers;
 using weir::overflow;
-using weir::testing::marbles;
-using weir::testing::probe;
-using weir::testing::virtual_executor;
 using by_key = std::map<int, numbers>;
 
 namespace {
