@@ -77,6 +77,7 @@
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/finally.hpp>
 #include <weir/operators/flat_map.hpp>
+#include <weir/operators/flat_map_ordered.hpp>
 #include <weir/operators/flatten.hpp>
 #include <weir/operators/handle.hpp>
 #include <weir/operators/hold.hpp>
@@ -123,6 +124,7 @@
 #include <weir/operators/start_with.hpp>
 #include <weir/operators/subscribe_on.hpp>
 #include <weir/operators/switch_map.hpp>
+#include <weir/operators/switch_on_first.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/operators/take_for.hpp>
 #include <weir/operators/take_last.hpp>
@@ -141,6 +143,7 @@
 #include <weir/operators/wire_tap.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
+#include <weir/operators/zip_latest.hpp>
 #include <weir/operators/zip_longest.hpp>
 
 #include <weir/sink/all_of.hpp>

@@ -25,6 +25,7 @@
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_async.hpp>
 #include <weir/operators/flat_map.hpp>
+#include <weir/operators/flat_map_ordered.hpp>
 #include <weir/operators/interleave.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
@@ -36,9 +37,11 @@
 #include <weir/operators/partition.hpp>
 #include <weir/operators/race.hpp>
 #include <weir/operators/switch_map.hpp>
+#include <weir/operators/switch_on_first.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
+#include <weir/operators/zip_latest.hpp>
 #include <weir/operators/zip_longest.hpp>
 #include <weir/resilience/concurrency_limit.hpp>
 #include <weir/resilience/retry.hpp>
@@ -83,6 +86,15 @@ stage_table children() {
     table.add("flat_map", [](scene& s, auto in) { return std::move(in) | weir::flat_map(2, makes_stream(s, false)); });
     table.add("flat_map of waiting streams",
               [](scene& s, auto in) { return std::move(in) | weir::flat_map(2, makes_stream(s, true)); });
+    table.add("flat_map_ordered of waiting streams",
+              [](scene& s, auto in) { return std::move(in) | weir::flat_map_ordered(2, makes_stream(s, true)); });
+    table.add("switch_on_first", [](scene& s, auto in) {
+        return std::move(in) | weir::switch_on_first([&s](const item& first, auto items) {
+                   s.called();
+                   s.still_here(first);
+                   return items;
+               });
+    });
     table.add("flat_map of plain streams", [](scene& s, auto in) {
         return std::move(in) | weir::flat_map(2, [&s](item x) {
                    s.called();
@@ -211,6 +223,10 @@ stage_table children() {
     table.add("combine_latest", [](scene& s, auto in) {
         return weir::combine_latest(std::move(in), waiting_generator(s)) | first_of_tuple(s);
     });
+    table.add(
+        "zip_latest",
+        [](scene& s, auto in) { return weir::zip_latest(std::move(in), waiting_generator(s)) | first_of_tuple(s); },
+        false);
     table.add(
         "with_latest_from",
         [](scene& s, auto in) {

@@ -66,6 +66,7 @@
 #include <weir/operators/sliding.hpp>
 #include <weir/operators/split_when.hpp>
 #include <weir/operators/start_with.hpp>
+#include <weir/operators/switch_on_first.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/operators/take_for.hpp>
 #include <weir/operators/take_last.hpp>
@@ -136,6 +137,9 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return std::move(s) | weir::kill_switch(weir::state{weir::kill::none}); });
         drop_from_within([](auto s) { return std::move(s) | weir::materialize(); });
         drop_from_within([](auto s) { return std::move(s) | weir::prefix_and_tail(2); });
+        drop_from_within([](auto s) {
+            return std::move(s) | weir::switch_on_first([](int, auto items) { return std::move(items); });
+        });
         drop_from_within([](auto s) { return std::move(s) | weir::chunk_by([](int x) { return x; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::conflate_with([](int, int x) { return x; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::latest_per_key(2, [](int x) { return x; }); });

@@ -127,6 +127,8 @@ void pass_through_operators() {
     CHECK(values<T>(weir::concat_map([](T item) { return weir::just(std::move(item)); })) == all);
     CHECK(values<T>(weir::concat_map(one<T>)) == all);
     CHECK(values<T>(weir::flat_map(1, one<T>)) == all);
+    CHECK(values<T>(weir::flat_map_ordered(2, one<T>)) == all);
+    CHECK(values<T>(weir::switch_on_first([](const T&, auto items) { return items; })) == all);
     CHECK(values<T>(weir::switch_map([](T item) { return weir::just(std::move(item)); })) == all);
     CHECK(values<T>(weir::exhaust_map([](T item) { return weir::just(std::move(item)); })) == all);
     CHECK(values<T>(weir::map_async(2, later<T>)) == all);
@@ -195,6 +197,7 @@ void pass_through_copying_operators() {
           std::vector{2, 4});
     CHECK(values<T>(weir::chunk(2) | weir::transform_chunks(std::views::take(1)) |
                     weir::map([](std::vector<T> items) { return T(items.at(0)); })) == std::vector{1, 3});
+    CHECK(values<T>(weir::closure{[](auto s) { return weir::zip_latest(std::move(s)); }} | weir::map(first_of)) == all);
     const auto shared = numbers<T>() | weir::replay(2);
     auto subscribed = shared.subscribe();
     CHECK(values<T>(weir::sliding(2) | weir::map([](std::vector<T> items) { return T(items.at(1)); })) ==
@@ -303,6 +306,7 @@ TEST_SUITE("operators/item_types") {
         with_each_parameter_of_a_stream([](auto f) {
             check_kept(weir::concat_map(f));
             check_kept(weir::flat_map(1, f));
+            check_kept(weir::flat_map_ordered(1, f));
             kept_throughout = true;
             virtual_executor ex;
             CHECK(ex.run(weir::just(counted(1)) | weir::switch_map(f) | weir::to<std::vector>()) == std::vector{1});

@@ -30,6 +30,7 @@
 #include <weir/operators/filter_async.hpp>
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/flat_map.hpp>
+#include <weir/operators/flat_map_ordered.hpp>
 #include <weir/operators/handle.hpp>
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/interleave.hpp>
@@ -59,6 +60,7 @@
 #include <weir/operators/window.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
+#include <weir/operators/zip_latest.hpp>
 #include <weir/operators/zip_longest.hpp>
 #include <weir/sink/any_of.hpp>
 #include <weir/sink/contains.hpp>
@@ -166,6 +168,7 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::exhaust_map([](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
         CHECK(end_of(weir::exhaust_map([](int) { return weir::never<int>(); }, not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::flat_map(2, [](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
+        CHECK(end_of(weir::flat_map_ordered(2, [](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async(2, later) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async_unordered(2, later) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async_keyed(2, [](int x) { return x; }, later) | weir::drain()) == "two");
@@ -224,6 +227,9 @@ TEST_SUITE("operators/released") {
                   return weir::combine_latest(std::move(a) | weir::filter([](int x) { return not_two(x) > 9; }),
                                               std::move(b)) |
                          drain();
+              }) == "two");
+        CHECK(end_of_both([](auto a, auto b) {
+                  return weir::zip_latest(std::move(a) | map(not_two), std::move(b)) | drain();
               }) == "two");
         CHECK(end_of_both([](auto a, auto b) {
                   return weir::race(std::move(b) | map(not_two), std::move(a) | map(not_two)) | drain();

@@ -52,7 +52,7 @@ struct operations {
 /// The order in which items of children are delivered.
 enum class delivery {
     as_ready,
-    as_started, // only for children with one item
+    as_started,
 };
 
 /// A limit in place of a number, such as a concurrency_limit. It has a `bound()` with a changing `value()` and a
@@ -75,11 +75,14 @@ concept operation_limit = requires(L& limit, waker& operator_waker) {
 /// fails, ends the stream. With as_ready the others are dropped at once, and the error is delivered after their stored
 /// and ready items. With as_started the later children are dropped, and the error is delivered in its place. With
 /// as_ready and delay_error the first error is delivered after upstream and all children have ended.
+///
+/// Inner streams with as_started all run up to their first item. The first of them is polled further as its items are
+/// taken, and the next takes its place when it has ended.
 /// @tparam Limit  a number, or the bound of an operation_limit
 template <stream S, class F, class Kind, delivery Order, class Limit = std::size_t>
 class in_flight_stream {
     using child_t = std::invoke_result_t<F&, item_t<S>>;
-    static_assert(Kind::one_item || Order == delivery::as_ready);
+    static constexpr bool streams_in_order = !Kind::one_item && Order == delivery::as_started;
 
 public:
     using value_type = typename Kind::template item<child_t>;
@@ -94,8 +97,8 @@ public:
             if constexpr (!std::is_same_v<Limit, std::size_t>) limit_.follow(driver_);
         }
         cx.propagate_deadline_to(driver_);
-        if (deliverable()) return deliver();
         for (;;) {
+            if (deliverable()) return deliver();
             if (!may_work()) {
                 if (finished()) return finish();
                 consumer_.arm(cx.waker());
@@ -115,7 +118,6 @@ public:
                         return item;
                     } else {
                         hold(*next, std::move(item));
-                        if (deliverable()) return deliver();
                     }
                 }
             }
@@ -132,6 +134,8 @@ private:
         }
 
         bool holds() const noexcept { return !held.is_pending(); }
+        bool hungry() const noexcept { return child && !awaited && !holds(); }
+        bool ended() const noexcept { return !child && !holds(); }
         void drop() noexcept {
             awaited = false;
             child.reset();
@@ -170,7 +174,7 @@ private:
     }
 
     poll<value_type> deliver() {
-        node& first = out_.pop_front();
+        node& first = streams_in_order ? out_.front() : out_.pop_front();
         poll<value_type> item(std::move(first.held));
         first.held = pending;
         delivered(first);
@@ -179,7 +183,7 @@ private:
     void delivered(node& n) noexcept {
         if (Kind::one_item || closing_ || !n.child) {
             release(n);
-        } else {
+        } else if constexpr (!streams_in_order) {
             hungry_.push_back(n);
         }
         if (may_work()) driver_.wake();
@@ -206,13 +210,17 @@ private:
     }
 
     bool may_pull() const noexcept { return !pulling_ && active_ < limit() && upstream_; }
-    bool may_work() const noexcept { return !hungry_.empty() || may_pull(); }
+    bool may_work() noexcept { return any_hungry() || may_pull(); }
+    bool any_hungry() noexcept {
+        if constexpr (streams_in_order) return !out_.empty() && out_.front().hungry();
+        return !hungry_.empty();
+    }
 
     /// Returns a child for the next item of upstream, if there is one, or else a child whose item was taken. Ready
     /// children take turns.
     node* next_to_ask(context& cx) {
         if constexpr (!Kind::one_item) {
-            if (!may_pull()) return &hungry_.pop_front();
+            if (!may_pull()) return streams_in_order ? &out_.front() : &hungry_.pop_front();
         }
         return pull(cx);
     }
@@ -249,11 +257,21 @@ private:
             auto item = Kind::ask(*n.child, own);
             if (item.is_item()) return item;
             n.awaited = item.is_pending();
-            if (item.is_done() || closing_) release(n);
+            if constexpr (streams_in_order) {
+                if (item.is_done()) end_in_order(n);
+            } else {
+                if (item.is_done() || closing_) release(n);
+            }
         } catch (...) {
             fail(n);
         }
         return pending;
+    }
+
+    /// A stream that has ended keeps its place until those before it have ended.
+    void end_in_order(node& n) noexcept {
+        n.drop();
+        while (!out_.empty() && out_.front().ended()) release(out_.pop_front());
     }
 
     /// To be called in a catch block. Keeps the first of several delayed errors.

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// expect: weir::zip_latest(streams...): an argument is not a stream
+
+#include <weir/operators/zip_latest.hpp>
+#include <weir/source/iota.hpp>
+
+int main() {
+    auto right = weir::zip_latest(weir::iota(1, 4), weir::iota(1, 4));
+#ifdef MUST_NOT_COMPILE
+    auto wrong = weir::zip_latest(weir::iota(1, 4), 4);
+#endif
+}
