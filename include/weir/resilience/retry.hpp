@@ -22,8 +22,11 @@ namespace weir {
 
 namespace detail {
 
-/// The common part of both forms: creates another attempt when one has failed.
-template <class Factory>
+/// What counts as a failure of an attempt.
+enum class failed_by { error, error_or_end };
+
+/// The common part of all forms: creates another attempt when one has failed.
+template <class Factory, failed_by Failure>
 class retried {
     using attempt_t = std::invoke_result_t<Factory&>;
 
@@ -50,6 +53,7 @@ protected:
             if (waiting_ && !wait_.poll(cx)) return pending;
             waiting_ = false;
             std::exception_ptr error;
+            bool ended = false;
             try {
                 if (!attempt_) {
                     start_attempt(cx);
@@ -58,7 +62,8 @@ protected:
                 }
                 nested_context own{cx, in_row_ ? std::min(cx.deadline, attempt_ends_) : cx.deadline};
                 auto answer = ask(*attempt_, own);
-                if (!answer.is_pending()) {
+                ended = Failure == failed_by::error_or_end && answer.is_done();
+                if (!answer.is_pending() && !ended) {
                     if (in_row_) succeeded();
                     if (is_last(answer)) attempt_.reset();
                     return answer;
@@ -66,14 +71,17 @@ protected:
             } catch (...) {
                 error = std::current_exception();
             }
-            if (error == nullptr) {
+            if (error == nullptr && !ended) {
                 if (!limit_ || !limit_->over(cx)) return pending;
                 error = std::make_exception_ptr(too_late(cx));
             }
             attempt_.reset();
             limit_.reset();
             if (cx.stopping()) return cx.yield();
-            fail_or_wait(std::move(error), cx);
+            if (!wait_for_next(error, cx)) {
+                if (error != nullptr) std::rethrow_exception(std::move(error));
+                return done;
+            }
         }
     }
 
@@ -100,14 +108,17 @@ private:
         return {"weir::retry: an attempt was not done", policy.attempt_timeout};
     }
 
-    void fail_or_wait(std::exception_ptr error, context& cx) {
+    /// @param error  null after an end
+    /// @return whether there will be another attempt
+    bool wait_for_next(const std::exception_ptr& error, context& cx) {
         start_row(cx);
-        if (row_ends_ <= cx.executor().now() || !backoff_.again(error)) std::rethrow_exception(std::move(error));
+        if (row_ends_ <= cx.executor().now() || !backoff_.again(error)) return false;
         const time_point next = cx.executor().time_after(backoff_.wait(cx.executor()));
         // An attempt after the wait would have no time left.
-        if (next >= std::min(row_ends_, cx.deadline)) std::rethrow_exception(std::move(error));
+        if (next >= std::min(row_ends_, cx.deadline)) return false;
         wait_.arm(cx.executor(), next);
         waiting_ = true;
+        return true;
     }
 
     Factory factory_; // must outlive the coroutines that it returns
@@ -123,14 +134,14 @@ private:
 
 } // namespace detail
 
-/// The stream of `retry` for a factory of streams.
-template <class Factory>
-class [[nodiscard("add a sink and co_await it")]] retry_stream : private detail::retried<Factory> {
+/// The stream of `retry` for a factory of streams, and that of `restart`.
+template <class Factory, detail::failed_by Failure = detail::failed_by::error>
+class [[nodiscard("add a sink and co_await it")]] retry_stream : private detail::retried<Factory, Failure> {
 public:
     using value_type = item_t<std::invoke_result_t<Factory&>>;
 
     retry_stream(Factory factory, retry_policy policy)
-        : detail::retried<Factory>{std::move(factory), std::move(policy)} {}
+        : detail::retried<Factory, Failure>{std::move(factory), std::move(policy)} {}
 
     poll<value_type> poll_next(context& cx) { return this->run(cx); }
 };
@@ -138,12 +149,12 @@ public:
 /// The operation of `retry` for a factory of operations.
 template <class Factory>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] retry_operation
-    : private detail::retried<Factory> {
+    : private detail::retried<Factory, detail::failed_by::error> {
 public:
     using result_type = typename std::invoke_result_t<Factory&>::result_type;
 
     retry_operation(Factory factory, retry_policy policy)
-        : detail::retried<Factory>{std::move(factory), std::move(policy)} {}
+        : detail::retried<Factory, detail::failed_by::error>{std::move(factory), std::move(policy)} {}
 
     poll<result_type> poll_result(context& cx) { return this->run(cx); }
 };

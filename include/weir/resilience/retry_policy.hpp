@@ -100,11 +100,11 @@ public:
 
     const retry_policy& policy() const noexcept { return policy_; }
 
-    /// Counts a failure. Returns whether to try again.
+    /// Counts a failure. Returns whether to try again. Without an error the policy decides by the number only.
     bool again(const std::exception_ptr& error) {
         if (failures_ != retry_policy::unlimited) ++failures_;
         if (failures_ >= policy_.attempts && policy_.attempts != retry_policy::unlimited) return false;
-        return !policy_.when || policy_.when(error);
+        return error == nullptr || !policy_.when || policy_.when(error);
     }
 
     /// The wait before the next attempt.
