@@ -16,6 +16,7 @@
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/sink/drain.hpp>
+#include <weir/sink/for_each.hpp>
 #include <weir/source/empty.hpp>
 #include <weir/source/fail.hpp>
 #include <weir/source/iota.hpp>
@@ -53,6 +54,21 @@ TEST_SUITE("resilience/retry_when") {
         CHECK_THROWS_WITH(ex.run(weir::retry_when(up, function) | weir::drain()), "function");
         const auto factory = []() -> decltype(weir::empty<int>()) { throw std::runtime_error{"factory"}; };
         CHECK_THROWS_WITH(ex.run(weir::retry_when(factory, times(1, 1ms)) | weir::drain()), "factory");
+    }
+
+    TEST_CASE("retry_when passes an error of the consumer, and asks nothing about it") {
+        virtual_executor ex;
+        int asked = 0;
+        const auto ask = [&](std::exception_ptr) -> weir::task<> {
+            ++asked;
+            co_await weir::yield();
+        };
+        const auto consume = [](int x) {
+            if (x == 1) throw std::runtime_error{"consumer"};
+        };
+        CHECK_THROWS_WITH(ex.run(weir::retry_when([] { return weir::iota(0, 2); }, ask) | weir::for_each(consume)),
+                          "consumer");
+        CHECK(asked == 0);
     }
 
     TEST_CASE("retry_when plays random streams up to the first that ends") {

@@ -30,7 +30,7 @@ struct retry_when_fn {
             static_assert(detail::always_false<F>,
                           "weir::retry_when(factory, f): f cannot be called with the error, a std::exception_ptr");
             return detail::invalid_pipeline{};
-        } else if constexpr (!detail::decides_to_go_on<std::invoke_result_t<F&, const std::exception_ptr&>>) {
+        } else if constexpr (!detail::decides_whether_again<std::invoke_result_t<F&, const std::exception_ptr&>>) {
             static_assert(detail::always_false<F>,
                           "weir::retry_when(factory, f): f does not return a task or another operation, without a "
                           "result or with a bool");

@@ -30,7 +30,7 @@ struct repeat_when_fn {
             static_assert(detail::always_false<F>,
                           "weir::repeat_when(factory, f): f cannot be called without arguments");
             return detail::invalid_pipeline{};
-        } else if constexpr (!detail::decides_to_go_on<std::invoke_result_t<F&>>) {
+        } else if constexpr (!detail::decides_whether_again<std::invoke_result_t<F&>>) {
             static_assert(detail::always_false<F>,
                           "weir::repeat_when(factory, f): f does not return a task or another operation, without a "
                           "result or with a bool");

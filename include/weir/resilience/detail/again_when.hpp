@@ -11,16 +11,17 @@
 #include <weir/core/context.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir::detail {
 
 /// An operation after which a stream is made again, or whose result is a bool that says whether it is.
 template <class Op>
-concept decides_to_go_on = operation<Op> && (std::same_as<typename Op::result_type, unit> ||
-                                             std::convertible_to<typename Op::result_type, bool>);
+concept decides_whether_again = operation<Op> && (std::same_as<typename Op::result_type, unit> ||
+                                                  std::convertible_to<typename Op::result_type, bool>);
 
-/// What decides whether a stream is made again.
+/// The outcome of a stream after which it may be made again.
 enum class again_after { error, end };
 
 /// The streams that a factory returns, one after the other. After each that has failed, or ended, an operation decides
@@ -47,43 +48,73 @@ public:
     poll<value_type> poll_next(context& cx) {
         for (;;) {
             if (decision_) {
-                auto result = decision_->poll_result(cx);
-                if (result.is_pending()) return pending;
-                const bool again = goes_on(*result);
-                decision_.reset();
-                if (cx.stopping()) return cx.yield();
-                if (!again) return give_up();
-                error_ = nullptr;
+                const auto again = decided(cx);
+                if (!again.is_item()) return again.template rebind<value_type>();
             }
             try {
-                if (!current_) {
-                    current_.emplace(std::invoke(factory_));
-                    if (cx.stopping()) return cx.yield();
-                }
+                if (!make_stream(cx)) return cx.yield();
                 auto item = current_->poll_next(cx);
                 if (!item.is_done() || on_error) return item;
             } catch (...) {
                 if constexpr (!on_error) throw;
                 error_ = std::current_exception();
             }
-            current_.reset();
-            if (cx.stopping()) return cx.yield();
-            decision_.emplace(decide(f_, error_));
-            if (!cx.spend() || cx.leaving()) return cx.yield();
+            if (!start_decision(cx)) return cx.yield();
+        }
+    }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        for (;;) {
+            if (decision_) {
+                const auto again = decided(cx);
+                if (!again.is_item()) return again.is_done() ? flow::done : flow::pending;
+            }
+            fenced consumer{consume};
+            flow answer = flow::done;
+            try {
+                if (!make_stream(cx)) return yield_loop(cx);
+                answer = weir::poll_each(*current_, cx, consumer);
+            } catch (...) {
+                if constexpr (!on_error) throw;
+                error_ = std::current_exception();
+            }
+            consumer.rethrow();
+            if (answer != flow::done || (on_error && error_ == nullptr)) return answer;
+            if (!start_decision(cx)) return yield_loop(cx);
         }
     }
 
 private:
-    static bool goes_on([[maybe_unused]] const typename decision_t::result_type& result) {
-        if constexpr (std::same_as<typename decision_t::result_type, unit>) {
-            return true;
-        } else {
-            return static_cast<bool>(result);
+    /// Polls the decision. Returns the end when there is to be no other stream.
+    poll<unit> decided(context& cx) {
+        bool again = true;
+        {
+            auto result = decision_->poll_result(cx);
+            if (result.is_pending()) return pending;
+            if constexpr (!std::same_as<typename decision_t::result_type, unit>) again = static_cast<bool>(*result);
         }
-    }
-    poll<value_type> give_up() {
+        decision_.reset();
+        if (cx.stopping()) return cx.yield();
+        if (again) {
+            error_ = nullptr;
+            return unit{};
+        }
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
         return done;
+    }
+    /// Returns false when the factory has dropped what runs.
+    bool make_stream(context& cx) {
+        if (current_) return true;
+        current_.emplace(std::invoke(factory_));
+        return !cx.stopping();
+    }
+    /// Returns false when the loop has to yield.
+    bool start_decision(context& cx) {
+        current_.reset();
+        if (cx.stopping()) return false;
+        decision_.emplace(decide(f_, error_));
+        return cx.spend() && !cx.leaving();
     }
 
     [[no_unique_address]] Factory factory_; // outlives the coroutines that it returns
