@@ -14,6 +14,7 @@
 
 #include <weir/operators/take.hpp>
 #include <weir/sink/drain.hpp>
+#include <weir/sink/for_each.hpp>
 #include <weir/sink/to.hpp>
 #include <weir/source/empty.hpp>
 #include <weir/source/iota.hpp>
@@ -53,6 +54,8 @@ TEST_SUITE("operators/handle") {
         CHECK(m.play(m.cold<int>("-1-0-3|") | weir::handle<int>(as_often)) == "-1---[333]|");
         CHECK(m.play(m.cold<int>("-1-#") | weir::handle<int>(as_often)) == "-1-#");
         virtual_executor ex;
+        CHECK(ex.run(weir::iota(0, 4) | weir::handle<int>(as_often) | weir::take(4) | weir::to<std::vector>()) ==
+              std::vector{1, 2, 2, 3});
         CHECK(ex.run(weir::iota(1, 6) | in_pairs() | weir::to<std::vector>()) == std::vector{12, 34, 5});
         CHECK(ex.run(weir::iota(1, 5) | in_pairs() | weir::to<std::vector>()) == std::vector{12, 34});
         CHECK(ex.run(weir::empty<int>() | in_pairs() | weir::to<std::vector>()).empty());
@@ -75,6 +78,10 @@ TEST_SUITE("operators/handle") {
         };
         marbles m;
         CHECK(m.play(m.cold<int>("-1-2-3|") | weir::handle<int>(throws)) == "-1-[2#]");
+        std::vector<int> seen;
+        const auto see = [&](int x) { seen.push_back(x); };
+        CHECK_THROWS_WITH(ex.run(weir::iota(1, 4) | weir::handle<int>(throws) | weir::for_each(see)), "two");
+        CHECK(seen == std::vector{1, 2});
         const auto nothing = [](int, int, const auto&) {};
         const auto throws_at_end = [](int, const auto&) { throw std::runtime_error{"end"}; };
         CHECK_THROWS_WITH(ex.run(weir::iota(0, 2) | weir::handle<int>(0, nothing, throws_at_end) | weir::drain()),

@@ -13,6 +13,7 @@
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -84,35 +85,70 @@ public:
     handle_stream(S upstream, Handler handler) : handler_(std::move(handler)), upstream_(std::move(upstream)) {}
 
     poll<U> poll_next(context& cx) {
-        const item_output<U> output{emitted_};
         while (emitted_.empty()) {
-            if (!upstream_) return finish();
+            if (!upstream_) {
+                rethrow_error();
+                return done;
+            }
             {
                 auto item = upstream_->poll_next(cx);
                 if (item.is_pending()) return pending;
-                if (item.is_done()) upstream_.reset();
                 if (cx.stopping()) return cx.yield();
-                try {
-                    if (upstream_) {
-                        handler_.on_item(*std::move(item), output);
-                    } else {
-                        handler_.at_end(output);
-                    }
-                } catch (...) {
-                    error_ = std::current_exception();
-                    upstream_.reset();
-                }
-                if (cx.stopping()) return cx.yield();
+                if (item.is_item()) call(*std::move(item));
+                if (!proceed(item.is_done(), cx)) return cx.yield();
             }
             if (emitted_.empty() && (!cx.spend() || cx.leaving())) return cx.yield();
         }
         return poll<U>(emitted_.pop_front());
     }
 
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        for (;;) {
+            while (!emitted_.empty()) {
+                if (!consume(emitted_.pop_front())) return flow::stopped;
+                if (!cx.spend() || cx.leaving()) return detail::yield_loop(cx);
+            }
+            if (!upstream_) {
+                rethrow_error();
+                return flow::done;
+            }
+            bool wanted = true;
+            const auto pass_on = [&](item_t<S>&& item) {
+                call(std::move(item));
+                if (cx.stopping()) return true; // poll_each_unless_dropped ends the loop
+                if (error_ != nullptr || emitted_.size() > 1) return false;
+                if (!emitted_.empty()) wanted = consume(emitted_.pop_front());
+                return wanted;
+            };
+            const flow answer = detail::poll_each_unless_dropped<true>(*upstream_, cx, pass_on);
+            if (answer == flow::pending || !wanted) return answer;
+            if (!proceed(answer == flow::done, cx)) return detail::yield_loop(cx);
+        }
+    }
+
 private:
-    poll<U> finish() {
+    void call(item_t<S>&& item) noexcept {
+        try {
+            handler_.on_item(std::move(item), item_output<U>{emitted_});
+        } catch (...) {
+            error_ = std::current_exception();
+        }
+    }
+    /// Destroys upstream after its end, which the handler then sees, or after an error of the handler. Returns false
+    /// when something that was called has dropped what runs.
+    bool proceed(bool ended, context& cx) noexcept {
+        if (ended || error_ != nullptr) upstream_.reset();
+        if (!ended || cx.stopping()) return !cx.stopping();
+        try {
+            handler_.at_end(item_output<U>{emitted_});
+        } catch (...) {
+            error_ = std::current_exception();
+        }
+        return !cx.stopping();
+    }
+    void rethrow_error() {
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
-        return done;
     }
 
     Handler handler_;
