@@ -40,11 +40,15 @@ TEST_SUITE("operators/skip_until") {
         probe<int> signal;
         probe_sink sink{ex, weir::iota(0) | weir::skip_until(signal.stream()) | weir::take(1)};
         sink.request(2);
+        ex.run(weir::sleep_for(0ms));
+        ex.run(weir::sleep_for(0ms));
         CHECK_FALSE(signal.dropped());
+        CHECK(signal.polls() == 1);
         ex.post([&] { signal.push(1); });
         ex.run(weir::sleep_for(0ms));
         ex.run_ready();
         CHECK(signal.dropped());
+        CHECK(signal.polls() == 2);
         CHECK(sink.ended());
         CHECK(sink.items().size() == 1);
     }

@@ -5,10 +5,10 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/operator_fn.hpp>
-#include <weir/core/detail/resettable.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/watched_signal.hpp>
 
 namespace weir {
 
@@ -22,10 +22,11 @@ public:
     skip_until_stream(S upstream, Signal signal) : upstream_(std::move(upstream)), signal_(std::move(signal)) {}
 
     poll<value_type> poll_next(context& cx) {
-        while (!open(cx)) {
+        while (skips(cx)) {
             {
                 if (cx.stopping()) return cx.yield();
                 auto skipped = upstream_.poll_next(cx);
+                if (skipped.is_pending()) signal_.wait(cx);
                 if (!skipped.is_item()) return skipped;
             }
             if (!cx.spend() || cx.leaving()) return cx.yield();
@@ -36,27 +37,31 @@ public:
 
     template <class Consume>
     flow poll_each(context& cx, Consume& consume) {
-        if (signal_) return detail::poll_one_by_one(*this, cx, consume);
+        while (skips(cx)) {
+            if (cx.stopping()) return detail::yield_loop(cx);
+            bool interrupted = false;
+            const auto skip_item = [&](value_type&&) { return !(interrupted = signal_.due()); };
+            const flow answer = weir::poll_each(upstream_, cx, skip_item);
+            if (answer == flow::pending) signal_.wait(cx);
+            if (!interrupted) return answer;
+            if (!cx.spend() || cx.leaving()) return detail::yield_loop(cx);
+        }
+        if (cx.stopping()) return detail::yield_loop(cx);
         return weir::poll_each(upstream_, cx, consume);
     }
 
 private:
-    /// Whether the signal has arrived, or cannot arrive any more.
-    bool open(context& cx) {
+    /// Whether the signal has not arrived, and can arrive.
+    bool skips(context& cx) {
         if (!signal_) [[likely]]
-            return true;
-        bool arrived;
-        if constexpr (stream<Signal>) {
-            arrived = !signal_->poll_next(cx).is_pending();
-        } else {
-            arrived = !signal_->poll_result(cx).is_pending();
-        }
-        if (arrived) signal_.reset();
-        return arrived;
+            return false;
+        if (!signal_.due() || signal_.ask(cx).is_pending()) return true;
+        signal_.reset();
+        return false;
     }
 
     S upstream_;
-    detail::resettable<Signal> signal_; // until it has arrived
+    detail::watched_signal<skip_until_stream, Signal> signal_; // until it has arrived
 };
 
 struct skip_until_fn : detail::operator_fn<skip_until_fn> {
@@ -78,11 +83,12 @@ struct skip_until_fn : detail::operator_fn<skip_until_fn> {
 ///     skip_until(signal)  ------c--d--|
 ///
 /// The signal is a stream (its first item), a task, `sleep_for(d)` or another operation (its result). It is polled
-/// before upstream, so that no item is skipped after its arrival, and destroyed when it has arrived. A stream that ends
-/// without an item counts as a signal. Upstream is asked for items from the first poll on.
+/// first and after each of its wakes, before upstream, so that no item is skipped after its arrival, and destroyed
+/// when it has arrived. A stream that ends without an item counts as a signal. Upstream is asked for items from the
+/// first poll on.
 ///
 /// Ends: with upstream. Errors: upstream's, and the signal's.
-/// Cost: no allocation; no item held. The signal is polled with each skipped item.
+/// Cost: no allocation; no item held. A skipped item costs one check of a flag.
 /// See: skip_for, skip_while, take_until, delay_start.
 inline constexpr skip_until_fn skip_until{};
 

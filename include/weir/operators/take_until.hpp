@@ -7,14 +7,13 @@
 #include <utility>
 
 #include <weir/core/assert.hpp>
-#include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/resettable.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/core/waker.hpp>
 #include <weir/executor/detail/stop_token_watcher.hpp>
+#include <weir/operators/detail/watched_signal.hpp>
 
 namespace weir {
 
@@ -28,13 +27,13 @@ public:
 
     poll<value_type> poll_next(context& cx) {
         WEIR_ASSERT(upstream_.has_value(), "a stream was polled after its end");
-        if (may_be_signalled() && signalled(cx)) {
+        if (signal_.due() && signalled(cx)) {
             stop();
             return done;
         }
         auto item = upstream_->poll_next(cx);
         if (item.is_pending()) {
-            consumer_.arm(cx.waker());
+            signal_.wait(cx);
         } else if (item.is_done()) {
             stop();
         }
@@ -44,16 +43,16 @@ public:
     template <class Consume>
     flow poll_each(context& cx, Consume& consume) {
         WEIR_ASSERT(upstream_.has_value(), "a stream was polled after its end");
-        while (!may_be_signalled() || !signalled(cx)) {
+        while (!signal_.due() || !signalled(cx)) {
             bool interrupted = false;
             const auto pass_on = [&](value_type&& item) {
                 if (!consume(std::move(item))) return false;
-                interrupted = may_be_signalled();
+                interrupted = signal_.due();
                 return !interrupted;
             };
             const flow answer = weir::poll_each(*upstream_, cx, pass_on);
             if (answer == flow::done) break;
-            if (answer == flow::pending) consumer_.arm(cx.waker());
+            if (answer == flow::pending) signal_.wait(cx);
             if (!interrupted) return answer;
             if (!cx.spend() || cx.leaving()) return detail::yield_loop(cx);
         }
@@ -62,37 +61,14 @@ public:
     }
 
 private:
-    friend detail::described;
-
-    void describe(detail::wait_report& report) {
-        if (!signal_) return;
-        report.stage(detail::type_name<take_until_stream>(), "its signal has not arrived");
-        report.cause(watch_);
-    }
-
-    /// Whether the signal must be polled.
-    bool may_be_signalled() const noexcept { return woken_ || watch_.queued(); }
-
     bool signalled(context& cx) {
-        woken_ = false;
-        if (!signal_) return false;
-        watch_.bind(*this, cx.waker());
-        nested_context inner{cx, watch_};
         try {
-            return poll_signal(inner);
+            const auto arrived = signal_.ask(cx);
+            if (arrived.is_done()) signal_.reset();
+            return arrived.is_item();
         } catch (...) {
             stop();
             throw;
-        }
-    }
-
-    bool poll_signal(context& cx) {
-        if constexpr (stream<Signal>) {
-            auto item = signal_->poll_next(cx);
-            if (item.is_done()) signal_.reset(); // the signal cannot arrive any more
-            return item.is_item();
-        } else {
-            return signal_->poll_result(cx).is_item();
         }
     }
 
@@ -101,16 +77,8 @@ private:
         signal_.reset();
     }
 
-    void wake() noexcept {
-        woken_ = true;
-        consumer_.wake();
-    }
-
     detail::resettable<S> upstream_;
-    detail::resettable<Signal> signal_;
-    detail::described_slot consumer_{*this};
-    bool woken_ = true; // the signal has not been polled since it woke this stream
-    detail::member_waker<take_until_stream, &take_until_stream::wake> watch_;
+    detail::watched_signal<take_until_stream, Signal> signal_;
 };
 
 /// The items of an upstream until a stop is requested.
