@@ -40,13 +40,11 @@ public:
         }
         const auto pass_on = [&](value_type&& item) {
             if (std::exchange(first_, false)) return static_cast<bool>(consume(std::move(item)));
+            const bool wanted = consume(value_type(separator_));
+            if (wanted && !(detail::may_drop_at_end<value_type> && cx.leaving())) [[likely]]
+                return static_cast<bool>(consume(std::move(item)));
             held_.emplace(std::move(item));
-            if (!consume(value_type(separator_))) return false;
-            if constexpr (detail::may_drop_at_end<value_type>) {
-                if (cx.leaving()) [[unlikely]]
-                    return true; // poll_each_unless_dropped ends the loop
-            }
-            return static_cast<bool>(consume(*take_held()));
+            return wanted; // poll_each_unless_dropped ends the loop
         };
         return detail::poll_each_unless_dropped<detail::may_drop_at_end<value_type>>(upstream_, cx, pass_on);
     }
