@@ -72,8 +72,8 @@ struct delay_start_fn : detail::operator_fn<delay_start_fn> {
     }
 };
 
-/// delay_start(d): upstream is first polled when d has passed since the first poll. delay_start(operation): when the
-/// operation has completed.
+/// delay_start(d): upstream is first polled when d has passed since the first poll. delay_start(operation): upstream is
+/// first polled when the operation has completed.
 ///
 ///     in              a--b--c--|
 ///     delay_start(4)  ----a--b--c--|     a source that starts with its first poll

@@ -38,7 +38,7 @@ struct elapsed_fn : detail::operator_fn<elapsed_fn> {
 ///     in         --a-----b--|
 ///     elapsed()  --(2a)--(6b)--|
 ///
-/// The time is a duration by the executor's clock, which is read once a turn: items of one turn are 0 apart.
+/// The time is a duration by the executor's clock, which it reads once per turn: items of one turn are 0 apart.
 ///
 /// Ends: with upstream. Errors: upstream's.
 /// Cost: no allocation; no item held.

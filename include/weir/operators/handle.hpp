@@ -215,8 +215,8 @@ private:
 } // namespace detail
 
 /// handle<U>(f): calls f(item, emit) with each item; f calls emit(u) for each item to emit: none, one or many.
-/// handle<U>(state, f, flush): calls f(state, item, emit), and flush(state, emit) at the end of upstream, for what the
-/// state still holds.
+/// handle<U>(state, f, flush): calls f(state, item, emit), and at the end of upstream flush(state, emit), which emits
+/// the items that the state still holds.
 ///
 ///     in         --1--2------3--|
 ///     handle     -----[12]------[3|]     f collects pairs, flush emits the rest

@@ -70,8 +70,8 @@ struct map_error_fn : operator_fn<map_error_fn<E>> {
 ///
 ///     weir::map_error<std::system_error>([](const auto& e) { return config_error{"no configuration", e.code()}; })
 ///
-/// f takes a std::exception_ptr, or a const E&, and returns an object to throw, or a std::exception_ptr. A null one
-/// becomes a std::invalid_argument.
+/// f takes a std::exception_ptr, or a const E&, and returns an object to throw, or a std::exception_ptr. A null
+/// pointer becomes a std::invalid_argument.
 ///
 /// Ends: with upstream. Errors: what f returns or throws; upstream's, if they are not of type E. Upstream is destroyed
 /// before f is called.

@@ -62,8 +62,8 @@ struct on_error_complete_fn : operator_fn<on_error_complete_fn<E>> {
 
 } // namespace detail
 
-/// on_error_complete(): an error of upstream is the end. on_error_complete(pred): an error for which pred returns true.
-/// on_error_complete<E>(), on_error_complete<E>(pred): the same for errors of type E; others pass.
+/// on_error_complete(): an error of upstream becomes the end. on_error_complete(pred): only an error for which pred
+/// returns true does. on_error_complete<E>(), on_error_complete<E>(pred): the same for errors of type E; others pass.
 ///
 ///     in                   --1--2--#
 ///     on_error_complete()  --1--2--|

@@ -33,7 +33,7 @@ struct timestamp_fn : detail::operator_fn<timestamp_fn> {
 ///     in           --a-----b--|
 ///     timestamp()  --(2a)--(8b)--|
 ///
-/// The time is a time_point of the executor's clock, which is read once a turn.
+/// The time is a time_point of the executor's clock, which it reads once per turn.
 ///
 /// Ends: with upstream. Errors: upstream's.
 /// Cost: no allocation; no item held.

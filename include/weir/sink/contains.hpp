@@ -49,7 +49,7 @@ struct contains_fn : detail::operator_fn<contains_fn> {
 ///
 ///     const bool found = co_await (weir::lines("hosts") | weir::contains("localhost"));
 ///
-/// Upstream is dropped at the first item that equals it. The answer is false for a stream without items.
+/// Upstream is dropped at the first item that equals the value. The answer is false for a stream without items.
 ///
 /// Errors: upstream's before the answer is known, and what == throws.
 /// Cost: no allocation.

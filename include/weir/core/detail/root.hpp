@@ -56,7 +56,7 @@ public:
     root_records& operator=(const root_records&) = delete;
     ~root_records();
 
-    /// Returns null when there is no memory.
+    /// Returns null if no memory is left.
     root_record* add(root_record* parent, std::uint32_t group) noexcept;
     void remove(root_record* record) noexcept;
     std::uint64_t next_id() noexcept { return ++last_id_; }
@@ -78,7 +78,7 @@ public:
     local_records& operator=(const local_records&) = delete;
     ~local_records();
 
-    /// Returns null when there is no memory.
+    /// Returns null if no memory is left.
     local_record* add(std::uint64_t id, root_record* parent, std::uint32_t group, locals_ref values) noexcept;
     void remove(local_record* record) noexcept;
 

@@ -90,7 +90,7 @@ public:
         room_.wake();
         return item;
     }
-    /// When no item is held: whether there will be another.
+    /// To be called when no item is held. Returns the end, or throws the error, after the last item.
     poll<T> wait_for_item(context& cx) {
         if (open_) [[likely]] {
             receiver_.arm(cx.waker());
@@ -111,7 +111,7 @@ private:
 
     void describe(wait_report& report) const {
         report.object(this, "the items for a sink beside the stream",
-                      full() ? "it has not taken any" : "there is none");
+                      full() ? "it has not taken the oldest" : "no item is held for it");
     }
 
     [[gnu::noinline]] void push_over(const T& item) {
@@ -305,9 +305,9 @@ protected:
         return done;
     }
 
-    /// Does the same for each item that is ready, hands it on, and lets the sink run. The answer is `stopped` when
-    /// consume wants no more, which `wanted` then says, when the sink has ended or failed, and when an operator that
-    /// keeps in step with the sink has no room for another item.
+    /// Does the same for each item that is ready, hands it on, and lets the sink run. The answer is `stopped` in
+    /// three cases: consume wants no more, and `wanted` is then set to false; the sink has ended or failed; an operator
+    /// that keeps in step with the sink has no room for another item.
     template <bool InStep, class Consume>
     flow pass_each(context& cx, Consume& consume, bool& wanted) {
         flow answer = flow::done;
