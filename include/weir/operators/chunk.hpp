@@ -3,7 +3,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -107,8 +106,8 @@ struct chunk_fn : detail::operator_fn<chunk_fn> {
     }
     template <std::integral N>
     constexpr auto operator()(N n, duration d) const {
-        if (d < duration::zero()) throw std::invalid_argument{"weir::chunk(n, d): d is negative"};
-        return with(checked(n), detail::chunk_is_due_after{d});
+        const duration after = detail::not_negative(d, "weir::chunk(n, d): d is negative");
+        return with(checked(n), detail::chunk_is_due_after{after});
     }
     template <std::integral N, class Signal>
         requires(!std::convertible_to<Signal, duration>)

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <concepts>
-#include <stdexcept>
 #include <utility>
 
+#include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
@@ -77,11 +77,9 @@ struct debounce_fn : detail::operator_fn<debounce_fn> {
 
     template <class OnDrop = detail::drop_silently>
     constexpr auto operator()(duration d, debounce_options options = {}, OnDrop on_drop = {}) const {
-        if (d < duration::zero()) throw std::invalid_argument{"weir::debounce(d): d is negative"};
-        if (options.max_wait < duration::zero()) {
-            throw std::invalid_argument{"weir::debounce(d, {.max_wait}): max_wait is negative"};
-        }
-        return with(d, options.max_wait, std::move(on_drop));
+        return with(detail::not_negative(d, "weir::debounce(d): d is negative"),
+                    detail::not_negative(options.max_wait, "weir::debounce(d, {.max_wait}): max_wait is negative"),
+                    std::move(on_drop));
     }
 };
 

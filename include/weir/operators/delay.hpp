@@ -3,7 +3,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <stdexcept>
 #include <utility>
 
 #include <weir/core/detail/arguments.hpp>
@@ -89,8 +88,7 @@ struct delay_fn : detail::operator_fn<delay_fn> {
     constexpr auto operator()(duration d, N most = default_capacity) const {
         const std::size_t capacity =
             detail::at_least_one(most, "weir::delay(d, capacity): capacity must be at least 1");
-        if (d < duration::zero()) throw std::invalid_argument{"weir::delay(d): d is negative"};
-        return with(d, capacity);
+        return with(detail::not_negative(d, "weir::delay(d): d is negative"), capacity);
     }
 };
 

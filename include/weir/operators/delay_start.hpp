@@ -3,10 +3,10 @@
 
 #include <concepts>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 
 #include <weir/core/context.hpp>
+#include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll_each.hpp>
@@ -62,8 +62,7 @@ struct delay_start_fn : detail::operator_fn<delay_start_fn> {
     }
 
     auto operator()(duration d) const {
-        if (d < duration::zero()) throw std::invalid_argument{"weir::delay_start(d): d is negative"};
-        return with(sleep_for(d));
+        return with(sleep_for(detail::not_negative(d, "weir::delay_start(d): d is negative")));
     }
     template <class Start>
         requires(!std::convertible_to<Start, duration>)

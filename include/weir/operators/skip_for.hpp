@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <stdexcept>
 #include <utility>
 
+#include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
@@ -19,8 +19,7 @@ struct skip_for_fn : detail::operator_fn<skip_for_fn> {
     }
 
     constexpr auto operator()(duration d) const {
-        if (d < duration::zero()) throw std::invalid_argument{"weir::skip_for(d): d is negative"};
-        return with(d);
+        return with(detail::not_negative(d, "weir::skip_for(d): d is negative"));
     }
 };
 

@@ -3,9 +3,9 @@
 
 #include <concepts>
 #include <cstdint>
-#include <stdexcept>
 #include <utility>
 
+#include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
@@ -91,8 +91,7 @@ struct throttle_fn : detail::operator_fn<throttle_fn> {
 
     template <class OnDrop = detail::drop_silently>
     constexpr auto operator()(duration d, edge which = edge::both, OnDrop on_drop = {}) const {
-        if (d < duration::zero()) throw std::invalid_argument{"weir::throttle(d): d is negative"};
-        return with(d, which, std::move(on_drop));
+        return with(detail::not_negative(d, "weir::throttle(d): d is negative"), which, std::move(on_drop));
     }
 };
 

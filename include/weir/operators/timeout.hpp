@@ -4,10 +4,10 @@
 #include <concepts>
 #include <functional>
 #include <optional>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
+#include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll_each.hpp>
@@ -218,20 +218,14 @@ struct timeout_fn : detail::operator_fn<timeout_fn> {
         return made && ok;
     }
 
-    constexpr auto operator()(duration d) const {
-        check(d);
-        return with(d);
-    }
+    constexpr auto operator()(duration d) const { return with(checked(d)); }
     template <class MakeFallback>
     constexpr auto operator()(duration d, MakeFallback make) const {
-        check(d);
-        return with(d, std::move(make));
+        return with(checked(d), std::move(make));
     }
 
 private:
-    static constexpr void check(duration d) {
-        if (d < duration::zero()) throw std::invalid_argument{"weir::timeout(d): d is negative"};
-    }
+    static constexpr duration checked(duration d) { return detail::not_negative(d, "weir::timeout(d): d is negative"); }
 };
 
 /// timeout(d): fails with timed_out when the consumer has waited longer than d for an item.

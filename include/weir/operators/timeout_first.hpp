@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <stdexcept>
-
+#include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
@@ -15,8 +14,7 @@ struct timeout_first_fn : detail::operator_fn<timeout_first_fn> {
     using pipeline = timeout_stream<S, detail::first_pull_time_limit>;
 
     constexpr auto operator()(duration d) const {
-        if (d < duration::zero()) throw std::invalid_argument{"weir::timeout_first(d): d is negative"};
-        return with(d);
+        return with(detail::not_negative(d, "weir::timeout_first(d): d is negative"));
     }
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <stdexcept>
 #include <utility>
 
+#include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/stream.hpp>
@@ -42,8 +42,7 @@ struct timeout_total_fn : detail::operator_fn<timeout_total_fn> {
     }
 
     constexpr auto operator()(duration d) const {
-        if (d < duration::zero()) throw std::invalid_argument{"weir::timeout_total(d): d is negative"};
-        return with(d);
+        return with(detail::not_negative(d, "weir::timeout_total(d): d is negative"));
     }
 };
 

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <stdexcept>
 #include <utility>
 
 #include <weir/core/context.hpp>
+#include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/resettable.hpp>
 #include <weir/core/operation.hpp>
@@ -93,8 +93,8 @@ auto with_timeout(duration d, A operation) {
             detail::always_false<A>,
             "weir::with_timeout(d, operation): takes a task, a pipeline that ends in a sink, or another operation");
     } else {
-        if (d < duration::zero()) throw std::invalid_argument{"weir::with_timeout(d, operation): d is negative"};
-        return timed_operation<A>{"weir::with_timeout: no result", d, std::move(operation)};
+        const duration limit = detail::not_negative(d, "weir::with_timeout(d, operation): d is negative");
+        return timed_operation<A>{"weir::with_timeout: no result", limit, std::move(operation)};
     }
 }
 

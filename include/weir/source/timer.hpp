@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <stdexcept>
 
 #include <weir/core/context.hpp>
+#include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/deadline_timer.hpp>
@@ -54,9 +54,6 @@ private:
 /// Ends: with the tick. Errors: none.
 /// Cost: no allocation; one timer.
 /// See: interval, sleep_for.
-inline timer_stream timer(duration d) {
-    if (d < duration::zero()) throw std::invalid_argument{"weir::timer(d): d is negative"};
-    return timer_stream{d};
-}
+inline timer_stream timer(duration d) { return timer_stream{detail::not_negative(d, "weir::timer(d): d is negative")}; }
 
 } // namespace weir

@@ -31,6 +31,15 @@ constexpr std::size_t at_least_one(N n, const char* what) {
     return static_cast<std::size_t>(n);
 }
 
+/// Passes on a duration that a user passed.
+/// @param what  operator and argument, for the message
+/// @throws std::invalid_argument when it is negative
+template <class Duration>
+constexpr Duration not_negative(Duration d, const char* what) {
+    if (d < Duration::zero()) throw std::invalid_argument{what};
+    return d;
+}
+
 /// @param what  function and argument, for the message
 /// @throws std::invalid_argument for a text with a NUL character, which the system would read up to there
 void refuse_nul(const std::string& text, const char* what);
