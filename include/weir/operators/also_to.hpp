@@ -64,7 +64,7 @@ private:
         return false;
     }
 
-    /// When upstream has ended: waits for the sink.
+    /// Waits for the sink, after upstream has ended.
     poll<value_type> end(context& cx) {
         auto& side = this->side();
         if (side.running()) return side.wait(cx);

@@ -50,14 +50,14 @@ struct balance_fn : detail::operator_fn<balance_fn> {
 ///
 ///     in        abcdef|
 ///     first     a--c--f|     a consumer that needs three ticks for an item
-///     second    b-d-e-|      one that needs two
+///     second    b-d-e-|      a consumer that needs two
 ///
 ///     weir::task_group group;
 ///     for (auto& jobs : queue() | weir::balance(4)) group.spawn(work(std::move(jobs)));
 ///
-/// Upstream is asked when a consumer waits, and nothing is held: a consumer that is busy gets nothing, and one that is
-/// slow gets less. Of several that wait, the first to run gets the item. A stream may be moved and destroyed at any
-/// time; no item is lost with it.
+/// Upstream is asked when a consumer waits, and no item is held: a busy consumer receives nothing, and a slow consumer
+/// receives less. Of several consumers that wait, the first to run receives the item. A stream may be moved and
+/// destroyed at any time; no item is lost with it.
 ///
 /// Ends: all with upstream. Errors: upstream's, in all streams. Upstream has been destroyed by then.
 /// Dropped: upstream is destroyed with the last of the streams.

@@ -74,7 +74,7 @@ public:
     }
 
 private:
-    /// Asks for the next inner stream. Stopped, when there is one.
+    /// Asks upstream for the next inner stream. Returns `stopped` when an inner stream has started.
     flow start_next(context& cx) {
         auto outer = upstream_->poll_next(cx);
         if (!outer.is_item()) return outer.is_done() ? flow::done : flow::pending;

@@ -28,7 +28,7 @@ struct default_if_empty_fn : detail::operator_fn<default_if_empty_fn> {
     }
 };
 
-/// default_if_empty(value): the items, or the value when upstream ends without one.
+/// default_if_empty(value): the items, or the value when upstream ends without an item.
 ///
 ///     in                   ------|
 ///     default_if_empty(0)  ------[0|]

@@ -208,8 +208,8 @@ struct expand_fn : detail::operator_fn<expand_fn> {
 /// Ends: when upstream and all streams have ended and no item waits to be expanded.
 /// Errors: the first one, after the items that were ready before; upstream and all streams are dropped at once.
 /// Dropped: the items held are lost.
-/// Cost: a copy of each item; one allocation per stream at a time, reused; up to n + 1 items held, and without a limit
-/// those that wait to be expanded: a tree that is wider than n is held level by level.
+/// Cost: a copy of each item; one allocation per stream at a time, reused; up to n + 1 items held, and
+/// any number of items that wait to be expanded: a tree that is wider than n is held level by level.
 /// See: flat_map, walk.
 ///
 /// @throws std::invalid_argument when n is less than 1

@@ -16,7 +16,7 @@
 
 namespace weir {
 
-/// The items of an upstream, and where it has none ready, an item made of the last one.
+/// The items of an upstream, and an item made of the last item whenever upstream has no item ready.
 template <stream S, class F>
 class [[nodiscard("add a sink and co_await it")]] extrapolate_stream {
 public:
@@ -64,7 +64,7 @@ struct extrapolate_fn : detail::operator_fn<extrapolate_fn> {
     }
 };
 
-/// extrapolate(f): the items, and f(last item) whenever the consumer asks and upstream has none ready.
+/// extrapolate(f): the items, and f(last item) whenever the consumer asks and upstream has no item ready.
 ///
 ///     in                   --a-----b--|
 ///     consumer             asks every two ticks
@@ -73,12 +73,12 @@ struct extrapolate_fn : detail::operator_fn<extrapolate_fn> {
 ///     co_await (positions() | weir::extrapolate(&position::after_a_frame) | weir::pace(weir::rate{60})
 ///                           | weir::for_each(draw));
 ///
-/// The last item is the one that was emitted last, whether f has made it or not. Before the first item of upstream the
-/// consumer waits. From then on there is always an item: the consumer sets the pace, and should have one, such as
-/// pace(rate).
+/// The last item is the item that was emitted last, whether f has made it or not. Before the first item of upstream the
+/// consumer waits. From then on an item is always ready: the consumer sets the pace, and needs a limit of its own, such
+/// as pace(rate).
 ///
 /// Ends: with upstream. Errors: upstream's, and what f throws.
-/// Cost: no allocation; a copy of each item; one held.
+/// Cost: no allocation; a copy of each item; one item held.
 /// See: conflate_with (a consumer that is slower), keep_alive, sample, hold.
 inline constexpr extrapolate_fn extrapolate{};
 

@@ -50,7 +50,7 @@ struct fail_after_fn : detail::operator_fn<fail_after_fn> {
 ///     in             --1--2--3--4--|
 ///     fail_after(2)  --1--2--#
 ///
-/// For input whose size the peer decides: `chunks | weir::fail_after(1000) | weir::to<std::vector>()`.
+/// It limits input whose size the peer decides: `chunks | weir::fail_after(1000) | weir::to<std::vector>()`.
 ///
 /// Ends: with upstream. Errors: upstream's; limit_exceeded, when an item after the n-th has arrived.
 /// Cost: no allocation; no item held.

@@ -49,7 +49,7 @@ public:
 
 private:
     Children children_;
-    detail::linked_queue<detail::child> turns_; // those that have not ended; it is the turn of the first
+    detail::linked_queue<detail::child> turns_; // the streams that have not ended; it is the turn of the first
     std::size_t n_;
     std::size_t given_ = 0; // items of the first in its turn
     bool started_ = false;

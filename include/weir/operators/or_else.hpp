@@ -11,7 +11,7 @@
 
 namespace weir {
 
-/// The items of an upstream, or those of another stream when it has none.
+/// The items of an upstream, or those of another stream when upstream has no item.
 template <stream S, stream Other>
 class [[nodiscard("add a sink and co_await it")]] or_else_stream {
 public:
@@ -68,7 +68,7 @@ struct or_else_fn : detail::operator_fn<or_else_fn> {
     }
 };
 
-/// or_else(other): the items, or those of the stream other when upstream ends without one.
+/// or_else(other): the items, or those of the stream other when upstream ends without an item.
 ///
 ///     in              ------|
 ///     other           -1-2|

@@ -163,9 +163,9 @@ struct publish_on_fn : detail::operator_fn<publish_on_fn> {
 ///     ex                --1-2-3--|
 ///     rt[1]             ---1-2-3--|
 ///
-/// As Reactor's publishOn. Up to n items wait for the other executor; upstream is polled for more when three quarters
-/// of them were taken. A pipeline may contain several, each for the part to its right. The right part moves to the
-/// other executor at the first poll. subscribe_on runs the part to its left elsewhere.
+/// It does what Reactor's publishOn does. Up to n items wait for the other executor; upstream is polled for more when
+/// three quarters of them were taken. A pipeline may contain several, each for the part to its right. The right part
+/// moves to the other executor at the first poll. subscribe_on runs the part to its left elsewhere.
 ///
 /// Ends: with the sink. The end of upstream arrives after the items; when the sink ends earlier, upstream is dropped.
 /// Errors: upstream's, after the items; those of the right part; `stopped` when the other executor ends first. The

@@ -70,8 +70,8 @@ struct share_fn : detail::operator_fn<share_fn> {
 ///     subscribed later   --------c--d--|
 ///
 /// A subscription receives the items that the source yields after subscribe(). The first poll of a subscription starts
-/// the source. When the last subscription is destroyed, the source is too. With share(f), the next subscription then
-/// starts a new stream, and so does one that is made after the end or an error; without, it sees the end or the error.
+/// the source. When the last subscription is destroyed, the source is too. With share(f), a subscription that is made
+/// later, or after the end or an error, starts a new stream; without f, it sees the end or the error.
 ///
 /// For each subscriber up to `capacity` items are held, 64 unless said otherwise. What happens to an item for which
 /// there is no room is decided by share({.capacity, .overflow}), or for one subscriber by subscribe({.capacity,

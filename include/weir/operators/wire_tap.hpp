@@ -67,10 +67,10 @@ private:
         return !cx.stopping();
     }
 
-    /// When upstream has ended: the sink does what it can do without waiting.
+    /// Lets the sink do what it can do without waiting, after upstream has ended.
     poll<value_type> end(context& cx) {
         if (!this->side().drive(cx)) return pending;
-        // After an error of upstream, which the consumer gets, the sink fails with the same.
+        // After an error of upstream, which the consumer receives, the sink fails with the same error.
         if (!this->failed() && !reported(cx)) return pending;
         this->side().drop();
         if (cx.stopping()) return pending;

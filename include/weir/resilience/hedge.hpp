@@ -171,13 +171,14 @@ struct hedge_fn {
 ///     auto page = co_await weir::hedge([&] { return fetch(any_replica()); }, 50ms);
 ///     auto page = co_await weir::hedge(fetch_one, 50ms, {.max = 3});
 ///
-/// For idempotent operations that are occasionally slow. It costs little when most operations are faster than delay
-/// (Dean and Barroso, The Tail at Scale).
+/// The operations must be idempotent, since several may take effect. Hedging pays off for operations that are
+/// occasionally slow, and costs little when most of them are faster than delay (Dean and Barroso, The Tail at Scale).
 ///
 /// When an attempt fails, the next one starts at once, and the delay counts from there, as in gRPC's hedging. A delay
 /// of zero starts all attempts at once; duration::max() starts one only after a failure.
 ///
-/// Errors: that of the last attempt to fail, when all have failed; one for which `when` returns false, at once.
+/// Errors: the error of the last attempt to fail, when all have failed; an error for which `when` returns false, at
+/// once.
 /// Dropped: drops all attempts.
 /// Cost: one allocation per attempt, from a pool; one timer.
 /// See: retry, when_any.

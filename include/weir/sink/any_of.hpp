@@ -23,7 +23,7 @@ struct any_of_fn : detail::operator_fn<any_of_fn> {
 ///
 ///     const bool failed = co_await (answers() | weir::any_of(is_error));
 ///
-/// Upstream is dropped at the first item for which pred holds; a stream without items has none.
+/// Upstream is dropped at the first item for which pred holds. The answer is false for a stream without items.
 ///
 /// Errors: upstream's before the answer is known, and what pred throws.
 /// Cost: no allocation.

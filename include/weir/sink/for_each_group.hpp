@@ -156,7 +156,7 @@ private:
         }
     }
 
-    /// The group of a key; a new one if there is none. Null when there are too many.
+    /// Returns the group of a key, or a new group. Null when there are too many groups.
     group* group_of(task_group& handlers, const key_type& key) {
         if (const auto found = groups_.find(key); found != groups_.end()) return &found->second;
         if (groups_.size() == options_.max_groups) return nullptr;
@@ -286,9 +286,9 @@ struct for_each_group_fn : detail::operator_fn<for_each_group_fn> {
 ///         report(host, n);
 ///     }));
 ///
-/// A handler starts when the first item of its key has come. Its items end with upstream, or when it has waited for one
-/// for {.idle}. When a handler returns, the next item of its key starts a new group. A group that ended by its idle
-/// time may overlap with the next group of its key while its handler finishes.
+/// A handler starts when the first item of its key has arrived. Its items end with upstream, or when it has waited for
+/// an item for {.idle}. When a handler returns, the next item of its key starts a new group. A group that ended by its
+/// idle time may overlap with the next group of its key while its handler finishes.
 ///
 /// For each group up to {.buffer} items are held, 16 unless said otherwise. A handler that does not take its items
 /// stops the others when its buffer is full. With {.max_wait} the pipeline fails with timed_out, which names the key,

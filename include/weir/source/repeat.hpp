@@ -69,7 +69,7 @@ private:
 };
 
 struct repeat_fn {
-    /// For ever.
+    /// Repeats for ever.
     template <class F>
     constexpr auto operator()(F f) const {
         return make(std::move(f), std::numeric_limits<std::size_t>::max());

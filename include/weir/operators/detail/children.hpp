@@ -431,7 +431,7 @@ private:
         }
     }
 
-    /// Polls a child and stores its item. Returns false when it has none; `says_` may then hold the reason.
+    /// Polls a child and stores its item. Returns false when the child has no item; `says_` may then hold the reason.
     bool hold(child& next, context& cx) noexcept {
         try {
             return children_.visit(next, [&](auto& c) {

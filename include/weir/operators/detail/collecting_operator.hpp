@@ -21,8 +21,8 @@ namespace weir::detail {
 /// Base of an operator that collects items of upstream in a vector and emits the vector.
 ///
 ///     auto adder(context&);         // a function that takes an item, and returns false when a vector is complete
-///     std::vector<item_t<S>> take();   // the vector to emit: when one is complete, and at the end; optional
-///     bool holds();                 // whether there is one to emit at the end; optional
+///     std::vector<item_t<S>> take();   // the vector to emit: when it is complete, and at the end; optional
+///     bool holds();                 // whether there is a vector to emit at the end; optional
 ///     bool due(context&);           // called while upstream is pending: whether to emit what is held; optional
 ///     void upstream_ended();        // optional
 ///

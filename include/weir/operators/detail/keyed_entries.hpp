@@ -22,9 +22,9 @@ class keyed_entries {
 public:
     /// @param kept  how many entries are kept for reuse
     explicit keyed_entries(std::size_t kept) : kept_{kept} {}
-    keyed_entries(keyed_entries&& other) : kept_{other.kept_} {} // before the first poll there are none
+    keyed_entries(keyed_entries&& other) : kept_{other.kept_} {} // there are no entries before the first poll
 
-    /// The entry of a key, which may be idle; a new one if there is none.
+    /// Returns the entry of a key, which may be idle, or a new entry.
     Entry& find_or_add(const Key& key) {
         const auto found = entries_.find(key);
         return found != entries_.end() ? found->second : add(key);

@@ -32,8 +32,8 @@ protected:
     /// Whether upstream has neither ended nor failed.
     bool open() const noexcept { return upstream_.has_value(); }
 
-    /// For a poll that has no item to return: pulls at once what the driver would pull in the next turn. Returns false
-    /// when a callee dropped the operator; then no member of it may be used.
+    /// To be called in a poll that has no item to return. Pulls at once what the driver would pull in the next turn.
+    /// Returns false when a callee dropped the operator; then no member of it may be used.
     [[nodiscard]] bool drive(context& consumer) {
         if (!driver_.bound()) {
             driver_.bind(*this, consumer.waker());

@@ -211,7 +211,7 @@ public:
         return !cx.stopping();
     }
 
-    /// For a loop over upstream, which counts the units of its own budget: a context with a budget for the sink.
+    /// Returns a context with a budget for the sink. A loop over upstream counts the units of its own budget.
     context loop_context(const context& cx) noexcept {
         cx.propagate_deadline_to(driver_);
         return context{driver_};
