@@ -4,20 +4,16 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <random>
 #include <utility>
 #include <vector>
 
-#include <allocations.hpp>
-#include <arrivals.hpp>
+#include <unchanged.hpp>
 
 #include <weir/operators/elapsed.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/take.hpp>
-#include <weir/sink/drain.hpp>
 #include <weir/sink/to.hpp>
 #include <weir/source/iota.hpp>
-#include <weir/testing/contract.hpp>
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
 
@@ -67,19 +63,8 @@ TEST_SUITE("operators/timestamp") {
         CHECK(played("-a--[bc]-d|") == "-1--[44|]");
     }
 
-    TEST_CASE("timestamp passes all items, whenever they arrive, keeps the contract and allocates nothing per item") {
-        std::mt19937 random{1};
-        for (int i = 0; i != 200; ++i) {
-            const auto items = support::random_numbers(random, 6, 1, 4);
-            std::vector<int> passed;
-            for (const auto& item : support::arrive_at_random(random, items, weir::timestamp()))
-                passed.push_back(item.second);
-            CHECK(passed == items);
-        }
-        CHECK(check_contract([] { return weir::timestamp(); }) == "");
-        CHECK(support::allocations_for_more_items([](int n) {
-                  virtual_executor ex;
-                  ex.run(weir::iota(0, n) | weir::timestamp() | weir::drain());
-              }) == 0);
+    TEST_CASE("timestamp leaves the items of its pairs as they are") {
+        const auto item = [](auto pair) { return std::move(pair.second); };
+        support::check_unchanged([&] { return weir::timestamp() | weir::map(item); });
     }
 }
