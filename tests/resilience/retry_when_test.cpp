@@ -59,9 +59,10 @@ TEST_SUITE("resilience/retry_when") {
     TEST_CASE("retry_when passes an error of the consumer, and asks nothing about it") {
         virtual_executor ex;
         int asked = 0;
-        const auto ask = [&](std::exception_ptr) -> weir::task<> {
+        const auto ask = [&](std::exception_ptr) -> weir::task<bool> {
             ++asked;
             co_await weir::yield();
+            co_return false;
         };
         const auto consume = [](int x) {
             if (x == 1) throw std::runtime_error{"consumer"};

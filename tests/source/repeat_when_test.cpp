@@ -51,9 +51,10 @@ TEST_SUITE("source/repeat_when") {
     TEST_CASE("repeat_when passes an error of the consumer, and asks nothing about it") {
         virtual_executor ex;
         int asked = 0;
-        const auto ask = [&]() -> weir::task<> {
+        const auto ask = [&]() -> weir::task<bool> {
             ++asked;
             co_await weir::yield();
+            co_return false;
         };
         const auto consume = [](int x) {
             if (x == 1) throw std::runtime_error{"consumer"};
