@@ -104,9 +104,9 @@ struct also_to_fn : detail::operator_fn<also_to_fn> {
 ///
 ///     co_await (orders() | weir::also_to(weir::map(to_line) | weir::write("orders.log")) | weir::for_each(ship));
 ///
-/// The sink runs beside the stream, on its own waker. It gets a copy of an item before the consumer gets the item.
-/// While the sink has not taken the last copy, upstream is not asked: the slower of the two sets the pace. When the
-/// sink ends early, the stream continues without it.
+/// The sink runs beside the stream, on its own waker. It receives a copy of an item before the consumer receives the
+/// item. While the sink has not taken the last copy, upstream is not asked: the slower of the two sets the pace. When
+/// the sink ends early, the stream continues without it.
 ///
 /// Ends: with upstream, when the sink has seen the end and has ended.
 /// Errors: upstream's, when the sink has seen the error too and has ended; those of the sink, at once. Upstream is

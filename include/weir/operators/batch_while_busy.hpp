@@ -83,9 +83,9 @@ private:
 ///     consumer             takes an item every six ticks
 ///     batch_while_busy(9)  (a)---(bcd)-(ef)|
 ///
-/// A consumer that keeps up gets every item in a batch of its own, at once. When max items are held, upstream is not
-/// polled until the consumer has taken them. From the first poll on upstream is polled whether or not the consumer is
-/// busy.
+/// A consumer that keeps up receives every item in a batch of its own, at once. When max items are held, upstream is
+/// not polled until the consumer has taken them. From the first poll on upstream is polled whether or not the consumer
+/// is busy.
 ///
 /// Ends: with upstream. Errors: upstream's, and what seed and f throw. The batch held comes before an error of
 /// upstream, after upstream has been destroyed; f has taken it when f throws.

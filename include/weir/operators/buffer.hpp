@@ -56,7 +56,7 @@ private:
     bool wants(context& cx) noexcept {
         if (policy_ == overflow::suspend) return filling_;
         if (held_.size() != n_ || turn_given_) return true;
-        // A consumer that keeps up loses nothing: it gets a turn before the buffer overflows.
+        // A consumer that keeps up loses nothing: it has a turn before the buffer overflows.
         turn_given_ = true;
         static_cast<void>(cx.yield());
         return false;
@@ -120,7 +120,7 @@ struct buffer_fn : detail::operator_fn<buffer_fn> {
 ///
 /// The buffer fills from the first poll on. Once full, it fills again when half of it is free. Two buffers in a row
 /// hold the sum of both. With an overflow policy, upstream is polled without a pause, and the policy applies to an item
-/// that does not fit. A consumer that keeps up loses none.
+/// that does not fit. A consumer that keeps up loses no item.
 ///
 ///     buffer(n, overflow::drop_oldest)   the oldest item is dropped; the consumer sees the newest n
 ///     buffer(n, overflow::drop_newest)   the item that does not fit is dropped

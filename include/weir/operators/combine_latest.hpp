@@ -17,7 +17,7 @@
 
 namespace weir {
 
-/// The latest items of several streams, whenever one of them has a new one.
+/// The latest items of several streams, whenever one of them has a new item.
 template <stream... S>
 class [[nodiscard("add a sink and co_await it")]] combine_latest_stream
     : public detail::over_children<combine_latest_stream<S...>, std::tuple<item_t<S>...>,
@@ -85,20 +85,20 @@ struct combine_latest_fn : operator_needs_its_arguments_in_parentheses {
     }
 };
 
-/// combine_latest(streams...): copies of the latest items of all as a tuple, once all have given one, and then for each
-/// further item.
+/// combine_latest(streams...): copies of the latest items of all streams as a tuple, once each stream has had an item,
+/// and then for each further item.
 ///
 ///     a                     --1-----2------3--|
 ///     b                     ----a------b-----------|
 ///     combine_latest(a, b)  ----A---B--C---D-------|     (1, a), (2, a), (2, b), (3, b)
 ///
 /// All streams are polled at the same time, and each again when its item was part of a tuple, so that every item
-/// appears at least once. A stream is therefore not polled for its second item until all have delivered their first.
-/// While the consumer is busy at most one further item of each is held. Streams that are ready take turns.
+/// appears at least once. A stream is therefore not polled for its second item until each stream has delivered its
+/// first. While the consumer is busy at most one further item per stream is held. Streams that are ready take turns.
 ///
 /// Ends: when all have ended, or when one has ended without an item.
 /// Errors: the first one, when the others have been destroyed; items that were ready before it come before it.
-/// Cost: no allocation; two items of each held, and a copy of each per tuple.
+/// Cost: no allocation; two items per stream held, and a copy of each item per tuple.
 /// See: with_latest_from, zip, merge.
 inline constexpr combine_latest_fn combine_latest{};
 

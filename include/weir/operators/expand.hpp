@@ -34,7 +34,8 @@ class expand_queue : public shared_state {
 public:
     explicit expand_queue(std::size_t n) noexcept : limit_{n} {}
 
-    /// The next item to be expanded; at first none, for upstream. Ends when nothing runs that could add one.
+    /// The next item to be expanded; std::nullopt at first, for upstream. Ends when nothing runs that could add an
+    /// item.
     poll<std::optional<T>> next(context& cx) {
         using answer = poll<std::optional<T>>;
         if (!started_) {

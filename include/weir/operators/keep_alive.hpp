@@ -55,7 +55,7 @@ private:
 
     S upstream_;
     duration d_;
-    detail::resettable_deadline silence_; // when an item is made if none comes
+    detail::resettable_deadline silence_; // when an item is made if no item arrives
     bool started_ = false;
     [[no_unique_address]] Make make_;
 };

@@ -67,7 +67,7 @@ private:
         if (size_ == 0) return true;
         if (size_ == n_) return false;
         if (turn_given_) return true;
-        // A consumer that keeps up sees every item: it gets a turn before one is replaced.
+        // A consumer that keeps up sees every item: it has a turn before an item is replaced.
         turn_given_ = true;
         static_cast<void>(cx.yield());
         return false;
@@ -95,7 +95,7 @@ private:
     [[no_unique_address]] Key key_;
     [[no_unique_address]] OnDrop on_drop_;
     detail::keyed_entries<key_type, entry> entries_;
-    detail::intrusive_list<entry> held_; // in the order in which the consumer gets their items
+    detail::intrusive_list<entry> held_; // in the order in which the consumer receives their items
 };
 
 struct latest_per_key_fn : detail::operator_fn<latest_per_key_fn> {

@@ -65,7 +65,7 @@ struct materialize_fn : detail::operator_fn<materialize_fn> {
     using pipeline = materialize_stream<S>;
 };
 
-/// materialize(): the items as weir::outcome. An error of upstream is the last of them, and then comes the end.
+/// materialize(): the items as weir::outcome. An error of upstream is the last item; the end follows.
 ///
 ///     in             --a--b--#
 ///     materialize()  --a--b--[x|]   a, b: outcomes with a value; x: one with an error

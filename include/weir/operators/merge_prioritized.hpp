@@ -21,7 +21,7 @@
 
 namespace weir {
 
-/// The items of several streams, of which each gets a share of the turns when several have items.
+/// The items of several streams, each of which has a share of the turns while several have items.
 template <class T, class Children>
 class [[nodiscard("add a sink and co_await it")]] merge_prioritized_stream {
 public:
@@ -199,8 +199,8 @@ private:
 ///     b                                [abc]--d----|
 ///     merge_prioritized({3, 1}, a, b)  [12a345b67c]--d-|
 ///
-/// A stream without an item gives its turns to the others, and does not save them up: no stream waits forever. The
-/// streams are polled while the consumer waits, and one item of each is held.
+/// A stream without an item leaves its turns to the others, and does not save them up: no stream waits forever. The
+/// streams are polled while the consumer waits, and one item per stream is held.
 ///
 /// Ends: when all have ended. Errors: the first one, after the items held, when the others have been destroyed.
 /// Dropped: the items held are lost.

@@ -89,7 +89,8 @@ private:
         std::push_heap(heads_.begin(), heads_.end(), comes_later(cx));
     }
 
-    /// The order of the heap, whose first element comes last in it. Of equal items that of the first stream is first.
+    /// The order of the heap, whose first element is the last in this order. Among equal items, the heap has the item of
+    /// the first stream first.
     auto comes_later(context& cx) {
         return [this, &cx](detail::child* a, detail::child* b) {
             if (cx.stopping()) return false; // less_ has dropped what runs
@@ -185,10 +186,10 @@ private:
 ///     b                   -2--3-5---|
 ///     merge_sorted(a, b)  --1-----[234]--[57]-|
 ///
-/// An item comes out when every other stream has shown that it has no smaller one: all streams are polled at the same
+/// An item is emitted when every other stream has shown that it has no smaller item: all streams are polled at the same
 /// time, and the smallest of their next items is handed on. Only its stream is then polled, when the consumer asks
-/// again. Equal items come in the order of the streams. Without less the items are compared with `<`. Streams that are
-/// not sorted lose nothing, but the result is not sorted either.
+/// again. Equal items are emitted in the order of the streams. Without less the items are compared with `<`. Streams
+/// that are not sorted lose nothing, but the result is not sorted either.
 ///
 /// Ends: when all streams have ended.
 /// Errors: the first one, and what less throws, when the streams have been destroyed.

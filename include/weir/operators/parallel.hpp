@@ -474,8 +474,8 @@ struct parallel_unordered_fn : detail::parallel_base<parallel_unordered_fn, fals
 ///
 /// The pipelines move to their rails at the first poll, and are destroyed there.
 ///
-/// Ends: when upstream and all rails have ended. A rail whose pipeline ends early gets no more items, and those on
-/// their way to it are lost; when all have ended upstream is dropped.
+/// Ends: when upstream and all rails have ended. A rail whose pipeline ends early receives no more items, and items on
+/// their way to it are lost; when all rails have ended, upstream is dropped.
 /// Errors: upstream's, after the results of what was sent; a rail's, in its place: upstream is dropped at once, and the
 /// other rails are cancelled. `stopped` when an executor dies first.
 /// Dropped: destroys upstream at once, and the rails' pipelines soon, without a wait.

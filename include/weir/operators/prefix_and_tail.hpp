@@ -126,7 +126,7 @@ struct prefix_and_tail_fn : detail::operator_fn<prefix_and_tail_fn> {
 ///         return std::move(rows) | weir::map(row_parser(header));
 ///     })
 ///
-/// A stream with fewer items gives a shorter vector, and a tail that ends at once. Items of the tail are polled for by
+/// A stream with fewer items yields a shorter vector and a tail that ends at once. Items of the tail are polled for by
 /// the consumer of the tail.
 ///
 /// Ends: with the pair; the tail ends with upstream. Errors: the tail's. An error among the first n items is the error

@@ -156,7 +156,8 @@ struct publish_on_fn : detail::operator_fn<publish_on_fn> {
     }
 };
 
-/// publish_on(ex, n): runs the operators to its right, and the sink, on another executor. The sink's result comes back.
+/// publish_on(ex, n): runs the operators to its right, and the sink, on another executor. The sink's result is returned
+/// to this executor.
 ///
 ///     ex.run(lines("log") | to_owned() | publish_on(rt[1], 256) | map(parse) | for_each(store)); // parsed on rt[1]
 ///

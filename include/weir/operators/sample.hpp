@@ -99,13 +99,13 @@ struct sample_fn : detail::operator_fn<sample_fn> {
     }
 };
 
-/// sample(d): emits the newest item at each multiple of d, if there is a new one. The others are dropped.
+/// sample(d): emits the newest item at each multiple of d, if it is new. The others are dropped.
 ///
 ///     in         -ab---c-----d|
 ///     sample(4)  ----b---c---d|
 ///
 /// The ticks count from the first poll and do not drift. Items are taken without a pause, whether or not the consumer
-/// is busy. A consumer that has missed ticks gets the newest item at once, and the next one at a tick.
+/// is busy. A consumer that has missed ticks receives the newest item at once, and the next item at a tick.
 ///
 /// Ends: with upstream. Errors: upstream's, and what on_drop throws. The item held comes before either, at once, when
 /// upstream has been destroyed.

@@ -17,7 +17,7 @@
 
 namespace weir {
 
-/// The items of an upstream until a signal comes: the first item of another stream, or the result of an operation.
+/// The items of an upstream until a signal arrives: the first item of another stream, or the result of an operation.
 template <stream S, class Signal>
 class [[nodiscard("add a sink and co_await it")]] take_until_stream {
 public:

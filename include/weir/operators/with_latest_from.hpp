@@ -117,15 +117,15 @@ struct with_latest_from_fn : detail::operator_fn<with_latest_from_fn> {
 ///     other                    --a---b-------|
 ///     with_latest_from(other)  ----A----B-|     (2, a), (3, b)
 ///
-/// Items of upstream that arrive before the other stream has given one are dropped, as in Rx. From the first poll on
-/// the other stream is asked for all its items, whether or not the consumer is busy. An item of the other stream that
-/// arrives in the same turn as one of upstream is in the pair.
+/// Items of upstream that arrive before the first item of the other stream are dropped, as in Rx. From the first poll
+/// on the other stream is asked for all its items, whether or not the consumer is busy. An item of the other stream
+/// that arrives in the same turn as an item of upstream is in the pair.
 ///
 /// Ends: with upstream, or when the other stream has ended without an item.
 /// Errors: upstream's; the other stream's, after an item of upstream that is ready; what on_drop throws. Both streams
 /// are destroyed first.
-/// Dropped: items of upstream that find none of the other stream are passed to on_drop, the second argument, if there
-/// is one.
+/// Dropped: items of upstream that arrive before an item of the other stream are passed to on_drop, the second
+/// argument, if there is one.
 /// Cost: no allocation; one item of the other stream held, and a copy of it per pair.
 /// See: combine_latest, zip, sample.
 inline constexpr with_latest_from_fn with_latest_from{};

@@ -26,7 +26,7 @@ public:
     explicit zip_stream(S... sources) : base(std::move(sources)...) {}
 
 private:
-    /// Polls every stream without an item, also after a pending one, but none after one that has ended.
+    /// Polls every stream without an item, also behind a pending stream, but no stream behind one that has ended.
     template <class... Side>
     poll<value_type> ask(context& cx, Side&... each) {
         bool complete = true;

@@ -27,7 +27,7 @@ public:
     explicit zip_longest_stream(S... sources) : base(std::move(sources)...) {}
 
 private:
-    /// Polls every stream that has not ended and has no item, also after a pending one.
+    /// Polls every stream that has not ended and has no item, also behind a pending stream.
     template <class... Side>
     poll<value_type> ask(context& cx, Side&... each) {
         bool complete = true;

@@ -129,7 +129,7 @@ public:
         groups_.clear(); // the handlers see the end
     }
 
-    /// The error of upstream, or of a function, which comes after the handlers have ended.
+    /// The error of upstream, or of a function, which is thrown after the handlers have ended.
     void rethrow() {
         if (error_ != nullptr) std::rethrow_exception(std::move(error_));
     }

@@ -59,7 +59,7 @@ struct reduce_fn : detail::operator_fn<reduce_fn> {
     }
 };
 
-/// reduce(f): f(f(f(a, b), c), d) for the items a, b, c, d. The result is the item itself for a stream of one, and
+/// reduce(f): f(f(f(a, b), c), d) for the items a, b, c, d. The result is the item itself for a stream of one item, and
 /// std::nullopt for a stream without items.
 ///
 ///     const std::optional<int> sum = co_await (numbers() | weir::reduce(std::plus{}));

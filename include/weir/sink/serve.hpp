@@ -115,7 +115,7 @@ class stop_signal {
 public:
     explicit stop_signal(Signal signal) : signal_(std::move(signal)) {}
 
-    /// Returns true when the stop has arrived; a stream may then deliver a second one.
+    /// Returns true when the stop has arrived; a stream may then deliver a second stop.
     bool poll(context& cx) {
         if (!signal_) return false;
         if constexpr (stream<Signal>) {

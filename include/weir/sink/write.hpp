@@ -110,7 +110,7 @@ private:
     static constexpr std::size_t capacity = 64 * 1024;
     static constexpr std::size_t largest_copy = 16 * 1024;
 
-    /// Gathers the ready items, up to a large one, which is written without a copy. Returns false when the budget is
+    /// Gathers the ready items, up to a large item, which is written without a copy. Returns false when the budget is
     /// spent.
     bool gather(context& cx) {
         try {

@@ -72,8 +72,8 @@ private:
 ///     interval(3)  ---0--1--2--3...
 ///
 /// The first tick is due one period after the first poll, and the others at multiples of the period from there, without
-/// drift. By default a consumer that is late gets one tick for all ticks that it missed, with the number of the last of
-/// them; `missed_ticks` selects another rule.
+/// drift. By default a consumer that is late receives one tick for all ticks that it missed, with the number of the
+/// last of them; `missed_ticks` selects another rule.
 ///
 /// Ends: never. Errors: none.
 /// Cost: no allocation; one timer.

@@ -18,7 +18,7 @@
 
 namespace weir {
 
-/// The items of the streams that a function makes, stream after stream.
+/// The items of the streams that a function returns, stream after stream.
 template <class F>
 class [[nodiscard("add a sink and co_await it")]] repeat_stream {
     using stream_t = std::remove_cvref_t<std::invoke_result_t<F&>>;

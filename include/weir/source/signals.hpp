@@ -36,8 +36,8 @@ private:
 ///     server | weir::take_until(weir::signals({SIGINT, SIGTERM}))
 ///
 /// From the first poll on the signals do not have their previous effect. They have it again when the last stream for
-/// them is destroyed. A signal that arrives again before it was polled for is one item. Every stream gets every signal,
-/// on any executor. Interrupted system calls of other code are restarted.
+/// them is destroyed. A signal that arrives again before it was polled for is one item. Every stream receives every
+/// signal, on any executor. Interrupted system calls of other code are restarted.
 ///
 /// Ends: never.
 /// Errors: std::system_error for a number that is not a signal or that cannot be caught.

@@ -51,7 +51,7 @@ private:
         if (!held_) return true;
         if (items_ == most_) return false;
         if (turn_given_) return true;
-        // A consumer that keeps up sees every item: it gets a turn before two are combined.
+        // A consumer that keeps up sees every item: it has a turn before two items are combined.
         turn_given_ = true;
         static_cast<void>(cx.yield());
         return false;
