@@ -89,8 +89,8 @@ private:
         std::push_heap(heads_.begin(), heads_.end(), comes_later(cx));
     }
 
-    /// The order of the heap, whose first element is the last in this order. Among equal items, the heap has the item of
-    /// the first stream first.
+    /// The order of the heap, whose first element is the last in this order. Of equal items, the heap has that of the
+    /// first stream first.
     auto comes_later(context& cx) {
         return [this, &cx](detail::child* a, detail::child* b) {
             if (cx.stopping()) return false; // less_ has dropped what runs
