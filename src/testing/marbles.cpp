@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <weir/testing/marbles.hpp>
 
+#include <cstddef>
 #include <typeinfo>
+#include <utility>
+
+#include <weir/core/context.hpp>
+#include <weir/core/detail/member_waker.hpp>
+#include <weir/core/poll.hpp>
+#include <weir/executor/executor.hpp>
 
 namespace weir::testing {
 
@@ -78,32 +85,83 @@ char marbles::name_of(const std::exception_ptr& error) const {
     return '#';
 }
 
-namespace detail {
-
-void drawing::close_tick() {
-    if (in_tick_ == 0) {
-        done_ += '-';
-    } else if (in_tick_ == 1) {
-        done_ += here_;
-    } else {
-        done_ += '[' + here_ + ']';
+/// The consumer of a drawing.
+class marbles::player {
+public:
+    player(marbles& m, async_stream<std::string> upstream)
+        : marbles_{m}, upstream_{std::move(upstream)}, start_{m.executor_.now()} {
+        waker_.bind(*this, weir::detail::executor_access::queue(m.executor_));
+        waker_.wake();
     }
-    here_.clear();
-    in_tick_ = 0;
-    ++tick_;
-}
+    player(const player&) = delete;
+    player& operator=(const player&) = delete;
 
-void drawing::add(std::size_t tick, std::string_view what) {
-    while (tick_ < tick) close_tick();
-    here_ += what;
-    ++in_tick_;
-}
+    bool ended() const noexcept { return ended_; }
+    std::string finish() {
+        if (in_tick_ != 0) close_tick();
+        return std::move(done_) + (ended_ ? "" : "...");
+    }
 
-std::string drawing::finish(bool ended) {
-    if (in_tick_ != 0) close_tick();
-    return std::move(done_) + (ended ? "" : "...");
-}
+private:
+    void run() noexcept {
+        if (ended_) return;
+        context cx{waker_};
+        const auto tick = static_cast<std::size_t>((marbles_.executor_.now() - start_) / marbles_.tick_);
+        try {
+            for (;;) {
+                const auto item = upstream_.poll_next(cx);
+                if (item.is_pending()) return;
+                if (item.is_done()) {
+                    add(tick, "|");
+                    ended_ = true;
+                    return;
+                }
+                add(tick, *item);
+                if (!cx.spend()) return waker_.defer();
+            }
+        } catch (...) {
+            add(tick, std::string(1, marbles_.name_of(std::current_exception())));
+            ended_ = true;
+        }
+    }
 
-} // namespace detail
+    void add(std::size_t tick, std::string_view what) {
+        while (tick_ < tick) close_tick();
+        here_ += what;
+        ++in_tick_;
+    }
+    void close_tick() {
+        if (in_tick_ == 0) {
+            done_ += '-';
+        } else if (in_tick_ == 1) {
+            done_ += here_;
+        } else {
+            done_ += '[' + here_ + ']';
+        }
+        here_.clear();
+        in_tick_ = 0;
+        ++tick_;
+    }
+
+    marbles& marbles_;
+    weir::detail::member_waker<player, &player::run> waker_;
+    async_stream<std::string> upstream_;
+    time_point start_;
+    bool ended_ = false;
+
+    std::string done_;        // the drawing up to the tick
+    std::string here_;        // the events of the tick
+    std::size_t in_tick_ = 0; // their number
+    std::size_t tick_ = 0;
+};
+
+std::string marbles::play_drawn(async_stream<std::string> upstream, std::size_t ticks) {
+    player p{*this, std::move(upstream)};
+    const time_point limit = executor_.now() + tick_ * static_cast<duration::rep>(ticks);
+    while (!p.ended() && (!executor_.idle() || (executor_.stats().timers_armed != 0 && executor_.now() < limit))) {
+        executor_.turn(limit);
+    }
+    return p.finish();
+}
 
 } // namespace weir::testing

@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <weir/async_stream.hpp>
 #include <weir/core/closure.hpp>
 #include <weir/testing/probe.hpp>
 #include <weir/testing/virtual_executor.hpp>
@@ -26,7 +27,7 @@ auto arrive_at_random(std::mt19937& random, const std::vector<T>& items, Operato
     std::bernoulli_distribution coin;
     weir::testing::virtual_executor ex;
     weir::testing::probe<T> source;
-    weir::testing::probe_sink sink{ex, source.stream() | std::move(op)};
+    weir::testing::probe_sink sink{ex, weir::async_stream{source.stream() | std::move(op)}};
     for (const T& item : items) {
         source.push(item);
         if (coin(random)) sink.request(1);

@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include <numbers.hpp>
+#include <weir/async_stream.hpp>
 #include <weir/testing/probe.hpp>
 #include <weir/testing/virtual_executor.hpp>
 
@@ -37,7 +38,7 @@ numbers arrive_in_any_order(std::mt19937& random, const std::vector<numbers>& it
     weir::testing::virtual_executor ex;
     many_probes many{items.size()};
     const auto how = coin(random) ? weir::testing::asking::one_by_one : weir::testing::asking::in_a_loop;
-    weir::testing::probe_sink sink{ex, make(many.streams()), how};
+    weir::testing::probe_sink sink{ex, weir::async_stream{make(many.streams())}, how};
     std::vector<std::size_t> order; // of the streams whose next item or end arrives
     for (std::size_t i = 0; i != items.size(); ++i) order.insert(order.end(), items[i].size() + 1, i);
     std::shuffle(order.begin(), order.end(), random);

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <limits>
 #include <ranges>
 #include <stdexcept>
@@ -11,7 +12,9 @@
 #include <string_view>
 #include <utility>
 
+#include <weir/async_stream.hpp>
 #include <weir/core/closure.hpp>
+#include <weir/core/stream.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/task.hpp>
@@ -62,10 +65,14 @@ struct contract_options {
 
 namespace detail {
 
-template <class Make>
+/// The checks of an operator whose items are of type T. The operator stands behind an async_stream, so that all
+/// operators with the same items share one class.
+template <class T>
 class contract_check {
 public:
-    contract_check(Make& make, const contract_options& options) : make_{make}, options_{options} {}
+    using apply = std::function<async_stream<T>(probe_stream<tracked>)>;
+
+    contract_check(apply op, const contract_options& options) : op_{std::move(op)}, options_{options} {}
 
     std::string run() {
         for (const asking by : {asking::one_by_one, asking::in_a_loop}) {
@@ -115,7 +122,7 @@ private:
         {
             virtual_executor ex;
             probe<tracked> source;
-            probe_sink sink{ex, source.stream() | make_(), asking_};
+            probe_sink sink{ex, op_(source.stream()), asking_};
             settle(ex);
             expect(source.polls() == 0, "early pull: upstream is polled before the first poll");
             sink.request(1);
@@ -131,7 +138,7 @@ private:
         virtual_executor ex;
         probe<tracked> source;
         for (int i = 0; i != item_count; ++i) source.push(i);
-        probe_sink sink{ex, source.stream() | make_(), asking_};
+        probe_sink sink{ex, op_(source.stream()), asking_};
         sink.request(1);
         settle(ex);
         expect(options_.prefetch == contract_options::any_number || source.taken() <= needed + options_.prefetch,
@@ -150,9 +157,9 @@ private:
             settle(ex);
         };
         if (asking_ == asking::in_a_loop) {
-            watch(source.stream() | make_() | drain());
+            watch(op_(source.stream()) | drain());
         } else {
-            watch(source.stream() | make_() | for_each([](auto) -> task<> { co_return; }));
+            watch(op_(source.stream()) | for_each([](T) -> task<> { co_return; }));
         }
     }
     template <class Pipeline>
@@ -177,7 +184,7 @@ private:
         virtual_executor ex;
         probe<tracked> source;
         tracked::copies = 0;
-        probe_sink sink{ex, source.stream() | make_(), asking_};
+        probe_sink sink{ex, op_(source.stream()), asking_};
 
         std::size_t steps = 0;
         const auto at_rest = [&] {
@@ -233,7 +240,7 @@ private:
     std::string play(asking by, arrival when, last how, std::size_t wanted, std::size_t failing = 0) {
         virtual_executor ex;
         probe<tracked> source;
-        probe_sink sink{ex, source.stream() | make_(), by};
+        probe_sink sink{ex, op_(source.stream()), by};
         sink.fail_at(failing);
         std::string seen;
         std::size_t shown = 0;
@@ -276,11 +283,11 @@ private:
         }
     }
 
-    template <class T>
-    static std::string describe(const T& item) {
-        if constexpr (std::convertible_to<const T&, int>) {
+    template <class Item>
+    static std::string describe(const Item& item) {
+        if constexpr (std::convertible_to<const Item&, int>) {
             return std::to_string(static_cast<int>(item));
-        } else if constexpr (std::ranges::range<const T>) {
+        } else if constexpr (std::ranges::range<const Item>) {
             std::string all = "(";
             for (const auto& part : item) all += describe(part) + ',';
             return all + ')';
@@ -289,7 +296,7 @@ private:
         }
     }
 
-    Make& make_;
+    apply op_;
     const contract_options& options_;
     asking asking_ = asking::one_by_one;
     std::string report_;
@@ -314,7 +321,9 @@ private:
 /// @param make  called for each run; returns the operator, a closure over a stream of `tracked` (convertible to int)
 template <class Make>
 std::string check_contract(Make make, contract_options options = {}) {
-    return detail::contract_check<Make>{make, options}.run();
+    using item = item_t<decltype(std::declval<probe_stream<tracked>>() | make())>;
+    const auto apply = [&](probe_stream<tracked> source) { return async_stream<item>{std::move(source) | make()}; };
+    return detail::contract_check<item>{apply, options}.run();
 }
 
 } // namespace weir::testing

@@ -15,8 +15,10 @@
 #include <utility>
 #include <vector>
 
-#include <weir/core/detail/member_waker.hpp>
+#include <weir/async_stream.hpp>
+#include <weir/core/context.hpp>
 #include <weir/core/detail/poll_checker.hpp>
+#include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/testing/virtual_executor.hpp>
@@ -130,19 +132,23 @@ std::string draw(const T& item) {
     }
 }
 
-/// Collects events, tick by tick.
-class drawing {
+/// The items of a stream as drawings of them, so that all streams are played by the same code.
+template <stream S>
+class drawn_stream {
 public:
-    void add(std::size_t tick, std::string_view what);
-    std::string finish(bool ended);
+    using value_type = std::string;
+
+    explicit drawn_stream(S upstream) : upstream_(std::move(upstream)) {}
+
+    poll<std::string> poll_next(context& cx) {
+        auto item = upstream_.poll_next(cx);
+        if (item.is_pending()) return pending;
+        if (item.is_done()) return done;
+        return draw(*item);
+    }
 
 private:
-    void close_tick();
-
-    std::string done_;
-    std::string here_;
-    std::size_t in_tick_ = 0;
-    std::size_t tick_ = 0;
+    S upstream_;
 };
 
 } // namespace detail
@@ -181,7 +187,9 @@ public:
     /// Draws the events at a consumer with unlimited demand that polls only after a wake.
     /// @param ticks  the time limit for a stream that never ends
     template <stream S>
-    std::string play(S upstream, std::size_t ticks = 1000);
+    std::string play(S upstream, std::size_t ticks = 1000) {
+        return play_drawn(detail::drawn_stream<S>{std::move(upstream)}, ticks);
+    }
 
     virtual_executor& executor() noexcept { return executor_; }
     duration ticks(duration::rep n) const noexcept { return tick_ * n; }
@@ -209,66 +217,13 @@ private:
         };
     }
 
-    template <stream S>
     class player;
+
+    std::string play_drawn(async_stream<std::string> upstream, std::size_t ticks);
 
     virtual_executor executor_;
     duration tick_;
     std::map<char, std::exception_ptr> errors_;
 };
-
-template <stream S>
-class marbles::player {
-public:
-    player(marbles& m, S upstream) : marbles_{m}, upstream_(std::move(upstream)), start_{m.executor_.now()} {
-        waker_.bind(*this, weir::detail::executor_access::queue(m.executor_));
-        waker_.wake();
-    }
-    player(const player&) = delete;
-    player& operator=(const player&) = delete;
-
-    bool ended() const noexcept { return ended_; }
-    std::string finish() { return drawing_.finish(ended_); }
-
-private:
-    void run() noexcept {
-        if (ended_) return;
-        context cx{waker_};
-        const auto tick = static_cast<std::size_t>((marbles_.executor_.now() - start_) / marbles_.tick_);
-        try {
-            for (;;) {
-                auto item = upstream_.poll_next(cx);
-                if (item.is_pending()) return;
-                if (item.is_done()) {
-                    drawing_.add(tick, "|");
-                    ended_ = true;
-                    return;
-                }
-                drawing_.add(tick, detail::draw(*item));
-                if (!cx.spend()) return waker_.defer();
-            }
-        } catch (...) {
-            drawing_.add(tick, std::string(1, marbles_.name_of(std::current_exception())));
-            ended_ = true;
-        }
-    }
-
-    marbles& marbles_;
-    weir::detail::member_waker<player, &player::run> waker_;
-    S upstream_;
-    time_point start_;
-    detail::drawing drawing_;
-    bool ended_ = false;
-};
-
-template <stream S>
-std::string marbles::play(S upstream, std::size_t ticks) {
-    player<S> p{*this, std::move(upstream)};
-    const time_point limit = executor_.now() + tick_ * static_cast<duration::rep>(ticks);
-    while (!p.ended() && (!executor_.idle() || (executor_.stats().timers_armed != 0 && executor_.now() < limit))) {
-        executor_.turn(limit);
-    }
-    return p.finish();
-}
 
 } // namespace weir::testing
