@@ -9,91 +9,6 @@
 
 namespace weir {
 
-struct detail::root_records::block {
-    static constexpr std::size_t size = 60;
-
-    block* next;
-    root_record records[size];
-};
-
-detail::root_records::~root_records() {
-    while (blocks_ != nullptr) {
-        block* const next = blocks_->next;
-        delete blocks_;
-        blocks_ = next;
-    }
-}
-
-detail::root_record* detail::root_records::add(root_record* parent, std::uint32_t group) noexcept {
-    if (unused_ == nullptr) {
-        block* const more = new (std::nothrow) block{blocks_, {}};
-        if (more == nullptr) return nullptr;
-        blocks_ = more;
-        for (root_record& record : more->records) remove(&record);
-    }
-    root_record* const record = unused_;
-    unused_ = record->parent;
-    *record = {.id = next_id(), .parent = parent, .group = group};
-    return record;
-}
-
-void detail::root_records::remove(root_record* record) noexcept {
-    record->id = root_record::unused;
-    record->parent = unused_;
-    unused_ = record;
-}
-
-struct detail::local_records::block {
-    static constexpr std::size_t size = 60;
-
-    block* next;
-    local_record records[size];
-};
-
-detail::local_records::~local_records() {
-    while (blocks_ != nullptr) {
-        block* const next = blocks_->next;
-        delete blocks_;
-        blocks_ = next;
-    }
-}
-
-detail::local_record* detail::local_records::add(std::uint64_t id, root_record* parent, std::uint32_t group,
-                                                 locals_ref values) noexcept {
-    if (fresh_ == 0 && removed_ <= removals_before_reuse) {
-        if (block* const more = new (std::nothrow) block{blocks_, {}}; more != nullptr) {
-            blocks_ = more;
-            fresh_ = block::size;
-        } else if (removed_ == 0) {
-            return nullptr;
-        }
-    }
-    local_record* record = nullptr;
-    if (fresh_ != 0) {
-        record = &blocks_->records[--fresh_];
-    } else {
-        record = static_cast<local_record*>(first_removed_);
-        first_removed_ = record->parent;
-        --removed_;
-    }
-    record->id = id;
-    record->parent = parent;
-    record->group = group;
-    record->flags = root_record::carries;
-    record->values = std::move(values);
-    return record;
-}
-
-void detail::local_records::remove(local_record* record) noexcept {
-    record->id = root_record::unused;
-    record->parent = nullptr;
-    record->flags = 0;
-    const locals_ref gone = std::move(record->values); // may run code of the user
-    (removed_ == 0 ? first_removed_ : last_removed_->parent) = record;
-    last_removed_ = record;
-    ++removed_;
-}
-
 std::string detail::text_of(const locals_ref& locals) {
     std::string text;
     for (const local_value* one = locals.first(); one != nullptr; one = one->outer()) {
@@ -123,25 +38,54 @@ bool belongs_to(const detail::root_record* record, const detail::root_record* ro
 
 } // namespace
 
-detail::root_record* waker::make_record() const noexcept {
+/// Whether the record still belongs to the root of this waker, as far as the waker knows.
+bool waker::root_lives() const noexcept {
+    if (has(detail::root_kind::locals)) return static_cast<const detail::local_record*>(root_)->generation == stamp_;
+    if (has(detail::root_kind::spawned | detail::root_kind::member)) {
+        return static_cast<std::uint32_t>(root_->id) == stamp_;
+    }
+    return root_->id != detail::root_record::unused;
+}
+
+/// The record for wakers that belong to the same root. A root without a record gets one.
+detail::root_record* waker::find_record() const noexcept {
     if (being_destroyed_) return root_;
+    detail::root_record* const found = root_lives() ? root_ : &queue_->no_root_;
+    if (has(detail::root_kind::locals)) return found;
     const bool is_member = kind_ == detail::root_kind::member;
-    detail::root_record* const parent = parent_lives() ? root_ : &queue_->no_root_;
-    detail::root_record* const own = queue_->records_.add(parent, is_member ? parent->group : 0);
+    detail::root_record* const own = queue_->add_record(found, is_member ? found->group : 0);
     if (own == nullptr) return &queue_->any_root_; // the next waker that is to belong to this root tries again
     root_ = own;
     kind_ = detail::root_kind::known;
     return own;
 }
 
-/// Gives a root with task-locals a record of its own. Without memory for the record the root has no task-locals.
-void waker::share_locals() noexcept {
-    const std::uint32_t group = kind_ == detail::root_kind::member ? root_->group : 0;
-    auto* const own = queue_->local_records_.add(queue_->records_.next_id(), root_, group,
-                                                 static_cast<const detail::local_record*>(root_)->values);
-    if (own == nullptr) return;
-    root_ = own;
-    kind_ = detail::root_kind::known;
+void waker::share_root(const waker& parent) noexcept {
+    root_ = parent.root();
+    kind_ = detail::root_kind::none;
+    stamp_locals();
+}
+
+void waker::become_root(run_queue& queue, detail::root_record* own) noexcept {
+    become_root(queue, detail::root_kind::known, own);
+    stamp_locals();
+}
+
+/// Remembers which locals the record has. A waker may outlive its root, whose record then gets those of another one.
+void waker::stamp_locals() noexcept {
+    if (!root_->is(detail::root_record::carries)) return;
+    kind_ = kind_ | detail::root_kind::locals;
+    stamp_ = static_cast<const detail::local_record*>(root_)->generation;
+}
+
+/// Gives a root without a record one with the parent's task-locals. Without memory for it the root has no task-locals.
+void waker::copy_locals() noexcept {
+    auto* const own = queue_->add_locals(root_, group(), static_cast<const detail::local_record*>(root_)->values);
+    if (own != nullptr) {
+        become_root(*queue_, own);
+    } else if (kind_ == detail::root_kind::spawned) {
+        become_root(*queue_, kind_, &queue_->any_root_); // the record of the parent may get other locals
+    }
 }
 
 void waker::remove_record() noexcept {
@@ -164,12 +108,16 @@ detail::root_record* run_queue::root_of_destruction() const noexcept {
     return innermost_ != nullptr ? innermost_->root_ : running_root_;
 }
 
+detail::root_record* run_queue::add_record(detail::root_record* parent, std::uint32_t group) noexcept {
+    detail::root_record* const record = records_.take();
+    if (record != nullptr) *record = {.id = next_id(), .parent = parent, .group = group};
+    return record;
+}
+
 detail::root_record* run_queue::add_group(detail::root_record* parent, std::uint32_t group) noexcept {
-    if (parent != nullptr && parent->is(detail::root_record::carries)) [[unlikely]] {
-        return local_records_.add(records_.next_id(), parent, group,
-                                  static_cast<const detail::local_record*>(parent)->values);
-    }
-    return records_.add(parent, group);
+    if (parent != nullptr && parent->is(detail::root_record::carries)) [[unlikely]]
+        return add_locals(parent, group, static_cast<const detail::local_record*>(parent)->values);
+    return add_record(parent, group);
 }
 
 detail::locals_ref run_queue::locals() const noexcept {
@@ -180,15 +128,20 @@ detail::locals_ref run_queue::locals() const noexcept {
 }
 
 detail::locals_ref run_queue::locals_of(const waker& root) noexcept {
-    // A root with locals has a record of its own.
-    const bool has_record = root.kind_ == detail::root_kind::none || root.kind_ == detail::root_kind::known;
-    if (!has_record || root.root_ == nullptr || !root.root_->is(detail::root_record::carries)) return {};
+    if (!root.has(detail::root_kind::locals) || !root.root_lives()) return {};
     return static_cast<const detail::local_record*>(root.root_)->values;
 }
 
 detail::root_record* run_queue::add_locals(detail::root_record* parent, std::uint32_t group,
                                            detail::locals_ref values) noexcept {
-    return local_records_.add(records_.next_id(), parent, group, std::move(values));
+    detail::local_record* const record = local_records_.take();
+    if (record == nullptr) return nullptr;
+    record->id = next_id();
+    record->parent = parent;
+    record->group = group;
+    record->flags = detail::root_record::carries;
+    record->values = std::move(values);
+    return record;
 }
 
 detail::root_record* run_queue::add_scope(detail::root_record* parent, detail::locals_ref values) noexcept {
@@ -203,7 +156,7 @@ bool run_queue::move_scope(const waker& scope, detail::root_record* parent) noex
     if (record.parent == parent) [[likely]]
         return true;
     if (parent == &any_root_) return false;
-    if (parent->id > record.id) record.id = records_.next_id(); // ids decrease from a record to its parents
+    if (parent->id > record.id) record.id = next_id(); // ids decrease from a record to its parents
     record.parent = parent;
     record.group = parent->group;
     return true;
@@ -218,7 +171,7 @@ run_queue::substitution::~substitution() {
 void run_queue::remove(detail::root_record* record) noexcept {
     if (running_root_ == record) leave_root(record);
     if (record->flags == 0) [[likely]] {
-        records_.remove(record);
+        records_.put(record);
     } else if (record->is(detail::root_record::on_stack)) {
         record->flags |= detail::root_record::dead; // wakers that are being destroyed still belong to its parents
     } else {
@@ -232,11 +185,13 @@ void run_queue::leave_root(detail::root_record* record) noexcept {
 }
 
 void run_queue::release(detail::root_record* record) noexcept {
-    if (record->is(detail::root_record::carries)) {
-        local_records_.remove(static_cast<detail::local_record*>(record));
-    } else {
-        records_.remove(record);
-    }
+    const bool carries = record->is(detail::root_record::carries);
+    record->flags = 0;
+    if (!carries) return records_.put(record);
+    auto* const own = static_cast<detail::local_record*>(record);
+    const detail::locals_ref values = std::move(own->values); // their destructor may run code of the user
+    ++own->generation;
+    local_records_.put(own);
 }
 
 run_queue::destruction::destruction(run_queue& queue) noexcept
@@ -246,9 +201,9 @@ run_queue::destruction::destruction(run_queue& queue) noexcept
 
 run_queue::destruction::destruction(run_queue& queue, waker& root) noexcept
     : queue_{queue}, outer_{queue.innermost_}, root_{root.root_} {
-    if (root.kind_ == detail::root_kind::known) {
+    if (root.has(detail::root_kind::known)) {
         own_ = root.root_;
-    } else if (!root.parent_lives()) {
+    } else if (!root.root_lives()) {
         root_ = &queue.no_root_;
     }
     root.being_destroyed_ = true;
@@ -278,21 +233,20 @@ bool run_queue::on_stack(const waker& root) const noexcept {
     if (running_ == &root || root.being_destroyed_ || any_root_.is(detail::root_record::on_stack) ||
         running_root_ == &any_root_)
         return true;
-    if (root.kind_ != detail::root_kind::known) return false; // no waker belongs to it
+    if (!root.has(detail::root_kind::known)) return false; // no waker belongs to it
     if (root.root_->is(detail::root_record::on_stack)) return true;
-    if (running_ != nullptr && running_->kind_ != detail::root_kind::none &&
-        running_->kind_ != detail::root_kind::known && !running_->parent_lives())
-        return false;
+    // A stream may have outlived the root that polled it last. Which root owns it is then not known.
+    if (running_ != nullptr && !running_->root_lives()) return !running_->is_root();
     return belongs_to(running_root_, root.root_);
 }
 
 /// Whether the running waker is the root or a part of it, and not another root that belongs to it.
 bool run_queue::runs(const waker& root) const noexcept {
     if (running_ == &root) return true;
-    if (running_ == nullptr || root.kind_ != detail::root_kind::known) return false;
+    if (running_ == nullptr || !root.has(detail::root_kind::known) || !running_->root_lives()) return false;
     const detail::root_record* part = running_root_;
-    const bool is_part = running_->kind_ == detail::root_kind::none ||
-                         (running_->kind_ == detail::root_kind::known && part->is(detail::root_record::scope));
+    const bool is_part =
+        !running_->is_root() || (running_->has(detail::root_kind::known) && part->is(detail::root_record::scope));
     while (part != nullptr && part->is(detail::root_record::scope)) part = parent_of(part);
     return is_part && part == root.root_;
 }

@@ -194,6 +194,24 @@ TEST_SUITE("scope/local") {
         ex.run(drains());
     }
 
+    TEST_CASE("a stream may drop its owner after the with_local in which it was polled") {
+        virtual_executor ex;
+        std::optional<weir::join_handle<weir::task<>>> owner;
+        int calls = 0;
+        const auto drops = [&](std::string item) {
+            if (++calls == 2) owner.reset();
+            return item;
+        };
+        const auto owns = [&]() -> weir::task<> {
+            auto stream = ticks(10) | weir::map(drops) | weir::buffer(4);
+            co_await with_local(request, "first", [&] { return weir::next(stream); });
+            co_await weir::sleep_for(1s);
+        };
+        owner.emplace(ex.spawn(owns()));
+        ex.advance(100ms);
+        CHECK(calls == 2);
+    }
+
     TEST_CASE("an error leaves with_local, and values are destroyed at the end of the last code that has them") {
         virtual_executor ex;
         const auto value = std::make_shared<int>(1);

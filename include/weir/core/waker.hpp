@@ -71,28 +71,37 @@ public:
 
     /// Makes it belong to the root of the parent, unless it is a root itself.
     void belong_to(const waker& parent) noexcept {
-        if (kind_ == detail::root_kind::none) root_ = parent.root();
+        using kind = detail::root_kind;
+        if (kind_ == kind::none && !parent.has(kind::spawned | kind::member | kind::locals)) [[likely]] {
+            root_ = parent.root_;
+        } else if (!is_root()) {
+            share_root(parent);
+        }
     }
     /// Sets the run queue, and makes it the root of a spawned operation or of a member of a task group. Its operation
     /// must not have been polled.
     inline void become_root(run_queue& queue, detail::root_kind kind, detail::root_record* parent) noexcept;
-    /// To be called after that: gives it the parent's task-locals.
+    /// The same for a root that has a record of its own from the start.
+    void become_root(run_queue& queue, detail::root_record* own) noexcept;
+    /// To be called after becoming a root without a record: gives it the parent's task-locals.
     void inherit_locals() noexcept {
         if (root_->is(detail::root_record::carries)) [[unlikely]]
-            share_locals();
+            copy_locals();
     }
-    bool is_root() const noexcept { return kind_ != detail::root_kind::none; }
+    bool is_root() const noexcept {
+        return has(detail::root_kind::known | detail::root_kind::spawned | detail::root_kind::member);
+    }
     /// To be called when a root has ended: no waker belongs to it any more.
     void forget_root() noexcept {
-        if (kind_ == detail::root_kind::known && !being_destroyed_) remove_record();
+        if (has(detail::root_kind::known) && !being_destroyed_) remove_record();
     }
 
     /// The executor's number for the innermost task group that contains it; 0 for none.
     std::uint32_t group() const noexcept { return kind_ == detail::root_kind::spawned ? 0 : root_->group; }
     /// The record of its root, for another waker that is to belong to the same root.
     detail::root_record* root() const noexcept {
-        if (kind_ == detail::root_kind::spawned || kind_ == detail::root_kind::member) [[unlikely]]
-            return make_record();
+        if (has(detail::root_kind::spawned | detail::root_kind::member | detail::root_kind::locals)) [[unlikely]]
+            return find_record();
         return root_;
     }
 
@@ -104,10 +113,13 @@ private:
 
     /// No other thread runs its executor.
     inline void check_thread() const noexcept;
-    detail::root_record* make_record() const noexcept;
+    bool has(detail::root_kind any) const noexcept { return detail::has_any(kind_, any); }
+    detail::root_record* find_record() const noexcept;
     void remove_record() noexcept;
-    void share_locals() noexcept;
-    bool parent_lives() const noexcept { return static_cast<std::uint32_t>(root_->id) == parent_stamp_; }
+    void share_root(const waker& parent) noexcept;
+    void copy_locals() noexcept;
+    void stamp_locals() noexcept;
+    bool root_lives() const noexcept;
 
     function run_;
     run_queue* queue_ = nullptr;
@@ -115,7 +127,7 @@ private:
     detail::slot_base* slots_ = nullptr;
     // A root's record is created when the first other waker belongs to it.
     mutable detail::root_record* root_ = nullptr;
-    std::uint32_t parent_stamp_ = 0; // for a root without a record: shows whether the parent's record was reused
+    std::uint32_t stamp_ = 0; // shows whether the record was reused, for a root without a record and for locals
     mutable detail::root_kind kind_ = detail::root_kind::none;
     bool being_destroyed_ = false; // for a root. Last, so that derived classes may use the padding behind it
 };
@@ -198,6 +210,8 @@ public:
 private:
     friend class waker;
 
+    detail::root_record* add_record(detail::root_record* parent, std::uint32_t group) noexcept;
+    std::uint64_t next_id() noexcept { return ++last_id_; }
     std::size_t run_reordered(std::size_t most) noexcept;
     std::size_t finish_turn(std::size_t ran) noexcept;
     void enter(const waker& next) noexcept {
@@ -232,8 +246,9 @@ private:
     detail::root_record no_root_{.id = 0};
     // Used when no record could be allocated: counts as the record of every root.
     detail::root_record any_root_{.id = 0};
-    detail::root_records records_;
-    detail::local_records local_records_;
+    detail::record_pool<detail::root_record> records_;
+    detail::record_pool<detail::local_record> local_records_;
+    std::uint64_t last_id_ = 0;             // of a record
     detail::intrusive_list<waker> dropped_; // roots that are dropped and still on the stack
     waker reaper_;                          // destroys the dropped roots before any other waker runs
 };
@@ -426,7 +441,7 @@ inline void waker::become_root(run_queue& queue, detail::root_kind kind, detail:
     check_thread();
     kind_ = kind;
     root_ = parent;
-    parent_stamp_ = static_cast<std::uint32_t>(parent->id);
+    stamp_ = static_cast<std::uint32_t>(parent->id);
 }
 
 inline std::size_t run_queue::run(std::size_t most) noexcept {

@@ -39,9 +39,8 @@ namespace weir {
 /// place where the group was created. A callback that other code calls has the values of the place where
 /// `with_current_locals` wrapped it.
 ///
-/// A stream that works ahead of its consumer, as `buffer` and `map_async` do, has the values of its last poll. Keep
-/// such a stream no longer than the `with_local` in which it is polled: afterwards its functions see no value until the
-/// next poll, and they may see the values of an unrelated request once 1024 others have ended.
+/// A stream that works ahead of its consumer, as `buffer` and `map_async` do, has the values of its last poll. After
+/// the end of the `with_local` around that poll, its functions see no value until the next poll.
 ///
 /// Threads: threads share the values; the last thread that uses a value destroys it.
 /// Cost: nothing where no value is set. See with_local.

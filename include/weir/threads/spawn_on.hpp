@@ -52,7 +52,7 @@ private:
         if (locals_) {
             // Without memory for a record, the operation runs without task-locals.
             root_record* const own = queue.add_locals(nullptr, 0, std::move(locals_));
-            if (own != nullptr) become_root(queue, root_kind::known, own);
+            if (own != nullptr) become_root(queue, own);
         }
         ex_.adopt(static_cast<spawned_entry&>(*this));
         wake();

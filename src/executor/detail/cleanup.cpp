@@ -16,7 +16,7 @@ void cleanup::prepare(run_queue& queue, std::uint32_t group) {
         locals ? queue.add_locals(nullptr, group, std::move(locals)) : queue.add_group(nullptr, group);
     if (own == nullptr) throw std::bad_alloc{};
     waker_.bind(*this, queue);
-    waker_.become_root(queue, root_kind::known, own);
+    waker_.become_root(queue, own);
 }
 
 void cleanup::start(cleanups& owner) noexcept {

@@ -29,7 +29,7 @@ locals_on_thread::~locals_on_thread() { on_thread = outer_; }
 void local_scope::open(run_queue& queue, root_record* parent, locals_ref values) {
     root_record* const own = queue.add_scope(parent, std::move(values));
     if (own == nullptr) throw std::bad_alloc{};
-    become_root(queue, root_kind::known, own);
+    become_root(queue, own);
 }
 
 void local_scope::enter(const waker& outer) {

@@ -3,8 +3,9 @@
 
 #include <weir/core/detail/requirements.hpp>
 
-#include <cstddef>
 #include <cstdint>
+#include <new>
+#include <utility>
 
 #include <weir/core/detail/locals.hpp>
 
@@ -15,12 +16,22 @@ class waker;
 namespace weir::detail {
 
 /// How a waker relates to a root. A root is an operation that has a handle as its owner and that the run queue runs.
+/// The values are sets of bits, so that one test covers several.
 enum class root_kind : std::uint8_t {
-    none,    ///< not a root; it belongs to the root that polled it last
-    spawned, ///< a root without a record: its record is that of the root that spawned it
-    member,  ///< a root without a record: its record is that of its task group
-    known,   ///< a root with a record of its own, since other wakers belong to it
+    none = 0,    ///< not a root; it belongs to the root that polled it last
+    known = 1,   ///< a root with a record of its own, since other wakers belong to it
+    spawned = 2, ///< a root without a record: its record is that of the root that spawned it
+    member = 4,  ///< a root without a record: its record is that of its task group
+    locals = 8,  ///< with none or known: the record is a local_record
 };
+
+constexpr root_kind operator|(root_kind a, root_kind b) noexcept {
+    return static_cast<root_kind>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+/// Whether a kind has at least one of those bits.
+constexpr bool has_any(root_kind kind, root_kind bits) noexcept {
+    return (static_cast<unsigned>(kind) & static_cast<unsigned>(bits)) != 0;
+}
 
 /// Identifies a root or a task group to everything that belongs to it.
 ///
@@ -45,53 +56,48 @@ struct root_record {
 
 /// The record of a root, a task group or a with_local that has task-locals.
 struct local_record : root_record {
+    std::uint32_t generation = 0; // how often it was removed: shows a waker with locals whether the record was reused
     locals_ref values;
 };
 
-/// The records of a run queue.
-class root_records {
+/// The memory of the records of a run queue.
+template <class Record>
+class record_pool {
 public:
-    root_records() noexcept = default;
-    root_records(const root_records&) = delete;
-    root_records& operator=(const root_records&) = delete;
-    ~root_records();
+    record_pool() noexcept = default;
+    record_pool(const record_pool&) = delete;
+    record_pool& operator=(const record_pool&) = delete;
+    ~record_pool() {
+        while (blocks_ != nullptr) delete std::exchange(blocks_, blocks_->next);
+    }
 
     /// Returns null if no memory is left.
-    root_record* add(root_record* parent, std::uint32_t group) noexcept;
-    void remove(root_record* record) noexcept;
-    std::uint64_t next_id() noexcept { return ++last_id_; }
+    Record* take() noexcept {
+        if (unused_ == nullptr && !grow()) [[unlikely]]
+            return nullptr;
+        return static_cast<Record*>(std::exchange(unused_, unused_->parent));
+    }
+    void put(Record* record) noexcept {
+        record->id = root_record::unused;
+        record->parent = std::exchange(unused_, record);
+    }
 
 private:
-    struct block;
+    struct block {
+        block* next;
+        Record records[60];
+    };
+
+    [[gnu::noinline]] bool grow() noexcept {
+        block* const more = new (std::nothrow) block{blocks_, {}};
+        if (more == nullptr) return false;
+        blocks_ = more;
+        for (Record& record : more->records) put(&record);
+        return true;
+    }
 
     block* blocks_ = nullptr;
     root_record* unused_ = nullptr;
-    std::uint64_t last_id_ = 0;
-};
-
-/// The records with task-locals. A removed record is used again only after many others were removed, since a waker that
-/// has outlived its root should not find the locals of another one.
-class local_records {
-public:
-    local_records() noexcept = default;
-    local_records(const local_records&) = delete;
-    local_records& operator=(const local_records&) = delete;
-    ~local_records();
-
-    /// Returns null if no memory is left.
-    local_record* add(std::uint64_t id, root_record* parent, std::uint32_t group, locals_ref values) noexcept;
-    void remove(local_record* record) noexcept;
-
-private:
-    struct block;
-
-    static constexpr std::size_t removals_before_reuse = 1024;
-
-    block* blocks_ = nullptr;
-    std::size_t fresh_ = 0; // the records of the first block that were never used
-    root_record* first_removed_ = nullptr;
-    root_record* last_removed_ = nullptr;
-    std::size_t removed_ = 0;
 };
 
 } // namespace weir::detail
