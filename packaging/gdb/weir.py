@@ -69,12 +69,14 @@ def split_arguments(text):
     return arguments
 
 
-# As src/executor/detail/type_outline.cpp has it.
+# The names of src/executor/detail/type_outline.cpp and further ones; tests/hygiene/gdb_names.py compares them.
 ENDS = ("_stream", "_operation", "_sink", "_into", "_core")
 RENAMED = {"call_each": "for_each", "ignore_items": "drain", "timed_operation": "with_timeout", "fold_all": "fold",
            "reduce_all": "reduce", "count_items": "count", "event_wait_operation": "wait", "lock_operation": "lock",
            "concurrent_operations": "when_all or when_any", "lazy_operation": "a function",
-           "local_operation": "with_local", "permits": "a lock or semaphore"}
+           "local_operation": "with_local", "results_in_order": "parallel", "permits": "a lock or semaphore"}
+WRAPPERS = ("sink", "boxed_stream", "prefetching_operator", "latest_item_operator")
+OVER_UPSTREAM = ("accumulation", "next_operation")
 
 
 def short_name(name):
@@ -102,10 +104,10 @@ def outline(name):
     if not name.startswith("weir::"):
         return name
     short, arguments = short_name(name), split_arguments(name) if "<" in name else []
-    if short in ("sink", "boxed_stream", "prefetching_operator", "latest_item_operator") and arguments:
+    if short in WRAPPERS and arguments:
         return outline(arguments[0])
     stage = stage_name(name)
-    over = arguments and (short.endswith("_stream") or short in ("accumulation", "next_operation")) and (
+    over = arguments and (short.endswith("_stream") or short in OVER_UPSTREAM) and (
         arguments[0].startswith("weir::") or "stream" in short_name(arguments[0]))
     return f"{outline(arguments[0])} | {stage}" if over else stage
 

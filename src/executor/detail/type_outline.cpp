@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <executor/detail/type_outline.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -18,7 +20,8 @@ constexpr std::string_view closing = ">)}]";
 
 bool contains(std::string_view set, char c) noexcept { return set.find(c) != std::string_view::npos; }
 
-/// The position of the first character of a set that is in no bracket, from a position on; the size without one.
+/// Returns the position of the first character of a set that is in no bracket, from a position on. Returns the size of
+/// the text when there is no such character.
 std::size_t find_outside(std::string_view text, std::string_view set, std::size_t from = 0) {
     int depth = 0;
     for (std::size_t i = from; i < text.size(); ++i) {
@@ -71,6 +74,8 @@ bool ends_with(std::string_view text, std::string_view end) {
 }
 bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
+// packaging/gdb/weir.py has the same names, and tests/hygiene/gdb_names.py compares them.
+
 /// Classes that are not called like what users write.
 constexpr std::pair<std::string_view, std::string_view> renamed[] = {
     {"call_each", "for_each"},
@@ -83,9 +88,20 @@ constexpr std::pair<std::string_view, std::string_view> renamed[] = {
     {"lock_operation", "lock"},
     {"concurrent_operations", "when_all or when_any"},
     {"lazy_operation", "a function"},
-    {"join_handle", "join_handle"},
+    {"local_operation", "with_local"},
     {"results_in_order", "parallel"},
 };
+/// What follows the user's name in the name of a class.
+constexpr std::string_view suffixes[] = {"_stream", "_operation", "_sink", "_into"};
+/// Classes that are named like their first argument.
+constexpr std::string_view wrappers[] = {"sink", "boxed_stream"};
+/// Classes other than streams whose first argument may be their upstream.
+constexpr std::string_view over_upstream[] = {"accumulation", "next_operation"};
+
+template <std::size_t N>
+bool contains(const std::string_view (&names)[N], std::string_view name) {
+    return std::ranges::find(names, name) != std::end(names);
+}
 
 std::string stage_name(const parsed& type) {
     for (const auto& [name, user] : renamed) {
@@ -98,25 +114,22 @@ std::string stage_name(const parsed& type) {
     }
     if (type.name == "accumulation" && type.arguments.size() > 1) return stage_name(parse(type.arguments[1]));
     std::string_view name = type.name;
-    for (const std::string_view end : {"_stream", "_operation", "_sink", "_into"}) {
+    for (const std::string_view end : suffixes) {
         if (ends_with(name, end) && name != "async_stream") name.remove_suffix(end.size());
     }
     return std::string{name};
 }
 
-bool is_wrapper(const parsed& type) { return type.name == "sink" || type.name == "boxed_stream"; }
-
 std::string outline(std::string_view text, int depth) {
     const parsed type = parse(text);
     if (text.substr(0, 6) != "weir::" || depth > 20) return std::string{type.full};
-    if (is_wrapper(type) && !type.arguments.empty()) return outline(type.arguments.front(), depth + 1);
+    if (contains(wrappers, type.name) && !type.arguments.empty()) return outline(type.arguments.front(), depth + 1);
     std::string name = stage_name(type);
     if (type.arguments.empty()) return name;
     const std::string_view first = type.arguments.front();
-    const bool has_upstream =
-        ends_with(type.name, "_stream") || type.name == "accumulation" || type.name == "next_operation";
-    const bool over_upstream = has_upstream && (first.substr(0, 6) == "weir::" || has(parse(first).name, "stream"));
-    return over_upstream ? outline(first, depth + 1) + " | " + name : name;
+    const bool may_have_upstream = ends_with(type.name, "_stream") || contains(over_upstream, type.name);
+    const bool has_upstream = may_have_upstream && (first.substr(0, 6) == "weir::" || has(parse(first).name, "stream"));
+    return has_upstream ? outline(first, depth + 1) + " | " + name : name;
 }
 
 } // namespace
