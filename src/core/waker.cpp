@@ -23,8 +23,8 @@ std::string detail::text_of(const locals_ref& locals) {
 
 namespace {
 
-/// Returns the parent record. Returns null without one, and when the record was reused and is now younger than its
-/// child.
+/// Returns the parent record. Returns null when the record has no parent, and when the parent's record was reused and
+/// is now younger than its child.
 detail::root_record* parent_of(const detail::root_record* record) noexcept {
     detail::root_record* const parent = record->parent;
     return parent != nullptr && record->id != detail::root_record::unused && parent->id < record->id ? parent : nullptr;

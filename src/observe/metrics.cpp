@@ -219,7 +219,7 @@ std::vector<load> loads_of(const detail::stage_records& records) {
     for (const auto& record : records.all()) {
         if (record->downstream != nullptr) continue;
         load consumer{nullptr, record.get(), record->consumed.until(now)};
-        // The clock went on while upstream computed, too.
+        // The clock also advanced while upstream computed.
         consumer.busy = positive(consumer.busy - computed(*record));
         consumer.estimated = computed(*record) > duration::zero();
         all.push_back(consumer);

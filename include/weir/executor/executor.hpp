@@ -224,7 +224,7 @@ public:
     /// The first step of the destructor: drops all spawned operations and refuses new ones.
     void shut_down() noexcept;
 
-    /// The executor that runs on this thread; null when there is none.
+    /// Returns the executor that runs on this thread, or null when no executor runs there.
     static executor* current() noexcept;
 
     /// Runs until the operation has a result and the cleanups of async_finally have finished. Returns the result or

@@ -28,7 +28,7 @@ std::string dump(executor& ex);
 ///
 ///     kill -USR1 $(pidof server)
 ///
-/// @param number  SIGUSR1 without one
+/// @param number  the signal, SIGUSR1 by default
 /// See: dump, signals.
 task<> dump_on_signal();
 task<> dump_on_signal(int number);

@@ -21,7 +21,7 @@ namespace weir {
 
 namespace detail {
 
-/// The resource of a guard without one.
+/// Stands for the resource of a guard that has no resource.
 struct no_resource {};
 
 template <class F, class Resource>

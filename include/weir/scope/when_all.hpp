@@ -90,8 +90,8 @@ private:
 ///     auto [user, orders] = co_await weir::when_all(load_user(id), load_orders(id));
 ///
 /// when_all(range of operations) returns a std::vector in the order of the operations. weir::unit stands for the result
-/// of an operation without one; when no operation has a result, neither has when_all. References are references in a
-/// tuple and std::reference_wrapper in a vector.
+/// of an operation that returns nothing. When no operation returns a result, when_all returns nothing. References are
+/// references in a tuple and std::reference_wrapper in a vector.
 ///
 /// Errors: the first failure, after all other operations were dropped.
 /// Dropped: drops all operations.
