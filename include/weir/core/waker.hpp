@@ -47,7 +47,7 @@ public:
         }
         queue_ = parent.queue_;
         check_thread();
-        belong_to(parent);
+        join_root(parent);
     }
     bool bound() const noexcept { return queue_ != nullptr; }
     run_queue& queue() const noexcept { return *queue_; }
@@ -71,9 +71,8 @@ public:
 
     /// Makes it belong to the root of the parent, unless it is a root itself.
     void belong_to(const waker& parent) noexcept {
-        using kind = detail::root_kind;
-        if (kind_ == kind::none && !parent.has(kind::spawned | kind::member | kind::locals)) [[likely]] {
-            root_ = parent.root_;
+        if (kind_ == detail::root_kind::none) [[likely]] {
+            join_root(parent);
         } else if (!is_root()) {
             share_root(parent);
         }
@@ -116,6 +115,13 @@ private:
     bool has(detail::root_kind any) const noexcept { return detail::has_any(kind_, any); }
     detail::root_record* find_record() const noexcept;
     void remove_record() noexcept;
+    /// Makes it belong to the root of the parent. It must not belong to the record of task-locals.
+    void join_root(const waker& parent) noexcept {
+        using kind = detail::root_kind;
+        if (parent.has(kind::spawned | kind::member | kind::locals)) [[unlikely]]
+            return share_root(parent);
+        root_ = parent.root_;
+    }
     void share_root(const waker& parent) noexcept;
     void copy_locals() noexcept;
     void stamp_locals() noexcept;
