@@ -257,6 +257,7 @@
 
 #include <weir/observe/dump.hpp>
 #include <weir/observe/error_trail.hpp>
+#include <weir/observe/graph.hpp>
 #include <weir/observe/histogram.hpp>
 #include <weir/observe/meter.hpp>
 #include <weir/observe/metrics.hpp>

@@ -71,12 +71,40 @@ def split_arguments(text):
 
 # The names of src/executor/detail/type_outline.cpp and further ones; tests/hygiene/gdb_names.py compares them.
 ENDS = ("_stream", "_operation", "_sink", "_into", "_core")
-RENAMED = {"call_each": "for_each", "ignore_items": "drain", "timed_operation": "with_timeout", "fold_all": "fold",
-           "reduce_all": "reduce", "count_items": "count", "event_wait_operation": "wait", "lock_operation": "lock",
-           "concurrent_operations": "when_all or when_any", "lazy_operation": "a function",
-           "local_operation": "with_local", "results_in_order": "parallel", "permits": "a lock or semaphore"}
+RENAMED = {
+    "call_each": "for_each",
+    "ignore_items": "drain",
+    "timed_operation": "with_timeout",
+    "fold_all": "fold",
+    "reduce_all": "reduce",
+    "count_items": "count",
+    "event_wait_operation": "wait",
+    "lock_operation": "lock",
+    "concurrent_operations": "when_all or when_any",
+    "lazy_operation": "a function",
+    "local_operation": "with_local",
+    "results_in_order": "parallel",
+    "executor_queue_receiver": "publish_on",
+    "await_each": "for_each",
+    "best_item": "min or max",
+    "both_ends": "minmax",
+    "fill_container": "to",
+    "joined_text": "join",
+    "keep_first": "first",
+    "keep_last": "last",
+    "keep_single": "single",
+    "mean": "average",
+    "run_groups": "for_each_group",
+    "search_all": "all_of",
+    "search_any": "any_of",
+    "search_none": "none_of",
+    "send_items": "send",
+    "shared_subscription": "share",
+    "write_items": "write",
+    "permits": "a lock or semaphore",
+}
 WRAPPERS = ("sink", "boxed_stream", "prefetching_operator", "latest_item_operator")
-OVER_UPSTREAM = ("accumulation", "next_operation")
+OVER_UPSTREAM = ("accumulation", "next_operation", "await_each", "run_groups", "send_items", "serve_sink", "write_items")
 
 
 def short_name(name):
@@ -87,7 +115,7 @@ def stage_name(name):
     short, arguments = short_name(name), split_arguments(name) if "<" in name else []
     if short in RENAMED:
         return RENAMED[short]
-    if short == "in_flight_stream" and len(arguments) > 3:
+    if short in ("in_flight_stream", "map_async_stream") and len(arguments) > 3:
         if "inner_streams" in arguments[2]:
             return "flat_map"
         return "map_async" if arguments[3].endswith("1") else "map_async_unordered"

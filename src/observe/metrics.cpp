@@ -8,9 +8,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include <executor/detail/type_outline.hpp>
 #include <weir/executor/detail/observations.hpp>
 #include <weir/observe/detail/run_measurements.hpp>
 #include <weir/observe/detail/stage_run.hpp>
@@ -75,9 +77,21 @@ const std::shared_ptr<stage_records>& records_of(executor& ex) { return kept_for
 void show_runs(executor& ex, const run_measurements* measured) { kept_for(ex).runs = measured; }
 const run_measurements* shown_runs(executor& ex) { return kept_for(ex).runs; }
 
-void stage_run::start(context& cx) {
+std::vector<std::string> names_of_stages(executor& ex, std::string_view type) {
+    std::vector<std::string> names;
+    for (const auto& record : records_of(ex)->all()) {
+        const auto has_type = [&](const char* mangled) { return demangled(mangled) == type; };
+        if (std::ranges::any_of(record->types, has_type)) names.push_back(record->name);
+    }
+    return names;
+}
+
+void stage_run::start(context& cx, const char* type) {
     records_ = records_of(cx.executor());
     record_ = &records_->find(name_);
+    if (type != nullptr && std::ranges::find(record_->types, type) == record_->types.end()) {
+        record_->types.push_back(type);
+    }
     ++record_->started;
     const time_point now = records_->now();
     record_->unasked.begin(now);

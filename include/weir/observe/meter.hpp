@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/wait_report.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/observe/detail/stage_run.hpp>
 
@@ -21,14 +22,14 @@ public:
     meter_stream(S upstream, std::string name) : run_{std::move(name)}, upstream_(std::move(upstream)) {}
 
     poll<value_type> poll_next(context& cx) {
-        if (run_.begin_poll(cx)) [[unlikely]]
+        if (run_.begin_poll(cx, detail::type_name<meter_stream>())) [[unlikely]]
             return poll_timed(cx);
         return poll_upstream(cx);
     }
 
     template <class Consume>
     flow poll_each(context& cx, Consume& consume) {
-        if (run_.begin_poll(cx)) [[unlikely]] {
+        if (run_.begin_poll(cx, detail::type_name<meter_stream>())) [[unlikely]] {
             auto item = poll_timed(cx);
             if (item.is_pending()) return flow::pending;
             if (item.is_done()) return flow::done;

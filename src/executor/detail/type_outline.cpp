@@ -90,13 +90,51 @@ constexpr std::pair<std::string_view, std::string_view> renamed[] = {
     {"lazy_operation", "a function"},
     {"local_operation", "with_local"},
     {"results_in_order", "parallel"},
+    {"executor_queue_receiver", "publish_on"},
+    {"await_each", "for_each"},
+    {"best_item", "min or max"},
+    {"both_ends", "minmax"},
+    {"fill_container", "to"},
+    {"joined_text", "join"},
+    {"keep_first", "first"},
+    {"keep_last", "last"},
+    {"keep_single", "single"},
+    {"mean", "average"},
+    {"run_groups", "for_each_group"},
+    {"search_all", "all_of"},
+    {"search_any", "any_of"},
+    {"search_none", "none_of"},
+    {"send_items", "send"},
+    {"shared_subscription", "share"},
+    {"write_items", "write"},
 };
 /// What follows the user's name in the name of a class.
 constexpr std::string_view suffixes[] = {"_stream", "_operation", "_sink", "_into"};
 /// Classes that are named like their first argument.
 constexpr std::string_view wrappers[] = {"sink", "boxed_stream"};
 /// Classes other than streams whose first argument may be their upstream.
-constexpr std::string_view over_upstream[] = {"accumulation", "next_operation"};
+constexpr std::string_view over_upstream[] = {"accumulation", "next_operation", "await_each", "run_groups",
+                                              "send_items",   "serve_sink",     "write_items"};
+/// Streams whose names do not end in "_stream".
+constexpr std::string_view other_streams[] = {
+    "concurrent_receiver", "executor_queue_receiver", "group_items",  "published",    "receiver", "shared_subscription",
+    "side_items",          "stream_branch",           "subscription", "window_items",
+};
+/// Streams whose template arguments are all streams.
+constexpr std::string_view fans_in[] = {"combine_latest_stream",   "concat_stream",      "or_else_stream",
+                                        "with_latest_from_stream", "zip_longest_stream", "zip_stream"};
+/// Classes that hold the upstream of others.
+constexpr std::string_view holders[] = {"weir::shared_source", "weir::detail::made_once"};
+/// Types that are neither classes nor of a namespace.
+constexpr std::string_view plain_types[] = {"bool",           "char",         "short",        "int",
+                                            "long",           "float",        "double",       "unsigned char",
+                                            "unsigned short", "unsigned int", "unsigned long"};
+/// Sources with a template argument that may be taken for their upstream.
+constexpr std::string_view sources[] = {
+    "accept_stream",   "empty_stream",  "fail_stream",  "from_callback_stream", "from_range_stream",
+    "generate_stream", "iota_stream",   "just_stream",  "never_stream",         "once_stream",
+    "read_stream",     "repeat_stream", "async_stream", "unfold_stream",
+};
 
 template <std::size_t N>
 bool contains(const std::string_view (&names)[N], std::string_view name) {
@@ -107,7 +145,7 @@ std::string stage_name(const parsed& type) {
     for (const auto& [name, user] : renamed) {
         if (type.name == name) return std::string{user};
     }
-    if (type.name == "in_flight_stream" && type.arguments.size() > 3) {
+    if ((type.name == "in_flight_stream" || type.name == "map_async_stream") && type.arguments.size() > 3) {
         if (has(type.arguments[2], "inner_streams")) return "flat_map";
         // delivery::as_started
         return ends_with(type.arguments[3], "1") ? "map_async" : "map_async_unordered";
@@ -132,7 +170,104 @@ std::string outline(std::string_view text, int depth) {
     return has_upstream ? outline(first, depth + 1) + " | " + name : name;
 }
 
+/// Walks through the types of a pipeline, from the sink to the sources.
+class pipeline_walk {
+public:
+    /// Adds a stage behind those that it asks, and returns its number.
+    std::size_t add(std::string_view text) {
+        const parsed type = parse(text);
+        const bool deep = ++depth_ > deepest || stages_.size() > most;
+        outlined_stage one{std::string{type.name}, std::string{text}, {}};
+        if (is_weir(text) && !deep) {
+            if (contains(wrappers, type.name) && !type.arguments.empty()) return leave(add(type.arguments.front()));
+            if (type.name == "published_operation" && type.arguments.size() > 1) {
+                const std::string_view outer = std::exchange(other_thread_, type.arguments.front());
+                const std::size_t sink = add(type.arguments[1]);
+                other_thread_ = outer;
+                return leave(sink);
+            }
+            one.name = stage_name(type);
+            if (type.name == "executor_queue_receiver" && !other_thread_.empty()) {
+                one.upstream.push_back(add(other_thread_));
+            }
+            add_upstream(type, one.upstream);
+        }
+        stages_.push_back(std::move(one));
+        return leave(stages_.size() - 1);
+    }
+    std::vector<outlined_stage> stages() && { return std::move(stages_); }
+
+private:
+    static constexpr int deepest = 100;
+    static constexpr std::size_t most = 1000;
+
+    static bool is_weir(std::string_view text) { return text.substr(0, 6) == "weir::"; }
+    static bool is_std(std::string_view text) { return text.substr(0, 5) == "std::"; }
+    static bool is_stream(std::string_view text) {
+        const parsed type = parse(text);
+        if (!is_weir(text)) return has(type.name, "stream") && !is_std(text);
+        return ends_with(type.name, "_stream") || contains(other_streams, type.name);
+    }
+
+    void add_upstream(const parsed& type, std::vector<std::size_t>& upstream) {
+        if (contains(sources, type.name)) return;
+        bool first = ends_with(type.name, "_stream") || contains(over_upstream, type.name);
+        for (const std::string_view argument : type.arguments) {
+            if (is_holder(argument)) first = false; // an item type came before
+        }
+        const bool all = contains(fans_in, type.name);
+        const bool holds = is_holder(type.full);
+        for (const std::string_view argument : type.arguments) {
+            if (is_holder(argument)) {
+                add_upstream(parse(argument), upstream);
+            } else if (is_stream(argument) || ((first || all || holds) && is_class_of_user(parse(argument)))) {
+                for (std::size_t n = copies_in(type); n != 0; --n) upstream.push_back(add(argument));
+            }
+            first = false;
+        }
+    }
+    /// How many streams of its type a holder has. A children_array tells, up to a number that can still be drawn.
+    static std::size_t copies_in(const parsed& holder) {
+        if (holder.name != "children_array" || holder.arguments.size() != 2) return 1;
+        const unsigned long count = std::strtoul(std::string{holder.arguments[1]}.c_str(), nullptr, 10);
+        return std::clamp(count, 1UL, 32UL);
+    }
+    /// Whether that is a class of the library that holds streams for another one.
+    static bool is_holder(std::string_view text) {
+        const parsed type = parse(text);
+        return has(type.full, "weir::detail::children_") || contains(holders, type.full);
+    }
+    /// Whether that may be a stream of the user's own.
+    static bool is_class_of_user(const parsed& type) {
+        if (is_weir(type.full) || is_std(type.full) || type.name.empty() || contains(plain_types, type.full))
+            return false;
+        const char first = type.name.front();
+        return (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') || first == '_';
+    }
+    std::size_t leave(std::size_t number) noexcept {
+        --depth_;
+        return number;
+    }
+
+    std::vector<outlined_stage> stages_;
+    std::string_view other_thread_; // the pipeline that runs on the executor of publish_on
+    int depth_ = 0;
+};
+
 } // namespace
+
+std::string demangled(const char* mangled) {
+    const std::unique_ptr<char, decltype(&std::free)> text{abi::__cxa_demangle(mangled, nullptr, nullptr, nullptr),
+                                                           &std::free};
+    return text != nullptr ? std::string{text.get()} : std::string{mangled};
+}
+
+std::vector<outlined_stage> pipeline_outline(const char* mangled) {
+    if (mangled == nullptr) return {{"an operation", {}, {}}};
+    pipeline_walk walk;
+    walk.add(demangled(mangled));
+    return std::move(walk).stages();
+}
 
 std::string stage_outline(const char* mangled) {
     const std::string all = type_outline(mangled);
@@ -142,9 +277,7 @@ std::string stage_outline(const char* mangled) {
 
 std::string type_outline(const char* mangled) {
     if (mangled == nullptr) return "an operation";
-    const std::unique_ptr<char, decltype(&std::free)> text{abi::__cxa_demangle(mangled, nullptr, nullptr, nullptr),
-                                                           &std::free};
-    return text != nullptr ? outline(text.get(), 0) : std::string{mangled};
+    return outline(demangled(mangled), 0);
 }
 
 std::string function_outline(std::string_view signature) {

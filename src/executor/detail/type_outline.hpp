@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir::detail {
 
@@ -10,8 +12,21 @@ namespace weir::detail {
 /// @param mangled  may be null
 std::string type_outline(const char* mangled);
 
-/// The last stage of that.
+/// A stage of a pipeline.
+struct outlined_stage {
+    std::string name;                  // as the user writes it, without namespaces
+    std::string type;                  // its class, demangled
+    std::vector<std::size_t> upstream; // the numbers of the stages that it asks
+};
+/// The stages of a pipeline. Each stands behind those that it asks, so that the sink is the last one.
+/// @param mangled  may be null
+std::vector<outlined_stage> pipeline_outline(const char* mangled);
+
+/// The last stage of type_outline.
 std::string stage_outline(const char* mangled);
+
+/// The name of a type as the compiler writes it.
+std::string demangled(const char* mangled);
 
 /// The name of a function without return type and parameters, of the text in a std::source_location.
 std::string function_outline(std::string_view signature);

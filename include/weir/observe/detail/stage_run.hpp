@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <weir/core/assert.hpp>
 #include <weir/core/context.hpp>
@@ -33,6 +35,7 @@ private:
 /// The counters of all stages of one name.
 struct stage_record {
     std::string name;
+    std::vector<const char*> types; // of those stages, mangled
     std::uint64_t started = 0;
     std::uint64_t items = 0;
     std::uint64_t ended = 0;
@@ -69,9 +72,10 @@ public:
 
     /// To be called before upstream is polled. Returns whether that poll is the first, or one of those whose time is
     /// measured. Such a poll is made while a `measurement` exists.
-    bool begin_poll(context& cx) {
+    /// @param type  the mangled name of the stage's class; may be null
+    bool begin_poll(context& cx, const char* type) {
         if (record_ == nullptr) [[unlikely]] {
-            start(cx);
+            start(cx, type);
             polls_ = 1;
             return true;
         }
@@ -97,7 +101,7 @@ private:
     friend class intrusive_list<stage_run>;
 
     bool runs() const noexcept { return record_ != nullptr && !stopped_; }
-    void start(context& cx);
+    void start(context& cx, const char* type);
     void stop(std::uint64_t stage_record::* how) noexcept;
     void start_waiting() noexcept;
     void stop_waiting() noexcept;
@@ -130,5 +134,8 @@ private:
     std::chrono::steady_clock::time_point began_;
     time_point executor_began_;
 };
+
+/// The names of the metered stages whose class has that demangled name.
+std::vector<std::string> names_of_stages(executor& ex, std::string_view type);
 
 } // namespace weir::detail

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <weir/core/detail/wait_report.hpp>
+#include <weir/core/operation.hpp>
+#include <weir/core/stream.hpp>
+
+namespace weir {
+
+class executor;
+
+/// The stages of a pipeline and which of them ask which, as text that other programs draw. See graph.
+class pipeline_graph {
+public:
+    struct stage {
+        std::string name;                  ///< as in the program: "map"
+        std::string type;                  ///< its class, with the classes of everything upstream of it
+        std::vector<std::size_t> upstream; ///< the numbers of the stages that it asks for items
+    };
+
+    explicit pipeline_graph(std::vector<stage> stages) noexcept;
+
+    /// Each stage stands behind those that it asks, so that the sink is the last one.
+    const std::vector<stage>& stages() const& noexcept { return stages_; }
+    std::vector<stage> stages() && noexcept { return std::move(stages_); }
+
+    /// The graph as a flowchart of Mermaid, which GitHub and GitLab draw within a block of code.
+    std::string mermaid() const;
+    /// The graph in the language DOT of Graphviz: `dot -Tsvg`.
+    std::string dot() const;
+
+    /// Returns the graph with names and present counters of the stages that a meter has measured on that executor.
+    ///
+    /// A stage gets those of all meters with its class. Stages that were not polled yet have none.
+    /// Threads: on the executor's thread, from within or while it does not run.
+    pipeline_graph with_counters(executor& ex) const;
+
+private:
+    std::vector<stage> stages_;
+};
+
+namespace detail {
+
+pipeline_graph graph_of(const char* type);
+
+template <class P>
+concept drawable = stream<P> || operation<P>;
+
+} // namespace detail
+
+/// graph(pipeline): the stages of a pipeline and how its items flow, for Mermaid or DOT.
+///
+///     auto pipeline = merge(a, b | map(f)) | meter("in") | drain();
+///     const auto picture = weir::graph(pipeline);
+///     puts(picture.mermaid().c_str());
+///     auto running = ex.spawn(std::move(pipeline));
+///     ...
+///     puts(picture.with_counters(ex).mermaid().c_str());
+///
+/// The graph is made from the type of the pipeline, which is not polled. It shows neither arguments, such as the size
+/// of a `buffer`, nor streams that come into being while the pipeline runs, such as those of `flat_map`. Streams in a
+/// container, as in `merge(vector)`, are one stage. So are a task and a stream of your own, whatever it holds.
+///
+/// Cost: parses the name of a type. Nothing where it is not called.
+/// See: meter, dump.
+template <class P>
+    requires detail::drawable<P>
+pipeline_graph graph(const P& /*pipeline*/) {
+    return detail::graph_of(detail::type_name<P>());
+}
+
+} // namespace weir

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include <weir/observe/graph.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <executor/detail/type_outline.hpp>
+#include <weir/core/timed_out.hpp>
+#include <weir/observe/detail/stage_run.hpp>
+#include <weir/observe/metrics.hpp>
+
+namespace weir {
+
+namespace {
+
+/// A text in quotation marks.
+/// @param special  characters that have a meaning within them, each with what stands for it
+std::string quoted(std::string_view text, const std::vector<std::pair<char, std::string_view>>& special) {
+    std::string result{'"'};
+    for (const char c : text) {
+        const auto found = std::ranges::find(special, c, &std::pair<char, std::string_view>::first);
+        if (found != special.end()) {
+            result += found->second;
+        } else {
+            result += c;
+        }
+    }
+    return result + '"';
+}
+
+std::string node(std::size_t number) { return "    s" + std::to_string(number); }
+
+/// One line for each stage, followed by one for each edge.
+template <class Label>
+std::string lines_of(const std::vector<pipeline_graph::stage>& stages, std::string_view arrow, std::string_view end,
+                     Label label) {
+    std::string text;
+    for (std::size_t i = 0; i != stages.size(); ++i) {
+        text.append(node(i)).append(label(stages[i].name)).append(end);
+    }
+    for (std::size_t i = 0; i != stages.size(); ++i) {
+        for (const std::size_t from : stages[i].upstream) {
+            text.append(node(from)).append(arrow).append("s" + std::to_string(i)).append(end);
+        }
+    }
+    return text;
+}
+
+std::string counters(const stage_metrics& of) {
+    std::string text = of.name + '\n' + std::to_string(of.items) + " items";
+    if (of.failed != 0) text += ", " + std::to_string(of.failed) + " errors";
+    return text + "\nwaited " + detail::to_text(of.waited) + "\nnot asked " + detail::to_text(of.unasked);
+}
+
+} // namespace
+
+pipeline_graph::pipeline_graph(std::vector<stage> stages) noexcept : stages_{std::move(stages)} {}
+
+std::string pipeline_graph::mermaid() const {
+    return "flowchart LR\n" + lines_of(stages_, " --> ", "\n", [](std::string_view name) {
+               return '[' +
+                      quoted(name, {{'"', "#quot;"}, {'#', "#35;"}, {'<', "#lt;"}, {'>', "#gt;"}, {'\n', "<br/>"}}) +
+                      ']';
+           });
+}
+
+std::string pipeline_graph::dot() const {
+    const std::string lines = lines_of(stages_, " -> ", ";\n", [](std::string_view name) {
+        return " [label=" + quoted(name, {{'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}}) + ']';
+    });
+    return "digraph pipeline {\n    rankdir=LR;\n    node [shape=box];\n" + lines + "}\n";
+}
+
+pipeline_graph pipeline_graph::with_counters(executor& ex) const {
+    const std::vector<stage_metrics> all = metered_stages(ex);
+    std::vector<stage> stages = stages_;
+    for (stage& one : stages) {
+        for (const std::string& name : detail::names_of_stages(ex, one.type)) {
+            one.name += '\n' + counters(*std::ranges::find(all, name, &stage_metrics::name));
+        }
+    }
+    return pipeline_graph{std::move(stages)};
+}
+
+pipeline_graph detail::graph_of(const char* type) {
+    std::vector<pipeline_graph::stage> stages;
+    for (outlined_stage& one : pipeline_outline(type)) {
+        stages.push_back({std::move(one.name), std::move(one.type), std::move(one.upstream)});
+    }
+    return pipeline_graph{std::move(stages)};
+}
+
+} // namespace weir

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#include <weir/observe/graph.hpp>
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <weir/async_stream.hpp>
+#include <weir/observe/meter.hpp>
+#include <weir/operators/buffer.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/map_async.hpp>
+#include <weir/operators/map_async_unordered.hpp>
+#include <weir/operators/merge.hpp>
+#include <weir/operators/publish_on.hpp>
+#include <weir/operators/share.hpp>
+#include <weir/operators/with_latest_from.hpp>
+#include <weir/operators/zip.hpp>
+#include <weir/sink/count.hpp>
+#include <weir/sink/drain.hpp>
+#include <weir/sink/fold.hpp>
+#include <weir/sink/for_each.hpp>
+#include <weir/sink/to.hpp>
+#include <weir/source/interval.hpp>
+#include <weir/source/iota.hpp>
+#include <weir/testing/virtual_executor.hpp>
+
+using namespace std::chrono_literals;
+using weir::graph;
+using weir::testing::virtual_executor;
+
+namespace {
+
+/// A stream whose name does not say so, with items that look like streams of the user's.
+struct letter {};
+struct mailbox {
+    using value_type = letter;
+
+    weir::poll<letter> poll_next(weir::context&) { return weir::done; }
+};
+
+weir::async_stream<int> numbers() { co_yield 1; }
+weir::task<int> load(int i) { co_return i; }
+
+/// "0 iota, 1 map < 0": each stage with its number, and the numbers of its upstream.
+template <class P>
+std::string stages_of(const P& pipeline) {
+    std::string text;
+    std::size_t number = 0;
+    for (const auto& stage : graph(pipeline).stages()) {
+        text += (number != 0 ? ", " : "") + std::to_string(number) + ' ' + stage.name;
+        for (const std::size_t from : stage.upstream) text += " <" + std::to_string(from);
+        ++number;
+    }
+    return text;
+}
+
+} // namespace
+
+TEST_SUITE("observe/graph") {
+    TEST_CASE("graph: a chain as Mermaid and DOT") {
+        const auto pipeline = weir::iota(0, 3) | weir::map([](int i) { return i; }) | weir::drain();
+        CHECK(graph(pipeline).mermaid() == "flowchart LR\n"
+                                           "    s0[\"iota\"]\n"
+                                           "    s1[\"map\"]\n"
+                                           "    s2[\"drain\"]\n"
+                                           "    s0 --> s1\n"
+                                           "    s1 --> s2\n");
+        CHECK(graph(pipeline).dot() == "digraph pipeline {\n"
+                                       "    rankdir=LR;\n"
+                                       "    node [shape=box];\n"
+                                       "    s0 [label=\"iota\"];\n"
+                                       "    s1 [label=\"map\"];\n"
+                                       "    s2 [label=\"drain\"];\n"
+                                       "    s0 -> s1;\n"
+                                       "    s1 -> s2;\n"
+                                       "}\n");
+    }
+
+    TEST_CASE("graph: several upstreams flow into one stage") {
+        const auto twice = weir::map([](int i) { return 2 * i; });
+        CHECK(stages_of(weir::merge(weir::iota(0, 3), numbers() | twice) | weir::to<std::vector>()) ==
+              "0 iota, 1 async_stream, 2 map <1, 3 merge <0 <2, 4 to <3");
+        CHECK(stages_of(weir::merge(numbers(), numbers()) | weir::drain()) ==
+              "0 async_stream, 1 async_stream, 2 merge <0 <1, 3 drain <2");
+        CHECK(stages_of(weir::zip(numbers(), mailbox{}) | weir::buffer(4) | weir::count()) ==
+              "0 async_stream, 1 mailbox, 2 zip <0 <1, 3 buffer <2, 4 count <3");
+        CHECK(stages_of(numbers() | weir::with_latest_from(weir::interval(1s)) | weir::drain()) ==
+              "0 async_stream, 1 interval, 2 with_latest_from <0 <1, 3 drain <2");
+    }
+
+    TEST_CASE("graph: streams of the user, and stages whose classes have other names") {
+        CHECK(stages_of(weir::merge(mailbox{}, mailbox{}) | weir::for_each([](letter) {})) ==
+              "0 mailbox, 1 mailbox, 2 merge <0 <1, 3 for_each <2");
+        CHECK(stages_of(mailbox{} | weir::map([](letter) { return 1; }) | weir::fold(0, std::plus<>{})) ==
+              "0 mailbox, 1 map <0, 2 fold <1");
+        CHECK(stages_of(numbers() | weir::map_async(2, load)) == "0 async_stream, 1 map_async <0");
+        CHECK(stages_of(numbers() | weir::map_async_unordered(2, load)) == "0 async_stream, 1 map_async_unordered <0");
+        CHECK(stages_of((numbers() | weir::share()).subscribe() | weir::drain()) ==
+              "0 async_stream, 1 share <0, 2 drain <1");
+        CHECK(stages_of(load(1)) == "0 task");
+    }
+
+    TEST_CASE("graph: publish_on stands between two executors") {
+        virtual_executor other;
+        CHECK(stages_of(numbers() | weir::publish_on(other, 4) | weir::count()) ==
+              "0 async_stream, 1 publish_on <0, 2 count <1");
+    }
+
+    TEST_CASE("graph: names and counters of meters, once they were polled") {
+        virtual_executor ex;
+        auto first = weir::interval(1s) | weir::map([](auto i) { return i; }) | weir::meter("ticks \"#1\"");
+        auto pipeline = weir::merge(std::move(first), weir::interval(1h)) | weir::meter("merged") | weir::drain();
+        const auto drawn = graph(pipeline);
+        CHECK(drawn.with_counters(ex).mermaid() == drawn.mermaid());
+        CHECK(drawn.stages().size() == 7);
+        const auto running = ex.spawn(std::move(pipeline));
+        ex.advance(2500ms);
+        const auto live = drawn.with_counters(ex);
+        CHECK(live.stages()[2].name == "meter\nticks \"#1\"\n2 items\nwaited 2500ms\nnot asked 0s");
+        CHECK(live.stages()[5].name == "meter\nmerged\n2 items\nwaited 2500ms\nnot asked 0s");
+        CHECK(live.mermaid().find("    s2[\"meter<br/>ticks #quot;#35;1#quot;<br/>2 items<br/>") != std::string::npos);
+        CHECK(live.dot().find("    s2 [label=\"meter\\nticks \\\"#1\\\"\\n2 items\\n") != std::string::npos);
+    }
+}
