@@ -52,8 +52,10 @@
 #include <weir/operators/batch_while_busy.hpp>
 #include <weir/operators/broadcast_through.hpp>
 #include <weir/operators/buffer.hpp>
+#include <weir/operators/buffer_weighted.hpp>
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/chunk_by.hpp>
+#include <weir/operators/chunk_weighted.hpp>
 #include <weir/operators/combine_latest.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
@@ -65,6 +67,7 @@
 #include <weir/operators/dematerialize.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
+#include <weir/operators/divert_to.hpp>
 #include <weir/operators/elapsed.hpp>
 #include <weir/operators/end_with.hpp>
 #include <weir/operators/enumerate.hpp>

@@ -15,11 +15,14 @@
 #include <weir/operators/also_to.hpp>
 #include <weir/operators/batch_while_busy.hpp>
 #include <weir/operators/buffer.hpp>
+#include <weir/operators/buffer_weighted.hpp>
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/chunk_by.hpp>
+#include <weir/operators/chunk_weighted.hpp>
 #include <weir/operators/conflate_with.hpp>
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/delay.hpp>
+#include <weir/operators/divert_to.hpp>
 #include <weir/operators/keep_alive.hpp>
 #include <weir/operators/kill_switch.hpp>
 #include <weir/operators/latest_per_key.hpp>
@@ -104,6 +107,27 @@ stage_table timed() {
     table.add("also_to", [](scene& s, auto in) { return std::move(in) | weir::also_to(weir::for_each(looks(s))); });
     table.add("also_to a sink that waits", [](scene& s, auto in) {
         return std::move(in) | weir::also_to(weir::map_async(1, makes_task(s, true)) | weir::drain());
+    });
+    const auto is_odd = [](scene& s) {
+        return [&s](const item& x) {
+            s.called();
+            return s.still_here(x).value() % 2 != 0;
+        };
+    };
+    table.add("divert_to a sink that waits", [is_odd](scene& s, auto in) {
+        auto slow = weir::map_async(1, makes_task(s, true)) | weir::drain();
+        return std::move(in) | weir::divert_to(std::move(slow), is_odd(s), takes_dropped(s));
+    });
+    const auto weighs = [](scene& s) {
+        return [&s](const item& x) {
+            s.called();
+            return s.still_here(x).value() % 2 + 1;
+        };
+    };
+    table.add("buffer_weighted",
+              [weighs](scene& s, auto in) { return std::move(in) | weir::buffer_weighted(3, weighs(s)); });
+    table.add("chunk_weighted", [weighs](scene& s, auto in) {
+        return std::move(in) | weir::chunk_weighted(3, weighs(s), tick) | items_of_chunk(s);
     });
     table.add(
         "wire_tap",

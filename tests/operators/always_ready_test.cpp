@@ -16,6 +16,7 @@
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/chunk_by.hpp>
+#include <weir/operators/chunk_weighted.hpp>
 #include <weir/operators/combine_latest.hpp>
 #include <weir/operators/conflate_with.hpp>
 #include <weir/operators/debounce.hpp>
@@ -104,6 +105,9 @@ TEST_SUITE("operators/always_ready") {
               few);
         CHECK(pulled_before_others_run(
                   [&](auto s) { return std::move(s) | weir::chunk(2'000'000, 1h) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return std::move(s) | weir::chunk_weighted(2'000'000, [](int) { return 1; }) | weir::drain();
+              }) < few);
         CHECK(pulled_before_others_run(
                   [&](auto s) { return std::move(s) | weir::chunk_by([](int) { return 0; }) | weir::drain(); }) < few);
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::split_when(none) | weir::drain(); }) <

@@ -20,13 +20,16 @@
 #include <weir/operators/balance.hpp>
 #include <weir/operators/batch_while_busy.hpp>
 #include <weir/operators/broadcast_through.hpp>
+#include <weir/operators/buffer_weighted.hpp>
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/chunk_by.hpp>
+#include <weir/operators/chunk_weighted.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/conflate_with.hpp>
 #include <weir/operators/delay_start.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
+#include <weir/operators/divert_to.hpp>
 #include <weir/operators/elapsed.hpp>
 #include <weir/operators/end_with.hpp>
 #include <weir/operators/enumerate.hpp>
@@ -144,6 +147,10 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return std::move(s) | weir::conflate_with([](int, int x) { return x; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::latest_per_key(2, [](int x) { return x; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::also_to(weir::drain()); });
+        drop_from_within(
+            [](auto s) { return std::move(s) | weir::divert_to(weir::drain(), [](int) { return false; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::chunk_weighted(2, [](int) { return 1; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::buffer_weighted(2, [](int) { return 1; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::wire_tap(weir::drain()); });
         drop_from_within([](auto s) { return (std::move(s) | weir::partition([](int) { return true; })).first; });
         drop_from_within([](auto s) { return weir::merge(std::move(s) | weir::balance(2)); });

@@ -105,6 +105,10 @@ void pass_through_operators() {
     const auto first_of_each = weir::map([](std::vector<T> items) { return T(std::move(items.front())); });
     CHECK(values<T>(weir::batch_while_busy(2) | first_of_each) == all);
     CHECK(values<T>(weir::sessions(1s, 2) | first_of_each) == std::vector{1, 3});
+    CHECK(values<T>(weir::chunk_weighted(2, [](const T&) { return 1; }) | first_of_each) == std::vector{1, 3});
+    CHECK(values<T>(weir::buffer_weighted(2, [](const T&) { return 1; })) == all);
+    CHECK(values<T>(weir::divert_to(weir::drain(), [](const T& item) { return item.value() > 2; })) ==
+          std::vector{1, 2});
     CHECK(values<T>(weir::window(2, [](auto items) { return std::move(items) | weir::first(); }) |
                     weir::map([](auto item) { return *std::move(item); })) == std::vector{1, 3});
     CHECK(values<T>(weir::chunk_by(value) | first_of_each) == all);

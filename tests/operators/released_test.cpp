@@ -13,8 +13,10 @@
 #include <weir/operators/also_to.hpp>
 #include <weir/operators/broadcast_through.hpp>
 #include <weir/operators/buffer.hpp>
+#include <weir/operators/buffer_weighted.hpp>
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/chunk_by.hpp>
+#include <weir/operators/chunk_weighted.hpp>
 #include <weir/operators/combine_latest.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
@@ -22,6 +24,7 @@
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
+#include <weir/operators/divert_to.hpp>
 #include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/expand.hpp>
 #include <weir/operators/extrapolate.hpp>
@@ -169,6 +172,10 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::exhaust_map([](int) { return weir::never<int>(); }, not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::flat_map(2, [](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
         CHECK(end_of(weir::flat_map_ordered(2, [](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
+        CHECK(end_of(weir::divert_to(weir::for_each(not_two), [](int) { return true; }) | weir::drain()) == "two");
+        CHECK(end_of(weir::divert_to(weir::drain(), [](int x) { return not_two(x) < 0; }) | weir::drain()) == "two");
+        CHECK(end_of(weir::chunk_weighted(9, not_two) | weir::drain()) == "two");
+        CHECK(end_of(weir::buffer_weighted(9, not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async(2, later) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async_unordered(2, later) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async_keyed(2, [](int x) { return x; }, later) | weir::drain()) == "two");

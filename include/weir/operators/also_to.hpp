@@ -16,23 +16,24 @@ namespace weir {
 
 /// The items of an upstream, each of which goes to a sink as well.
 template <stream S, class Sink>
-class [[nodiscard("add a sink and co_await it")]] also_to_stream : public detail::beside_a_sink<S, Sink> {
+class [[nodiscard("add a sink and co_await it")]] also_to_stream : public detail::in_step_with_a_sink<S, Sink> {
 public:
     using value_type = item_t<S>;
 
-    also_to_stream(S upstream, Sink sink) : also_to_stream::beside_a_sink(std::move(upstream), std::move(sink), {}) {}
+    also_to_stream(S upstream, Sink sink)
+        : also_to_stream::in_step_with_a_sink(std::move(upstream), std::move(sink), {}) {}
 
     poll<value_type> poll_next(context& cx) {
         auto& side = this->side();
         if (!side.drive(cx)) return pending;
         if (this->open()) {
-            if (!ready(cx)) return pending;
+            if (!this->ready(cx)) return pending;
             auto item = this->pass(cx);
             if (item.is_pending() && !cx.stopping()) side.wait(cx);
             if (!item.is_done()) return item;
             if (!side.drive(cx)) return pending;
         }
-        return end(cx);
+        return this->end(cx);
     }
 
     template <class Consume>
@@ -40,37 +41,14 @@ public:
         auto& side = this->side();
         if (!side.drive(cx)) return flow::pending;
         while (this->open()) {
-            if (!ready(cx)) return flow::pending;
+            if (!this->ready(cx)) return flow::pending;
             bool wanted = true;
             const flow answer = this->template pass_each<true>(cx, consume, wanted);
             if (answer == flow::pending && !cx.stopping()) side.wait(cx);
             if (answer == flow::pending || (answer == flow::stopped && !wanted)) return answer;
             if (answer == flow::done && !side.drive(cx)) return flow::pending;
         }
-        return end(cx).is_done() ? flow::done : flow::pending;
-    }
-
-private:
-    /// Whether the sink has taken the last copy, so that upstream may be asked for an item.
-    bool ready(context& cx) {
-        auto& side = this->side();
-        if (side.failed()) {
-            this->abandon();
-            side.rethrow();
-        }
-        if (!side.queue().full()) return true;
-        side.queue().wait_for_room(cx);
-        side.wait(cx);
-        return false;
-    }
-
-    /// Waits for the sink, after upstream has ended.
-    poll<value_type> end(context& cx) {
-        auto& side = this->side();
-        if (side.running()) return side.wait(cx);
-        this->finish();
-        if (side.failed()) side.rethrow();
-        return done;
+        return this->end(cx).is_done() ? flow::done : flow::pending;
     }
 };
 
@@ -113,7 +91,7 @@ struct also_to_fn : detail::operator_fn<also_to_fn> {
 /// destroyed first.
 /// Dropped: the sink is destroyed.
 /// Cost: an allocation at the start; one copy per item; one item held.
-/// See: wire_tap (never slows the stream), broadcast_through, share, inspect.
+/// See: divert_to, wire_tap (never slows the stream), broadcast_through, share, inspect.
 inline constexpr also_to_fn also_to{};
 
 } // namespace weir

@@ -11,6 +11,7 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/gives_cost.hpp>
 #include <weir/resilience/rate_limiter.hpp>
 
 namespace weir {
@@ -54,9 +55,6 @@ struct shared_limiter {
 
     rate_limiter* limiter;
 };
-
-template <class Cost, class T>
-concept gives_cost = std::invocable<Cost&, const T&> && std::integral<std::invoke_result_t<Cost&, const T&>>;
 
 } // namespace detail
 

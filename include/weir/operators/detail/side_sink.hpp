@@ -72,6 +72,12 @@ public:
         }
         return called;
     }
+    /// Moves an item to the sink, for which there is room, or drops it when the sink has ended.
+    void give(T&& item) {
+        if (!open_) return drop(std::move(item));
+        held_.push_back(std::move(item));
+        notify();
+    }
     /// The sink sees the end, or the error, after the held items.
     void close(std::exception_ptr error = nullptr) noexcept {
         if (!open_) return;
@@ -289,12 +295,18 @@ protected:
     bool failed() const noexcept { return error_ != nullptr; }
     side_sink<T, Sink>& side() noexcept { return side_; }
 
-    /// Asks upstream for an item and sends a copy to the sink. When upstream has ended or failed, it is destroyed, the
-    /// sink sees the end or the error, and the answer is `done`.
+    /// Asks upstream for an item and sends a copy to the sink.
     poll<T> pass(context& cx) {
+        return ask(cx, [this](const T& item) { side_.queue().push(item); });
+    }
+
+    /// Asks upstream for an item and calls see(item). When one of the two has failed, or upstream has ended, upstream
+    /// is destroyed, the sink sees the end or the error, and the answer is `done`.
+    template <class See>
+    poll<T> ask(context& cx, See see) {
         try {
             auto item = upstream_->poll_next(cx);
-            if (item.is_item() && !cx.stopping()) side_.queue().push(*item);
+            if (item.is_item() && !cx.stopping()) see(std::as_const(*item));
             if (cx.stopping()) return pending;
             if (!item.is_done()) return item;
         } catch (...) {
@@ -351,6 +363,35 @@ private:
     resettable<S> upstream_; // until its end
     side_sink<T, Sink> side_;
     std::exception_ptr error_;
+};
+
+/// Base of an operator that asks upstream for an item when the sink has taken the last one.
+template <stream S, class Sink>
+class in_step_with_a_sink : public beside_a_sink<S, Sink> {
+protected:
+    using in_step_with_a_sink::beside_a_sink::beside_a_sink;
+
+    /// Whether the sink has taken its last item, so that upstream may be asked for an item.
+    bool ready(context& cx) {
+        auto& side = this->side();
+        if (side.failed()) {
+            this->abandon();
+            side.rethrow();
+        }
+        if (!side.queue().full()) return true;
+        side.queue().wait_for_room(cx);
+        side.wait(cx);
+        return false;
+    }
+
+    /// Waits for the sink, after upstream has ended.
+    poll<item_t<S>> end(context& cx) {
+        auto& side = this->side();
+        if (side.running()) return side.wait(cx);
+        this->finish();
+        if (side.failed()) side.rethrow();
+        return done;
+    }
 };
 
 } // namespace weir::detail
