@@ -266,4 +266,5 @@
 #include <weir/observe/metrics.hpp>
 #include <weir/observe/prometheus.hpp>
 #include <weir/observe/run_watch.hpp>
+#include <weir/observe/trace.hpp>
 #include <weir/observe/what_happened.hpp>

@@ -3,12 +3,14 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <new>
 #include <string>
 #include <utility>
 
 #include <weir/core/assert.hpp>
 #include <weir/core/detail/this_thread.hpp>
+#include <weir/executor/detail/new_executor.hpp>
 #include <weir/executor/detail/wait_dump.hpp>
 
 namespace weir {
@@ -60,7 +62,10 @@ executor::session::~session() {
     ex_.inbox_->served(false);
 }
 
-executor::executor(backend_kind kind) : executor{make_backend(kind)} {}
+executor::executor(backend_kind kind) : executor{make_backend(kind)} {
+    const char* const trace = std::getenv("WEIR_TRACE");
+    if (trace != nullptr && *trace != '\0') detail::trace_new_executor(*this, trace);
+}
 
 executor::executor(std::unique_ptr<weir::backend> io)
     : backend_{std::move(io)},

@@ -7,14 +7,17 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <executor/detail/type_outline.hpp>
+#include <weir/core/detail/wake_order.hpp>
 #include <weir/executor/detail/observations.hpp>
 #include <weir/observe/detail/run_measurements.hpp>
+#include <weir/observe/detail/run_observer.hpp>
 #include <weir/observe/detail/stage_run.hpp>
 
 namespace weir {
@@ -39,10 +42,14 @@ public:
     /// The executor's time; the time of its end once it has gone.
     time_point now() const noexcept { return executor_ != nullptr ? executor_->now() : end_; }
     stage_run* measured = nullptr; // the stage whose first or timed poll is running
+    stage_observer* observer = nullptr;
 
     /// The executor's clock, read at this moment; `now` is its time at the start of the turn.
     time_point clock() const noexcept { return executor_ != nullptr ? executor_->io().now() : end_; }
-    void executor_ends() noexcept { end_ = std::exchange(executor_, nullptr)->now(); }
+    void executor_ends() noexcept {
+        observer = nullptr;
+        end_ = std::exchange(executor_, nullptr)->now();
+    }
 
 private:
     executor* executor_;
@@ -52,14 +59,55 @@ private:
 
 namespace {
 
+/// Passes the runs of an executor on to its observers, in the order in which the wakers were woken.
+class observed_runs final : public wake_order {
+public:
+    explicit observed_runs(run_queue& queue) noexcept : queue_{queue} {}
+
+    void add(run_observer& one) {
+        if (all_.empty() && queue_.order() != nullptr) {
+            throw std::logic_error{"weir: the executor is a simulation that tries orders of wakes; its runs cannot be "
+                                   "observed"};
+        }
+        all_.push_back(&one);
+        queue_.reorder(this);
+    }
+    void remove(run_observer& one) noexcept {
+        std::erase(all_, &one);
+        if (all_.empty()) queue_.reorder(nullptr);
+    }
+
+    std::size_t turn_length(std::size_t most) noexcept override {
+        for (run_observer* const one : all_) one->turn_begins();
+        return most;
+    }
+    std::size_t pass_over() noexcept override { return 0; }
+    void runs(waker& next) noexcept override {
+        for (run_observer* const one : all_) one->runs(next);
+    }
+    void ran() noexcept override {
+        for (std::size_t i = 0; i < all_.size(); ++i) all_[i]->ran(); // may add and remove observers
+    }
+
+private:
+    run_queue& queue_;
+    std::vector<run_observer*> all_;
+};
+
 class metered final : public observations {
 public:
-    explicit metered(executor& ex) : records_{std::make_shared<stage_records>(ex)} {}
-    ~metered() override { records_->executor_ends(); }
+    explicit metered(executor& ex)
+        : observed{executor_access::queue(ex)}, records_{std::make_shared<stage_records>(ex)} {}
+    ~metered() override {
+        environment_trace.reset();
+        records_->executor_ends();
+    }
 
     const std::shared_ptr<stage_records>& records() const noexcept { return records_; }
 
     const run_measurements* runs = nullptr; // of a run_watch, while it exists
+    observed_runs observed;
+    std::shared_ptr<void> environment_trace;
 
 private:
     std::shared_ptr<stage_records> records_;
@@ -76,6 +124,11 @@ const std::shared_ptr<stage_records>& records_of(executor& ex) { return kept_for
 
 void show_runs(executor& ex, const run_measurements* measured) { kept_for(ex).runs = measured; }
 const run_measurements* shown_runs(executor& ex) { return kept_for(ex).runs; }
+void observe_runs(executor& ex, run_observer& one) { kept_for(ex).observed.add(one); }
+void stop_observing(executor& ex, run_observer& one) noexcept { kept_for(ex).observed.remove(one); }
+void observe_stages(executor& ex, stage_observer* observer) { records_of(ex)->observer = observer; }
+bool stages_observed(executor& ex) { return records_of(ex)->observer != nullptr; }
+void keep_trace(executor& ex, std::shared_ptr<void> trace) { kept_for(ex).environment_trace = std::move(trace); }
 
 std::vector<std::string> names_of_stages(executor& ex, std::string_view type) {
     std::vector<std::string> names;
@@ -124,7 +177,7 @@ void stage_run::stop(std::uint64_t stage_record::* how) noexcept {
 
 void stage_run::start_waiting() noexcept {
     waiting_ = true;
-    const time_point now = records_->now();
+    const time_point now = waits_since_ = records_->now();
     record_->unasked.end(now);
     record_->waited.begin(now);
     if (last_) record_->consumed.end(now);
@@ -140,6 +193,8 @@ void stage_run::stop_waiting() noexcept {
     if (last_) record_->consumed.begin(now);
     update_alone();
     if (downstream_ != nullptr) downstream_->count_waiting(-1);
+    if (records_->observer != nullptr) [[unlikely]]
+        records_->observer->waited(record_->name, waits_since_, now);
 }
 
 void stage_run::count_waiting(int change) noexcept {

@@ -9,52 +9,48 @@
 #include <string>
 #include <utility>
 
-#include <weir/core/detail/wake_order.hpp>
 #include <weir/executor/detail/wait_dump.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/observe/detail/run_measurements.hpp>
+#include <weir/observe/detail/run_observer.hpp>
 
 namespace weir {
 
-/// Keeps the order of wakes, and measures.
-class run_watch::measuring final : public wake_order {
+class run_watch::measuring final : public detail::run_observer {
 public:
     measuring(executor& ex, run_watch_options options) : ex_{ex}, options_{std::move(options)} {
-        run_queue& queue = detail::executor_access::queue(ex_);
-        if (queue.order() != nullptr) {
-            throw std::logic_error{"weir::run_watch: the executor has a run_watch already, or is a simulation that "
-                                   "tries orders of wakes"};
+        if (detail::shown_runs(ex_) != nullptr) {
+            throw std::logic_error{"weir::run_watch: the executor has a run_watch already"};
         }
+        detail::observe_runs(ex_, *this);
         detail::show_runs(ex_, &measured_);
-        queue.reorder(this);
     }
     measuring(const measuring&) = delete;
     measuring& operator=(const measuring&) = delete;
     ~measuring() {
-        detail::executor_access::queue(ex_).reorder(nullptr);
         detail::show_runs(ex_, nullptr);
+        detail::stop_observing(ex_, *this);
     }
 
-    std::size_t turn_length(std::size_t most) noexcept override {
+    void turn_begins() noexcept override {
         if (turn_ != duration::zero()) measured_.turns.add(std::exchange(turn_, {}));
         const std::size_t ready = detail::executor_access::queue(ex_).size(counted_wakers);
         measured_.longest_queue = std::max(measured_.longest_queue, ready);
-        return most;
     }
-    std::size_t pass_over() noexcept override { return 0; }
-
     void runs(waker& next) noexcept override {
         which_ = &next;
         began_ = std::chrono::steady_clock::now();
     }
     void ran() noexcept override {
+        if (which_ == nullptr) return; // it was added during the run
+        const waker& which = *std::exchange(which_, nullptr);
         const duration took = std::chrono::steady_clock::now() - began_;
         measured_.runs.add(took);
         turn_ += took;
         if (took < options_.threshold) return;
         ++measured_.stalls;
         if (!options_.on_stall) return;
-        std::string what = detail::describe_waker(ex_, *which_);
+        std::string what = detail::describe_waker(ex_, which);
         options_.on_stall({took, what.empty() ? "an operation that has ended" : std::move(what)});
     }
 

@@ -55,6 +55,20 @@ struct stage_record {
 
 class stage_records;
 
+/// Is told about the waits of an executor's metered stages.
+class stage_observer {
+public:
+    /// The consumer of the stage waited for upstream.
+    virtual void waited(std::string_view stage, time_point begin, time_point end) noexcept = 0;
+
+protected:
+    ~stage_observer() = default;
+};
+
+/// Sets the observer, or none when it is null.
+void observe_stages(executor& ex, stage_observer* observer);
+bool stages_observed(executor& ex);
+
 /// One metered stage, from its first poll to its end. It is in one of two states: it waits for upstream, or nothing is
 /// asked of it. The clock is read when that changes.
 ///
@@ -112,6 +126,7 @@ private:
     std::shared_ptr<stage_records> records_; // those of the executor, which may die first
     stage_record* record_ = nullptr;
     stage_run* downstream_ = nullptr;
+    time_point waits_since_{};           // while it waits
     intrusive_list<stage_run> upstream_; // the metered stages whose items it waits for
     int upstream_waits_ = 0;             // how many of them wait
     std::uint32_t polls_ = 0;
