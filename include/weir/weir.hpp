@@ -59,7 +59,9 @@
 #include <weir/operators/combine_latest.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
+#include <weir/operators/concurrently.hpp>
 #include <weir/operators/conflate_with.hpp>
+#include <weir/operators/consumer_timeout.hpp>
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/default_if_empty.hpp>
 #include <weir/operators/delay.hpp>
@@ -73,6 +75,7 @@
 #include <weir/operators/enumerate.hpp>
 #include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/expand.hpp>
+#include <weir/operators/expire.hpp>
 #include <weir/operators/extrapolate.hpp>
 #include <weir/operators/fail_after.hpp>
 #include <weir/operators/filter.hpp>

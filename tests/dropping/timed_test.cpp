@@ -19,10 +19,13 @@
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/chunk_by.hpp>
 #include <weir/operators/chunk_weighted.hpp>
+#include <weir/operators/concurrently.hpp>
 #include <weir/operators/conflate_with.hpp>
+#include <weir/operators/consumer_timeout.hpp>
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/delay.hpp>
 #include <weir/operators/divert_to.hpp>
+#include <weir/operators/expire.hpp>
 #include <weir/operators/keep_alive.hpp>
 #include <weir/operators/kill_switch.hpp>
 #include <weir/operators/latest_per_key.hpp>
@@ -199,6 +202,14 @@ stage_table timed() {
         return std::move(in) | weir::debounce(2 * tick, {.max_wait = 3 * tick}, takes_dropped(s));
     });
     table.add("delay", [](scene&, auto in) { return std::move(in) | weir::delay(tick, 2); });
+    table.add("expire",
+              [half_tick](scene& s, auto in) { return std::move(in) | weir::expire(half_tick, 1, takes_dropped(s)); });
+    table.add("consumer_timeout", [](scene&, auto in) { return std::move(in) | weir::consumer_timeout(long_time); });
+    table.add("consumer_timeout that comes",
+              [half_tick](scene&, auto in) { return std::move(in) | weir::consumer_timeout(half_tick); });
+    table.add(
+        "concurrently", [](scene& s, auto in) { return std::move(in) | weir::concurrently(waiting_task(s, 2)); },
+        false);
     table.add("pace", [](scene& s, auto in) {
         return std::move(in) | weir::pace(weir::rate{1000}, 1, [&s](const item& x) {
                    s.called();

@@ -25,7 +25,9 @@
 #include <weir/operators/chunk_by.hpp>
 #include <weir/operators/chunk_weighted.hpp>
 #include <weir/operators/concat.hpp>
+#include <weir/operators/concurrently.hpp>
 #include <weir/operators/conflate_with.hpp>
+#include <weir/operators/consumer_timeout.hpp>
 #include <weir/operators/delay_start.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
@@ -34,6 +36,7 @@
 #include <weir/operators/end_with.hpp>
 #include <weir/operators/enumerate.hpp>
 #include <weir/operators/expand.hpp>
+#include <weir/operators/expire.hpp>
 #include <weir/operators/extrapolate.hpp>
 #include <weir/operators/fail_after.hpp>
 #include <weir/operators/filter.hpp>
@@ -151,6 +154,9 @@ TEST_SUITE("operators/dropped_from_within") {
             [](auto s) { return std::move(s) | weir::divert_to(weir::drain(), [](int) { return false; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::chunk_weighted(2, [](int) { return 1; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::buffer_weighted(2, [](int) { return 1; }); });
+        drop_from_within([](auto s) { return std::move(s) | weir::consumer_timeout(1s); });
+        drop_from_within([](auto s) { return std::move(s) | weir::expire(1s); });
+        drop_from_within([](auto s) { return std::move(s) | weir::concurrently(weir::yield()); });
         drop_from_within([](auto s) { return std::move(s) | weir::wire_tap(weir::drain()); });
         drop_from_within([](auto s) { return (std::move(s) | weir::partition([](int) { return true; })).first; });
         drop_from_within([](auto s) { return weir::merge(std::move(s) | weir::balance(2)); });

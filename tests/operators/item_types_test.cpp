@@ -124,6 +124,9 @@ void pass_through_operators() {
     CHECK(values<T>(weir::throttle(1ms, weir::edge::trailing)) == std::vector{4});
     CHECK(values<T>(weir::sample(1ms)) == std::vector{4});
     CHECK(values<T>(weir::pace(weir::rate{1000})) == all);
+    CHECK(values<T>(weir::expire(1s)) == all);
+    CHECK(values<T>(weir::consumer_timeout(1s)) == all);
+    CHECK(values<T>(weir::concurrently(weir::yield())) == all);
     CHECK(values<T>(weir::timeout(1s)) == all);
     CHECK(values<T>(weir::timeout(1s, [] { return numbers<T>(); })) == all);
     CHECK(values<T>(weir::finally([] {})) == all);

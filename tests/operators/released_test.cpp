@@ -20,13 +20,16 @@
 #include <weir/operators/combine_latest.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
+#include <weir/operators/concurrently.hpp>
 #include <weir/operators/conflate_with.hpp>
+#include <weir/operators/consumer_timeout.hpp>
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/divert_to.hpp>
 #include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/expand.hpp>
+#include <weir/operators/expire.hpp>
 #include <weir/operators/extrapolate.hpp>
 #include <weir/operators/fail_after.hpp>
 #include <weir/operators/filter.hpp>
@@ -176,6 +179,9 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::divert_to(weir::drain(), [](int x) { return not_two(x) < 0; }) | weir::drain()) == "two");
         CHECK(end_of(weir::chunk_weighted(9, not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::buffer_weighted(9, not_two) | weir::drain()) == "two");
+        CHECK(end_of(weir::concurrently(later(2)) | weir::drain()) == "two");
+        CHECK(end_of(weir::expire(0ms, 2, not_two) | weir::map_async(1, [](int x) { return later(x + 2); }) |
+                     weir::drain()) == "two");
         CHECK(end_of(weir::map_async(2, later) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async_unordered(2, later) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async_keyed(2, [](int x) { return x; }, later) | weir::drain()) == "two");
@@ -212,6 +218,8 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::any_of([](int x) { return x == 2; })) == "ended");
         CHECK(end_of(weir::take_until(weir::sleep_for(1ms)) | weir::drain()) == "ended");
         CHECK(end_of(weir::timeout(1ms) | weir::drain()).find(";") == std::string::npos);
+        CHECK(end_of(weir::consumer_timeout(1ms) | weir::concurrently(weir::sleep_for(1s)) | weir::take(1) |
+                     weir::drain()) == "ended");
         CHECK(end_of(weir::debounce(1ms) | weir::take(1) | weir::drain()) == "ended");
     }
 

@@ -6,6 +6,9 @@
 
 namespace weir::detail {
 
+/// The shortest duration that is longer than d.
+constexpr duration longer_than(duration d) noexcept { return d == duration::max() ? d : d + duration{1}; }
+
 /// A deadline that is set again often, such as once per item. `set` only stores the time: the timer stays armed for an
 /// earlier deadline, and is armed again when it fires and finds that the deadline has moved.
 class resettable_deadline {
