@@ -269,5 +269,6 @@
 #include <weir/observe/metrics.hpp>
 #include <weir/observe/prometheus.hpp>
 #include <weir/observe/run_watch.hpp>
+#include <weir/observe/serve_prometheus.hpp>
 #include <weir/observe/trace.hpp>
 #include <weir/observe/what_happened.hpp>
