@@ -126,6 +126,7 @@
 #include <weir/operators/skip_until.hpp>
 #include <weir/operators/skip_while.hpp>
 #include <weir/operators/sliding.hpp>
+#include <weir/operators/split.hpp>
 #include <weir/operators/split_when.hpp>
 #include <weir/operators/start_with.hpp>
 #include <weir/operators/subscribe_on.hpp>
@@ -144,6 +145,7 @@
 #include <weir/operators/timestamp.hpp>
 #include <weir/operators/to_owned.hpp>
 #include <weir/operators/transform_chunks.hpp>
+#include <weir/operators/utf8_validate.hpp>
 #include <weir/operators/valve.hpp>
 #include <weir/operators/window.hpp>
 #include <weir/operators/wire_tap.hpp>
@@ -261,6 +263,7 @@
 #include <weir/resilience/retry_policy.hpp>
 #include <weir/resilience/retry_when.hpp>
 
+#include <weir/observe/checkpoint.hpp>
 #include <weir/observe/dump.hpp>
 #include <weir/observe/error_trail.hpp>
 #include <weir/observe/graph.hpp>

@@ -28,12 +28,16 @@ public:
         note(error, [&] {
             std::string line = "left ";
             line += type != nullptr ? detail::type_outline(type) : detail::function_outline(place.function_name());
-            if (place.line() != 0) line += std::string{" at "} + place.file_name() + ":" + std::to_string(place.line());
+            if (place.line() != 0) line += text_of(place);
             return line;
         });
     }
     void passes(const std::exception_ptr& error, const detail::locals_ref& locals) noexcept override {
         note(error, [&] { return "with " + detail::text_of(locals); });
+    }
+    void passes_checkpoint(const std::exception_ptr& error, const std::string& name,
+                           std::source_location place) noexcept override {
+        note(error, [&] { return "passed " + name + text_of(place); });
     }
 
     std::vector<std::string> lines_of(const std::exception_ptr& error) {
@@ -52,6 +56,10 @@ private:
     };
 
     static constexpr std::size_t most_lines = 32;
+
+    static std::string text_of(std::source_location place) {
+        return std::string{" at "} + place.file_name() + ":" + std::to_string(place.line());
+    }
 
     /// Without memory for a line, the error passes without it.
     template <class Line>

@@ -73,6 +73,20 @@ TEST_SUITE("operators/finally") {
         CHECK(calls == 1);
     }
 
+    TEST_CASE("finally: the function is told how the stream came to its end") {
+        std::string seen;
+        const auto note = weir::finally([&](const weir::stream_ending& ending) {
+            seen += ending.ended() ? '|' : ending.failed() ? '#' : ending.dropped() ? 'x' : '?';
+            if (ending.error() != nullptr) seen += 'e';
+        });
+        virtual_executor ex;
+        ex.run(weir::iota(0, 3) | note | weir::drain());
+        ex.run(weir::iota(0, 3) | note | weir::take(3) | weir::drain());
+        CHECK_THROWS(ex.run(weir::fail<int>(std::runtime_error{"read"}) | note | weir::drain()));
+        static_cast<void>(weir::iota(0, 3) | note);
+        CHECK(seen == "|x#ex");
+    }
+
     TEST_CASE("finally: the function is called once, when the stream has failed") {
         virtual_executor ex;
         int calls = 0;

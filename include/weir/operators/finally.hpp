@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <source_location>
@@ -17,6 +18,31 @@
 
 namespace weir {
 
+/// How a stream came to its end.
+class stream_ending {
+public:
+    static stream_ending by_end() noexcept { return stream_ending{how::ended, nullptr}; }
+    static stream_ending by_error(std::exception_ptr error) noexcept {
+        return stream_ending{how::failed, std::move(error)};
+    }
+    static stream_ending by_drop() noexcept { return stream_ending{how::dropped, nullptr}; }
+
+    bool ended() const noexcept { return how_ == how::ended; }
+    bool failed() const noexcept { return how_ == how::failed; }
+    /// Whether the stream was destroyed before its end: its consumer wanted no more, or was cancelled.
+    bool dropped() const noexcept { return how_ == how::dropped; }
+    /// The error of a stream that has failed; otherwise null.
+    const std::exception_ptr& error() const noexcept { return error_; }
+
+private:
+    enum class how : std::uint8_t { ended, failed, dropped };
+
+    stream_ending(how what, std::exception_ptr error) noexcept : how_{what}, error_{std::move(error)} {}
+
+    how how_;
+    std::exception_ptr error_;
+};
+
 namespace detail {
 
 /// A function that is called exactly once, at the latest by the destructor.
@@ -27,18 +53,23 @@ public:
     run_once_guard(run_once_guard&& other)
         : f_(std::move(other.f_)), place_{other.place_}, owed_{std::exchange(other.owed_, false)} {}
     run_once_guard& operator=(run_once_guard&&) = delete;
-    ~run_once_guard() { call_and_report(); }
+    ~run_once_guard() { call_and_report(stream_ending::by_drop()); }
 
     /// Sets the executor that gets errors without another receiver.
     void report_to(executor& ex) noexcept { executor_ = &ex; }
 
-    void call() {
-        if (std::exchange(owed_, false)) static_cast<void>(std::invoke(f_));
+    void call(const stream_ending& ending) {
+        if (!std::exchange(owed_, false)) return;
+        if constexpr (std::invocable<F&>) {
+            static_cast<void>(std::invoke(f_));
+        } else {
+            static_cast<void>(std::invoke(f_, ending));
+        }
     }
 
-    void call_and_report() noexcept {
+    void call_and_report(const stream_ending& ending) noexcept {
         try {
-            call();
+            call(ending);
         } catch (...) {
             if (executor_ == nullptr) std::terminate(); // never polled, so that there is no executor to report to
             executor_->report(std::current_exception(), place_);
@@ -98,8 +129,8 @@ public:
 private:
     void end(std::exception_ptr error) {
         upstream_.reset();
-        if (error == nullptr) return cleanup_.call();
-        cleanup_.call_and_report();
+        if (error == nullptr) return cleanup_.call(stream_ending::by_end());
+        cleanup_.call_and_report(stream_ending::by_error(error));
         std::rethrow_exception(std::move(error));
     }
 
@@ -113,9 +144,9 @@ struct finally_fn : detail::operator_fn<finally_fn> {
 
     template <class T, class F, class Place>
     static consteval bool accepts() {
-        constexpr bool called = std::invocable<F&>;
-        static_assert(called, "weir::finally(f): f cannot be called without arguments");
-        constexpr bool vanishes = detail::returns_work<F&>;
+        constexpr bool called = std::invocable<F&> || std::invocable<F&, const stream_ending&>;
+        static_assert(called, "weir::finally(f): f cannot be called without arguments, nor with a weir::stream_ending");
+        constexpr bool vanishes = detail::returns_work<F&> || detail::returns_work<F&, const stream_ending&>;
         static_assert(!vanishes, "weir::finally(f): f returns an operation or a stream, and nothing can be awaited "
                                  "while a stream is dropped; write async_finally(f)");
         return called && !vanishes;
@@ -128,11 +159,16 @@ struct finally_fn : detail::operator_fn<finally_fn> {
 };
 
 /// finally(f): calls f once, when the stream has ended, has failed, or is dropped, whichever happens first; even when
-/// it is dropped before its first poll. Upstream is destroyed before.
+/// it is dropped before its first poll. Upstream is destroyed before. f(ending) is told which of these it was, by a
+/// stream_ending.
 ///
 ///     in           --1--2--|
 ///     finally(f)   --1--2--|
 ///     f                    x
+///
+///     rows() | weir::finally([](const weir::stream_ending& ending) {
+///         if (ending.failed()) std::cerr << weir::what_happened(ending.error()) << '\n';
+///     })
 ///
 /// Ends: with upstream, after f.
 /// Errors: upstream's, after f; exceptions of f at the end. After another error, or when the stream is dropped, an

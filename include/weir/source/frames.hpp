@@ -156,7 +156,7 @@ private:
 /// Errors: upstream's. limit_exceeded for a frame that is longer than `limit`, as soon as its length is known and
 /// before memory is allocated for it. incomplete_frame when upstream ends inside a frame.
 /// Cost: a frame inside a block is a part of the block; a frame that spans blocks is copied once.
-/// See: lines, read.
+/// See: lines, split, read.
 ///
 /// @throws std::invalid_argument when the prefix does not have 1 to 8 bytes
 inline constexpr frames_fn frames{};

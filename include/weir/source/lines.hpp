@@ -167,7 +167,7 @@ struct lines_fn : detail::operator_fn<lines_fn> {
 /// bytes, unless `on_long` says to truncate or skip it.
 /// Cost: a line inside a block is a part of the block; a line that spans blocks is copied once. At most the limit and
 /// one block are held.
-/// See: frames, read, follow.
+/// See: frames, split, read, follow.
 inline constexpr lines_fn lines{};
 
 } // namespace weir

@@ -29,4 +29,10 @@ void note_error(const locals_ref& locals) noexcept {
     }
 }
 
+void note_checkpoint(const std::string& name, std::source_location place) noexcept {
+    if (error_listener* const to = listener.load(std::memory_order_acquire); to != nullptr) {
+        to->passes_checkpoint(std::current_exception(), name, place);
+    }
+}
+
 } // namespace weir::detail

@@ -5,6 +5,7 @@
 
 #include <exception>
 #include <source_location>
+#include <string>
 
 #include <weir/core/detail/locals.hpp>
 
@@ -18,6 +19,9 @@ public:
     virtual void passes(const std::exception_ptr& error, const char* type, std::source_location place) noexcept = 0;
     /// The error leaves code that has these task-locals.
     virtual void passes(const std::exception_ptr& error, const locals_ref& locals) noexcept = 0;
+    /// The error passes a checkpoint of a pipeline.
+    virtual void passes_checkpoint(const std::exception_ptr& error, const std::string& name,
+                                   std::source_location place) noexcept = 0;
 
 protected:
     ~error_listener() = default;
@@ -29,5 +33,6 @@ error_listener* listen_to_errors(error_listener* listener) noexcept;
 // To be called in a handler of the exception. They do nothing without a listener.
 void note_error(const char* type, std::source_location place = {}) noexcept;
 void note_error(const locals_ref& locals) noexcept;
+void note_checkpoint(const std::string& name, std::source_location place) noexcept;
 
 } // namespace weir::detail
