@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <weir/testing/marbles.hpp>
 
-#include <cstddef>
+#include <limits>
+#include <random>
 #include <typeinfo>
-#include <utility>
 
-#include <weir/core/context.hpp>
+#include <testing/drawing.hpp>
 #include <weir/core/detail/member_waker.hpp>
-#include <weir/core/poll.hpp>
+#include <weir/core/detail/wake_order.hpp>
+#include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>
 
 namespace weir::testing {
@@ -85,81 +86,164 @@ char marbles::name_of(const std::exception_ptr& error) const {
     return '#';
 }
 
+std::string without_ticks(std::string_view drawing) {
+    std::string items;
+    int depth = 0; // within an item that is drawn with brackets
+    if (drawing.ends_with("...")) drawing.remove_suffix(3);
+    if (drawing.ends_with('!')) drawing.remove_suffix(1);
+    for (const char c : drawing) {
+        if (c == '<' || c == '(') ++depth;
+        if (c == '>' || c == ')') --depth;
+        if (depth != 0 || (c != '-' && c != '[' && c != ']')) items += c;
+    }
+    return items;
+}
+
+/// The wakers in an order that a seed decides.
+class marbles::shuffled final : public wake_order {
+public:
+    shuffled(marbles& m, std::uint64_t seed)
+        : queue_{weir::detail::executor_access::queue(m.executor_)}, random_{seed} {}
+
+    std::size_t turn_length(std::size_t most) noexcept override { return most; }
+    std::size_t pass_over() noexcept override { return random_() % queue_.size(8); }
+
+private:
+    run_queue& queue_;
+    std::mt19937_64 random_;
+};
+
+marbles::marbles(duration tick) : tick_{tick} {}
+marbles::~marbles() = default;
+
+void marbles::shuffle(std::uint64_t seed) {
+    order_ = std::make_unique<shuffled>(*this, seed);
+    weir::detail::executor_access::queue(executor_).reorder(order_.get());
+}
+
 /// The consumer of a drawing.
 class marbles::player {
 public:
-    player(marbles& m, async_stream<std::string> upstream)
-        : marbles_{m}, upstream_{std::move(upstream)}, start_{m.executor_.now()} {
-        waker_.bind(*this, weir::detail::executor_access::queue(m.executor_));
-        waker_.wake();
+    player(marbles& m, async_stream<std::string> upstream, const marble_consumer& consumer)
+        : marbles_{m},
+          upstream_{std::move(upstream)},
+          start_{m.executor_.now()},
+          asks_{consumer.asks},
+          how_{consumer.how} {
+        run_queue& queue = weir::detail::executor_access::queue(m.executor_);
+        waker_.bind(*this, queue);
+        alarm_.bind(*this, queue);
+        alarm_.wake();
     }
     player(const player&) = delete;
     player& operator=(const player&) = delete;
 
-    bool ended() const noexcept { return ended_; }
-    std::string finish() {
-        if (in_tick_ != 0) close_tick();
-        return std::move(done_) + (ended_ ? "" : "...");
+    bool finished() const noexcept { return seen_.what != detail::seen::last::running; }
+    detail::seen finish() {
+        seen_.drawing = drawing_.finish(finished());
+        return std::move(seen_);
     }
 
 private:
+    using last = detail::seen::last;
+
+    static constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
+
+    std::size_t tick() const noexcept {
+        return static_cast<std::size_t>((marbles_.executor_.now() - start_) / marbles_.tick_);
+    }
+    void take(std::string item) {
+        drawing_.add(tick(), item);
+        seen_.items.push_back(std::move(item));
+        if (wanted_ != all) --wanted_;
+    }
+    void finish(last what, std::string_view drawn) {
+        drawing_.add(tick(), drawn);
+        seen_.what = what;
+    }
+
     void run() noexcept {
-        if (ended_) return;
+        if (finished() || wanted_ == 0) return;
         context cx{waker_};
-        const auto tick = static_cast<std::size_t>((marbles_.executor_.now() - start_) / marbles_.tick_);
         try {
-            for (;;) {
-                const auto item = upstream_.poll_next(cx);
+            if (how_ == asking::in_a_loop) {
+                const auto consume = [this](std::string&& item) {
+                    take(std::move(item));
+                    return wanted_ != 0;
+                };
+                if (upstream_->poll_each(cx, consume) == flow::done) finish(last::ended, "|");
+                return;
+            }
+            while (wanted_ != 0) {
+                auto item = upstream_->poll_next(cx);
                 if (item.is_pending()) return;
-                if (item.is_done()) {
-                    add(tick, "|");
-                    ended_ = true;
-                    return;
-                }
-                add(tick, *item);
+                if (item.is_done()) return finish(last::ended, "|");
+                take(*std::move(item));
                 if (!cx.spend()) return waker_.defer();
             }
         } catch (...) {
-            add(tick, std::string(1, marbles_.name_of(std::current_exception())));
-            ended_ = true;
+            finish(last::failed, std::string(1, marbles_.name_of(std::current_exception())));
         }
     }
 
-    void add(std::size_t tick, std::string_view what) {
-        while (tick_ < tick) close_tick();
-        here_ += what;
-        ++in_tick_;
-    }
-    void close_tick() {
-        if (in_tick_ == 0) {
-            done_ += '-';
-        } else if (in_tick_ == 1) {
-            done_ += here_;
-        } else {
-            done_ += '[' + here_ + ']';
+    /// Does what the consumer's diagram says for this tick, and waits for the next.
+    void follow_diagram() noexcept {
+        for (; position_ != asks_.size(); ++position_) {
+            if (asks_[position_] == '-') continue;
+            const time_point due = start_ + marbles_.tick_ * static_cast<duration::rep>(position_);
+            if (due > marbles_.executor_.now()) {
+                context cx{alarm_};
+                timer_.arm(marbles_.executor_, due);
+                static_cast<void>(timer_.poll(cx));
+                return;
+            }
+            if (finished()) continue;
+            if (asks_[position_] == '!') {
+                upstream_.reset();
+                finish(last::dropped, "!");
+            } else {
+                if (wanted_ == 0) waker_.wake();
+                const auto n = static_cast<std::size_t>(asks_[position_] - '0');
+                wanted_ = asks_[position_] == '*' || wanted_ == all ? all : wanted_ + n;
+            }
         }
-        here_.clear();
-        in_tick_ = 0;
-        ++tick_;
     }
 
     marbles& marbles_;
     weir::detail::member_waker<player, &player::run> waker_;
-    async_stream<std::string> upstream_;
+    weir::detail::member_waker<player, &player::follow_diagram> alarm_;
+    std::optional<async_stream<std::string>> upstream_;
     time_point start_;
-    bool ended_ = false;
-
-    std::string done_;        // the drawing up to the tick
-    std::string here_;        // the events of the tick
-    std::size_t in_tick_ = 0; // their number
-    std::size_t tick_ = 0;
+    std::string asks_;
+    std::size_t position_ = 0; // in the consumer's diagram
+    asking how_;
+    deadline_timer timer_;
+    std::size_t wanted_ = 0;
+    detail::drawing drawing_;
+    detail::seen seen_;
 };
 
-std::string marbles::play_drawn(async_stream<std::string> upstream, std::size_t ticks) {
-    player p{*this, std::move(upstream)};
+detail::seen marbles::play_drawn(async_stream<std::string> upstream, marble_consumer consumer, std::size_t ticks) {
+    for (std::size_t i = 0; i != consumer.asks.size(); ++i) {
+        const char c = consumer.asks[i];
+        if (c != '-' && c != '*' && (c < '1' || c > '9') && (c != '!' || i + 1 != consumer.asks.size())) {
+            throw std::invalid_argument{
+                "marbles: the consumer \"" + std::string{consumer.asks} + "\", character " + std::to_string(i + 1) +
+                ": " + (c == '!' ? "nothing comes after the drop" : "neither -, a digit from 1, *, nor !")};
+        }
+    }
+    player p{*this, std::move(upstream), consumer};
     const time_point limit = executor_.now() + tick_ * static_cast<duration::rep>(ticks);
-    while (!p.ended() && (!executor_.idle() || (executor_.stats().timers_armed != 0 && executor_.now() < limit))) {
+    const time_point start = executor_.now();
+    std::size_t turns_at_once = 0;
+    while (!p.finished() && (!executor_.idle() || (executor_.stats().timers_armed != 0 && executor_.now() < limit))) {
+        const time_point before = executor_.now();
         executor_.turn(limit);
+        turns_at_once = executor_.now() == before ? turns_at_once + 1 : 0;
+        if (turns_at_once == 100'000) {
+            throw std::logic_error{"marbles: the stream wakes itself or its consumer again and again at tick " +
+                                   std::to_string((before - start) / tick_)};
+        }
     }
     return p.finish();
 }

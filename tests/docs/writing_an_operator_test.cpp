@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
@@ -20,6 +21,7 @@
 #include <weir/source/iota.hpp>
 #include <weir/testing/contract.hpp>
 #include <weir/testing/marbles.hpp>
+#include <weir/testing/properties.hpp>
 
 namespace {
 
@@ -242,6 +244,17 @@ TEST_SUITE("docs/writing_an_operator") {
         CHECK(weir::testing::check_contract([] { return weir::read_ahead(); }, {.prefetch = 1}) == "");
     }
     // [/test]
+
+    // [property]
+    TEST_CASE("every(3) passes the items that a loop over a vector passes") {
+        const auto model = [](const std::vector<int>& in) {
+            std::vector<int> out;
+            for (std::size_t i = 2; i < in.size(); i += 3) out.push_back(in[i]);
+            return out;
+        };
+        CHECK(weir::testing::check_property([] { return weir::every(3); }, model) == "");
+    }
+    // [/property]
 
     TEST_CASE("the other operators of the page keep the common contract") {
         const auto same = [](weir::testing::tracked item) { return item; };

@@ -3,9 +3,11 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -19,11 +21,17 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/testing/probe.hpp>
 #include <weir/testing/virtual_executor.hpp>
 
 namespace weir::testing {
+
+namespace detail {
+class property_check;
+}
 
 /// The error for `#`.
 class marble_error : public std::runtime_error {
@@ -39,6 +47,18 @@ struct marble {
     kind what;
     char name;
 };
+
+/// The consumer of `marbles::play`.
+struct marble_consumer {
+    std::string_view asks = "*";
+    asking how = asking::one_by_one;
+};
+
+/// Removes from a drawing what tells the time: `-`, the brackets around the events of a tick, and the `...` or `!` of a
+/// stream that did not end.
+///
+///     CHECK(without_ticks(m.play(numbers | weir::buffer(8))) == "123|");
+std::string without_ticks(std::string_view drawing);
 
 /// Parses a diagram.
 /// @throws std::invalid_argument with the invalid character
@@ -133,7 +153,7 @@ std::string draw(const T& item) {
 }
 
 /// The items of a stream as drawings of them, so that all streams are played by the same code.
-template <stream S>
+template <stream S, bool InALoop>
 class drawn_stream {
 public:
     using value_type = std::string;
@@ -146,9 +166,25 @@ public:
         if (item.is_done()) return done;
         return draw(*item);
     }
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume)
+        requires InALoop
+    {
+        auto drawing = [&](item_t<S>&& item) { return consume(draw(item)); };
+        return weir::poll_each(upstream_, cx, drawing);
+    }
 
 private:
     S upstream_;
+};
+
+/// What a consumer has seen of a stream.
+struct seen {
+    enum class last { running, ended, failed, dropped };
+
+    std::string drawing;
+    std::vector<std::string> items;
+    last what = last::running;
 };
 
 } // namespace detail
@@ -160,9 +196,15 @@ private:
 ///
 /// Each character is a tick: `-` nothing, a letter or digit an item, `|` the end, `#` an error, `[ab|]` several in one
 /// tick. A diagram that does not end with `|` or `#` never ends; it is drawn with a trailing `...`.
+///
+/// A consumer has a diagram, too: a digit asks for as many items, `*` for all, and `!` drops the stream.
+///
+///     CHECK(m.play(m.hot("abcde|"), {.asks = "2---*"}) == "ab--[cde]|");
+///     CHECK(m.play(m.hot("abcde|"), {.asks = "*--!"}) == "abc!");
 class marbles {
 public:
-    explicit marbles(duration tick = std::chrono::milliseconds{1}) : tick_{tick} {}
+    explicit marbles(duration tick = std::chrono::milliseconds{1});
+    ~marbles();
 
     /// A stream that started with the test: its ticks are those of the drawing.
     marble_stream<char> hot(std::string_view diagram) { return hot<char>(diagram, {}); }
@@ -188,8 +230,16 @@ public:
     /// @param ticks  the time limit for a stream that never ends
     template <stream S>
     std::string play(S upstream, std::size_t ticks = 1000) {
-        return play_drawn(detail::drawn_stream<S>{std::move(upstream)}, ticks);
+        return play_drawn(detail::drawn_stream<S, false>{std::move(upstream)}, {}, ticks).drawing;
     }
+    /// Draws the events at a consumer that asks as its diagram says. It polls when it asks, and then only after a wake.
+    template <stream S>
+    std::string play(S upstream, marble_consumer consumer, std::size_t ticks = 1000) {
+        return play_drawn(detail::drawn_stream<S, true>{std::move(upstream)}, consumer, ticks).drawing;
+    }
+
+    /// Runs the wakers that are ready together in an order of their own, which depends on the seed alone.
+    void shuffle(std::uint64_t seed);
 
     virtual_executor& executor() noexcept { return executor_; }
     duration ticks(duration::rep n) const noexcept { return tick_ * n; }
@@ -217,10 +267,13 @@ private:
         };
     }
 
+    friend class detail::property_check;
     class player;
+    class shuffled;
 
-    std::string play_drawn(async_stream<std::string> upstream, std::size_t ticks);
+    detail::seen play_drawn(async_stream<std::string> upstream, marble_consumer consumer, std::size_t ticks);
 
+    std::unique_ptr<shuffled> order_;
     virtual_executor executor_;
     duration tick_;
     std::map<char, std::exception_ptr> errors_;
