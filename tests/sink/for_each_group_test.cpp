@@ -314,6 +314,21 @@ TEST_SUITE("sink/for_each_group") {
         CHECK(after == 0);
     }
 
+    TEST_CASE("for_each_group: items that outlive it, with a handler that keeps them, are passed to on_drop") {
+        virtual_executor ex;
+        std::optional<weir::group_items<int>> kept;
+        const auto keeps = [&](int, auto items) -> weir::task<> {
+            kept.emplace(std::move(items));
+            co_await weir::sleep_for(1s);
+        };
+        const auto sum = std::make_shared<int>();
+        const auto on_drop = [sum](int i) { *sum += i; };
+        ex.run(weir::iota(1, 4) | weir::for_each_group([](int) { return 0; }, keeps, {}, on_drop));
+        CHECK(*sum == 0);
+        kept.reset();
+        CHECK(*sum == 6);
+    }
+
     TEST_CASE("for_each_group accepts move-only items, and allocates nothing per item") {
         virtual_executor ex;
         int sum = 0;

@@ -94,7 +94,7 @@ public:
     group_dispatcher(S upstream, Key key, Handler handler, for_each_group_options options, OnDrop on_drop)
         : key_(std::move(key)),
           handler_(std::move(handler)),
-          on_drop_(std::move(on_drop)),
+          on_drop_{std::make_shared<OnDrop>(std::move(on_drop))},
           options_{options},
           upstream_(std::move(upstream)) {}
 
@@ -162,7 +162,7 @@ private:
         if (groups_.size() == options_.max_groups) return nullptr;
         channel_options<T> options;
         if constexpr (!std::is_same_v<OnDrop, drop_silently>) {
-            options.on_drop = [this](T item) { static_cast<void>(std::invoke(on_drop_, std::move(item))); };
+            options.on_drop = [drop = on_drop_](T item) { static_cast<void>(std::invoke(*drop, std::move(item))); };
         }
         auto ends = channel<T>(options_.buffer, std::move(options));
         const std::uint64_t number = ++opened_;
@@ -186,12 +186,12 @@ private:
             throw limit_exceeded{"weir::for_each_group: there are " + std::to_string(options_.max_groups) +
                                  " groups, and the key" + name_of_key(key) + " is new"};
         }
-        static_cast<void>(std::invoke(on_drop_, std::move(item)));
+        static_cast<void>(std::invoke(*on_drop_, std::move(item)));
     }
 
     [[no_unique_address]] Key key_;
     [[no_unique_address]] Handler handler_;
-    [[no_unique_address]] OnDrop on_drop_;
+    std::shared_ptr<OnDrop> on_drop_; // the items of a group may outlive this object, if its handler gives them away
     for_each_group_options options_;
     std::unordered_map<key_type, group> groups_;
     std::uint64_t opened_ = 0;
