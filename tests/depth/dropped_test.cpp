@@ -17,6 +17,7 @@
 #include <weir/executor/executor.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
+#include <weir/scope/local.hpp>
 #include <weir/scope/task_group.hpp>
 #include <weir/scope/when_any.hpp>
 #include <weir/scope/with_timeout.hpp>
@@ -108,6 +109,14 @@ weir::task<> keeps(weir::join_handle<weir::task<>> other, int& live) {
     const counted here{live};
     co_await weir::sleep_for(1h);
     co_await other;
+}
+
+constinit weir::local<int> number{"number"};
+
+/// Spawns its successor under another value of a local.
+weir::task<> succeeded(weir::executor& ex, int n) {
+    if (n != 0) ex.spawn(weir::with_local(number, n, succeeded(ex, n - 1))).detach();
+    co_return;
 }
 
 /// Groups in groups.
@@ -314,6 +323,15 @@ TEST_SUITE("depth/dropped") {
             int live = 0;
             CHECK(ex.run(recursive(deep, live) | weir::first()) == 0);
             CHECK(live == 0);
+        });
+    }
+
+    TEST_CASE("a million values of a local, each set around the next, are destroyed") {
+        on_a_normal_stack([] {
+            weir::testing::virtual_executor ex;
+            ex.spawn(succeeded(ex, deep)).detach();
+            ex.run_ready();
+            CHECK(ex.stats().wakers_ready == 0);
         });
     }
 

@@ -52,7 +52,7 @@ private:
 
     mutable std::atomic<std::size_t> owners_ = 1;
     const void* key_;
-    const locals_ref outer_;
+    mutable locals_ref outer_; // taken by who destroys the value
 };
 
 inline locals_ref::locals_ref(const locals_ref& other) noexcept : first_{other.first_} {
@@ -61,8 +61,12 @@ inline locals_ref::locals_ref(const locals_ref& other) noexcept : first_{other.f
 }
 
 inline locals_ref::~locals_ref() {
-    // acq_rel: the last owner destroys after all uses by the others.
-    if (first_ != nullptr && first_->owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete first_;
+    // acq_rel: the last owner destroys after all uses by the others. A loop and not a recursion, since a task that
+    // spawns its successor under another value makes a chain without end.
+    while (first_ != nullptr && first_->owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        const local_value* const last = std::exchange(first_, std::exchange(first_->outer_.first_, nullptr));
+        delete last;
+    }
 }
 
 /// "request id = 17, user = anna": the innermost value of each task-local, the last set first.
