@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -18,7 +19,10 @@ namespace weir {
 
 class run_watch::measuring final : public detail::run_observer {
 public:
-    measuring(executor& ex, run_watch_options options) : ex_{ex}, options_{std::move(options)} {
+    measuring(executor& ex, run_watch_options options)
+        : ex_{ex},
+          threshold_{options.threshold},
+          on_stall_{std::make_shared<std::function<void(const stall&)>>(std::move(options.on_stall))} {
         if (detail::shown_runs(ex_) != nullptr) {
             throw std::logic_error{"weir::run_watch: the executor has a run_watch already"};
         }
@@ -47,11 +51,10 @@ public:
         const duration took = std::chrono::steady_clock::now() - began_;
         measured_.runs.add(took);
         turn_ += took;
-        if (took < options_.threshold) return;
+        if (took < threshold_) return;
         ++measured_.stalls;
-        if (!options_.on_stall) return;
-        std::string what = detail::describe_waker(ex_, which);
-        options_.on_stall({took, what.empty() ? "an operation that has ended" : std::move(what)});
+        const auto on_stall = on_stall_; // may destroy the run_watch
+        if (*on_stall) (*on_stall)({took, description(which)});
     }
 
     const detail::run_measurements& measured() const noexcept { return measured_; }
@@ -59,8 +62,18 @@ public:
 private:
     static constexpr std::size_t counted_wakers = 1024;
 
+    std::string description(const waker& of) const noexcept {
+        try {
+            std::string what = detail::describe_waker(ex_, of);
+            return what.empty() ? "an operation that has ended" : what;
+        } catch (...) { // no memory
+            return {};
+        }
+    }
+
     executor& ex_;
-    run_watch_options options_;
+    const duration threshold_;
+    const std::shared_ptr<std::function<void(const stall&)>> on_stall_;
     detail::run_measurements measured_;
     const waker* which_ = nullptr;
     std::chrono::steady_clock::time_point began_;

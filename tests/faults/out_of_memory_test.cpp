@@ -25,6 +25,7 @@
 #include <temporary_directory.hpp>
 #include <temporary_file.hpp>
 
+#include <weir/observe/run_watch.hpp>
 #include <weir/weir.hpp>
 
 using namespace std::chrono_literals;
@@ -270,6 +271,14 @@ TEST_SUITE("faults/out_of_memory") {
             const int local = run(ex, weir::with_local(tag, 7, numbers(4) | sum()));
             return a + b == 11 && local == 10 && first.value == 3 && all.size() == 5 &&
                    std::get<0>(settled).value() == 1;
+        });
+    }
+
+    TEST_CASE("out_of_memory: run_watch reports stalls without a text when memory runs out") {
+        each_allocation_fails([](executor& ex) {
+            int stalls = 0;
+            const weir::run_watch watch{ex, {.threshold = 0ns, .on_stall = [&](const weir::stall&) { ++stalls; }}};
+            return run(ex, number(3)) == 3 && stalls != 0;
         });
     }
 

@@ -67,6 +67,19 @@ TEST_SUITE("observe/run_watch") {
         CHECK(has(stalls[0], "interval | inspect | drain"));
     }
 
+    TEST_CASE("run_watch: on_stall may destroy it") {
+        virtual_executor ex;
+        std::optional<weir::run_watch> watch;
+        std::vector<std::string> stalls;
+        watch.emplace(ex, weir::run_watch_options{.threshold = 3ms, .on_stall = [&](const weir::stall& s) {
+                                                      watch.reset();
+                                                      stalls.push_back(s.what);
+                                                  }});
+        ex.run(blocks());
+        ex.run(blocks());
+        CHECK(stalls.size() == 1);
+    }
+
     TEST_CASE("run_watch: the longest queue, and the numbers for Prometheus") {
         virtual_executor ex;
         const auto name = [&] { return weir::prometheus_text(ex, "main"); };

@@ -16,14 +16,14 @@ namespace weir {
 struct stall {
     duration ran{};
     /// What ran, as `dump` shows it after the run: "spawned at src/log.cpp:80, parse at src/log.cpp:41 awaits next", so
-    /// that it ran up to line 41.
+    /// that it ran up to line 41. Empty if there was no memory for it.
     std::string what;
 };
 
 struct run_watch_options {
     /// Runs that take at least as long are reported.
     duration threshold = duration::max();
-    /// Called after such a run, on the executor's thread. It must not throw.
+    /// Called after such a run, on the executor's thread. It must not throw. It may destroy the run_watch.
     std::function<void(const stall&)> on_stall = {};
 };
 
