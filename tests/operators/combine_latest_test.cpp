@@ -12,6 +12,7 @@
 
 #include <allocations.hpp>
 #include <failure.hpp>
+#include <item_types.hpp>
 #include <self_drop.hpp>
 #include <slow_consumer.hpp>
 #include <weir/async_stream.hpp>
@@ -28,6 +29,7 @@
 #include <weir/testing/probe.hpp>
 
 using support::failure;
+using support::items::throwing_move;
 using weir::combine_latest;
 using weir::testing::check_contract;
 using weir::testing::marbles;
@@ -203,6 +205,36 @@ TEST_SUITE("operators/combine_latest") {
                    weir::for_each([&](std::tuple<int, int> both) { sum += std::get<0>(both); }));
         };
         CHECK(support::allocations_for_more_items(run) == 0);
+    }
+
+    TEST_CASE("combine_latest: an item whose move throws leaves no tuple without it") {
+        for (int at = 1; at != 24; ++at) {
+            CAPTURE(at);
+            {
+                virtual_executor ex;
+                probe<throwing_move> a;
+                probe<throwing_move> b;
+                probe_sink sink{ex, combine_latest(a.stream(), b.stream())};
+                for (int i = 0; i != 2; ++i) { // the first two are taken; the consumer is busy with them
+                    a.push(throwing_move{i});
+                    b.push(throwing_move{i});
+                }
+                sink.request(1);
+                ex.run_ready();
+                for (int i = 2; i != 5; ++i) {
+                    a.push(throwing_move{i});
+                    b.push(throwing_move{i});
+                }
+                throwing_move::throw_at(at);
+                ex.run_ready();
+                sink.request();
+                ex.run_ready();
+                throwing_move::throw_at(0);
+                for (const auto& [x, y] : sink.items()) CHECK((x.value() >= 0 && y.value() >= 0));
+                if (sink.failed()) CHECK(sink.error_message() == "a move has thrown");
+            }
+            CHECK(throwing_move::alive() == 0);
+        }
     }
 
     TEST_CASE("combine_latest emits each item in a tuple, and each tuple has one new item") {

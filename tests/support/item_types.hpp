@@ -106,7 +106,10 @@ public:
         value_ = other.value_;
         return *this;
     }
-    ~throwing_move() { --alive_; }
+    ~throwing_move() {
+        --alive_;
+        static_cast<volatile int&>(value_) = -1; // shows a use after its end
+    }
 
     int value() const noexcept { return value_; }
 

@@ -45,8 +45,12 @@ private:
     template <class Child, class Item>
     poll<value_type> pass(Child& from, Item item) {
         auto& latest = latest_of(from);
-        if (!latest) --missing_;
+        if (latest) { // a move that throws leaves none
+            latest.reset();
+            ++missing_;
+        }
         latest.emplace(std::move(item));
+        --missing_;
         // The stream is not polled again until its first item was part of a tuple.
         if (missing_ != 0) return this->park();
         this->release_parked();

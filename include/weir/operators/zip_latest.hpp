@@ -116,8 +116,12 @@ private:
             auto item = side.source->poll_next(cx);
             if (cx.stopping() || item.is_pending()) return answer::pending;
             if (item.is_done()) return answer::end;
-            if (!side.held) --missing_;
+            if (side.held) { // a move that throws leaves none
+                side.held.reset();
+                ++missing_;
+            }
             side.held.emplace(*std::move(item));
+            --missing_;
             fresh_ = true;
             return answer::item;
         } catch (...) {
