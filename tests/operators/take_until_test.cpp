@@ -24,6 +24,7 @@
 
 using namespace std::chrono_literals;
 using support::numbers;
+using weir::testing::asking;
 using weir::testing::check_contract;
 using weir::testing::marbles;
 using weir::testing::probe;
@@ -219,6 +220,24 @@ TEST_SUITE("operators/take_until") {
         ex.run(weir::iota(0, 5000) | weir::take_until(signal.stream()) | weir::for_each([&](int) { ++count; }));
         CHECK(count == 5000);
         CHECK(signal.polls() == 1);
+    }
+
+    TEST_CASE("take_until does not poll upstream when its signal has dropped the pipeline") {
+        for (const auto how : {asking::one_by_one, asking::in_a_loop}) {
+            virtual_executor ex;
+            probe<int> source;
+            std::optional<probe_sink<weir::async_stream<int>>> sink;
+            const auto drops = [&]() -> weir::task<> {
+                sink.reset();
+                co_await weir::yield();
+            };
+            sink.emplace(ex, weir::async_stream<int>{source.stream() | weir::take_until(drops())}, how);
+            sink->request();
+            ex.run_ready();
+            CHECK_FALSE(sink);
+            CHECK(source.polls() == 0);
+            CHECK(source.dropped());
+        }
     }
 
     TEST_CASE("take_until allocates nothing per item") {

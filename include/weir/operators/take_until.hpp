@@ -27,9 +27,12 @@ public:
 
     poll<value_type> poll_next(context& cx) {
         WEIR_ASSERT(upstream_.has_value(), "a stream was polled after its end");
-        if (signal_.due() && signalled(cx)) {
-            stop();
-            return done;
+        if (signal_.due()) {
+            if (signalled(cx)) {
+                stop();
+                return done;
+            }
+            if (cx.stopping()) return cx.yield();
         }
         auto item = upstream_->poll_next(cx);
         if (item.is_pending()) {
@@ -44,6 +47,7 @@ public:
     flow poll_each(context& cx, Consume& consume) {
         WEIR_ASSERT(upstream_.has_value(), "a stream was polled after its end");
         while (!signal_.due() || !signalled(cx)) {
+            if (cx.stopping()) return detail::yield_loop(cx);
             bool interrupted = false;
             const auto pass_on = [&](value_type&& item) {
                 if (!consume(std::move(item))) return false;
