@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <functional>
@@ -39,15 +40,16 @@ public:
           on_drop_(std::move(on_drop)) {}
 
     poll<value_type> poll_next(context& cx) {
-        if (this->open() && !this->drive(cx)) return pending;
-        if (held_.size() == capacity_) this->resume();
         if (!drop_expired(cx)) return cx.yield();
-        if (held_.empty()) {
-            if (this->open()) return this->wait(cx);
-            return this->finish();
+        if (held_.empty() && this->open()) {
+            if (!filling_) this->resume();
+            if (!this->drive(cx)) return pending;
+            if (held_.empty() && this->open()) return this->wait(cx);
         }
+        if (held_.empty()) return this->finish();
         poll<value_type> item(std::move(held_.front().item));
         held_.drop_front();
+        if (!filling_ && half_free()) this->resume();
         return item;
     }
 
@@ -70,13 +72,16 @@ private:
         return true;
     }
 
+    bool half_free() const noexcept { return held_.size() <= capacity_ - std::max<std::size_t>(1, capacity_ / 2); }
+
     bool wants(context& cx) {
-        if (held_.size() != capacity_) return true;
+        if (filling_) return true;
         if (!drop_expired(cx)) {
             static_cast<void>(cx.yield());
             return false;
         }
-        if (held_.size() != capacity_) return true;
+        filling_ = half_free();
+        if (filling_) return true;
         room_.set(held_.front().expires);
         static_cast<void>(room_.poll(cx));
         return false;
@@ -84,6 +89,7 @@ private:
 
     void on_item(value_type item, context& cx) {
         held_.push_back(dated(std::move(item), cx.executor().time_after(after_)));
+        filling_ = held_.size() != capacity_;
         this->notify();
     }
 
@@ -92,7 +98,8 @@ private:
     detail::ring_buffer<dated> held_;
     duration after_; // the first duration for which an item must not wait
     std::size_t capacity_;
-    detail::resettable_deadline room_; // when the oldest item expires, while it is full
+    bool filling_ = true;              // from half empty until full
+    detail::resettable_deadline room_; // when the oldest item expires, while it is not filling
     [[no_unique_address]] OnDrop on_drop_;
 };
 
@@ -129,8 +136,8 @@ struct expire_fn : detail::operator_fn<expire_fn> {
 ///     expire(2)  a--b-----e|     c and d are dropped
 ///
 /// From the first poll on it takes the items as they arrive, whether or not the consumer is busy, and holds at most
-/// `capacity` of them, 1024 by default. While it is full upstream is not polled, until the consumer has taken an item
-/// or the oldest has expired. Expired items are dropped when the consumer asks for an item and when room is needed. A
+/// `capacity` of them, 1024 by default. When it is full upstream is not polled until half of it is free, because items
+/// were taken or have expired. Expired items are dropped when the consumer asks for an item and when room is needed. A
 /// consumer that keeps up loses no item.
 ///
 /// Ends: with upstream. Errors: upstream's, and what on_drop throws. The items held come before the end and an error of

@@ -97,8 +97,8 @@ public:
             if constexpr (!std::is_same_v<Limit, std::size_t>) limit_.follow(driver_);
         }
         cx.propagate_deadline_to(driver_);
+        if (deliverable()) return deliver();
         for (;;) {
-            if (deliverable()) return deliver();
             if (!may_work()) {
                 if (finished()) return finish();
                 consumer_.arm(cx.waker());
@@ -118,7 +118,10 @@ public:
                         return item;
                     } else {
                         hold(*next, std::move(item));
+                        if (deliverable()) return deliver();
                     }
+                } else if constexpr (streams_in_order) {
+                    if (deliverable()) return deliver(); // the stream before it has ended
                 }
             }
         }
