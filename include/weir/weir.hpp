@@ -145,6 +145,7 @@
 #include <weir/operators/timestamp.hpp>
 #include <weir/operators/to_owned.hpp>
 #include <weir/operators/transform_chunks.hpp>
+#include <weir/operators/unzip.hpp>
 #include <weir/operators/utf8_validate.hpp>
 #include <weir/operators/valve.hpp>
 #include <weir/operators/window.hpp>

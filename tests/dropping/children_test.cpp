@@ -39,6 +39,7 @@
 #include <weir/operators/switch_map.hpp>
 #include <weir/operators/switch_on_first.hpp>
 #include <weir/operators/take.hpp>
+#include <weir/operators/unzip.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_latest.hpp>
@@ -223,6 +224,25 @@ stage_table children() {
     table.add("combine_latest", [](scene& s, auto in) {
         return weir::combine_latest(std::move(in), waiting_generator(s)) | first_of_tuple(s);
     });
+    const auto of_a_range = [](scene& s, auto in, const auto& combines) {
+        std::vector<decltype(in)> streams;
+        streams.push_back(std::move(in));
+        return combines(std::move(streams)) | weir::map([&s](std::vector<item> items) {
+                   s.called();
+                   return s.still_here(std::move(items.front()));
+               });
+    };
+    table.add("unzip", [](scene& s, auto in) {
+        auto both = std::move(in) | weir::map([&s](item x) {
+                        s.called();
+                        return std::pair{item{s, 0}, s.still_here(std::move(x))};
+                    }) |
+                    weir::unzip();
+        return std::move(both.second);
+    });
+    table.add("zip of a range", [of_a_range](scene& s, auto in) { return of_a_range(s, std::move(in), weir::zip); });
+    table.add("combine_latest of a range",
+              [of_a_range](scene& s, auto in) { return of_a_range(s, std::move(in), weir::combine_latest); });
     table.add(
         "zip_latest",
         [](scene& s, auto in) { return weir::zip_latest(std::move(in), waiting_generator(s)) | first_of_tuple(s); },

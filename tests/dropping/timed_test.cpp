@@ -220,6 +220,9 @@ stage_table timed() {
         return std::move(in) | weir::pace(s.template keep<weir::rate_limiter>(weir::rate{1000}));
     });
     table.add("sample", [](scene& s, auto in) { return std::move(in) | weir::sample(tick, takes_dropped(s)); });
+    table.add(
+        "sample with a signal",
+        [](scene& s, auto in) { return std::move(in) | weir::sample(waiting_generator(s), takes_dropped(s)); }, false);
     table.add("throttle", [](scene& s, auto in) {
         return std::move(in) | weir::throttle(tick, weir::edge::both, takes_dropped(s));
     });

@@ -72,6 +72,21 @@ TEST_SUITE("operators/combine_latest") {
         CHECK(sink.items() == pairs{{0, 9}, {1, 9}, {2, 9}});
     }
 
+    TEST_CASE("combine_latest takes a range of streams, and emits vectors") {
+        marbles m;
+        const auto combined = [&](auto... diagrams) {
+            std::vector<weir::testing::marble_stream<char>> streams;
+            (streams.push_back(m.hot(diagrams)), ...);
+            return combine_latest(std::move(streams));
+        };
+        CHECK(m.play(combined("--1-----2------3--|", "----a------b-----------|")) ==
+              "----(1a)---(2a)--(2b)---(3b)-------|");
+        CHECK(m.play(combined("ab|", "---x|", "y---z|")) == "---[(axy)(bxy)](bxz)|");
+        CHECK(m.play(combined("a-...", "-|")) == "-|");
+        CHECK(m.play(combined("a-#", "x---")) == "(ax)-#");
+        CHECK(m.play(combine_latest(std::vector<weir::testing::marble_stream<char>>{})) == "|");
+    }
+
     TEST_CASE("combine_latest polls ready streams in turns") {
         virtual_executor ex;
         probe_sink sink{ex, combine_latest(weir::iota(0, 3), weir::iota(10, 13))};

@@ -155,6 +155,8 @@ void pass_through_operators() {
     auto halves = numbers<T>() | weir::partition([](const T& item) { return item.value() < 3; });
     CHECK(run(std::move(halves.first)) == std::vector{1, 2});
     CHECK(run(std::move(halves.second)) == std::vector{3, 4});
+    auto parts = numbers<T>() | weir::enumerate() | weir::unzip();
+    CHECK(run(std::move(parts.second)) == all);
     CHECK(run(weir::merge_prioritized({3, 1}, numbers<T>(), weir::just(T(9)))) == std::vector{1, 2, 9, 3, 4});
     CHECK(run(weir::race(numbers<T>(), numbers<T>())) == all);
     CHECK(run(weir::concat(numbers<T>(), numbers<T>())) == std::vector{1, 2, 3, 4, 1, 2, 3, 4});

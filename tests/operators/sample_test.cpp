@@ -57,6 +57,39 @@ TEST_SUITE("operators/sample") {
         }
     }
 
+    TEST_CASE("sample of a signal emits the newest item when a signal arrives, and the last at the end") {
+        const char* diagrams[][3] = {{"-ab---c-----d|", "---s-s-------|", "---b---------[d|]"},
+                                     {"a---b--c-|", "s--[ss]-s|", "a----b---[c|]"},
+                                     {"a---b--c-|", "--s--s--s...", "--a--b--c|"},
+                                     {"ab-#", "...", "---[b#]"},
+                                     {"ab...", "---#", "---[b#]"},
+                                     {"|", "sss|", "|"},
+                                     {"...", "s#", "-#"}};
+        for (const auto [in, signal, out] : diagrams) {
+            marbles m;
+            CHECK(m.play(m.hot(in) | weir::sample(m.hot(signal))) == out);
+        }
+        virtual_executor ex;
+        probe<int> source;
+        probe<int> signal;
+        numbers dropped;
+        probe_sink sink{ex, source.stream() | weir::sample(signal.stream(), [&](int x) { dropped.push_back(x); })};
+        ex.run_ready();
+        CHECK(source.polls() + signal.polls() == 0);
+        sink.request(1);
+        for (const int x : {1, 2, 3}) source.push(x);
+        ex.run_ready();
+        signal.push(0);
+        ex.run_ready();
+        CHECK(sink.items() == numbers{3});
+        CHECK(dropped == numbers{1, 2});
+        sink.request();
+        source.end();
+        ex.run_ready();
+        CHECK(sink.ended());
+        CHECK(signal.dropped());
+    }
+
     TEST_CASE("sample passes replaced items to on_drop") {
         marbles m;
         std::string dropped;

@@ -201,6 +201,36 @@ TEST_SUITE("operators/zip") {
         CHECK(support::allocations_for_more_items(run) == 0);
     }
 
+    TEST_CASE("zip takes a range of streams, and emits vectors") {
+        marbles m;
+        const auto zipped = [&](auto... diagrams) {
+            std::vector<weir::testing::marble_stream<char>> streams;
+            (streams.push_back(m.hot(diagrams)), ...);
+            return zip(std::move(streams));
+        };
+        CHECK(m.play(zipped("--1--2-----3--|", "---a----b--|", "xyz...")) == "---(1ax)----(2by)--|");
+        CHECK(m.play(zipped("a-b|")) == "(a)-(b)|");
+        CHECK(m.play(zipped("a-#", "-x---")) == "-(ax)#");
+        CHECK(m.play(zip(std::vector<weir::testing::marble_stream<char>>{})) == "|");
+
+        virtual_executor ex;
+        std::vector<probe<int>> sources(3);
+        std::vector<decltype(sources[0].stream())> streams;
+        for (auto& source : sources) streams.push_back(source.stream());
+        probe_sink sink{ex, zip(std::move(streams))};
+        ex.run_ready();
+        CHECK(sources[0].polls() == 0);
+        sink.request();
+        sources[2].push(1);
+        sources[2].push(2);
+        ex.run_ready();
+        CHECK(sources[2].taken() == 1);
+        sources[1].end();
+        ex.run_ready();
+        CHECK(sink.ended());
+        for (auto& source : sources) CHECK(source.dropped());
+    }
+
     TEST_CASE("zip agrees with a zip of ranges, whenever items arrive") {
         std::mt19937 random{20240602};
         for (int round = 0; round != 400; ++round) {

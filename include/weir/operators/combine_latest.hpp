@@ -4,13 +4,16 @@
 #include <concepts>
 #include <cstddef>
 #include <optional>
+#include <ranges>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/invalid_pipeline.hpp>
+#include <weir/core/detail/range_items.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/children.hpp>
@@ -65,10 +68,76 @@ private:
     std::size_t missing_ = sizeof...(S);
 };
 
+/// The same for a range of streams, as vectors.
+template <stream S>
+class [[nodiscard("add a sink and co_await it")]] combine_latest_range_stream
+    : public detail::over_children<combine_latest_range_stream<S>, std::vector<item_t<S>>, detail::children_vector<S>> {
+    using children = detail::children_vector<S>;
+    using base = detail::over_children<combine_latest_range_stream, std::vector<item_t<S>>, children>;
+    friend base;
+    static_assert(
+        detail::keepable<item_t<S>>,
+        "weir::combine_latest(range) keeps items, and these borrow their memory; put to_owned() before it, or "
+        "outlives(view) around what outlives it");
+
+public:
+    using value_type = std::vector<item_t<S>>;
+
+    explicit combine_latest_range_stream(children sources)
+        : base(numbered(std::move(sources))), latest_(this->size()), missing_{this->size()} {}
+
+private:
+    static constexpr bool passes_all = false;
+
+    static children numbered(children sources) {
+        sources.each([i = std::size_t{0}](auto& c) mutable { c.renumber(i++); });
+        return sources;
+    }
+
+    template <class Child>
+    poll<value_type> pass(Child& from, item_t<S> item) {
+        auto& latest = latest_[from.index()];
+        if (!latest) --missing_;
+        latest.emplace(std::move(item));
+        if (missing_ != 0) return this->park();
+        this->release_parked();
+        value_type items;
+        items.reserve(latest_.size());
+        for (const auto& each : latest_) items.push_back(*each);
+        return items;
+    }
+    template <class Child>
+    bool ends_all(Child& ended) noexcept {
+        return !latest_[ended.index()];
+    }
+
+    std::vector<std::optional<item_t<S>>> latest_;
+    std::size_t missing_;
+};
+
 struct combine_latest_fn : operator_needs_its_arguments_in_parentheses {
     template <class First, class... Rest>
     constexpr auto operator()(First&& front, Rest&&... rest) const {
-        if constexpr (!(stream<std::remove_cvref_t<First>> && ... && stream<std::remove_cvref_t<Rest>>)) {
+        if constexpr (sizeof...(Rest) == 0 && !stream<std::remove_cvref_t<First>> && std::ranges::input_range<First>) {
+            using source = std::ranges::range_value_t<First>;
+            if constexpr (!stream<source>) {
+                static_assert(detail::always_false<First>,
+                              "weir::combine_latest(range): the range's items are not streams");
+                return detail::invalid_pipeline{};
+            } else if constexpr (!detail::readable_range<First>) {
+                static_assert(
+                    detail::always_false<First>,
+                    "weir::combine_latest(range): a stream is used once and cannot be copied out of the range: write "
+                    "combine_latest(std::move(range))");
+                return detail::invalid_pipeline{};
+            } else if constexpr (!std::copy_constructible<item_t<source>>) {
+                static_assert(detail::always_false<First>, "weir::combine_latest(range): an item goes into several "
+                                                           "vectors, and cannot be copied");
+                return detail::invalid_pipeline{};
+            } else {
+                return combine_latest_range_stream<source>(detail::children_from(std::forward<First>(front)));
+            }
+        } else if constexpr (!(stream<std::remove_cvref_t<First>> && ... && stream<std::remove_cvref_t<Rest>>)) {
             static_assert(detail::always_false<First>, "weir::combine_latest(streams...): an argument is not a stream");
             return detail::invalid_pipeline{};
         } else if constexpr (!(std::is_constructible_v<std::remove_cvref_t<First>, First> && ... &&
@@ -91,6 +160,7 @@ struct combine_latest_fn : operator_needs_its_arguments_in_parentheses {
 
 /// combine_latest(streams...): copies of the latest items of all streams as a tuple, once each stream has had an item,
 /// and then for each further item.
+/// combine_latest(range of streams): the same as std::vectors.
 ///
 ///     a                     --1-----2------3--|
 ///     b                     ----a------b-----------|
@@ -102,7 +172,7 @@ struct combine_latest_fn : operator_needs_its_arguments_in_parentheses {
 ///
 /// Ends: when all have ended, or when one has ended without an item.
 /// Errors: the first one, when the others have been destroyed; items that were ready before it come before it.
-/// Cost: no allocation; two items per stream held, and a copy of each item per tuple.
+/// Cost: no allocation, but for the vectors of a range; two items per stream held, and a copy of each item per tuple.
 /// See: with_latest_from, zip, merge.
 inline constexpr combine_latest_fn combine_latest{};
 

@@ -94,7 +94,7 @@ struct partition_fn : detail::operator_fn<partition_fn> {
 /// on_drop, the third argument, if there is one. It must not throw.
 /// Threads: both streams belong to one executor.
 /// Cost: an allocation for both; no copy; up to {.capacity} items held for each.
-/// See: filter, balance, share, for_each_group.
+/// See: filter, unzip, balance, share, for_each_group.
 ///
 /// @throws std::invalid_argument when the capacity is 0
 inline constexpr partition_fn partition{};
