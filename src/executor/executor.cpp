@@ -110,6 +110,7 @@ executor::statistics executor::stats() const noexcept {
     result.timers_armed = timers_.size();
     result.io_started = backend_->started();
     result.io_cancelled = backend_->cancelled();
+    result.io_completed = backend_->started() - backend_->cancelled() - backend_->in_flight();
     result.wakers_ready = queue_.size(static_cast<std::size_t>(-1));
     result.io_in_flight = backend_->in_flight();
     return result;
@@ -150,11 +151,23 @@ void executor::turn(time_point until) {
     visit_backend(until);
 }
 
+/// @param before  the phase that has ended
+inline void executor::fire_timers(detail::loop_phase before) noexcept {
+    if (observer_ == nullptr) [[likely]] {
+        timers_.expire(now_);
+        return;
+    }
+    observer_->ended(before);
+    if (const time_point due = timers_.next(); due <= now_) observer_->late_by(now_ - due);
+    timers_.expire(now_);
+    observer_->ended(detail::loop_phase::timers);
+}
+
 void executor::run_ready() noexcept {
     ++stats_.turns;
     stats_.wakers_run += queue_.run(wakers_per_turn);
     now_ = backend_->now();
-    timers_.expire(now_);
+    fire_timers(detail::loop_phase::ready);
 }
 
 void executor::visit_backend(time_point until) {
@@ -163,9 +176,11 @@ void executor::visit_backend(time_point until) {
         ++stats_.waits;
         backend_->wait(ready ? now_ : std::min(until, timers_.next()));
         last_wait_ = now_ = backend_->now();
-        timers_.expire(now_);
+        fire_timers(detail::loop_phase::io);
     }
-    if (inbox_->notified()) inbox_->run();
+    if (!inbox_->notified()) return;
+    inbox_->run();
+    if (observer_ != nullptr) observer_->ended(detail::loop_phase::inbox);
 }
 
 void executor::run_until(const bool& finished, const detail::live_root& main) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <weir/core/time.hpp>
+#include <weir/executor/detail/loop_observer.hpp>
 #include <weir/observe/detail/run_measurements.hpp>
 #include <weir/observe/histogram.hpp>
 #include <weir/observe/metrics.hpp>
@@ -116,12 +117,22 @@ std::string prometheus_text(executor& ex, std::string_view executor_name) {
     out.gauge("weir_executor_timers", "Timers that are armed.", load.timers_armed);
     out.counter("weir_executor_timers_fired_total", "Timers that have become due.", load.timers_fired);
     out.counter("weir_executor_io_started_total", "I/O operations that were started.", load.io_started);
+    out.counter("weir_executor_io_completed_total", "I/O operations that have completed.", load.io_completed);
     out.counter("weir_executor_io_cancelled_total", "I/O operations that were cancelled in flight.", load.io_cancelled);
     out.gauge("weir_executor_io_in_flight", "I/O operations in flight.", load.io_in_flight);
 
     if (const detail::run_measurements* const measured = detail::shown_runs(ex); measured != nullptr) {
         out.summary("weir_executor_run_seconds", "Time for which a waker runs.", measured->runs);
         out.summary("weir_executor_turn_seconds", "Time for which the wakers of a turn run.", measured->turns);
+        out.summary("weir_executor_lag_seconds", "How late timers that were due were looked at.", measured->lag);
+        out.metric("weir_executor_phase_seconds_total", "counter",
+                   "Time in each phase of the turns; io contains waiting.");
+        for (const auto& [phase, name] : {std::pair{detail::loop_phase::ready, "ready"},
+                                          {detail::loop_phase::timers, "timers"},
+                                          {detail::loop_phase::io, "io"},
+                                          {detail::loop_phase::inbox, "inbox"}}) {
+            out.sample(measured->phases[static_cast<std::size_t>(phase)], {{"phase", name}});
+        }
         out.counter("weir_executor_stalls_total", "Runs that took longer than the threshold.", measured->stalls);
         out.gauge("weir_executor_longest_queue", "The most wakers that were ready, counted up to 1024.",
                   measured->longest_queue);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -17,7 +18,7 @@
 
 namespace weir {
 
-class run_watch::measuring final : public detail::run_observer {
+class run_watch::measuring final : public detail::run_observer, public detail::loop_observer {
 public:
     measuring(executor& ex, run_watch_options options)
         : ex_{ex},
@@ -28,10 +29,12 @@ public:
         }
         detail::observe_runs(ex_, *this);
         detail::show_runs(ex_, &measured_);
+        detail::executor_access::observe_loop(ex_, this);
     }
     measuring(const measuring&) = delete;
     measuring& operator=(const measuring&) = delete;
     ~measuring() {
+        detail::executor_access::observe_loop(ex_, nullptr);
         detail::show_runs(ex_, nullptr);
         detail::stop_observing(ex_, *this);
     }
@@ -40,6 +43,7 @@ public:
         if (turn_ != duration::zero()) measured_.turns.add(std::exchange(turn_, {}));
         const std::size_t ready = detail::executor_access::queue(ex_).size(counted_wakers);
         measured_.longest_queue = std::max(measured_.longest_queue, ready);
+        phase_began_ = std::chrono::steady_clock::now();
     }
     void runs(waker& next) noexcept override {
         which_ = &next;
@@ -56,6 +60,13 @@ public:
         const auto on_stall = on_stall_; // may destroy the run_watch
         if (*on_stall) (*on_stall)({took, description(which)});
     }
+
+    void ended(detail::loop_phase which) noexcept override {
+        const auto now = std::chrono::steady_clock::now();
+        if (phase_began_) measured_.phases[static_cast<std::size_t>(which)] += now - *phase_began_;
+        phase_began_ = now;
+    }
+    void late_by(duration d) noexcept override { measured_.lag.add(d); }
 
     const detail::run_measurements& measured() const noexcept { return measured_; }
 
@@ -77,6 +88,7 @@ private:
     detail::run_measurements measured_;
     const waker* which_ = nullptr;
     std::chrono::steady_clock::time_point began_;
+    std::optional<std::chrono::steady_clock::time_point> phase_began_; // empty before the first turn
     duration turn_{};
 };
 
@@ -86,6 +98,11 @@ run_watch::~run_watch() = default;
 
 const histogram& run_watch::runs() const noexcept { return measuring_->measured().runs; }
 const histogram& run_watch::turns() const noexcept { return measuring_->measured().turns; }
+const histogram& run_watch::lag() const noexcept { return measuring_->measured().lag; }
+loop_phases run_watch::phases() const noexcept {
+    const auto& [ready, timers, io, inbox] = measuring_->measured().phases;
+    return {ready, timers, io, inbox};
+}
 std::size_t run_watch::stalls() const noexcept { return measuring_->measured().stalls; }
 std::size_t run_watch::longest_queue() const noexcept { return measuring_->measured().longest_queue; }
 

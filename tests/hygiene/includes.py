@@ -46,6 +46,7 @@ DETAIL_USERS = {
     "executor/detail/locals.hpp": ["scope", "threads"],
     "executor/detail/inbox.hpp": ["io", "threads", "source", "operators", "interop"],
     "executor/detail/resettable_deadline.hpp": ["operators", "sink"],
+    "executor/detail/loop_observer.hpp": ["observe"],
     "executor/detail/new_executor.hpp": ["observe"],
     "executor/detail/observations.hpp": ["observe"],
     "executor/detail/periodic_schedule.hpp": ["source", "operators"],

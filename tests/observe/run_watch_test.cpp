@@ -101,6 +101,27 @@ TEST_SUITE("observe/run_watch") {
         CHECK_FALSE(has(name(), "weir_executor_run_seconds"));
     }
 
+    TEST_CASE("run_watch: how late timers are, and the time of each phase") {
+        weir::executor ex;
+        weir::run_watch watch{ex};
+        const auto sleeps = []() -> weir::task<> { co_await weir::sleep_for(2ms); };
+        const auto other = ex.spawn(sleeps());
+        ex.run([&]() -> weir::task<> {
+            ex.post([] { block_for(1ms); });
+            block_for(6ms); // the timer of the other task, which ran first, becomes due meanwhile
+            // On a busy machine a timer may be due before the executor waits for it.
+            while (watch.phases().io == 0ns) co_await weir::sleep_for(1ms);
+        });
+        CHECK(watch.lag().max() >= 3ms);
+        const weir::loop_phases phases = watch.phases();
+        CHECK(phases.ready >= 6ms);
+        CHECK(phases.timers > 0ns);
+        CHECK(phases.inbox >= 1ms);
+        const std::string text = weir::prometheus_text(ex, "e");
+        CHECK(has(text, "weir_executor_lag_seconds_count{executor=\"e\"} " + std::to_string(watch.lag().count())));
+        CHECK(has(text, "weir_executor_phase_seconds_total{executor=\"e\",phase=\"io\"} "));
+    }
+
     TEST_CASE("run_watch: an executor has one, which a task may destroy") {
         virtual_executor ex;
         auto watch = std::make_optional<weir::run_watch>(ex);

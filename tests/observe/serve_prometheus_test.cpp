@@ -94,6 +94,10 @@ TEST_SUITE("observe/serve_prometheus") {
         const std::string answer =
             ex.run(talk(ex.run(weir::unix_connect(path)), std::string{"GET /metrics HTTP/1.1\r\n\r\n"}));
         CHECK(answer.find("\nweir_executor_turns_total{executor=\"main\"} ") != std::string::npos);
+        const auto load = ex.stats();
+        CHECK(load.io_in_flight == 1); // the next accept
+        CHECK(load.io_completed >= 4); // accept, connect, and a read on either side
+        CHECK(load.io_completed + load.io_cancelled + load.io_in_flight == load.io_started);
     }
 
     TEST_CASE("serve_prometheus with a port listens on the loopback interface") {

@@ -25,6 +25,7 @@
 #include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/detail/cleanup.hpp>
 #include <weir/executor/detail/inbox.hpp>
+#include <weir/executor/detail/loop_observer.hpp>
 #include <weir/executor/detail/observations.hpp>
 #include <weir/executor/detail/timer_wheel.hpp>
 #include <weir/executor/random_bits.hpp>
@@ -208,6 +209,7 @@ public:
         std::uint64_t waits = 0; ///< visits to the backend
         std::uint64_t timers_fired = 0;
         std::uint64_t io_started = 0;
+        std::uint64_t io_completed = 0; ///< with a result or an error, and not cancelled
         std::uint64_t io_cancelled = 0;
         std::size_t wakers_ready = 0; ///< at present
         std::size_t timers_armed = 0; ///< at present
@@ -312,6 +314,7 @@ private:
     template <class F>
     void enter(F f);
     void run_ready() noexcept;
+    void fire_timers(detail::loop_phase before) noexcept;
     void visit_backend(time_point until);
     void run_until(const bool& finished, const detail::live_root& main);
     void finish_cleanups() noexcept;
@@ -332,6 +335,7 @@ private:
     detail::group_table groups_;
     statistics stats_;
     std::unique_ptr<detail::observations> observations_;
+    detail::loop_observer* observer_ = nullptr;
     std::weak_ptr<void> file_watcher_;
     random_bits random_;
     error_handler error_handler_;
@@ -363,6 +367,8 @@ public:
     /// Calls into.add with every live operation.
     static void list(executor& ex, live_roots& into);
     static std::unique_ptr<observations>& observed(executor& ex) noexcept { return ex.observations_; }
+    /// Null for none.
+    static void observe_loop(executor& ex, loop_observer* one) noexcept { ex.observer_ = one; }
     /// What the followed files of the executor share. They own it.
     static std::weak_ptr<void>& file_watcher(executor& ex) noexcept { return ex.file_watcher_; }
     /// The inbox for other threads. It may outlive the executor.

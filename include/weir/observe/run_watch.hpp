@@ -27,6 +27,14 @@ struct run_watch_options {
     std::function<void(const stall&)> on_stall = {};
 };
 
+/// Sums of durations, by what an executor did.
+struct loop_phases {
+    duration ready{};  ///< it ran wakers
+    duration timers{}; ///< it fired timers
+    duration io{};     ///< it submitted and completed I/O, and waited for I/O, timers and other threads
+    duration inbox{};  ///< it ran functions from `post` and results from other threads
+};
+
 /// Measures for how long an executor's wakers run, while it exists, and reports what holds up all others.
 ///
 ///     weir::run_watch watch{ex, {.threshold = 10ms, .on_stall = [](const weir::stall& s) { log(s.what, s.ran); }}};
@@ -38,7 +46,7 @@ struct run_watch_options {
 ///
 /// Threads: created and destroyed on the executor's thread, or while no thread runs the executor. It must not outlive
 /// the executor.
-/// Cost: two readings of the clock for each run. Nothing without it.
+/// Cost: two readings of the clock for each run, and five for each turn. Nothing without it.
 /// See: dump, offload, histogram.
 /// @throws std::logic_error when the executor has a run_watch already, or is a simulation that tries orders of wakes
 class run_watch {
@@ -52,6 +60,10 @@ public:
     const histogram& runs() const noexcept;
     /// How long the runs of one turn took: the time in which neither timers nor I/O were seen to.
     const histogram& turns() const noexcept;
+    /// How late the executor looked at timers that were due, by its own clock. Under virtual time it is never late.
+    const histogram& lag() const noexcept;
+    /// How long the executor was in each phase of its turns so far, by the clock of the machine.
+    loop_phases phases() const noexcept;
     std::size_t stalls() const noexcept;
     /// The largest number of wakers that were ready at the start of a turn; counted up to 1024.
     std::size_t longest_queue() const noexcept;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <cstddef>
 
+#include <weir/core/time.hpp>
 #include <weir/observe/histogram.hpp>
 
 namespace weir {
@@ -15,6 +17,8 @@ namespace weir::detail {
 struct run_measurements {
     histogram runs;
     histogram turns;
+    histogram lag;
+    std::array<duration, 4> phases{}; // by loop_phase
     std::size_t stalls = 0;
     std::size_t longest_queue = 0;
 };
