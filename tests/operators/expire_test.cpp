@@ -79,7 +79,7 @@ TEST_SUITE("operators/expire") {
     }
 
     TEST_CASE("expire: an exception of on_drop ends the stream") {
-        for (const std::size_t capacity : {2, 9}) { // thrown in a driver, and for the consumer
+        for (const std::size_t capacity : {2U, 9U}) { // thrown in a driver, and for the consumer
             virtual_executor ex;
             probe<int> source;
             probe_sink sink{ex, source.stream() | expire(1s, capacity, [](int) { throw std::runtime_error{"drop"}; })};
@@ -94,7 +94,7 @@ TEST_SUITE("operators/expire") {
     }
 
     TEST_CASE("expire may be dropped by on_drop") {
-        for (const std::size_t capacity : {2, 9}) {
+        for (const std::size_t capacity : {2U, 9U}) {
             virtual_executor ex;
             probe<int> source;
             std::optional<probe_sink<weir::async_stream<int>>> sink;
