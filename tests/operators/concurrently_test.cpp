@@ -7,6 +7,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include <allocations.hpp>
 #include <failure.hpp>
@@ -90,6 +91,25 @@ TEST_SUITE("operators/concurrently") {
             CHECK(sink.failed());
             CHECK(sink.items() == numbers{1});
         }
+    }
+
+    TEST_CASE("concurrently keeps upstream alive while the consumer has an item that borrows its memory") {
+        virtual_executor ex;
+        probe<std::string_view> source;
+        manual<int> background;
+        probe_sink sink{ex, source.stream() | concurrently(background.operation())};
+        sink.request(1);
+        source.push("a");
+        ex.run_ready();
+        background.fail(failure());
+        ex.run_ready();
+        CHECK(background.dropped());
+        CHECK_FALSE(source.dropped());
+        sink.request();
+        ex.run_ready();
+        CHECK(source.dropped());
+        CHECK(sink.failed());
+        CHECK(sink.items().size() == 1);
     }
 
     TEST_CASE("concurrently may be dropped by its operation, and drops it with the stream") {

@@ -10,6 +10,7 @@
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/resettable.hpp>
 #include <weir/core/detail/wait_report.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/poll_each.hpp>
@@ -53,7 +54,10 @@ private:
             run();
             if (cx.leaving()) return false;
         }
-        if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
+        if (error_ != nullptr) {
+            end();
+            std::rethrow_exception(std::exchange(error_, nullptr));
+        }
         return true;
     }
 
@@ -67,7 +71,9 @@ private:
         } catch (...) {
             if (cx.stopping()) return;
             error_ = std::current_exception();
-            end();
+            background_.reset();
+            // The consumer may be busy with an item that borrows memory of upstream.
+            if constexpr (detail::keepable<value_type>) upstream_.reset();
             consumer_.wake();
         }
     }
@@ -115,7 +121,8 @@ struct concurrently_fn : detail::operator_fn<concurrently_fn> {
 ///
 /// The operation starts at the first poll and runs on a waker of its own, whether or not the consumer is busy. Its
 /// result is ignored, and when it has ended the stream continues. When the stream ends, the operation is destroyed, as
-/// fs2 does.
+/// fs2 does. Upstream is destroyed as soon as the operation fails; where items borrow their memory, when the consumer
+/// has asked for the next.
 ///
 /// Ends: with upstream. Errors: upstream's; the operation's, at once. Upstream and the operation are destroyed first.
 /// Dropped: the operation is destroyed.

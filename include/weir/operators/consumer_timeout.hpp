@@ -8,6 +8,7 @@
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/resettable.hpp>
+#include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
@@ -74,6 +75,14 @@ private:
 struct consumer_timeout_fn : detail::operator_fn<consumer_timeout_fn> {
     template <class S, class D>
     using pipeline = consumer_timeout_stream<S>;
+
+    template <class T, class D>
+    static consteval bool accepts() {
+        constexpr bool kept = detail::keepable<T>;
+        static_assert(kept, "weir::consumer_timeout(d) destroys upstream while the consumer has an item, and these "
+                            "borrow their memory; put to_owned() before it, or outlives(view) around what outlives it");
+        return kept;
+    }
 
     constexpr auto operator()(duration d) const {
         if (d <= duration::zero()) throw std::invalid_argument{"weir::consumer_timeout(d): d must be more than zero"};
