@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -16,10 +17,12 @@
 #include <arrivals.hpp>
 #include <numbers.hpp>
 
+#include <weir/async_stream.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/filter.hpp>
+#include <weir/operators/finally.hpp>
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/merge.hpp>
@@ -396,6 +399,33 @@ TEST_SUITE("operators/share") {
             CHECK(ex.run(weir::next(*items)) == 0);
         }
         items.reset();
+    }
+
+    TEST_CASE("share(f): a subscription that the end of a source makes starts a new run") {
+        virtual_executor ex;
+        int made = 0;
+        std::function<void()> at_end;
+        const auto source = [&] {
+            return weir::concat(weir::just(++made), weir::never<int>()) | weir::finally(std::ref(at_end));
+        };
+        const auto shared = weir::share(source);
+        std::optional<probe_sink<weir::async_stream<int>>> second;
+        at_end = [&] {
+            if (made != 1) return;
+            second.emplace(ex, weir::async_stream<int>{shared.subscribe()});
+            second->request();
+        };
+        {
+            probe_sink first{ex, shared.subscribe()};
+            first.request();
+            ex.run_ready();
+            CHECK(first.items() == numbers{1});
+        }
+        ex.run_ready();
+        REQUIRE(second);
+        CHECK(second->items() == numbers{2});
+        CHECK_FALSE(second->ended());
+        second.reset();
     }
 
     TEST_CASE("share: a source that is always ready lets others run") {

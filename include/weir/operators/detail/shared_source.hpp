@@ -115,8 +115,8 @@ public:
 
     void consumers_left() noexcept {
         if (!started_ || over()) return;
+        hub_.close(); // first: the end of the source may subscribe to the next run
         reader_.reset();
-        hub_.close();
         history_.clear();
     }
 
