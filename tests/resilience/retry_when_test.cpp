@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <exception>
+#include <memory>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <utility>
@@ -12,6 +14,7 @@
 #include <allocations.hpp>
 #include <in_turn.hpp>
 
+#include <weir/async_stream.hpp>
 #include <weir/core/closure.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/take.hpp>
@@ -23,6 +26,7 @@
 #include <weir/task.hpp>
 #include <weir/testing/contract.hpp>
 #include <weir/testing/marbles.hpp>
+#include <weir/testing/probe.hpp>
 
 using namespace std::chrono_literals;
 using namespace weir::testing;
@@ -85,6 +89,24 @@ TEST_SUITE("resilience/retry_when") {
     TEST_CASE("retry_when destroys its stream when it is dropped") {
         support::check_dropped_in_turn(
             [](auto factory) { return weir::retry_when(std::move(factory), times(1, 1ms)); });
+    }
+
+    TEST_CASE("retry_when makes no stream when the end of an error has dropped what runs") {
+        virtual_executor ex;
+        std::optional<probe_sink<weir::async_stream<int>>> sink;
+        std::exception_ptr error =
+            std::make_exception_ptr(std::shared_ptr<void>{nullptr, [&](void*) { sink.reset(); }});
+        int made = 0;
+        const auto factory = [&] {
+            ++made;
+            return weir::fail<int>(std::exchange(error, nullptr));
+        };
+        const auto again = [](const std::exception_ptr&) { return weir::yield(); };
+        sink.emplace(ex, weir::async_stream<int>{weir::retry_when(factory, again)});
+        sink->request();
+        ex.run_ready();
+        CHECK_FALSE(sink);
+        CHECK(made == 1);
     }
 
     TEST_CASE("retry_when lets others run while streams fail without an item") {

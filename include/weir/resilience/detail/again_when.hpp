@@ -95,11 +95,9 @@ private:
             if constexpr (!std::same_as<typename decision_t::result_type, unit>) again = static_cast<bool>(*result);
         }
         decision_.reset();
+        if (again) error_ = nullptr;
         if (cx.stopping()) return cx.yield();
-        if (again) {
-            error_ = nullptr;
-            return unit{};
-        }
+        if (again) return unit{};
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
         return done;
     }
