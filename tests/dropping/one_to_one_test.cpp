@@ -69,6 +69,12 @@ stage_table one_to_one() {
     table.add("map", [](scene& s, auto in) { return std::move(in) | weir::map(passes(s)); });
     table.add("filter", [](scene& s, auto in) { return std::move(in) | weir::filter(holds(s)); });
     table.add("filter of few", [](scene& s, auto in) { return std::move(in) | weir::filter(holds(s, 3)); });
+    table.add("scan of items", [](scene& s, auto in) {
+        return std::move(in) | weir::scan([&s](item left, item right) {
+                   s.called();
+                   return item{s, s.still_here(left).value() + right.value()};
+               });
+    });
     table.add("filter_map", [](scene& s, auto in) {
         return std::move(in) | weir::filter_map([&s](item x) {
                    s.called();

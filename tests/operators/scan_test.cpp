@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <random>
@@ -24,6 +25,7 @@
 #include <weir/testing/contract.hpp>
 #include <weir/testing/marbles.hpp>
 
+using weir::testing::tracked;
 using weir::testing::virtual_executor;
 
 TEST_SUITE("operators/scan") {
@@ -32,6 +34,9 @@ TEST_SUITE("operators/scan") {
         CHECK(m.play(m.hot<int>("-1-[23]-1|") | weir::scan(0, std::plus{})) == "-1-[36]-7|");
         CHECK(m.play(m.cold("-a-b|") | weir::scan(std::string{">"}, std::plus{})) == "-<>a>-<>ab>|");
         CHECK(m.play(weir::empty<int>() | weir::scan(5, std::plus{})) == "|");
+        CHECK(m.play(m.hot<int>("-1-[23]-1|") | weir::scan(std::plus{})) == "-1-[36]-7|");
+        CHECK(m.play(m.hot("-a-b-#") | weir::scan([](char a, char b) { return std::max(a, b); })) == "-a-b-#");
+        CHECK(m.play(weir::empty<int>() | weir::scan(std::plus{})) == "|");
     }
 
     TEST_CASE("scan: an error of upstream passes, and an exception from the function ends the stream") {
@@ -46,6 +51,8 @@ TEST_SUITE("operators/scan") {
 
     TEST_CASE("scan keeps the contract of a stream") {
         CHECK(weir::testing::check_contract([] { return weir::scan(0, std::plus{}); }) == "");
+        CHECK(weir::testing::check_contract([] { return weir::scan([](tracked, tracked x) { return x; }); },
+                                            {.copies = 1}) == "");
     }
 
     TEST_CASE("scan accepts move-only items") {
@@ -62,9 +69,11 @@ TEST_SUITE("operators/scan") {
             const auto numbers = support::random_numbers(random, 20, -9, 9);
             CHECK(support::arrive_at_random(random, numbers, weir::scan(0, std::plus{})) ==
                   (numbers | ranges::views::partial_sum | ranges::to<std::vector>()));
+            const auto minus = [](int a, int b) { return a - b; };
+            CHECK(support::arrive_at_random(random, numbers, weir::scan(minus)) ==
+                  (numbers | ranges::views::partial_sum(minus) | ranges::to<std::vector>()));
             auto seeded = numbers;
             seeded.insert(seeded.begin(), 100);
-            const auto minus = [](int a, int b) { return a - b; };
             CHECK(support::arrive_at_random(random, numbers, weir::scan(100, minus)) ==
                   (seeded | ranges::views::partial_sum(minus) | ranges::views::drop(1) | ranges::to<std::vector>()));
         }
