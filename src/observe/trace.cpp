@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -46,6 +46,18 @@ std::string microseconds(duration d) {
     std::string decimals = std::to_string(all % 1000);
     decimals.insert(0, 3 - decimals.size(), '0');
     return std::to_string(all / 1000) + '.' + decimals;
+}
+
+void complain(const std::exception& e) noexcept { std::fprintf(stderr, "weir: WEIR_TRACE: %s\n", e.what()); }
+
+/// Returns null when the file cannot be opened.
+std::shared_ptr<trace_file> open_or_complain(const char* path) noexcept {
+    try {
+        return std::make_shared<trace_file>(path);
+    } catch (const std::exception& e) {
+        complain(e);
+        return nullptr;
+    }
 }
 
 } // namespace
@@ -169,11 +181,12 @@ trace::trace(executor& ex, std::shared_ptr<trace_receiver> receiver, trace_optio
 trace::~trace() = default;
 
 void detail::trace_new_executor(executor& ex, const char* path) noexcept {
+    static const std::shared_ptr<trace_file> file = open_or_complain(path); // for all executors
+    if (file == nullptr) return;
     try {
-        static const auto file = std::make_shared<trace_file>(path);
         detail::keep_trace(ex, std::make_shared<trace>(ex, file));
     } catch (const std::exception& e) {
-        std::fprintf(stderr, "weir: WEIR_TRACE: %s\n", e.what());
+        complain(e);
     }
 }
 

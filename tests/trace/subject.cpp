@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Runs a metered pipeline long enough for a sampled trace, on two executors.
+// Runs a metered pipeline long enough for a sampled trace, on the executors of two threads.
 #include <chrono>
+#include <thread>
 
 #include <weir/executor/executor.hpp>
 #include <weir/observe/meter.hpp>
@@ -27,9 +28,12 @@ weir::task<> consumes() {
 } // namespace
 
 int main() {
-    for (int i = 0; i != 2; ++i) {
+    const auto runs = [] {
         weir::executor ex;
         const weir::run_watch beside{ex};
         ex.run(consumes());
-    }
+    };
+    std::thread other{runs};
+    runs();
+    other.join();
 }
