@@ -14,8 +14,10 @@
 
 #include <allocations.hpp>
 #include <arrivals.hpp>
+#include <item_types.hpp>
 #include <numbers.hpp>
 
+#include <weir/async_stream.hpp>
 #include <weir/core/closure.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/merge.hpp>
@@ -30,6 +32,7 @@
 
 using namespace weir::testing;
 using support::numbers;
+using support::items::throwing_move;
 
 namespace {
 
@@ -171,6 +174,28 @@ TEST_SUITE("operators/partition") {
               numbers{1, 3});
         CHECK(ex.run(std::move(others) | weir::map([](auto x) { return *x; }) | weir::to<std::vector>()) ==
               numbers{0, 2});
+    }
+
+    TEST_CASE("partition: an item whose move throws fails the stream that it belongs to") {
+        const auto is_odd = [](const throwing_move& x) { return x.value() % 2 == 1; };
+        for (int at = 1; at != 40; ++at) {
+            CAPTURE(at);
+            virtual_executor ex;
+            const auto source = []() -> weir::async_stream<throwing_move> {
+                for (int i = 0; i != 6; ++i) co_yield throwing_move{i};
+            };
+            auto [odd, even] = source() | weir::partition(is_odd);
+            probe_sink first{ex, std::move(odd)};
+            probe_sink second{ex, std::move(even)};
+            first.request();
+            throwing_move::throw_at(at);
+            ex.run_ready();
+            second.request();
+            ex.run_ready();
+            throwing_move::throw_at(0);
+            CHECK((first.failed() || first.items().size() == 3));
+            CHECK((second.failed() || second.items().size() == 3));
+        }
     }
 
     TEST_CASE("partition rejects a capacity of 0") {

@@ -57,7 +57,7 @@ public:
             } else if (to == number) {
                 return item;
             } else if (source_) {
-                give(branches_[to], *std::move(item));
+                give(branches_[to], *std::move(item), cx);
             }
             if (!cx.spend() || cx.leaving()) return cx.yield();
         }
@@ -133,9 +133,16 @@ private:
         if (waker_.bound()) report.cause(waker_);
     }
 
-    void give(branch& to, T&& item) {
+    /// Stores an item for another branch. When that fails, both see the error: the item is lost.
+    void give(branch& to, T&& item, context& cx) {
         if (to.left) return drop(std::move(item));
-        to.held.push_back(std::move(item));
+        try {
+            to.held.push_back(std::move(item));
+        } catch (...) {
+            if (cx.stopping()) throw;
+            error_ = std::current_exception();
+            return end();
+        }
         if (to.held.size() == capacity_) ++full_;
         to.consumer.wake();
     }
