@@ -12,6 +12,7 @@
 #include <weir/async_stream.hpp>
 #include <weir/observe/meter.hpp>
 #include <weir/operators/buffer.hpp>
+#include <weir/operators/flat_map.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_async_unordered.hpp>
@@ -45,6 +46,7 @@ struct mailbox {
 
 weir::async_stream<int> numbers() { co_yield 1; }
 weir::task<int> load(int i) { co_return i; }
+weir::async_stream<int> repeated(int i) { co_yield i; }
 
 /// "0 iota, 1 map < 0": each stage with its number, and the numbers of its upstream.
 template <class P>
@@ -100,6 +102,7 @@ TEST_SUITE("observe/graph") {
               "0 mailbox, 1 map <0, 2 fold <1");
         CHECK(stages_of(numbers() | weir::map_async(2, load)) == "0 async_stream, 1 map_async <0");
         CHECK(stages_of(numbers() | weir::map_async_unordered(2, load)) == "0 async_stream, 1 map_async_unordered <0");
+        CHECK(stages_of(numbers() | weir::flat_map(2, repeated)) == "0 async_stream, 1 flat_map <0");
         CHECK(stages_of((numbers() | weir::share()).subscribe() | weir::drain()) ==
               "0 async_stream, 1 share <0, 2 drain <1");
         CHECK(stages_of(load(1)) == "0 task");

@@ -125,10 +125,8 @@ constexpr std::string_view fans_in[] = {"combine_latest_stream",   "concat_strea
                                         "with_latest_from_stream", "zip_longest_stream", "zip_stream"};
 /// Classes that hold the upstream of others.
 constexpr std::string_view holders[] = {"weir::shared_source", "weir::detail::made_once"};
-/// Types that are neither classes nor of a namespace.
-constexpr std::string_view plain_types[] = {"bool",           "char",         "short",        "int",
-                                            "long",           "float",        "double",       "unsigned char",
-                                            "unsigned short", "unsigned int", "unsigned long"};
+/// Types of one word that are no classes.
+constexpr std::string_view plain_types[] = {"bool", "char", "short", "int", "long", "float", "double"};
 /// Sources with a template argument that may be taken for their upstream.
 constexpr std::string_view sources[] = {
     "accept_stream",   "empty_stream",  "fail_stream",  "from_callback_stream", "from_range_stream",
@@ -218,9 +216,11 @@ private:
         const bool all = contains(fans_in, type.name);
         const bool holds = is_holder(type.full);
         for (const std::string_view argument : type.arguments) {
+            const bool is_class = find_outside(argument, " ") == argument.size(); // not a pointer to a function
             if (is_holder(argument)) {
                 add_upstream(parse(argument), upstream);
-            } else if (is_stream(argument) || ((first || all || holds) && is_class_of_user(parse(argument)))) {
+            } else if (is_class &&
+                       (is_stream(argument) || ((first || all || holds) && is_class_of_user(parse(argument))))) {
                 for (std::size_t n = copies_in(type); n != 0; --n) upstream.push_back(add(argument));
             }
             first = false;
