@@ -16,19 +16,26 @@
 
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/observe/checkpoint.hpp>
 #include <weir/operators/also_to.hpp>
 #include <weir/operators/buffer.hpp>
+#include <weir/operators/buffer_weighted.hpp>
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/chunk_by.hpp>
+#include <weir/operators/chunk_weighted.hpp>
 #include <weir/operators/concat.hpp>
 #include <weir/operators/concat_map.hpp>
+#include <weir/operators/concurrently.hpp>
+#include <weir/operators/consumer_timeout.hpp>
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/default_if_empty.hpp>
 #include <weir/operators/delay.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
+#include <weir/operators/divert_to.hpp>
 #include <weir/operators/end_with.hpp>
 #include <weir/operators/enumerate.hpp>
+#include <weir/operators/expire.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_async.hpp>
 #include <weir/operators/filter_map.hpp>
@@ -53,6 +60,7 @@
 #include <weir/operators/sliding.hpp>
 #include <weir/operators/split_when.hpp>
 #include <weir/operators/start_with.hpp>
+#include <weir/operators/switch_on_first.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/operators/take_for.hpp>
 #include <weir/operators/take_last.hpp>
@@ -140,6 +148,12 @@ TEST_SUITE("operators/properties") {
                                  std::inclusive_scan(in.begin(), in.end(), in.begin());
                                  return in;
                              }) == "");
+        CHECK(check_property([] { return weir::scan(std::plus<>{}); },
+                             [](list in) {
+                                 std::inclusive_scan(in.begin(), in.end(), in.begin());
+                                 return in;
+                             }) == "");
+        CHECK(check_property([] { return weir::checkpoint("here"); }, same) == "");
         CHECK(check_property([] { return weir::enumerate(); },
                              [](const list& in) {
                                  std::vector<std::pair<std::size_t, int>> out;
@@ -195,6 +209,12 @@ TEST_SUITE("operators/properties") {
         CHECK(check_property(
                   [] { return weir::skip_last(3); },
                   [](const list& in) { return first(in, in.size() - std::min<std::size_t>(in.size(), 3)); }) == "");
+        const auto first_decides = [] {
+            return weir::switch_on_first([](int n, auto items) { return std::move(items) | weir::take(n); });
+        };
+        CHECK(check_property(first_decides, [](const list& in) {
+                  return in.empty() ? list{} : first(in, static_cast<std::size_t>(in.front()));
+              }) == "");
         CHECK(check_property([] { return weir::on_error_complete(); }, same, {.passes_errors = false}) == "");
     }
 
@@ -232,6 +252,14 @@ TEST_SUITE("operators/properties") {
                                      out.push_back(first(all_but_first(in, i), 3));
                                  return out;
                              }) == "");
+        const auto value = [](int i) { return static_cast<std::size_t>(i); };
+        CHECK(check_property([&] { return weir::chunk_weighted(9, value); },
+                             [](const list& in) {
+                                 return split(in, [](const list& group, int i) {
+                                     const int held = std::accumulate(group.begin(), group.end(), 0);
+                                     return held == 9 || held + i > 9;
+                                 });
+                             }) == "");
         CHECK(check_property([] { return weir::chunk_by(small); },
                              [](const list& in) {
                                  return split(in,
@@ -256,6 +284,12 @@ TEST_SUITE("operators/properties") {
         CHECK(check_property([&] { return weir::filter_async(3, even_after_a_turn); }, only_even) == "");
         CHECK(check_property([] { return weir::flat_map_ordered(3, twice_later); }, twice) == "");
         CHECK(check_property([] { return weir::concat_map(twice_later); }, twice) == "");
+        const auto value = [](int i) { return static_cast<std::size_t>(i); };
+        CHECK(check_property([&] { return weir::buffer_weighted(9, value); }, same) == "");
+        CHECK(check_property([] { return weir::expire(1h); }, same) == "");
+        CHECK(check_property([] { return weir::concurrently(weir::sleep_for(3ms)); }, same) == "");
+        CHECK(check_property([] { return weir::consumer_timeout(1h); }, same) == "");
+        CHECK(check_property([] { return weir::divert_to(weir::drain(), std::not_fn(even)); }, only_even) == "");
         CHECK(check_property([] { return weir::also_to(weir::drain()); }, same) == "");
         CHECK(check_property([] { return weir::wire_tap(weir::drain()); }, same) == "");
         CHECK(check_property([] { return weir::pace(weir::rate{1, 2ms}); }, same) == "");
