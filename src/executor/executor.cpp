@@ -10,6 +10,7 @@
 
 #include <weir/core/assert.hpp>
 #include <weir/core/detail/this_thread.hpp>
+#include <weir/executor/detail/loop_observer.hpp>
 #include <weir/executor/detail/new_executor.hpp>
 #include <weir/executor/detail/wait_dump.hpp>
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include <weir/executor/detail/loop_observer.hpp>
 #include <weir/executor/detail/wait_dump.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/observe/detail/run_measurements.hpp>

@@ -25,7 +25,6 @@
 #include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/detail/cleanup.hpp>
 #include <weir/executor/detail/inbox.hpp>
-#include <weir/executor/detail/loop_observer.hpp>
 #include <weir/executor/detail/observations.hpp>
 #include <weir/executor/detail/timer_wheel.hpp>
 #include <weir/executor/random_bits.hpp>
@@ -58,6 +57,9 @@ private:
 };
 
 namespace detail {
+
+class loop_observer;
+enum class loop_phase : std::uint8_t;
 
 /// The part of a root object that does not depend on the type of its operation.
 class root_object : public root_waker {
