@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <memory>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <tuple>
@@ -31,6 +32,7 @@
 using support::failure;
 using support::items::throwing_move;
 using weir::combine_latest;
+using weir::testing::asking;
 using weir::testing::check_contract;
 using weir::testing::marbles;
 using weir::testing::probe;
@@ -220,6 +222,28 @@ TEST_SUITE("operators/combine_latest") {
                    weir::for_each([&](std::tuple<int, int> both) { sum += std::get<0>(both); }));
         };
         CHECK(support::allocations_for_more_items(run) == 0);
+    }
+
+    TEST_CASE("combine_latest hands on nothing when the end of a replaced item has dropped what runs") {
+        using item = std::shared_ptr<void>;
+        for (const auto how : {asking::one_by_one, asking::in_a_loop}) {
+            virtual_executor ex;
+            std::optional<probe_sink<weir::async_stream<int>>> sink;
+            int calls = 0;
+            const auto drops = [&](void*) { sink.reset(); };
+            const auto source = [&]() -> weir::async_stream<item> {
+                item culprit{nullptr, drops};
+                co_yield std::move(culprit);
+                co_yield item{};
+            };
+            const auto count_call = [&](const std::tuple<item, int>&) { return ++calls; };
+            sink.emplace(ex, weir::async_stream<int>{combine_latest(source(), weir::just(1)) | weir::map(count_call)},
+                         how);
+            sink->request();
+            ex.run_ready();
+            CHECK_FALSE(sink);
+            CHECK(calls == 1);
+        }
     }
 
     TEST_CASE("combine_latest: an item whose move throws leaves no tuple without it") {

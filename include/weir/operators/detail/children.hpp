@@ -403,7 +403,12 @@ private:
                 } else {
                     auto answer = c.poll_next(cx);
                     if (!answer.is_item() || cx.stopping()) return answer.template rebind<T>();
-                    return self().pass(c, *std::move(answer));
+                    poll<T> passed = self().pass(c, *std::move(answer));
+                    if constexpr (may_drop_at_end<T>) {
+                        if (cx.stopping()) [[unlikely]] // an item that was replaced has dropped what runs
+                            passed = pending;
+                    }
+                    return passed;
                 }
             });
         } catch (...) {
