@@ -299,7 +299,7 @@ struct for_each_group_fn : detail::operator_fn<for_each_group_fn> {
 /// Errors: upstream's, those of key, and limit_exceeded, when the handlers have ended; those of a handler, and
 /// timed_out, at once, when the other handlers have been dropped.
 /// Dropped: the handlers are destroyed. Items that no handler receives are passed to on_drop, the last argument, if
-/// there is one.
+/// there is one. It must not throw. It exists as long as the items of a group, which a handler may give away.
 /// Cost: allocations for each group; none per item; a look-up of the key per item.
 /// See: map_async_keyed, chunk_by, for_each, task_group.
 ///
