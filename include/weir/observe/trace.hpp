@@ -35,7 +35,8 @@ public:
     virtual ~trace_receiver() = default;
 
     /// @param track  the number of the trace: each executor that is traced has one
-    /// Threads: called on the threads of the executors. It must neither throw nor destroy a trace, and it should be quick.
+    /// Threads: called on the threads of the executors. It must neither throw nor destroy a trace, and it should be
+    /// quick.
     virtual void receive(std::uint64_t track, const trace_span& span) noexcept = 0;
 };
 
