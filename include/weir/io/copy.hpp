@@ -118,7 +118,11 @@ auto holder_of(Device&& device) {
 ///         co_await client.shutdown_write();   // copy does not shut down: more may follow
 ///     }
 ///
-///     co_await weir::when_all(weir::copy(client, server), weir::copy(server, client));   // a proxy
+///     weir::task<> forward(weir::tcp_stream& from, weir::tcp_stream& to) {
+///         co_await weir::copy(from, to);
+///         co_await to.shutdown_write();       // without it the other direction of a proxy would not end
+///     }
+///     co_await weir::when_all(forward(client, server), forward(server, client));   // a proxy
 ///
 /// A block is read when the previous one was written. On the epoll backend sendfile(2) is used from a file to a socket,
 /// where it is cheaper.
@@ -127,7 +131,7 @@ auto holder_of(Device&& device) {
 /// Dropped: loses the block that was being written.
 /// Cost: one buffer.
 /// Lifetime: owns rvalue arguments; borrows lvalues, which must then outlive the operation and must not be moved.
-/// See: read, write.
+/// See: read, write, limited_stream (ends an idle proxy).
 template <class From, class To>
     requires detail::input_device<std::remove_cvref_t<From>> && detail::output_device<std::remove_cvref_t<To>>
 auto copy(From&& from, To&& to, copy_options options = {}) {

@@ -287,10 +287,13 @@ private:
 ///
 /// The stream holds at most options.capacity items; options.overflow decides what happens to further ones.
 ///
-/// Ends: when the emitter ends the stream, or its last copy is destroyed, after the held items.
+/// Ends: when the emitter ends the stream, or its last copy is destroyed, after the held items. To stop and still
+/// receive the held items, keep a copy of the emitter and call `end()`. While the result of connect holds a copy, the
+/// stream ends by `end()` or `fail()` only.
 /// Errors: exceptions of connect; those passed to `emitter::fail`, after the held items; buffer_overflow with
 /// overflow::error.
-/// Dropped: destroys the result of connect and the held items. Waiting emitters return, and `closed()` is true for all.
+/// Dropped: destroys the result of connect and the held items. Waiting emitters return before, so that the destructor
+/// of that result may join the thread that emits. `closed()` is true for all.
 /// Threads: the emitter may be used on any thread. The stream belongs to its executor, which must outlive it.
 /// Cost: no allocation per item once the buffer has reached its largest size.
 /// See: channel, concurrent_channel.

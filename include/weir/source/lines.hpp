@@ -155,7 +155,8 @@ struct lines_fn : detail::operator_fn<lines_fn> {
     }
 };
 
-/// lines(path), lines(file), lines(socket), bytes | lines(): text line by line, without the terminators.
+/// lines(path), lines(file), lines(socket), bytes | lines(): text line by line, without the terminators. A line is a
+/// `weir::bytes`, which functions take as a std::string_view, or as a std::string after to_owned().
 ///
 ///     weir::lines("access.log") | weir::filter(is_error) | weir::for_each(print)
 ///     weir::read(socket) | weir::lines({.limit = 8192})

@@ -39,6 +39,15 @@ private:
 /// them is destroyed. A signal that arrives again before it was polled for is one item. Every stream receives every
 /// signal, on any executor. Interrupted system calls of other code are restarted.
 ///
+/// A program that announces that it is ready should poll the stream before. Otherwise a signal that follows at once
+/// ends it:
+///
+///     auto numbers = weir::signals({SIGINT, SIGTERM});
+///     auto stop = (co_await weir::this_executor())->spawn(std::move(numbers) | weir::first());
+///     co_await weir::yield();   // `stop` is polled
+///     print("ready");
+///     co_await (weir::accept(std::move(listener)) | weir::serve(handler, std::move(stop)));
+///
 /// Ends: never.
 /// Errors: std::system_error for a number that is not a signal or that cannot be caught.
 /// Cost: no allocation per item.

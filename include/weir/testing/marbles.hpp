@@ -197,6 +197,12 @@ struct seen {
 /// Each character is a tick: `-` nothing, a letter or digit an item, `|` the end, `#` an error, `[ab|]` several in one
 /// tick. A diagram that does not end with `|` or `#` never ends; it is drawn with a trailing `...`.
 ///
+/// Characters, integers and text can be drawn as items, and optionals, ranges and tuples of them. A text or a number of
+/// more than one character stands in `<>`, a range or a tuple in `()`. Map other items to one of these first.
+///
+/// `play` draws from the moment at which it is called. The executor's clock goes on from one `play` to the next: use
+/// new `marbles` where items contain times.
+///
 /// A consumer has a diagram, too: a digit asks for as many items, `*` for all, and `!` drops the stream.
 ///
 ///     CHECK(m.play(m.hot("abcde|"), {.asks = "2---*"}) == "ab--[cde]|");
