@@ -224,8 +224,8 @@ struct listen_options {
 };
 
 /// `co_await listen(endpoint)`: creates a listener. Port 0 lets the kernel choose one. `::` includes IPv4 if the kernel
-/// is configured so. A restarted server gets its port back at once (SO_REUSEADDR). After SIGKILL on io_uring, listen may
-/// fail with `Address already in use` for some milliseconds, until the kernel has closed the ring of the killed process.
+/// is configured so. A restarted server gets its port back at once (SO_REUSEADDR). After SIGKILL on io_uring, listen
+/// may fail with `Address already in use` for some milliseconds, until the kernel has closed the ring of the process.
 /// @throws std::system_error `listen on 0.0.0.0:80: Permission denied`
 /// @throws std::invalid_argument for options that are out of range
 inline auto listen(const endpoint& local, const listen_options& options = {}) {
