@@ -182,7 +182,10 @@ TEST_SUITE("operators/partition") {
             CAPTURE(at);
             virtual_executor ex;
             const auto source = []() -> weir::async_stream<throwing_move> {
-                for (int i = 0; i != 6; ++i) co_yield throwing_move{i};
+                for (int i = 0; i != 6; ++i) {
+                    throwing_move item{i};
+                    co_yield std::move(item);
+                }
             };
             auto [odd, even] = source() | weir::partition(is_odd);
             probe_sink first{ex, std::move(odd)};
