@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: co_await: not a weir operation
+// expect: parentheses
 
 #include <weir/async_stream.hpp>
 #include <weir/sink/next.hpp>

@@ -173,7 +173,8 @@ struct retry_fn {
                           "retry([]{ return ...; })");
         } else if constexpr (!std::invocable<factory_t&>) {
             static_assert(detail::always_false<Factory>,
-                          "weir::retry(factory): factory cannot be called without arguments");
+                          "weir::retry(factory): factory cannot be called without arguments; it makes the operation "
+                          "or the stream of each attempt: retry([]{ return ...; }, {.attempts = 3})");
         } else if constexpr (detail::gives_stream<factory_t&>) {
             return retry_stream<factory_t>{std::forward<Factory>(factory), std::move(policy)};
         } else if constexpr (detail::returns_operation<factory_t&>) {

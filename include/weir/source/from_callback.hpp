@@ -18,6 +18,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/item_traits.hpp>
@@ -302,6 +303,7 @@ auto from_callback(Register connect, from_callback_options<T> options = {}) {
     if constexpr (!std::invocable<Register&, emitter<T>>) {
         static_assert(detail::always_false<T>,
                       "weir::from_callback<T>(connect): connect cannot be called with a weir::emitter<T>");
+        return detail::invalid_pipeline{};
     } else {
         static_assert(detail::crossable<T>,
                       "weir::from_callback<T>(connect): T crosses threads, and is bound to its thread, "

@@ -7,6 +7,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
+#include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/detail/resettable.hpp>
 #include <weir/core/operation.hpp>
@@ -45,10 +46,12 @@ struct once_fn {
             static_assert(detail::always_false<A>,
                           "weir::once(operation): takes a task, or a pipeline that ends in a sink; write just(value) "
                           "for a value");
+            return detail::invalid_pipeline{};
         } else if constexpr (!std::constructible_from<operation_t, A>) {
             static_assert(detail::always_false<A>,
                           "weir::once(operation): an operation runs once and cannot be copied: write "
                           "once(std::move(operation))");
+            return detail::invalid_pipeline{};
         } else {
             return once_stream<operation_t>{std::forward<A>(operation)};
         }

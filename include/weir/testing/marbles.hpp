@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 
 #include <weir/async_stream.hpp>
 #include <weir/core/context.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/poll_each.hpp>
@@ -140,6 +142,11 @@ std::string draw(const T& item) {
         return draw_text(std::string{std::string_view{item}});
     } else if constexpr (requires { item.has_value(); }) {
         return item.has_value() ? draw(*item) : "_";
+    } else if constexpr (!std::ranges::range<const T> && !requires { std::tuple_size<T>::value; }) {
+        static_assert(weir::detail::always_false<T>,
+                      "weir::testing: an item of this type cannot be drawn; map it to characters, integers or text, or "
+                      "to optionals, ranges or tuples of them");
+        return {};
     } else {
         std::string text(1, '(');
         if constexpr (requires { std::tuple_size<T>::value; }) {

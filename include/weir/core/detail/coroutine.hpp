@@ -16,10 +16,12 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/error_notes.hpp>
 #include <weir/core/detail/frame_pool.hpp>
+#include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/detail/sole_waiter.hpp>
 #include <weir/core/detail/wait_report.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stream.hpp>
 
 namespace weir::detail {
 
@@ -522,14 +524,23 @@ private:
     answer answer_;
 };
 
+/// The await of what is not an operation. Its result can be used in any way, so that the compiler prints one error.
+struct rejected_await : std::suspend_never {
+    invalid_pipeline await_resume() const;
+};
+
 template <class State>
 template <class A>
 auto coroutine_promise<State>::await_transform(A&& operation) {
     if constexpr (!weir::operation<std::remove_cvref_t<A>>) {
-        static_assert(always_false<A>,
+        constexpr bool streams = stream<std::remove_cvref_t<A>>;
+        static_assert(!streams,
+                      "co_await: not a weir operation: a stream has no result; add a sink, and parentheses around the "
+                      "whole pipeline: co_await (stream | drain()), or await next(stream)");
+        static_assert(streams,
                       "co_await: not a weir operation; await a task, a sink at the end of a pipeline, next(stream), "
                       "sleep_for(duration), ...");
-        return std::suspend_never{};
+        return rejected_await{};
     } else {
         using await_t = await_operation<std::remove_reference_t<A>>;
         static_assert(fits_in_frame<A> && fits_in_frame<await_t>,

@@ -327,13 +327,19 @@ using children_of = std::conditional_t<(std::is_same_v<First, Rest> && ...), chi
 /// Children for a range of streams, which are moved out of a container that is passed by value.
 template <std::ranges::input_range Range>
 auto children_from(Range&& range) {
-    children_vector<std::ranges::range_value_t<Range>> children;
-    if constexpr (std::ranges::sized_range<Range>) children.reserve(std::ranges::size(range));
-    for (auto&& each : range) {
-        if constexpr (owned_container<Range>) {
-            children.add(std::move(each));
-        } else {
-            children.add(std::forward<decltype(each)>(each));
+    using source = std::ranges::range_value_t<Range>;
+    children_vector<source> children;
+    if constexpr (!owned_container<Range> && !std::constructible_from<source, std::ranges::range_reference_t<Range>>) {
+        static_assert(always_false<Range>,
+                      "weir: the streams of the range are used once and cannot be copied: write std::move(range)");
+    } else {
+        if constexpr (std::ranges::sized_range<Range>) children.reserve(std::ranges::size(range));
+        for (auto&& each : range) {
+            if constexpr (owned_container<Range>) {
+                children.add(std::move(each));
+            } else {
+                children.add(std::forward<decltype(each)>(each));
+            }
         }
     }
     return children;
