@@ -30,11 +30,11 @@ has() {
     nodejs) command -v node ;;
     gnuplot-nox) command -v gnuplot ;;
     rustc | cargo) [ -x "/usr/bin/$1" ] ;; # the one that can use Debian's crates
-    libasio-dev | libboost1.81-dev | librust-* | libc++*) installed "$1" ;;
+    graphviz) command -v dot ;;
     libclang-rt-19-dev)
         installed "$1" || ls /usr/lib/*/clang/19/lib/*/libclang_rt.asan* /usr/lib/clang/19/lib/*/libclang_rt.asan*
         ;;
-    *) command -v "$1" ;;
+    *) command -v "$1" || installed "$1" ;;
     esac > /dev/null 2>&1
 }
 header() { [ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ]; }
