@@ -19,7 +19,8 @@ using std::int64_t;
     int64_t sum = 0;
     for (int64_t i = 0; i != count; ++i) {
         const auto one = bare_same(i);
-        sum += co_await bare::run_in_place<int64_t>{one};
+        const bare::run_in_place<int64_t> run{one};
+        sum += co_await run;
     }
     co_return sum;
 }
