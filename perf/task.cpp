@@ -19,8 +19,7 @@ using std::int64_t;
     int64_t sum = 0;
     for (int64_t i = 0; i != count; ++i) {
         const auto one = bare_same(i);
-        const bare::run_in_place<int64_t> run{one};
-        sum += co_await run;
+        sum += co_await bare::run_in_place<int64_t>{one};
     }
     co_return sum;
 }
