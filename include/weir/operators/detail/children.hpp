@@ -15,6 +15,7 @@
 
 #include <weir/core/assert.hpp>
 #include <weir/core/context.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/range_items.hpp>
 #include <weir/core/detail/resettable.hpp>
