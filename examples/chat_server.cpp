@@ -65,7 +65,7 @@ weir::task<> serve(std::uint16_t port) {
         return talk(all, std::move(client), stop);
     };
     auto clients = weir::accept(std::move(listener));
-    auto stop = weir::signals({SIGINT, SIGTERM});
+    auto stop = weir::signals(SIGINT, SIGTERM);
     // The failure of a client does not affect the others.
     weir::serve_options options{.drain = 1s, .on_error = [](const std::exception_ptr&) {}};
     co_await (std::move(clients) | weir::serve(handler, std::move(stop), std::move(options)));

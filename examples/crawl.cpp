@@ -87,7 +87,7 @@ struct crawler {
             if (!std::cout) throw std::runtime_error{"cannot write to standard output"};
         };
         auto visits = weir::just(start) | weir::expand(pages, visit_page) |
-                      weir::take_until(weir::signals({SIGINT, SIGTERM})) | weir::inspect(check_output);
+                      weir::take_until(weir::signals(SIGINT, SIGTERM)) | weir::inspect(check_output);
         const auto visited = co_await (std::move(visits) | weir::count());
         std::cout << visited << " pages, " << failed << " failed" << std::endl;
     }

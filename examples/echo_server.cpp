@@ -41,7 +41,7 @@ weir::task<> serve(std::uint16_t port) {
     const weir::endpoint here{"127.0.0.1", port};
     auto listener = co_await weir::listen(here);
     auto clients = weir::accept(listener) | weir::map_async_unordered(most_clients, echo);
-    auto server = ex.spawn(std::move(clients) | weir::take_until(weir::signals({SIGINT, SIGTERM})) | weir::drain());
+    auto server = ex.spawn(std::move(clients) | weir::take_until(weir::signals(SIGINT, SIGTERM)) | weir::drain());
 
     co_await weir::yield(); // the server has started: it accepts connections and catches signals
     std::cout << "listening on " << listener.local_endpoint().to_string() << std::endl;

@@ -73,9 +73,9 @@ weir::task<int> show(int field, std::chrono::seconds period, const std::vector<s
     };
     const auto count_lines = [&](auto lines) { return std::move(lines) | weir::fold(table{}, count_line); };
     auto tables = weir::from_range(paths) | weir::flat_map(paths.size(), open) |
-                  weir::take_until(weir::signals({SIGINT, SIGTERM})) |
-                  weir::window(weir::interval(period), count_lines) | weir::map(text);
-    auto at_once = weir::signals({SIGINT, SIGTERM}) | weir::skip(1) | weir::first();
+                  weir::take_until(weir::signals(SIGINT, SIGTERM)) | weir::window(weir::interval(period), count_lines) |
+                  weir::map(text);
+    auto at_once = weir::signals(SIGINT, SIGTERM) | weir::skip(1) | weir::first();
     co_await weir::when_any(std::move(tables) | weir::write(weir::standard_output()), std::move(at_once));
     co_return status;
 }

@@ -72,10 +72,10 @@ weir::task<> show(weir::async_stream<weir::bytes> input) {
         co_await weir::sleep_until(next_frame);
     };
     auto shown = std::move(input) | weir::lines({.limit = 100, .on_long = weir::long_lines::skip}) |
-                 weir::filter_map(read_quote) | weir::take_until(weir::signals({SIGINT, SIGTERM})) |
+                 weir::filter_map(read_quote) | weir::take_until(weir::signals(SIGINT, SIGTERM)) |
                  weir::latest_per_key(most_symbols, &quote::symbol, [&](const quote&) { ++replaced; }) |
                  weir::chunk(most_symbols, 0s) | weir::for_each(draw);
-    auto at_once = weir::signals({SIGINT, SIGTERM}) | weir::skip(1) | weir::first();
+    auto at_once = weir::signals(SIGINT, SIGTERM) | weir::skip(1) | weir::first();
     co_await weir::when_any(std::move(shown), std::move(at_once));
     std::cerr << received << " prices, " << replaced << " replaced by newer ones, " << malformed << " malformed lines, "
               << frames << " frames\n";

@@ -193,7 +193,7 @@ weir::task<int> load(const options& wanted) {
         rows += more;
     };
     // Handles one signal only: a second one has its default effect.
-    auto watch = ex.spawn(weir::signals({SIGINT, SIGTERM}) | weir::take(1) | weir::for_each([&](int) {
+    auto watch = ex.spawn(weir::signals(SIGINT, SIGTERM) | weir::take(1) | weir::for_each([&](int) {
                               std::cerr << "etl: storing what is in flight\n";
                               interrupted.request_stop();
                           }));

@@ -201,7 +201,7 @@ weir::task<int> fetch_all(options& wanted) {
     std::string unfinished = "not finished in time";
     auto fetch_one = [&wanted](std::size_t index) { return fetch(index, wanted); };
     auto too_late = weir::timer(wanted.total_timeout);
-    auto interrupted = weir::signals({SIGINT, SIGTERM}) | weir::inspect([&](int) { unfinished = "interrupted"; });
+    auto interrupted = weir::signals(SIGINT, SIGTERM) | weir::inspect([&](int) { unfinished = "interrupted"; });
 
     co_await (weir::iota(std::size_t{0}, wanted.urls.size()) |                // each URL is fetched,
               weir::map_async_unordered(wanted.concurrency, fetch_one) |      // a bounded number at a time,

@@ -117,7 +117,7 @@ weir::async_stream<line_counted> open(const std::string& path, session& s) {
 
 weir::task<> report(session& s) {
     auto open_input = [&s](const std::string& path) { return open(path, s); };
-    auto interrupted = weir::signals({SIGINT, SIGTERM}) | weir::inspect([&s](int) { s.err.note("interrupted"); });
+    auto interrupted = weir::signals(SIGINT, SIGTERM) | weir::inspect([&s](int) { s.err.note("interrupted"); });
     // Limits the number of open files. Followed files do not end, so all of them are open.
     const std::size_t at_once = s.wanted.follow ? s.wanted.paths.size() : 32;
 

@@ -31,7 +31,7 @@ task<> dump_on_signal() { return dump_on_signal(SIGUSR1); }
 
 task<> dump_on_signal(int number) {
     executor& ex = *co_await this_executor();
-    auto received = signals({number});
+    auto received = signals(number);
     while (co_await next(received)) {
         const std::string text = dump(ex);
         std::fwrite(text.data(), 1, text.size(), stderr);

@@ -155,7 +155,7 @@ TEST_SUITE("executor/backend_choice") {
             const std::string got = in_child([kind] {
                 for (int fd = 0; fd != 3; ++fd) ::close(fd);
                 weir::executor ex{kind};
-                auto signals = weir::signals({SIGUSR1});
+                auto signals = weir::signals(SIGUSR1);
                 auto changes = weir::watch(".");
                 const auto begin = [&ex](auto& stream) {
                     try {

@@ -546,7 +546,7 @@ TEST_SUITE("faults/out_of_memory") {
         each_allocation_fails([&](executor& ex) { return run(ex, weir::walk(directory.path()) | weir::count()) == 1; });
         each_allocation_fails([&](executor& ex) {
             auto changes = weir::watch(directory.path());
-            auto sigusr = weir::signals({SIGUSR1});
+            auto sigusr = weir::signals(SIGUSR1);
             auto one = std::move(changes) | weir::drain();
             auto two = std::move(sigusr) | weir::drain();
             return run(ex, weir::when_any(std::move(one), std::move(two), weir::sleep_for(100us))).index == 2;

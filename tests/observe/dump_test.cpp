@@ -361,7 +361,7 @@ TEST_SUITE("observe/dump") {
         weir::executor ex;
         auto dumps = ex.spawn(weir::dump_on_signal());
         ex.run([&]() -> weir::task<> {
-            auto received = weir::signals({SIGUSR1, SIGUSR2});
+            auto received = weir::signals(SIGUSR1, SIGUSR2);
             auto first = weir::next(received);
             auto waits = ex.spawn(std::move(first));
             for (int i = 0; i != 3; ++i) co_await weir::yield();

@@ -25,7 +25,7 @@ weir::task<> serves() {
     const weir::endpoint any{"127.0.0.1", 0};
     auto listener = co_await weir::listen(any);
     std::printf("%u\n", static_cast<unsigned>(listener.local_endpoint().port()));
-    auto stop = weir::signals({SIGTERM});
+    auto stop = weir::signals(SIGTERM);
     const auto server = ex.spawn(weir::serve_prometheus(std::move(listener)));
     co_await weir::yield();
     std::fflush(stdout);

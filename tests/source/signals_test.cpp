@@ -34,7 +34,7 @@ bool is_counted(int number) {
 TEST_SUITE("source/signals") {
     TEST_CASE("signals emits each signal as an item") {
         weir::executor ex;
-        auto stream = weir::signals({SIGUSR1, SIGUSR2});
+        auto stream = weir::signals(SIGUSR1, SIGUSR2);
         auto waiting = support::begin(ex, weir::next(stream));
         CHECK_FALSE(waiting.finished());
         std::raise(SIGUSR2);
@@ -45,7 +45,7 @@ TEST_SUITE("source/signals") {
 
     TEST_CASE("signals emits a signal that arrives several times between two polls once") {
         weir::executor ex;
-        auto stream = weir::signals({SIGUSR1, SIGUSR2});
+        auto stream = weir::signals(SIGUSR1, SIGUSR2);
         { auto subscribing = support::begin(ex, weir::next(stream)); }
         for (int i = 0; i != 5; ++i) std::raise(SIGUSR1);
         std::raise(SIGUSR2);
@@ -63,12 +63,12 @@ TEST_SUITE("source/signals") {
         action.sa_handler = count;
         ::sigaction(SIGUSR1, &action, &former);
         {
-            std::optional first{weir::signals({SIGUSR1})};
+            std::optional first{weir::signals(SIGUSR1)};
             CHECK(is_counted(SIGUSR1));
             auto waiting = support::begin(ex, weir::next(*first));
             CHECK_FALSE(is_counted(SIGUSR1));
             {
-                auto second = weir::signals({SIGUSR1});
+                auto second = weir::signals(SIGUSR1);
                 auto also = support::begin(ex, weir::next(second));
             }
             CHECK_FALSE(is_counted(SIGUSR1));
@@ -85,9 +85,9 @@ TEST_SUITE("source/signals") {
     TEST_CASE("signals delivers each signal to each stream on every executor") {
         weir::executor a;
         weir::executor b;
-        auto on_a = weir::signals({SIGUSR1});
-        auto also_on_a = weir::signals({SIGUSR1, SIGUSR2});
-        auto on_b = weir::signals({SIGUSR1});
+        auto on_a = weir::signals(SIGUSR1);
+        auto also_on_a = weir::signals(SIGUSR1, SIGUSR2);
+        auto on_b = weir::signals(SIGUSR1);
         auto first = support::begin(a, weir::next(on_a));
         auto second = support::begin(a, weir::next(also_on_a));
         auto third = support::begin(b, weir::next(on_b));
@@ -102,7 +102,7 @@ TEST_SUITE("source/signals") {
         std::optional<int> got;
         std::thread other{[&] {
             weir::executor ex;
-            auto stream = weir::signals({SIGUSR1});
+            auto stream = weir::signals(SIGUSR1);
             auto waiting = support::begin(ex, weir::next(stream));
             waits = true;
             got = ex.run(std::move(waiting));
@@ -117,14 +117,14 @@ TEST_SUITE("source/signals") {
         weir::executor ex;
         const auto listen = [&](int number) {
             return support::system_error_of([&] {
-                auto stream = weir::signals({number});
+                auto stream = weir::signals(number);
                 return ex.run(weir::next(stream));
             });
         };
         CHECK(listen(SIGKILL) == "catch signal 9: Invalid argument");
         CHECK(listen(0) == "catch signal 0: Invalid argument");
         CHECK(listen(1000) == "catch signal 1000: Invalid argument");
-        auto working = weir::signals({SIGUSR1});
+        auto working = weir::signals(SIGUSR1);
         auto waiting = support::begin(ex, weir::next(working));
         std::raise(SIGUSR1);
         CHECK(ex.run(std::move(waiting)) == SIGUSR1);
@@ -143,7 +143,7 @@ TEST_SUITE("source/signals") {
         {
             weir::executor ex;
             for (int i = 0; i != 1'000; ++i) {
-                auto stream = weir::signals({SIGUSR1});
+                auto stream = weir::signals(SIGUSR1);
                 if (i % 2 == 0) {
                     CHECK(ex.run(weir::next(stream)) == SIGUSR1);
                 } else {

@@ -675,7 +675,7 @@ TEST_SUITE("testing/simulation") {
             const auto program = [&pool]() -> weir::task<> {
                 auto listener = co_await weir::listen(at);
                 auto log = weir::standard_output();
-                auto clients = weir::accept(listener) | weir::take_until(weir::signals({SIGINT, SIGTERM}));
+                auto clients = weir::accept(listener) | weir::take_until(weir::signals(SIGINT, SIGTERM));
                 while (auto client = co_await weir::next(clients)) {
                     const std::string who = client->remote_endpoint().address();
                     auto work = [who] { return "hello, " + who + "\n"; };
@@ -703,7 +703,7 @@ TEST_SUITE("testing/simulation") {
 
     TEST_CASE("simulation: each signal is kept once until it is polled") {
         simulation sim{1};
-        auto signals = weir::signals({SIGINT, SIGHUP});
+        auto signals = weir::signals(SIGINT, SIGHUP);
         CHECK_THROWS_AS(sim.run(weir::with_timeout(1s, weir::next(signals))), weir::timed_out);
         sim.raise(SIGINT);
         sim.raise(SIGINT);
@@ -711,7 +711,7 @@ TEST_SUITE("testing/simulation") {
         CHECK(sim.run(weir::next(signals)) == SIGHUP);
         CHECK(sim.run(weir::next(signals)) == SIGINT);
         CHECK_THROWS_AS(sim.run(weir::with_timeout(1s, weir::next(signals))), weir::timed_out);
-        auto wrong = weir::signals({SIGKILL});
+        auto wrong = weir::signals(SIGKILL);
         CHECK(error_of(sim, weir::next(wrong)) == EINVAL);
     }
 

@@ -139,7 +139,7 @@ weir::task<> serve(const arguments& a) {
             std::cout << e.what() << std::endl;
         }
     };
-    auto stop = weir::signals({SIGTERM});
+    auto stop = weir::signals(SIGTERM);
     co_await (weir::accept(std::move(listener)) | weir::serve(handler, std::move(stop), std::move(options)));
 }
 

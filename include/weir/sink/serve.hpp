@@ -498,7 +498,7 @@ struct serve_fn : detail::operator_fn<serve_fn> {
 ///
 ///     auto listener = co_await weir::listen({"::", 7});
 ///     co_await (weir::accept(std::move(listener)) |
-///               weir::serve(echo, weir::signals({SIGINT, SIGTERM}), {.max_connections = 1000, .drain = 5s}));
+///               weir::serve(echo, weir::signals(SIGINT, SIGTERM), {.max_connections = 1000, .drain = 5s}));
 ///
 /// The stop destroys the stream of connections at once. An accept(listener) that owns its listener then closes it: new
 /// connections are refused, and those in the kernel's backlog are reset. An accept that borrows its listener leaves

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <concepts>
 #include <csignal>
-#include <initializer_list>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -31,9 +31,9 @@ private:
     io_operation operation_; // last: cancelled before the descriptor is closed
 };
 
-/// signals({SIGINT, SIGTERM}): the numbers of the signals that the process receives.
+/// signals(SIGINT, SIGTERM): the numbers of the signals that the process receives.
 ///
-///     server | weir::take_until(weir::signals({SIGINT, SIGTERM}))
+///     server | weir::take_until(weir::signals(SIGINT, SIGTERM))
 ///
 /// From the first poll on the signals do not have their previous effect. They have it again when the last stream for
 /// them is destroyed. A signal that arrives again before it was polled for is one item. Every stream receives every
@@ -42,7 +42,7 @@ private:
 /// A program that announces that it is ready should poll the stream before. Otherwise a signal that follows at once
 /// ends it:
 ///
-///     auto numbers = weir::signals({SIGINT, SIGTERM});
+///     auto numbers = weir::signals(SIGINT, SIGTERM);
 ///     auto stop = (co_await weir::this_executor())->spawn(std::move(numbers) | weir::first());
 ///     co_await weir::yield();   // `stop` is polled
 ///     print("ready");
@@ -52,6 +52,9 @@ private:
 /// Errors: std::system_error for a number that is not a signal or that cannot be caught.
 /// Cost: no allocation per item.
 /// See: take_until, serve.
-inline signals_stream signals(std::initializer_list<int> numbers) { return signals_stream{numbers}; }
+template <std::same_as<int>... Others>
+signals_stream signals(int number, Others... others) {
+    return signals_stream{std::vector<int>{number, others...}};
+}
 
 } // namespace weir
