@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: weir::run, weir::spawn: a stream alone has no result; end the pipeline with a sink
+// expect: weir::run, executor::spawn: a stream alone has no result; end the pipeline with a sink
 
 #include <weir/executor/executor.hpp>
 #include <weir/operators/map.hpp>

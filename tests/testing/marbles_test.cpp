@@ -128,6 +128,12 @@ TEST_SUITE("testing/marbles") {
         CHECK(without_ticks("#") == "#");
     }
 
+    TEST_CASE("marbles rejects an item without a value when the stream is made") {
+        marbles m;
+        CHECK_THROWS_WITH_AS(m.hot<int>("1-x|"), "marbles: \"1-x|\": there is no value named x", std::invalid_argument);
+        CHECK_THROWS_AS(m.cold<std::string>("1|", {{'a', "word"}}), std::invalid_argument);
+    }
+
     TEST_CASE("marbles rejects an invalid diagram with the position of the fault") {
         CHECK_THROWS_WITH(weir::testing::parse_marbles("a[b"), "marbles: \"a[b\": a group is not closed");
         CHECK_THROWS_WITH(weir::testing::parse_marbles("a|b"),

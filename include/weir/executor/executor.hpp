@@ -172,9 +172,9 @@ template <class A>
 constexpr void cannot_be_run() {
     static_assert(
         !stream<A>,
-        "weir::run, weir::spawn: a stream alone has no result; end the pipeline with a sink, such as | drain()");
+        "weir::run, executor::spawn: a stream alone has no result; end the pipeline with a sink, such as | drain()");
     static_assert(stream<A>,
-                  "weir::run, weir::spawn: takes a task, a pipeline that ends in a sink, or a function of no "
+                  "weir::run, executor::spawn: takes a task, a pipeline that ends in a sink, or a function of no "
                   "arguments that returns one of these");
 }
 

@@ -224,13 +224,15 @@ public:
     /// The same with named values. A digit that is not named stands for its number.
     template <class T>
     marble_stream<T> hot(std::string_view diagram, std::map<char, T> values = {}) {
-        return {parse(diagram), value_of(std::move(values)), error_of(), tick_, executor_.now()};
+        auto script = script_of(diagram, values);
+        return {std::move(script), value_of(std::move(values)), error_of(), tick_, executor_.now()};
     }
     /// A stream that starts at its first poll, for the inner streams of concat_map and similar operators.
     marble_stream<char> cold(std::string_view diagram) { return cold<char>(diagram, {}); }
     template <class T>
     marble_stream<T> cold(std::string_view diagram, std::map<char, T> values = {}) {
-        return {parse(diagram), value_of(std::move(values)), error_of(), tick_, std::nullopt};
+        auto script = script_of(diagram, values);
+        return {std::move(script), value_of(std::move(values)), error_of(), tick_, std::nullopt};
     }
 
     /// Names an error by a letter, in diagrams and drawings. Errors are distinguished by their what().
@@ -261,16 +263,32 @@ private:
     std::vector<marble> parse(std::string_view diagram) const;
     char name_of(const std::exception_ptr& error) const;
 
+    /// Whether a character stands for a value although it has no name: itself, or the number of a digit.
+    template <class T>
+    static constexpr bool is_value(char name) {
+        return std::same_as<T, char> || (std::constructible_from<T, int> && name >= '0' && name <= '9');
+    }
+    template <class T>
+    std::vector<marble> script_of(std::string_view diagram, const std::map<char, T>& values) const {
+        std::vector<marble> script = parse(diagram);
+        for (const marble& m : script) {
+            if (m.what != marble::kind::item || values.contains(m.name) || is_value<T>(m.name)) continue;
+            throw std::invalid_argument{"marbles: \"" + std::string{diagram} + "\": there is no value named " + m.name};
+        }
+        return script;
+    }
     template <class T>
     static std::function<T(char)> value_of(std::map<char, T> values) {
         return [values = std::move(values)](char name) -> T {
-            if (auto found = values.find(name); found != values.end()) return found->second;
             if constexpr (std::same_as<T, char>) {
-                return name;
+                const auto found = values.find(name);
+                return found != values.end() ? found->second : name;
             } else if constexpr (std::constructible_from<T, int>) {
-                if (name >= '0' && name <= '9') return T(name - '0');
+                const auto found = values.find(name);
+                return found != values.end() ? found->second : T(name - '0');
+            } else {
+                return values.at(name);
             }
-            throw std::invalid_argument{std::string{"marbles: there is no value named "} + name};
         };
     }
     std::function<std::exception_ptr(char)> error_of() const {
