@@ -56,7 +56,7 @@ std::string answer_to(std::string_view head, executor& ex, const serve_prometheu
             std::string text = prometheus_text(ex, options.executor_name);
             if (options.more) text += options.more();
             reply = answer("200 OK", text, "text/plain; version=0.0.4");
-        } catch (const std::exception&) { // also when there is no memory for the text
+        } catch (...) { // also when there is no memory for the text
             reply = answer("500 Internal Server Error", "The metrics cannot be read.\n");
         }
     }
