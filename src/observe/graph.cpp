@@ -44,7 +44,7 @@ std::string lines_of(const std::vector<pipeline_graph::stage>& stages, std::stri
     }
     for (std::size_t i = 0; i != stages.size(); ++i) {
         for (const std::size_t from : stages[i].upstream) {
-            text.append(node(from)).append(arrow).append("s" + std::to_string(i)).append(end);
+            text.append(node(from)).append(arrow).append("s").append(std::to_string(i)).append(end);
         }
     }
     return text;

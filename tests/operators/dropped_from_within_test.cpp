@@ -143,9 +143,8 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return std::move(s) | weir::kill_switch(weir::state{weir::kill::none}); });
         drop_from_within([](auto s) { return std::move(s) | weir::materialize(); });
         drop_from_within([](auto s) { return std::move(s) | weir::prefix_and_tail(2); });
-        drop_from_within([](auto s) {
-            return std::move(s) | weir::switch_on_first([](int, auto items) { return std::move(items); });
-        });
+        drop_from_within(
+            [](auto s) { return std::move(s) | weir::switch_on_first([](int, auto items) { return items; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::chunk_by([](int x) { return x; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::conflate_with([](int, int x) { return x; }); });
         drop_from_within([](auto s) { return std::move(s) | weir::latest_per_key(2, [](int x) { return x; }); });
