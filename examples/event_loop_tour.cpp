@@ -26,7 +26,7 @@ weir::task<> reader(weir::file& pipe) {
 }
 
 weir::task<> sleeper() {
-    co_await weir::sleep_for(1ms);
+    co_await weir::sleep_for(50ms);
     say("next turn, timer: it was due while the loop was busy");
 }
 
@@ -51,7 +51,7 @@ weir::task<> tour() {
     ex.post([] { say("posted: at the end of the turn"); });
     work.set();
     if (::write(pipe.write_end.native_handle(), "x", 1) != 1) co_return; // as another process does
-    const auto until = std::chrono::steady_clock::now() + 5ms;
+    const auto until = std::chrono::steady_clock::now() + 60ms;
     while (std::chrono::steady_clock::now() < until) {}
     co_await reading;
     co_await sleeping;
