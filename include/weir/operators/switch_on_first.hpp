@@ -100,8 +100,8 @@ private:
             return flow::done;
         }
         source_->first.emplace(*std::move(item));
-        const item_t<S>& first = *source_->first;
-        inner_.construct_with([&] { return std::invoke(f_, first, begun(std::move(source_))); });
+        const item_t<S>& head = *source_->first;
+        inner_.construct_with([&] { return std::invoke(f_, head, begun(std::move(source_))); });
         if (!cx.leaving()) return flow::stopped;
         return detail::yield_loop(cx);
     }
