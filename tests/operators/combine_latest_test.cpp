@@ -13,9 +13,9 @@
 
 #include <allocations.hpp>
 #include <failure.hpp>
-#include <item_types.hpp>
 #include <self_drop.hpp>
 #include <slow_consumer.hpp>
+#include <throwing_tuples.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
@@ -30,7 +30,6 @@
 #include <weir/testing/probe.hpp>
 
 using support::failure;
-using support::items::throwing_move;
 using weir::combine_latest;
 using weir::testing::asking;
 using weir::testing::check_contract;
@@ -247,33 +246,8 @@ TEST_SUITE("operators/combine_latest") {
     }
 
     TEST_CASE("combine_latest: an item whose move throws leaves no tuple without it") {
-        for (int at = 1; at != 24; ++at) {
-            CAPTURE(at);
-            {
-                virtual_executor ex;
-                probe<throwing_move> a;
-                probe<throwing_move> b;
-                probe_sink sink{ex, combine_latest(a.stream(), b.stream())};
-                for (int i = 0; i != 2; ++i) { // the first two are taken; the consumer is busy with them
-                    a.push(throwing_move{i});
-                    b.push(throwing_move{i});
-                }
-                sink.request(1);
-                ex.run_ready();
-                for (int i = 2; i != 5; ++i) {
-                    a.push(throwing_move{i});
-                    b.push(throwing_move{i});
-                }
-                throwing_move::throw_at(at);
-                ex.run_ready();
-                sink.request();
-                ex.run_ready();
-                throwing_move::throw_at(0);
-                for (const auto& [x, y] : sink.items()) CHECK((x.value() >= 0 && y.value() >= 0));
-                if (sink.failed()) CHECK(sink.error_message() == "a move has thrown");
-            }
-            CHECK(throwing_move::alive() == 0);
-        }
+        support::check_tuples_when_moves_throw(
+            [](auto a, auto b) { return combine_latest(std::move(a), std::move(b)); });
     }
 
     TEST_CASE("combine_latest emits each item in a tuple, and each tuple has one new item") {

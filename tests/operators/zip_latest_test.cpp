@@ -9,9 +9,9 @@
 #include <vector>
 
 #include <allocations.hpp>
-#include <item_types.hpp>
 #include <self_drop.hpp>
 #include <slow_consumer.hpp>
+#include <throwing_tuples.hpp>
 #include <weir/core/closure.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/source/iota.hpp>
@@ -20,7 +20,6 @@
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
 
-using support::items::throwing_move;
 using weir::zip_latest;
 using namespace weir::testing;
 using pairs = std::vector<std::tuple<int, int>>;
@@ -98,33 +97,7 @@ TEST_SUITE("operators/zip_latest") {
     }
 
     TEST_CASE("zip_latest: an item whose move throws leaves no tuple without it") {
-        for (int at = 1; at != 24; ++at) {
-            CAPTURE(at);
-            {
-                virtual_executor ex;
-                probe<throwing_move> a;
-                probe<throwing_move> b;
-                probe_sink sink{ex, zip_latest(a.stream(), b.stream())};
-                for (int i = 0; i != 2; ++i) { // the first two are taken; the consumer is busy with them
-                    a.push(throwing_move{i});
-                    b.push(throwing_move{i});
-                }
-                sink.request(1);
-                ex.run_ready();
-                for (int i = 2; i != 5; ++i) {
-                    a.push(throwing_move{i});
-                    b.push(throwing_move{i});
-                }
-                throwing_move::throw_at(at);
-                ex.run_ready();
-                sink.request();
-                ex.run_ready();
-                throwing_move::throw_at(0);
-                for (const auto& [x, y] : sink.items()) CHECK((x.value() >= 0 && y.value() >= 0));
-                if (sink.failed()) CHECK(sink.error_message() == "a move has thrown");
-            }
-            CHECK(throwing_move::alive() == 0);
-        }
+        support::check_tuples_when_moves_throw([](auto a, auto b) { return zip_latest(std::move(a), std::move(b)); });
     }
 
     TEST_CASE("zip_latest emits tuples whose items do not go back, and at last the newest, whenever items arrive") {
