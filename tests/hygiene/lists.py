@@ -57,6 +57,11 @@ def untested(headers, tests):
     return failures
 
 
+def drawn(header):
+    """Whether the text of an operator's header has a line of marbles that ends."""
+    return re.search(r"^///  .*-.*[|#]", header, re.M) is not None
+
+
 def self_test():
     tests = sorted({test for others in TYPES.values() for test in others})
     headers = [*TYPES, *tests]
@@ -73,6 +78,10 @@ def self_test():
     for h, t in [([h for h in headers if h != header], tests), (headers, [*tests, header]), ([*TYPES], tests[1:])]:
         if len(untested(h, t)) != 1:
             failures.append(f"{h} with the tests {t}: {untested(h, t)}")
+    for text, expected in [("/// f(n):\n///\n///     in  --a--|\n", True), ("///     in  -a-#\n", True),
+                           ("/// a - b | c\n///     lines(path) | f()\n", False), ("//      in  --a--|\n", False)]:
+        if drawn(text) != expected:
+            failures.append(f"marbles in {text!r}: {drawn(text)}")
     print("\n".join(failures) or "passed")
     return bool(failures)
 
@@ -140,6 +149,11 @@ def main():
     without_ending = [[n.removesuffix(end) for n in on_disk(root / folder, [f"**/*{end}"], [])]
                       for folder, end in [("include/weir", ".hpp"), ("tests", "_test.cpp")]]
     failures += untested(*without_ending)
+    failures += [
+        f"include/weir/{name}: no marbles in its doc comment"
+        for name in on_disk(root / "include/weir", ["operators/*.hpp"], [])
+        if not drawn((root / "include/weir" / name).read_text())
+    ]
 
     if failures:
         print("\n".join(failures))

@@ -73,7 +73,7 @@ TEST_SUITE("operators/finally") {
         CHECK(calls == 1);
     }
 
-    TEST_CASE("finally: the function is told how the stream came to its end") {
+    TEST_CASE("finally: the function receives a stream_ending that says how the stream ended") {
         std::string seen;
         const auto note = weir::finally([&](const weir::stream_ending& ending) {
             seen += ending.ended() ? '|' : ending.failed() ? '#' : ending.dropped() ? 'x' : '?';

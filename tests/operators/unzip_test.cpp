@@ -132,7 +132,7 @@ TEST_SUITE("operators/unzip") {
               }) == 0);
     }
 
-    TEST_CASE("unzip gives each part once, in order, whenever items arrive and whoever asks") {
+    TEST_CASE("unzip emits each part once and in order, for random arrivals and random polls") {
         std::mt19937 random{20240916};
         for (int round = 0; round != 200; ++round) {
             virtual_executor ex;

@@ -158,9 +158,9 @@ struct finally_fn : detail::operator_fn<finally_fn> {
     }
 };
 
-/// finally(f): calls f once, when the stream has ended, has failed, or is dropped, whichever happens first; even when
-/// it is dropped before its first poll. Upstream is destroyed before. f(ending) is told which of these it was, by a
-/// stream_ending.
+/// finally(f): calls f once, when the stream ends, fails or is dropped, also when it is dropped before its first poll.
+/// Upstream is destroyed before the call. If f takes an argument, it receives a stream_ending, which says whether the
+/// stream has ended, has failed or was dropped.
 ///
 ///     in           --1--2--|
 ///     finally(f)   --1--2--|

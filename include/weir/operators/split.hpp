@@ -120,12 +120,15 @@ struct split_fn : detail::operator_fn<split_fn> {
     }
 };
 
-/// split(delimiter): the bytes between delimiters, each of which is a character or a text.
+/// split(delimiter): the bytes between delimiters. A delimiter is a character or a text.
+///
+///     in          --"a,b"----"c,d"----|
+///     split(',')  --"a"------"bc"-----["d"|]
 ///
 ///     weir::read(weir::standard_input()) | weir::split('\0') | weir::for_each(remove_file)
 ///     weir::read(socket) | weir::split("\r\n\r\n", {.limit = 8192})
 ///
-/// A part ends with a delimiter, which is left out; the last one may end with the input instead. Two delimiters in a
+/// A part ends with a delimiter, which is left out. The last part may end with the input instead. Two delimiters in a
 /// row have an empty part between them.
 ///
 /// Ends: with upstream.

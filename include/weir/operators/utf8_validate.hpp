@@ -124,13 +124,16 @@ struct utf8_validate_fn : detail::operator_fn<utf8_validate_fn> {
 
 /// utf8_validate(): the items, which are text, unchanged. Fails when the text is not UTF-8.
 ///
+///     in               --"caf\xC3"----"\xA9"----"\xFF"--|
+///     utf8_validate()  --"caf\xC3"----"\xA9"----#
+///
 ///     weir::read(socket) | weir::utf8_validate() | weir::lines()
 ///
-/// The items are taken as one text: a character may span several. Longer forms than needed, surrogates and what is
-/// above U+10FFFF are refused, as the standard has it.
+/// The items are taken as one text: a character may span several items. As the Unicode standard demands, overlong forms,
+/// surrogates and code points above U+10FFFF are refused.
 ///
-/// Ends: with upstream. Errors: upstream's; invalid_utf8, in the place of the item that has the wrong byte, or of the
-/// end when that comes inside a character.
+/// Ends: with upstream. Errors: upstream's; invalid_utf8, in place of the item with the invalid byte. When the input
+/// ends inside a character, invalid_utf8 comes in place of the end.
 /// Cost: no allocation; nothing held.
 /// See: lines, to_owned.
 inline constexpr utf8_validate_fn utf8_validate{};

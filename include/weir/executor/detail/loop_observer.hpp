@@ -12,7 +12,7 @@ namespace weir::detail {
 /// What an executor does in a turn, in this order.
 enum class loop_phase : std::uint8_t { ready, timers, io, inbox };
 
-/// Is told about the phases of an executor's turns.
+/// Receives the phases of an executor's turns.
 class loop_observer {
 public:
     virtual void ended(loop_phase which) noexcept = 0;

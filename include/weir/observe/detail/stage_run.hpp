@@ -55,7 +55,7 @@ struct stage_record {
 
 class stage_records;
 
-/// Is told about the waits of an executor's metered stages.
+/// Receives the waits of an executor's metered stages.
 class stage_observer {
 public:
     /// The consumer of the stage waited for upstream.
