@@ -43,6 +43,7 @@ public:
 /// Writes spans into a file that https://ui.perfetto.dev and chrome://tracing open: the JSON of Chrome's trace events.
 ///
 /// The destructor completes the file. The viewers also read the file of a process that has crashed.
+/// A failed write, such as one on a full disk, is not reported: events are missing then.
 /// Threads: may be used on any thread.
 class trace_file final : public trace_receiver {
 public:

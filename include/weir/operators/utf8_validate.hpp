@@ -129,8 +129,8 @@ struct utf8_validate_fn : detail::operator_fn<utf8_validate_fn> {
 ///
 ///     weir::read(socket) | weir::utf8_validate() | weir::lines()
 ///
-/// The items are taken as one text: a character may span several items. As the Unicode standard demands, overlong forms,
-/// surrogates and code points above U+10FFFF are refused.
+/// The items are taken as one text: a character may span several items. As the Unicode standard demands, overlong
+/// forms, surrogates and code points above U+10FFFF are refused.
 ///
 /// Ends: with upstream. Errors: upstream's; invalid_utf8, in place of the item with the invalid byte. When the input
 /// ends inside a character, invalid_utf8 comes in place of the end.
