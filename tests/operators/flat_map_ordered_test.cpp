@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -15,6 +14,7 @@
 #include <failure.hpp>
 #include <manual.hpp>
 #include <numbers.hpp>
+#include <running_scopes.hpp>
 #include <self_drop.hpp>
 #include <slow_consumer.hpp>
 #include <weir/async_stream.hpp>
@@ -205,23 +205,16 @@ TEST_SUITE("operators/flat_map_ordered") {
                 items.emplace_back(static_cast<int>(i), lengths[i]);
                 for (int k = 0; k != lengths[i]; ++k) expected.push_back(static_cast<int>(i) * 10 + k);
             }
-            int running = 0;
-            int most = 0;
+            support::running_scopes running;
             const auto inner = [&](std::pair<int, int> item) -> weir::async_stream<int> {
-                struct counted {
-                    explicit counted(int& n) : n_{n} { ++n_; }
-                    counted(const counted&) = delete;
-                    ~counted() { --n_; }
-                    int& n_;
-                } const scope{running};
-                most = std::max(most, running);
+                const auto scope = running.enter();
                 for (int i = 0; i != item.second; ++i) {
                     for (auto late = random() % 3; late != 0; --late) co_await weir::yield();
                     co_yield item.first * 10 + i;
                 }
             };
             CHECK(support::arrive_at_random(random, items, flat_map_ordered(limit, inner)) == expected);
-            CHECK(most <= limit);
+            CHECK(running.most() <= limit);
         }
     }
 }

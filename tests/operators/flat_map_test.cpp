@@ -17,6 +17,7 @@
 #include <failure.hpp>
 #include <manual.hpp>
 #include <numbers.hpp>
+#include <running_scopes.hpp>
 #include <self_drop.hpp>
 #include <slow_consumer.hpp>
 #include <weir/async_stream.hpp>
@@ -575,16 +576,9 @@ TEST_SUITE("operators/flat_map") {
             const bool late = round % 2 == 0;
             std::vector<std::pair<int, int>> items;
             for (std::size_t i = 0; i != lengths.size(); ++i) items.emplace_back(static_cast<int>(i), lengths[i]);
-            int running = 0;
-            int most = 0;
+            support::running_scopes running;
             const auto inner = [&](std::pair<int, int> item) -> weir::async_stream<int> {
-                struct counted {
-                    explicit counted(int& n) : n_{n} { ++n_; }
-                    counted(const counted&) = delete;
-                    ~counted() { --n_; }
-                    int& n_;
-                } const scope{running};
-                most = std::max(most, running);
+                const auto scope = running.enter();
                 for (int i = 0; i != item.second; ++i) {
                     if (late && i % 2 == 0) co_await weir::yield();
                     co_yield item.first * 10 + i;
@@ -594,7 +588,7 @@ TEST_SUITE("operators/flat_map") {
             numbers seen(lengths.size());
             for (const int item : out) CHECK(item % 10 == seen[static_cast<std::size_t>(item / 10)]++);
             CHECK(seen == lengths);
-            CHECK(most <= limit);
+            CHECK(running.most() <= limit);
         }
     }
 }

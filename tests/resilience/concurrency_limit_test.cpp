@@ -17,6 +17,7 @@
 #include <manual.hpp>
 
 #include <numbers.hpp>
+#include <running_scopes.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
@@ -288,22 +289,15 @@ TEST_SUITE("resilience/concurrency_limit") {
                              std::invalid_argument);
     }
 
-    TEST_CASE(
-        "concurrency_limit: whatever happens, in flight are never more than the limit and nothing is left behind") {
+    TEST_CASE("concurrency_limit never runs more than the limit, and keeps nothing, for random drops and waits") {
         std::mt19937 random{11};
         const auto up_to = [&](int n) { return std::uniform_int_distribution{0, n}(random); };
         for (int round = 0; round != 300; ++round) {
             virtual_executor ex;
             concurrency_limit limit{3, {.max_queued = 4, .max_wait = 12ms}};
-            std::size_t running = 0;
-            std::size_t most = 0;
+            support::running_scopes running;
             const auto body = [&](weir::duration d) -> weir::task<> {
-                struct counted {
-                    std::size_t& n;
-                    explicit counted(std::size_t& c) : n{c} { ++n; }
-                    ~counted() { --n; }
-                } const here{running};
-                most = std::max(most, running);
+                const auto scope = running.enter();
                 co_await weir::sleep_for(d);
             };
             using handle = weir::join_handle<concurrency_limit::run_operation<weir::task<>>>;
@@ -318,8 +312,8 @@ TEST_SUITE("resilience/concurrency_limit") {
                 if (up_to(1) == 0) ex.advance(up_to(8) * 1ms);
             }
             ex.run_until_idle();
-            CHECK(most <= 3);
-            CHECK(running == 0);
+            CHECK(running.most() <= 3);
+            CHECK(running.now() == 0);
             CHECK(limit.in_flight() == 0);
             CHECK(limit.queued() == 0);
         }
