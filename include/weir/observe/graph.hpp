@@ -64,8 +64,8 @@ concept drawable = stream<P> || operation<P>;
 ///
 /// The graph is made from the type of the pipeline, which is not polled. It shows neither arguments, such as the size
 /// of a `buffer`, nor streams that come into being while the pipeline runs, such as those of `flat_map`. Streams in a
-/// container, as in `merge(vector)`, are one stage. A task is one stage, and so is a stream of your own with all that it
-/// holds.
+/// container, as in `merge(vector)`, are one stage. A task is one stage, and so is a stream of your own with all that
+/// it holds.
 ///
 /// Cost: parses the name of a type. Nothing where it is not called.
 /// See: meter, dump.
