@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: weir::zip_latest(streams...): an argument is not a stream
+// expect: weir::zip_latest(streams..., on_drop): the last argument is neither a stream nor a function
 
 #include <weir/operators/zip_latest.hpp>
 #include <weir/source/iota.hpp>

@@ -198,8 +198,9 @@ stage_table children() {
     table.add(
         "extrapolate",
         [](scene& s, auto in) { return std::move(in) | weir::extrapolate(passes_copies(s)) | weir::take(6); }, false);
-    table.add("zip",
-              [](scene& s, auto in) { return weir::zip(std::move(in), waiting_generator(s)) | first_of_tuple(s); });
+    table.add("zip", [](scene& s, auto in) {
+        return weir::zip(std::move(in), waiting_generator(s), takes_dropped(s)) | first_of_tuple(s);
+    });
     table.add("zip, behind",
               [](scene& s, auto in) { return weir::zip(ready_generator(s), std::move(in)) | first_of_tuple(s); });
     table.add(
@@ -237,7 +238,7 @@ stage_table children() {
                         s.called();
                         return std::pair{item{s, 0}, s.still_here(std::move(x))};
                     }) |
-                    weir::unzip();
+                    weir::unzip({}, takes_dropped(s));
         return std::move(both.second);
     });
     table.add("zip of a range", [of_a_range](scene& s, auto in) { return of_a_range(s, std::move(in), weir::zip); });
@@ -245,7 +246,9 @@ stage_table children() {
               [of_a_range](scene& s, auto in) { return of_a_range(s, std::move(in), weir::combine_latest); });
     table.add(
         "zip_latest",
-        [](scene& s, auto in) { return weir::zip_latest(std::move(in), waiting_generator(s)) | first_of_tuple(s); },
+        [](scene& s, auto in) {
+            return weir::zip_latest(std::move(in), waiting_generator(s), takes_dropped(s)) | first_of_tuple(s);
+        },
         false);
     table.add(
         "with_latest_from",

@@ -21,6 +21,7 @@
 #include <weir/operators/share.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
+#include <weir/operators/zip_latest.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/fold.hpp>
@@ -38,6 +39,9 @@ namespace {
 
 /// A stream whose name does not say so, with items that look like streams of the user's.
 struct letter {};
+struct ignores_all {
+    void operator()(const auto&) const {}
+};
 struct mailbox {
     using value_type = letter;
 
@@ -91,6 +95,8 @@ TEST_SUITE("observe/graph") {
               "0 async_stream, 1 async_stream, 2 merge <0 <1, 3 drain <2");
         CHECK(stages_of(weir::zip(numbers(), mailbox{}) | weir::buffer(4) | weir::count()) ==
               "0 async_stream, 1 mailbox, 2 zip <0 <1, 3 buffer <2, 4 count <3");
+        CHECK(stages_of(weir::zip_latest(numbers(), mailbox{}, ignores_all{}) | weir::count()) ==
+              "0 async_stream, 1 mailbox, 2 zip_latest <0 <1, 3 count <2");
         CHECK(stages_of(numbers() | weir::with_latest_from(weir::interval(1s)) | weir::drain()) ==
               "0 async_stream, 1 interval, 2 with_latest_from <0 <1, 3 drain <2");
     }

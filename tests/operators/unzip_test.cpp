@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <exception>
 #include <memory>
@@ -130,6 +131,50 @@ TEST_SUITE("operators/unzip") {
                   auto [a, b] = weir::iota(0, n) | doubled | unzip();
                   other.run(weir::when_all(std::move(a) | weir::drain(), std::move(b) | weir::drain()));
               }) == 0);
+    }
+
+    TEST_CASE("unzip passes parts for a stream that was destroyed to on_drop, and none that its stream emits") {
+        std::mt19937 random{5};
+        for (int round = 0; round != 300; ++round) {
+            virtual_executor ex;
+            probe<item> source;
+            numbers dropped_numbers;
+            std::string dropped_letters;
+            struct note {
+                numbers& all_numbers;
+                std::string& letters;
+                void operator()(int x) const { all_numbers.push_back(x); }
+                void operator()(char c) const { letters += c; }
+            };
+            auto both = source.stream() | unzip({.capacity = 3}, note{dropped_numbers, dropped_letters});
+            probe_sink first{ex, std::move(both.first)};
+            probe_sink second{ex, std::move(both.second)};
+            const bool first_leaves = round % 2 == 0;
+            bool left = false;
+            for (int i = 0; i != 12; ++i) {
+                source.push({i, static_cast<char>('a' + i)});
+                if (random() % 2 == 0) first.request(random() % 3);
+                if (random() % 2 == 0) second.request(random() % 3);
+                if (random() % 2 == 0) ex.run_ready();
+                if (left || random() % 8 != 0) continue;
+                left = true;
+                if (first_leaves) {
+                    first.drop();
+                } else {
+                    second.drop();
+                }
+            }
+            source.end();
+            first.request();
+            second.request();
+            ex.run_ready();
+            const std::size_t emitted = first.items().size() + second.items().size();
+            CHECK(emitted + dropped_numbers.size() + dropped_letters.size() == 24);
+            if (!left || !first_leaves) CHECK(dropped_numbers.empty());
+            if (!left || first_leaves) CHECK(dropped_letters.empty());
+            CHECK(std::is_sorted(dropped_numbers.begin(), dropped_numbers.end()));
+            CHECK(std::is_sorted(dropped_letters.begin(), dropped_letters.end()));
+        }
     }
 
     TEST_CASE("unzip emits each part once and in order, for random arrivals and random polls") {

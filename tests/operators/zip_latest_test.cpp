@@ -3,7 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <functional>
 #include <random>
+#include <set>
+#include <stdexcept>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -98,6 +103,64 @@ TEST_SUITE("operators/zip_latest") {
 
     TEST_CASE("zip_latest: an item whose move throws leaves no tuple without it") {
         support::check_tuples_when_moves_throw([](auto a, auto b) { return zip_latest(std::move(a), std::move(b)); });
+    }
+
+    TEST_CASE("zip_latest passes items that were in no tuple to on_drop: replaced ones, and those without a partner") {
+        std::string dropped;
+        const auto note = [&](char item) { dropped += item; };
+        marbles m;
+        CHECK(support::seen_when_busy(
+                  m, 6, zip_latest(m.cold("-1---2-------3--4---|"), m.cold("---a------b------------|"), note)) ==
+              "(1a)(2a)(3b)(4b)|");
+        CHECK(dropped == "");
+        CHECK(support::seen_when_busy(m, 9, zip_latest(m.cold("1-2-3-4-5|"), m.cold("a..."), note)) == "(1a)(5a)|");
+        CHECK(dropped == "234");
+        dropped.clear();
+        CHECK(m.play(zip_latest(m.cold("12-3-#"), m.cold("---"), note)) == "-----#");
+        CHECK(dropped == "123");
+        dropped.clear();
+        CHECK(m.play(zip_latest(m.cold("1-..."), m.cold("--|"), note)) == "--|");
+        CHECK(dropped == "1");
+        const auto fails = [](char) { throw std::runtime_error{"no"}; };
+        CHECK(m.play(zip_latest(m.cold("1-2-3"), m.cold("..."), fails)) == "--#");
+        CHECK(m.play(zip_latest(m.cold("1-..."), m.cold("--|"), fails)) == "--#");
+    }
+
+    TEST_CASE("zip_latest: each item is in a tuple or dropped once, and none after on_drop has dropped the stream") {
+        std::mt19937 random{20};
+        for (int round = 0; round != 300; ++round) {
+            virtual_executor ex;
+            probe<int> a;
+            probe<int> b;
+            std::multiset<int> seen;
+            std::function<void()> drop_all;
+            const bool drops_itself = round % 3 == 0;
+            bool gone = false;
+            probe_sink sink{ex, zip_latest(a.stream(), b.stream(), [&](int item) {
+                                CHECK_FALSE(gone);
+                                seen.insert(item);
+                                gone = drops_itself && random() % 4 == 0;
+                                if (gone) drop_all();
+                            })};
+            drop_all = [&] { sink.drop(); };
+            int pushed = 0;
+            for (int i = 0; i != 20; ++i) {
+                if (random() % 2 == 0) a.push(++pushed);
+                if (random() % 3 == 0) b.push(++pushed);
+                if (random() % 2 == 0) sink.request(random() % 3);
+                if (random() % 2 == 0) ex.run_ready();
+            }
+            ex.run_ready();
+            sink.request();
+            (round % 2 == 0 ? a : b).end();
+            ex.run_ready();
+            if (gone) continue;
+            CHECK(sink.ended());
+            std::set<int> in_tuples;
+            for (const auto& [x, y] : sink.items()) in_tuples.insert({x, y});
+            CHECK(in_tuples.size() + seen.size() == static_cast<std::size_t>(a.taken() + b.taken()));
+            for (const int item : seen) CHECK(seen.count(item) + in_tuples.count(item) == 1);
+        }
     }
 
     TEST_CASE("zip_latest emits tuples whose items do not go back, and at last the newest, whenever items arrive") {

@@ -3,10 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <functional>
 #include <memory>
 #include <random>
 #include <range/v3/view/zip.hpp>
 #include <stdexcept>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -229,6 +232,68 @@ TEST_SUITE("operators/zip") {
         ex.run_ready();
         CHECK(sink.ended());
         for (auto& source : sources) CHECK(source.dropped());
+    }
+
+    TEST_CASE("zip passes items without a partner to on_drop, when the other streams have been destroyed") {
+        std::string dropped;
+        const auto note = [&](char item) { dropped += item; };
+        marbles m;
+        CHECK(m.play(zip(m.hot("1-2-3-4..."), m.hot("a-b-----|"), note)) == "(1a)-(2b)-----|");
+        CHECK(dropped == "3");
+        dropped.clear();
+        CHECK(m.play(zip(m.hot("1-2-3..."), m.hot("-----#"), m.hot("a..."), note)) == "-----#");
+        CHECK(dropped == "1a");
+        virtual_executor ex;
+        for (const bool of_a_range : {false, true}) {
+            for (const bool fails : {false, true}) {
+                std::vector<int> orphans;
+                std::array<probe<int>, 3> sources;
+                const auto note_number = [&](int item) {
+                    for (auto& source : sources) CHECK(source.dropped());
+                    orphans.push_back(item);
+                };
+                const auto check = [&](auto stream) {
+                    probe_sink sink{ex, std::move(stream)};
+                    sink.request();
+                    for (int i = 0; i != 3; ++i) {
+                        for (auto& source : sources) source.push(i);
+                    }
+                    sources[0].push(3);
+                    sources[1].push(4);
+                    if (fails) {
+                        sources[2].fail(failure());
+                    } else {
+                        sources[2].end();
+                    }
+                    ex.run_ready();
+                    CHECK(sink.items().size() == 3);
+                    CHECK(sink.finished());
+                };
+                if (of_a_range) {
+                    std::vector<decltype(sources[0].stream())> streams;
+                    for (auto& source : sources) streams.push_back(source.stream());
+                    check(zip(std::move(streams), note_number));
+                } else {
+                    check(zip(sources[0].stream(), sources[1].stream(), sources[2].stream(), note_number));
+                }
+                CHECK(orphans == std::vector{3, 4});
+            }
+        }
+        std::function<void()> drop_all;
+        int calls = 0;
+        probe<int> a;
+        probe<int> b;
+        probe_sink sink{ex, zip(a.stream(), b.stream(), weir::empty<int>(), [&](int) {
+                            ++calls;
+                            drop_all();
+                        })};
+        drop_all = [&] { sink.drop(); };
+        sink.request();
+        a.push(1);
+        b.push(1);
+        ex.run_ready();
+        CHECK(calls == 1);
+        CHECK_FALSE(sink.finished());
     }
 
     TEST_CASE("zip agrees with a zip of ranges, whenever items arrive") {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <tuple>
@@ -62,18 +63,37 @@ struct to_its_stream {
     }
 };
 
-template <stream S>
-using unzip_branch = stream_branch<parts_stream<S>, to_its_stream>;
+/// Passes a part for a stream that was destroyed to on_drop in its own type.
+template <class OnDrop>
+class drop_part {
+public:
+    explicit drop_part(OnDrop on_drop) : on_drop_(std::move(on_drop)) {}
+
+    template <class Part>
+    void operator()(Part&& part) {
+        if (part.index() == 0) {
+            static_cast<void>(std::invoke(on_drop_, std::get<0>(std::move(part))));
+        } else {
+            static_cast<void>(std::invoke(on_drop_, std::get<1>(std::move(part))));
+        }
+    }
+
+private:
+    [[no_unique_address]] OnDrop on_drop_;
+};
+
+template <stream S, class OnDrop>
+using unzip_branch = stream_branch<parts_stream<S>, to_its_stream, drop_part<OnDrop>>;
 
 } // namespace detail
 
 /// The first or the second parts of pairs. It may be moved at any time.
-template <stream S, std::size_t Part>
+template <stream S, std::size_t Part, class OnDrop = detail::drop_silently>
 class [[nodiscard("add a sink and co_await it")]] unzip_stream {
 public:
     using value_type = std::tuple_element_t<Part, item_t<S>>;
 
-    explicit unzip_stream(detail::unzip_branch<S> branch) noexcept : branch_{std::move(branch)} {}
+    explicit unzip_stream(detail::unzip_branch<S, OnDrop> branch) noexcept : branch_{std::move(branch)} {}
 
     poll<value_type> poll_next(context& cx) {
         auto part = branch_.poll_next(cx);
@@ -82,11 +102,11 @@ public:
     }
 
 private:
-    detail::unzip_branch<S> branch_;
+    detail::unzip_branch<S, OnDrop> branch_;
 };
 
-template <stream S, std::size_t Part>
-inline constexpr bool thread_bound<unzip_stream<S, Part>> = true;
+template <stream S, std::size_t Part, class OnDrop>
+inline constexpr bool thread_bound<unzip_stream<S, Part, OnDrop>> = true;
 
 struct unzip_options {
     /// The maximum number of items held for each of the two streams, >= 1.
@@ -94,30 +114,38 @@ struct unzip_options {
 };
 
 struct unzip_fn : detail::operator_fn<unzip_fn> {
-    template <class T, class Options>
+    template <class T, class Options, class OnDrop>
     static consteval bool accepts() {
         constexpr bool ok = detail::two_parts<T>;
         static_assert(ok, "weir::unzip(): the items are not pairs; map them to std::pair");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept, "weir::unzip() keeps items, and these borrow their memory; put to_owned() before it, or "
                             "outlives(view) around what outlives it");
-        return ok && kept;
+        if constexpr (ok && kept) {
+            constexpr bool drops = detail::drops_items<OnDrop, std::tuple_element_t<0, T>, std::tuple_element_t<1, T>>;
+            static_assert(drops, "weir::unzip(options, on_drop): on_drop cannot be called with either part of an item, "
+                                 "or returns an operation or a stream, which nothing would await");
+            return drops;
+        }
+        return false;
     }
 
-    template <stream S, class Options>
-    static auto attach(S left, Options options) {
-        using shared = detail::branches<detail::parts_stream<S>, detail::to_its_stream, detail::drop_silently>;
+    template <stream S, class Options, class OnDrop>
+    static auto attach(S left, Options options, OnDrop on_drop) {
+        using shared = detail::branches<detail::parts_stream<S>, detail::to_its_stream, detail::drop_part<OnDrop>>;
+        using branch = detail::unzip_branch<S, OnDrop>;
         const detail::handle<shared, detail::role::other> all{
-            *new shared(detail::parts_stream<S>(std::move(left)), 2, options.capacity, {}, {})};
-        return std::pair(unzip_stream<S, 0>(detail::unzip_branch<S>(all, 0)),
-                         unzip_stream<S, 1>(detail::unzip_branch<S>(all, 1)));
+            *new shared(detail::parts_stream<S>(std::move(left)), 2, options.capacity, {},
+                        detail::drop_part<OnDrop>(std::move(on_drop)))};
+        return std::pair(unzip_stream<S, 0, OnDrop>(branch(all, 0)), unzip_stream<S, 1, OnDrop>(branch(all, 1)));
     }
 
-    constexpr auto operator()(unzip_options options = {}) const {
+    template <class OnDrop = detail::drop_silently>
+    constexpr auto operator()(unzip_options options = {}, OnDrop on_drop = {}) const {
         if (options.capacity == 0) {
             throw std::invalid_argument{"weir::unzip({.capacity}): capacity must be at least 1"};
         }
-        return with(options);
+        return with(options, std::move(on_drop));
     }
 };
 
@@ -132,11 +160,12 @@ struct unzip_fn : detail::operator_fn<unzip_fn> {
 ///
 /// The stream whose consumer waits asks upstream, and holds the other parts: up to {.capacity}, 64 unless said
 /// otherwise. While the other stream has as many, the first waits for it. A stream without a reader therefore stops
-/// the other; destroy it, and its parts are destroyed. Either may be moved at any time.
+/// the other; destroy it, and its parts are dropped. Either may be moved at any time.
 ///
 /// Ends: both with upstream, after the parts held. Errors: upstream's, in both streams, after the parts held. Upstream
 /// has been destroyed by then.
-/// Dropped: upstream is destroyed with the second of the two. Parts for a stream that was destroyed are lost.
+/// Dropped: upstream is destroyed with the second of the two. Parts for a stream that was destroyed are passed to
+/// on_drop, the second argument, if there is one: it is called with parts of either type. It must not throw.
 /// Threads: both streams belong to one executor.
 /// Cost: an allocation for both; no copy; up to {.capacity} parts held for each.
 /// See: partition, zip, share.

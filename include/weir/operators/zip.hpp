@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <optional>
+#include <functional>
 #include <ranges>
 #include <tuple>
 #include <type_traits>
@@ -9,24 +9,31 @@
 #include <vector>
 
 #include <weir/core/closure.hpp>
+#include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/detail/range_items.hpp>
+#include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/zipped.hpp>
 
 namespace weir {
 
 /// The first items of several streams as a tuple, then the second ones, and so on.
-template <stream... S>
-class [[nodiscard("add a sink and co_await it")]] zip_stream : public detail::zipped<zip_stream<S...>, S...> {
-    using base = detail::zipped<zip_stream<S...>, S...>;
+template <class Sides, class OnDrop = detail::drop_silently>
+class zip_stream;
+
+template <stream... S, class OnDrop>
+class [[nodiscard("add a sink and co_await it")]] zip_stream<detail::zipped_sides<S...>, OnDrop>
+    : public detail::zipped<zip_stream<detail::zipped_sides<S...>, OnDrop>, OnDrop, S...> {
+    using base = detail::zipped<zip_stream, OnDrop, S...>;
     friend base;
 
 public:
     using value_type = std::tuple<item_t<S>...>;
 
-    explicit zip_stream(S... sources) : base(std::move(sources)...) {}
+    explicit zip_stream(OnDrop on_drop, S... sources) : base(std::move(on_drop), std::move(sources)...) {}
 
 private:
     /// Polls every stream without an item, also behind a pending stream, but no stream behind one that has ended.
@@ -53,20 +60,21 @@ private:
             return items;
         }
         if (!ended) return pending;
-        this->drop();
+        this->drop(cx);
+        if (cx.stopping()) return pending;
         return done;
     }
 };
 
 /// The same for a range of streams, as vectors.
-template <stream S>
+template <stream S, class OnDrop = detail::drop_silently>
 class [[nodiscard("add a sink and co_await it")]] zip_range_stream {
 public:
     using value_type = std::vector<item_t<S>>;
 
     /// @param sources  a range of streams
     template <class Range>
-    explicit zip_range_stream(Range&& sources) {
+    explicit zip_range_stream(OnDrop on_drop, Range&& sources) : on_drop_(std::move(on_drop)) {
         for (auto&& each : sources) {
             if constexpr (detail::owned_container<Range>) {
                 sides_.emplace_back(std::move(each));
@@ -80,7 +88,7 @@ public:
         try {
             return ask(cx);
         } catch (...) {
-            sides_.clear();
+            drop(cx);
             throw;
         }
     }
@@ -97,7 +105,8 @@ private:
             if (item.is_item()) {
                 one.held.emplace(*std::move(item));
             } else if (item.is_done()) {
-                sides_.clear();
+                drop(cx);
+                if (cx.stopping()) return pending;
                 return done;
             } else {
                 complete = false;
@@ -113,36 +122,73 @@ private:
         return items;
     }
 
+    /// Destroys the streams, and then drops the items without a partner.
+    void drop(context& cx) noexcept {
+        for (auto& one : sides_) one.source.reset();
+        for (auto& one : sides_) {
+            if (one.held && !cx.stopping()) static_cast<void>(std::invoke(on_drop_, *std::move(one.held)));
+        }
+        sides_.clear();
+    }
+
     std::vector<detail::zipped_side<S>> sides_;
+    [[no_unique_address]] OnDrop on_drop_;
 };
 
 struct zip_fn : operator_needs_its_arguments_in_parentheses {
     template <class First, class... Rest>
     constexpr auto operator()(First&& front, Rest&&... rest) const {
-        if constexpr (sizeof...(Rest) == 0 && !stream<std::remove_cvref_t<First>> && std::ranges::input_range<First>) {
-            using source = std::ranges::range_value_t<First>;
-            if constexpr (!stream<source>) {
-                static_assert(detail::always_false<First>, "weir::zip(range): the range's items are not streams");
-                return detail::invalid_pipeline{};
-            } else if constexpr (!detail::readable_range<First>) {
-                static_assert(detail::always_false<First>,
-                              "weir::zip(range): a stream is used once and cannot be copied out of the range: write "
-                              "zip(std::move(range))");
-                return detail::invalid_pipeline{};
+        const auto make = []<class OnDrop, class... Args>(OnDrop on_drop, Args&&... args) {
+            using first_t = std::tuple_element_t<0, std::tuple<Args...>>;
+            if constexpr (sizeof...(Args) == 1 && !stream<std::remove_cvref_t<first_t>> &&
+                          std::ranges::input_range<first_t>) {
+                return of_range(std::move(on_drop), std::forward<Args>(args)...);
             } else {
-                return zip_range_stream<source>(std::forward<First>(front));
+                return of_streams(std::move(on_drop), std::forward<Args>(args)...);
             }
-        } else if constexpr (!(stream<std::remove_cvref_t<First>> && ... && stream<std::remove_cvref_t<Rest>>)) {
-            static_assert(detail::always_false<First>, "weir::zip(streams...): an argument is not a stream");
+        };
+        return detail::with_on_drop(make, std::forward<First>(front), std::forward<Rest>(rest)...);
+    }
+
+private:
+    template <class OnDrop, class Range>
+    static constexpr auto of_range(OnDrop on_drop, Range&& range) {
+        using source = std::ranges::range_value_t<Range>;
+        if constexpr (!stream<source>) {
+            static_assert(detail::always_false<Range>, "weir::zip(range): the range's items are not streams");
             return detail::invalid_pipeline{};
-        } else if constexpr (!(std::is_constructible_v<std::remove_cvref_t<First>, First> && ... &&
-                               std::is_constructible_v<std::remove_cvref_t<Rest>, Rest>)) {
-            static_assert(detail::always_false<First>, "weir::zip(streams...): a stream is used once and cannot be "
-                                                       "copied: write zip(std::move(stream), ...)");
+        } else if constexpr (!detail::readable_range<Range>) {
+            static_assert(detail::always_false<Range>,
+                          "weir::zip(range): a stream is used once and cannot be copied out of the range: write "
+                          "zip(std::move(range))");
+            return detail::invalid_pipeline{};
+        } else if constexpr (!detail::drops_items<OnDrop, item_t<source>>) {
+            static_assert(detail::always_false<OnDrop>,
+                          "weir::zip(range, on_drop): on_drop cannot be called with an item, or returns an operation "
+                          "or a stream, which nothing would await");
             return detail::invalid_pipeline{};
         } else {
-            return zip_stream<std::remove_cvref_t<First>, std::remove_cvref_t<Rest>...>{std::forward<First>(front),
-                                                                                        std::forward<Rest>(rest)...};
+            return zip_range_stream<source, OnDrop>(std::move(on_drop), std::forward<Range>(range));
+        }
+    }
+
+    template <class OnDrop, class... S>
+    static constexpr auto of_streams(OnDrop on_drop, S&&... streams) {
+        if constexpr (!(stream<std::remove_cvref_t<S>> && ...)) {
+            static_assert(detail::always_false<OnDrop>, "weir::zip(streams...): an argument is not a stream");
+            return detail::invalid_pipeline{};
+        } else if constexpr (!(std::is_constructible_v<std::remove_cvref_t<S>, S> && ...)) {
+            static_assert(detail::always_false<OnDrop>, "weir::zip(streams...): a stream is used once and cannot be "
+                                                        "copied: write zip(std::move(stream), ...)");
+            return detail::invalid_pipeline{};
+        } else if constexpr (!detail::drops_items<OnDrop, item_t<std::remove_cvref_t<S>>...>) {
+            static_assert(detail::always_false<OnDrop>,
+                          "weir::zip(streams..., on_drop): the last argument is neither a stream nor a function that "
+                          "can be called with an item of each of the streams, and returns nothing to be awaited");
+            return detail::invalid_pipeline{};
+        } else {
+            return zip_stream<detail::zipped_sides<std::remove_cvref_t<S>...>, OnDrop>(std::move(on_drop),
+                                                                                       std::forward<S>(streams)...);
         }
     }
 };
@@ -159,7 +205,7 @@ struct zip_fn : operator_needs_its_arguments_in_parentheses {
 /// Ends: with the first stream that ends; at once without streams. Streams after it are not asked for an item that can
 /// have no partner.
 /// Errors: the first one. The other streams are destroyed before the end or the error.
-/// Dropped: items without a partner are lost.
+/// Dropped: items without a partner are passed to on_drop, the last argument, if there is one. It must not throw.
 /// Cost: no allocation, but for the vectors of a range; one item of each held.
 /// See: zip_longest, unzip, combine_latest, merge, enumerate.
 inline constexpr zip_fn zip{};

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <tuple>
 #include <type_traits>
@@ -20,13 +21,17 @@
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
+#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/zipped.hpp>
 
 namespace weir {
 
 /// The newest items of several streams, whenever the consumer asks and one of them is new.
-template <stream... S>
-class [[nodiscard("add a sink and co_await it")]] zip_latest_stream {
+template <class Sides, class OnDrop = detail::drop_silently>
+class zip_latest_stream;
+
+template <stream... S, class OnDrop>
+class [[nodiscard("add a sink and co_await it")]] zip_latest_stream<detail::zipped_sides<S...>, OnDrop> {
     static_assert((detail::keepable<item_t<S>> && ...),
                   "weir::zip_latest(streams...) keeps items, and these borrow their memory; put to_owned() before it, "
                   "or outlives(view) around what outlives it");
@@ -35,7 +40,8 @@ class [[nodiscard("add a sink and co_await it")]] zip_latest_stream {
 public:
     using value_type = std::tuple<item_t<S>...>;
 
-    explicit zip_latest_stream(S... sources) : sides_(detail::zipped_side<S>(std::move(sources))...) {}
+    explicit zip_latest_stream(OnDrop on_drop, S... sources)
+        : sides_(std::move(sources)...), on_drop_(std::move(on_drop)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (open_ && !ready()) {
@@ -53,8 +59,10 @@ public:
         }
         if (ready()) {
             fresh_ = turn_given_ = false;
+            unseen_ = {};
             if (open_) driver_.wake();
-            return std::apply([](const auto&... each) { return poll<value_type>(value_type(*each.held...)); }, sides_);
+            return std::apply([](const auto&... each) { return poll<value_type>(value_type(*each.held...)); },
+                              sides_.all);
         }
         if (open_) {
             consumer_.arm(cx.waker());
@@ -92,7 +100,7 @@ private:
             }
             const answer got = ask_side(next_, cx);
             if (cx.stopping()) return;
-            if (got == answer::end) return close();
+            if (got == answer::end) return close(cx);
             if (got == answer::pending) {
                 waits[next_] = true;
                 ++waiting;
@@ -111,18 +119,21 @@ private:
         if constexpr (I + 1 != count) {
             if (number != I) return ask_side<I + 1>(number, cx);
         }
-        auto& side = std::get<I>(sides_);
+        auto& side = std::get<I>(sides_.all);
         try {
             auto item = side.source->poll_next(cx);
             if (cx.stopping() || item.is_pending()) return answer::pending;
             if (item.is_done()) return answer::end;
+            std::optional<item_t<side_source<I>>> old;
             if (side.held) { // a move that throws leaves none
+                if (unseen_[I]) old.emplace(*std::move(side.held));
                 side.held.reset();
                 ++missing_;
             }
             side.held.emplace(*std::move(item));
             --missing_;
-            fresh_ = true;
+            fresh_ = unseen_[I] = true;
+            if (old) static_cast<void>(std::invoke(on_drop_, *std::move(old)));
             return answer::item;
         } catch (...) {
             if (!cx.stopping()) error_ = std::current_exception();
@@ -130,9 +141,29 @@ private:
         }
     }
 
-    void close() noexcept {
+    template <std::size_t I>
+    using side_source = std::tuple_element_t<I, std::tuple<S...>>;
+
+    /// Destroys the streams, and drops the items that have found no partner.
+    void close(context& cx) noexcept {
         open_ = false;
-        std::apply([](auto&... each) { (each.source.reset(), ...); }, sides_);
+        std::apply([](auto&... each) { (each.source.reset(), ...); }, sides_.all);
+        if (missing_ != 0) drop_held(cx, std::index_sequence_for<S...>{});
+    }
+
+    template <std::size_t... I>
+    void drop_held(context& cx, std::index_sequence<I...>) noexcept {
+        const auto drop_one = [&](auto& held, bool unseen) {
+            if (held && unseen && !cx.stopping()) {
+                try {
+                    static_cast<void>(std::invoke(on_drop_, *std::move(held)));
+                } catch (...) {
+                    if (error_ == nullptr && !cx.stopping()) error_ = std::current_exception();
+                }
+            }
+            held.reset();
+        };
+        (drop_one(std::get<I>(sides_.all).held, unseen_[I]), ...);
     }
 
     friend detail::described;
@@ -142,7 +173,8 @@ private:
         report.cause(driver_);
     }
 
-    std::tuple<detail::zipped_side<S>...> sides_;
+    detail::zipped_sides<S...> sides_;
+    std::array<bool, count> unseen_{}; // the stream's item was in no tuple yet
     std::size_t missing_ = count;
     std::size_t next_ = 0;    // the stream to be asked next
     bool fresh_ = false;      // an item has arrived since the last tuple
@@ -151,28 +183,41 @@ private:
     std::exception_ptr error_;
     detail::described_slot consumer_{*this};
     detail::member_waker<zip_latest_stream, &zip_latest_stream::drive> driver_;
+    [[no_unique_address]] OnDrop on_drop_;
 };
 
 struct zip_latest_fn : operator_needs_its_arguments_in_parentheses {
     template <class First, class... Rest>
     constexpr auto operator()(First&& front, Rest&&... rest) const {
-        if constexpr (!(stream<std::remove_cvref_t<First>> && ... && stream<std::remove_cvref_t<Rest>>)) {
-            static_assert(detail::always_false<First>, "weir::zip_latest(streams...): an argument is not a stream");
+        const auto make = []<class OnDrop, class... Args>(OnDrop on_drop, Args&&... args) {
+            return of_streams(std::move(on_drop), std::forward<Args>(args)...);
+        };
+        return detail::with_on_drop(make, std::forward<First>(front), std::forward<Rest>(rest)...);
+    }
+
+private:
+    template <class OnDrop, class... Args>
+    static constexpr auto of_streams(OnDrop on_drop, Args&&... streams) {
+        if constexpr (!(stream<std::remove_cvref_t<Args>> && ...)) {
+            static_assert(detail::always_false<OnDrop>, "weir::zip_latest(streams...): an argument is not a stream");
             return detail::invalid_pipeline{};
-        } else if constexpr (!(std::is_constructible_v<std::remove_cvref_t<First>, First> && ... &&
-                               std::is_constructible_v<std::remove_cvref_t<Rest>, Rest>)) {
-            static_assert(detail::always_false<First>,
+        } else if constexpr (!(std::is_constructible_v<std::remove_cvref_t<Args>, Args> && ...)) {
+            static_assert(detail::always_false<OnDrop>,
                           "weir::zip_latest(streams...): a stream is used once and cannot be copied: write "
                           "zip_latest(std::move(stream), ...)");
             return detail::invalid_pipeline{};
-        } else if constexpr (!(std::copy_constructible<item_t<std::remove_cvref_t<First>>> && ... &&
-                               std::copy_constructible<item_t<std::remove_cvref_t<Rest>>>)) {
-            static_assert(detail::always_false<First>, "weir::zip_latest(streams...): an item goes into several "
-                                                       "tuples, and cannot be copied");
+        } else if constexpr (!(std::copy_constructible<item_t<std::remove_cvref_t<Args>>> && ...)) {
+            static_assert(detail::always_false<OnDrop>, "weir::zip_latest(streams...): an item goes into several "
+                                                        "tuples, and cannot be copied");
+            return detail::invalid_pipeline{};
+        } else if constexpr (!detail::drops_items<OnDrop, item_t<std::remove_cvref_t<Args>>...>) {
+            static_assert(detail::always_false<OnDrop>,
+                          "weir::zip_latest(streams..., on_drop): the last argument is neither a stream nor a function "
+                          "that can be called with an item of each of the streams, and returns nothing to be awaited");
             return detail::invalid_pipeline{};
         } else {
-            return zip_latest_stream<std::remove_cvref_t<First>, std::remove_cvref_t<Rest>...>{
-                std::forward<First>(front), std::forward<Rest>(rest)...};
+            return zip_latest_stream<detail::zipped_sides<std::remove_cvref_t<Args>...>, OnDrop>(
+                std::move(on_drop), std::forward<Args>(streams)...);
         }
     }
 };
@@ -190,9 +235,10 @@ struct zip_latest_fn : operator_needs_its_arguments_in_parentheses {
 /// one before. A consumer that is busy, or waits for the first item of another stream, misses the replaced items; one
 /// that keeps up sees every item. Streams that are ready take turns.
 ///
-/// Ends: with the first stream that ends, as Pekko's zipLatest. Errors: the first one. A tuple with a new item comes
-/// before either, when all streams have been destroyed.
-/// Dropped: replaced items are lost.
+/// Ends: with the first stream that ends, as Pekko's zipLatest. Errors: the first one, and what on_drop throws. A tuple
+/// with a new item comes before either, when all streams have been destroyed.
+/// Dropped: items that were in no tuple are passed to on_drop, the last argument, if there is one: those that a newer
+/// one replaces, and those that wait for the first item of another stream that has none.
 /// Cost: no allocation; one item of each held, and a copy of each per tuple.
 /// See: combine_latest (loses no item, and ends with the last stream), zip, with_latest_from.
 inline constexpr zip_latest_fn zip_latest{};

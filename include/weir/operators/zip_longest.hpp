@@ -10,6 +10,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/zipped.hpp>
 
 namespace weir {
@@ -17,14 +18,14 @@ namespace weir {
 /// The first items of several streams as a tuple of optionals, then the second ones, and so on, until all have ended.
 template <stream... S>
 class [[nodiscard("add a sink and co_await it")]] zip_longest_stream
-    : public detail::zipped<zip_longest_stream<S...>, S...> {
-    using base = detail::zipped<zip_longest_stream<S...>, S...>;
+    : public detail::zipped<zip_longest_stream<S...>, detail::drop_silently, S...> {
+    using base = detail::zipped<zip_longest_stream<S...>, detail::drop_silently, S...>;
     friend base;
 
 public:
     using value_type = std::tuple<std::optional<item_t<S>>...>;
 
-    explicit zip_longest_stream(S... sources) : base(std::move(sources)...) {}
+    explicit zip_longest_stream(S... sources) : base({}, std::move(sources)...) {}
 
 private:
     /// Polls every stream that has not ended and has no item, also behind a pending stream.

@@ -121,10 +121,10 @@ constexpr std::string_view other_streams[] = {
     "side_items",          "stream_branch",           "subscription", "window_items",
 };
 /// Streams whose template arguments are all streams.
-constexpr std::string_view fans_in[] = {"combine_latest_stream",   "concat_stream",      "or_else_stream",
-                                        "with_latest_from_stream", "zip_longest_stream", "zip_stream"};
+constexpr std::string_view fans_in[] = {"combine_latest_stream", "concat_stream", "or_else_stream",
+                                        "with_latest_from_stream", "zip_longest_stream"};
 /// Classes that hold the upstream of others.
-constexpr std::string_view holders[] = {"weir::shared_source", "weir::detail::made_once"};
+constexpr std::string_view holders[] = {"weir::shared_source", "weir::detail::made_once", "weir::detail::zipped_sides"};
 /// Types of one word that are no classes.
 constexpr std::string_view plain_types[] = {"bool", "char", "short", "int", "long", "float", "double"};
 /// Sources with a template argument that may be taken for their upstream.

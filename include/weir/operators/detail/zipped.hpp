@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <optional>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/resettable.hpp>
 #include <weir/core/stream.hpp>
+#include <weir/operators/detail/drop_silently.hpp>
 
 namespace weir::detail {
 
@@ -20,30 +24,62 @@ struct zipped_side {
     std::optional<item_t<S>> held{};
 };
 
-/// Base of operators that make one item of an item of each of several streams.
+/// The streams that are read side by side. The type lets a drawing of a pipeline tell the streams from on_drop.
+template <stream... S>
+struct zipped_sides {
+    explicit zipped_sides(S... sources) : all(zipped_side<S>(std::move(sources))...) {}
+
+    std::tuple<zipped_side<S>...> all;
+};
+
+/// Base of operators that make one item of an item of each of several streams. Items without a partner are passed to
+/// on_drop when the streams have been destroyed.
 ///
 ///     poll<value_type> ask(context& cx, Side&... each);
-template <class Operator, stream... S>
+template <class Operator, class OnDrop, stream... S>
 class zipped {
 public:
     auto poll_next(context& cx) {
         try {
-            return std::apply([&](auto&... each) { return static_cast<Operator&>(*this).ask(cx, each...); }, sides_);
+            return std::apply([&](auto&... each) { return static_cast<Operator&>(*this).ask(cx, each...); },
+                              sides_.all);
         } catch (...) {
-            drop();
+            drop(cx);
             throw;
         }
     }
 
 protected:
-    explicit zipped(S... sources) : sides_(zipped_side<S>(std::move(sources))...) {}
+    explicit zipped(OnDrop on_drop, S... sources) : sides_(std::move(sources)...), on_drop_(std::move(on_drop)) {}
 
-    [[gnu::cold, gnu::noinline]] void drop() noexcept {
-        std::apply([](auto&... each) { ((each.source.reset(), each.held.reset()), ...); }, sides_);
+    [[gnu::cold, gnu::noinline]] void drop(context& cx) noexcept {
+        const auto discard = [&](auto& one) {
+            if (one.held && !cx.stopping()) static_cast<void>(std::invoke(on_drop_, *std::move(one.held)));
+            one.held.reset();
+        };
+        std::apply([](auto&... each) { (each.source.reset(), ...); }, sides_.all);
+        std::apply([&](auto&... each) { (discard(each), ...); }, sides_.all);
     }
 
 private:
-    std::tuple<zipped_side<S>...> sides_;
+    zipped_sides<S...> sides_;
+    [[no_unique_address]] OnDrop on_drop_;
 };
+
+/// Calls make(on_drop, streams...) with the arguments of an operator over streams. on_drop is the last argument if that
+/// is not a stream, and otherwise does nothing.
+template <class Make, class... Args>
+constexpr auto with_on_drop(const Make& make, Args&&... args) {
+    constexpr std::size_t behind = sizeof...(Args) - 1;
+    using last_t = std::remove_cvref_t<std::tuple_element_t<behind, std::tuple<Args...>>>;
+    if constexpr (behind == 0 || stream<last_t>) {
+        return make(drop_silently{}, std::forward<Args>(args)...);
+    } else {
+        auto all = std::forward_as_tuple(std::forward<Args>(args)...);
+        return [&]<std::size_t... I>(std::index_sequence<I...>) {
+            return make(last_t(std::get<behind>(std::move(all))), std::get<I>(std::move(all))...);
+        }(std::make_index_sequence<behind>{});
+    }
+}
 
 } // namespace weir::detail
