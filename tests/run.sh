@@ -104,7 +104,8 @@ CXX=g++ configuration gcc-asan-ubsan tests_but_operators \
 CXX=clang++-19 configuration clang-release '' "$release -Dperf=disabled -Dexamples=disabled" '--no-suite consume'
 CXX=clang++-19 configuration clang-asan-ubsan '' "$sanitized -Db_sanitize=address,undefined -Dcpp_args=-g1" '-t 3'
 if compgen -G 'tests/threads/*_test.cpp' > /dev/null; then
-    CXX=clang++-19 configuration clang-tsan 'tests/threads_test tests/concurrent_channel_stress tests/reactive_streams_stress' \
+    CXX=clang++-19 configuration clang-tsan \
+        'tests/threads_test tests/concurrent_channel_stress tests/fifo_stress tests/reactive_streams_stress' \
         "$sanitized -Db_sanitize=thread -Dcpp_args=-g1 -Dexamples=disabled" '-t 5 --suite threads'
 fi
 # gdb needs the library's debug information.

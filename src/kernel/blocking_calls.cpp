@@ -2,9 +2,7 @@
 #include "kernel/blocking_calls.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <charconv>
 #include <condition_variable>
 #include <csignal>
 #include <cstdlib>
@@ -16,10 +14,12 @@
 #include <utility>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <weir/core/detail/intrusive_list.hpp>
+
+#include "kernel/fifo_opens.hpp"
+#include "kernel/file_system.hpp"
 
 namespace weir::kernel {
 
@@ -31,16 +31,9 @@ constexpr std::size_t buffer_alignment = 4096;
 
 int or_error(long result) noexcept { return result >= 0 ? static_cast<int>(result) : -errno; }
 
-bool is_fifo(int fd) noexcept {
-    struct stat status{};
-    return ::fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
-}
-
 /// Opens what an open descriptor refers to once more.
 int open_again(int fd, int flags) noexcept {
-    std::array<char, 32> path{"/proc/self/fd/"}; // no std::string: there may be no memory
-    std::to_chars(path.data() + std::strlen(path.data()), path.data() + path.size() - 1, fd);
-    return or_error(::open(path.data(), flags | O_CLOEXEC | O_NOCTTY));
+    return or_error(::open(descriptor_path{fd}.c_str(), flags | O_CLOEXEC | O_NOCTTY));
 }
 
 /// Signals are for the threads of the program.
@@ -74,8 +67,8 @@ struct blocking_threads : std::enable_shared_from_this<blocking_threads> {
     std::size_t idle = 0;
     std::size_t threads = 0;
     std::size_t running = 0;
-    std::size_t awaiting_peer = 0;
-    std::size_t releasing = 0; // abandoned opens with a FIFO that was opened to end their wait
+    std::size_t awaiting_reader = 0;
+    std::size_t releasing = 0; // abandoned opens with a reader that was opened to end their wait
     kernel_backend* owner;     // null when it is closed
 
     /// Makes sure that a queued call gets a thread, if there may be one more. Returns 0, or minus the error number when
@@ -85,7 +78,7 @@ struct blocking_threads : std::enable_shared_from_this<blocking_threads> {
             available.notify_one();
             return 0;
         }
-        if (threads >= blocking_calls::most_threads + awaiting_peer) return 0;
+        if (threads >= blocking_calls::most_threads + awaiting_reader) return 0;
         const all_signals_blocked guard;
         try {
             std::thread{[self = shared_from_this()] { self->work(); }}.detach();
@@ -117,11 +110,11 @@ struct blocking_threads : std::enable_shared_from_this<blocking_threads> {
             lock.lock();
             call.stage_ = blocking_call::stage::finished;
             if (call.abandoned_) {
-                const bool had_peer = call.peer_ >= 0;
+                const bool had_reader = call.reader_ >= 0;
                 lock.unlock();
                 delete &call;
                 lock.lock();
-                if (had_peer && --releasing == 0) released.notify_all();
+                if (had_reader && --releasing == 0) released.notify_all();
             } else {
                 finished.push_back(call);
                 owner->notify();
@@ -135,16 +128,14 @@ struct blocking_threads : std::enable_shared_from_this<blocking_threads> {
 
 void blocking_call::free_memory::operator()(void* memory) const noexcept { std::free(memory); }
 
-std::unique_ptr<blocking_call> blocking_call::create(io_operation& operation, int opened) noexcept {
+std::unique_ptr<blocking_call> blocking_call::create(io_operation& operation) noexcept {
     auto call = std::unique_ptr<blocking_call>{new (std::nothrow) blocking_call{operation}};
     if (!call) {
-        if (opened >= 0) ::close(opened);
         errno = ENOMEM;
         return nullptr;
     }
     io_request& request = call->request_;
     if (request.what == io_request::kind::open) {
-        call->fd_ = opened;
         if (request.fd >= 0) {
             call->directory_ = ::fcntl(request.fd, F_DUPFD_CLOEXEC, 0);
             if (call->directory_ < 0) return nullptr;
@@ -183,7 +174,7 @@ std::unique_ptr<blocking_call> blocking_call::create(io_operation& operation, in
 }
 
 blocking_call::~blocking_call() {
-    if (peer_ >= 0) ::close(peer_);
+    if (reader_ >= 0) ::close(reader_);
     if (fd_ >= 0) ::close(fd_);
     if (directory_ >= 0) ::close(directory_);
     if (request_.what == io_request::kind::open && result_ >= 0 && stage_ != stage::queued) ::close(result_);
@@ -224,45 +215,39 @@ void blocking_call::run(blocking_threads& threads) noexcept {
     } while (result_ == -EINTR);
 }
 
+/// Opens in non-blocking mode, which waits for nobody: the backend itself waits for the writer of a FIFO.
 int blocking_call::open(blocking_threads& threads) noexcept {
-    if (fd_ >= 0) return open_fifo(threads, std::exchange(fd_, -1));
     const int flags = kernel_backend::open_flags(request_.mode);
     int opened = open_path(directory_, path_.c_str(), flags | O_NONBLOCK, request_.permissions);
     // A file with a lease, which another process is asked to give up.
     if (opened == -EAGAIN && directory_ < 0) opened = open_path(directory_, path_.c_str(), flags, request_.permissions);
-    if (opened >= 0) {
-        const bool reads = (flags & O_ACCMODE) == O_RDONLY;
-        return reads && is_fifo(opened) ? open_fifo(threads, opened) : opened;
-    }
     if (opened != -ENXIO) return opened;
     // Perhaps a FIFO without a reader.
     const int named = open_path(directory_, path_.c_str(), O_PATH | O_CLOEXEC, 0);
     if (named < 0) return named;
-    if (is_fifo(named)) return open_fifo(threads, named);
+    if (is_fifo(named)) return await_reader(threads, named);
     ::close(named);
     return -ENXIO;
 }
 
-/// Waits for the other end as open(2) does.
-/// @param opened  refers to the FIFO. A reading end stays open until there is another one: otherwise a writer that has
-///                found it would get EPIPE
-int blocking_call::open_fifo(blocking_threads& threads, int opened) noexcept {
+/// Waits for a reader of a FIFO as open(2) does.
+/// @param named  refers to the FIFO
+int blocking_call::await_reader(blocking_threads& threads, int named) noexcept {
     {
         std::unique_lock lock{threads.mutex};
-        fd_ = opened;
-        // A FIFO that was opened to end another wait is not the other end that this one waits for.
+        fd_ = named;
+        // A reader that was opened to end another wait is not the one that this call waits for.
         threads.released.wait(lock, [&] { return threads.releasing == 0; });
         if (abandoned_) return -ECANCELED;
-        awaits_peer_ = true;
-        ++threads.awaiting_peer;
+        awaits_reader_ = true;
+        ++threads.awaiting_reader;
         if (!threads.queue.empty()) static_cast<void>(threads.serve());
     }
-    const int mode = kernel_backend::open_flags(request_.mode) & O_ACCMODE;
-    const int result = open_again(opened, mode);
+    const int result = open_again(named, kernel_backend::open_flags(request_.mode) & O_ACCMODE);
     if (result >= 0) ::fcntl(result, F_SETFL, O_NONBLOCK);
     const std::lock_guard lock{threads.mutex};
-    awaits_peer_ = false;
-    --threads.awaiting_peer;
+    awaits_reader_ = false;
+    --threads.awaiting_reader;
     return result;
 }
 
@@ -295,8 +280,8 @@ void blocking_calls::abandon(blocking_call& call) noexcept {
         if (call.stage_ == blocking_call::stage::running) {
             call.abandoned_ = true;
             // It stays open until the call has ended, because the call may not have begun to wait.
-            if (call.awaits_peer_) call.peer_ = open_again(call.fd_, O_RDWR | O_NONBLOCK);
-            if (call.peer_ >= 0) ++threads_->releasing;
+            if (call.awaits_reader_) call.reader_ = open_again(call.fd_, O_RDONLY | O_NONBLOCK);
+            if (call.reader_ >= 0) ++threads_->releasing;
             return;
         }
         if (call.stage_ == blocking_call::stage::queued) {

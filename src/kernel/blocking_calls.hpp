@@ -15,7 +15,7 @@ namespace weir::kernel {
 
 struct blocking_threads;
 
-/// A system call on a file that may wait for a disk or for the other end of a FIFO, and all that the call uses: a
+/// A system call on a file that may wait for a disk or for the reader of a FIFO, and all that the call uses: a
 /// descriptor of its own, a buffer of its own, and a copy of the path; a close owns the descriptor itself. It may
 /// outlive the operation it is for.
 class blocking_call : private detail::list_link {
@@ -24,10 +24,8 @@ public:
     static constexpr std::size_t most_at_once = std::size_t{1} << 20;
 
     /// @param operation  a read or a write of a file, a sync, an open, or a close
-    /// @param opened     for an open: a FIFO that was opened in non-blocking mode and whose other end is awaited, which
-    ///                   the call then owns, or -1
     /// @returns null with errno when there is no memory or no descriptor for it
-    static std::unique_ptr<blocking_call> create(io_operation& operation, int opened) noexcept;
+    static std::unique_ptr<blocking_call> create(io_operation& operation) noexcept;
     blocking_call(const blocking_call&) = delete;
     blocking_call& operator=(const blocking_call&) = delete;
     ~blocking_call();
@@ -51,7 +49,7 @@ private:
 
     void run(blocking_threads& threads) noexcept;
     int open(blocking_threads& threads) noexcept;
-    int open_fifo(blocking_threads& threads, int opened) noexcept;
+    int await_reader(blocking_threads& threads, int named) noexcept;
 
     io_operation* const operation_; // valid until the call is abandoned
     io_request request_;
@@ -65,8 +63,8 @@ private:
     // Guarded by the mutex of the threads.
     stage stage_ = stage::queued;
     bool abandoned_ = false;
-    bool awaits_peer_ = false; // fd_ names the FIFO
-    int peer_ = -1;            // the FIFO, opened in both directions to end the wait of an abandoned open
+    bool awaits_reader_ = false; // fd_ names the FIFO
+    int reader_ = -1;            // the FIFO, opened for reading to end the wait of an abandoned open
 };
 
 /// The threads of an epoll backend for calls that may wait. Threads are started when they are needed and end when they
@@ -75,7 +73,7 @@ private:
 /// Threads: the members belong to the backend's thread.
 class blocking_calls {
 public:
-    /// The number of threads. An open that waits for the other end of a FIFO does not count.
+    /// The number of threads. An open that waits for the reader of a FIFO does not count.
     static constexpr std::size_t most_threads = 8;
     /// How long the destructor waits for running calls. A call that takes longer ends by itself.
     static constexpr std::chrono::milliseconds shutdown_limit{100};

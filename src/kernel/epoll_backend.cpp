@@ -28,6 +28,7 @@
 
 #include "kernel/blocking_calls.hpp"
 #include "kernel/descriptors.hpp"
+#include "kernel/fifo_opens.hpp"
 #include "kernel/kernel_backend.hpp"
 #include "kernel/message.hpp"
 
@@ -88,8 +89,7 @@ bool in_memory(int fd) noexcept {
 }
 
 /// Opens a file without waiting for a disk or for the other end of a FIFO, or says that this needs a thread.
-/// @param fifo  becomes the descriptor of a FIFO that is open for reading, if there is a writer to wait for
-int open_at_once(const io_request& request, int& fifo) noexcept {
+int open_at_once(const io_request& request) noexcept {
     const int flags = kernel_backend::open_flags(request.mode);
     if ((flags & O_CREAT) != 0) return needs_thread;
     open_how how{};
@@ -108,11 +108,6 @@ int open_at_once(const io_request& request, int& fifo) noexcept {
         default:
             return -errno;
         }
-    }
-    struct stat status{};
-    if (request.mode == open_mode::read && ::fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode)) {
-        fifo = fd;
-        return needs_thread;
     }
     return fd;
 }
@@ -197,6 +192,7 @@ public:
 
 private:
     static constexpr std::uint64_t event_tag = UINT64_MAX;
+    static constexpr std::uint64_t fifos_tag = UINT64_MAX - 1;
 
     descriptor_state* state_of(int fd, std::uint32_t generation) noexcept;
     void abandon(detail::intrusive_list<io_operation>& waiting) noexcept;
@@ -205,8 +201,10 @@ private:
     int attempt_transfer(const io_request& request, descriptor_state& state) noexcept;
     int attempt_accept(const io_request& request, descriptor_state& state) noexcept;
     void open(io_operation& operation) noexcept;
-    void call_elsewhere(io_operation& operation, int fifo = -1) noexcept;
+    bool awaits_writer(io_operation& operation, int& result) noexcept;
+    void call_elsewhere(io_operation& operation) noexcept;
     void finish_calls() noexcept;
+    void finish_fifos() noexcept;
     void retry(detail::intrusive_list<io_operation>& waiting, descriptor_state& state) noexcept;
     int wait_for_events(epoll_event* events, int most, time_point until) noexcept;
 
@@ -215,6 +213,8 @@ private:
     descriptor_state none_; // for requests without a valid descriptor
     std::size_t in_flight_ = 0;
     bool nanoseconds_ = true; // whether epoll_pwait2 is supported
+    fifo_opens fifos_;
+    bool fifos_watched_ = false;
     blocking_calls calls_{*this};
 };
 
@@ -301,16 +301,41 @@ void epoll_backend::start(io_operation& operation) {
 }
 
 void epoll_backend::open(io_operation& operation) noexcept {
-    int fifo = -1;
-    const int r = open_at_once(operation.request(), fifo);
-    if (r == needs_thread) return call_elsewhere(operation, fifo);
+    int r = open_at_once(operation.request());
+    if (r == needs_thread) return call_elsewhere(operation);
+    if (awaits_writer(operation, r)) {
+        ++in_flight_;
+        return;
+    }
     operation.complete(r);
 }
 
+/// Whether an open continues to wait, because it has opened a FIFO for reading that has no writer.
+bool epoll_backend::awaits_writer(io_operation& operation, int& result) noexcept {
+    if (operation.request().mode != open_mode::read || result < 0) return false;
+    result = fifos_.await_writer(operation, result);
+    if (result != fifo_opens::waits) return false;
+    if (std::exchange(fifos_watched_, true)) return true;
+    epoll_event e{};
+    e.events = EPOLLIN;
+    e.data.u64 = fifos_tag;
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fifos_.pollable(), &e) == 0) return true;
+    result = -errno;
+    fifos_watched_ = false;
+    fifos_.cancel(operation);
+    return false;
+}
+
+void epoll_backend::finish_fifos() noexcept {
+    fifos_.check([this](io_operation& operation, int fd) {
+        --in_flight_;
+        operation.complete(fd);
+    });
+}
+
 /// Makes the call on another thread, which completes the operation inside `wait`.
-/// @param fifo  as for blocking_call::create
-void epoll_backend::call_elsewhere(io_operation& operation, int fifo) noexcept {
-    std::unique_ptr<blocking_call> call = blocking_call::create(operation, fifo);
+void epoll_backend::call_elsewhere(io_operation& operation) noexcept {
+    std::unique_ptr<blocking_call> call = blocking_call::create(operation);
     if (!call) {
         const int error = errno;
         if (operation.request().what != io_request::kind::close) return operation.complete(-error);
@@ -323,15 +348,19 @@ void epoll_backend::call_elsewhere(io_operation& operation, int fifo) noexcept {
 
 void epoll_backend::finish_calls() noexcept {
     while (const std::unique_ptr<blocking_call> call = calls_.take_finished()) {
+        io_operation& operation = call->operation();
+        int result = call->deliver();
+        operation.backend_data = 0;
+        if (operation.request().what == io_request::kind::open && awaits_writer(operation, result)) continue;
         --in_flight_;
-        call->operation().complete(call->deliver());
+        operation.complete(result);
     }
 }
 
 void epoll_backend::cancel(io_operation& operation) noexcept {
     if (operation.backend_data != 0) {
         calls_.abandon(*reinterpret_cast<blocking_call*>(operation.backend_data));
-    } else {
+    } else if (operation.request().what != io_request::kind::open || !fifos_.cancel(operation)) {
         operation.leave_list();
     }
     --in_flight_;
@@ -509,6 +538,10 @@ void epoll_backend::wait(time_point until) {
         if (e.data.u64 == event_tag) {
             notified();
             finish_calls();
+            continue;
+        }
+        if (e.data.u64 == fifos_tag) {
+            finish_fifos();
             continue;
         }
         const auto fd = static_cast<std::uint32_t>(e.data.u64);

@@ -3,10 +3,12 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <new>
 #include <string>
 #include <string_view>
@@ -179,7 +181,7 @@ public:
     }
 
     int add_watch(int watcher, int fd, change what) override {
-        return add_watch(watcher, ("/proc/self/fd/" + std::to_string(fd)).c_str(), what, symlinks::follow);
+        return add_watch(watcher, descriptor_path{fd}.c_str(), what, symlinks::follow);
     }
 
     int remove_watch(int watcher, int number) override { return or_error(::inotify_rm_watch(watcher, number)); }
@@ -232,6 +234,10 @@ public:
 file_system& kernel_files() noexcept {
     static kernel_file_system the_files;
     return the_files;
+}
+
+descriptor_path::descriptor_path(int fd) noexcept {
+    std::to_chars(text_.data() + std::strlen(text_.data()), text_.data() + text_.size() - 1, fd);
 }
 
 int open_path(int directory, const char* path, int flags, mode_t permissions) noexcept {

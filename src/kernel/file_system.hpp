@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
+
 #include <sys/types.h>
 
 #include <weir/backend/file_system.hpp>
@@ -16,5 +18,15 @@ int open_path(int directory, const char* path, int flags, mode_t permissions) no
 
 /// The same as openat2(2) with RESOLVE_BENEATH, for kernels and sandboxes without it.
 int open_step_by_step(int directory, const char* path, int flags, mode_t permissions, symlinks how) noexcept;
+
+/// A path that names what a descriptor refers to, where /proc is mounted. It allocates nothing.
+class descriptor_path {
+public:
+    explicit descriptor_path(int fd) noexcept;
+    const char* c_str() const noexcept { return text_.data(); }
+
+private:
+    std::array<char, 32> text_{"/proc/self/fd/"};
+};
 
 } // namespace weir::kernel

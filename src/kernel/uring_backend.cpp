@@ -20,12 +20,12 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <weir/io/bytes.hpp>
 
+#include "kernel/fifo_opens.hpp"
 #include "kernel/kernel_backend.hpp"
 #include "kernel/message.hpp"
 #include "kernel/uring_blocks.hpp"
@@ -34,12 +34,13 @@ namespace weir::kernel {
 
 namespace {
 
-// The values of a completion's user_data: `nobody`, `notification`, the address of an operation, or the mark of a sync
+// The values of a completion's user_data: `nobody`, `notification`, `fifos_changed`, the address of an operation, or the mark of a sync
 // or a close. The bit `readiness` is set in the address while the operation waits for its descriptor to become ready. A
 // sync and a close use no memory of their operation, so that a dropped one is not waited for: the mark is the position
 // of the request.
 constexpr std::uint64_t nobody = 0;
 constexpr std::uint64_t notification = 2;
+constexpr std::uint64_t fifos_changed = 3;
 constexpr std::uint64_t readiness = 1;
 constexpr std::uint64_t sync_bit = 4;
 constexpr std::uint64_t sync_mark(std::uint64_t position) noexcept { return position << 3U | sync_bit; }
@@ -124,10 +125,11 @@ private:
     io_uring_sqe* entry() noexcept;
     bool push(io_operation& operation) noexcept;
     void keep(io_operation& operation) noexcept;
-    void prepare_open(io_uring_sqe* sqe, const io_request& request) noexcept;
+    void prepare_open(io_uring_sqe* sqe, const io_operation& operation) noexcept;
     void prepare_poll(io_uring_sqe* sqe, io_operation& operation) noexcept;
     void push_backlog() noexcept;
     void watch_event() noexcept;
+    void watch_fifos() noexcept;
     void clear_poller() noexcept;
     bool submitted(std::uint64_t place) noexcept { return place < prepared_ - io_uring_sq_ready(ring_.get()); }
     bool kernel_has_answers() noexcept;
@@ -136,7 +138,10 @@ private:
     void ready(io_operation& operation, int result) noexcept;
     void finish(io_operation& operation, int result) noexcept {
         --in_flight_;
-        if (operation.request().what == io_request::kind::open && !fifos_.empty()) forget_fifo(operation);
+        if (blocks(operation)) {
+            std::erase(blocking_opens_, &operation);
+            limit_workers();
+        }
         if (is_marked(operation.request().what)) std::erase(syncs_, &operation);
         if (operation.request().what == io_request::kind::receive_message && result >= 0) {
             received(*static_cast<io_message*>(operation.request().data));
@@ -145,9 +150,8 @@ private:
     }
 
     void limit_workers() noexcept;
-    bool awaits_peer(io_operation& operation, int& result) noexcept;
-    bool is_fifo(const io_operation& operation) const noexcept;
-    void forget_fifo(const io_operation& operation) noexcept;
+    bool blocks(const io_operation& operation) const noexcept;
+    void opened(io_operation& operation, int result) noexcept;
 
     uring_blocks* blocks_for(std::size_t size) noexcept;
     void take_block(io_operation& operation, const io_uring_cqe& cqe) noexcept;
@@ -159,8 +163,9 @@ private:
     bool lends_blocks_;
     // Requests that found the ring full while the kernel accepted no more.
     detail::intrusive_list<io_operation> backlog_;
-    // The opens that wait for the other end of a FIFO, each with a reading end, or -1 when it opens a writing end.
-    std::vector<std::pair<const io_operation*, int>> fifos_;
+    fifo_opens fifos_;
+    // The opens that wait for a reader of a FIFO or for the end of a lease, each on a thread of the kernel.
+    std::vector<const io_operation*> blocking_opens_;
     std::vector<io_operation*> syncs_; // and closes: those whose completion has a mark
     // One for each entry of the submission ring, from the first open with a directory on. The kernel reads it when it
     // takes the entry.
@@ -173,6 +178,7 @@ private:
     std::size_t in_flight_ = 0;
     bool enabled_ = false;
     bool event_watched_ = false;
+    bool fifos_watched_ = false;
 };
 
 /// Returns the events to wait for before a request on a descriptor in non-blocking mode.
@@ -208,10 +214,10 @@ void uring_backend::enable() {
 }
 
 /// Sets the number of kernel threads for the files of this thread. The kernel has set it to the size of the thread's
-/// first ring, which may be 1. An open that waits for the other end of a FIFO occupies a thread and does not count.
+/// first ring, which may be 1. An open that waits for the reader of a FIFO occupies a thread and does not count.
 void uring_backend::limit_workers() noexcept {
     constexpr unsigned file_workers = 8;
-    std::array<unsigned, 2> limits{file_workers + static_cast<unsigned>(fifos_.size()), 0};
+    std::array<unsigned, 2> limits{file_workers + static_cast<unsigned>(blocking_opens_.size()), 0};
     // Older kernels have no such call.
     static_cast<void>(::syscall(SYS_io_uring_register, ring_.get()->ring_fd, IORING_REGISTER_IOWQ_MAX_WORKERS,
                                 limits.data(), limits.size()));
@@ -270,9 +276,7 @@ bool uring_backend::push(io_operation& operation) noexcept {
                               request.address->size());
         break;
     case io_request::kind::open:
-        prepare_open(sqe, request);
-        // On a thread of the kernel, which waits for the other end.
-        if (is_fifo(operation)) sqe->flags |= IOSQE_ASYNC;
+        prepare_open(sqe, operation);
         break;
     case io_request::kind::sync:
     case io_request::kind::close:
@@ -332,9 +336,16 @@ void uring_backend::keep(io_operation& operation) noexcept {
     backlog_.push_back(operation);
 }
 
-void uring_backend::prepare_open(io_uring_sqe* sqe, const io_request& request) noexcept {
-    const int flags = open_flags(request.mode);
-    if (request.fd < 0) return io_uring_prep_openat(sqe, AT_FDCWD, request.path(), flags, request.permissions);
+/// Prepares an open that does not block: the kernel's threads are few. `opened` repeats it where it must wait.
+void uring_backend::prepare_open(io_uring_sqe* sqe, const io_operation& operation) noexcept {
+    const io_request& request = operation.request();
+    const bool blocking = blocks(operation);
+    const int flags = open_flags(request.mode) | (blocking ? 0 : O_NONBLOCK);
+    if (request.fd < 0) {
+        io_uring_prep_openat(sqe, AT_FDCWD, request.path(), flags, request.permissions);
+        if (blocking) sqe->flags |= IOSQE_ASYNC;
+        return;
+    }
     const auto& sq = ring_.get()->sq;
     open_how& how = hows_[static_cast<std::size_t>(sqe - sq.sqes)];
     how = {};
@@ -342,6 +353,7 @@ void uring_backend::prepare_open(io_uring_sqe* sqe, const io_request& request) n
     how.mode = (flags & O_CREAT) != 0 ? request.permissions : 0;
     how.resolve = RESOLVE_BENEATH;
     io_uring_prep_openat2(sqe, request.fd, request.path(), &how);
+    if (blocking) sqe->flags |= IOSQE_ASYNC;
 }
 
 void uring_backend::prepare_poll(io_uring_sqe* sqe, io_operation& operation) noexcept {
@@ -366,6 +378,15 @@ void uring_backend::watch_event() noexcept {
     io_uring_prep_poll_multishot(sqe, event(), POLLIN);
     io_uring_sqe_set_data64(sqe, notification);
     event_watched_ = true;
+}
+
+/// Asks for one answer when an open that waits for the writer of a FIFO is to be checked.
+void uring_backend::watch_fifos() noexcept {
+    io_uring_sqe* sqe = entry();
+    if (sqe == nullptr) return; // the next wait tries again
+    io_uring_prep_poll_add(sqe, fifos_.pollable(), POLLIN);
+    io_uring_sqe_set_data64(sqe, fifos_changed);
+    fifos_watched_ = true;
 }
 
 bool uring_backend::kernel_has_answers() noexcept {
@@ -415,6 +436,7 @@ void uring_backend::wait(time_point until) {
         clear_poller();
     WEIR_ASSERT(!ring_.closed(), "an executor was used again after its thread had ended");
     if (!event_watched_) watch_event();
+    if (!fifos_.empty() && !fifos_watched_) watch_fifos();
     small_.refill();
     large_.refill();
     if (!backlog_.empty()) push_backlog();
@@ -470,6 +492,10 @@ void uring_backend::answer(const io_uring_cqe& cqe) noexcept {
         if ((cqe.flags & IORING_CQE_F_MORE) == 0) event_watched_ = false;
         return;
     }
+    if (data == fifos_changed) {
+        fifos_watched_ = false;
+        return fifos_.check([this](io_operation& operation, int fd) { finish(operation, fd); });
+    }
     if ((data & sync_bit) != 0) {
         const auto of = [&](const io_operation* sync) { return sync_mark(sync->backend_data) == data; };
         if (const auto at = std::ranges::find_if(syncs_, of); at != syncs_.end()) finish(**at, cqe.res);
@@ -495,43 +521,35 @@ void uring_backend::answer(const io_uring_cqe& cqe) noexcept {
         if (!push(operation)) keep(operation);
         return;
     }
-    if (request.what == io_request::kind::open && awaits_peer(operation, result)) {
-        if (!push(operation)) keep(operation);
-        return;
-    }
+    if (request.what == io_request::kind::open) return opened(operation, result);
     if (request.asks_readiness() && result > 0) result = 0;
     finish(operation, result);
 }
 
-bool uring_backend::is_fifo(const io_operation& operation) const noexcept {
-    return std::ranges::find(fifos_, &operation, [](const auto& fifo) { return fifo.first; }) != fifos_.end();
+bool uring_backend::blocks(const io_operation& operation) const noexcept {
+    return std::ranges::find(blocking_opens_, &operation) != blocking_opens_.end();
 }
 
-/// Whether the open must be repeated, because io_uring opened a FIFO without waiting for the other end. The result
-/// becomes an error where there is no memory for that.
-bool uring_backend::awaits_peer(io_operation& operation, int& result) noexcept {
-    if (result < 0 ? result != -ENXIO : operation.request().mode != open_mode::read) return false;
-    struct stat status{};
-    if (result >= 0 && (::fstat(result, &status) < 0 || !S_ISFIFO(status.st_mode))) return false;
-    if (is_fifo(operation)) return false;
-    try {
-        // The reading end stays open meanwhile: otherwise a writer that has found it would get EPIPE.
-        fifos_.emplace_back(&operation, result);
-    } catch (const std::bad_alloc&) {
-        if (result >= 0) ::close(result);
-        result = -ENOMEM;
-        return false;
+/// Finishes an open, or lets it wait.
+void uring_backend::opened(io_operation& operation, int result) noexcept {
+    const open_mode mode = operation.request().mode;
+    if (result >= 0) {
+        // Opened without waiting; used in blocking mode, like every other descriptor of this backend.
+        if (!blocks(operation)) ::fcntl(result, F_SETFL, mode == open_mode::append ? O_APPEND : 0);
+        if (mode == open_mode::read) result = fifos_.await_writer(operation, result);
+        if (result == fifo_opens::waits) return;
+    } else if ((result == -ENXIO || result == -EAGAIN) && !blocks(operation)) {
+        // Perhaps a FIFO without a reader, or a file with a lease that another process is asked to give up.
+        try {
+            blocking_opens_.push_back(&operation);
+        } catch (const std::bad_alloc&) {
+            return finish(operation, -ENOMEM);
+        }
+        limit_workers();
+        if (!push(operation)) keep(operation);
+        return;
     }
-    limit_workers();
-    return true;
-}
-
-void uring_backend::forget_fifo(const io_operation& operation) noexcept {
-    const auto at = std::ranges::find(fifos_, &operation, [](const auto& fifo) { return fifo.first; });
-    if (at == fifos_.end()) return;
-    if (at->second >= 0) ::close(at->second);
-    fifos_.erase(at);
-    limit_workers();
+    finish(operation, result);
 }
 
 /// Continues an operation whose descriptor has become ready.
@@ -563,6 +581,9 @@ void uring_backend::cancel(io_operation& operation) noexcept {
     if (operation.backend_data == in_backlog) {
         operation.leave_list();
         close_now(operation);
+        return finish(operation, -ECANCELED);
+    }
+    if (operation.request().what == io_request::kind::open && fifos_.cancel(operation)) {
         return finish(operation, -ECANCELED);
     }
     if (ring_.closed()) return finish(operation, -ECANCELED);

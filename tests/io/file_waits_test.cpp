@@ -2,11 +2,14 @@
 #include <weir/io/file.hpp>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -47,6 +50,37 @@ public:
     static inline std::atomic<bool> held = false;
 };
 
+/// While it exists, inotify_init1(2) or inotify_add_watch(2) fails when this program calls it.
+class no_inotify {
+public:
+    explicit no_inotify(bool instances, bool watches) {
+        no_instances = instances;
+        no_watches = watches;
+    }
+    no_inotify(const no_inotify&) = delete;
+    ~no_inotify() { no_instances = no_watches = false; }
+
+    static inline std::atomic<bool> no_instances = false;
+    static inline std::atomic<bool> no_watches = false;
+};
+
+/// A writing end of a FIFO. The constructor waits for a reader.
+class raw_writer {
+public:
+    explicit raw_writer(const std::string& path) : fd_{::open(path.c_str(), O_WRONLY | O_CLOEXEC)} {
+        REQUIRE(fd_ >= 0);
+    }
+    raw_writer(const raw_writer&) = delete;
+    ~raw_writer() { ::close(fd_); }
+
+    void write(std::string_view text) const {
+        REQUIRE(::write(fd_, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    }
+
+private:
+    int fd_;
+};
+
 std::string fifo_in(const support::temporary_directory& directory, const std::string& name = "fifo") {
     const std::string path = directory / name.c_str();
     REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
@@ -61,6 +95,18 @@ void run_timer(weir::executor& ex) { ex.run(weir::sleep_for(1ms)); }
 extern "C" int fsync(int fd) {
     held_fsync::held.wait(true);
     return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+
+extern "C" int inotify_init1(int flags) {
+    if (!no_inotify::no_instances) return static_cast<int>(::syscall(SYS_inotify_init1, flags));
+    errno = EMFILE;
+    return -1;
+}
+
+extern "C" int inotify_add_watch(int fd, const char* path, std::uint32_t mask) {
+    if (!no_inotify::no_watches) return static_cast<int>(::syscall(SYS_inotify_add_watch, fd, path, mask));
+    errno = ENOSPC;
+    return -1;
 }
 
 TEST_SUITE("io/file_waits") {
@@ -99,6 +145,74 @@ TEST_SUITE("io/file_waits") {
         }
     }
 
+    TEST_CASE("open: a writer of a FIFO that comes and goes at once is not missed") {
+        const support::temporary_directory directory;
+        const std::string path = fifo_in(directory);
+        weir::executor ex;
+        for (int i = 0; i != 100; ++i) {
+            auto opening = begin(ex, weir::open(path));
+            const std::string text = i % 2 == 0 ? "" : "text";
+            raw_writer{path}.write(text);
+            auto reader = ex.run(weir::with_timeout(10s, std::move(opening)));
+            std::string part(10, ' ');
+            CHECK(ex.run(reader.read(part)) == text.size());
+        }
+    }
+
+    TEST_CASE("open: a FIFO is opened without inotify too") {
+        const support::temporary_directory directory;
+        const std::string path = fifo_in(directory);
+        for (const bool instances : {true, false}) {
+            const no_inotify none{instances, !instances};
+            weir::executor ex;
+            for (int i = 0; i != 5; ++i) {
+                auto opening = begin(ex, weir::open(path));
+                auto other = begin(ex, weir::open(path));
+                ex.run(weir::sleep_for(5ms));
+                CHECK_FALSE(opening.finished());
+                const raw_writer silent{path};
+                ex.run(weir::with_timeout(10s, std::move(opening)));
+                ex.run(weir::with_timeout(10s, std::move(other)));
+            }
+        }
+    }
+
+    TEST_CASE("open: a silent writer of a FIFO completes all opens of that FIFO, and no other") {
+        const support::temporary_directory directory;
+        const std::string path = fifo_in(directory);
+        weir::executor ex;
+        auto first = begin(ex, weir::open(path));
+        auto second = begin(ex, weir::open(path));
+        auto other = begin(ex, weir::open(fifo_in(directory, "other")));
+        { auto dropped = begin(ex, weir::open(path)); }
+        run_timer(ex);
+        CHECK_FALSE(first.finished());
+        const raw_writer silent{path};
+        ex.run(std::move(first));
+        ex.run(std::move(second));
+        run_timer(ex);
+        CHECK_FALSE(other.finished());
+    }
+
+    TEST_CASE("open: a descriptor has the mode that it was opened with") {
+        const support::temporary_directory directory;
+        const std::string path = fifo_in(directory);
+        const support::temporary_file regular{"x"};
+        weir::executor ex;
+        auto opening = begin(ex, weir::open(path));
+        const raw_writer writer{path};
+        const auto fifo = ex.run(std::move(opening));
+        const auto file = ex.run(weir::open(regular.path()));
+        auto appended = ex.run(weir::open(regular.path(), weir::open_mode::append));
+        const auto flags = [](const weir::file& f) { return ::fcntl(f.native_handle(), F_GETFL); };
+        const int nonblocking = ex.io().name() == "uring" ? 0 : O_NONBLOCK;
+        CHECK((flags(fifo) & O_NONBLOCK) == nonblocking);
+        if (nonblocking == 0) CHECK((flags(file) & O_NONBLOCK) == 0);
+        CHECK((flags(appended) & O_APPEND) != 0);
+        ex.run(appended.write("y"));
+        CHECK(regular.content() == "xy");
+    }
+
     TEST_CASE("file: a dropped open of a FIFO leaves nothing open") {
         const support::temporary_directory directory;
         const std::string path = fifo_in(directory);
@@ -121,7 +235,9 @@ TEST_SUITE("io/file_waits") {
         weir::executor ex;
         std::vector<weir::join_handle<weir::detail::open_operation>> waiting;
         for (int i = 0; i != 40; ++i) {
-            waiting.push_back(begin(ex, weir::open(fifo_in(directory, "fifo" + std::to_string(i)))));
+            constexpr weir::open_mode modes[] = {weir::open_mode::read, weir::open_mode::append,
+                                                 weir::open_mode::write};
+            waiting.push_back(begin(ex, weir::open(fifo_in(directory, "fifo" + std::to_string(i)), modes[i % 3])));
         }
         run_timer(ex);
         auto file = ex.run(weir::open(path, weir::open_mode::append));

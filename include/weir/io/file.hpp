@@ -250,8 +250,9 @@ inline auto file::size() const noexcept {
 
 /// `co_await open(path, mode)`: opens a file.
 ///
-/// The open of a FIFO for reading or for writing waits for the other end. A terminal never becomes the controlling
-/// terminal of the process.
+/// The open of a FIFO for reading or for writing waits for the other end. A writer that has come and gone counts. Where
+/// the limits of inotify are reached, a writer that writes nothing may be noticed up to 64 ms late. A terminal never
+/// becomes the controlling terminal of the process.
 ///
 /// @param permissions  of a new file, without the bits of the umask
 /// @throws std::system_error naming the path
