@@ -64,4 +64,33 @@ if(WEIR_TLS)
         SOVERSION ${PROJECT_VERSION_MAJOR})
 endif()
 
+option(WEIR_HTTP "The library weir::http, which needs llhttp" OFF)
+if(WEIR_HTTP)
+    find_package(PkgConfig QUIET)
+    if(PkgConfig_FOUND)
+        pkg_check_modules(WEIR_LLHTTP QUIET IMPORTED_TARGET "libllhttp>=8.1")
+    endif()
+    weir_read_list(sources weir_http_sources)
+    add_library(weir-http ${sources})
+    add_library(weir::http ALIAS weir-http)
+    target_include_directories(weir-http PRIVATE "${PROJECT_SOURCE_DIR}/src")
+    target_link_libraries(weir-http PUBLIC weir)
+    if(WEIR_LLHTTP_FOUND)
+        target_link_libraries(weir-http PRIVATE PkgConfig::WEIR_LLHTTP)
+    elseif(EXISTS /usr/share/llhttp/llhttp.c) # Debian's package node-llhttp
+        enable_language(C)
+        set(sources /usr/share/llhttp/api.c /usr/share/llhttp/http.c /usr/share/llhttp/llhttp.c)
+        target_sources(weir-http PRIVATE ${sources})
+        set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "-w;-DLLHTTP_STRICT_MODE=1;-fvisibility=hidden")
+        target_include_directories(weir-http SYSTEM PRIVATE /usr/share/include/llhttp)
+    else()
+        message(FATAL_ERROR "WEIR_HTTP is ON, but pkg-config finds no libllhttp >= 8.1, and there is no node-llhttp")
+    endif()
+    set_target_properties(weir-http PROPERTIES
+        CXX_EXTENSIONS OFF
+        POSITION_INDEPENDENT_CODE ON
+        VERSION ${PROJECT_VERSION}
+        SOVERSION ${PROJECT_VERSION_MAJOR})
+endif()
+
 message(STATUS "weir ${PROJECT_VERSION}: io_uring: ${uring}")

@@ -32,14 +32,23 @@ check() {
     echo "$1: ok"
 }
 
-# weir-tls, where its build has what it needs.
-check_tls() {
-    [ $tls = enabled ] || return 0
-    [ "$("${@:2}")" = refused ] || { echo "$1, weir-tls: failed"; exit 1; }
-    echo "$1, weir-tls: ok"
+# The libraries beside weir, where their builds have what they need.
+#     check_libraries WAY [env VARIABLE=VALUE] DIRECTORY    runs tls_app and http_app of the directory
+libraries=''
+if pkg-config --exists 'openssl >= 3.0'; then libraries+=' tls'; fi
+if pkg-config --exists 'libllhttp >= 8.1' || [ -e /usr/share/llhttp/llhttp.c ]; then libraries+=' http'; fi
+check_libraries() {
+    local library
+    for library in $libraries; do
+        [ "$("${@:2:$#-2}" "${!#}/${library}_app")" = refused ] || { echo "$1, weir-$library: failed"; exit 1; }
+        echo "$1, weir-$library: ok"
+    done
 }
-tls=disabled
-if pkg-config --exists 'openssl >= 3.0'; then tls=enabled; fi
+# options PREFIX ON: PREFIXtls=ON ...
+options() {
+    local library
+    for library in $libraries; do echo "$1$library=$2"; done
+}
 
 # The tree as in a release.
 release=$work/weir-0.1.0
@@ -71,19 +80,20 @@ wrap() {
 
 installed() {
     local moved=$work/moved/elsewhere
-    quietly meson setup "$work/lib" "$release" --prefix="$work/prefix" --libdir=lib -Ddefault_library=shared -Dtls=$tls \
-        "${fast[@]}"
+    # shellcheck disable=SC2046
+    quietly meson setup "$work/lib" "$release" --prefix="$work/prefix" --libdir=lib -Ddefault_library=shared \
+        $(options -D enabled) "${fast[@]}"
     quietly meson install -C "$work/lib"
     quietly env PKG_CONFIG_PATH="$work/prefix/lib/pkgconfig" meson setup "$work/pc" "$work/app" "${fast[@]}"
     quietly meson compile -C "$work/pc"
     check 'pkg-config' env LD_LIBRARY_PATH="$work/prefix/lib" "$work/pc/app"
-    if [ $tls = enabled ]; then
-        local flags
-        flags=$(PKG_CONFIG_PATH=$work/prefix/lib/pkgconfig pkg-config --cflags --libs weir-tls)
+    local library flags
+    for library in $libraries; do
+        flags=$(PKG_CONFIG_PATH=$work/prefix/lib/pkgconfig pkg-config --cflags --libs "weir-$library")
         # shellcheck disable=SC2086
-        quietly $CXX -std=c++20 -o "$work/pc/tls_app" "$work/app/tls.cpp" $flags
-    fi
-    check_tls 'pkg-config' env LD_LIBRARY_PATH="$work/prefix/lib" "$work/pc/tls_app"
+        quietly $CXX -std=c++20 -o "$work/pc/${library}_app" "$work/app/$library.cpp" $flags
+    done
+    check_libraries 'pkg-config' env LD_LIBRARY_PATH="$work/prefix/lib" "$work/pc"
 
     mkdir "$work/moved"
     mv "$work/prefix" "$moved"
@@ -91,7 +101,7 @@ installed() {
     quietly cmake -S "$work/app" -B "$work/find" -G Ninja -DCMAKE_PREFIX_PATH="$moved"
     quietly cmake --build "$work/find"
     check 'find_package' "$work/find/app"
-    check_tls 'find_package' "$work/find/tls_app"
+    check_libraries 'find_package' "$work/find"
 
     if cmake -S "$work/app" -B "$work/newer" -G Ninja -DCMAKE_PREFIX_PATH="$moved" -DWEIR_WANTED=0.2 > /dev/null 2>&1; then
         echo 'find_package: 0.1 serves as 0.2'
@@ -114,18 +124,19 @@ EOF
 subdirectory() {
     local other=g++
     case $CXX in *g++*) case $CXX in *clang*) ;; *) other=clang++-19 ;; esac ;; esac
-    cmake_build() { # NAME COMPILER AUTO|OFF ON|OFF
+    cmake_build() { # NAME COMPILER AUTO|OFF OPTION...
         # shellcheck disable=SC2086
         quietly env CXX="$2" cmake -S "$work/app" -B "$work/$1" -G Ninja -DWEIR_SOURCE="$release" -DWEIR_IO_URING="$3" \
-            -DWEIR_TLS="$4" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0
+            "${@:4}" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0
         grep "io_uring:" "$work/log"
         quietly cmake --build "$work/$1"
         check "add_subdirectory, $2, WEIR_IO_URING=$3" "$work/$1/app"
     }
-    cmake_build first "$CXX" AUTO "$([ $tls = enabled ] && echo ON || echo OFF)"
-    check_tls 'add_subdirectory' "$work/first/tls_app"
+    # shellcheck disable=SC2046
+    cmake_build first "$CXX" AUTO $(options -DWEIR_ ON | tr '[:lower:]' '[:upper:]')
+    check_libraries 'add_subdirectory' "$work/first"
     if command -v $other > /dev/null; then
-        cmake_build second $other OFF OFF
+        cmake_build second $other OFF
     else
         echo "no $other here: WEIR_IO_URING=OFF is not tested"
         exit 77

@@ -30,7 +30,7 @@ ORDER = [
     ["source", "operators"],
     ["sink"],
     ["interop", "observe", "testing"],
-    ["tls"],
+    ["tls", "http"],
     ["net"],
     ["connect"],
 ]

@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 TOOL = "clang-tidy-19"
-FLAGS = ["-std=c++20", "-Iinclude", "-Isrc", "-DWEIR_HAVE_URING=1"]
+FLAGS = ["-std=c++20", "-Iinclude", "-Isrc", "-DWEIR_HAVE_URING=1", "-isystem", "/usr/share/include/llhttp"]
 ALL_HEADERS = "tests/consume/app/rooms.cpp"
 
 arguments = [a for a in sys.argv[1:] if a != "--all"]
