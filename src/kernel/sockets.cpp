@@ -17,6 +17,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -155,6 +156,13 @@ private:
     bool found_;
 };
 
+/// Whether a descriptor is open since the program started. Those that this program has opened, such as the executor's,
+/// are closed when another program starts.
+bool was_passed(int fd) noexcept {
+    const int flags = ::fcntl(fd, F_GETFD);
+    return flags >= 0 && (flags & FD_CLOEXEC) == 0;
+}
+
 class sockets final : public socket_system {
 public:
     explicit sockets(descriptors made) noexcept : made_{made} {}
@@ -198,7 +206,7 @@ public:
         return 0;
     }
 
-    // As sd_listen_fds(3) does.
+    // As sd_listen_fds(3) does, and closes what was passed when the number is wrong.
     int take_activated(int& first, std::string& names) override {
         const auto take = [](const char* variable) {
             const char* const value = std::getenv(variable);
@@ -215,9 +223,18 @@ public:
         const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), count);
         first = first_activated;
         if (error != std::errc{} || end != number.data() + number.size() || count < 0) return -EINVAL;
-        for (int fd = first; fd - first != count; ++fd)
-            if (::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return -errno;
-        return count;
+        rlimit most{};
+        if (::getrlimit(RLIMIT_NOFILE, &most) == 0 && static_cast<rlim_t>(count) > most.rlim_cur) return -EINVAL;
+        bool all_passed = true;
+        for (int fd = first; fd - first != count; ++fd) all_passed = all_passed && was_passed(fd);
+        for (int fd = first; fd - first != count; ++fd) {
+            if (all_passed) {
+                ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+            } else if (was_passed(fd)) {
+                ::close(fd);
+            }
+        }
+        return all_passed ? count : -EBADF;
     }
 
     int set_membership(int fd, const endpoint& group, const char* interface, membership what) override {

@@ -341,6 +341,7 @@ TEST_SUITE("io/unix") {
         CHECK(in_service("2", true) == "web=3x control=4x same accepts 0");
         CHECK(in_service("2", false) == "none");
         CHECK(in_service("many", true) == "take the sockets of the service manager: Invalid argument");
+        CHECK(in_service("2000000000", true) == "take the sockets of the service manager: Invalid argument");
         CHECK(std::filesystem::exists(d / "socket"));
         auto pair_of_sockets = pair(ex);
         std::array<char, 1> byte{};
@@ -348,6 +349,26 @@ TEST_SUITE("io/unix") {
         auto got = ex.run(pair_of_sockets.server.read_with(byte));
         CHECK(support::system_error_of([&] { return ex.run(std::move(got.descriptors[0]).to_unix_listener()); }) ==
               "make a Unix listener of a received descriptor: Protocol wrong type for socket");
+    }
+
+    TEST_CASE("unix: sockets of a service manager are closed when one of them was not passed") {
+        const auto in_service = [](const char* number, int of_this_program) {
+            return support::in_child([&] {
+                support::answer_descriptor = ::fcntl(support::answer_descriptor, F_DUPFD_CLOEXEC, 100);
+                for (const int fd : {3, 4, 5}) ::dup3(0, fd, fd == of_this_program ? O_CLOEXEC : 0);
+                ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+                ::setenv("LISTEN_FDS", number, 1);
+                weir::executor own;
+                std::string text = support::system_error_of([&] { return own.run(weir::activated_sockets()); });
+                for (const int fd : {3, 4, 5}) text += ::fcntl(fd, F_GETFD) < 0 ? " closed" : " open";
+                auto pipe = own.run(weir::open_pipe()); // the executor has kept its own descriptors
+                return text + ' ' + std::to_string(own.run(weir::activated_sockets()).size());
+            });
+        };
+        const std::string error = "take the sockets of the service manager: Bad file descriptor";
+        CHECK(in_service("3", 4) == error + " closed open closed 0");
+        CHECK(in_service("2", 4) == error + " closed open open 0");
+        CHECK(in_service("40", -1) == error + " closed closed closed 0");
     }
 
     TEST_CASE("unix: a passed descriptor of another kind is an error and is closed") {

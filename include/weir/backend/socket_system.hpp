@@ -73,7 +73,8 @@ public:
     /// The same for a listener at a Unix socket, with its address.
     virtual int check_unix_listener(int /*fd*/, unix_address& /*local*/) { return -ENOSYS; }
 
-    /// Takes the sockets that a service manager has opened for this process, once. Returns their number.
+    /// Takes the sockets that a service manager has opened for this process, once. Returns their number. On an error
+    /// all of them are closed.
     /// @param first  their lowest descriptor; the others follow
     /// @param names  their names, with colons between them
     virtual int take_activated(int& /*first*/, std::string& /*names*/) { return 0; }
