@@ -29,7 +29,7 @@ count() {
 
 # By default weir's build is the library alone. What a configuration leaves out, it disables.
 everything='-Dtests=enabled -Dhygiene=enabled -Dexamples=enabled -Dperf=enabled -Dtls=enabled
-    -Dhttp=enabled'
+    -Dhttp=enabled -Dredis=enabled'
 
 # configuration NAME TARGET "MESON SETUP ARGUMENTS" "MESON TEST ARGUMENTS"
 configuration() {
@@ -70,7 +70,7 @@ summarise() {
 # Meson finds Debian's doctest by cmake alone.
 packages='g++ meson ninja-build pkg-config cmake python3 mawk liburing-dev librange-v3-dev doctest-dev
     libhttp-parser-dev libsqlite3-dev libcurl4-openssl-dev libasio-dev libssl-dev openssl libcli11-dev
-    nlohmann-json3-dev node-llhttp'
+    nlohmann-json3-dev node-llhttp libhiredis-dev'
 # Several test files are compiled as one (tests/together.py): that halves what compilers have to do.
 together='-Dtests_together=6'
 
@@ -87,7 +87,7 @@ fi
 
 # shellcheck disable=SC2086
 need_packages $packages git debootstrap clang-14 clang-19 libclang-rt-19-dev libc++-19-dev libc++abi-19-dev \
-    clang-format-19 clang-tidy-19 curl nginx-light nodejs gdb graphviz python3-prometheus-client
+    clang-format-19 clang-tidy-19 curl nginx-light nodejs redis-server gdb graphviz python3-prometheus-client
 need_meson
 
 release="$together -Dbuildtype=release -Doptimization=2 -Dwerror=true"
@@ -112,6 +112,6 @@ fi
 # gdb needs the library's debug information.
 CXX=g++ configuration gcc-debug tests/gdb_subject \
     '-Dbuildtype=debug -Dwerror=true -Dhygiene=disabled -Dperf=disabled -Dexamples=disabled -Dtls=disabled
-    -Dhttp=disabled' '--suite gdb'
+    -Dhttp=disabled -Dredis=disabled' '--suite gdb'
 
 summarise

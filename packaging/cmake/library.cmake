@@ -93,4 +93,20 @@ if(WEIR_HTTP)
         SOVERSION ${PROJECT_VERSION_MAJOR})
 endif()
 
+option(WEIR_REDIS "The library weir::redis, which needs hiredis" OFF)
+if(WEIR_REDIS)
+    find_package(PkgConfig REQUIRED)
+    pkg_check_modules(WEIR_HIREDIS REQUIRED IMPORTED_TARGET "hiredis>=0.14")
+    weir_read_list(sources weir_redis_sources)
+    add_library(weir-redis ${sources})
+    add_library(weir::redis ALIAS weir-redis)
+    target_include_directories(weir-redis PRIVATE "${PROJECT_SOURCE_DIR}/src")
+    target_link_libraries(weir-redis PUBLIC weir PRIVATE PkgConfig::WEIR_HIREDIS)
+    set_target_properties(weir-redis PROPERTIES
+        CXX_EXTENSIONS OFF
+        POSITION_INDEPENDENT_CODE ON
+        VERSION ${PROJECT_VERSION}
+        SOVERSION ${PROJECT_VERSION_MAJOR})
+endif()
+
 message(STATUS "weir ${PROJECT_VERSION}: io_uring: ${uring}")

@@ -33,10 +33,11 @@ check() {
 }
 
 # The libraries beside weir, where their builds have what they need.
-#     check_libraries WAY [env VARIABLE=VALUE] DIRECTORY    runs tls_app and http_app of the directory
+#     check_libraries WAY [env VARIABLE=VALUE] DIRECTORY    runs tls_app, http_app and redis_app of the directory
 libraries=''
 if pkg-config --exists 'openssl >= 3.0'; then libraries+=' tls'; fi
 if pkg-config --exists 'libllhttp >= 8.1' || [ -e /usr/share/llhttp/llhttp.c ]; then libraries+=' http'; fi
+if pkg-config --exists 'hiredis >= 0.14'; then libraries+=' redis'; fi
 check_libraries() {
     local library
     for library in $libraries; do

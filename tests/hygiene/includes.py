@@ -32,6 +32,7 @@ ORDER = [
     ["interop", "observe", "testing"],
     ["tls", "http"],
     ["net"],
+    ["redis"],
     ["connect"],
 ]
 LEVEL = {room: level for level, row in enumerate(ORDER) for room in row}
