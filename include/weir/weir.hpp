@@ -104,6 +104,7 @@
 #include <weir/operators/merge.hpp>
 #include <weir/operators/merge_prioritized.hpp>
 #include <weir/operators/merge_sorted.hpp>
+#include <weir/operators/on_demand.hpp>
 #include <weir/operators/on_error_complete.hpp>
 #include <weir/operators/on_error_resume.hpp>
 #include <weir/operators/on_error_return.hpp>
@@ -121,6 +122,7 @@
 #include <weir/operators/sessions.hpp>
 #include <weir/operators/share.hpp>
 #include <weir/operators/skip.hpp>
+#include <weir/operators/skip_errors.hpp>
 #include <weir/operators/skip_for.hpp>
 #include <weir/operators/skip_last.hpp>
 #include <weir/operators/skip_until.hpp>
@@ -193,6 +195,7 @@
 #include <weir/sync/semaphore.hpp>
 #include <weir/sync/state.hpp>
 
+#include <weir/scope/as_outcome.hpp>
 #include <weir/scope/async_finally.hpp>
 #include <weir/scope/deadline.hpp>
 #include <weir/scope/group_error.hpp>
@@ -269,6 +272,7 @@
 #include <weir/observe/error_trail.hpp>
 #include <weir/observe/graph.hpp>
 #include <weir/observe/histogram.hpp>
+#include <weir/observe/log.hpp>
 #include <weir/observe/meter.hpp>
 #include <weir/observe/metrics.hpp>
 #include <weir/observe/prometheus.hpp>

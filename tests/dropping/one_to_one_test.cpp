@@ -15,6 +15,7 @@
 
 #include <dropping.hpp>
 #include <dropping_ways.hpp>
+#include <weir/observe/log.hpp>
 #include <weir/observe/meter.hpp>
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/concat.hpp>
@@ -38,6 +39,7 @@
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/map_error.hpp>
 #include <weir/operators/materialize.hpp>
+#include <weir/operators/on_demand.hpp>
 #include <weir/operators/on_error_complete.hpp>
 #include <weir/operators/on_error_resume.hpp>
 #include <weir/operators/on_error_return.hpp>
@@ -46,6 +48,7 @@
 #include <weir/operators/prefix_and_tail.hpp>
 #include <weir/operators/scan.hpp>
 #include <weir/operators/skip.hpp>
+#include <weir/operators/skip_errors.hpp>
 #include <weir/operators/skip_last.hpp>
 #include <weir/operators/skip_until.hpp>
 #include <weir/operators/skip_while.hpp>
@@ -171,6 +174,46 @@ stage_table one_to_one() {
                    two.push_back(std::move(x));
                    return two;
                });
+    });
+    table.add("start_with a range", [](scene& s, auto in) {
+        std::vector<item> two;
+        two.push_back(item{s, 7});
+        two.push_back(item{s, 8});
+        return std::move(in) | weir::start_with(std::move(two));
+    });
+    table.add("on_demand", [](scene& s, auto in) {
+        return std::move(in) | weir::on_demand([&s] {
+                   s.called();
+                   static_cast<void>(s.still_here(0));
+               });
+    });
+    table.add("skip_errors", [](scene& s, auto in) {
+        return std::move(in) | weir::map([](item x) {
+                   return x.value() % 2 == 0
+                              ? weir::outcome<item>(std::move(x))
+                              : weir::outcome<item>::failed(std::make_exception_ptr(std::runtime_error{"odd"}));
+               }) |
+               weir::skip_errors(
+                   [&s](const std::exception_ptr&) {
+                       s.called();
+                       return s.still_here(true);
+                   },
+                   [&s](const std::exception_ptr&) {
+                       s.ended();
+                       static_cast<void>(s.still_here(0));
+                   });
+    });
+    table.add("log", [](scene& s, auto in) {
+        return std::move(in) | weir::log(
+                                   "stage",
+                                   [&s](std::string_view) {
+                                       s.ended();
+                                       static_cast<void>(s.still_here(0));
+                                   },
+                                   [&s](const item& x) {
+                                       s.called();
+                                       return s.still_here(x).value();
+                                   });
     });
     table.add("finally", [](scene& s, auto in) { return std::move(in) | weir::finally([&s] { s.ended(); }); });
     table.add("on_error_resume", [](scene& s, auto in) {

@@ -170,6 +170,7 @@ TEST_SUITE("operators/dropped_from_within") {
         drop_from_within([](auto s) { return std::move(s) | weir::sliding(2); });
         drop_from_within([](auto s) { return std::move(s) | weir::or_else(weir::empty<int>()); });
         drop_from_within([](auto s) { return std::move(s) | weir::start_with(7); });
+        drop_from_within([](auto s) { return std::move(s) | weir::start_with(std::vector{7}); });
         drop_from_within([](auto s) { return std::move(s) | weir::end_with(7); });
         drop_from_within([](auto s) { return std::move(s) | weir::intersperse(7); });
         drop_from_within([](auto s) { return std::move(s) | weir::elapsed(); });

@@ -18,12 +18,15 @@
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/interop/reactive_streams.hpp>
+#include <weir/observe/log.hpp>
 #include <weir/observe/meter.hpp>
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/default_if_empty.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/map.hpp>
+#include <weir/operators/on_demand.hpp>
 #include <weir/operators/or_else.hpp>
+#include <weir/operators/skip_errors.hpp>
 #include <weir/operators/skip_last.hpp>
 #include <weir/operators/take_last.hpp>
 #include <weir/operators/take_through.hpp>
@@ -115,6 +118,9 @@ void pass_through_operators() {
     CHECK(values<T>(weir::split_when([](const T& item) { return item.value() == 3; }) | first_of_each) ==
           std::vector{1, 3});
     CHECK(values<T>(weir::start_with(T(0))) == std::vector{0, 1, 2, 3, 4});
+    CHECK(values<T>(weir::on_demand([] {})) == all);
+    CHECK(values<T>(weir::log("n", [](std::string_view) {}, value)) == all);
+    CHECK(values<T>(weir::materialize() | weir::skip_errors()) == all);
     CHECK(values<T>(weir::distinct_until_changed(value)) == all);
     CHECK(values<T>(weir::enumerate() | weir::map([](auto pair) { return std::move(pair.second); })) == all);
     CHECK(values<T>(weir::buffer(2)) == all);

@@ -17,6 +17,7 @@
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/observe/checkpoint.hpp>
+#include <weir/observe/log.hpp>
 #include <weir/operators/also_to.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/buffer_weighted.hpp>
@@ -48,12 +49,14 @@
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_concat.hpp>
+#include <weir/operators/on_demand.hpp>
 #include <weir/operators/on_error_complete.hpp>
 #include <weir/operators/or_else.hpp>
 #include <weir/operators/pace.hpp>
 #include <weir/operators/pairwise.hpp>
 #include <weir/operators/scan.hpp>
 #include <weir/operators/skip.hpp>
+#include <weir/operators/skip_errors.hpp>
 #include <weir/operators/skip_for.hpp>
 #include <weir/operators/skip_last.hpp>
 #include <weir/operators/skip_while.hpp>
@@ -143,6 +146,17 @@ TEST_SUITE("operators/properties") {
                   only_even) == "");
         CHECK(check_property([] { return weir::inspect([](int) {}); }, same) == "");
         CHECK(check_property([] { return weir::finally([] {}); }, same) == "");
+        CHECK(check_property([] { return weir::on_demand([] {}); }, same) == "");
+        CHECK(check_property([] { return weir::log("n", [](std::string_view) {}); }, same) == "");
+        CHECK(check_property(
+                  [] {
+                      return weir::map([](int i) {
+                                 return even(i) ? weir::outcome<int>(i)
+                                                : weir::outcome<int>::failed(std::make_exception_ptr(i));
+                             }) |
+                             weir::skip_errors<int>();
+                  },
+                  only_even) == "");
         CHECK(check_property([] { return weir::scan(0, std::plus<>{}); },
                              [](list in) {
                                  std::inclusive_scan(in.begin(), in.end(), in.begin());
@@ -220,6 +234,8 @@ TEST_SUITE("operators/properties") {
 
     TEST_CASE("operators that add items do what a loop does") {
         CHECK(check_property([] { return weir::start_with(7, 8); },
+                             [](const list& in) { return joined({7, 8}, in); }) == "");
+        CHECK(check_property([] { return weir::start_with(list{7, 8}); },
                              [](const list& in) { return joined({7, 8}, in); }) == "");
         CHECK(check_property([] { return weir::end_with(7, 8); }, [](const list& in) { return joined(in, {7, 8}); }) ==
               "");

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <weir/executor/sleep.hpp>
+#include <weir/observe/log.hpp>
 #include <weir/operators/also_to.hpp>
 #include <weir/operators/broadcast_through.hpp>
 #include <weir/operators/buffer.hpp>
@@ -49,9 +50,11 @@
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/merge_sorted.hpp>
+#include <weir/operators/on_demand.hpp>
 #include <weir/operators/pace.hpp>
 #include <weir/operators/race.hpp>
 #include <weir/operators/scan.hpp>
+#include <weir/operators/skip_errors.hpp>
 #include <weir/operators/skip_while.hpp>
 #include <weir/operators/split_when.hpp>
 #include <weir/operators/switch_map.hpp>
@@ -68,6 +71,7 @@
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_latest.hpp>
 #include <weir/operators/zip_longest.hpp>
+#include <weir/scope/as_outcome.hpp>
 #include <weir/sink/any_of.hpp>
 #include <weir/sink/contains.hpp>
 #include <weir/sink/drain.hpp>
@@ -147,6 +151,10 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::filter(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::filter_map([](int x) { return std::optional{not_two(x)}; }) | weir::drain()) == "two");
         CHECK(end_of(weir::inspect(not_two) | weir::drain()) == "two");
+        CHECK(end_of(weir::on_demand([n = 0]() mutable { return not_two(++n); }) | weir::drain()) == "two");
+        CHECK(end_of(weir::log("n", [n = 0](std::string_view) mutable { not_two(++n); }) | weir::drain()) == "two");
+        CHECK(end_of(weir::map_async(2, [](int x) { return weir::as_outcome(later(x)); }) |
+                     weir::skip_errors([](std::exception_ptr) { return not_two(2) == 0; }) | weir::drain()) == "two");
         CHECK(end_of(weir::scan(0, [](int, int x) { return not_two(x); }) | weir::drain()) == "two");
         CHECK(end_of(weir::take_while(holds) | weir::drain()) == "two");
         CHECK(end_of(weir::take_through(holds) | weir::drain()) == "two");

@@ -5,6 +5,8 @@
 
 #include <memory>
 #include <random>
+#include <ranges>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -93,6 +95,54 @@ TEST_SUITE("operators/start_with") {
             CHECK(support::arrive_at_random(random, numbers, weir::start_with(7, 8)) ==
                   (ranges::views::concat(first, numbers) | ranges::to<std::vector>()));
         }
+    }
+
+    TEST_CASE("start_with takes the elements of a range, of a type that converts to that of the items") {
+        weir::testing::marbles m;
+        const std::vector<char> xy{'x', 'y'};
+        CHECK(m.play(m.hot("-a-b|") | weir::start_with(xy)) == "[xy]a-b|");
+        CHECK(m.play(m.cold("-a-#") | weir::start_with(xy)) == "[xy]a-#");
+        CHECK(m.play(m.hot("-a-b|") | weir::start_with(std::vector<char>{})) == "-a-b|");
+        CHECK(m.play(weir::empty<char>() | weir::start_with(std::views::single('x'))) == "[x|]");
+        virtual_executor ex;
+        CHECK(ex.run(weir::just<std::string>("c") | weir::start_with(std::vector{"a", "b"}) |
+                     weir::to<std::vector>()) == std::vector<std::string>{"a", "b", "c"});
+        std::vector<std::unique_ptr<int>> owned;
+        owned.push_back(std::make_unique<int>(1));
+        const auto all =
+            ex.run(weir::just(std::make_unique<int>(2)) | weir::start_with(std::move(owned)) | weir::to<std::vector>());
+        REQUIRE(all.size() == 2);
+        CHECK(*all[0] == 1);
+        CHECK(ex.run(weir::just(std::vector{3}) | weir::start_with(std::vector{1, 2}) | weir::to<std::vector>()) ==
+              std::vector<std::vector<int>>{{1, 2}, {3}}); // a range that is an item is one value
+    }
+
+    TEST_CASE("start_with computes no element of a range, and does not ask upstream, before it is asked for") {
+        virtual_executor ex;
+        int computed = 0;
+        const auto counted = [&](int x) {
+            ++computed;
+            return x;
+        };
+        weir::testing::probe<int> source;
+        weir::testing::probe_sink sink{
+            ex, source.stream() | weir::start_with(std::views::iota(0, 5) | std::views::transform(counted))};
+        ex.run_ready();
+        CHECK(computed == 0);
+        sink.request(2);
+        ex.run_ready();
+        CHECK(computed == 2);
+        CHECK(source.polls() == 0);
+        sink.request(4);
+        ex.run_ready();
+        CHECK(sink.items() == std::vector{0, 1, 2, 3, 4});
+        CHECK(source.polls() == 1);
+        const auto fails = [](int x) { return x == 1 ? throw std::runtime_error{"element"} : x; };
+        CHECK_THROWS_WITH(ex.run(weir::just(9) |
+                                 weir::start_with(std::views::iota(0, 5) | std::views::transform(fails)) |
+                                 weir::drain()),
+                          "element");
+        CHECK(weir::testing::check_contract([] { return weir::start_with(std::vector{7, 8}); }) == "");
     }
 
     TEST_CASE("start_with allocates nothing per item") {
