@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdio>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include <executor/detail/type_outline.hpp>
+#include <weir/core/detail/intrusive_list.hpp>
 #include <weir/core/detail/wake_order.hpp>
 #include <weir/executor/detail/observations.hpp>
 #include <weir/observe/detail/run_measurements.hpp>
@@ -42,19 +44,37 @@ public:
     /// The executor's time; the time of its end once it has gone.
     time_point now() const noexcept { return executor_ != nullptr ? executor_->now() : end_; }
     stage_run* measured = nullptr; // the stage whose first or timed poll is running
-    stage_observer* observer = nullptr;
+    std::uint64_t started = 0;     // stages
 
     /// The executor's clock, read at this moment; `now` is its time at the start of the turn.
     time_point clock() const noexcept { return executor_ != nullptr ? executor_->io().now() : end_; }
     void executor_ends() noexcept {
-        observer = nullptr;
+        observer_ = nullptr;
         end_ = std::exchange(executor_, nullptr)->now();
     }
 
+    void add(stage_run& one) noexcept { running_.push_back(one); }
+    stage_observer* observer() const noexcept { return observer_; }
+    bool items_observed() const noexcept { return observer_ != nullptr && items_ == observed_items::all; }
+    void observe(stage_observer* observer, observed_items items) noexcept {
+        if (observer_ != nullptr) each([&](stage_run& one) { one.hide_from(*observer_); });
+        observer_ = observer;
+        items_ = items;
+        if (observer_ != nullptr) each([&](stage_run& one) { one.show_to(*observer_); });
+    }
+
 private:
+    template <class F>
+    void each(F f) {
+        running_.each([&](running_stage& one) { f(static_cast<stage_run&>(one)); });
+    }
+
     executor* executor_;
     time_point end_{};
     std::vector<std::unique_ptr<stage_record>> all_;
+    intrusive_list<running_stage> running_;
+    stage_observer* observer_ = nullptr;
+    observed_items items_ = observed_items::none;
 };
 
 namespace {
@@ -126,8 +146,10 @@ void show_runs(executor& ex, const run_measurements* measured) { kept_for(ex).ru
 const run_measurements* shown_runs(executor& ex) { return kept_for(ex).runs; }
 void observe_runs(executor& ex, run_observer& one) { kept_for(ex).observed.add(one); }
 void stop_observing(executor& ex, run_observer& one) noexcept { kept_for(ex).observed.remove(one); }
-void observe_stages(executor& ex, stage_observer* observer) { records_of(ex)->observer = observer; }
-bool stages_observed(executor& ex) { return records_of(ex)->observer != nullptr; }
+void observe_stages(executor& ex, stage_observer* observer, observed_items items) {
+    records_of(ex)->observe(observer, items);
+}
+bool stages_observed(executor& ex) { return records_of(ex)->observer() != nullptr; }
 void keep_trace(executor& ex, std::shared_ptr<void> trace) { kept_for(ex).environment_trace = std::move(trace); }
 
 std::vector<std::string> names_of_stages(executor& ex, std::string_view type) {
@@ -139,9 +161,19 @@ std::vector<std::string> names_of_stages(executor& ex, std::string_view type) {
     return names;
 }
 
+void stage_run::begin_measured_poll(context& cx, const char* type) {
+    polls_left_ = 1;
+    if (record_ == nullptr) start(cx, type);
+    if (!records_->items_observed()) polls_left_ = sample_distance;
+}
+
 void stage_run::start(context& cx, const char* type) {
     records_ = records_of(cx.executor());
     record_ = &records_->find(name_);
+    type_ = type;
+    number_ = ++records_->started;
+    first_poll_ = true;
+    records_->add(*this);
     if (type != nullptr && std::ranges::find(record_->types, type) == record_->types.end()) {
         record_->types.push_back(type);
     }
@@ -157,11 +189,31 @@ void stage_run::start(context& cx, const char* type) {
         record_->last.begin(now);
         record_->consumed.begin(now);
     }
+    if (records_->observer() != nullptr) records_->observer()->begins(seen());
+}
+
+void stage_run::report_end(std::uint64_t stage_record::* how) const noexcept {
+    stage_observer& observer = *records_->observer();
+    const time_point now = records_->clock();
+    if (how == &stage_record::ended) return observer.ends(seen(), "ended", now);
+    if (how == &stage_record::cut_short) return observer.ends(seen(), "dropped", now);
+    std::string text{"failed"};
+    try {
+        throw;
+    } catch (const std::exception& e) {
+        try {
+            text.append(": ").append(e.what());
+        } catch (...) { // no memory
+        }
+    } catch (...) { // not a std::exception
+    }
+    observer.ends(seen(), text, now);
 }
 
 void stage_run::stop(std::uint64_t stage_record::* how) noexcept {
     if (stopped_) return;
     if (waiting_) stop_waiting();
+    if (records_->observer() != nullptr) report_end(how);
     stopped_ = true;
     ++((*record_).*how);
     const time_point now = records_->now();
@@ -170,14 +222,16 @@ void stage_run::stop(std::uint64_t stage_record::* how) noexcept {
         record_->last.end(now);
         record_->consumed.end(now);
     }
-    unlink();
-    while (!upstream_.empty()) upstream_.pop_front().downstream_ = nullptr;
+    upstream_stage::unlink();
+    running_stage::unlink();
+    while (!upstream_.empty()) static_cast<stage_run&>(upstream_.pop_front()).downstream_ = nullptr;
     upstream_waits_ = 0;
 }
 
 void stage_run::start_waiting() noexcept {
     waiting_ = true;
-    const time_point now = waits_since_ = records_->now();
+    const time_point now = records_->now();
+    waits_since_ = records_->observer() != nullptr ? records_->clock() : now;
     record_->unasked.end(now);
     record_->waited.begin(now);
     if (last_) record_->consumed.end(now);
@@ -193,8 +247,28 @@ void stage_run::stop_waiting() noexcept {
     if (last_) record_->consumed.begin(now);
     update_alone();
     if (downstream_ != nullptr) downstream_->count_waiting(-1);
-    if (records_->observer != nullptr) [[unlikely]]
-        records_->observer->waited(record_->name, waits_since_, now);
+    if (records_->observer() != nullptr) [[unlikely]]
+        records_->observer()->waited(seen(), waits_since_, records_->clock());
+}
+
+observed_stage stage_run::seen() const noexcept {
+    return {record_->name, type_, number_, downstream_ != nullptr ? downstream_->number_ : 0};
+}
+
+bool stage_run::observed() const noexcept { return records_->items_observed(); }
+
+void stage_run::passes(std::string_view text) noexcept {
+    if (observed()) records_->observer()->passes(seen(), text, records_->clock());
+}
+
+void stage_run::show_to(stage_observer& observer) noexcept {
+    polls_left_ = 1;
+    waits_since_ = records_->clock();
+    observer.begins(seen());
+}
+
+void stage_run::hide_from(stage_observer& observer) noexcept {
+    if (waiting_) observer.waited(seen(), waits_since_, records_->clock());
 }
 
 void stage_run::count_waiting(int change) noexcept {
@@ -220,7 +294,7 @@ stage_run::measurement::measurement(stage_run& run) noexcept
 
 stage_run::measurement::~measurement() {
     run_.records_->measured = outer_;
-    if (run_.polls_ == 1) return; // the first poll also starts what is upstream
+    if (std::exchange(run_.first_poll_, false)) return; // it also starts what is upstream
     ++run_.record_->samples;
     run_.record_->sampled += std::chrono::steady_clock::now() - began_;
     run_.record_->computed += run_.records_->clock() - executor_began_;

@@ -202,11 +202,11 @@ TEST_SUITE("observe/meter") {
         const auto ask = [&](int n) -> weir::task<> {
             for (int i = 0; i != n; ++i) co_await weir::next(items);
         };
-        ex.run(ask(255));
+        ex.run(ask(256));
         CHECK(only(ex).sampled_poll == 0ns);
         ex.run(ask(1));
         CHECK(only(ex).sampled_poll >= 2us);
-        CHECK(only(ex).items == 256);
+        CHECK(only(ex).items == 257);
     }
 
     TEST_CASE("meter rejects an empty name") {

@@ -8,16 +8,22 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include <weir/executor/sleep.hpp>
 #include <weir/observe/meter.hpp>
+#include <weir/observe/metrics.hpp>
 #include <weir/observe/run_watch.hpp>
+#include <weir/operators/map.hpp>
 #include <weir/operators/take.hpp>
+#include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
+#include <weir/sink/next.hpp>
 #include <weir/source/interval.hpp>
+#include <weir/source/iota.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/virtual_executor.hpp>
 
@@ -36,18 +42,34 @@ public:
         std::string name;
         weir::duration begin;
         weir::duration length;
+        std::uint64_t stage;
+        std::uint64_t asked_by;
+        std::string text;
     };
 
     explicit kept_spans(weir::time_point start) : start_{start} {}
 
     void receive(std::uint64_t track, const trace_span& span) noexcept override {
         tracks.push_back(track);
-        all.push_back({span.what, std::string{span.name}, span.begin - start_, span.length});
+        all.push_back({span.what, std::string{span.name}, span.begin - start_, span.length, span.stage, span.asked_by,
+                       std::string{span.text}});
     }
     std::vector<kept> of(kind what) const {
         std::vector<kept> found;
         for (const kept& one : all) {
             if (one.what == what) found.push_back(one);
+        }
+        return found;
+    }
+
+    /// "2s item ticks 0": the items, beginnings and ends, each with its time.
+    std::vector<std::string> moments() const {
+        std::vector<std::string> found;
+        for (const kept& one : all) {
+            const std::string when = std::to_string(std::chrono::round<std::chrono::milliseconds>(one.begin).count());
+            if (one.what == kind::item) found.push_back(when + " item " + one.name + ' ' + one.text);
+            if (one.what == kind::stage_begins) found.push_back(when + " begins " + one.name + ": " + one.text);
+            if (one.what == kind::stage_ends) found.push_back(when + " ends " + one.name + ": " + one.text);
         }
         return found;
     }
@@ -79,7 +101,7 @@ TEST_SUITE("observe/trace") {
         REQUIRE(runs.size() == 14); // each with the time that it took to describe it
         INFO(runs[2].name);
         CHECK(runs[0].name == "run: task");
-        CHECK(runs[2].name.find("trace_test.cpp:64 awaits sleep_for") != std::string::npos);
+        CHECK(runs[2].name.find("trace_test.cpp:86 awaits sleep_for") != std::string::npos);
         CHECK(runs[1].name == "trace: described the run");
         CHECK(runs[2].begin == 2s);
         CHECK(runs[4].begin == 5s);
@@ -136,5 +158,100 @@ TEST_SUITE("observe/trace") {
         CHECK_THROWS_AS((weir::trace{ex, spans}), std::logic_error);
         ex.run(weir::yield());
         CHECK_THROWS_AS(weir::trace_file{"/nonexistent/trace.json"}, std::system_error);
+    }
+
+    TEST_CASE("trace: each item of metered stages, and their beginning and end") {
+        virtual_executor ex;
+        const auto spans = std::make_shared<kept_spans>(ex.now());
+        const auto number = [](std::uint64_t i) { return std::to_string(i); };
+        const auto checked = [](std::uint64_t i) {
+            if (i == 2) throw std::runtime_error{"two"};
+            return i;
+        };
+        {
+            const weir::trace recorded{ex, spans, {.one_in = 1}};
+            auto ticks = weir::interval(1s) | weir::take(5) | weir::meter("ticks", number);
+            auto failing = std::move(ticks) | weir::map(checked) | weir::meter("checked") | weir::drain();
+            CHECK_THROWS_AS(ex.run(std::move(failing)), std::runtime_error);
+        }
+        using texts = std::vector<std::string>;
+        CHECK(spans->moments() == texts{"0 begins checked: map", "0 begins ticks: interval | take", "1000 item ticks 0",
+                                        "1000 item checked ", "2000 item ticks 1", "2000 item checked ",
+                                        "3000 item ticks 2", "3000 ends checked: failed: two",
+                                        "3000 ends ticks: dropped"});
+        const auto begun = spans->of(kind::stage_begins);
+        CHECK(begun[0].asked_by == 0);
+        CHECK(begun[1].asked_by == begun[0].stage);
+        for (const auto& wait : spans->of(kind::stage)) {
+            CHECK(wait.stage == begun[wait.name == "ticks" ? 1 : 0].stage);
+        }
+    }
+
+    TEST_CASE("trace: items of a source that is always ready, one by one and in a loop") {
+        virtual_executor ex;
+        const auto spans = std::make_shared<kept_spans>(ex.now());
+        const weir::trace recorded{ex, spans, {.one_in = 1}};
+        ex.run(weir::iota(0, 1000) | weir::meter("looped") | weir::drain());
+        CHECK(spans->of(kind::item).size() == 1000);
+        ex.run([]() -> weir::task<> {
+            auto items = weir::iota(0, 1000) | weir::meter("single");
+            while (co_await weir::next(items)) {}
+        });
+        CHECK(spans->of(kind::item).size() == 2000);
+        CHECK(spans->of(kind::stage_ends).size() == 2);
+        CHECK(weir::metered_stages(ex)[0].items == 1000);
+    }
+
+    TEST_CASE("trace: of a pipeline that runs before and after it") {
+        virtual_executor ex;
+        const auto spans = std::make_shared<kept_spans>(ex.now());
+        std::size_t texts = 0;
+        const auto counted = [&](std::uint64_t) { return ++texts, std::string{"x"}; };
+        const auto running = ex.spawn(weir::interval(1s) | weir::meter("ticks", counted) | weir::drain());
+        ex.advance(2500ms);
+        CHECK(texts == 0);
+        {
+            const weir::trace recorded{ex, spans, {.one_in = 1}};
+            ex.advance(2s);
+        }
+        CHECK(spans->moments() ==
+              std::vector<std::string>{"2500 begins ticks: interval", "3000 item ticks x", "4000 item ticks x"});
+        const auto waits = spans->of(kind::stage);
+        REQUIRE(waits.size() == 3); // the last has not ended
+        CHECK(waits[0].begin == 2500ms);
+        CHECK(waits[2].begin == 4s);
+        CHECK(waits[2].length == 500ms);
+        ex.advance(2s);
+        CHECK(texts == 2);
+        CHECK(spans->of(kind::item).size() == 2);
+    }
+
+    TEST_CASE("trace: a function for the text that throws changes nothing else") {
+        virtual_executor ex;
+        const auto spans = std::make_shared<kept_spans>(ex.now());
+        const weir::trace recorded{ex, spans, {.one_in = 1}};
+        const auto throws = [](int) -> std::string { throw std::runtime_error{"no text"}; };
+        CHECK(ex.run(weir::iota(0, 3) | weir::meter("numbers", throws) | weir::count()) == 3);
+        CHECK(spans->of(kind::item).size() == 3);
+        CHECK(spans->of(kind::item)[0].text.empty());
+    }
+
+    TEST_CASE("trace_file reports the first write that fails") {
+        std::vector<std::string> errors;
+        const auto keep = [&](const std::system_error& e) {
+            CHECK(e.code() == std::errc::no_space_on_device);
+            errors.push_back(e.what());
+        };
+        {
+            virtual_executor ex;
+            const auto file = std::make_shared<weir::trace_file>("/dev/full", keep);
+            const weir::trace recorded{ex, file, {.one_in = 1}};
+            ex.run(weir::iota(0, 1000) | weir::meter("numbers") | weir::drain());
+            CHECK(errors.size() == 1);
+        }
+        CHECK(errors == std::vector<std::string>{"weir::trace_file: write /dev/full: No space left on device"});
+        errors.clear();
+        weir::trace_file{"/dev/full", keep}; // what is written at the end
+        CHECK(errors.size() == 1);
     }
 }

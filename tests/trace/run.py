@@ -39,4 +39,7 @@ for track in tracks:
 refused = subprocess.run([sys.argv[1]], env={**os.environ, "WEIR_TRACE": "/nonexistent/trace.json"}, check=True,
                          capture_output=True, text=True).stderr
 assert refused.count("WEIR_TRACE: weir::trace_file: open /nonexistent/trace.json") == 1, refused
+full = subprocess.run([sys.argv[1]], env={**os.environ, "WEIR_TRACE": "/dev/full"}, check=True, capture_output=True,
+                      text=True).stderr
+assert full == "weir::trace_file: write /dev/full: No space left on device; the trace ends here\n", full
 print(f"{len(events)} events on {len(tracks)} tracks")

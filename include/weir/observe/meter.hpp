@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include <weir/core/detail/operator_fn.hpp>
@@ -13,13 +15,26 @@
 
 namespace weir {
 
+namespace detail {
+
+/// The text of items whose meter has no function for it.
+struct without_text {
+    template <class T>
+    std::string operator()(const T&) const noexcept {
+        return {};
+    }
+};
+
+} // namespace detail
+
 /// The items of an upstream, counted and timed on their way.
-template <stream S>
+template <stream S, class Text = detail::without_text>
 class [[nodiscard("add a sink and co_await it")]] meter_stream {
 public:
     using value_type = item_t<S>;
 
-    meter_stream(S upstream, std::string name) : run_{std::move(name)}, upstream_(std::move(upstream)) {}
+    meter_stream(S upstream, std::string name, Text text = {})
+        : run_{std::move(name)}, text_(std::move(text)), upstream_(std::move(upstream)) {}
 
     poll<value_type> poll_next(context& cx) {
         if (run_.begin_poll(cx, detail::type_name<meter_stream>())) [[unlikely]]
@@ -29,7 +44,7 @@ public:
 
     template <class Consume>
     flow poll_each(context& cx, Consume& consume) {
-        if (run_.begin_poll(cx, detail::type_name<meter_stream>())) [[unlikely]] {
+        while (run_.begin_poll(cx, detail::type_name<meter_stream>())) [[unlikely]] {
             auto item = poll_timed(cx);
             if (item.is_pending()) return flow::pending;
             if (item.is_done()) return flow::done;
@@ -76,20 +91,45 @@ private:
     }
     [[gnu::noinline]] poll<value_type> poll_timed(context& cx) {
         const detail::stage_run::measurement timed{run_};
-        return poll_upstream(cx);
+        auto item = poll_upstream(cx);
+        if (item.is_item() && run_.observed()) run_.passes(text_of(*item));
+        return item;
+    }
+    std::string text_of(const value_type& item) noexcept {
+        try {
+            return std::invoke(text_, item);
+        } catch (...) { // a trace does not change what a pipeline does
+            return {};
+        }
     }
 
     detail::stage_run run_; // destroyed after those of upstream
+    [[no_unique_address]] Text text_;
     S upstream_;
 };
 
 struct meter_fn : detail::operator_fn<meter_fn> {
-    template <class S, class Name>
-    using pipeline = meter_stream<S>;
+    template <class S, class Name, class Text = detail::without_text>
+    using pipeline = meter_stream<S, Text>;
 
-    auto operator()(std::string name) const {
+    template <class T, class Name, class Text = detail::without_text>
+    static consteval bool accepts() {
+        constexpr bool ok = std::is_invocable_r_v<std::string, Text&, const T&>;
+        static_assert(ok,
+                      "weir::meter(name, text): text cannot be called with a const item, or returns no std::string");
+        return ok;
+    }
+
+    auto operator()(std::string name) const { return with(checked(std::move(name))); }
+    template <class Text>
+    auto operator()(std::string name, Text text) const {
+        return with(checked(std::move(name)), std::move(text));
+    }
+
+private:
+    static std::string checked(std::string name) {
         if (name.empty()) throw std::invalid_argument{"weir::meter(name): name is empty"};
-        return with(std::move(name));
+        return name;
     }
 };
 
@@ -101,9 +141,15 @@ struct meter_fn : detail::operator_fn<meter_fn> {
 /// Times are the executor's, and exact: its clock, which is read once a turn, matters when a poll has no item and when
 /// the item has come. Stages of the same name on one executor add up, pipelines that have ended included.
 ///
+/// meter(name, text): the same. A trace that records items shows text(item), a std::string, for each. Without a trace
+/// it is not called. Where it throws, the item has no text.
+///
+///     | meter("orders", [](const order& o) { return o.id; })
+///
 /// Ends: with upstream. Errors: upstream's. Throws std::invalid_argument for an empty name.
-/// Cost: one allocation for each name, none per item; no item held. Two reads of the clock for one poll in 256.
-/// See: metered_stages, bottleneck, inspect.
+/// Cost: one allocation for each name, none per item; no item held. Two reads of the clock for one poll in 256, and for
+/// each item while a trace records items.
+/// See: metered_stages, bottleneck, trace, inspect.
 inline constexpr meter_fn meter{};
 
 } // namespace weir

@@ -269,6 +269,30 @@ std::vector<outlined_stage> pipeline_outline(const char* mangled) {
     return std::move(walk).stages();
 }
 
+namespace {
+
+/// The stage of that number with what is upstream of it, up to the next meters.
+std::string chain_to(const std::vector<outlined_stage>& stages, std::size_t number) {
+    const outlined_stage& last = stages[number];
+    if (last.name == "meter") return {};
+    std::string upstream;
+    for (const std::size_t from : last.upstream) {
+        const std::string one = chain_to(stages, from);
+        if (!upstream.empty() && !one.empty()) upstream += ", ";
+        upstream += one;
+    }
+    if (upstream.empty()) return last.name;
+    return last.upstream.size() == 1 ? upstream + " | " + last.name : last.name + '(' + upstream + ')';
+}
+
+} // namespace
+
+std::string operators_before(const char* mangled) {
+    const std::vector<outlined_stage> stages = pipeline_outline(mangled);
+    const std::vector<std::size_t>& upstream = stages.back().upstream;
+    return upstream.empty() ? std::string{} : chain_to(stages, upstream.front());
+}
+
 std::string stage_outline(const char* mangled) {
     const std::string all = type_outline(mangled);
     const std::size_t bar = all.rfind(" | ");

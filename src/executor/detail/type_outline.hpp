@@ -22,6 +22,10 @@ struct outlined_stage {
 /// @param mangled  may be null
 std::vector<outlined_stage> pipeline_outline(const char* mangled);
 
+/// The operators between a meter and the meters upstream of it: "merge(interval | take, iota) | map".
+/// @param mangled  the class of the meter; may be null
+std::string operators_before(const char* mangled);
+
 /// The last stage of type_outline.
 std::string stage_outline(const char* mangled);
 

@@ -55,29 +55,58 @@ struct stage_record {
 
 class stage_records;
 
-/// Receives the waits of an executor's metered stages.
+/// A metered stage as an observer sees it.
+struct observed_stage {
+    std::string_view name;
+    const char* type;         // mangled; may be null
+    std::uint64_t number;     // among those of its executor, from 1 on
+    std::uint64_t downstream; // the number of the metered stage that asks it; 0 if none is known
+};
+
+/// Receives what happens to the metered stages of an executor.
 class stage_observer {
 public:
-    /// The consumer of the stage waited for upstream.
-    virtual void waited(std::string_view stage, time_point begin, time_point end) noexcept = 0;
+    /// The stage was polled for the first time, or the observer has been set since.
+    virtual void begins(const observed_stage& stage) noexcept = 0;
+    /// The consumer of the stage waited for upstream, and may still wait when the observer is removed.
+    virtual void waited(const observed_stage& stage, time_point begin, time_point end) noexcept = 0;
+    /// An item has come from upstream. It is called only if the observer asked for items.
+    virtual void passes(const observed_stage& stage, std::string_view text, time_point now) noexcept = 0;
+    /// @param how  "ended", "dropped", or "failed" with the message of the error
+    virtual void ends(const observed_stage& stage, std::string_view how, time_point now) noexcept = 0;
 
 protected:
     ~stage_observer() = default;
 };
 
+enum class observed_items : bool { none, all };
+
 /// Sets the observer, or none when it is null.
-void observe_stages(executor& ex, stage_observer* observer);
+void observe_stages(executor& ex, stage_observer* observer, observed_items items = observed_items::none);
 bool stages_observed(executor& ex);
+
+class stage_run;
+
+/// The position of a stage among those that run on its executor.
+class running_stage : private list_link {
+    friend class intrusive_list<running_stage>;
+    friend class stage_run;
+};
+/// The position of a stage among those that another stage asks.
+class upstream_stage : private list_link {
+    friend class intrusive_list<upstream_stage>;
+    friend class stage_run;
+};
 
 /// One metered stage, from its first poll to its end. It is in one of two states: it waits for upstream, or nothing is
 /// asked of it. The clock is read when that changes.
 ///
 /// A stage that is first polled within the first poll of another stage, or within a poll whose time is measured, stands
 /// upstream of that one.
-class stage_run : private list_link {
+class stage_run : private upstream_stage, private running_stage {
 public:
     explicit stage_run(std::string name) noexcept : name_{std::move(name)} {}
-    stage_run(stage_run&& other) noexcept : list_link{}, name_{std::move(other.name_)} {
+    stage_run(stage_run&& other) noexcept : upstream_stage{}, running_stage{}, name_{std::move(other.name_)} {
         WEIR_ASSERT(other.record_ == nullptr, "moved after its first poll");
     }
     ~stage_run() {
@@ -88,14 +117,21 @@ public:
     /// measured. Such a poll is made while a `measurement` exists.
     /// @param type  the mangled name of the stage's class; may be null
     bool begin_poll(context& cx, const char* type) {
-        if (record_ == nullptr) [[unlikely]] {
-            start(cx, type);
-            polls_ = 1;
-            return true;
-        }
-        return ++polls_ % sample_distance == 0;
+        if (--polls_left_ != 0) [[likely]]
+            return false;
+        begin_measured_poll(cx, type);
+        return true;
     }
     class measurement;
+
+    /// Whether an observer asks for the items. Each poll is then one whose time is measured.
+    bool observed() const noexcept;
+    /// An item of such a poll.
+    void passes(std::string_view text) noexcept;
+    /// An observer of this executor has been set.
+    void show_to(stage_observer& observer) noexcept;
+    /// It is going to be removed.
+    void hide_from(stage_observer& observer) noexcept;
 
     // The result of that poll.
     void items(std::uint64_t n) noexcept {
@@ -107,15 +143,19 @@ public:
         if (!waiting_) start_waiting();
     }
     void ends() noexcept { stop(&stage_record::ended); }
+    /// The exception is the one that is being handled.
     void fails() noexcept { stop(&stage_record::failed); }
 
 private:
     static constexpr std::uint32_t sample_distance = 256;
 
-    friend class intrusive_list<stage_run>;
+    friend class stage_records;
 
     bool runs() const noexcept { return record_ != nullptr && !stopped_; }
+    void begin_measured_poll(context& cx, const char* type);
     void start(context& cx, const char* type);
+    observed_stage seen() const noexcept;
+    void report_end(std::uint64_t stage_record::* how) const noexcept;
     void stop(std::uint64_t stage_record::* how) noexcept;
     void start_waiting() noexcept;
     void stop_waiting() noexcept;
@@ -126,11 +166,14 @@ private:
     std::shared_ptr<stage_records> records_; // those of the executor, which may die first
     stage_record* record_ = nullptr;
     stage_run* downstream_ = nullptr;
-    time_point waits_since_{};           // while it waits
-    intrusive_list<stage_run> upstream_; // the metered stages whose items it waits for
-    int upstream_waits_ = 0;             // how many of them wait
-    std::uint32_t polls_ = 0;
-    bool last_ = false; // no metered stage asks it
+    const char* type_ = nullptr;
+    std::uint64_t number_ = 0;
+    time_point waits_since_{};                // while it waits
+    intrusive_list<upstream_stage> upstream_; // the metered stages whose items it waits for
+    int upstream_waits_ = 0;                  // how many of them wait
+    std::uint32_t polls_left_ = 1;            // until one is measured
+    bool first_poll_ = false;                 // is running
+    bool last_ = false;                       // no metered stage asks it
     bool waiting_ = false;
     bool alone_ = false;
     bool stopped_ = false;
