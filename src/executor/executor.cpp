@@ -265,4 +265,12 @@ void detail::executor_access::start(executor& ex, cleanup& one, std::uint32_t gr
     one.start(ex.cleanups_of(group));
 }
 
+namespace detail {
+
+template <>
+void headers_and_library_of_weir_differ<0, 1, sizeof(executor), sizeof(coroutine_state),
+                                        sizeof(io_operation)>() noexcept {}
+
+} // namespace detail
+
 } // namespace weir

@@ -96,6 +96,20 @@ installed() {
     done
     check_libraries 'pkg-config' env LD_LIBRARY_PATH="$work/prefix/lib" "$work/pc"
 
+    # Headers of another version, and a standard library with another layout.
+    cp -r "$work/prefix/include" "$work/newer_headers"
+    sed -i 's/weir_differ<0, 1, /weir_differ<0, 2, /' "$work/newer_headers/weir/executor/executor.hpp"
+    for flags in "-I$work/newer_headers" "-D_GLIBCXX_DEBUG -I$work/prefix/include"; do
+        # shellcheck disable=SC2086
+        if $CXX -std=c++20 $flags "$work/app/main.cpp" "$work/prefix/lib/libweir.so" -o "$work/differs" 2> "$work/log"
+        then
+            echo "mismatch, ${flags%% *}: links"
+            exit 1
+        fi
+        grep -q 'undefined.*headers_and_library_of_weir_differ<' "$work/log" || { cat "$work/log"; exit 1; }
+    done
+    echo 'mismatch of headers and library: ok'
+
     mkdir "$work/moved"
     mv "$work/prefix" "$moved"
     rm -rf "$work/lib"
