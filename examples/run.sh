@@ -23,8 +23,8 @@ failed() {
 if [ ! -e $build/build.ninja ]; then
     need_meson
     say "Configuring $build"
-    configure $build --buildtype=release -Dtests=disabled -Dhygiene=disabled -Dperf=disabled -Dexamples=enabled \
-        > "$log" 2>&1 || failed
+    configure $build --buildtype=release -Dtogether=6 -Dtests=disabled -Dhygiene=disabled -Dperf=disabled \
+        -Dexamples=enabled > "$log" 2>&1 || failed
 fi
 
 # Shows the progress of ninja. On a terminal it is one line, which is erased at the end.

@@ -20,6 +20,7 @@
 
 #include "kernel/fifo_opens.hpp"
 #include "kernel/file_system.hpp"
+#include "kernel/or_error.hpp"
 
 namespace weir::kernel {
 
@@ -28,8 +29,6 @@ namespace {
 constexpr std::chrono::seconds idle_limit{10};
 // Files opened with O_DIRECT want their buffers so.
 constexpr std::size_t buffer_alignment = 4096;
-
-int or_error(long result) noexcept { return result >= 0 ? static_cast<int>(result) : -errno; }
 
 /// Opens what an open descriptor refers to once more.
 int open_again(int fd, int flags) noexcept {

@@ -31,6 +31,7 @@
 #include "kernel/fifo_opens.hpp"
 #include "kernel/kernel_backend.hpp"
 #include "kernel/message.hpp"
+#include "kernel/or_error.hpp"
 
 namespace weir::kernel {
 
@@ -138,8 +139,7 @@ bool writes(const io_request& request) noexcept {
 }
 
 int attempt_send(int fd, io_message& message) noexcept {
-    const ssize_t sent = ::sendmsg(fd, to_send(message), MSG_DONTWAIT | MSG_NOSIGNAL);
-    return sent < 0 ? -errno : static_cast<int>(sent);
+    return or_error(::sendmsg(fd, to_send(message), MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 int attempt_receive(int fd, io_message& message) noexcept {
@@ -339,7 +339,7 @@ void epoll_backend::call_elsewhere(io_operation& operation) noexcept {
     if (!call) {
         const int error = errno;
         if (operation.request().what != io_request::kind::close) return operation.complete(-error);
-        return operation.complete(::close(operation.request().fd) < 0 ? -errno : 0); // needs no memory here
+        return operation.complete(or_error(::close(operation.request().fd))); // needs no memory here
     }
     operation.backend_data = reinterpret_cast<std::uintptr_t>(call.get());
     if (const int r = calls_.start(std::move(call)); r < 0) return operation.complete(r);
@@ -377,8 +377,7 @@ int epoll_backend::attempt(const io_request& request, descriptor_state& state) n
             break;
         case io_request::kind::receive: {
             const std::size_t size = at_most(request.size);
-            const ssize_t got = ::recv(request.fd, request.data, size, MSG_DONTWAIT);
-            r = got < 0 ? -errno : static_cast<int>(got);
+            r = or_error(::recv(request.fd, request.data, size, MSG_DONTWAIT));
             note_received(request, r, state);
             break;
         }
@@ -386,11 +385,9 @@ int epoll_backend::attempt(const io_request& request, descriptor_state& state) n
             r = receive_bytes(request);
             note_received(request, r, state);
             break;
-        case io_request::kind::send: {
-            const ssize_t sent = ::send(request.fd, request.data, at_most(request.size), MSG_DONTWAIT | MSG_NOSIGNAL);
-            r = sent < 0 ? -errno : static_cast<int>(sent);
+        case io_request::kind::send:
+            r = or_error(::send(request.fd, request.data, at_most(request.size), MSG_DONTWAIT | MSG_NOSIGNAL));
             break;
-        }
         case io_request::kind::accept:
             r = attempt_accept(request, state);
             break;
@@ -436,8 +433,7 @@ int epoll_backend::attempt_accept(const io_request& request, descriptor_state& s
         address = static_cast<sockaddr*>(request.address->data());
         size = request.address->resize(endpoint::capacity);
     }
-    const int fd = ::accept4(request.fd, address, size, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    return fd < 0 ? -errno : fd;
+    return or_error(::accept4(request.fd, address, size, SOCK_CLOEXEC | SOCK_NONBLOCK));
 }
 
 int epoll_backend::attempt_transfer(const io_request& request, descriptor_state& state) noexcept {
@@ -463,7 +459,7 @@ int epoll_backend::attempt_transfer(const io_request& request, descriptor_state&
     case transfer_mode::socket:
         r = write ? ::send(request.fd, request.data, size, MSG_DONTWAIT | MSG_NOSIGNAL)
                   : ::recv(request.fd, request.data, size, MSG_DONTWAIT);
-        return r < 0 ? -errno : static_cast<int>(r);
+        return or_error(r);
     case transfer_mode::file: {
         bool& may_wait = write ? state.writes_may_wait : state.reads_may_wait;
         if (may_wait) return needs_thread;
@@ -498,7 +494,7 @@ int epoll_backend::attempt_transfer(const io_request& request, descriptor_state&
         r = write ? ::pwrite(request.fd, request.data, size, request.offset)
                   : ::pread(request.fd, request.data, size, request.offset);
     }
-    return r < 0 ? -errno : static_cast<int>(r);
+    return or_error(r);
 }
 
 void epoll_backend::retry(detail::intrusive_list<io_operation>& waiting, descriptor_state& state) noexcept {
@@ -518,13 +514,12 @@ int epoll_backend::wait_for_events(epoll_event* events, int most, time_point unt
         const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
         const timespec limit{static_cast<time_t>(seconds.count()), static_cast<long>((left - seconds).count())};
         const int r = ::epoll_pwait2(epoll_.get(), events, most, forever ? nullptr : &limit, nullptr);
-        if (r >= 0 || (errno != ENOSYS && errno != EPERM)) return r < 0 ? -errno : r;
+        if (r >= 0 || (errno != ENOSYS && errno != EPERM)) return or_error(r);
         nanoseconds_ = false;
     }
     // Rounded up: a wait that ended before the deadline would be followed by many waits of zero milliseconds.
     const auto ms = std::min<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), INT_MAX);
-    const int r = ::epoll_wait(epoll_.get(), events, most, forever ? -1 : static_cast<int>(ms));
-    return r < 0 ? -errno : r;
+    return or_error(::epoll_wait(epoll_.get(), events, most, forever ? -1 : static_cast<int>(ms)));
 }
 
 void epoll_backend::wait(time_point until) {

@@ -25,11 +25,11 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "kernel/or_error.hpp"
+
 namespace weir::kernel {
 
 namespace {
-
-int or_error(int result) noexcept { return result >= 0 ? result : -errno; }
 
 file_type type_of_mode(mode_t mode) noexcept {
     switch (mode & S_IFMT) {

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "kernel/descriptors.hpp"
+#include "kernel/or_error.hpp"
 #include "kernel/processes.hpp"
 #include "kernel/sockets.hpp"
 
@@ -25,8 +26,6 @@ namespace weir::kernel {
 namespace {
 
 constexpr std::size_t shared_block = 64 * 1024;
-
-int or_error(int result) noexcept { return result >= 0 ? result : -errno; }
 
 /// Opens the eventfd of `notify`, which is the first descriptor of a backend.
 int open_event() noexcept {

@@ -44,6 +44,8 @@
 
 extern char** environ;
 
+#include "kernel/or_error.hpp"
+
 namespace weir::kernel {
 
 namespace {
@@ -336,7 +338,7 @@ public:
         // Before Linux 6.9. The number of the group belongs to it as long as its leader has not been reaped.
         exit_status ignored;
         if (const int r = status(process, ignored); r < 0 && r != -EAGAIN) return r;
-        return ::kill(-process.id, number) < 0 ? -errno : 0;
+        return or_error(::kill(-process.id, number));
     }
 
     void release(const process_reference& process) noexcept override {

@@ -25,11 +25,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "kernel/or_error.hpp"
+
 namespace weir::kernel {
 
 namespace {
-
-int or_error(int result) noexcept { return result >= 0 ? result : -errno; }
 
 struct option_place {
     int level;
@@ -324,8 +324,7 @@ public:
         const std::size_t size = cached_size(file, most);
         if (size == 0) return -EAGAIN; // a read of the next block does not block the executor
         const without_sigpipe guard;
-        const ssize_t sent = ::sendfile(socket, file, nullptr, size);
-        return sent < 0 ? -errno : static_cast<int>(sent);
+        return or_error(::sendfile(socket, file, nullptr, size));
     }
 
 private:
