@@ -202,6 +202,19 @@ stage_table timed() {
         return std::move(in) | weir::debounce(2 * tick, {.max_wait = 3 * tick}, takes_dropped(s));
     });
     table.add("delay", [](scene&, auto in) { return std::move(in) | weir::delay(tick, 2); });
+    const auto lasts = [half_tick](scene& s) {
+        return [&s, half_tick](const item& x) {
+            s.called();
+            return s.still_here(x).value() % 2 * half_tick;
+        };
+    };
+    table.add(
+        "delay by a function", [lasts](scene& s, auto in) { return std::move(in) | weir::delay(lasts(s), 2); }, false);
+    table.add("debounce by a function",
+              [lasts](scene& s, auto in) { return std::move(in) | weir::debounce(lasts(s), {}, takes_dropped(s)); });
+    table.add("throttle by a function", [lasts](scene& s, auto in) {
+        return std::move(in) | weir::throttle(lasts(s), weir::edge::both, takes_dropped(s));
+    });
     table.add("expire",
               [half_tick](scene& s, auto in) { return std::move(in) | weir::expire(half_tick, 1, takes_dropped(s)); });
     table.add("consumer_timeout", [](scene&, auto in) { return std::move(in) | weir::consumer_timeout(long_time); });

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <vector>
@@ -105,6 +106,32 @@ TEST_SUITE("operators/debounce") {
     TEST_CASE("debounce emits an item after max_wait even without a pause") {
         marbles m;
         CHECK(m.play(m.hot("abcdefghijkl----|") | weir::debounce(2ms, {.max_wait = 5ms})) == "-----e----j--l--|");
+    }
+
+    TEST_CASE("debounce by a function waits as long as it says for each item") {
+        const auto letter = [](char c) { return (c - 'a') * 1ms; };
+        marbles m;
+        CHECK(m.play(m.hot("e-b--d--a-|") | weir::debounce(letter)) == "---b----[da]-|");
+        CHECK(m.play(m.hot("zzz|") | weir::debounce(letter)) == "---[z|]");
+        CHECK(m.play(m.hot("zyx------------|") | weir::debounce(letter, {.max_wait = 5ms})) == "-----x---------|");
+        const auto fails = [](char c) { return c == 'c' ? throw std::runtime_error{"no"} : 9ms; };
+        CHECK(m.play(m.hot("a-c...") | weir::debounce(fails)) == "--[a#]");
+        CHECK(m.play(m.hot("a-c...") | weir::debounce([](char c) { return (c == 'c' ? -1 : 9) * 1ms; })) == "--[a#]");
+        CHECK(check_contract([] { return weir::debounce([](int) { return 0ms; }); }, {.prefetch = 1}) == "");
+        virtual_executor ex;
+        std::function<void()> drop_all;
+        probe<int> source;
+        int calls = 0;
+        probe_sink sink{ex, source.stream() | weir::debounce([&](int) {
+                                if (++calls == 2) drop_all();
+                                return 1ms;
+                            })};
+        drop_all = [&] { sink.drop(); };
+        sink.request();
+        for (int i = 0; i != 4; ++i) source.push(i);
+        ex.advance(1s);
+        CHECK(calls == 2);
+        CHECK(sink.items().empty());
     }
 
     TEST_CASE("debounce passes replaced items to on_drop") {

@@ -3,10 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <functional>
 #include <memory>
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <allocations.hpp>
@@ -138,6 +141,82 @@ TEST_SUITE("operators/delay") {
         CHECK_THROWS_WITH_AS(weir::delay(1ms, 0), "weir::delay(d, capacity): capacity must be at least 1",
                              std::invalid_argument);
         CHECK_THROWS_AS(weir::delay(1ms, -1), std::invalid_argument);
+    }
+
+    TEST_CASE("delay by a function delivers each item at its own time, and ends after the last") {
+        const auto letter = [](char c) { return (c - 'a') * 1ms; };
+        marbles m;
+        CHECK(m.play(m.hot("[ha]--b--|") | weir::delay(letter)) == "a---b--[h|]");
+        CHECK(m.play(m.hot("[eeb]-c|") | weir::delay(letter)) == "-b--[eec|]");
+        CHECK(m.play(m.hot("-c-----|") | weir::delay(letter)) == "---c---|");
+        CHECK(m.play(m.hot("fb-#") | weir::delay(letter)) == "--b--[f#]");
+        CHECK(m.play(m.hot("--|") | weir::delay(letter)) == "--|");
+        CHECK(m.play(m.hot("--#") | weir::delay(letter)) == "--#");
+        CHECK(m.play(m.hot("ab|") | weir::delay([](char) { return 0ms; })) == "ab|");
+        CHECK(m.play(m.hot("zaaab...") | weir::delay(letter, 1)) == "-------------------------[zaaa]b...");
+    }
+
+    TEST_CASE("delay by a function: an exception or a negative duration fails the stream after the items held") {
+        marbles m;
+        const auto fails = [](char c) { return c == 'b' ? throw std::runtime_error{"no"} : 3ms; };
+        CHECK(m.play(m.hot("acb...") | weir::delay(fails)) == "---a[c#]");
+        CHECK(m.play(m.hot("acb...") | weir::delay([](char c) { return (c == 'b' ? -1 : 3) * 1ms; })) == "---a[c#]");
+        virtual_executor ex;
+        CHECK_THROWS_WITH_AS(ex.run(weir::iota(0) | weir::delay([](int) { return -1ms; }) | weir::for_each([](int) {})),
+                             "weir::delay(f): f has returned a negative duration", std::invalid_argument);
+        CHECK_THROWS_WITH_AS(weir::delay([](int) { return 1ms; }, 0),
+                             "weir::delay(f, capacity): capacity must be at least 1", std::invalid_argument);
+    }
+
+    TEST_CASE("delay by a function delivers what a stable sort by due time delivers, for random arrivals") {
+        std::mt19937 random{9};
+        for (int round = 0; round != 200; ++round) {
+            virtual_executor ex;
+            probe<std::pair<int, int>> source; // a number and its delay
+            std::vector<std::pair<int, weir::duration>> seen;
+            const auto note = [&](std::pair<int, int> item) { seen.emplace_back(item.first, ex.elapsed()); };
+            const auto handle =
+                ex.spawn(source.stream() | weir::delay([](const auto& item) { return item.second * 1ms; }) |
+                         weir::for_each(note));
+            ex.run_ready();
+            std::vector<std::pair<int, weir::duration>> expected;
+            for (int i = 0; i != 20; ++i) {
+                const int by = static_cast<int>(random() % 6);
+                expected.emplace_back(i, ex.elapsed() + by * 1ms);
+                source.push({i, by});
+                ex.run_ready();
+                if (random() % 2 == 0) ex.advance(1ms);
+            }
+            source.end();
+            ex.advance(1s);
+            CHECK(handle.finished());
+            std::ranges::sort(expected, {}, [](const auto& item) { return std::pair(item.second, item.first); });
+            CHECK(seen == expected);
+        }
+    }
+
+    TEST_CASE(
+        "delay by a function keeps the contract, allocates nothing per item, and may be dropped by its function") {
+        CHECK(check_contract([] { return weir::delay([](int) { return 1s; }, 2); }, {.prefetch = 2}) == "");
+        CHECK(support::allocations_for_more_items([&](int n) {
+                  virtual_executor ex;
+                  ex.run(weir::iota(0, n) | weir::delay([](int i) { return i % 7 * 1ms; }, 16) |
+                         weir::for_each([](int) {}));
+              }) == 0);
+        virtual_executor ex;
+        std::function<void()> drop_all;
+        int calls = 0;
+        probe<int> source;
+        probe_sink sink{ex, source.stream() | weir::delay([&](int) {
+                                if (++calls == 2) drop_all();
+                                return 1ms;
+                            })};
+        drop_all = [&] { sink.drop(); };
+        sink.request();
+        for (int i = 0; i != 4; ++i) source.push(i);
+        ex.advance(1s);
+        CHECK(calls == 2);
+        CHECK(sink.items().empty());
     }
 
     TEST_CASE("delay keeps the contract of a stream") {

@@ -126,6 +126,7 @@ void pass_through_operators() {
     CHECK(values<T>(weir::buffer(2)) == all);
     CHECK(values<T>(weir::buffer(4, weir::overflow::drop_oldest)) == all);
     CHECK(values<T>(weir::delay(1ms)) == all);
+    CHECK(values<T>(weir::delay([](const T&) { return 1ms; })) == all);
     CHECK(values<T>(weir::debounce(0ms)) == all);
     CHECK(values<T>(weir::throttle(1ms, weir::edge::trailing)) == std::vector{4});
     CHECK(values<T>(weir::sample(1ms)) == std::vector{4});

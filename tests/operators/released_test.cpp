@@ -25,6 +25,7 @@
 #include <weir/operators/conflate_with.hpp>
 #include <weir/operators/consumer_timeout.hpp>
 #include <weir/operators/debounce.hpp>
+#include <weir/operators/delay.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/divert_to.hpp>
@@ -191,6 +192,8 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::expire(0ms, 2, not_two) | weir::map_async(1, [](int x) { return later(x + 2); }) |
                      weir::drain()) == "two");
         CHECK(end_of(weir::map_async(2, later) | weir::drain()) == "two");
+        CHECK(end_of(weir::delay([](int x) { return not_two(x) * 0ms; }) | weir::drain()) == "two");
+        CHECK(end_of(weir::debounce([](int x) { return not_two(x) * 1ms; }) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async_unordered(2, later) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async_keyed(2, [](int x) { return x; }, later) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async_keyed(2, not_two, [](int x) { return later(x + 2); }) | weir::drain()) == "two");

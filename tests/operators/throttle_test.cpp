@@ -121,6 +121,41 @@ TEST_SUITE("operators/throttle") {
         }
     }
 
+    TEST_CASE("throttle by a function: the item that opens a window decides how long it is") {
+        const auto letter = [](char c) { return (c - 'a') * 1ms; };
+        marbles m;
+        CHECK(m.play(m.hot("dzzabzz---|") | weir::throttle(letter, weir::edge::leading)) == "d--abz----|");
+        CHECK(m.play(m.hot("dzb-----|") | weir::throttle(letter)) == "d--b----|");
+        CHECK(m.play(m.hot("dzbz-----|") | weir::throttle(letter, weir::edge::trailing)) == "---bz----|");
+        std::string asked;
+        const auto note = [&](char c) {
+            asked += c;
+            return 2ms;
+        };
+        CHECK(m.play(m.hot("abcd-----|") | weir::throttle(note)) == "a-b-d----|");
+        CHECK(asked == "abd");
+        const auto fails = [](char c) { return c == 'c' ? throw std::runtime_error{"no"} : 2ms; };
+        CHECK(m.play(m.hot("abc...") | weir::throttle(fails)) == "a-b-[c#]");
+        CHECK(m.play(m.hot("a--c...") | weir::throttle(fails)) == "a--#");
+        CHECK(m.play(m.hot("a...") | weir::throttle([](char) { return -1ms; })) == "#");
+        CHECK(check_contract([] { return weir::throttle([](int) { return 0ms; }); }, {.prefetch = 1}) == "");
+        for (const int at : {1, 2}) {
+            virtual_executor ex;
+            std::function<void()> drop_all;
+            probe<int> source;
+            int calls = 0;
+            probe_sink sink{ex, source.stream() | weir::throttle([&](int) {
+                                    if (++calls == at) drop_all();
+                                    return 1ms;
+                                })};
+            drop_all = [&] { sink.drop(); };
+            sink.request();
+            for (int i = 0; i != 4; ++i) source.push(i);
+            ex.advance(1s);
+            CHECK(calls == at);
+        }
+    }
+
     TEST_CASE("throttle passes discarded items to on_drop") {
         std::string dropped;
         play("abcd--------|", 3ms, edge::both, &dropped);

@@ -12,6 +12,7 @@
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
 #include <weir/operators/detail/drop_silently.hpp>
+#include <weir/operators/detail/item_duration.hpp>
 #include <weir/operators/detail/latest_item_operator.hpp>
 #include <weir/operators/detail/prefetching_operator.hpp>
 
@@ -25,25 +26,27 @@ enum class edge : std::uint8_t {
 };
 
 /// The items of an upstream, at most one per window.
-template <stream S, class OnDrop = detail::drop_silently>
+template <stream S, class Window, class OnDrop = detail::drop_silently>
 class [[nodiscard("add a sink and co_await it")]] throttle_stream
-    : public detail::latest_item_operator<throttle_stream<S, OnDrop>, S, OnDrop> {
+    : public detail::latest_item_operator<throttle_stream<S, Window, OnDrop>, S, OnDrop> {
     using latest_item_operator = detail::latest_item_operator<throttle_stream, S, OnDrop>;
     friend detail::prefetching_operator<throttle_stream, S>;
 
 public:
     using typename latest_item_operator::value_type;
 
-    throttle_stream(S upstream, duration d, edge which, OnDrop on_drop)
-        : latest_item_operator(std::move(upstream), std::move(on_drop)), d_{d}, edge_{which} {}
+    throttle_stream(S upstream, Window length, edge which, OnDrop on_drop)
+        : latest_item_operator(std::move(upstream), std::move(on_drop)), length_(std::move(length)), edge_{which} {}
 
 private:
     bool wants(context& cx) {
         if (this->passed()) return false;
         if (!this->holds() || !over_.poll(cx)) return true;
-        open_window(over_.deadline());
+        const duration d = length_(this->held());
+        if (Window::calls && cx.stopping()) return false;
+        open_window(over_.deadline(), d);
         // Missed windows are not made up for.
-        if (over_.passed(cx)) open_window(cx.executor().now());
+        if (over_.passed(cx)) open_window(cx.executor().now(), d);
         this->pass();
         return false;
     }
@@ -53,30 +56,34 @@ private:
             if (edge_ == edge::leading) return this->drop(std::move(item));
             return this->hold(std::move(item));
         }
-        open_window(cx.executor().now());
+        const duration d = length_(std::as_const(item));
+        if (Window::calls && cx.stopping()) return;
+        open_window(cx.executor().now(), d);
         this->hold(std::move(item));
         if (edge_ != edge::trailing) this->pass();
     }
 
     void upstream_ended(context&) noexcept { over_.cancel(); }
 
-    void open_window(time_point start) noexcept {
+    void open_window(time_point start, duration d) noexcept {
         started_ = true;
-        over_.set(d_ > time_point::max() - start ? time_point::max() : start + d_);
+        over_.set(d > time_point::max() - start ? time_point::max() : start + d);
     }
 
     detail::resettable_deadline over_; // the end of the window
     bool started_ = false;
-    duration d_;
+    [[no_unique_address]] Window length_;
     edge edge_;
 };
 
 struct throttle_fn : detail::operator_fn<throttle_fn> {
-    template <class S, class D, class Edge, class OnDrop>
-    using pipeline = throttle_stream<S, OnDrop>;
+    template <class S, class Window, class Edge, class OnDrop>
+    using pipeline = throttle_stream<S, Window, OnDrop>;
 
-    template <class T, class D, class Edge, class OnDrop>
+    template <class T, class Window, class Edge, class OnDrop>
     static consteval bool accepts() {
+        constexpr bool lasts = detail::lasts_for<Window, T>;
+        static_assert(lasts, "weir::throttle(f): f cannot be called with a const item, or does not return a duration");
         constexpr bool drops = std::invocable<OnDrop&, T>;
         static_assert(drops, "weir::throttle(d, edge, on_drop): on_drop cannot be called with an item");
         constexpr bool vanishes = detail::returns_work<OnDrop&, T>;
@@ -86,16 +93,23 @@ struct throttle_fn : detail::operator_fn<throttle_fn> {
         static_assert(kept,
                       "weir::throttle(d) keeps items, and these borrow their memory; put to_owned() before it, or "
                       "outlives(view) around what outlives it");
-        return drops && !vanishes && kept;
+        return lasts && drops && !vanishes && kept;
     }
 
     template <class OnDrop = detail::drop_silently>
     constexpr auto operator()(duration d, edge which = edge::both, OnDrop on_drop = {}) const {
-        return with(detail::not_negative(d, "weir::throttle(d): d is negative"), which, std::move(on_drop));
+        return with(detail::fixed_duration{detail::not_negative(d, "weir::throttle(d): d is negative")}, which,
+                    std::move(on_drop));
+    }
+    template <detail::item_function F, class OnDrop = detail::drop_silently>
+    constexpr auto operator()(F f, edge which = edge::both, OnDrop on_drop = {}) const {
+        return with(detail::duration_of_item<F>{std::move(f), "weir::throttle(f): f has returned a negative duration"},
+                    which, std::move(on_drop));
     }
 };
 
-/// throttle(d): at most one item per window of d; the others are dropped.
+/// throttle(d): at most one item per window of d; the others are dropped. throttle(f): the window of an item lasts
+/// f(item), a duration. f is called with the items that open a window.
 ///
 ///     in                           abcd--------|
 ///     throttle(3)                  a--c--d-----|
@@ -107,8 +121,8 @@ struct throttle_fn : detail::operator_fn<throttle_fn> {
 /// not the consumer is busy. An item that was let through is never dropped: until the consumer takes it upstream is not
 /// asked.
 ///
-/// Ends: with upstream. Errors: upstream's, and what on_drop throws. The item held comes before either, at once, when
-/// upstream has been destroyed.
+/// Ends: with upstream. Errors: upstream's, and what f and on_drop throw. The item held comes before either, at once,
+/// when upstream has been destroyed. A negative duration of f is a std::invalid_argument.
 /// Dropped: the other items of a window are passed to on_drop, the third argument, if there is one.
 /// Cost: no allocation; one item held; one timer.
 /// See: debounce, sample, pace (which loses nothing).

@@ -37,6 +37,7 @@ protected:
         : prefetching_operator<Operator, S>(std::move(upstream)), on_drop_(std::move(on_drop)) {}
 
     bool holds() const noexcept { return held_.has_value(); }
+    const value_type& held() const noexcept { return *held_; }
     bool passed() const noexcept { return passed_; }
 
     void hold(value_type item) {
