@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include <testing/drawing.hpp>
+#include <testing/printed_test.hpp>
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
 
@@ -277,29 +278,23 @@ void property_check::shrink(scenario& s, failure& f, bool passes_errors) const {
 
 /// A failure as a marble test.
 std::string property_check::test_of(const scenario& s, const failure& f) const {
-    std::string text = "    weir::testing::marbles m;\n";
-    if (s.schedule != 0) text += "    m.shuffle(" + std::to_string(s.schedule) + ");\n";
-    std::string played = "m.play(m.hot<int>(\"" + s.diagram() + "\") | op";
+    printed_test test{"    weir::testing::marbles m;\n", "m.hot<int>(\"" + s.diagram() + "\")", {}};
+    if (s.schedule != 0) test.setup += "    m.shuffle(" + std::to_string(s.schedule) + ");\n";
     if (const std::string asks = s.consumer(); asks != "*" || s.by != asking::one_by_one) {
-        played += ", {.asks = \"" + asks + '"';
-        if (s.by == asking::in_a_loop) played += ", .how = weir::testing::asking::in_a_loop";
-        played += '}';
+        test.consumer = "{.asks = \"" + asks + '"';
+        if (s.by == asking::in_a_loop) test.consumer += ", .how = weir::testing::asking::in_a_loop";
+        test.consumer += '}';
     }
-    played += ')';
-    const std::string items = "weir::testing::without_ticks(" + played + ')';
+    const std::string was = "was \"" + f.drawing + '"';
     switch (f.how) {
     case failure::check::equals:
-        text += "    CHECK(" + (timed_model != nullptr ? played : items) + " == \"" + f.expected + "\"); // was \"" +
-                f.drawing + "\"\n";
-        break;
+        return test.checked((timed_model != nullptr ? test.played() : test.items()) + " == \"" + f.expected + '"', was);
     case failure::check::is_start_of:
-        text +=
-            "    CHECK(std::string{\"" + f.expected + "\"}.starts_with(" + items + ")); // was \"" + f.drawing + "\"\n";
-        break;
+        return test.checked("std::string{\"" + f.expected + "\"}.starts_with(" + test.items() + ')', was);
     case failure::check::none:
-        text += "    " + played + "; // " + f.what + '\n';
+        break;
     }
-    return text;
+    return test.unchecked(f.what);
 }
 
 std::string property_check::run(const property_options& options) const {
