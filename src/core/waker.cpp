@@ -4,22 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
-#include <string>
 #include <utility>
 
 namespace weir {
-
-std::string detail::text_of(const locals_ref& locals) {
-    std::string text;
-    for (const local_value* one = locals.first(); one != nullptr; one = one->outer()) {
-        const local_value* inner = locals.first();
-        while (inner->key() != one->key()) inner = inner->outer();
-        if (inner != one) continue; // another value was set inside
-        if (!text.empty()) text += ", ";
-        text += one->text();
-    }
-    return text;
-}
 
 namespace {
 

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -52,6 +53,22 @@ using weir::testing::virtual_executor;
 constinit weir::local<std::string> request{"request"};
 constinit weir::local<int> attempt{"attempt"};
 constinit weir::local<std::shared_ptr<int>> resource{"resource"};
+
+/// Counts its objects.
+class counted {
+public:
+    counted() noexcept { begin(); }
+    counted(const counted&) noexcept { begin(); }
+    ~counted() { --alive; }
+
+    static inline int alive = 0;
+    static inline int most = 0;
+
+private:
+    static void begin() noexcept { most = std::max(most, ++alive); }
+};
+
+constinit weir::local<counted> counts{"counts"};
 
 std::string here() { return request.value_or("none"); }
 
@@ -110,6 +127,45 @@ TEST_SUITE("scope/local") {
         const auto serves = [&](int i) { return with_local(request, std::to_string(i), handles(i)); };
         ex.run(weir::iota(0, 3000) | weir::map_async(7, serves) |
                weir::for_each([](weir::unit) { CHECK(here() == "none"); }));
+    }
+
+    TEST_CASE("a value that another one hides from all code is destroyed") {
+        virtual_executor ex;
+        // Each task spawns the next under new values of two locals, the third keeps its value.
+        int lost = 0;
+        const auto spawns_next = [&](const auto& self, int left) -> weir::task<> {
+            if (here() != "kept") ++lost;
+            if (left == 0) co_return;
+            auto next = with_local(attempt, left, [&self, left] { return self(self, left - 1); });
+            ex.spawn(with_local(counts, counted{}, std::move(next))).detach();
+        };
+        ex.run(with_local(request, "kept", with_local(counts, counted{}, spawns_next(spawns_next, 200'000))));
+        while (!ex.idle()) ex.turn(ex.now());
+        CHECK(lost == 0);
+        CHECK(counted::most < 20);
+        CHECK(counted::alive == 0);
+    }
+
+    TEST_CASE("a hidden value lives as long as code that sees it") {
+        virtual_executor ex;
+        const auto reads_after = [](int seen) -> weir::task<std::string> {
+            co_await weir::sleep_for(1ms);
+            co_return here() + std::to_string(attempt.value_or(0)) + (seen == attempt.value_or(0) ? "" : "?");
+        };
+        const auto program = [&]() -> weir::task<std::string> {
+            auto inner = ex.spawn(with_local(request, "in", with_local(attempt, 2, reads_after(2))));
+            const std::string mine = co_await reads_after(1);
+            co_return mine + co_await std::move(inner);
+        };
+        CHECK(ex.run(with_local(attempt, 1, with_local(request, "out", program()))) == "out1in2");
+        const auto shows = []() -> weir::task<std::string> {
+            co_return weir::detail::text_of(weir::detail::locals_here());
+        };
+        auto hides = with_local(request, "d", with_local(attempt, 5, shows()));
+        CHECK(ex.run(with_local(attempt, 3, with_local(request, "c", std::move(hides)))) == "attempt = 5, request = d");
+        auto hides_first = with_local(attempt, 4, shows());
+        CHECK(ex.run(with_local(attempt, 3, with_local(request, "c", std::move(hides_first)))) ==
+              "attempt = 4, request = c");
     }
 
     TEST_CASE("stages of a pipeline have the value of the code that runs it") {

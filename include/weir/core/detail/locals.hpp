@@ -10,15 +10,14 @@
 
 namespace weir::detail {
 
-class local_value;
+class local_link;
 
-/// The task-locals of some code: the value that was set last, which refers to the values set around it. Empty if none
-/// is set.
+/// The task-locals of some code: a list with the value of each, the last set first. Empty if none is set.
 class locals_ref {
 public:
     locals_ref() noexcept = default;
-    /// Takes ownership of a new value.
-    explicit locals_ref(const local_value* first) noexcept : first_{first} {}
+    /// Takes ownership of a new link.
+    explicit locals_ref(const local_link* first) noexcept : first_{first} {}
     inline locals_ref(const locals_ref& other) noexcept;
     locals_ref(locals_ref&& other) noexcept : first_{std::exchange(other.first_, nullptr)} {}
     locals_ref& operator=(locals_ref other) noexcept {
@@ -27,49 +26,84 @@ public:
     }
     inline ~locals_ref();
 
-    const local_value* first() const noexcept { return first_; }
+    const local_link* first() const noexcept { return first_; }
     explicit operator bool() const noexcept { return first_ != nullptr; }
 
+    /// The same list without the value of one task-local.
+    locals_ref without(const void* key) const;
+
 private:
-    const local_value* first_ = nullptr;
+    const local_link* first_ = nullptr;
 };
 
-/// A value of one task-local. It does not change, so that threads may share it.
-class local_value {
-public:
-    local_value(const void* key, locals_ref outer) noexcept : key_{key}, outer_{std::move(outer)} {}
-    local_value(const local_value&) = delete;
-    local_value& operator=(const local_value&) = delete;
-    virtual ~local_value() = default;
+class local_value;
 
-    const void* key() const noexcept { return key_; }
-    const local_value* outer() const noexcept { return outer_.first(); }
-    /// "name = value"
-    virtual std::string text() const = 0;
+/// A link of a list of task-locals. Lists share links, and links share values.
+class local_link {
+public:
+    local_link(const local_value& value, locals_ref outer) noexcept : value_{value}, outer_{std::move(outer)} {}
+    local_link(const local_link&) = delete;
+    local_link& operator=(const local_link&) = delete;
+
+    inline const void* key() const noexcept;
+    const local_value& value() const noexcept { return value_; }
+    const locals_ref& outer() const noexcept { return outer_; }
 
 private:
     friend class locals_ref;
 
     mutable std::atomic<std::size_t> owners_ = 1;
-    const void* key_;
-    mutable locals_ref outer_; // taken by who destroys the value
+    const local_value& value_;
+    mutable locals_ref outer_; // taken by who destroys the link
 };
 
+/// A value of one task-local. It does not change, so that threads may share it.
+class local_value {
+public:
+    /// @param outer  the other task-locals of the code for which it is set
+    local_value(const void* key, locals_ref outer) noexcept : key_{key}, link_{*this, std::move(outer)} {}
+    local_value(const local_value&) = delete;
+    local_value& operator=(const local_value&) = delete;
+    virtual ~local_value() = default;
+
+    const void* key() const noexcept { return key_; }
+    /// "name = value"
+    virtual std::string text() const = 0;
+
+    /// The first link to this value, which is in the same memory.
+    const local_link& link() const noexcept { return link_; }
+    /// Makes another link an owner.
+    void share() const noexcept { owners_.fetch_add(1, std::memory_order_relaxed); }
+    /// Removes a link from the owners. acq_rel: the last one destroys the value after all uses by the others.
+    void release() const noexcept {
+        if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+
+private:
+    mutable std::atomic<std::size_t> owners_ = 1;
+    const void* key_;
+    local_link link_;
+};
+
+inline const void* local_link::key() const noexcept { return value_.key(); }
+
 inline locals_ref::locals_ref(const locals_ref& other) noexcept : first_{other.first_} {
-    // Relaxed: the copied reference keeps the value alive.
+    // Relaxed: the copied reference keeps the link alive.
     if (first_ != nullptr) first_->owners_.fetch_add(1, std::memory_order_relaxed);
 }
 
 inline locals_ref::~locals_ref() {
-    // acq_rel: the last owner destroys after all uses by the others. A loop and not a recursion, since a task that
-    // spawns its successor under another value makes a chain without end.
+    // acq_rel: the last owner destroys after all uses by the others. A loop and not a recursion, since the list may be
+    // long.
     while (first_ != nullptr && first_->owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        const local_value* const last = std::exchange(first_, std::exchange(first_->outer_.first_, nullptr));
-        delete last;
+        const local_link* const last = std::exchange(first_, std::exchange(first_->outer_.first_, nullptr));
+        const local_value& value = last->value_;
+        if (last != &value.link()) delete last;
+        value.release();
     }
 }
 
-/// "request id = 17, user = anna": the innermost value of each task-local, the last set first.
+/// "request id = 17, user = anna": the last set first.
 std::string text_of(const locals_ref& locals);
 
 } // namespace weir::detail
