@@ -143,6 +143,9 @@ void detail::check(const options& o) {
     if (o.reply_timeout <= duration::zero()) refuse_option("weir::redis: options.reply_timeout is not positive");
     if (o.max_in_flight == 0) refuse_option("weir::redis: options.max_in_flight is 0");
     if (o.max_reply_size == 0) refuse_option("weir::redis: options.max_reply_size is 0");
+    if (o.reconnect.attempt_timeout != duration::max() || o.reconnect.total_timeout != duration::max()) {
+        refuse_option("weir::redis: options.reconnect has a timeout; an attempt has options.connect_timeout");
+    }
     static_cast<void>(weir::detail::backoff{o.reconnect});
 }
 

@@ -116,13 +116,14 @@ bool reader::next(value& to) {
         if (s.parser->err == REDIS_ERR_OOM) throw std::bad_alloc{};
         s.fail(s.parser->errstr);
     }
-    if (whole == nullptr) {
-        if (s.fed <= s.limit) return false;
+    const std::size_t later = whole == nullptr ? 0 : s.parser->len - s.parser->pos; // bytes of later replies
+    if (s.fed - later > s.limit) {
         throw limit_exceeded{"weir::redis: " + s.peer + ": a reply is larger than " + std::to_string(s.limit) +
                              " bytes"};
     }
+    if (whole == nullptr) return false;
     to = std::move(s.root);
-    s.fed = s.parser->len - s.parser->pos; // bytes of later replies
+    s.fed = later;
     return true;
 }
 

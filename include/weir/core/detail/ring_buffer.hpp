@@ -45,6 +45,7 @@ public:
     }
 
     /// The i-th item from the front.
+    T& operator[](std::size_t i) noexcept { return const_cast<T&>(std::as_const(*this)[i]); }
     const T& operator[](std::size_t i) const noexcept {
         WEIR_ASSERT(i < size_, "ring_buffer: there is no such item");
         if constexpr (in_block) {
