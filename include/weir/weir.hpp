@@ -131,6 +131,7 @@
 #include <weir/operators/split.hpp>
 #include <weir/operators/split_when.hpp>
 #include <weir/operators/start_with.hpp>
+#include <weir/operators/stream_map.hpp>
 #include <weir/operators/subscribe_on.hpp>
 #include <weir/operators/switch_map.hpp>
 #include <weir/operators/switch_on_first.hpp>

@@ -36,6 +36,7 @@
 #include <weir/operators/merge_sorted.hpp>
 #include <weir/operators/partition.hpp>
 #include <weir/operators/race.hpp>
+#include <weir/operators/stream_map.hpp>
 #include <weir/operators/switch_map.hpp>
 #include <weir/operators/switch_on_first.hpp>
 #include <weir/operators/take.hpp>
@@ -233,6 +234,14 @@ stage_table children() {
                    return s.still_here(std::move(items.front()));
                });
     };
+    table.add("stream_map", [](scene& s, auto in) {
+        auto [streams, items] = weir::stream_map<int, decltype(in)>();
+        streams.insert(1, std::move(in));
+        return std::move(items) | weir::map([&s](std::pair<int, item> both) {
+                   s.called();
+                   return s.still_here(std::move(both.second));
+               });
+    });
     table.add("unzip", [](scene& s, auto in) {
         auto both = std::move(in) | weir::map([&s](item x) {
                         s.called();

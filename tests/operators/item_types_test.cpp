@@ -28,6 +28,7 @@
 #include <weir/operators/or_else.hpp>
 #include <weir/operators/skip_errors.hpp>
 #include <weir/operators/skip_last.hpp>
+#include <weir/operators/stream_map.hpp>
 #include <weir/operators/take_last.hpp>
 #include <weir/operators/take_through.hpp>
 #include <weir/operators/transform_chunks.hpp>
@@ -162,6 +163,10 @@ void pass_through_operators() {
     auto halves = numbers<T>() | weir::partition([](const T& item) { return item.value() < 3; });
     CHECK(run(std::move(halves.first)) == std::vector{1, 2});
     CHECK(run(std::move(halves.second)) == std::vector{3, 4});
+    auto [streams, items] = weir::stream_map<int, decltype(numbers<T>())>();
+    streams.insert(1, numbers<T>());
+    CHECK(support::collect(ex, std::move(items) | weir::take(4) |
+                                   weir::map([](auto pair) { return std::move(pair.second); })) == all);
     auto parts = numbers<T>() | weir::enumerate() | weir::unzip();
     CHECK(run(std::move(parts.second)) == all);
     CHECK(run(weir::merge_prioritized({3, 1}, numbers<T>(), weir::just(T(9)))) == std::vector{1, 2, 9, 3, 4});
