@@ -43,51 +43,41 @@ namespace detail {
 template <class T>
 class subscriber : public list_link, public pooled {
 public:
-    /// @param next  the number of the first item for this subscriber
-    subscriber(subscribe_options<T> options, std::uint64_t next) : options_{std::move(options)}, next_{next} {}
+    explicit subscriber(subscribe_options<T> options)
+        : options_{std::move(options)},
+          blocks_at_{options_.overflow == overflow::suspend ? options_.capacity : static_cast<std::size_t>(-1)} {}
     ~subscriber() {
         for (; !held_.empty(); held_.drop_front()) drop(std::move(held_.front().item));
     }
 
     /// Whether senders must wait until this subscriber has taken an item.
-    bool blocks() const noexcept { return options_.overflow == overflow::suspend && held_.size() == options_.capacity; }
+    bool blocks() const noexcept { return held_.size() == blocks_at_; }
 
     /// Copies an item into the buffer. Returns true when the subscriber blocks senders from now on. A copy that fails
     /// is a failure of this subscriber only.
-    bool offer(const T& item, std::uint64_t number) noexcept {
+    bool offer(const T& item) noexcept {
         if (error_ != nullptr) return false;
         try {
-            if (held_.size() != options_.capacity) {
-                held_.push_back(entry{item, number});
-                wake();
-                return blocks();
-            }
-            if (drops_oldest(options_.overflow)) {
-                entry oldest(held_.replace_front(entry{item, number}));
-                wake();
-                drop(std::move(oldest.item));
+            if (held_.size() == options_.capacity) {
+                drop_one(item);
                 return false;
             }
-            if (options_.overflow == overflow::error)
-                error_ =
-                    std::make_exception_ptr(overflow_of("weir::broadcast: overflow: a subscriber", options_.capacity));
-            if (error_ != nullptr) overflowed_.wake();
-            ++dropped_;
-            if (options_.on_drop) options_.on_drop(T(item));
+            held_.push_back(entry{item, skipped_});
+            skipped_ = 0;
         } catch (...) {
-            error_ = std::current_exception();
-            overflowed_.wake();
+            fail(std::current_exception());
             wake();
+            return false;
         }
-        return false;
+        wake();
+        return blocks();
     }
 
     /// The next held item, if there is one.
     bool empty() const noexcept { return held_.empty(); }
     poll<T> take() {
         poll<T> item{std::move(held_.front().item)};
-        missed_ = held_.front().number - next_;
-        next_ = held_.front().number + 1;
+        missed_ = held_.front().missed;
         held_.drop_front();
         return item;
     }
@@ -112,8 +102,30 @@ public:
 private:
     struct entry {
         T item;
-        std::uint64_t number;
+        std::uint64_t missed; // the number of items that were dropped between the one before and this one
     };
+
+    /// Applies the overflow to an item for which there is no room.
+    [[gnu::noinline]] void drop_one(const T& item) {
+        if (drops_oldest(options_.overflow)) {
+            entry oldest(held_.replace_front(entry{item, skipped_}));
+            skipped_ = 0;
+            held_.front().missed += oldest.missed + 1;
+            wake();
+            drop(std::move(oldest.item));
+            return;
+        }
+        if (options_.overflow == overflow::error) {
+            fail(std::make_exception_ptr(overflow_of("weir::broadcast: overflow: a subscriber", options_.capacity)));
+        }
+        ++skipped_;
+        ++dropped_;
+        if (options_.on_drop) options_.on_drop(T(item));
+    }
+    [[gnu::noinline]] void fail(std::exception_ptr error) noexcept {
+        error_ = std::move(error);
+        overflowed_.wake();
+    }
 
     void drop(T&& item) noexcept {
         ++dropped_;
@@ -125,11 +137,12 @@ private:
     void describe(wait_report& report) const { report.object(this, "weir::broadcast", "nothing was sent since"); }
 
     subscribe_options<T> options_;
+    std::size_t blocks_at_; // the number of held items at which senders must wait
     ring_buffer<entry> held_;
     described_slot receiver_{*this};
     waker_slot overflowed_; // waits for the error
     std::exception_ptr error_;
-    std::uint64_t next_; // the number of the next item if none is dropped
+    std::uint64_t skipped_ = 0; // the number of items that were dropped behind the last held one
     std::uint64_t missed_ = 0;
     std::uint64_t dropped_ = 0;
 };
@@ -140,7 +153,6 @@ class broadcast_core : public shared_state {
 public:
     bool open() const noexcept { return open_; }
     const std::exception_ptr& error() const noexcept { return error_; }
-    std::uint64_t next() const noexcept { return next_; }
 
     bool try_send(const T& item) noexcept {
         if (!open_ || !may_deliver() || !senders_.empty()) return false;
@@ -203,13 +215,12 @@ private:
     /// Gives each subscriber a copy.
     void deliver(const T& item) noexcept {
         const handle<broadcast_core, role::other> kept{*this}; // an on_drop may destroy all other handles
-        const std::uint64_t number = next_++;
         delivering_ = true;
-        each([&](subscriber<T>& s) { blocking_ += s.offer(item, number) ? 1u : 0u; });
+        each([&](subscriber<T>& s) { blocking_ += s.offer(item) ? 1u : 0u; });
         delivering_ = false;
     }
 
-    void unblock() noexcept {
+    [[gnu::noinline]] void unblock() noexcept {
         --blocking_;
         admit();
         if (has_room()) waiting_for_room_.release_all(wait_state::fresh);
@@ -232,7 +243,6 @@ private:
     wait_queue<pending_send<T>> senders_{*this};
     wait_queue<waiter> waiting_for_room_{*this};
     std::exception_ptr error_;
-    std::uint64_t next_ = 0;
     std::size_t blocking_ = 0; // the number of subscribers that block senders
     bool delivering_ = false;
     bool open_ = true;
@@ -290,10 +300,7 @@ public:
 
     poll<T> poll_next(context& cx) {
         if (!node_->empty()) return core_->take(*node_);
-        if (node_->error() != nullptr) std::rethrow_exception(node_->error());
-        if (core_->open()) return node_->wait(cx);
-        if (core_->error() != nullptr) std::rethrow_exception(core_->error());
-        return done;
+        return without_item(cx);
     }
 
     /// `co_await s.overflowed()`: waits until the subscription has failed because its buffer was full, as
@@ -318,11 +325,18 @@ private:
     using user = detail::handle<detail::broadcast_core<T>, detail::role::other>;
 
     subscription(user core, subscribe_options<T> options)
-        : core_{std::move(core)}, node_{std::make_unique<detail::subscriber<T>>(std::move(options), core_->next())} {
+        : core_{std::move(core)}, node_{std::make_unique<detail::subscriber<T>>(std::move(options))} {
         core_->enter(*node_);
     }
 
     const waker* waiting() const noexcept { return node_->waiting(); }
+
+    [[gnu::noinline]] poll<T> without_item(context& cx) { // so that poll_next is inlined
+        if (node_->error() != nullptr) std::rethrow_exception(node_->error());
+        if (core_->open()) return node_->wait(cx);
+        if (core_->error() != nullptr) std::rethrow_exception(core_->error());
+        return done;
+    }
 
     user core_;
     std::unique_ptr<detail::subscriber<T>> node_;

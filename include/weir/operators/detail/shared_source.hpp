@@ -84,12 +84,12 @@ public:
     explicit shared_run(std::size_t replayed) : replayed_{replayed} {}
 
     const broadcast<value_type>& hub() const noexcept { return hub_; }
+    bool started() const noexcept { return started_; }
     bool over() const noexcept { return hub_.closed(); }
 
-    /// Starts the run when it has not started. make returns the source.
+    /// To be called once. make returns the source.
     template <class Make>
     void start(context& cx, Make& make) {
-        if (started_) return;
         started_ = true;
         const handle<shared_run, role::other> kept{*this}; // make may destroy every subscription
         try {
@@ -204,9 +204,12 @@ public:
     using value_type = typename run::value_type;
 
     poll<value_type> poll_next(context& cx) {
-        if (!replayed_.empty()) return poll<value_type>(replayed_.pop_front());
-        run_->start(cx, core_->make());
-        if (cx.stopping()) return cx.yield();
+        if (!reads_run_) [[unlikely]] {
+            if (!replayed_.empty()) return poll<value_type>(replayed_.pop_front());
+            if (!run_->started()) run_->start(cx, core_->make());
+            if (cx.stopping()) return cx.yield();
+            reads_run_ = true;
+        }
         return items_.poll_next(cx);
     }
 
@@ -229,6 +232,7 @@ private:
     detail::handle<run, detail::role::consumer> run_;
     subscription<value_type> items_;
     detail::ring_buffer<value_type> replayed_;
+    bool reads_run_ = false; // everything was replayed, and the run has started
 };
 
 struct share_options {
