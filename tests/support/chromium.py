@@ -16,9 +16,10 @@ import time
 class Chromium:
     """A browser with one page. Errors of the page's scripts, and messages of its console, are in `errors`."""
 
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
     def __init__(self, timeout=60):
-        path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        if path is None:
+        if self.path is None:
             print("skipped: Chromium is not installed")
             sys.exit(77)
         self.errors = []
@@ -33,7 +34,7 @@ class Chromium:
             os.dup2(answers, 4)
 
         self._process = subprocess.Popen(
-            [path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            [self.path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
              "--disable-background-networking", "--disable-component-update", "--disable-sync",
              "--disable-dev-shm-usage", "--user-data-dir=" + self._folder.name, "--remote-debugging-pipe",
              "about:blank"],
