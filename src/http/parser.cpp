@@ -114,9 +114,9 @@ const llhttp_settings_t parser::state::settings = [] {
     };
     s.on_chunk_header = [](llhttp_t* machine) -> int {
         if (machine->content_length != 0) return HPE_OK;
-        state& s = state::of(machine);
-        s.at = phase::trailers;
-        s.section = 0;
+        state& self = state::of(machine);
+        self.at = phase::trailers;
+        self.section = 0;
         return HPE_PAUSED;
     };
     s.on_message_complete = [](llhttp_t* machine) -> int {
@@ -403,10 +403,11 @@ parse_step parser::state::take_body(std::span<const char>& input) {
     } else if (input.empty()) {
         return parse_step::more;
     }
-    const llhttp_errno error = llhttp_execute(&machine, input.data(), input.size());
+    const char* const data = input.empty() ? "" : input.data(); // llhttp forgets that it is in a body at a null pointer
+    const llhttp_errno error = llhttp_execute(&machine, data, input.size());
     std::size_t size = input.size();
     if (error != HPE_OK) {
-        size = static_cast<std::size_t>(llhttp_get_error_pos(&machine) - input.data());
+        size = static_cast<std::size_t>(llhttp_get_error_pos(&machine) - data);
         if (error != HPE_PAUSED) fail(fault_of(error), size, llhttp_get_error_reason(&machine));
     }
     chunking += size - piece.size();

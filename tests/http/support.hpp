@@ -69,6 +69,8 @@ inline parsed parse(weir::http::detail::message_kind kind, const std::vector<std
                 on_step(step);
                 if (step == parse_step::more) break;
             }
+            std::span<const char> nothing;
+            on_step(p.next(nothing));
         }
         on_step(p.end_of_input());
     } catch (const weir::http::bad_message& e) {

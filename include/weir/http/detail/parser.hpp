@@ -53,8 +53,8 @@ public:
 
     /// Parses up to the next step. A step without input is possible: the end of a message without a body.
     parse_step next(std::span<const char>& input);
-    /// To be called when the peer sends no more bytes. Returns `more` between messages, and `end` if this ends a message,
-    /// which is a response without a length.
+    /// To be called when the peer sends no more bytes. Returns `more` between messages, and `end` if this ends a
+    /// message, which is a response without a length.
     /// @throws bad_message with fault::truncated within a message
     parse_step end_of_input();
 
