@@ -8,11 +8,13 @@
 #include <cstdint>
 #include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,7 @@
 #include <weir/redis/detail/reader.hpp>
 #include <weir/scope/task_group.hpp>
 #include <weir/scope/with_group.hpp>
+#include <weir/sync/mutex.hpp>
 #include <weir/task.hpp>
 
 namespace support::redis {
@@ -46,6 +49,35 @@ class server {
 public:
     explicit server(database& data) : data_{data} {}
 
+    bool silent = false; ///< answers nothing
+
+    /// Sends a message to all subscribers. Returns their number.
+    weir::task<int> publish(std::string channel, std::string payload) {
+        int n = 0;
+        for (const auto& s : std::list{sessions_}) {
+            std::string out;
+            if (s->channels.contains(channel)) out += "*3\r\n" + bulk("message") + bulk(channel) + bulk(payload);
+            for (const std::string& pattern : s->patterns) {
+                // Only `prefix*`.
+                if (!channel.starts_with(std::string_view{pattern}.substr(0, pattern.size() - 1))) continue;
+                out += "*4\r\n" + bulk("pmessage") + bulk(pattern) + bulk(channel) + bulk(payload);
+            }
+            if (out.empty()) continue;
+            ++n;
+            try {
+                co_await write(s, std::move(out));
+            } catch (const std::system_error&) {
+                // The subscriber is gone.
+            }
+        }
+        co_return n;
+    }
+    std::size_t subscriptions() const {
+        std::size_t n = 0;
+        for (const auto& s : sessions_) n += s->channels.size() + s->patterns.size();
+        return n;
+    }
+
     weir::task<> run(weir::endpoint at) {
         auto listener = co_await weir::listen(at);
         auto all = weir::with_group([&](weir::task_group& group) -> weir::task<> {
@@ -59,7 +91,8 @@ public:
 
 private:
     struct session {
-        weir::tcp_stream& stream;
+        weir::tcp_stream stream;
+        weir::mutex<> writing{};
         std::set<std::string> channels{};
         std::set<std::string> patterns{};
         bool logged_in = false;
@@ -69,14 +102,29 @@ private:
         std::string out{};
     };
 
+    /// The place of a session in the list, until its task ends or is dropped.
+    class registration {
+    public:
+        registration(std::list<std::shared_ptr<session>>& all, std::shared_ptr<session> s)
+            : all_{all}, place_{all.insert(all.end(), std::move(s))} {}
+        registration(const registration&) = delete;
+        registration& operator=(const registration&) = delete;
+        ~registration() { all_.erase(place_); }
+
+    private:
+        std::list<std::shared_ptr<session>>& all_;
+        std::list<std::shared_ptr<session>>::iterator place_;
+    };
+
     weir::task<> serve(weir::tcp_stream stream) {
         ++data_.connections;
-        session s{stream};
-        const auto place = sessions_.insert(sessions_.end(), &s);
+        const auto owned = std::make_shared<session>(std::move(stream));
+        session& s = *owned;
+        const registration known{sessions_, owned};
         try {
             weir::redis::detail::reader commands{"client", 1 << 20};
             std::array<char, 4096> buffer;
-            while (const std::size_t n = co_await stream.read(buffer)) {
+            while (const std::size_t n = co_await s.stream.read(buffer)) {
                 ++data_.reads;
                 commands.feed(std::span{buffer.data(), n});
                 for (weir::redis::value v; commands.next(v);) {
@@ -87,7 +135,6 @@ private:
                         auto nap = weir::sleep_for(std::chrono::milliseconds{std::stoi(words.back()) * unit});
                         co_await std::move(nap);
                     } else if (words[0] == "CLOSE") {
-                        sessions_.erase(place);
                         co_return;
                     } else if (words[0] == "FOREVER") {
                         auto nap = weir::sleep_for(std::chrono::hours{1000});
@@ -96,12 +143,17 @@ private:
                     s.out += in_turn(s, words);
                 }
                 const std::string out = std::exchange(s.out, "");
-                if (!out.empty()) co_await stream.write(out);
+                if (!out.empty() && !silent) co_await write(owned, out);
             }
         } catch (const std::system_error&) {
             // The network has failed.
         }
-        sessions_.erase(place);
+    }
+
+    static weir::task<> write(std::shared_ptr<session> to, std::string what) {
+        auto waiting = to->writing.lock();
+        const auto locked = co_await std::move(waiting);
+        co_await to->stream.write(what);
     }
 
     std::string in_turn(session& s, const std::vector<std::string>& words) {
@@ -164,6 +216,16 @@ private:
             text = std::to_string(n + 1);
             return ":" + text + "\r\n";
         }
+        if (name == "SUBSCRIBE" || name == "PSUBSCRIBE") {
+            std::string all;
+            auto& subscribed = name == "SUBSCRIBE" ? s.channels : s.patterns;
+            for (std::size_t i = 1; i != words.size(); ++i) {
+                if (words[i] == "forbidden") return all + "-NOPERM No permissions to access a channel\r\n";
+                subscribed.insert(words[i]);
+                all += "*3\r\n" + bulk(name == "SUBSCRIBE" ? "subscribe" : "psubscribe") + bulk(words[i]) + ":1\r\n";
+            }
+            return all;
+        }
         if (name == "BLPOP") return "*-1\r\n";
         if (name == "TWICE") return "+one\r\n+two\r\n"; // a violation of the protocol
         if (name == "GARBAGE") return "what?\r\n";
@@ -171,7 +233,7 @@ private:
     }
 
     database& data_;
-    std::list<session*> sessions_;
+    std::list<std::shared_ptr<session>> sessions_;
 };
 
 } // namespace support::redis
