@@ -201,11 +201,11 @@ private:
 /// The commands of a turn are sent by one write. The first command connects, with AUTH, SELECT and CLIENT SETNAME as
 /// the options say. A connection that is lost is made again when commands wait, with the waits of options.reconnect:
 ///
-/// | the command                              | when the connection is lost                   | when none can be made  |
-/// |------------------------------------------|-----------------------------------------------|------------------------|
-/// | is not sent                              | is sent on the next one                       | fails: not_connected   |
-/// | is sent and has no reply                 | fails: connection_lost; it may be executed    |                        |
-/// | the same, and was passed to `idempotent` | is sent again on the next one                 | fails: connection_lost |
+/// | the command                        | when the connection is lost                | when none can be made  |
+/// |------------------------------------|--------------------------------------------|------------------------|
+/// | is not sent                        | is sent on the next one                    | fails: not_connected   |
+/// | is sent and has no reply           | fails: connection_lost; it may be executed |                        |
+/// | the same, by `client.idempotent()`  | is sent again on the next one              | fails: connection_lost |
 ///
 /// A command is sent options.reconnect.attempts times at most.
 ///

@@ -47,9 +47,9 @@ async_stream<message> subscribe_by(options o, connector connect, subscription to
 ///     }));
 ///
 /// The subscription has a connection of its own, with the options of the client. The first poll connects. A connection
-/// that is lost is made again with the waits of options.reconnect, and the channels are subscribed again. Redis keeps no
-/// messages in the meantime, and the item `resumed` says so. A stream that must not miss messages reads a Redis stream
-/// (XREAD) instead.
+/// that is lost is made again with the waits of options.reconnect, and the channels are subscribed again. Redis keeps
+/// no messages in the meantime, and the item `resumed` says so. A program that must not miss messages reads a Redis
+/// stream (XREAD) instead.
 ///
 /// A connection is read when the stream is polled. When the consumer is slow, messages wait in the server, which closes
 /// the connection of a subscriber beyond its limit (client-output-buffer-limit pubsub, 32 MB by default): then there is
@@ -57,8 +57,8 @@ async_stream<message> subscribe_by(options o, connector connect, subscription to
 /// the connection up when nothing comes for as long again.
 ///
 /// Ends: never.
-/// Errors: not_connected when all attempts to connect have failed; redis::error when the server refuses the login or the
-/// subscription.
+/// Errors: not_connected when all attempts to connect have failed; redis::error when the server refuses the login or
+/// the subscription.
 /// Dropped: closes the connection.
 /// Cost: a connection. The items own their texts.
 /// See: client, retry.
