@@ -40,8 +40,8 @@ weir::task<> serve(weir::tcp_listener listener, const weir::event& stop) {
     const auto connection = [](weir::tcp_stream client, const weir::server_stop& stopping) {
         return weir::http::serve(std::move(client), answer, stopping.requested(), {.max_body = 100'000});
     };
-    auto clients = weir::accept(std::move(listener));
-    co_await (std::move(clients) | weir::serve(connection, stop.wait(), {.max_connections = 1000, .drain = 5s}));
+    const weir::serve_options limits{.max_connections = 1000, .drain = 5s};
+    co_await (weir::accept(std::move(listener)) | weir::serve(connection, stop.wait(), limits));
 }
 // [/server]
 
@@ -76,7 +76,8 @@ weir::task<std::string> ask(weir::endpoint at, std::string request) {
 template <class Handler>
 weir::task<> serve_one(weir::tcp_listener listener, Handler handler) {
     auto client = co_await listener.accept();
-    co_await weir::http::serve(std::move(client), handler, {.date = weir::http::date_header::omitted});
+    const weir::http::server_options options{.date = weir::http::date_header::omitted};
+    co_await weir::http::serve(std::move(client), handler, options);
 }
 
 } // namespace http_guide
