@@ -73,6 +73,7 @@
 #include <weir/operators/elapsed.hpp>
 #include <weir/operators/end_with.hpp>
 #include <weir/operators/enumerate.hpp>
+#include <weir/operators/event_windows.hpp>
 #include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/expand.hpp>
 #include <weir/operators/expire.hpp>

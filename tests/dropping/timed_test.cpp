@@ -25,6 +25,7 @@
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/delay.hpp>
 #include <weir/operators/divert_to.hpp>
+#include <weir/operators/event_windows.hpp>
 #include <weir/operators/expire.hpp>
 #include <weir/operators/keep_alive.hpp>
 #include <weir/operators/kill_switch.hpp>
@@ -200,6 +201,21 @@ stage_table timed() {
     });
     table.add("debounce with a limit", [](scene& s, auto in) {
         return std::move(in) | weir::debounce(2 * tick, {.max_wait = 3 * tick}, takes_dropped(s));
+    });
+    table.add("event_windows", [](scene& s, auto in) {
+        return std::move(in) |
+               weir::event_windows(
+                   weir::tumbling_windows{2 * tick}, {},
+                   [&s](const item& x) {
+                       s.called();
+                       return std::chrono::sys_time<weir::duration>{s.still_here(x).value() * tick};
+                   },
+                   [&s](const item& x) {
+                       s.called();
+                       return s.still_here(x).value() % 2;
+                   },
+                   takes_dropped(s)) |
+               weir::map_concat([](auto window) { return std::move(window.items); });
     });
     table.add("delay", [](scene&, auto in) { return std::move(in) | weir::delay(tick, 2); });
     const auto lasts = [half_tick](scene& s) {

@@ -23,6 +23,7 @@
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/default_if_empty.hpp>
 #include <weir/operators/distinct.hpp>
+#include <weir/operators/event_windows.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/on_demand.hpp>
 #include <weir/operators/or_else.hpp>
@@ -116,6 +117,11 @@ void pass_through_operators() {
     CHECK(values<T>(weir::window(2, [](auto items) { return std::move(items) | weir::first(); }) |
                     weir::map([](auto item) { return *std::move(item); })) == std::vector{1, 3});
     CHECK(values<T>(weir::chunk_by(value) | first_of_each) == all);
+    CHECK(values<T>(weir::event_windows(weir::tumbling_windows{2ms}, {},
+                                        [](const T& item) {
+                                            return std::chrono::sys_time<std::chrono::milliseconds>{item.value() * 1ms};
+                                        }) |
+                    weir::map([](auto window) { return T(std::move(window.items.front())); })) == std::vector{1, 2, 4});
     CHECK(values<T>(weir::split_when([](const T& item) { return item.value() == 3; }) | first_of_each) ==
           std::vector{1, 3});
     CHECK(values<T>(weir::start_with(T(0))) == std::vector{0, 1, 2, 3, 4});

@@ -29,6 +29,7 @@
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/divert_to.hpp>
+#include <weir/operators/event_windows.hpp>
 #include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/expand.hpp>
 #include <weir/operators/expire.hpp>
@@ -166,6 +167,9 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::window(9, [](auto items) { return std::move(items) | weir::for_each(not_two); }) |
                      weir::drain()) == "two");
         CHECK(end_of(weir::chunk_by(not_two) | weir::drain()) == "two");
+        CHECK(end_of(weir::event_windows(weir::session_windows{1s}, {},
+                                         [](int x) { return std::chrono::sys_seconds{not_two(x) * 1s}; }) |
+                     weir::drain()) == "two");
         CHECK(end_of(weir::keep_alive(1ms, [] { return not_two(2); }) | weir::drain()) == "two");
         CHECK(end_of(weir::conflate_with([](int x, int) { return not_two(x); }) | weir::map_async(1, later) |
                      weir::drain()) == "two");

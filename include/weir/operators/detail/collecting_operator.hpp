@@ -18,6 +18,22 @@
 
 namespace weir::detail {
 
+/// Appends an item to a vector. A move that throws leaves no item that was moved from.
+template <class T>
+void append_item(std::vector<T>& items, T&& item) {
+    if constexpr (std::is_nothrow_move_constructible_v<T> || std::copy_constructible<T>) {
+        items.push_back(std::move(item));
+    } else {
+        const bool grows = items.size() == items.capacity();
+        try {
+            items.push_back(std::move(item));
+        } catch (...) {
+            if (grows) items.clear(); // after a failed move the items are in both
+            throw;
+        }
+    }
+}
+
 /// Base of an operator that collects items of upstream in a vector and emits the vector.
 ///
 ///     auto adder(context&);         // a function that takes an item, and returns false when a vector is complete
@@ -71,19 +87,7 @@ protected:
         items.reserve(std::min(n, most));
     }
 
-    void append(item_t<S>&& item) {
-        if constexpr (std::is_nothrow_move_constructible_v<item_t<S>> || std::copy_constructible<item_t<S>>) {
-            held_.push_back(std::move(item));
-        } else {
-            const bool grows = held_.size() == held_.capacity();
-            try {
-                held_.push_back(std::move(item));
-            } catch (...) {
-                if (grows) held_.clear(); // after a failed move the items are in both
-                throw;
-            }
-        }
-    }
+    void append(item_t<S>&& item) { append_item(held_, std::move(item)); }
 
     value_type held_;
 

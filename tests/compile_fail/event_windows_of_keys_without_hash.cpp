@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// expect: weir::event_windows(..., key_of): the keys have no operator== or no std::hash
+
+#include <chrono>
+#include <utility>
+
+#include <weir/operators/event_windows.hpp>
+#include <weir/source/just.hpp>
+
+using namespace std::chrono_literals;
+
+int main() {
+    [[maybe_unused]] const auto at = [](int n) { return std::chrono::sys_seconds{n * 1s}; };
+    auto right = weir::just(1) | weir::event_windows(weir::tumbling_windows{1s}, {}, at, [](int n) { return n; });
+#ifdef MUST_NOT_COMPILE
+    auto wrong =
+        weir::just(1) | weir::event_windows(weir::tumbling_windows{1s}, {}, at, [](int n) { return std::pair(n, n); });
+#endif
+}
