@@ -20,6 +20,8 @@
 
 #include <executor/detail/type_outline.hpp>
 #include <observe/trace_page.hpp>
+#include <weir/core/detail/locals.hpp>
+#include <weir/executor/detail/locals.hpp>
 #include <weir/executor/detail/new_executor.hpp>
 #include <weir/executor/detail/wait_dump.hpp>
 #include <weir/executor/executor.hpp>
@@ -132,11 +134,13 @@ void trace_file::receive(std::uint64_t track, const trace_span& span) noexcept {
     try {
         const std::string name = ",\"name\":" + json_text(span.name) + ",\"pid\":1,\"tid\":" + std::to_string(track);
         const std::string begin = ",\"ts\":" + microseconds(span.begin.time_since_epoch());
+        const std::string locals = span.locals.empty() ? "" : R"("locals":)" + json_text(span.locals);
         const auto instant = [&](std::string_view category, std::string_view more = {}) {
             std::string event{R"({"ph":"i","s":"t","cat":")"};
             event.append(category).append("\"").append(name).append(begin).append(R"(,"args":{"stage":)");
             event.append(std::to_string(span.stage)).append(more);
             if (!span.text.empty()) event.append(R"(,"text":)").append(json_text(span.text));
+            if (!locals.empty()) event.append(",").append(locals);
             const std::lock_guard held{lock_};
             write(event + "}}");
         };
@@ -145,14 +149,16 @@ void trace_file::receive(std::uint64_t track, const trace_span& span) noexcept {
         case kind::run:
         case kind::idle: {
             const std::lock_guard held{lock_};
-            return write(R"({"ph":"X")" + name + begin + R"(,"dur":)" + microseconds(span.length) + "}");
+            const std::string args = locals.empty() ? "" : R"(,"args":{)" + locals + "}";
+            return write(R"({"ph":"X")" + name + begin + R"(,"dur":)" + microseconds(span.length) + args + "}");
         }
         case kind::stage: {
             // Waits overlap, so that they have tracks of their own.
             const std::string end = ",\"ts\":" + microseconds(span.begin.time_since_epoch() + span.length);
             const std::lock_guard held{lock_};
             const std::string wait = R"(,"cat":"stage","id":)" + std::to_string(++waits_) + name;
-            write(R"({"ph":"b")" + wait + begin + R"(,"args":{"stage":)" + std::to_string(span.stage) + "}}");
+            const std::string args = std::to_string(span.stage) + (locals.empty() ? "" : "," + locals);
+            write(R"({"ph":"b")" + wait + begin + R"(,"args":{"stage":)" + args + "}}");
             return write(R"({"ph":"e")" + wait + end + "}");
         }
         case kind::stage_begins:
@@ -179,6 +185,7 @@ public:
     recording& operator=(const recording&) = delete;
     ~recording() {
         end_turn();
+        ends_ = true;
         detail::observe_stages(ex_, nullptr);
         detail::stop_observing(ex_, *this);
     }
@@ -192,6 +199,7 @@ public:
     void runs(waker& next) noexcept override {
         if (!recorded_) return;
         which_ = &next;
+        locals_ = text_of(run_queue::locals_of(next));
         run_began_ = now();
     }
     void ran() noexcept override {
@@ -199,10 +207,11 @@ public:
         turn_ended_ = now();
         if (turn_ended_ - run_began_ < options_.named_from) {
             which_ = nullptr;
-            return pass_on(trace_span::kind::run, "run", run_began_, turn_ended_);
+            return pass_on(trace_span::kind::run, "run", run_began_, turn_ended_, locals_);
         }
         const std::string name = description(*std::exchange(which_, nullptr));
-        pass_on(trace_span::kind::run, name.empty() ? "run" : std::string_view{name}, run_began_, turn_ended_);
+        const std::string_view shown = name.empty() ? "run" : std::string_view{name};
+        pass_on(trace_span::kind::run, shown, run_began_, turn_ended_, locals_);
         const time_point described_from = std::exchange(turn_ended_, now());
         pass_on(trace_span::kind::run, "trace: described the run", described_from, turn_ended_);
     }
@@ -229,12 +238,16 @@ private:
         pass_on(trace_span::kind::turn, "turn", turn_began_, turn_ended_);
         pass_on(trace_span::kind::idle, "timers and I/O", turn_ended_, now());
     }
-    void pass_on(trace_span::kind what, std::string_view name, time_point begin, time_point end) noexcept {
-        receiver_->receive(track_, {what, name, begin, end - begin, 0, 0, {}});
+    void pass_on(trace_span::kind what, std::string_view name, time_point begin, time_point end,
+                 std::string_view locals = {}) noexcept {
+        receiver_->receive(track_, {what, name, begin, end - begin, 0, 0, {}, locals});
     }
     void pass_on(trace_span::kind what, const detail::observed_stage& stage, time_point begin, time_point end,
                  std::string_view text = {}) noexcept {
-        receiver_->receive(track_, {what, stage.name, begin, end - begin, stage.number, stage.downstream, text});
+        // The code that ends the trace has nothing to do with the stages that still wait.
+        const std::string locals = ends_ ? std::string{} : text_of(detail::locals_here());
+        receiver_->receive(track_,
+                           {what, stage.name, begin, end - begin, stage.number, stage.downstream, text, locals});
     }
     /// The operators between a meter and the meters upstream of it. The text lives as long as the trace.
     std::string_view operators_of(const char* type) noexcept {
@@ -242,6 +255,13 @@ private:
             const auto [found, is_new] = operators_.try_emplace(type);
             if (is_new) found->second = detail::operators_before(type);
             return found->second;
+        } catch (...) { // no memory
+            return {};
+        }
+    }
+    static std::string text_of(const detail::locals_ref& locals) noexcept {
+        try {
+            return locals ? detail::text_of(locals) : std::string{};
         } catch (...) { // no memory
             return {};
         }
@@ -266,6 +286,8 @@ private:
     std::uint32_t turns_ = 0;
     std::uint32_t waits_ = 0;
     bool recorded_ = false; // this turn
+    bool ends_ = false;
+    std::string locals_; // of the run
     const waker* which_ = nullptr;
     time_point turn_began_{};
     time_point turn_ended_{};

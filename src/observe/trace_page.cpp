@@ -169,6 +169,8 @@ function parse(text) {
     }
 }
 
+const localsOf = event => event.args?.locals ? ", " + event.args.locals : "";
+
 /// Stages of one name are one box: those of an inner pipeline may be many.
 function understand(events) {
     const result = { groups: [], runs: new Map(), start: Infinity, end: -Infinity, full: false, items: 0 };
@@ -190,7 +192,7 @@ function understand(events) {
         if (event.ph === "X") {
             if (event.name === "turn" || event.name === "timers and I/O") continue;
             if (!result.runs.has(event.tid)) result.runs.set(event.tid, []);
-            result.runs.get(event.tid).push({ begin: t, end: t + event.dur, name: event.name });
+            result.runs.get(event.tid).push({ begin: t, end: t + event.dur, name: event.name + localsOf(event) });
         } else if (event.ph === "b") {
             const wait = { begin: t, end: Infinity };
             groupOf(event).waits.push(wait);
@@ -211,7 +213,7 @@ function understand(events) {
             group.lastEnd = text;
             if (text.startsWith("failed")) group.failures.push({ t, text });
         } else if (event.cat === "item") {
-            groupOf(event).items.push({ t, text: event.args.text || "" });
+            groupOf(event).items.push({ t, text: event.args.text || "", locals: localsOf(event) });
             ++result.items;
         }
     }
@@ -462,7 +464,7 @@ function drawRows() {
                 here = where - place < 1 ? here + 1 : 0; // several at one moment stand above each other
                 place = where;
                 const marble = make("circle", { class: "marble", cx: where, cy: 24 - 4 * Math.min(here, 3), r: 6.5 });
-                svg.append(titled(marble, (item.text || "an item") + " at " + timeText(item.t)));
+                svg.append(titled(marble, (item.text || "an item") + " at " + timeText(item.t) + item.locals));
                 const shown = item.text.slice(0, 14), half = shown.length * 3.2 + 2;
                 if (!shown || where - half < textEnd) continue;
                 const middle = clamp(where, half, width - half);

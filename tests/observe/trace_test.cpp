@@ -19,6 +19,7 @@
 #include <weir/observe/run_watch.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/take.hpp>
+#include <weir/scope/local.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/next.hpp>
@@ -45,6 +46,7 @@ public:
         std::uint64_t stage;
         std::uint64_t asked_by;
         std::string text;
+        std::string locals;
     };
 
     explicit kept_spans(weir::time_point start) : start_{start} {}
@@ -52,7 +54,7 @@ public:
     void receive(std::uint64_t track, const trace_span& span) noexcept override {
         tracks.push_back(track);
         all.push_back({span.what, std::string{span.name}, span.begin - start_, span.length, span.stage, span.asked_by,
-                       std::string{span.text}});
+                       std::string{span.text}, std::string{span.locals}});
     }
     std::vector<kept> of(kind what) const {
         std::vector<kept> found;
@@ -81,6 +83,8 @@ private:
     weir::time_point start_;
 };
 
+constinit weir::local<int> request{"request"};
+
 weir::task<> sleeps() {
     co_await weir::sleep_for(2s);
     co_await weir::sleep_for(3s);
@@ -101,7 +105,7 @@ TEST_SUITE("observe/trace") {
         REQUIRE(runs.size() == 14); // each with the time that it took to describe it
         INFO(runs[2].name);
         CHECK(runs[0].name == "run: task");
-        CHECK(runs[2].name.find("trace_test.cpp:86 awaits sleep_for") != std::string::npos);
+        CHECK(runs[2].name.find("trace_test.cpp:90 awaits sleep_for") != std::string::npos);
         CHECK(runs[1].name == "trace: described the run");
         CHECK(runs[2].begin == 2s);
         CHECK(runs[4].begin == 5s);
@@ -224,6 +228,33 @@ TEST_SUITE("observe/trace") {
         ex.advance(2s);
         CHECK(texts == 2);
         CHECK(spans->of(kind::item).size() == 2);
+    }
+
+    TEST_CASE("trace: the values of locals with runs, items and waits") {
+        virtual_executor ex;
+        const auto spans = std::make_shared<kept_spans>(ex.now());
+        const auto handle = []() -> weir::task<> {
+            co_await weir::sleep_for(1s);
+            co_await (weir::interval(1s) | weir::take(2) | weir::meter("ticks") | weir::drain());
+        };
+        {
+            const weir::trace recorded{ex, spans, {.one_in = 1}};
+            const auto first = ex.spawn(weir::with_local(request, 17, handle()));
+            ex.advance(500ms);
+            const auto second = ex.spawn(weir::with_local(request, 18, handle()));
+            ex.advance(1700ms);
+        }
+        const auto items = spans->of(kind::item);
+        REQUIRE(items.size() == 1);
+        CHECK(items[0].locals == "request = 17");
+        std::vector<std::string> begun, waited;
+        for (const auto& one : spans->of(kind::stage_begins)) begun.push_back(one.locals);
+        for (const auto& one : spans->of(kind::stage)) waited.push_back(one.locals);
+        CHECK(begun == std::vector<std::string>{"request = 17", "request = 18"});
+        CHECK(waited == std::vector<std::string>{"request = 17", "", ""}); // two still wait at the end of the trace
+        std::size_t ran = 0;
+        for (const auto& one : spans->of(kind::run)) ran += one.locals == "request = 17" ? 1 : 0;
+        CHECK(ran != 0);
     }
 
     TEST_CASE("trace: a function for the text that throws changes nothing else") {

@@ -36,6 +36,7 @@ struct trace_span {
     std::uint64_t stage = 0;    ///< for the last four kinds: the number of the stage on its executor
     std::uint64_t asked_by = 0; ///< for stage_begins: the number of the next metered stage downstream; 0 if not known
     std::string_view text;
+    std::string_view locals; ///< "request = 17": the values of `local` for the code that ran; empty for turns and idle
 };
 
 /// Receives the spans of traces, and of several executors at the same time.
