@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdio>
 #include <ctime>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -315,7 +316,10 @@ framing server_core::start_response(const response& answer, bool stopping) {
 }
 
 bool server_core::may_drain() noexcept {
-    if (!std::exchange(draining_, true)) drained_from_ = read_;
+    if (!std::exchange(draining_, true)) {
+        drained_from_ = read_;
+        request_.limit_body(std::numeric_limits<std::uint64_t>::max()); // max_unread is the limit now
+    }
     return !closing_ && failure_ == nullptr && !body_ended_ && !waits_for_continue() &&
            read_ - drained_from_ <= options_.max_unread;
 }

@@ -555,6 +555,22 @@ TEST_SUITE("http/server") {
         CHECK(t.after(0s) == error_answer(400));
         CHECK(t.client.closed());
     }
+    TEST_CASE("a connection that is reset is reported once") {
+        for (const std::string& text : {std::string{"GET"}, get("/"), chunked_post + "3\r\nabc\r\n"}) {
+            served s{echo};
+            s.ask(text);
+            s.client.reset();
+            CHECK(s.after(0s) == "");
+            CHECK(s.client.closed());
+            CHECK(s.errors == std::vector<std::string>{"read peer: Connection reset by peer"});
+        }
+    }
+    TEST_CASE("a body beyond max_body that the handler does not ask for is skipped like others") {
+        served s{hello, {.max_body = 5, .max_unread = 10}};
+        CHECK(s.ask(post("0123456789")) == ok("POST /"));
+        CHECK(s.ask(get("/")) == ok("GET /"));
+        CHECK(s.errors.empty());
+    }
     TEST_CASE("headers of a request set the locals of its handler") {
         served s{[](http::request&) -> weir::task<http::response> {
             co_await weir::sleep_for(0s);

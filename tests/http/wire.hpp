@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,11 @@ public:
         ended_ = true;
         reader_.wake();
     }
+    /// Reads fail.
+    void reset() {
+        reset_ = true;
+        reader_.wake();
+    }
     /// Writes wait until this is called again with true.
     void take_data(bool takes) {
         takes_ = takes;
@@ -58,6 +64,7 @@ private:
     int reads_ = 0; // in flight
     bool ended_ = false;
     bool takes_ = true;
+    bool reset_ = false;
     bool shut_down_ = false;
     bool closed_ = false;
     weir::waker_slot reader_;
@@ -78,6 +85,7 @@ class wire_stream {
 
         weir::poll<std::size_t> poll_result(weir::context& cx) {
             wire& w = *wire_;
+            if (w.reset_) throw std::system_error{std::make_error_code(std::errc::connection_reset), "read peer"};
             const std::size_t size = std::min(w.incoming_.size(), to_.size());
             if (size == 0 && !w.ended_) {
                 w.reader_.arm(cx.waker());

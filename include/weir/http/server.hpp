@@ -170,6 +170,7 @@ private:
             return *size;
         } catch (...) {
             stop_reading();
+            lose_connection();
             throw;
         }
     }
@@ -326,6 +327,7 @@ task<> serve_connection(std::unique_ptr<Connection> c, Handler handler) {
                 }
                 if (error != nullptr) answer = c->answer_to_failure(std::move(error));
             }
+            if (c->is_lost()) co_return;
             response_operation<Connection> writing{*c, answer};
             co_await writing;
             co_await drain_operation(*c);

@@ -94,6 +94,10 @@ public:
     /// Writes a head into the output.
     framing start_response(const response& answer, bool stopping);
     void close_after_response() noexcept { closing_ = true; }
+    /// To be called when a read has failed.
+    void lose_connection() noexcept { lost_ = true; }
+    /// Whether no answer can reach the peer.
+    bool is_lost() const noexcept { return lost_; }
 
     /// Whether what is left of the request's body is to be read.
     bool may_drain() noexcept;
@@ -135,6 +139,7 @@ private:
     bool response_started_ = false;
     bool draining_ = false;
     bool closing_ = false;
+    bool lost_ = false;
 };
 
 inline constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
