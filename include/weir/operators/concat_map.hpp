@@ -9,6 +9,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/range_items.hpp>
 #include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
@@ -101,9 +102,15 @@ struct concat_map_fn : detail::operator_fn<concat_map_fn> {
 
     template <class T, class F>
     static consteval bool accepts() {
-        constexpr bool ok = detail::gives_stream<F&, T>;
+        constexpr bool awaited = detail::returns_operation<F&, T>;
+        static_assert(
+            !awaited,
+            "weir::concat_map(f): f returns a task or another operation, and not a stream; write map_async(1, f)");
+        constexpr bool ranged = detail::gives_range<F&, T>;
+        static_assert(!ranged, "weir::concat_map(f): f returns a range, and not a stream; write map_concat(f)");
+        constexpr bool ok = detail::gives_stream<F&, T> || awaited || ranged;
         static_assert(ok, "weir::concat_map(f): f cannot be called with an item, or does not return a stream");
-        return ok;
+        return ok && !awaited && !ranged;
     }
 };
 

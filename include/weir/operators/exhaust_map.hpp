@@ -7,6 +7,7 @@
 
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/range_items.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/one_inner.hpp>
@@ -63,7 +64,12 @@ struct exhaust_map_fn : detail::operator_fn<exhaust_map_fn> {
 
     template <class T, class F, class OnDrop>
     static consteval bool accepts() {
-        constexpr bool ok = detail::gives_stream<F&, T>;
+        constexpr bool awaited = detail::returns_operation<F&, T>;
+        static_assert(!awaited, "weir::exhaust_map(f): f returns a task or another operation, and not a stream; write "
+                                "once(operation) in f");
+        constexpr bool ranged = detail::gives_range<F&, T>;
+        static_assert(!ranged, "weir::exhaust_map(f): f returns a range, and not a stream; write map_concat(f)");
+        constexpr bool ok = detail::gives_stream<F&, T> || awaited || ranged;
         static_assert(ok, "weir::exhaust_map(f): f cannot be called with an item, or does not return a stream");
         constexpr bool drops = std::invocable<OnDrop&, T>;
         static_assert(drops, "weir::exhaust_map(f, on_drop): on_drop cannot be called with an item");
@@ -74,7 +80,7 @@ struct exhaust_map_fn : detail::operator_fn<exhaust_map_fn> {
         static_assert(kept,
                       "weir::exhaust_map(f) keeps items, and these borrow their memory; put to_owned() before it, or "
                       "outlives(view) around what outlives it");
-        return ok && drops && !vanishes && kept;
+        return ok && !awaited && !ranged && drops && !vanishes && kept;
     }
 
     template <class F, class OnDrop = detail::drop_silently>

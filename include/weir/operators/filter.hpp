@@ -5,6 +5,7 @@
 #include <functional>
 #include <utility>
 
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/one_to_one.hpp>
@@ -30,9 +31,12 @@ struct filter_fn : detail::operator_fn<filter_fn> {
 
     template <class T, class Keep>
     static consteval bool accepts() {
-        constexpr bool ok = std::predicate<Keep&, const T&>;
+        constexpr bool awaited = detail::returns_operation<Keep&, const T&>;
+        static_assert(!awaited, "weir::filter(keep): keep returns a task or another operation, and not a bool; write "
+                                "filter_async(n, keep)");
+        constexpr bool ok = std::predicate<Keep&, const T&> || awaited;
         static_assert(ok, "weir::filter(keep): keep cannot be called with an item, or does not return a bool");
-        return ok;
+        return ok && !awaited;
     }
 };
 

@@ -7,6 +7,7 @@
 
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/range_items.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/in_flight.hpp>
@@ -33,13 +34,18 @@ struct flat_map_fn : detail::operator_fn<flat_map_fn> {
 
     template <class T, class N, class F, class DelayError>
     static consteval bool accepts() {
-        constexpr bool ok = detail::gives_stream<F&, T>;
+        constexpr bool awaited = detail::returns_operation<F&, T>;
+        static_assert(!awaited, "weir::flat_map(n, f): f returns a task or another operation, and not a stream; write "
+                                "map_async_unordered(n, f)");
+        constexpr bool ranged = detail::gives_range<F&, T>;
+        static_assert(!ranged, "weir::flat_map(n, f): f returns a range, and not a stream; write map_concat(f)");
+        constexpr bool ok = detail::gives_stream<F&, T> || awaited || ranged;
         static_assert(ok, "weir::flat_map(n, f): f cannot be called with an item, or does not return a stream");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept,
                       "weir::flat_map(n, f) keeps items, and these borrow their memory; put to_owned() before it, or "
                       "outlives(view) around what outlives it");
-        return ok && kept;
+        return ok && !awaited && !ranged && kept;
     }
 
     template <std::integral N, class F>

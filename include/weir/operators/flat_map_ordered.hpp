@@ -8,6 +8,7 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/range_items.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/in_flight.hpp>
@@ -28,12 +29,18 @@ struct flat_map_ordered_fn : detail::operator_fn<flat_map_ordered_fn> {
 
     template <class T, class N, class F>
     static consteval bool accepts() {
-        constexpr bool ok = detail::gives_stream<F&, T>;
+        constexpr bool awaited = detail::returns_operation<F&, T>;
+        static_assert(!awaited, "weir::flat_map_ordered(n, f): f returns a task or another operation, and not a "
+                                "stream; write map_async(n, f)");
+        constexpr bool ranged = detail::gives_range<F&, T>;
+        static_assert(!ranged,
+                      "weir::flat_map_ordered(n, f): f returns a range, and not a stream; write map_concat(f)");
+        constexpr bool ok = detail::gives_stream<F&, T> || awaited || ranged;
         static_assert(ok, "weir::flat_map_ordered(n, f): f cannot be called with an item, or does not return a stream");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept, "weir::flat_map_ordered(n, f) keeps items, and these borrow their memory; put to_owned() "
                             "before it, or outlives(view) around what outlives it");
-        return ok && kept;
+        return ok && !awaited && !ranged && kept;
     }
 
     template <std::integral N, class F>

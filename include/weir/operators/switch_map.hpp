@@ -5,6 +5,7 @@
 
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/detail/range_items.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/operators/detail/one_inner.hpp>
 
@@ -57,13 +58,19 @@ struct switch_map_fn : detail::operator_fn<switch_map_fn> {
 
     template <class T, class F>
     static consteval bool accepts() {
-        constexpr bool ok = detail::gives_stream<F&, T>;
+        constexpr bool awaited = detail::returns_operation<F&, T>;
+        static_assert(
+            !awaited,
+            "weir::switch_map(f): f returns a task or another operation, and not a stream; write once(operation) in f");
+        constexpr bool ranged = detail::gives_range<F&, T>;
+        static_assert(!ranged, "weir::switch_map(f): f returns a range, and not a stream; write map_concat(f)");
+        constexpr bool ok = detail::gives_stream<F&, T> || awaited || ranged;
         static_assert(ok, "weir::switch_map(f): f cannot be called with an item, or does not return a stream");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept,
                       "weir::switch_map(f) keeps items, and these borrow their memory; put to_owned() before it, or "
                       "outlives(view) around what outlives it");
-        return ok && kept;
+        return ok && !awaited && !ranged && kept;
     }
 };
 

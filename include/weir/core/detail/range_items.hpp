@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <weir/core/poll.hpp>
+#include <weir/core/stream.hpp>
 
 namespace weir::detail {
 
@@ -26,6 +27,11 @@ concept readable_range =
     (owned_container<R>
          ? std::constructible_from<std::ranges::range_value_t<R>, std::ranges::range_rvalue_reference_t<R>>
          : std::constructible_from<std::ranges::range_value_t<R>, std::ranges::range_reference_t<R>>);
+
+/// A function that returns a range, and no stream.
+template <class F, class... Args>
+concept gives_range = std::invocable<F, Args...> && std::ranges::input_range<std::invoke_result_t<F, Args...>> &&
+                      !stream<std::remove_cvref_t<std::invoke_result_t<F, Args...>>>;
 
 /// Returns the elements of a range one at a time. An lvalue range is borrowed, an rvalue range is stored. No element is
 /// computed before it is polled for. The object must not be moved after the first element.
