@@ -104,7 +104,8 @@ weir::task<> answer(weir::tcp_stream client, weir::state<frame> frames) {
 }
 
 weir::task<> serve(std::uint16_t port, weir::state<frame> frames) {
-    weir::tcp_listener listener = co_await weir::listen({"127.0.0.1", port});
+    const weir::endpoint here{"127.0.0.1", port};
+    weir::tcp_listener listener = co_await weir::listen(here);
     std::cerr << "watch: http://" << listener.local_endpoint().to_string() << "/\n";
     const auto handle = [frames](weir::tcp_stream client) { return answer(std::move(client), frames); };
     weir::serve_options limits{.max_connections = 100};

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <executor/detail/live_stages.hpp>
 #include <executor/detail/type_outline.hpp>
 #include <weir/core/timed_out.hpp>
 #include <weir/observe/detail/stage_run.hpp>
@@ -86,12 +87,20 @@ pipeline_graph pipeline_graph::with_counters(executor& ex) const {
     return pipeline_graph{std::move(stages)};
 }
 
-pipeline_graph detail::graph_of(const char* type) {
+namespace {
+
+pipeline_graph graph_of_stages(std::vector<detail::outlined_stage> outline) {
     std::vector<pipeline_graph::stage> stages;
-    for (outlined_stage& one : pipeline_outline(type)) {
+    for (detail::outlined_stage& one : outline) {
         stages.push_back({std::move(one.name), std::move(one.type), std::move(one.upstream)});
     }
     return pipeline_graph{std::move(stages)};
 }
+
+} // namespace
+
+pipeline_graph detail::graph_of(const char* type) { return graph_of_stages(pipeline_outline(type)); }
+
+pipeline_graph graph(executor& ex) { return graph_of_stages(detail::live_stages(ex)); }
 
 } // namespace weir

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <weir/observe/graph.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -10,6 +12,7 @@
 #include <doctest/doctest.h>
 
 #include <weir/async_stream.hpp>
+#include <weir/executor/sleep.hpp>
 #include <weir/observe/meter.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/flat_map.hpp>
@@ -22,6 +25,7 @@
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_latest.hpp>
+#include <weir/scope/when_all.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/fold.hpp>
@@ -51,6 +55,22 @@ struct mailbox {
 weir::async_stream<int> numbers() { co_yield 1; }
 weir::task<int> load(int i) { co_return i; }
 weir::async_stream<int> repeated(int i) { co_yield i; }
+
+weir::task<> inner() {
+    co_await (weir::interval(1s) | weir::map([](auto) { return 1; }) | weir::drain());
+}
+weir::task<> outer() { co_await inner(); }
+weir::task<> sleeps() { co_await weir::sleep_for(1h); }
+weir::task<> waits_for_two() { co_await weir::when_all(sleeps(), sleeps()); }
+
+/// "drain\nspawned at file:3" as "drain, spawned".
+std::string without_places(std::string name) {
+    for (std::size_t at = 0; (at = name.find(" at ")) != std::string::npos;) {
+        name.erase(at, std::min(name.find('\n', at), name.size()) - at);
+    }
+    if (const std::size_t line = name.find('\n'); line != std::string::npos) name.replace(line, 1, ", ");
+    return name;
+}
 
 /// "0 iota, 1 map < 0": each stage with its number, and the numbers of its upstream.
 template <class P>
@@ -118,6 +138,43 @@ TEST_SUITE("observe/graph") {
         virtual_executor other;
         CHECK(stages_of(numbers() | weir::publish_on(other, 4) | weir::count()) ==
               "0 async_stream, 1 publish_on <0, 2 count <1");
+    }
+
+    TEST_CASE("graph: everything that an executor runs") {
+        virtual_executor ex;
+        CHECK(graph(ex).stages().empty());
+        const auto piped = ex.spawn(weir::interval(1s) | weir::meter("ticks") | weir::drain());
+        const auto nested = ex.spawn(outer());
+        const auto both = ex.spawn(waits_for_two());
+        ex.advance(1500ms);
+        const auto live = graph(ex);
+        std::vector<std::string> edges;
+        for (const auto& stage : live.stages()) {
+            std::string text = without_places(stage.name) + ":";
+            for (const std::size_t from : stage.upstream) {
+                REQUIRE(from < live.stages().size());
+                text += ' ' + without_places(live.stages()[from].name);
+            }
+            edges.push_back(text);
+        }
+        std::ranges::sort(edges);
+        std::string all;
+        for (const std::string& edge : edges) all += edge + '\n';
+        CHECK(all == "drain, spawned: meter\n"
+                     "drain: map\n"
+                     "inner: drain\n"
+                     "interval:\n"
+                     "interval:\n"
+                     "map: interval\n"
+                     "meter: interval\n"
+                     "outer, spawned: inner\n"
+                     "sleep_for:\n"
+                     "sleep_for:\n"
+                     "sleeps: sleep_for\n"
+                     "sleeps: sleep_for\n"
+                     "waits_for_two, spawned: when_all\n"
+                     "when_all: sleeps sleeps\n");
+        CHECK(live.with_counters(ex).mermaid().find("ticks<br/>1 items") != std::string::npos);
     }
 
     TEST_CASE("graph: names and counters of meters, once they were polled") {

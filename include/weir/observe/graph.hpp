@@ -75,4 +75,16 @@ pipeline_graph graph(const P& /*pipeline*/) {
     return detail::graph_of(detail::type_name<P>());
 }
 
+/// graph(executor): everything that an executor runs now: its pipelines, and the coroutines that await them.
+///
+///     puts(weir::graph(ex).with_counters(ex).mermaid().c_str());
+///
+/// A coroutine is a stage behind the pipeline or the coroutine that it awaits. The last stage of an operation says how
+/// and where it was started. What a when_all or a stream of a pipeline awaits in turn is not in it; a dump shows it.
+///
+/// Threads: on the executor's thread, from within or while it does not run.
+/// Cost: as a dump.
+/// See: dump.
+pipeline_graph graph(executor& ex);
+
 } // namespace weir

@@ -6,10 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <map>
 #include <source_location>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include <executor/detail/live_stages.hpp>
 #include <executor/detail/type_outline.hpp>
 #include <weir/backend/io_operation.hpp>
 #include <weir/core/detail/coroutine.hpp>
@@ -82,6 +85,15 @@ std::string place_text(const std::source_location& place) {
     return std::string{place.file_name()} + ":" + std::to_string(place.line());
 }
 
+/// How and where an operation was started.
+std::string start_text(const live_root& one) {
+    return one.place.line() != 0 ? std::string{one.how} + " at " + place_text(one.place) : one.how;
+}
+
+std::string await_text(const coroutine_state::suspension& where) {
+    return function_outline(where.place.function_name()) + " at " + place_text(where.place);
+}
+
 class dump_writer final : public wait_report, public live_roots {
 public:
     explicit dump_writer(executor& ex) : ex_{ex} { executor_access::list(ex, *this); }
@@ -143,8 +155,7 @@ private:
     }
 
     static std::string head(const live_root& one) {
-        std::string text = one.how;
-        if (one.place.line() != 0) text += " at " + place_text(one.place);
+        std::string text = start_text(one);
         if (one.coroutine == nullptr) text += ": " + type_outline(one.type);
         if (const locals_ref locals = run_queue::locals_of(*one.self)) text += ", with " + detail::text_of(locals);
         return text;
@@ -230,8 +241,7 @@ private:
         case progress::awaits:
             break;
         }
-        line(function_outline(where.place.function_name()) + " at " + place_text(where.place) + " awaits " +
-             type_outline(where.type));
+        line(await_text(where) + " awaits " + type_outline(where.type));
         cause(one); // looks for it
     }
 
@@ -245,7 +255,87 @@ private:
     std::string found_;
 };
 
+/// Finds the stages of all live operations.
+class stage_finder final : public wait_report, public live_roots {
+public:
+    explicit stage_finder(executor& ex) {
+        executor_access::list(ex, *this);
+        for (const live_root& one : roots_) {
+            if (one.ended) continue;
+            const std::size_t last = one.coroutine != nullptr ? coroutine(*one.coroutine) : pipeline(one.type);
+            stages_[last].name += '\n' + start_text(one);
+        }
+    }
+
+    std::vector<outlined_stage> stages() && { return std::move(stages_); }
+
+    void add(const live_root& one) override { roots_.push_back(one); }
+    void stage(const char* /*type*/, std::string_view /*condition*/) override {}
+    void object(const void* /*which*/, std::string_view /*name*/, std::string_view /*condition*/) override {}
+    void cause(waker& waiting) override {
+        if (depth_ == deepest) return;
+        ++depth_;
+        for (slot_base* slot = slot_access::first(waiting); slot != nullptr; slot = slot_access::next(*slot)) {
+            const slot_mark mark = slot_access::mark(*slot);
+            if (mark == slot_mark::coroutine) {
+                const std::size_t number = coroutine(coroutine_state::awaited_through(*slot));
+                awaited_->push_back(number);
+            } else if (mark == slot_mark::described || mark == slot_mark::referring) {
+                slot_access::description(*slot).describe(*this);
+            }
+        }
+        --depth_;
+    }
+
+private:
+    static constexpr std::size_t deepest = 60;
+
+    /// Each function adds stages, and returns the number of the last one.
+    std::size_t add(outlined_stage one) {
+        stages_.push_back(std::move(one));
+        return stages_.size() - 1;
+    }
+    std::size_t pipeline(const char* type) {
+        const std::size_t first = stages_.size();
+        for (outlined_stage& one : pipeline_outline(type)) {
+            for (std::size_t& from : one.upstream) from += first;
+            add(std::move(one));
+        }
+        return stages_.size() - 1;
+    }
+    std::size_t coroutine(coroutine_state& one) {
+        if (const auto found = coroutines_.find(&one); found != coroutines_.end()) return found->second;
+        coroutine_state::suspension where;
+        outlined_stage self{"a coroutine", {}, {}};
+        if (one.look(where) == coroutine_state::progress::awaits) {
+            self.name = await_text(where);
+            self.upstream = awaited(one, where.type);
+        }
+        return coroutines_[&one] = add(std::move(self));
+    }
+    /// What a coroutine awaits: a pipeline, or other coroutines.
+    std::vector<std::size_t> awaited(coroutine_state& one, const char* type) {
+        std::vector<std::size_t> inner;
+        std::vector<outlined_stage> outline = pipeline_outline(type);
+        if (outline.size() > 1) return {pipeline(type)};
+        std::vector<std::size_t>* const outer = std::exchange(awaited_, &inner);
+        cause(one);
+        awaited_ = outer;
+        if (outline.front().name == "task") return inner;
+        outline.front().upstream = std::move(inner);
+        return {add(std::move(outline.front()))};
+    }
+
+    std::vector<live_root> roots_;
+    std::vector<outlined_stage> stages_;
+    std::map<const coroutine_state*, std::size_t> coroutines_; // that have been added
+    std::vector<std::size_t>* awaited_ = nullptr;
+    std::size_t depth_ = 0;
+};
+
 } // namespace
+
+std::vector<outlined_stage> live_stages(executor& ex) { return stage_finder{ex}.stages(); }
 
 std::string describe_waker(executor& ex, const waker& which) { return dump_writer{ex}.text_of(which); }
 
