@@ -77,6 +77,8 @@ BARS = [
     Bar("copy", "copy(file, socket), automatic", 1.25),
     Bar("copy", "copy(socket, socket), epoll", 1.25),
     Bar("copy", "copy(socket, socket), automatic", 1.25),
+    Bar("http", "epoll", 1.1, "nginx"),
+    Bar("http", "io_uring", 1.1, "nginx"),
     Bar("tls", "epoll", 1.1),
     Bar("tls", "io_uring", 1.1),
     Bar("tls_handshake", "epoll", 1.15),

@@ -207,6 +207,8 @@ def main():
                 if p.is_file() and os.access(p, os.X_OK)}
     programs = {name: [str(p)] for name, p in programs.items()}
     if not wanted.curves:
+        if (wanted.build / "perf" / "http_server").exists():
+            programs["http"] = [sys.executable, str(HERE / "http.py"), str(wanted.build / "perf" / "http_server")]
         programs["compile_time"] = [sys.executable, str(HERE / "compile_time.py")]
     unknown = [q for q in wanted.questions if q not in programs]
     if unknown:

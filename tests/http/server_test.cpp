@@ -611,10 +611,11 @@ TEST_SUITE("http/server") {
         const std::string request = post("0123456789", "A: b\r\nAccept: text/html, */*\r\nUser-Agent: test\r\n");
         const auto run = [&](int n) {
             for (int i = 0; i < n; ++i) {
+                client.forget();
                 client.send(request);
                 ex.run_ready();
             }
-            CHECK(client.received().size() > 10);
+            CHECK(client.writes() > 0);
         };
         CHECK(support::allocations_for_more_items(run) == 0);
     }

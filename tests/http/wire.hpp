@@ -47,6 +47,8 @@ public:
 
     /// What was written, since the last call.
     std::string received() { return std::exchange(outgoing_, {}); }
+    /// Forgets what was written, and keeps the memory.
+    void forget() noexcept { outgoing_.clear(); }
     /// The number of writes.
     std::size_t writes() const noexcept { return writes_; }
     std::size_t unread() const noexcept { return incoming_.size(); }
