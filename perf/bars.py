@@ -83,6 +83,8 @@ BARS = [
     Bar("tls", "io_uring", 1.1),
     Bar("tls_handshake", "epoll", 1.15),
     Bar("tls_handshake", "io_uring", 1.15),
+    Bar("redis", "SET", 1 / 0.9, "redis-benchmark SET"),
+    Bar("redis", "GET", 1 / 0.9, "redis-benchmark GET"),
     Bar("file", "uring: read | count bytes", 1.1),
     Bar("file", "epoll: read | count bytes", 1.1),
     Bar("compile_time", "weir.hpp", 2.6, "its standard headers"),

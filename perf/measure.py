@@ -224,6 +224,9 @@ def main():
             command += peer_arguments(question, commands)
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
         answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        if done.returncode == 77:
+            print(f"{question}: {done.stdout}", flush=True)
+            continue
         if done.returncode != 0 or not answers:
             failed.append(question)
             print(f"{question}: failed\n", flush=True)

@@ -33,13 +33,13 @@ for argument; do
     esac
 done
 
-need_packages g++ meson ninja-build pkg-config python3 liburing-dev libssl-dev node-llhttp
+need_packages g++ meson ninja-build pkg-config python3 liburing-dev libssl-dev node-llhttp libhiredis-dev
 need_meson
 if [ $instructions = yes ]; then need_packages valgrind; fi
 if [ $peers = yes ]; then
     # One by one, because the installation of each may fail, after which its peers are missing.
     for package in gnuplot-nox wrk nginx-light libasio-dev libboost1.81-dev librange-v3-dev golang-go nodejs npm rustc cargo \
-        librust-futures-dev librust-tokio-dev librust-tokio-stream-dev librust-async-stream-dev; do
+        librust-futures-dev librust-tokio-dev librust-tokio-stream-dev librust-async-stream-dev redis-server; do
         (need_packages $package) > /dev/null 2>&1 || say "not to be had here: $package"
     done
 fi
@@ -53,7 +53,7 @@ quietly() {
     }
 }
 quietly configure $build -Dbuildtype=release -Doptimization=2 -Dtests=disabled -Dhygiene=disabled -Dexamples=disabled \
-    -Dperf=enabled -Dtls=enabled -Dhttp=enabled
+    -Dperf=enabled -Dtls=enabled -Dhttp=enabled -Dredis=enabled
 quietly ninja -C $build
 
 # Each peer is a command with a question and a case as arguments; see perf/peers.

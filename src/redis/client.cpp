@@ -218,8 +218,8 @@ private:
         for (;;) {
             if (writing_) writing_ = !link_->poll_write(cx);
             if (!writing_ && write_batch(cx)) continue;
-            for (value v; link_->next(v);) {
-                deliver(std::move(v));
+            while (link_->next(reply_)) {
+                deliver(std::move(reply_));
                 if (!cx.spend()) return false;
             }
             if (!link_->poll_read(cx)) break;
@@ -257,9 +257,11 @@ private:
             }
             r.phase_ = request::phase::sent;
             r.number_ = first_number_ + in_flight_.size() - 1;
-            r.received_ = 0;
-            r.reply_ = {};
-            if (r.times_sent_++ != 0) ++stats_.sent_again;
+            if (r.times_sent_++ != 0) {
+                ++stats_.sent_again;
+                r.received_ = 0;
+                r.reply_ = {};
+            }
             if (r.blocks_) ++blocking_;
         }
         if (output_.empty()) return false;
@@ -269,7 +271,7 @@ private:
         return true;
     }
 
-    void deliver(value v) {
+    void deliver(value&& v) {
         if (in_flight_.empty()) {
             if (v.is_error()) throw error{"", v.text()}; // such as that of too many clients
             throw protocol_error{"weir::redis: " + link_->name() + ": a reply without a command"};
@@ -355,6 +357,7 @@ private:
     bool running_ = false; // the driver
     bool writing_ = false;
     bool suspected_ = false; // reply_timeout has passed, and another turn decides
+    value reply_;            // the last one
     std::string output_;
     std::unique_ptr<link> link_; // after the output, so that a write is cancelled before its bytes are freed
     weir::detail::described_slot work_{*this};
@@ -451,8 +454,19 @@ bool same_word(std::string_view a, std::string_view b) noexcept {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return upper(x) == upper(y); });
 }
 
+/// The lengths of the special commands that begin with a letter, as bits. Most commands are told by it.
+constexpr auto special_lengths = [] {
+    std::array<std::uint32_t, 32> all{};
+    for (const special_command& s : special_commands) all[s.name[0] & 31] |= std::uint32_t{1} << s.name.size();
+    return all;
+}();
+
 /// Null for most commands.
 const special_command* find_special(std::string_view name) noexcept {
+    if (name.empty() || name.size() >= 32) return nullptr;
+    // The lower bits of a letter are the same in both cases.
+    const std::uint32_t lengths = special_lengths[static_cast<unsigned char>(name[0]) & 31];
+    if ((lengths >> name.size() & 1) == 0) return nullptr;
     const auto found = std::find_if(special_commands.begin(), special_commands.end(),
                                     [&](const special_command& s) { return same_word(s.name, name); });
     return found == special_commands.end() ? nullptr : found;

@@ -32,7 +32,8 @@ LISTS = [
     ("weir_test_support", "tests", ["support/*.cpp"], []),
     ("weir_compile_fail", "tests/compile_fail", ["*.cpp"], []),
     ("weir_examples", "examples", ["*.cpp", "*/main.cpp"], []),
-    ("weir_perf", "perf", ["*.cpp"], ["tls*.cpp"]),
+    ("weir_perf", "perf", ["*.cpp"], ["redis.cpp", "tls*.cpp"]),
+    ("weir_redis_perf", "perf", ["redis.cpp"], []),
     ("weir_tls_perf", "perf", ["tls*.cpp"], []),
     ("weir_curves", "perf", ["curves/*.cpp"], []),
 ]

@@ -6,14 +6,11 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <exception>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -21,84 +18,24 @@
 #include <doctest/doctest.h>
 
 #include <weir/executor/sleep.hpp>
-#include <weir/io/process.hpp>
 #include <weir/io/tcp.hpp>
-#include <weir/io/unix.hpp>
 #include <weir/scope/task_group.hpp>
 #include <weir/scope/with_group.hpp>
-#include <weir/scope/with_timeout.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/task.hpp>
 
-#include "temporary_directory.hpp"
+#include "real_server.hpp"
 
 using namespace std::chrono_literals;
 namespace redis = weir::redis;
+using support::redis::real_server;
+using support::redis::run;
 
 namespace {
-
-weir::backend_kind backend_of_test() {
-    const char* name = std::getenv("WEIR_BACKEND");
-    return name != nullptr && std::string{name} == "epoll" ? weir::backend_kind::epoll : weir::backend_kind::automatic;
-}
-
-/// A redis-server with a Unix socket.
-class real_server {
-public:
-    explicit real_server(std::vector<std::string> arguments = {}) : arguments_{std::move(arguments)} {}
-
-    std::string socket() const { return directory_ / "redis.sock"; }
-    redis::options options() const {
-        redis::options o;
-        o.unix_path = socket();
-        o.reconnect.attempts = 20;
-        o.reconnect.max_delay = 200ms;
-        return o;
-    }
-
-    weir::task<> start() {
-        std::vector<std::string> all{"redis-server", "--port", "0",     "--unixsocket",   socket(),
-                                     "--save",       "",       "--dir", directory_.path()};
-        all.insert(all.end(), arguments_.begin(), arguments_.end());
-        weir::process_options quiet;
-        quiet.out = weir::stdio::null;
-        quiet.parent_exit = weir::on_parent_exit::kill;
-        auto starting = weir::spawn_process(std::move(all), quiet);
-        process_.emplace(co_await std::move(starting));
-        // It is there when it accepts.
-        for (int i = 0;; ++i) {
-            try {
-                static_cast<void>(co_await weir::unix_connect(socket()));
-                co_return;
-            } catch (const std::system_error&) {
-                if (i == 1000) throw;
-            }
-            co_await weir::sleep_for(10ms);
-        }
-    }
-    weir::task<> kill() {
-        process_->kill();
-        static_cast<void>(co_await process_->wait());
-        process_.reset();
-    }
-    void signal(int number) { process_->signal(number); }
-
-private:
-    support::temporary_directory directory_;
-    std::vector<std::string> arguments_;
-    std::optional<weir::child_process> process_;
-};
 
 /// A script that keeps the server busy for so many seconds. DEBUG SLEEP is disabled by default.
 constexpr std::string_view busy = "local function now() local t = redis.call('TIME') return t[1] + t[2] / 1000000 end "
                                   "local began = now() repeat until now() - began > tonumber(ARGV[1]) return 1";
-
-template <class F>
-void run(F f) {
-    weir::executor ex{backend_of_test()};
-    auto limited = weir::with_timeout(60s, f());
-    ex.run(std::move(limited));
-}
 
 /// The code of an error of the server, the message of another error, or "".
 template <class A>
@@ -187,7 +124,7 @@ TEST_SUITE("redis/real_server") {
             co_await server.start();
             CHECK(co_await again == "again");
             CHECK((co_await client.command("GET", "key")).is_nil()); // nothing was saved
-            CHECK(client.stats().losses >= 1); // a socket may accept while its server dies
+            CHECK(client.stats().losses >= 1);                       // a socket may accept while its server dies
         });
     }
 

@@ -206,14 +206,15 @@ private:
             const auto found = data_.strings.find(words[1]);
             return found == data_.strings.end() ? "$-1\r\n" : bulk(found->second);
         }
-        if (name == "INCR") {
+        if (name == "EXPIRE") return ":1\r\n";
+        if (name == "INCR" || name == "DECR") {
             std::string& text = data_.strings[words[1]];
             if (text.empty()) text = "0";
             std::int64_t n = 0;
             if (std::from_chars(text.data(), text.data() + text.size(), n).ptr != text.data() + text.size()) {
                 return "-ERR value is not an integer or out of range\r\n";
             }
-            text = std::to_string(n + 1);
+            text = std::to_string(name == "INCR" ? n + 1 : n - 1);
             return ":" + text + "\r\n";
         }
         if (name == "SUBSCRIBE" || name == "PSUBSCRIBE") {
