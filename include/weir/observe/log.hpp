@@ -101,7 +101,8 @@ public:
         : log_stream(to.get(), std::move(upstream), std::move(to), place) {}
 
 private:
-    log_stream(Log* shown, S upstream, std::unique_ptr<Log> to, std::source_location place)
+    // A reference: g++ would construct a parameter of `to` before it evaluates to.get().
+    log_stream(Log* shown, S upstream, std::unique_ptr<Log>&& to, std::source_location place)
         : base(items(std::move(upstream), detail::log_items<Log>{shown}), detail::log_ending<Log>{std::move(to)},
                place) {}
 };
