@@ -65,6 +65,9 @@ struct parser::state {
     bool says_close = false;
     bool says_keep_alive = false;
     std::optional<std::uint64_t> length;
+    // What the head says, which may have been moved away.
+    bool no_body = false;
+    bool is_http_1_1 = true;
 
     head_limits limits;
     std::string name;
@@ -107,7 +110,7 @@ struct parser::state {
 const llhttp_settings_t parser::state::settings = [] {
     llhttp_settings_t s;
     llhttp_settings_init(&s);
-    s.on_headers_complete = [](llhttp_t* machine) { return state::of(machine).has_no_body() ? 1 : 0; };
+    s.on_headers_complete = [](llhttp_t* machine) { return state::of(machine).no_body ? 1 : 0; };
     s.on_body = [](llhttp_t* machine, const char* data, std::size_t size) -> int {
         state::of(machine).piece = {data, size};
         return HPE_PAUSED;
@@ -348,6 +351,8 @@ void parser::state::on_head_end() {
     }
     if (kind == message_kind::request && request.version == version::http_1_1 && !has_host)
         fail(fault::host, 0, "no Host header");
+    no_body = has_no_body();
+    is_http_1_1 = (kind == message_kind::request ? request.version : response.version) == version::http_1_1;
 }
 
 bool parser::state::has_no_body() const noexcept {
@@ -474,7 +479,7 @@ headers& parser::trailers() noexcept { return state_->trailers; }
 
 bool parser::has_body() const noexcept {
     const state& s = *state_;
-    return !s.has_no_body() && s.length != 0U;
+    return !s.no_body && s.length != 0U;
 }
 
 std::optional<std::uint64_t> parser::content_length() const noexcept { return state_->length; }
@@ -482,9 +487,8 @@ std::optional<std::uint64_t> parser::content_length() const noexcept { return st
 bool parser::keeps_alive() const noexcept {
     const state& s = *state_;
     if (s.says_close) return false;
-    if (s.kind == message_kind::request) return s.request.version == version::http_1_1 || s.says_keep_alive;
-    const bool until_end = has_body() && !s.has_transfer_encoding && !s.length;
-    return !until_end && (s.response.version == version::http_1_1 || s.says_keep_alive);
+    const bool until_end = has_body() && !s.has_transfer_encoding && !s.length; // of responses alone
+    return !until_end && (s.is_http_1_1 || s.says_keep_alive);
 }
 
 void parser::set_request_method(std::string_view method) noexcept {

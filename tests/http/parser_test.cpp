@@ -101,6 +101,17 @@ TEST_SUITE("http/parser") {
         CHECK(requests("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n\r\n") ==
               "[GET / Host=<a>] no body, keeps alive end\n[GET /2 Host=<a>] no body, keeps alive end\n");
     }
+    TEST_CASE("a parser knows what a head says after it was moved away") {
+        parser p{message_kind::response, "peer", {}};
+        const std::string_view text = "HTTP/1.0 204 No Content\r\n\r\n";
+        std::span<const char> input{text};
+        REQUIRE(p.next(input) == parse_step::head);
+        const auto head = std::exchange(p.response(), {});
+        CHECK(head.status == 204);
+        CHECK_FALSE(p.has_body());
+        CHECK_FALSE(p.keeps_alive());
+        CHECK(p.next(input) == parse_step::end);
+    }
     TEST_CASE("the parser yields responses") {
         CHECK(
             responses(

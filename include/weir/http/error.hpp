@@ -8,6 +8,8 @@
 #include <string>
 
 #include <weir/core/limit_exceeded.hpp>
+#include <weir/core/time.hpp>
+#include <weir/core/timed_out.hpp>
 
 namespace weir::http {
 
@@ -65,6 +67,42 @@ public:
 
 private:
     message_part part_;
+};
+
+/// A connection that ended before a byte of the response arrived:
+/// `weir::http: read from 10.0.0.1:80: the connection has ended before a response`. The request may have had its effect.
+class no_response : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// A redirect that is not followed: there are too many, or they form a loop, or the Location is not a URL, or it leads
+/// from https to http, or the body of the request is a stream, which cannot be sent again.
+class redirect_error : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// The part of a request that has a time limit of its own.
+enum class request_phase : std::uint8_t {
+    connect, ///< connecting, with the handshake of TLS
+    write,   ///< the peer takes no data
+    head,    ///< from the end of the request to the end of the response's head
+    body,    ///< between two parts of the response's body
+    total,   ///< from the start to the end of the response's body, with redirects
+};
+
+/// A request that took too long, such as
+/// `weir::http: read from 10.0.0.1:80: no head of a response within 30s`.
+class request_timed_out : public timed_out {
+public:
+    request_timed_out(const std::string& what, request_phase phase, duration limit)
+        : timed_out{what, limit}, phase_{phase} {}
+
+    request_phase phase() const noexcept { return phase_; }
+
+private:
+    request_phase phase_;
 };
 
 } // namespace weir::http
