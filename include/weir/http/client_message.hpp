@@ -109,7 +109,8 @@ public:
     client_response(response_head head, http::url from, std::unique_ptr<detail::response_source> source) noexcept
         : response_head(std::move(head)), url_{std::move(from)}, source_{std::move(source)} {}
 
-    /// The parts of the body, as they arrive. It is one stream, however often this is called, and refers to the response.
+    /// The parts of the body, as they arrive. It is one stream, however often this is called, and refers to the
+    /// response.
     response_body body() & noexcept { return response_body{*source_}; }
     /// The same, independent of the response.
     response_body body() && noexcept { return response_body{std::move(source_)}; }

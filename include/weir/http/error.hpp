@@ -70,7 +70,8 @@ private:
 };
 
 /// A connection that ended before a byte of the response arrived:
-/// `weir::http: read from 10.0.0.1:80: the connection has ended before a response`. The request may have had its effect.
+/// `weir::http: read from 10.0.0.1:80: the connection has ended before a response`. The request may have had its
+/// effect.
 class no_response : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;

@@ -21,8 +21,8 @@ namespace weir::http {
 ///     auto answer = co_await weir::http::exchange(std::move(connection), std::move(r));
 ///     const std::string text = co_await answer.text();
 ///
-/// A body with a length is sent with Content-Length, any other in chunks. A response may arrive before the body was sent:
-/// the rest of it is sent while the response's body is read.
+/// A body with a length is sent with Content-Length, any other in chunks. A response may arrive before the body was
+/// sent: the rest of it is sent while the response's body is read.
 ///
 /// Errors: std::invalid_argument for a request that cannot be sent; no_response; bad_message; message_too_large;
 /// request_timed_out; those of the stream and of the request's body.

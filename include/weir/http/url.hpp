@@ -22,9 +22,9 @@ namespace weir::http {
 /// Scheme and host are kept in lower case, the default port is left out, the path is `/` at least, and its segments `.`
 /// and `..` are resolved. Percent signs stay as they are. Two URLs are equal when their texts are, fragments included.
 ///
-/// The host is a name in ASCII, an IPv4 address of four decimal numbers, or an IPv6 address in brackets, without a zone.
-/// Names with other letters are refused: IDNA turns them into a form that starts with `xn--`, which is accepted. A user
-/// or a password is refused, because URLs end up in logs.
+/// The host is a name in ASCII, an IPv4 address of four decimal numbers, or an IPv6 address in brackets, without a
+/// zone. Names with other letters are refused: IDNA turns them into a form that starts with `xn--`, which is accepted.
+/// A user or a password is refused, because URLs end up in logs.
 ///
 /// Errors: std::invalid_argument, which names the byte and the reason, and does not show the URL, which may have a
 /// secret.
@@ -87,8 +87,8 @@ std::string percent_decode(std::string_view text);
 namespace detail {
 
 /// Percent-encodes the bytes that a path or a query may not have, such as white space and letters beyond ASCII. Servers
-/// send them in Location headers, and browsers accept them. Backslashes and control characters are left, and are refused
-/// by url.
+/// send them in Location headers, and browsers accept them. Backslashes and control characters are left, and the class
+/// url refuses them.
 std::string encode_location(std::string_view reference);
 
 } // namespace detail

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <weir/core/time.hpp>
+#include <weir/http/body.hpp>
+#include <weir/http/client_message.hpp>
+#include <weir/http/detail/client_connection.hpp>
+#include <weir/http/detail/client_core.hpp>
+#include <weir/http/message.hpp>
+#include <weir/http/url.hpp>
+#include <weir/io/byte_stream.hpp>
+#include <weir/io/resolve.hpp>
+#include <weir/task.hpp>
+
+namespace weir::http {
+
+namespace detail {
+class client_pool;
+} // namespace detail
+
+/// A connection that a connector has opened: any byte stream.
+class connection {
+public:
+    template <byte_stream S>
+    explicit connection(S stream) : core_{std::make_unique<detail::client_connection<S>>(std::move(stream))} {}
+
+private:
+    friend class detail::client_pool;
+
+    std::unique_ptr<detail::client_core> core_;
+};
+
+/// Opens a connection to the host and the port of a URL.
+///
+///     weir::task<weir::http::connection> to_docker(weir::http::url) {
+///         co_return weir::http::connection{co_await weir::unix_connect("/var/run/docker.sock")};
+///     }
+using connector = std::function<task<connection>(url)>;
+
+/// A connector for `http`, by TCP. It fails with std::invalid_argument for `https`, which takes a connector with TLS.
+connector by_tcp(connect_options options = {});
+
+struct client_options {
+    std::size_t connections_per_origin = 8;           ///< at the same time, for one scheme, host and port
+    std::size_t connections = 100;                    ///< at the same time, with those that are kept for later requests
+    std::size_t waiting = 1000;                       ///< the requests that may wait for a connection; more fail
+    duration idle_timeout = std::chrono::seconds{30}; ///< how long a connection is kept without a request; 0: not
+    duration connect_timeout = std::chrono::seconds{10};
+    duration total_timeout = duration::max(); ///< from the call to the end of the response's body, with redirects
+    std::size_t redirects = 10;               ///< that are followed; 0: redirects are returned as responses
+    exchange_options exchange = {};
+    http::headers headers = {}; ///< for each request that does not have them, such as User-Agent
+    http::connector connector = by_tcp();
+};
+
+/// A client that keeps connections for later requests.
+///
+///     weir::http::client client;
+///     auto r = co_await client.get("http://example.org/a");
+///     co_await (r.body() | weir::lines() | weir::for_each(print));
+///
+/// A connection is used again when its response has been read to the end and nothing speaks against it. One that the
+/// server closes meanwhile is dropped at once. If it closes just when a request is sent, the request is sent once more
+/// over a new connection, provided that no byte of a response has arrived, the method is idempotent (GET, HEAD,
+/// OPTIONS, TRACE, PUT or DELETE) and the body is not a stream.
+///
+/// Requests wait for a connection in order of arrival. A response holds its connection until its body was read to the
+/// end, or the response is dropped.
+///
+/// Redirects are followed (301, 302, 303, 307, 308). 303, and 301 and 302 after a POST, turn the request into a GET
+/// without a body. The headers Authorization, Cookie and Proxy-Authorization are not sent to another origin.
+///
+/// Errors: those of exchange and of the connector; redirect_error; limit_exceeded when too many requests wait;
+/// request_timed_out, whose `phase()` says what took too long.
+/// Dropped: dropping a request, or a response whose body was not read, closes the connection. The client may be
+/// destroyed before its responses.
+/// Lifetime: the client, its requests and its responses belong to one executor, and must be destroyed before that.
+/// Cost: some allocations per request. 4 KiB for a connection that is kept.
+/// See: exchange, for one request over a stream of one's own.
+class client {
+public:
+    /// @throws std::invalid_argument for options that are out of range
+    explicit client(client_options options = {});
+    client(client&&) noexcept;
+    client& operator=(client&&) noexcept;
+    ~client();
+
+    /// `co_await c.send(request)`: returns the response when its head has arrived.
+    task<client_response> send(client_request request) const;
+
+    /// `co_await c.get(url)`
+    /// @throws std::invalid_argument for a text that is not a URL
+    task<client_response> get(url from) const { return send(client_request{"GET", std::move(from)}); }
+    task<client_response> get(std::string_view from) const { return get(url{from}); }
+
+    /// The number of connections that are kept for later requests.
+    std::size_t idle() const noexcept;
+    /// Closes the connections that are kept.
+    void close_idle() const noexcept;
+
+private:
+    std::shared_ptr<detail::client_pool> pool_;
+};
+
+} // namespace weir::http
