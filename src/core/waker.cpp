@@ -229,6 +229,7 @@ bool run_queue::on_stack(const waker& root) const noexcept {
 
 /// Whether the running waker is the root or a part of it, and not another root that belongs to it.
 bool run_queue::runs(const waker& root) const noexcept {
+    if (shared_code_ != 0) return false;
     if (running_ == &root) return true;
     if (running_ == nullptr || !root.has(detail::root_kind::known) || !running_->root_lives()) return false;
     const detail::root_record* part = running_root_;
@@ -254,17 +255,21 @@ bool run_queue::drop(waker& root, waker::function destroy) noexcept {
     return true;
 }
 
-/// Returns the next dropped root that has left the stack. A root that belongs to another root precedes it. Also finds
-/// out whether the running waker belongs to a dropped root that is still on the stack.
-waker* run_queue::next_dropped() noexcept {
-    waker* next = nullptr;
+/// Finds out whether the running waker belongs to a dropped root that is still on the stack.
+void run_queue::find_stopping() noexcept {
     stopping_ = false;
+    dropped_.each([this](const waker& one) { stopping_ = stopping_ || runs(one); });
+}
+
+/// Returns the next dropped root that has left the stack. A root that belongs to another root precedes it.
+waker* run_queue::next_dropped() noexcept {
+    find_stopping();
+    waker* next = nullptr;
     detail::intrusive_list<waker> all;
     all.splice(dropped_);
     while (!all.empty()) {
         waker& one = all.pop_front();
         dropped_.push_back(one);
-        stopping_ = stopping_ || runs(one);
         if (!on_stack(one) && (next == nullptr || belongs_to(one.root_, next->root_))) next = &one;
     }
     return next;

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -89,6 +91,31 @@ TEST_SUITE("operators/balance") {
         CHECK_FALSE(source.dropped());
         third.drop();
         CHECK(source.dropped());
+    }
+
+    TEST_CASE("balance: an item that upstream has when it drops the consumer goes to another one") {
+        for (const bool fails : {false, true}) {
+            virtual_executor ex;
+            std::function<void()> drop_first;
+            auto streams = weir::iota(0, 5) | weir::map([&](int x) {
+                               if (x == 2) drop_first();
+                               if (x == 2 && fails) throw x;
+                               return x;
+                           }) |
+                           weir::balance(2);
+            using stream = decltype(streams)::value_type;
+            std::optional<probe_sink<stream>> first{std::in_place, ex, std::move(streams[0])};
+            probe_sink second{ex, std::move(streams[1])};
+            streams.clear();
+            drop_first = [&] { first.reset(); };
+            first->request();
+            ex.run_ready();
+            CHECK_FALSE(first);
+            second.request();
+            ex.run_ready();
+            CHECK(second.items() == (fails ? numbers{} : numbers{2, 3, 4}));
+            CHECK(second.failed() == fails);
+        }
     }
 
     TEST_CASE("balance: an error of upstream reaches all streams") {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -100,6 +101,39 @@ TEST_SUITE("operators/partition") {
         ex.run_ready();
         CHECK(of_odd.items() == numbers{1, 3});
         CHECK(dropped == numbers{0, 2, 4});
+    }
+
+    TEST_CASE("partition: an item in hand when a function drops the consumer is not lost") {
+        for (const bool in_pred : {false, true}) {
+            for (const int last : {2, 3}) {
+                virtual_executor ex;
+                numbers dropped;
+                numbers asked;
+                std::function<void()> drop_odd;
+                const auto culprit = [&](bool here, int x) {
+                    if (here && x == last) drop_odd();
+                    return x;
+                };
+                const auto pred = [&](int x) {
+                    asked.push_back(x);
+                    return odd(culprit(in_pred, x));
+                };
+                auto both = weir::iota(0, 6) | weir::map([&](int x) { return culprit(!in_pred, x); }) |
+                            weir::partition(pred, {}, [&](int x) { dropped.push_back(x); });
+                using stream = decltype(both.first);
+                std::optional<probe_sink<stream>> of_odd{std::in_place, ex, std::move(both.first)};
+                probe_sink of_even{ex, std::move(both.second)};
+                drop_odd = [&] { of_odd.reset(); };
+                of_odd->request();
+                ex.run_ready();
+                CHECK_FALSE(of_odd);
+                of_even.request();
+                ex.run_ready();
+                CHECK(of_even.items() == numbers{0, 2, 4});
+                CHECK(dropped == numbers{3, 5});
+                CHECK(asked == numbers{0, 1, 2, 3, 4, 5});
+            }
+        }
     }
 
     TEST_CASE("partition: a stream asks again when the one whose consumer waited is destroyed") {

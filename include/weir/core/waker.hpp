@@ -212,6 +212,9 @@ public:
     class destruction;
     /// A guard for the time in which code runs as a part of another waker than the one that the queue runs.
     class substitution;
+    /// A guard for the time in which code runs that may outlive the running operation, although that polls it, such as
+    /// a source with several consumers. If it drops the operation, it is not stopped, and loses nothing.
+    class shared_code;
 
 private:
     friend class waker;
@@ -232,6 +235,7 @@ private:
     bool runs(const waker& root) const noexcept;
     detail::root_record* root_of_destruction() const noexcept;
     waker* next_dropped() noexcept;
+    void find_stopping() noexcept;
     void destroy_dropped() noexcept;
     void remove(detail::root_record* record) noexcept;
     void release(detail::root_record* record) noexcept;
@@ -247,7 +251,8 @@ private:
     detail::root_record* running_root_ = &no_root_;
     destruction* innermost_ = nullptr;
     bool stopping_ = false;
-    bool leaving_ = false; // a dropped root is still on the stack
+    bool leaving_ = false;     // a dropped root is still on the stack
+    unsigned shared_code_ = 0; // the number of guards
     bool destroying_dropped_ = false;
     detail::root_record no_root_{.id = 0};
     // Used when no record could be allocated: counts as the record of every root.
@@ -291,6 +296,21 @@ private:
     run_queue& queue_;
     const waker* outer_;
     detail::root_record* outer_root_;
+};
+
+class run_queue::shared_code {
+public:
+    explicit shared_code(run_queue& queue) noexcept : queue_{queue} { ++queue_.shared_code_; }
+    shared_code(const shared_code&) = delete;
+    shared_code& operator=(const shared_code&) = delete;
+    ~shared_code() {
+        --queue_.shared_code_;
+        if (queue_.leaving_) [[unlikely]]
+            queue_.find_stopping();
+    }
+
+private:
+    run_queue& queue_;
 };
 
 namespace detail {

@@ -60,8 +60,7 @@ struct balance_fn : detail::operator_fn<balance_fn> {
 /// destroyed at any time; no item is lost with it.
 ///
 /// Ends: all with upstream. Errors: upstream's, in all streams. Upstream has been destroyed by then.
-/// Dropped: upstream is destroyed with the last of the streams. An item is lost when a function of upstream drops the
-/// consumer for which it was asked.
+/// Dropped: upstream is destroyed with the last of the streams.
 /// Threads: the streams belong to one executor.
 /// Cost: three allocations for all; no copy; nothing held.
 /// See: partition, share, map_async_unordered, parallel.

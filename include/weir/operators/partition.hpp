@@ -91,8 +91,7 @@ struct partition_fn : detail::operator_fn<partition_fn> {
 /// Ends: both with upstream, after the items held. Errors: upstream's and what pred throws, in both streams, after the
 /// items held. Upstream has been destroyed by then.
 /// Dropped: upstream is destroyed with the second of the two. Items of a stream that was destroyed are passed to
-/// on_drop, the third argument, if there is one. It must not throw. An item is lost when pred or a function of upstream
-/// drops the consumer for which it was asked.
+/// on_drop, the third argument, if there is one. It must not throw.
 /// Threads: both streams belong to one executor.
 /// Cost: an allocation for both; no copy; up to {.capacity} items held for each.
 /// See: filter, unzip, balance, share, for_each_group.

@@ -46,19 +46,19 @@ public:
         branch& own = branches_[number];
         for (;;) {
             if (!own.held.empty()) return take(own);
-            if (!source_) return finish();
+            if (!source_ && !in_hand_.is_item()) return finish();
             if (full_ != 0) return wait(own, cx);
-            auto item = ask(cx);
-            if (cx.stopping()) return pending;
-            if (!source_) return finish();
-            if (item.is_pending()) return wait(own, cx);
-            if (const std::size_t to = route(*item, number, cx); cx.stopping()) {
-                return pending;
-            } else if (to == number) {
-                return item;
-            } else if (source_) {
-                give(branches_[to], *std::move(item), cx);
+            poll<T> item(in_hand_.is_item() ? std::exchange(in_hand_, pending) : ask(cx));
+            if (cx.stopping()) { // the source has dropped the consumer
+                if (item.is_item()) in_hand_ = std::move(item);
+                wake_all();
+                return cx.yield();
             }
+            if (item.is_pending()) return source_ ? poll<T>(wait(own, cx)) : finish();
+            const std::size_t to = route(*item, number, cx);
+            if (to == number && !cx.stopping()) return item;
+            if (to != size_) give(branches_[to], *std::move(item));
+            if (cx.stopping()) return cx.yield();
             if (!cx.spend() || cx.leaving()) return cx.yield();
         }
     }
@@ -83,7 +83,7 @@ private:
         return pending;
     }
 
-    done_t finish() {
+    poll<T> finish() {
         if (error_ != nullptr) std::rethrow_exception(error_);
         return done;
     }
@@ -95,26 +95,28 @@ private:
         return item;
     }
 
-    /// Polls the source. When it has ended or failed, it is destroyed.
+    /// Polls the source. When it has ended or failed, it is destroyed. If it drops the consumer, it goes on: the others
+    /// get the item, the end or the error.
     poll<T> ask(context& cx) {
         waker_.bind(*this, cx.waker());
         nested_context own{cx, waker_};
+        const run_queue::shared_code here{cx.waker().queue()};
         try {
             auto item = source_->poll_next(own);
-            if (cx.stopping() || !item.is_done()) return item;
+            if (!item.is_done()) return item;
         } catch (...) {
-            if (cx.stopping()) throw;
             error_ = std::current_exception();
         }
         end();
         return pending;
     }
 
+    /// Returns the number of the item's branch, or size_ when the function has failed.
     std::size_t route(const T& item, std::size_t asking, context& cx) {
+        const run_queue::shared_code here{cx.waker().queue()};
         try {
             return std::invoke(route_, item, asking);
         } catch (...) {
-            if (cx.stopping()) throw;
             error_ = std::current_exception();
         }
         end();
@@ -133,13 +135,12 @@ private:
         if (waker_.bound()) report.cause(waker_);
     }
 
-    /// Stores an item for another branch. When that fails, both see the error: the item is lost.
-    void give(branch& to, T&& item, context& cx) {
+    /// Stores an item for a branch. When that fails, all see the error: the item is lost.
+    void give(branch& to, T&& item) {
         if (to.left) return drop(std::move(item));
         try {
             to.held.push_back(std::move(item));
         } catch (...) {
-            if (cx.stopping()) throw;
             error_ = std::current_exception();
             return end();
         }
@@ -169,6 +170,7 @@ private:
     std::unique_ptr<branch[]> branches_;
     std::size_t size_;
     std::size_t full_ = 0;         // the number of full buffers
+    poll<T> in_hand_{pending};     // for the next consumer that asks: the last one was dropped
     detail::resettable<S> source_; // until its end
     std::exception_ptr error_;
     member_waker<branches, &branches::wake_all> waker_;
