@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include <weir/backend/socket_system.hpp>
 #include <weir/io/bytes.hpp>
 
 namespace weir::detail {

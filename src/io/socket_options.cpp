@@ -7,6 +7,7 @@
 #include <string>
 
 #include <weir/backend/backend.hpp>
+#include <weir/backend/socket_system.hpp>
 #include <weir/io/detail/error.hpp>
 
 namespace weir::detail {

@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <weir/backend/socket_system.hpp>
+
 #include "backend/unread.hpp"
 
 namespace weir::kernel {

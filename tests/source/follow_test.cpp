@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include <weir/backend/file_system.hpp>
 #include <weir/core/timed_out.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
 
-#include <weir/backend/endpoint.hpp>
-#include <weir/backend/file_system.hpp>
 #include <weir/backend/io_operation.hpp>
-#include <weir/backend/process_system.hpp>
-#include <weir/backend/socket_system.hpp>
 #include <weir/core/context.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
 #include <weir/core/time.hpp>
@@ -21,7 +16,11 @@
 namespace weir {
 
 class backend;
+class endpoint;
 class executor;
+class file_system;
+class process_system;
+class socket_system;
 
 namespace detail {
 class signal_subscription;
@@ -87,10 +86,10 @@ public:
     virtual std::int64_t file_size(int fd) = 0;
 
     /// File names, directories and their changes.
-    virtual file_system& files() noexcept { return detail::no_files(); }
+    virtual file_system& files() noexcept;
     /// Datagrams, Unix sockets and socket options.
-    virtual socket_system& sockets() noexcept { return detail::no_sockets(); }
-    virtual std::shared_ptr<process_system> processes() noexcept { return detail::no_processes(); }
+    virtual socket_system& sockets() noexcept;
+    virtual std::shared_ptr<process_system> processes() noexcept;
     /// A descriptor for the process's signals from now on.
     virtual std::unique_ptr<detail::signal_subscription> catch_signals(const std::vector<int>& numbers);
     /// Whether the executor's thread runs the jobs of thread pools itself, so that each run is reproducible.

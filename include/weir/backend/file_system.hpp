@@ -149,14 +149,4 @@ protected:
     ~file_system() = default;
 };
 
-namespace detail {
-
-inline file_system& no_files() noexcept {
-    static struct no_file_system final : file_system {
-    } none;
-    return none;
-}
-
-} // namespace detail
-
 } // namespace weir

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <weir/backend/endpoint.hpp>
 #include <weir/core/context.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
 #include <weir/core/waker.hpp>
@@ -13,6 +12,7 @@
 namespace weir {
 
 class backend;
+class endpoint;
 class executor;
 
 /// How a file is opened.

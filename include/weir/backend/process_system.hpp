@@ -116,14 +116,4 @@ protected:
     ~process_system() = default;
 };
 
-namespace detail {
-
-inline std::shared_ptr<process_system> no_processes() noexcept {
-    static struct no_process_system final : process_system {
-    } none;
-    return {std::shared_ptr<void>{}, &none};
-}
-
-} // namespace detail
-
 } // namespace weir

@@ -111,14 +111,4 @@ protected:
     ~socket_system() = default;
 };
 
-namespace detail {
-
-inline socket_system& no_sockets() noexcept {
-    static struct no_socket_system final : socket_system {
-    } none;
-    return none;
-}
-
-} // namespace detail
-
 } // namespace weir

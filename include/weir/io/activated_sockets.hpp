@@ -31,8 +31,8 @@ std::vector<activated_socket> take_activated_sockets(backend& io);
 ///
 /// Threads: it changes the environment of the process; call it before other threads read that.
 ///
-/// @throws std::system_error when LISTEN_FDS is no number, or when one of the descriptors was not passed to the program:
-///         it is not open, or is closed on exec. Then the others are closed, because the manager has its own copies.
+/// @throws std::system_error when LISTEN_FDS is no number, or when one of the descriptors was not passed to the
+///         program: it is not open, or is closed on exec. Then the others are closed; the manager has its own copies.
 inline auto activated_sockets() { return detail::immediate_operation{&detail::take_activated_sockets}; }
 
 } // namespace weir

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <weir/backend/backend.hpp>
+#include <weir/backend/socket_system.hpp>
 #include <weir/core/assert.hpp>
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>

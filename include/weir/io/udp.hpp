@@ -7,6 +7,7 @@
 
 #include <weir/backend/backend.hpp>
 #include <weir/backend/endpoint.hpp>
+#include <weir/backend/socket_system.hpp>
 #include <weir/core/detail/arguments.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/io/byte_view.hpp>

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <weir/backend/backend.hpp>
+#include <weir/backend/file_system.hpp>
 #include <weir/backend/unix_address.hpp>
 #include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include <weir/backend/file_system.hpp>
+
 #include "testing/simulation/world.hpp"
 
 namespace weir::testing::detail {

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include <weir/backend/socket_system.hpp>
+
 #include "testing/simulation/world.hpp"
 
 namespace weir::testing::detail {
