@@ -2,6 +2,7 @@
 #include <weir/http/detail/parser.hpp>
 
 #include <cstddef>
+#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "hostile.hpp"
 #include "support.hpp"
 
+using namespace std::string_literals;
 using support::parse;
 using support::split_every;
 using weir::http::fault;
@@ -191,6 +193,45 @@ TEST_SUITE("http/parser") {
             CAPTURE(bytes);
             const auto result = parse_split(message_kind::response, bytes);
             CHECK(result.fault == reason);
+        }
+    }
+    TEST_CASE("damaged messages are read in the same way however they are split") {
+        const std::string requests_text =
+            "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n3;a=b\r\nabc\r\n0\r\nT: u\r\n\r\n"
+            "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxyGET /c HTTP/1.0\r\n\r\n";
+        const std::string responses_text =
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
+            "HTTP/1.1 204 No Content\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.0 404 "
+            "x\r\n\r\nrest";
+        const std::string special = "\r\n\0 \t:;,0129afAF-\"x\x7f\xff"s;
+        std::minstd_rand random{1};
+        const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
+        for (int i = 0; i < 3000; ++i) {
+            const bool is_request = i % 2 == 0;
+            const message_kind kind = is_request ? message_kind::request : message_kind::response;
+            std::string text = is_request ? requests_text : responses_text;
+            for (std::size_t n = 1 + below(3); n != 0; --n) {
+                const std::size_t at = below(text.size());
+                const char c = special[below(special.size())];
+                switch (below(4)) {
+                case 0:
+                    text[at] = c;
+                    break;
+                case 1:
+                    text.insert(at, 1, c);
+                    break;
+                case 2:
+                    text.erase(at, 1 + below(3));
+                    break;
+                default:
+                    text.insert(at, text.substr(below(text.size()), below(20)));
+                    break;
+                }
+            }
+            CAPTURE(text);
+            const auto whole = parse(kind, {text});
+            CHECK(parse(kind, split_every(text, 1)) == whole);
+            CHECK(parse(kind, split_every(text, 2 + below(30))) == whole);
         }
     }
     TEST_CASE("an error names the peer, the place and the reason, and shows no data") {

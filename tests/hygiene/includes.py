@@ -64,6 +64,7 @@ DETAIL_USERS = {
     "operators/detail/drop_silently.hpp": ["sink"],
     "operators/detail/name_of_key.hpp": ["sink"],
     "resilience/detail/again_when.hpp": ["source"],
+    "sink/detail/stop_signal.hpp": ["http"],
     "sync/detail/shared_state.hpp": ["operators", "scope"],
     "sync/detail/wait_queue.hpp": ["resilience"],
     "threads/detail/executor_queue.hpp": ["operators"],

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <limits>
@@ -30,7 +31,7 @@
 #include <weir/io/bytes.hpp>
 #include <weir/io/limited_stream.hpp>
 #include <weir/scope/local.hpp>
-#include <weir/sink/serve.hpp>
+#include <weir/sink/detail/stop_signal.hpp>
 #include <weir/task.hpp>
 
 namespace weir::http {
@@ -382,9 +383,13 @@ task<> serve(S stream, Handler handler, Stop stop, const server_options& options
                            std::same_as<Stop, weir::detail::never_stop>;
     static_assert(stops, "weir::http::serve(stream, handler, stop): the stop is a stream, a task or another operation, "
                          "or a std::stop_token");
-    using connection = detail::server_connection<S, Stop>;
-    auto c = std::make_unique<connection>(std::move(stream), options, std::move(stop));
-    return detail::serve_connection(std::move(c), std::move(handler));
+    if constexpr (handles && stops) {
+        using connection = detail::server_connection<S, Stop>;
+        auto c = std::make_unique<connection>(std::move(stream), options, std::move(stop));
+        return detail::serve_connection(std::move(c), std::move(handler));
+    } else {
+        std::abort(); // it does not compile
+    }
 }
 template <byte_stream S, class Handler>
 task<> serve(S stream, Handler handler, const server_options& options = {}) {

@@ -22,7 +22,6 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/operator_fn.hpp>
-#include <weir/core/detail/resettable.hpp>
 #include <weir/core/detail/wait_report.hpp>
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/core/operation.hpp>
@@ -30,11 +29,11 @@
 #include <weir/core/timed_out.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/deadline_timer.hpp>
-#include <weir/executor/detail/stop_token_watcher.hpp>
 #include <weir/executor/detail/time_limit.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/operators/map_async_unordered.hpp>
 #include <weir/sink/detail/sink.hpp>
+#include <weir/sink/detail/stop_signal.hpp>
 #include <weir/sync/event.hpp>
 
 namespace weir {
@@ -105,52 +104,6 @@ private:
 };
 
 namespace detail {
-
-/// The stop of a server that ends only with its connections.
-struct never_stop {};
-
-/// Polls the stop: the first and second items of a stream, the result of an operation, or a token.
-template <class Signal>
-class stop_signal {
-public:
-    explicit stop_signal(Signal signal) : signal_(std::move(signal)) {}
-
-    /// Returns true when the stop has arrived; a stream may then deliver a second stop.
-    bool poll(context& cx) {
-        if (!signal_) return false;
-        if constexpr (stream<Signal>) {
-            auto item = signal_->poll_next(cx);
-            if (item.is_done()) signal_.reset();
-            return item.is_item();
-        } else if constexpr (operation<Signal>) {
-            if (signal_->poll_result(cx).is_pending()) return false;
-            signal_.reset();
-            return true;
-        } else {
-            return false;
-        }
-    }
-
-private:
-    detail::resettable<Signal> signal_;
-};
-
-template <>
-class stop_signal<std::stop_token> {
-public:
-    explicit stop_signal(std::stop_token token) noexcept : watch_{std::move(token)} {}
-
-    bool poll(context& cx) {
-        if (came_) return false;
-        came_ = watch_.stop_requested();
-        if (!came_) watch_.wait(cx);
-        return came_;
-    }
-
-private:
-    stop_token_watcher watch_;
-    bool came_ = false;
-};
 
 /// The state that the parts of a server share.
 template <stream S>
