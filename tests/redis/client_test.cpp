@@ -30,38 +30,17 @@
 #include <weir/testing/virtual_executor.hpp>
 
 #include "allocations.hpp"
-#include "server.hpp"
+#include "world.hpp"
 
 using namespace std::chrono_literals;
 using weir::testing::simulation;
 namespace redis = weir::redis;
+using support::redis::at;
+using support::redis::failure_of;
+using support::redis::options_of_server;
+using support::redis::world;
 
 namespace {
-
-const weir::endpoint at{"10.0.0.1", 6379};
-
-redis::options options_of_server() {
-    redis::options o;
-    o.host = "10.0.0.1";
-    o.reconnect.attempts = 3;
-    return o;
-}
-
-/// A simulation with a server.
-struct world {
-    explicit world(std::uint64_t seed = 1) : sim{seed} { start(); }
-    explicit world(std::uint64_t seed, const weir::testing::simulation_options& options) : sim{seed, options} {
-        start();
-    }
-
-    void start() { serving.emplace(sim.spawn(server.run(at))); }
-    void stop() { serving.reset(); }
-
-    simulation sim;
-    support::redis::database data;
-    support::redis::server server{data};
-    std::optional<weir::join_handle<weir::task<>>> serving;
-};
 
 /// An operation whose result f returns.
 template <class F>
@@ -115,17 +94,6 @@ private:
 
     std::unique_ptr<state> owed_;
 };
-
-/// What an operation fails with, or "".
-template <class A>
-weir::task<std::string> failure_of(A operation) {
-    try {
-        static_cast<void>(co_await std::move(operation));
-    } catch (const std::exception& e) {
-        co_return e.what();
-    }
-    co_return "";
-}
 
 template <class F>
 std::string refusal(F f) {
@@ -306,16 +274,14 @@ TEST_SUITE("redis/client") {
     }
 
     TEST_CASE("a connection without an answer fails within connect_timeout") {
-        world w;
-        w.sim.network().partition("10.0.0.1", "127.0.0.1");
         weir::testing::simulation_options black_hole;
         black_hole.network.black_hole = 1;
-        world other{1, black_hole};
+        world w{black_hole};
         auto o = options_of_server();
         o.connect_timeout = 2s;
         o.reconnect.attempts = 1;
         redis::client client{o};
-        CHECK(other.sim.run(failure_of(client.command("PING"))) ==
+        CHECK(w.sim.run(failure_of(client.command("PING"))) ==
               "weir::redis: PING: not sent: weir::redis: no connection to 10.0.0.1:6379 within 2s");
     }
 

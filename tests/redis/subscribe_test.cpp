@@ -19,35 +19,17 @@
 #include <weir/task.hpp>
 #include <weir/testing/simulation.hpp>
 
-#include "server.hpp"
+#include "world.hpp"
 
 using namespace std::chrono_literals;
 using weir::testing::simulation;
 namespace redis = weir::redis;
+using support::redis::at;
+using support::redis::failure_of;
+using support::redis::options_of_server;
+using support::redis::world;
 
 namespace {
-
-const weir::endpoint at{"10.0.0.1", 6379};
-
-struct world {
-    explicit world(std::uint64_t seed = 1, const weir::testing::simulation_options& options = {}) : sim{seed, options} {
-        start();
-    }
-
-    void start() { serving.emplace(sim.spawn(server.run(at))); }
-
-    simulation sim;
-    support::redis::database data;
-    support::redis::server server{data};
-    std::optional<weir::join_handle<weir::task<>>> serving;
-};
-
-redis::options options_of_server() {
-    redis::options o;
-    o.host = "10.0.0.1";
-    o.reconnect.attempts = 3;
-    return o;
-}
 
 /// `channel=payload`, `pattern:channel=payload`, or `resumed`.
 std::string shown(const redis::message& m) {
@@ -58,16 +40,6 @@ std::string shown(const redis::message& m) {
 weir::task<> collect(weir::async_stream<redis::message> from, std::vector<std::string>& to) {
     auto all = std::move(from) | weir::for_each([&to](const redis::message& m) { to.push_back(shown(m)); });
     co_await std::move(all);
-}
-
-template <class A>
-weir::task<std::string> failure_of(A operation) {
-    try {
-        static_cast<void>(co_await std::move(operation));
-    } catch (const std::exception& e) {
-        co_return e.what();
-    }
-    co_return "";
 }
 
 /// Counts what it has sent.
@@ -120,7 +92,7 @@ TEST_SUITE("redis/subscribe") {
         texts got;
         CHECK(w.sim.run(failure_of(collect(redis::subscribe(client, {.channels = {"forbidden"}}), got))) ==
               "weir::redis: SUBSCRIBE: NOPERM No permissions to access a channel");
-        w.serving.reset();
+        w.stop();
         CHECK(w.sim.run(failure_of(collect(redis::subscribe(client, {.channels = {"news"}}), got))) ==
               "weir::redis: SUBSCRIBE: not sent: connect to 10.0.0.1:6379: Connection refused");
         CHECK_THROWS_AS(redis::subscribe(client, {}), std::invalid_argument);
@@ -148,7 +120,7 @@ TEST_SUITE("redis/subscribe") {
     TEST_CASE("a subscription that is not polled is not read") {
         weir::testing::simulation_options options;
         options.network.buffer = 4096;
-        world w{1, options};
+        world w{options};
         redis::client client{options_of_server()};
         auto news = redis::subscribe(client, {.channels = {"news"}});
         std::size_t sent = 0;

@@ -109,7 +109,7 @@ bool is_block_option(std::string_view argument) noexcept;
 template <class... A>
 bool has_block_option(const A&... arguments) noexcept {
     bool found = false;
-    const auto look = [&found](const auto& a) {
+    [[maybe_unused]] const auto look = [&found](const auto& a) {
         if constexpr (std::convertible_to<decltype(a), std::string_view>) found = found || is_block_option(a);
     };
     (look(arguments), ...);
@@ -244,14 +244,12 @@ public:
     /// Lifetime: borrows the name, and arguments that are no temporaries, until it has its result.
     /// @throws std::invalid_argument for a command that is refused
     template <class T = reply, class... A>
-        requires(detail::argument<std::remove_cvref_t<A>> && ...)
     auto command(std::string_view name, A&&... arguments) {
         return make<T>(detail::loss::fails, name, std::forward<A>(arguments)...);
     }
     /// The same for a command that may be executed twice, such as GET or SET: it is sent again when the connection is
     /// lost before its reply.
     template <class T = reply, class... A>
-        requires(detail::argument<std::remove_cvref_t<A>> && ...)
     auto idempotent(std::string_view name, A&&... arguments) {
         return make<T>(detail::loss::sends_again, name, std::forward<A>(arguments)...);
     }
@@ -274,9 +272,16 @@ private:
 
     template <class T, class... A>
     auto make(detail::loss at_loss, std::string_view name, A&&... arguments) {
-        const bool blocks = detail::check_command(name, detail::has_block_option(arguments...), settings());
-        return detail::command_operation<T, typename detail::kept<A>::type...>{
-            *core_, name, at_loss, blocks, detail::keep(std::forward<A>(arguments))...};
+        constexpr bool ok = (detail::argument<std::remove_cvref_t<A>> && ...);
+        static_assert(ok, "weir::redis: command(name, arguments...): an argument is text, bytes, an integer, a "
+                          "floating-point number, or a range of those; write a bool or a char as a number or a text");
+        if constexpr (ok) {
+            const bool blocks = detail::check_command(name, detail::has_block_option(arguments...), settings());
+            return detail::command_operation<T, typename detail::kept<A>::type...>{
+                *core_, name, at_loss, blocks, detail::keep(std::forward<A>(arguments))...};
+        } else {
+            return detail::command_operation<T>{*core_, name, at_loss, false};
+        }
     }
 
     std::shared_ptr<detail::client_core> core_;
