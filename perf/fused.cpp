@@ -17,6 +17,7 @@
 #include <weir/async_stream.hpp>
 #include <weir/observe/meter.hpp>
 #include <weir/operators/also_to.hpp>
+#include <weir/operators/divert_to.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/take.hpp>
@@ -87,6 +88,9 @@ int64_t with_stage(std::uint64_t n, auto stage) {
 }
 int64_t metered(std::uint64_t n) { return with_stage(n, weir::meter("tripled")); }
 int64_t copied_to_sink(std::uint64_t n) { return with_stage(n, weir::also_to(weir::fold(int64_t{0}, add))); }
+int64_t diverted(std::uint64_t n) { // the items that the filter would leave out
+    return with_stage(n, weir::divert_to(weir::fold(int64_t{0}, add), [](int64_t x) { return !odd(x); }));
+}
 int64_t tapped(std::uint64_t n) { return with_stage(n, weir::wire_tap(weir::fold(int64_t{0}, add))); }
 
 int64_t erased(std::uint64_t n) {
@@ -117,6 +121,7 @@ int main(int argc, char** argv) {
     q.weir("the same, one stage metered", metered);
     q.weir("the same, one stage also_to(fold)", copied_to_sink);
     q.weir("the same, one stage wire_tap(fold)", tapped);
+    q.weir("the same, one stage divert_to(fold, pred)", diverted);
     q.weir("the same, erased at every stage", erased);
     return q.run();
 }

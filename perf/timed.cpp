@@ -7,6 +7,8 @@
 
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/chunk.hpp>
+#include <weir/operators/chunk_weighted.hpp>
+#include <weir/operators/expire.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/timeout.hpp>
 #include <weir/sink/fold.hpp>
@@ -49,6 +51,16 @@ int64_t chunked_in_time(std::uint64_t n) {
     return ex.run(source(n) | weir::chunk(100, 1s) | weir::fold(int64_t{0}, add_all));
 }
 
+int64_t chunked_by_weight(std::uint64_t n) {
+    weir::testing::virtual_executor ex;
+    return ex.run(source(n) | weir::chunk_weighted(100, [](int64_t) { return 1; }) | weir::fold(int64_t{0}, add_all));
+}
+
+int64_t expiring(std::uint64_t n) {
+    weir::testing::virtual_executor ex;
+    return ex.run(source(n) | weir::expire(1s, 64) | weir::fold(int64_t{0}, add));
+}
+
 int64_t buffered(std::uint64_t n) {
     weir::testing::virtual_executor ex;
     return ex.run(source(n) | weir::buffer(64) | weir::fold(int64_t{0}, add));
@@ -63,6 +75,8 @@ int main(int argc, char** argv) {
     q.weir("timeout(1s)", with_timeout);
     q.weir("chunk(100)", chunked);
     q.weir("chunk(100, 1s)", chunked_in_time);
+    q.weir("chunk_weighted(100, weigh)", chunked_by_weight);
     q.weir("buffer(64)", buffered);
+    q.weir("expire(1s, 64)", expiring);
     return q.run();
 }

@@ -9,6 +9,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/arguments.hpp>
+#include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
@@ -45,35 +46,42 @@ private:
         return [this, &cx](item_t<S>&& item) {
             const std::size_t weight = detail::checked_count(std::invoke(weigh_, std::as_const(item)),
                                                              "weir::chunk_weighted(max, weigh): a weight is negative");
-            if (cx.stopping()) [[unlikely]]
-                return true;
-            if (this->held_.empty()) {
-                patience_.start(cx);
-                weight_ = 0;
-            } else if (weight > most_ - weight_) {
-                value_type next;
-                next.push_back(std::move(item));
-                complete_ = std::exchange(this->held_, std::move(next));
-                weight_ = weight;
-                patience_.start(cx);
-                return false;
+            if constexpr (detail::may_drop<Weigh>) {
+                if (cx.stopping()) [[unlikely]]
+                    return true;
             }
+            if (this->held_.empty() || weight > most_ - weight_) [[unlikely]]
+                return begin(std::move(item), weight, cx);
             this->append(std::move(item));
             weight_ += weight;
             return weight_ < most_;
         };
     }
+    /// Starts a chunk with an item. Returns false when a chunk is complete: the one before, or this one.
+    [[gnu::noinline]] bool begin(item_t<S>&& item, std::size_t weight, context& cx) {
+        value_type next;
+        this->reserve(next, last_size_);
+        next.push_back(std::move(item));
+        complete_ = std::exchange(this->held_, std::move(next));
+        weight_ = weight;
+        patience_.start(cx);
+        if (complete_.empty()) return weight_ < most_;
+        last_size_ = complete_.size();
+        return false;
+    }
     value_type take() noexcept {
         if (!complete_.empty()) return std::exchange(complete_, {});
         weight_ = 0;
+        last_size_ = this->held_.size();
         return std::exchange(this->held_, {});
     }
     bool due(context& cx) { return patience_.due(cx, this->holds()); }
     void upstream_ended() noexcept { patience_.stop(); }
 
     std::size_t most_;
-    std::size_t weight_ = 0; // of the items held
-    value_type complete_;    // a chunk into which the next item did not fit
+    std::size_t weight_ = 0;    // of the items held
+    std::size_t last_size_ = 0; // of the last chunk: the next one has memory for as many items at once
+    value_type complete_;       // a chunk into which the next item did not fit
     [[no_unique_address]] Weigh weigh_;
     [[no_unique_address]] Patience patience_;
 };

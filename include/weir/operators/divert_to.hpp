@@ -11,6 +11,7 @@
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/side_sink.hpp>
@@ -41,6 +42,31 @@ public:
             if (!cx.spend() || cx.leaving()) return cx.yield();
         }
         return this->end(cx);
+    }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        auto& side = this->side();
+        if (!side.drive(cx)) return flow::pending;
+        while (this->open()) {
+            if (!this->ready(cx)) return flow::pending;
+            bool wanted = true;
+            const auto pass_or_divert = [&](value_type&& item, auto& consumer, context& own) {
+                const bool diverted = std::invoke(pred_, std::as_const(item));
+                if (detail::may_drop<Pred> && cx.stopping()) [[unlikely]]
+                    return true; // the loop ends
+                if (!diverted) return wanted = consumer(std::move(item));
+                side.queue().give(std::move(item));
+                if (cx.leaving()) [[unlikely]]
+                    return true;
+                return side.drive_in_loop(own) && !side.queue().full();
+            };
+            const flow answer = this->for_each_ready(cx, consume, pass_or_divert);
+            if (answer == flow::pending && !cx.stopping()) side.wait(cx);
+            if (answer == flow::pending || (answer == flow::stopped && !wanted)) return answer;
+            if (cx.stopping() || !side.drive(cx)) return flow::pending;
+        }
+        return this->end(cx).is_done() ? flow::done : flow::pending;
     }
 
 private:

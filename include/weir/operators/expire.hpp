@@ -15,6 +15,7 @@
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
@@ -47,10 +48,32 @@ public:
             if (held_.empty() && this->open()) return this->wait(cx);
         }
         if (held_.empty()) return this->finish();
-        poll<value_type> item(std::move(held_.front().item));
-        held_.drop_front();
-        if (!filling_ && half_free()) this->resume();
-        return item;
+        return take();
+    }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        for (;;) {
+            if (!drop_expired(cx)) return detail::yield_loop(cx);
+            if (held_.empty() && this->open()) {
+                if (!filling_) this->resume();
+                if (!this->drive(cx)) return flow::pending;
+                if (held_.empty() && this->open()) {
+                    this->wait(cx);
+                    return flow::pending;
+                }
+            }
+            if (held_.empty()) {
+                this->finish();
+                return flow::done;
+            }
+            // The clock stands still while a waker runs: no item expires in this loop.
+            do {
+                if (!consume(*take())) return flow::stopped;
+                if (!cx.spend() || (detail::may_drop_at_end<value_type> && cx.leaving())) [[unlikely]]
+                    return detail::yield_loop(cx);
+            } while (!held_.empty());
+        }
     }
 
 private:
@@ -60,6 +83,13 @@ private:
         value_type item;
         time_point expires;
     };
+
+    poll<value_type> take() {
+        poll<value_type> item(std::move(held_.front().item));
+        held_.drop_front();
+        if (!filling_ && half_free()) this->resume();
+        return item;
+    }
 
     /// Returns false when what runs was dropped, or its turn is over.
     bool drop_expired(context& cx) {

@@ -322,18 +322,26 @@ protected:
     /// that keeps in step with the sink has no room for another item.
     template <bool InStep, class Consume>
     flow pass_each(context& cx, Consume& consume, bool& wanted) {
+        return for_each_ready(cx, consume, [&](T&& item, fenced<Consume>& consumer, context& own) {
+            if (side_.queue().push(item) && cx.stopping()) [[unlikely]]
+                return true; // poll_each_unless_dropped ends the loop
+            if (!consumer(std::move(item))) return wanted = false;
+            if (cx.leaving()) [[unlikely]]
+                return true;
+            return side_.drive_in_loop(own) && !(InStep && side_.queue().full());
+        });
+    }
+
+    /// Calls see(item, consumer, own) for each item that is ready until it returns false. own is the context for the
+    /// sink. When see has failed, or upstream has failed or ended, upstream is destroyed, the sink sees the end or the
+    /// error, and the answer is `done`. What the consumer throws is thrown on.
+    template <class Consume, class See>
+    flow for_each_ready(context& cx, Consume& consume, const See& see) {
         flow answer = flow::done;
         fenced consumer{consume};
         try {
             context own = side_.loop_context(cx);
-            const auto pass_on = [&](T&& item) {
-                if (side_.queue().push(item) && cx.stopping()) [[unlikely]]
-                    return true; // poll_each_unless_dropped ends the loop
-                if (!consumer(std::move(item))) return wanted = false;
-                if (cx.leaving()) [[unlikely]]
-                    return true;
-                return side_.drive_in_loop(own) && !(InStep && side_.queue().full());
-            };
+            const auto pass_on = [&](T&& item) { return see(std::move(item), consumer, own); };
             answer = poll_each_unless_dropped<true>(*upstream_, cx, pass_on);
         } catch (...) {
             if (cx.stopping()) throw;
