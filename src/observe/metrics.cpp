@@ -326,6 +326,14 @@ std::vector<stage_metrics> metered_stages(executor& ex) {
     return result;
 }
 
+std::vector<group_metrics> task_groups(executor& ex) {
+    std::vector<group_metrics> result;
+    for (const auto& one : detail::executor_access::groups(ex).counts()) {
+        result.push_back({one->name, one->running, one->waiting, one->done, one->failed, one->dropped});
+    }
+    return result;
+}
+
 namespace {
 
 /// A metered stage, or the consumer of the last one.

@@ -138,6 +138,21 @@ std::string prometheus_text(executor& ex, std::string_view executor_name) {
                   measured->longest_queue);
     }
 
+    if (const std::vector<group_metrics> groups = task_groups(ex); !groups.empty()) {
+        out.metric("weir_group_operations", "gauge", "Operations of task groups that run, or wait for a place.");
+        for (const group_metrics& group : groups) {
+            out.sample(group.running, {{"group", group.name}, {"state", "running"}});
+            out.sample(group.waiting, {{"group", group.name}, {"state", "waiting"}});
+        }
+        out.metric("weir_group_ends_total", "counter",
+                   "Operations of task groups that have ended, failed, or were dropped.");
+        for (const group_metrics& group : groups) {
+            out.sample(group.done, {{"group", group.name}, {"how", "done"}});
+            out.sample(group.failed, {{"group", group.name}, {"how", "failed"}});
+            out.sample(group.dropped, {{"group", group.name}, {"how", "dropped"}});
+        }
+    }
+
     const std::vector<stage_metrics> stages = metered_stages(ex);
     if (stages.empty()) return std::move(out).text();
     const auto of_each = [&](std::string_view name, std::string_view help, auto member) {

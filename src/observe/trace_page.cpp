@@ -145,7 +145,7 @@ const make = (name, attributes = {}, text = "") => {
 const titled = (element, text) => { element.append(make("title", {}, text)); return element; };
 const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 
-function timeText(us, span = run.length) {
+function timeText(us, span = run.length / zoom) {
     const [unit, factor] = span >= 1e6 ? ["s", 1e6] : span >= 1e3 ? ["ms", 1e3] : ["\u00b5s", 1];
     const digits = clamp(3 - Math.floor(Math.log10(Math.max(span / factor, 1e-9))), 0, 6);
     return (us / factor).toFixed(digits) + " " + unit;
@@ -558,6 +558,9 @@ function open(text) {
         $("message").textContent = "This is not a trace: " + error.message;
         return;
     }
+    pause();
+    at = left = 0;
+    zoom = 1;
     const stages = run.groups.filter(one => !one.consumer);
     const about = [plural(stages.length, "stage"), plural(run.items, "item"), timeText(run.length)];
     $("about").textContent = about.join(", ");
@@ -566,9 +569,6 @@ function open(text) {
         : stages.every(one => one.begins.length === 0)
             ? "This trace is a sample, without items. A page (WEIR_TRACE=run.html) or {.one_in = 1} records everything."
             : run.full ? "The record was full before the end of the run." : "";
-    pause();
-    at = left = 0;
-    zoom = 1;
     layOut();
     drawRows();
     const place = /t=([\d.]+)/.exec(location.hash); // in seconds

@@ -29,6 +29,7 @@ task_group::task_group(executor& ex, task_group_options options)
 task_group::task_group(executor& ex, detail::root_record* owner, std::uint32_t outer, task_group_options options)
     : executor_{ex}, outer_{outer}, options_{options} {
     detail::check(options_);
+    if (options_.name != nullptr) counts_ = &access::groups(executor_).counts(options_.name);
     number_ = access::groups(executor_).add(cleanups_);
     record_ = access::queue(executor_).add_group(owner, number_);
     if (record_ == nullptr) {
@@ -50,6 +51,9 @@ void detail::check(const task_group_options& options) {
     if (options.max_concurrent == 0) {
         throw std::invalid_argument{"weir::task_group: max_concurrent must be at least 1"};
     }
+    if (options.name != nullptr && *options.name == '\0') {
+        throw std::invalid_argument{"weir::task_group: name is empty"};
+    }
 }
 
 void task_group::describe(detail::wait_report& report) const {
@@ -67,9 +71,7 @@ void task_group::list(detail::live_roots& into) {
 void task_group::cancel() noexcept {
     // A destructor may use or destroy the group.
     detail::intrusive_list<detail::group_member> gone;
-    gone.splice(started_);
-    gone.splice(queued_);
-    running_ = waiting_ = 0;
+    take_all(gone);
     cleanups_.wake();
     while (!gone.empty()) gone.pop_front().destroy();
 }
@@ -77,6 +79,7 @@ void task_group::cancel() noexcept {
 void task_group::add(detail::group_member& one) noexcept {
     queued_.push_back(one);
     ++waiting_;
+    if (counts_ != nullptr) ++counts_->waiting;
     start_more();
 }
 
@@ -94,9 +97,21 @@ void task_group::start_more() noexcept {
         detail::group_member& next = queued_.pop_front();
         --waiting_;
         ++running_;
+        if (counts_ != nullptr) --counts_->waiting, ++counts_->running;
         started_.push_back(next);
         start(next);
     }
+}
+
+void task_group::take_all(detail::intrusive_list<detail::group_member>& into) noexcept {
+    into.splice(started_);
+    into.splice(queued_);
+    if (counts_ != nullptr) {
+        counts_->running -= running_;
+        counts_->waiting -= waiting_;
+        counts_->dropped += running_ + waiting_;
+    }
+    running_ = waiting_ = 0;
 }
 
 void task_group::ended(detail::group_member& one, std::exception_ptr error, std::source_location place) noexcept {
@@ -107,14 +122,13 @@ void task_group::ended(detail::group_member& one, std::exception_ptr error, std:
     } else {
         static_cast<detail::list_link&>(one).unlink();
         --running_;
+        if (counts_ != nullptr) --counts_->running, ++(error == nullptr ? counts_->done : counts_->failed);
     }
     if (error != nullptr) {
         failures_.add(std::move(error), place);
         if (is_body || fails_fast()) {
             if (body_ != nullptr) gone.push_back(*std::exchange(body_, nullptr));
-            gone.splice(started_);
-            gone.splice(queued_);
-            running_ = waiting_ = 0;
+            take_all(gone);
         }
     }
     start_more();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35,6 +36,22 @@ struct stage_metrics {
 
 /// The metered stages of an executor, in the order of their first polls.
 std::vector<stage_metrics> metered_stages(executor& ex);
+
+/// What the task groups of one name have done on one executor, those that were destroyed included. See task_groups.
+struct group_metrics {
+    std::string name;
+    std::size_t running = 0;   ///< operations that run now
+    std::size_t waiting = 0;   ///< operations that wait for a place
+    std::uint64_t done = 0;    ///< operations that have ended without an error
+    std::uint64_t failed = 0;  ///< operations that have ended with an error
+    std::uint64_t dropped = 0; ///< operations that were dropped: by a failure, by `cancel`, or with their group
+};
+
+/// The task groups of an executor that have a name, in the order of their creation. The body of a with_group is not
+/// counted.
+///
+///     weir::task_group connections{{.name = "connections"}};
+std::vector<group_metrics> task_groups(executor& ex);
 
 /// The part of a pipeline that holds back the others. See bottleneck.
 struct bottleneck_report {

@@ -44,11 +44,13 @@ struct task_group_options {
     /// The result of `deadline()` inside the group. It is not enforced. with_group uses its caller's deadline if that
     /// is earlier.
     time_point deadline = time_point::max();
+    /// `task_groups(executor)` counts the operations of the groups that have a name. It is read once.
+    const char* name = nullptr;
 };
 
 namespace detail {
 
-/// @throws std::invalid_argument when max_concurrent is 0
+/// @throws std::invalid_argument when max_concurrent is 0 or the name is empty
 void check(const task_group_options& options);
 
 /// An operation of a task group.
@@ -88,7 +90,7 @@ class group_task;
 /// Dropped: destroying the group drops its operations at once. Their cleanups continue in the group or executor around
 /// it; use with_group to wait for them.
 /// Cost: one allocation per operation, from a pool.
-/// See: with_group, when_all, map_async.
+/// See: with_group, when_all, map_async, task_groups.
 class task_group final : private detail::cleanups_owner {
 public:
     /// Creates a group on the running executor, inside the group of the running operation.
@@ -148,6 +150,8 @@ private:
     void add(detail::group_member& one) noexcept;
     void start(detail::group_member& one) noexcept;
     void start_more() noexcept;
+    /// Moves all members but the body of a with_group.
+    void take_all(detail::intrusive_list<detail::group_member>& into) noexcept;
     /// Adds the body of a with_group. Its failure drops all others.
     void add_body(detail::group_member& body) noexcept;
     /// Handles the end of a member, and destroys the member.
@@ -167,6 +171,7 @@ private:
     detail::intrusive_list<detail::group_member> queued_;
     std::size_t running_ = 0;
     std::size_t waiting_ = 0;
+    detail::group_counts* counts_ = nullptr; // of a group with a name
     detail::failure_list failures_;
     detail::cleanups cleanups_{*this}; // and the waiters for the group
 };

@@ -2,7 +2,9 @@
 #include <weir/executor/detail/cleanup.hpp>
 
 #include <exception>
+#include <memory>
 #include <new>
+#include <string_view>
 #include <utility>
 
 #include <weir/core/timed_out.hpp>
@@ -107,6 +109,16 @@ cleanups* group_table::find(std::uint32_t number) const noexcept {
     const std::size_t index = index_of(number);
     if (index >= entries_.size() || entries_[index].number != number) return nullptr;
     return entries_[index].group;
+}
+
+group_counts& group_table::counts(std::string_view name) {
+    for (const auto& one : counts_) {
+        if (one->name == name) return *one;
+    }
+    auto added = std::make_unique<group_counts>();
+    added->name = name;
+    counts_.push_back(std::move(added));
+    return *counts_.back();
 }
 
 } // namespace weir::detail

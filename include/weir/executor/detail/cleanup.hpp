@@ -3,7 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <source_location>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <weir/core/context.hpp>
@@ -107,6 +110,16 @@ private:
     intrusive_list<waiter> waiters_;
 };
 
+/// The counters of all task groups of one name.
+struct group_counts {
+    std::string name;
+    std::size_t running = 0;
+    std::size_t waiting = 0;
+    std::uint64_t done = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t dropped = 0;
+};
+
 /// Task groups by number. The number of a destroyed group is not used again for another group.
 class group_table {
 public:
@@ -121,6 +134,10 @@ public:
         }
     }
 
+    /// The counters for a name, which stay where they are.
+    group_counts& counts(std::string_view name);
+    const std::vector<std::unique_ptr<group_counts>>& counts() const noexcept { return counts_; }
+
 private:
     static constexpr unsigned index_bits = 20;
     static constexpr std::uint32_t generation = std::uint32_t{1} << index_bits;
@@ -134,7 +151,8 @@ private:
     static std::size_t index_of(std::uint32_t number) noexcept { return number % generation; }
 
     std::vector<entry> entries_;
-    std::uint32_t free_ = generation; // none
+    std::uint32_t free_ = generation;                   // none
+    std::vector<std::unique_ptr<group_counts>> counts_; // in the order of the first groups
 };
 
 } // namespace weir::detail
