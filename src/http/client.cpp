@@ -321,7 +321,7 @@ void pooled_connection::end(context& cx) {
 
 connector by_tcp(connect_options options) {
     return [options](url to) -> task<connection> {
-        if (to.is_https()) throw std::invalid_argument{"weir::http::client: https takes a connector with TLS"};
+        if (to.is_https()) throw std::invalid_argument{"weir::http::client: https takes the connector by_tls"};
         auto connecting = tcp_connect(std::string{to.host()}, to.port(), options);
         co_return connection{co_await std::move(connecting)};
     };

@@ -149,7 +149,7 @@ public:
     const headers& trailers() const noexcept override { return core_ != nullptr ? core_->trailers() : trailers_; }
     const std::string& name() const noexcept override { return name_; }
 
-    /// The body of the request, to send it again. Empty if the exchange has ended and it is gone.
+    /// The body of the request, to send it again. Nothing of a stream is left.
     void give_back(http::body& to) noexcept {
         if (core_ != nullptr) {
             core_->give_back(to);

@@ -19,6 +19,7 @@
 #include <weir/executor/sleep.hpp>
 #include <weir/http/error.hpp>
 #include <weir/http/server.hpp>
+#include <weir/io/limited_stream.hpp>
 #include <weir/io/tcp.hpp>
 #include <weir/operators/map_async_unordered.hpp>
 #include <weir/scope/with_timeout.hpp>
@@ -121,6 +122,13 @@ std::string redirect(unsigned status, std::string_view location) {
 
 weir::async_stream<std::string> parts(std::vector<std::string> all) {
     for (std::string& one : all) co_yield std::move(one);
+}
+
+weir::async_stream<std::string> slow_parts(std::vector<std::string> all) {
+    for (std::string& one : all) {
+        co_await weir::sleep_for(1s);
+        co_yield std::move(one);
+    }
 }
 
 } // namespace
@@ -387,6 +395,18 @@ TEST_SUITE("http/client") {
         b.answer(1, ok);
         CHECK(b.result(to_get) == "200 ok");
     }
+    TEST_CASE("a response that has ended before the request ends the request") {
+        for (const std::string_view response : {ok, std::string_view{"HTTP/1.1 204 No Content\r\n\r\n"}}) {
+            browser b;
+            const auto n = b.send({"POST", http::url{"http://a"}, slow_parts({"a", "b"})});
+            b.after(1s);
+            CHECK(b.received(0).ends_with("1\r\na\r\n"));
+            b.answer(0, response);
+            CHECK(b.result(n).starts_with("20"));
+            CHECK(b.wires[0].closed());
+            CHECK(b.idle() == 0);
+        }
+    }
     TEST_CASE("a redirect with a long body does not hold up the next request") {
         browser b;
         const auto n = b.get("http://a");
@@ -495,34 +515,50 @@ TEST_SUITE("http/client") {
         const http::client c;
         CHECK_THROWS_AS(static_cast<void>(c.get("example.org")), std::invalid_argument);
     }
-    TEST_CASE("by_tcp connects for http and refuses https") {
-        simulation sim{1};
-        auto run = []() -> weir::task<std::string> {
-            const weir::endpoint any{"10.0.0.1", 80};
-            auto listener = co_await weir::listen(any);
-            auto answer = [](weir::tcp_stream s) {
-                const auto hello = [](http::request& r) -> weir::task<http::response> {
-                    co_return http::response{200, r.target};
+    TEST_CASE("by_tcp connects for http, and by_tls passes connections for https through a handshake") {
+        const auto run = [](http::connector by) {
+            simulation sim{1};
+            auto all = [&]() -> weir::task<std::string> {
+                const weir::endpoint any{"10.0.0.1", 80};
+                auto listener = co_await weir::listen(any);
+                auto answer = [](weir::tcp_stream s) {
+                    const auto hello = [](http::request& r) -> weir::task<http::response> {
+                        co_return http::response{200, r.target};
+                    };
+                    return http::serve(std::move(s), hello);
                 };
-                return http::serve(std::move(s), hello);
+                weir::executor& ex = *co_await weir::this_executor();
+                auto serving =
+                    weir::accept(std::move(listener)) | weir::map_async_unordered(10, answer) | weir::drain();
+                auto server = ex.spawn(std::move(serving));
+                http::client_options options;
+                options.connector = by;
+                const http::client c{options};
+                std::string text;
+                for (const char* const from : {"http://10.0.0.1/x", "https://10.0.0.1:80/y"}) {
+                    try {
+                        auto getting = c.get(from);
+                        auto r = co_await std::move(getting);
+                        auto reading = r.text();
+                        text.append(co_await std::move(reading)).append(" ");
+                    } catch (const std::invalid_argument& e) {
+                        text.append(e.what());
+                    }
+                }
+                co_return text;
             };
-            weir::executor& ex = *co_await weir::this_executor();
-            auto serving = weir::accept(std::move(listener)) | weir::map_async_unordered(10, answer) | weir::drain();
-            auto server = ex.spawn(std::move(serving));
-            const http::client c;
-            auto getting = c.get("http://10.0.0.1/x");
-            auto r = co_await std::move(getting);
-            auto reading = r.text();
-            std::string text = co_await std::move(reading);
-            try {
-                auto refused = c.get("https://10.0.0.1/");
-                r = co_await std::move(refused);
-            } catch (const std::invalid_argument& e) {
-                text.append(" ").append(e.what());
-            }
-            co_return text;
+            return sim.run(all());
         };
-        CHECK(sim.run(run()) == "/x weir::http::client: https takes a connector with TLS");
+        CHECK(run(http::by_tcp()) == "/x weir::http::client: https takes the connector by_tls");
+        std::string hosts;
+        const auto handshake = [&](weir::tcp_stream s,
+                                   std::string host) -> weir::task<weir::limited_stream<weir::tcp_stream>> {
+            hosts.append(host);
+            const weir::stream_limits none;
+            co_return weir::limited_stream{std::move(s), none};
+        };
+        CHECK(run(http::by_tls(handshake)) == "/x /y ");
+        CHECK(hosts == "10.0.0.1");
     }
     TEST_CASE("each request is answered once or fails, whatever happens to the connections") {
         weir::testing::simulation_options options;

@@ -7,8 +7,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
+#include <weir/core/operation.hpp>
 #include <weir/core/time.hpp>
 #include <weir/http/body.hpp>
 #include <weir/http/client_message.hpp>
@@ -18,6 +20,7 @@
 #include <weir/http/url.hpp>
 #include <weir/io/byte_stream.hpp>
 #include <weir/io/resolve.hpp>
+#include <weir/io/tcp.hpp>
 #include <weir/task.hpp>
 
 namespace weir::http {
@@ -45,8 +48,36 @@ private:
 ///     }
 using connector = std::function<task<connection>(url)>;
 
-/// A connector for `http`, by TCP. It fails with std::invalid_argument for `https`, which takes a connector with TLS.
+/// A connector for `http`, by TCP. It fails with std::invalid_argument for `https`, for which there is by_tls.
 connector by_tcp(connect_options options = {});
+
+/// A connector for `http` by TCP, and for `https` by TCP and TLS. The function makes the handshake of TLS: it takes the
+/// connection and the name of the host, and returns an operation with a byte stream. So this library needs none for TLS.
+///
+///     options.connector = weir::http::by_tls([](weir::tcp_stream s, std::string host) {
+///         return weir::tls::client(std::move(s), std::move(host));
+///     });
+///
+/// The handshake counts as a part of client_options::connect_timeout.
+template <class Handshake>
+connector by_tls(Handshake handshake, connect_options options = {}) {
+    constexpr bool shakes = requires(Handshake& f, tcp_stream s, std::string host) {
+        { f(std::move(s), std::move(host)) } -> operation;
+        requires byte_stream<typename std::invoke_result_t<Handshake&, tcp_stream, std::string>::result_type>;
+    };
+    static_assert(shakes, "weir::http::by_tls(f): f cannot be called with a tcp_stream and a std::string, or does not "
+                          "return a task or another operation with a byte stream");
+    if constexpr (shakes) {
+        return [handshake = std::move(handshake), options](url to) mutable -> task<connection> {
+            auto connecting = tcp_connect(std::string{to.host()}, to.port(), options);
+            tcp_stream plain = co_await std::move(connecting);
+            if (!to.is_https()) co_return connection{std::move(plain)};
+            auto shaking = handshake(std::move(plain), std::string{to.host()});
+            auto encrypted = co_await std::move(shaking);
+            co_return connection{std::move(encrypted)};
+        };
+    }
+}
 
 struct client_options {
     std::size_t connections_per_origin = 8;           ///< at the same time, for one scheme, host and port

@@ -40,11 +40,13 @@ public:
         deadline_ = until;
         deadline_limit_ = limit;
     }
-    /// Gives the body of the request back, for another attempt. What was not sent of it is not sent any more.
+    /// Gives the body of the request back, for another attempt, unless it is a stream. What was not sent of it is not
+    /// sent any more.
     void give_back(http::body& to) noexcept {
         stop_writing();
         if (at_ != sending::nothing) at_ = sending::failed;
-        to = std::exchange(body_, {});
+        if (!body_.is_stream()) to = std::move(body_);
+        body_ = {};
     }
 
     /// Sends the request, and reads the head of the response.
