@@ -359,7 +359,7 @@ class WeirDump(gdb.Command):
         for thread in gdb.selected_inferior().threads():
             thread.switch()
             try:
-                executor = gdb.parse_and_eval("'weir::(anonymous namespace)::running'")
+                executor = gdb.parse_and_eval("'weir::(anonymous namespace)::running_here'")
             except gdb.error as error:
                 if "No symbol" in str(error) or "unknown type" in str(error):
                     raise gdb.GdbError("weir-dump: there is no debug information of the library") from None

@@ -18,7 +18,7 @@ namespace weir {
 
 namespace {
 
-thread_local executor* running = nullptr;
+thread_local executor* running_here = nullptr;
 
 // With I/O in flight and wakers ready, the backend is visited no more often than this: a visit is a system call.
 constexpr duration visit_interval = std::chrono::microseconds{20};
@@ -35,20 +35,20 @@ void ignore_sigpipe() noexcept {
 void start_running(executor& ex) noexcept {
     WEIR_ASSERT(detail::executor_access::queue(ex).may_be_used_here(),
                 "an executor was run while another thread runs it");
-    running = &ex;
+    running_here = &ex;
     detail::executor_access::queue(ex).run_on(detail::this_thread());
 }
 void end_running(executor& ex) noexcept {
     detail::executor_access::queue(ex).run_on(nullptr);
-    running = nullptr;
+    running_here = nullptr;
 }
 
 } // namespace
 
-executor* executor::current() noexcept { return running; }
+executor* executor::current() noexcept { return running_here; }
 
 executor::session::session(executor& ex) : ex_{ex} {
-    if (running != nullptr) {
+    if (running_here != nullptr) {
         throw std::logic_error{"weir::run: an executor is already running on this thread; co_await the operation "
                                "or spawn it there instead"};
     }
@@ -78,7 +78,7 @@ executor::executor(std::unique_ptr<weir::backend> io)
 
 void executor::shut_down() noexcept {
     WEIR_ASSERT(queue_.may_be_used_here(), "an executor was destroyed while another thread runs it");
-    executor* const outer = std::exchange(running, this);
+    executor* const outer = std::exchange(running_here, this);
     const void* const thread = queue_.run_on(detail::this_thread());
     const run_queue::destruction everything{queue_};
     do {
@@ -97,7 +97,7 @@ void executor::shut_down() noexcept {
     }
     inbox_->close();
     queue_.run_on(thread);
-    running = outer;
+    running_here = outer;
 }
 
 void executor::stop() noexcept {
@@ -135,7 +135,7 @@ void executor::report(std::exception_ptr error, std::source_location place) noex
 }
 
 void executor::turn(time_point until) {
-    if (running != nullptr)
+    if (running_here != nullptr)
         throw std::logic_error{"weir::executor::turn: an executor is already running on this thread"};
     start_running(*this);
     now_ = backend_->now();

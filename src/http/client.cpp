@@ -323,7 +323,8 @@ connector by_tcp(connect_options options) {
     return [options](url to) -> task<connection> {
         if (to.is_https()) throw std::invalid_argument{"weir::http::client: https takes the connector by_tls"};
         auto connecting = tcp_connect(std::string{to.host()}, to.port(), options);
-        co_return connection{co_await std::move(connecting)};
+        auto stream = co_await std::move(connecting);
+        co_return connection{std::move(stream)};
     };
 }
 

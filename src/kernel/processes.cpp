@@ -420,13 +420,13 @@ private:
     const descriptors made_;
 };
 
-processes of_blocking{descriptors::blocking};
-processes of_non_blocking{descriptors::non_blocking};
+processes blocking_processes{descriptors::blocking};
+processes non_blocking_processes{descriptors::non_blocking};
 
 } // namespace
 
 std::shared_ptr<process_system> kernel_processes(descriptors made) noexcept {
-    return {std::shared_ptr<void>{}, made == descriptors::blocking ? &of_blocking : &of_non_blocking};
+    return {std::shared_ptr<void>{}, made == descriptors::blocking ? &blocking_processes : &non_blocking_processes};
 }
 
 } // namespace weir::kernel

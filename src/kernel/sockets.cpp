@@ -342,13 +342,13 @@ private:
     const descriptors made_;
 };
 
-sockets of_blocking{descriptors::blocking};
-sockets of_non_blocking{descriptors::non_blocking};
+sockets blocking_sockets{descriptors::blocking};
+sockets non_blocking_sockets{descriptors::non_blocking};
 
 } // namespace
 
 socket_system& kernel_sockets(descriptors made) noexcept {
-    return made == descriptors::blocking ? of_blocking : of_non_blocking;
+    return made == descriptors::blocking ? blocking_sockets : non_blocking_sockets;
 }
 
 } // namespace weir::kernel

@@ -20,7 +20,7 @@ namespace {
 
 /// A text in quotation marks.
 /// @param special  characters that have a meaning within them, each with what stands for it
-std::string quoted(std::string_view text, const std::vector<std::pair<char, std::string_view>>& special) {
+std::string escaped(std::string_view text, const std::vector<std::pair<char, std::string_view>>& special) {
     std::string result{'"'};
     for (const char c : text) {
         const auto found = std::ranges::find(special, c, &std::pair<char, std::string_view>::first);
@@ -64,14 +64,14 @@ pipeline_graph::pipeline_graph(std::vector<stage> stages) noexcept : stages_{std
 std::string pipeline_graph::mermaid() const {
     return "flowchart LR\n" + lines_of(stages_, " --> ", "\n", [](std::string_view name) {
                return '[' +
-                      quoted(name, {{'"', "#quot;"}, {'#', "#35;"}, {'<', "#lt;"}, {'>', "#gt;"}, {'\n', "<br/>"}}) +
+                      escaped(name, {{'"', "#quot;"}, {'#', "#35;"}, {'<', "#lt;"}, {'>', "#gt;"}, {'\n', "<br/>"}}) +
                       ']';
            });
 }
 
 std::string pipeline_graph::dot() const {
     const std::string lines = lines_of(stages_, " -> ", ";\n", [](std::string_view name) {
-        return " [label=" + quoted(name, {{'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}}) + ']';
+        return " [label=" + escaped(name, {{'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}}) + ']';
     });
     return "digraph pipeline {\n    rankdir=LR;\n    node [shape=box];\n" + lines + "}\n";
 }

@@ -175,7 +175,7 @@ private:
 };
 
 /// A string literal.
-std::string quoted(std::string_view text) {
+std::string literal(std::string_view text) {
     std::string result{'"'};
     for (const char c : text) {
         if (c == '"' || c == '\\') result += '\\';
@@ -229,7 +229,7 @@ public:
         const char* before = named_.size() > 6 ? ",\n        {" : ", {";
         for (std::size_t i = 0; i != named_.size(); ++i) {
             text.append(before).append("{'").append(1, all[i]).append("', ");
-            text.append(type_ == value_type::text ? quoted(named_[i]) : named_[i]).append("}");
+            text.append(type_ == value_type::text ? literal(named_[i]) : named_[i]).append("}");
             before = i % 6 == 5 ? ",\n        " : ", ";
         }
         return text + (named_.empty() ? ")" : "})");
@@ -311,20 +311,20 @@ std::string recorded_marble_test(const std::string& path, std::string_view stage
 
     const recorded_stage* const behind = all.behind(stage);
     const bool whole = stage.items.size() == recorded;
-    std::string setup = "    // " + quoted(stage.name) + " in a recorded run";
+    std::string setup = "    // " + literal(stage.name) + " in a recorded run";
     if (!whole) {
         setup += ", the last " + std::to_string(stage.items.size()) + " of " + std::to_string(recorded) + " items";
     }
     if (behind != nullptr) {
         const std::string& op = behind->operators;
-        setup += "; op: " + (op.empty() ? std::string{"nothing"} : op) + ", up to " + quoted(behind->name);
+        setup += "; op: " + (op.empty() ? std::string{"nothing"} : op) + ", up to " + literal(behind->name);
     }
     setup += tick == 1'000'000 ? "\n    weir::testing::marbles m;\n"
                                : "\n    weir::testing::marbles m{" + duration_text(tick) + "};\n";
     setup += "    auto upstream = " + names.stream(diagram.finish(!stage.mark().empty())) + ";\n";
     const detail::printed_test test{std::move(setup), "std::move(upstream)", {}};
     if (!whole || behind == nullptr || !behind->has_texts()) return test.unchecked(stage.has_failed() ? stage.how : "");
-    return test.checked(test.items() + " == " + quoted(drawing_of(*behind)), behind->has_failed() ? behind->how : "");
+    return test.checked(test.items() + " == " + literal(drawing_of(*behind)), behind->has_failed() ? behind->how : "");
 }
 
 } // namespace weir::testing

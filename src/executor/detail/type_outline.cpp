@@ -128,7 +128,7 @@ constexpr std::string_view holders[] = {"weir::shared_source", "weir::detail::ma
 /// Types of one word that are no classes.
 constexpr std::string_view plain_types[] = {"bool", "char", "short", "int", "long", "float", "double"};
 /// Sources with a template argument that may be taken for their upstream.
-constexpr std::string_view sources[] = {
+constexpr std::string_view source_types[] = {
     "accept_stream",   "empty_stream",  "fail_stream",  "from_callback_stream", "from_range_stream",
     "generate_stream", "iota_stream",   "just_stream",  "never_stream",         "once_stream",
     "read_stream",     "repeat_stream", "async_stream", "unfold_stream",
@@ -208,7 +208,7 @@ private:
     }
 
     void add_upstream(const parsed& type, std::vector<std::size_t>& upstream) {
-        if (contains(sources, type.name)) return;
+        if (contains(source_types, type.name)) return;
         bool first = ends_with(type.name, "_stream") || contains(over_upstream, type.name);
         for (const std::string_view argument : type.arguments) {
             if (is_holder(argument)) first = false; // an item type came before
