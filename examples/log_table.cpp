@@ -11,7 +11,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <exception>
+#include <functional>
 #include <iomanip>
 #include <iostream>
 #include <map>
@@ -42,9 +42,8 @@ std::string_view key_of(std::string_view line, int field) {
 }
 
 std::string text(const table& counts) {
-    std::vector<std::pair<std::uint64_t, std::string>> rows;
-    for (const auto& [key, lines] : counts) rows.emplace_back(lines, key);
-    std::ranges::sort(rows, std::ranges::greater{});
+    std::multimap<std::uint64_t, std::string, std::greater<>> rows;
+    for (const auto& [key, lines] : counts) rows.emplace(lines, key);
     std::ostringstream result;
     result << rows.size() << " keys\n";
     for (auto& [lines, key] : rows | std::views::take(20)) {
@@ -75,8 +74,8 @@ weir::task<int> show(int field, std::chrono::seconds period, const std::vector<s
     auto tables = weir::from_range(paths) | weir::flat_map(paths.size(), open) |
                   weir::take_until(weir::signals(SIGINT, SIGTERM)) | weir::window(weir::interval(period), count_lines) |
                   weir::map(text);
-    auto at_once = weir::signals(SIGINT, SIGTERM) | weir::skip(1) | weir::first();
-    co_await weir::when_any(std::move(tables) | weir::write(weir::standard_output()), std::move(at_once));
+    co_await weir::when_any(std::move(tables) | weir::write(weir::standard_output()),
+                            weir::signals(SIGINT, SIGTERM) | weir::skip(1) | weir::first());
     co_return status;
 }
 
@@ -91,10 +90,5 @@ int main(int argc, char** argv) {
     app.add_option("FIELD", field)->required()->check(CLI::Range(1, 1000));
     app.add_option("FILE", paths)->required();
     parse_arguments(app, argc, argv, "[--seconds N] FIELD FILE...", [] {});
-    try {
-        return weir::run(show(field, std::chrono::seconds{seconds}, paths));
-    } catch (const std::exception& e) {
-        std::cerr << "log_table: " << e.what() << '\n';
-        return 1;
-    }
+    return run_program(app, show(field, std::chrono::seconds{seconds}, paths));
 }

@@ -75,8 +75,7 @@ weir::task<> show(weir::async_stream<weir::bytes> input) {
                  weir::filter_map(read_quote) | weir::take_until(weir::signals(SIGINT, SIGTERM)) |
                  weir::latest_per_key(most_symbols, &quote::symbol, [&](const quote&) { ++replaced; }) |
                  weir::chunk(most_symbols, 0s) | weir::for_each(draw);
-    auto at_once = weir::signals(SIGINT, SIGTERM) | weir::skip(1) | weir::first();
-    co_await weir::when_any(std::move(shown), std::move(at_once));
+    co_await weir::when_any(std::move(shown), weir::signals(SIGINT, SIGTERM) | weir::skip(1) | weir::first());
     std::cerr << received << " prices, " << replaced << " replaced by newer ones, " << malformed << " malformed lines, "
               << frames << " frames\n";
 }
@@ -92,10 +91,5 @@ int main(int argc, char** argv) {
     parse_arguments(app, argc, argv, "[HOST PORT]", [&] {
         if (host_option->count() != 0 && port == 0) throw CLI::RequiredError{"PORT"};
     });
-    try {
-        weir::run(show(feed(host, port)));
-    } catch (const std::exception& e) {
-        std::cerr << "price_board: " << e.what() << '\n';
-        return 1;
-    }
+    return run_program(app, show(feed(host, port)));
 }
