@@ -21,6 +21,9 @@ namespace {
 /// Read before the connection is closed, so that the peer reads the answer before it learns that it was not heard.
 constexpr std::uint64_t most_lingered = 256 * 1024;
 
+/// The memory for output that a connection keeps while it waits for a request.
+constexpr std::size_t most_idle_output = 4 * 1024;
+
 unsigned status_of(fault reason) noexcept {
     switch (reason) {
     case fault::unknown_method:
@@ -334,7 +337,11 @@ bool server_core::finish_request() noexcept {
     if (closing_ || failure_ != nullptr || !body_ended_) return false;
     head_time_runs_ = false;
     served_one_ = true;
-    if (rest_.empty()) input_.reset(); // a pool keeps it
+    if (rest_.empty()) {
+        // The connection may be idle for long.
+        input_.reset();
+        if (output_.capacity() > most_idle_output) output_ = {};
+    }
     return true;
 }
 

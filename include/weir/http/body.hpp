@@ -61,7 +61,10 @@ public:
     /// The number of bytes, if it is known.
     std::optional<std::uint64_t> length() const noexcept;
     /// Whether it is a stream, which can be sent once. Otherwise `text` returns all of it.
-    bool is_stream() const noexcept { return content_.index() > 2; }
+    bool is_stream() const noexcept {
+        return std::holds_alternative<async_stream<std::string>>(content_) ||
+               std::holds_alternative<async_stream<bytes>>(content_);
+    }
     /// The text of a body that is no stream.
     std::string_view text() const noexcept;
 

@@ -9,12 +9,14 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <variant>
 
+#include <weir/async_stream.hpp>
+#include <weir/core/assert.hpp>
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
 #include <weir/core/timed_out.hpp>
 #include <weir/executor/executor.hpp>
@@ -71,8 +73,9 @@ public:
                 start();
                 break;
             case step::parts: {
-                const bool is_text = body_->content_.index() == 3;
-                const bool ready = is_text ? gather<3>(cx) : gather<4>(cx);
+                auto* const texts = std::get_if<async_stream<std::string>>(&body_->content_);
+                const bool ready =
+                    texts != nullptr ? gather(cx, *texts) : gather(cx, std::get<async_stream<bytes>>(body_->content_));
                 if (!ready) return pending;
                 break;
             }
@@ -126,11 +129,12 @@ private:
         } else if (body_->is_stream()) {
             at_ = step::parts;
         } else {
+            WEIR_ASSERT(how_ == framing::length, "a body that is no stream has a length");
             add(body_->text());
             end();
         }
     }
-    /// Without a flush, the buffer would keep the end of a chunk.
+    /// Ends the body: what is left in the buffer is written.
     void end() {
         if (how_ == framing::chunked) append_last_chunk(*buffer_, body_->trailers_ ? body_->trailers_() : headers{});
         at_ = step::end;
@@ -152,9 +156,8 @@ private:
     }
 
     /// Adds the parts that are ready. Returns true when there is something to write, or when the body has ended.
-    template <std::size_t I>
-    bool gather(context& cx) {
-        auto& parts = std::get<I>(body_->content_);
+    template <class Parts>
+    bool gather(context& cx, Parts& parts) {
         item_ = std::monostate{};
         for (;;) {
             auto part = parts.poll_next(cx);
@@ -162,8 +165,7 @@ private:
             if (part.is_item()) {
                 sent_ += part->size();
                 if (body_->length_ && sent_ > *body_->length_) fail_length("more");
-                auto& kept = item_.template emplace<std::remove_cvref_t<decltype(*part)>>(*std::move(part));
-                add(kept);
+                add(item_.template emplace<item_t<Parts>>(*std::move(part)));
                 if (!cx.spend() && !flushing_) {
                     if (buffer_->empty()) return static_cast<void>(cx.yield()), false;
                     flush();
