@@ -14,7 +14,6 @@
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
-#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/prefetching_operator.hpp>
@@ -42,31 +41,6 @@ public:
                 return this->finish();
             }
         }
-        return take();
-    }
-
-    template <class Consume>
-    flow poll_each(context& cx, Consume& consume) {
-        for (;;) {
-            if (held_.empty() && this->open() && !this->drive(cx)) return flow::pending;
-            if (held_.empty()) {
-                if (this->open()) {
-                    this->wait(cx);
-                    return flow::pending;
-                }
-                this->finish();
-                return flow::done;
-            }
-            do {
-                if (!consume(*take())) return flow::stopped;
-                if (!cx.spend() || (detail::may_drop_at_end<value_type> && cx.leaving())) [[unlikely]]
-                    return detail::yield_loop(cx);
-            } while (!held_.empty());
-        }
-    }
-
-private:
-    poll<value_type> take() {
         poll<value_type> item(std::move(held_.front()));
         held_.drop_front();
         turn_given_ = false;
@@ -78,6 +52,7 @@ private:
         return item;
     }
 
+private:
     bool wants(context& cx) noexcept {
         if (policy_ == overflow::suspend) return filling_;
         if (held_.size() != n_ || turn_given_) return true;
