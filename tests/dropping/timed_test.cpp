@@ -99,6 +99,17 @@ stage_table timed() {
                    return item{s, s.still_here(left).value() + right.value()};
                });
     });
+    table.add("latest_per_key_frames", [](scene& s, auto in) {
+        return std::move(in) |
+               weir::latest_per_key_frames(
+                   2,
+                   [&s](const item& x) {
+                       s.called();
+                       return s.still_here(x).value() % 2;
+                   },
+                   takes_dropped(s)) |
+               weir::map_concat([](std::vector<item> frame) { return frame; });
+    });
     table.add("latest_per_key", [](scene& s, auto in) {
         return std::move(in) | weir::latest_per_key(
                                    2,

@@ -107,6 +107,8 @@ void pass_through_operators() {
           std::vector{2, 3, 4});
     CHECK(values<T>(weir::conflate_with([](T, T item) { return item; })) == all);
     CHECK(values<T>(weir::latest_per_key(2, value)) == all);
+    CHECK(values<T>(weir::latest_per_key_frames(9, value) |
+                    weir::map([](std::vector<T> frame) { return T(std::move(frame.front())); })) == all);
     const auto first_of_each = weir::map([](std::vector<T> items) { return T(std::move(items.front())); });
     CHECK(values<T>(weir::batch_while_busy(2) | first_of_each) == all);
     CHECK(values<T>(weir::sessions(1s, 2) | first_of_each) == std::vector{1, 3});

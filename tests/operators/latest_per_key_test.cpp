@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -147,6 +148,68 @@ TEST_SUITE("operators/latest_per_key") {
         CHECK(sum == 15);
     }
 
+    TEST_CASE("latest_per_key_frames emits all that is held as one vector, with one item for each key") {
+        marbles m;
+        CHECK(m.play(m.hot("a-B-c|") | weir::latest_per_key_frames(9, upper)) == "(a)-(B)-(c)|");
+        for (const char* diagram : {"|", "#", "--|", "--#"}) {
+            CHECK(m.play(m.hot(diagram) | weir::latest_per_key_frames(9, upper)) == diagram);
+        }
+        CHECK(seen_when_busy(m, 7, m.cold("a--B--c--D--e----|") | weir::latest_per_key_frames(9, upper)) ==
+              "(a)(Bc)(De)|");
+        CHECK(seen_when_busy(m, 9, m.cold("aBcDefG#") | weir::latest_per_key_frames(9, upper)) == "(a)(Gf)#");
+        CHECK(m.play(m.cold("a-B-c|") | weir::latest_per_key_frames(9, upper) | weir::take(1)) == "[(a)|]");
+        virtual_executor ex;
+        probe<int> source;
+        numbers dropped;
+        probe_sink sink{ex,
+                        source.stream() | weir::latest_per_key_frames(2, tens, [&](int x) { dropped.push_back(x); })};
+        ex.run_ready();
+        CHECK(source.polls() == 0);
+        sink.request(1);
+        for (const int x : {10, 11, 12, 20, 21, 22, 30}) source.push(x);
+        ex.run_ready();
+        sink.request(1);
+        ex.run_ready();
+        CHECK(sink.items() == std::vector<numbers>{{10}, {12, 20}});
+        sink.request();
+        source.end();
+        ex.run_ready();
+        CHECK(sink.ended());
+        std::size_t seen = dropped.size();
+        for (const auto& frame : sink.items()) seen += frame.size();
+        CHECK(seen == 7);
+        CHECK_THROWS_WITH_AS(weir::latest_per_key_frames(0, tens),
+                             "weir::latest_per_key_frames(n, key): n must be at least 1", std::invalid_argument);
+    }
+
+    TEST_CASE("latest_per_key_frames delivers or drops each item, and no key twice in a frame, whenever items arrive") {
+        std::mt19937 random{5};
+        for (int i = 0; i != 300; ++i) {
+            const auto n = std::uniform_int_distribution<std::size_t>{1, 5}(random);
+            auto items = support::random_numbers(random, 30, 0, 3);
+            for (std::size_t k = 0; k != items.size(); ++k) items[k] = items[k] * 1000 + static_cast<int>(k);
+            const auto key = [](int x) { return x / 1000; };
+            std::size_t dropped = 0;
+            std::size_t seen = 0;
+            std::map<int, int> last;
+            const auto note = [&](std::vector<int> frame) {
+                std::set<int> keys;
+                CHECK_FALSE(frame.empty());
+                CHECK(frame.size() <= n);
+                for (const int x : frame) {
+                    CHECK(keys.insert(key(x)).second);
+                    CHECK((!last.contains(key(x)) || last[key(x)] < x));
+                    last[key(x)] = x;
+                }
+                seen += frame.size();
+                return 0;
+            };
+            static_cast<void>(support::arrive_at_random(
+                random, items, weir::latest_per_key_frames(n, key, [&](int) { ++dropped; }) | weir::map(note)));
+            CHECK(seen + dropped == items.size());
+        }
+    }
+
     TEST_CASE("latest_per_key rejects n of 0") {
         CHECK_THROWS_WITH_AS(weir::latest_per_key(0, tens), "weir::latest_per_key(n, key): n must be at least 1",
                              std::invalid_argument);
@@ -155,6 +218,9 @@ TEST_SUITE("operators/latest_per_key") {
     TEST_CASE("latest_per_key keeps the contract of a stream") {
         const contract_options eager{.prefetch = contract_options::any_number};
         CHECK(check_contract([] { return weir::latest_per_key(9, [](int) { return 0; }); }, eager) == "");
+        const auto size = weir::map([](const auto& frame) { return static_cast<int>(frame.size()); });
+        CHECK(check_contract([&] { return weir::latest_per_key_frames(9, [](int) { return 0; }) | size; }, eager) ==
+              "");
         CHECK(check_contract([] { return weir::latest_per_key(1, [](int) { return 0; }); }, {.prefetch = 1}) == "");
     }
 }

@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/arguments.hpp>
@@ -22,17 +24,26 @@
 
 namespace weir {
 
+namespace detail {
+
+/// How latest_per_key hands on what it holds.
+enum class held_items : bool { one_by_one, as_a_frame };
+
+} // namespace detail
+
 /// The items of an upstream, of which the newest for each key is held while the consumer is busy.
-template <stream S, class Key, class OnDrop = detail::drop_silently>
+template <stream S, class Key, detail::held_items Emits, class OnDrop = detail::drop_silently>
 class [[nodiscard("add a sink and co_await it")]] latest_per_key_stream
-    : public detail::prefetching_operator<latest_per_key_stream<S, Key, OnDrop>, S> {
+    : public detail::prefetching_operator<latest_per_key_stream<S, Key, Emits, OnDrop>, S> {
     using prefetching_operator = detail::prefetching_operator<latest_per_key_stream, S>;
     friend prefetching_operator;
 
-    using key_type = detail::key_t<Key, item_t<S>>;
+    using item_type = item_t<S>;
+    using key_type = detail::key_t<Key, item_type>;
+    static constexpr bool in_frames = Emits == detail::held_items::as_a_frame;
 
 public:
-    using value_type = item_t<S>;
+    using value_type = std::conditional_t<in_frames, std::vector<item_type>, item_type>;
 
     latest_per_key_stream(S upstream, std::size_t n, Key key, OnDrop on_drop)
         : prefetching_operator(std::move(upstream)),
@@ -47,21 +58,35 @@ public:
             if (held_.empty() && this->open()) return this->wait(cx);
         }
         if (held_.empty()) return this->finish();
-        entry& oldest = held_.front();
-        poll<value_type> item(std::move(*oldest.item));
-        oldest.item.reset();
-        oldest.unlink();
-        entries_.idle(oldest);
-        --size_;
         turn_given_ = false;
         this->resume();
-        return item;
+        if constexpr (in_frames) {
+            value_type frame;
+            frame.reserve(size_);
+            do {
+                frame.push_back(std::move(*held_.front().item));
+            } while (release_oldest());
+            return frame;
+        } else {
+            poll<value_type> item(std::move(*held_.front().item));
+            release_oldest();
+            return item;
+        }
     }
 
 private:
     struct entry : detail::keyed_entry<key_type> {
-        std::optional<value_type> item;
+        std::optional<item_type> item;
     };
+
+    /// To be called when the oldest item was taken. Returns whether another one is held.
+    bool release_oldest() noexcept {
+        entry& oldest = held_.front();
+        oldest.item.reset();
+        oldest.unlink();
+        entries_.idle(oldest);
+        return --size_ != 0;
+    }
 
     bool wants(context& cx) noexcept {
         if (size_ == 0) return true;
@@ -73,12 +98,12 @@ private:
         return false;
     }
 
-    void on_item(value_type item, context& cx) {
+    void on_item(item_type item, context& cx) {
         const key_type key(std::invoke(key_, std::as_const(item)));
         if (cx.stopping()) return;
         entry& own = entries_.find_or_add(key);
         if (own.item) {
-            value_type old(std::move(*own.item));
+            item_type old(std::move(*own.item));
             own.item.emplace(std::move(item)); // in the place of the old one
             static_cast<void>(std::invoke(on_drop_, std::move(old)));
             return;
@@ -98,26 +123,29 @@ private:
     detail::intrusive_list<entry> held_; // in the order in which the consumer receives their items
 };
 
-struct latest_per_key_fn : detail::operator_fn<latest_per_key_fn> {
+namespace detail {
+
+template <held_items Emits>
+struct latest_per_key_fn : operator_fn<latest_per_key_fn<Emits>> {
     template <class S, class N, class Key, class OnDrop>
-    using pipeline = latest_per_key_stream<S, Key, OnDrop>;
+    using pipeline = latest_per_key_stream<S, Key, Emits, OnDrop>;
 
     template <class T, class N, class Key, class OnDrop>
     static consteval bool accepts() {
-        constexpr bool kept = detail::keepable<T>;
+        constexpr bool kept = keepable<T>;
         static_assert(kept, "weir::latest_per_key(n, key) keeps items, and these borrow their memory; put to_owned() "
                             "before it, or outlives(view) around what outlives it");
-        constexpr bool drops = std::invocable<OnDrop&, T> && !detail::returns_work<OnDrop&, T>;
+        constexpr bool drops = std::invocable<OnDrop&, T> && !returns_work<OnDrop&, T>;
         static_assert(drops, "weir::latest_per_key(n, key, on_drop): on_drop cannot be called with an item, or returns "
                              "an operation or a stream, which nothing would await");
-        constexpr bool called = detail::gives_object<Key&, const T&>;
+        constexpr bool called = gives_object<Key&, const T&>;
         static_assert(called, "weir::latest_per_key(n, key): key cannot be called with an item, or returns nothing");
         if constexpr (called) {
-            using key_type = detail::key_t<Key, T>;
-            constexpr bool hashed = detail::hashable<key_type> && std::copyable<key_type>;
+            using key_type = key_t<Key, T>;
+            constexpr bool hashed = hashable<key_type> && std::copyable<key_type>;
             static_assert(hashed, "weir::latest_per_key(n, key): the keys have no std::hash, no == or cannot be "
                                   "copied; return a key that has, such as a number or a std::string");
-            constexpr bool owned = detail::keepable<key_type>;
+            constexpr bool owned = keepable<key_type>;
             static_assert(owned, "weir::latest_per_key(n, key) keeps keys, and these borrow their memory; return a key "
                                  "that owns it");
             return kept && drops && hashed && owned;
@@ -125,12 +153,17 @@ struct latest_per_key_fn : detail::operator_fn<latest_per_key_fn> {
         return false;
     }
 
-    template <std::integral N, class Key, class OnDrop = detail::drop_silently>
+    template <std::integral N, class Key, class OnDrop = drop_silently>
     constexpr auto operator()(N n, Key key, OnDrop on_drop = {}) const {
-        return with(detail::at_least_one(n, "weir::latest_per_key(n, key): n must be at least 1"), std::move(key),
-                    std::move(on_drop));
+        constexpr bool in_frames = Emits == held_items::as_a_frame;
+        return latest_per_key_fn::with(at_least_one(n, in_frames
+                                                           ? "weir::latest_per_key_frames(n, key): n must be at least 1"
+                                                           : "weir::latest_per_key(n, key): n must be at least 1"),
+                                       std::move(key), std::move(on_drop));
     }
 };
+
+} // namespace detail
 
 /// latest_per_key(n, key): while the consumer is busy, the newest item for each key is held, and older ones are
 /// dropped.
@@ -154,6 +187,23 @@ struct latest_per_key_fn : detail::operator_fn<latest_per_key_fn> {
 /// See: conflate_with, sample, map_async_keyed.
 ///
 /// @throws std::invalid_argument when n is less than 1
-inline constexpr latest_per_key_fn latest_per_key{};
+inline constexpr detail::latest_per_key_fn<detail::held_items::one_by_one> latest_per_key{};
+
+/// latest_per_key_frames(n, key): the same, with everything that is held as one std::vector: a frame with at most one
+/// item for each key, the newest.
+///
+///     in                              a--B--c--D--e----|
+///     consumer                        takes a frame every seven ticks
+///     latest_per_key_frames(9, case)  (a)----(Bc)---(eD)|     where the key is the case of the letter
+///
+///     co_await (prices() | weir::latest_per_key_frames(1000, &price::symbol) | weir::for_each(draw));
+///
+/// The items of a frame are in the order in which their keys came. A frame is never empty. A consumer that keeps up
+/// gets each item in a frame of its own.
+///
+/// Ends, Errors, Dropped: as latest_per_key; the items held come as a last frame.
+/// Cost: that of latest_per_key, and an allocation for each frame.
+/// See: batch_while_busy (all items), sample.
+inline constexpr detail::latest_per_key_fn<detail::held_items::as_a_frame> latest_per_key_frames{};
 
 } // namespace weir
