@@ -52,6 +52,23 @@ struct mailbox {
     weir::poll<letter> poll_next(weir::context&) { return weir::done; }
 };
 
+/// Operators whose names have brackets. The name of a lambda contains that of its function.
+struct makes_pipelines {
+    auto operator<<(int n) const {
+        return weir::iota(0, n) | weir::map([](int i) { return i; }) | weir::drain();
+    }
+    auto operator>(int n) const {
+        return weir::iota(0, n) | weir::map([](int i) { return i; }) | weir::drain();
+    }
+    auto operator->*(int n) const {
+        return weir::iota(0, n) | weir::map([](int i) { return i; }) | weir::drain();
+    }
+    template <class N>
+    auto operator<=(N n) const {
+        return weir::iota(0, n) | weir::map([](int i) { return i; }) | weir::drain();
+    }
+};
+
 weir::async_stream<int> numbers() { co_yield 1; }
 weir::task<int> load(int i) { co_return i; }
 weir::async_stream<int> repeated(int i) { co_yield i; }
@@ -132,6 +149,24 @@ TEST_SUITE("observe/graph") {
         CHECK(stages_of((numbers() | weir::share()).subscribe() | weir::drain()) ==
               "0 async_stream, 1 share <0, 2 drain <1");
         CHECK(stages_of(load(1)) == "0 task");
+    }
+
+    TEST_CASE("graph: functions and streams of operators, templates and other functions") {
+        const std::string chain = "0 iota, 1 map <0, 2 drain <1";
+        CHECK(stages_of(makes_pipelines{} << 2) == chain);
+        CHECK(stages_of(makes_pipelines{} > 2) == chain);
+        CHECK(stages_of(makes_pipelines{}->*2) == chain);
+        CHECK(stages_of(makes_pipelines{} <= 2) == chain);
+        const auto local = [](auto item) {
+            struct mail : mailbox {
+                decltype(item) first;
+            };
+            return mail{{}, item};
+        };
+        CHECK(stages_of(local(1) | weir::map([](letter) { return 1; }) | weir::drain()) ==
+              "0 mail, 1 map <0, 2 drain <1");
+        CHECK(stages_of(numbers() | weir::map(+[](int i) { return i; }) | weir::drain()) ==
+              "0 async_stream, 1 map <0, 2 drain <1");
     }
 
     TEST_CASE("graph: publish_on stands between two executors") {

@@ -20,11 +20,26 @@ constexpr std::string_view closing = ">)}]";
 
 bool contains(std::string_view set, char c) noexcept { return set.find(c) != std::string_view::npos; }
 
+/// Returns how many characters from a position on are the name of an operator, such as `operator<<`. Its brackets open
+/// and close nothing.
+std::size_t operator_name(std::string_view text, std::size_t at) noexcept {
+    constexpr std::string_view keyword = "operator";
+    if (text.substr(at, keyword.size()) != keyword) return 0;
+    for (const std::string_view symbol : {"<<=", "<=>", "->*", ">>=", "<<", "<=", "->", ">>", ">=", "<", ">", ","}) {
+        if (text.substr(at + keyword.size(), symbol.size()) == symbol) return keyword.size() + symbol.size();
+    }
+    return 0;
+}
+
 /// Returns the position of the first character of a set that is in no bracket, from a position on. Returns the size of
 /// the text when there is no such character.
 std::size_t find_outside(std::string_view text, std::string_view set, std::size_t from = 0) {
     int depth = 0;
     for (std::size_t i = from; i < text.size(); ++i) {
+        if (const std::size_t length = operator_name(text, i); length != 0) {
+            i += length - 1;
+            continue;
+        }
         if (depth == 0 && contains(set, text[i])) return i;
         if (contains(opening, text[i])) ++depth;
         if (contains(closing, text[i])) --depth;
@@ -56,9 +71,11 @@ struct parsed {
 
 parsed parse(std::string_view type) {
     parsed result;
-    const std::size_t list = find_outside(type, "<");
+    // A local class comes behind its function, which may have a list of arguments of its own.
+    const std::string_view last = behind_last(type, ":");
+    const std::size_t list = type.size() - last.size() + find_outside(last, "<");
     result.full = type.substr(0, list);
-    result.name = behind_last(result.full, ":");
+    result.name = result.full.substr(type.size() - last.size());
     if (list == type.size()) return result;
     for (std::size_t at = list + 1; at < type.size();) {
         const std::size_t end = find_outside(type, ",>", at);
@@ -216,7 +233,8 @@ private:
         const bool all = contains(fans_in, type.name);
         const bool holds = is_holder(type.full);
         for (const std::string_view argument : type.arguments) {
-            const bool is_class = find_outside(argument, " ") == argument.size(); // not a pointer to a function
+            const std::string_view last = behind_last(argument, ":");
+            const bool is_class = find_outside(last, " ") == last.size(); // not a pointer to a function
             if (is_holder(argument)) {
                 add_upstream(parse(argument), upstream);
             } else if (is_class &&
