@@ -34,10 +34,10 @@ namespace weir::kernel {
 
 namespace {
 
-// The values of a completion's user_data: `nobody`, `notification`, `fifos_changed`, the address of an operation, or the
-// mark of a sync or a close. The bit `readiness` is set in the address while the operation waits for its descriptor to
-// become ready. A sync and a close use no memory of their operation, so that a dropped one is not waited for: the mark is
-// the position of the request.
+// The values of a completion's user_data: `nobody`, `notification`, `fifos_changed`, the address of an operation, or
+// the mark of a sync or a close. The bit `readiness` is set in the address while the operation waits for its descriptor
+// to become ready. A sync and a close use no memory of their operation, so that a dropped one is not waited for: the
+// mark is the position of the request.
 constexpr std::uint64_t nobody = 0;
 constexpr std::uint64_t notification = 2;
 constexpr std::uint64_t fifos_changed = 3;
