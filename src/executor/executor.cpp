@@ -268,8 +268,8 @@ void detail::executor_access::start(executor& ex, cleanup& one, std::uint32_t gr
 namespace detail {
 
 template <>
-void headers_and_library_of_weir_differ<0, 1, sizeof(executor), sizeof(coroutine_state),
-                                        sizeof(io_operation)>() noexcept {}
+void headers_and_library_of_weir_differ<0, 1, sizeof(executor), sizeof(coroutine_state), sizeof(io_operation),
+                                        WEIR_POOL_FRAMES>() noexcept {}
 
 } // namespace detail
 

@@ -96,10 +96,11 @@ installed() {
     done
     check_libraries 'pkg-config' env LD_LIBRARY_PATH="$work/prefix/lib" "$work/pc"
 
-    # Headers of another version, and a standard library with another layout.
+    # Headers of another version, a standard library with another layout, and a sanitizer in the program only.
     cp -r "$work/prefix/include" "$work/newer_headers"
     sed -i 's/weir_differ<0, 1, /weir_differ<0, 2, /' "$work/newer_headers/weir/executor/executor.hpp"
-    for flags in "-I$work/newer_headers" "-D_GLIBCXX_DEBUG -I$work/prefix/include"; do
+    for flags in "-I$work/newer_headers" "-D_GLIBCXX_DEBUG -I$work/prefix/include" \
+        "-fsanitize=address -I$work/prefix/include"; do
         # shellcheck disable=SC2086
         if $CXX -std=c++20 $flags "$work/app/main.cpp" "$work/prefix/lib/libweir.so" -o "$work/differs" 2> "$work/log"
         then

@@ -685,18 +685,20 @@ auto run(A operation, backend_kind kind = backend_kind::automatic) {
 
 namespace detail {
 
-/// The library defines this function for its version (major, minor) and its layout of the objects that headers access.
-/// With headers of another weir, or with flags that change the layout of the standard library, a program does not link;
-/// with another library at run time, it does not start.
+/// The library defines this function for its version (major, minor), its layout of the objects that headers access, and
+/// its way to allocate frames. With headers of another weir, with flags that change the layout of the standard library,
+/// or with a sanitizer in one of the two only, a program does not link; with another library at run time, it does not
+/// start.
 template <std::size_t... VersionAndSizes>
 void headers_and_library_of_weir_differ() noexcept;
 template <>
-void headers_and_library_of_weir_differ<0, 1, sizeof(executor), sizeof(coroutine_state),
-                                        sizeof(io_operation)>() noexcept;
+void headers_and_library_of_weir_differ<0, 1, sizeof(executor), sizeof(coroutine_state), sizeof(io_operation),
+                                        WEIR_POOL_FRAMES>() noexcept;
 
 // One pointer per program. `retain` holds it against --gc-sections.
 [[gnu::used, gnu::retain]] inline void (*const library_of_these_headers)() noexcept =
-    &headers_and_library_of_weir_differ<0, 1, sizeof(executor), sizeof(coroutine_state), sizeof(io_operation)>;
+    &headers_and_library_of_weir_differ<0, 1, sizeof(executor), sizeof(coroutine_state), sizeof(io_operation),
+                                        WEIR_POOL_FRAMES>;
 
 } // namespace detail
 
