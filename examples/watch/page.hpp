@@ -25,7 +25,8 @@ li.slow { border-color: var(--slow); box-shadow: 0 0 0 2px var(--slow); }
 li b, li span { display: block; }
 li .mark { color: var(--slow); font-weight: 600; min-height: 2.8em; }
 .soft { color: var(--soft); }
-.bar { height: 6px; background: var(--line); border-radius: 3px; margin: 0.25rem 0; }
+.bar { height: 6px; background: var(--line); border-radius: 3px; margin: 0.25rem 0;
+    overflow: hidden; }
 .bar i { display: block; height: 100%; background: var(--wait); border-radius: 3px; }
 @media (max-width: 700px) {
     #stages { flex-direction: column; gap: 2rem; }

@@ -26,6 +26,9 @@ families = {family.name: family for family in text_string_to_metric_families(tex
 items = families["weir_stage_items"].samples[0]
 assert families["weir_stage_items"].type == "counter" and items.value == 7, items
 assert items.labels == {"executor": "main", "stage": 'a "b" \\ c\nd'}, items
+groups = {(sample.labels["group"], sample.labels["state"]): sample.value
+          for sample in families["weir_group_operations"].samples}
+assert groups == {("jobs", "running"): 1, ("jobs", "waiting"): 1}, groups
 assert families["weir_executor_run_seconds"].type == "summary"
 assert all(family.documentation and family.samples and family.type != "unknown" for family in families.values())
 print(f"{len(families)} metrics were read")
