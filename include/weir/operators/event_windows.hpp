@@ -108,12 +108,12 @@ public:
     /// Adds an item to the windows that have not ended. Returns false when there is none.
     template <class Windows, class Key, class Time, class T, class Ended>
     bool add(Windows& windows, const Key& key, Time t, T& item, const Ended& has_ended) const {
-        const Time last = detail::window_start(t, step_, offset_);
-        if (has_ended(last + size_)) return false;
-        Time start = last;
+        const Time newest = detail::window_start(t, step_, offset_); // the start of the last window with t
+        if (has_ended(newest + size_)) return false;
+        Time start = newest;
         while (start - step_ > t - size_ && !has_ended(start - step_ + size_)) start -= step_;
-        for (; start != last; start += step_) windows.add(key, start, start + size_, T(std::as_const(item)));
-        windows.add(key, last, last + size_, std::move(item));
+        for (; start != newest; start += step_) windows.add(key, start, start + size_, T(std::as_const(item)));
+        windows.add(key, newest, newest + size_, std::move(item));
         return true;
     }
 
@@ -235,9 +235,9 @@ private:
     /// The windows that are open, and then the end or the error.
     poll<value_type> finish() {
         if (!open_.empty()) {
-            value_type last = open_.take_first();
-            last.complete = error_ == nullptr || has_ended(last.end);
-            return last;
+            value_type one = open_.take_first();
+            one.complete = error_ == nullptr || has_ended(one.end);
+            return one;
         }
         if (error_ != nullptr) std::rethrow_exception(error_);
         return done;
