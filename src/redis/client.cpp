@@ -36,10 +36,7 @@ public:
     /// To be called when the client is destroyed. The driver may be on the stack, in the user's function that connects,
     /// and then ends later.
     void close() noexcept {
-        fail_all([error = error_of([] { return closed{"weir::redis::client"}; })](request& r) {
-            r.core_ = nullptr;
-            return error;
-        });
+        fail_all([error = error_of([] { return closed{"weir::redis::client"}; })](request&) { return error; });
         driver_.reset();
     }
 
@@ -370,7 +367,7 @@ void request::describe(weir::detail::wait_report& report) const {
 }
 
 void request::leave() noexcept {
-    if (core_ != nullptr && (phase_ == phase::waiting || phase_ == phase::sent)) core_->leave(*this);
+    if (phase_ == phase::waiting || phase_ == phase::sent) core_->leave(*this);
 }
 
 void request::receive(value&& v, bool is_last) noexcept {

@@ -85,7 +85,7 @@ private:
     void receive(value&& v, bool is_last) noexcept;
     void fail(std::exception_ptr error) noexcept;
 
-    client_core* core_; // null when the client was destroyed
+    client_core* core_; // lives until the command has ended, unless it is fresh
     encode_function encode_;
     std::string_view name_;
     std::uint64_t number_ = 0; // among the commands that were sent
@@ -205,18 +205,20 @@ private:
 /// |------------------------------------|--------------------------------------------|------------------------|
 /// | is not sent                        | is sent on the next one                    | fails: not_connected   |
 /// | is sent and has no reply           | fails: connection_lost; it may be executed |                        |
-/// | the same, by `client.idempotent()`  | is sent again on the next one              | fails: connection_lost |
+/// | the same, by `client.idempotent()` | is sent again on the next one              | fails: connection_lost |
 ///
 /// A command is sent options.reconnect.attempts times at most.
 ///
-/// A server that refuses the login is not asked again: the commands that wait fail with its redis::error.
+/// A server that refuses the login is not asked again before the next command: the commands that wait fail with its
+/// redis::error.
 ///
 /// Commands that change the connection for all its users are refused: SUBSCRIBE, MULTI, SELECT, and others. Blocking
 /// ones such as BLPOP need a client of their own, with options.blocking_commands.
 ///
 /// Errors: those of `command`; std::invalid_argument for options.
-/// Dropped: a command that is dropped before it is sent is not sent; one that is dropped later is executed, and its
-/// reply is discarded. Destroying the client closes the connection, and commands that wait for it fail with `closed`.
+/// Dropped: a command that is dropped before it is sent is not sent. One that is dropped later may be executed, and its
+/// reply is discarded: no reply is shifted to another command. Destroying the client closes the connection, and
+/// commands that wait for it fail with `closed`.
 /// Threads: one executor.
 /// Cost: no allocation per command, apart from the text of its reply. A connection has a buffer of 16 KiB for replies,
 /// and one for the commands that are sent together.
@@ -263,8 +265,9 @@ public:
 
     connection_state state() const noexcept;
     client_statistics stats() const noexcept;
+    /// The options, with the password.
     const options& settings() const noexcept;
-    /// The function that connects.
+    /// How it connects, for `subscribe`.
     const detail::connector& connects_by() const noexcept;
 
 private:
