@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -20,7 +21,10 @@
 #include <numbers.hpp>
 #include <slow_consumer.hpp>
 
+#include <weir/async_stream.hpp>
 #include <weir/core/closure.hpp>
+#include <weir/executor/sleep.hpp>
+#include <weir/operators/buffer.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/scope/when_all.hpp>
@@ -30,6 +34,7 @@
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
 
+using namespace std::chrono_literals;
 using support::numbers;
 using weir::testing::check_contract;
 using weir::testing::marbles;
@@ -116,6 +121,40 @@ TEST_SUITE("operators/balance") {
             CHECK(second.items() == (fails ? numbers{} : numbers{2, 3, 4}));
             CHECK(second.failed() == fails);
         }
+    }
+
+    TEST_CASE("balance: an upstream that runs by itself drops the consumer, and loses no item") {
+        std::function<void()> drop_first;
+        const auto ticks = [&]() -> weir::async_stream<int> {
+            for (int i = 0; i != 5; ++i) {
+                co_await weir::sleep_for(1ms);
+                if (i == 2) drop_first();
+                if (i == 2) co_await weir::sleep_for(1ms);
+                co_yield i;
+            }
+        };
+        const auto check = [&](auto upstream) {
+            virtual_executor ex;
+            auto streams = std::move(upstream) | weir::balance(2);
+            using stream = decltype(streams)::value_type;
+            std::optional<probe_sink<stream>> first{std::in_place, ex, std::move(streams[0])};
+            probe_sink second{ex, std::move(streams[1])};
+            streams.clear();
+            drop_first = [&] { first.reset(); };
+            first->request();
+            ex.advance(10ms);
+            CHECK_FALSE(first);
+            second.request();
+            ex.advance(10ms);
+            CHECK(second.items() == numbers{2, 3, 4});
+        };
+        check(ticks());
+        check(ticks() | weir::buffer(2));
+        check(weir::iota(0, 5) | weir::map([&](int x) {
+                  if (x == 2) drop_first();
+                  return x;
+              }) |
+              weir::buffer(1));
     }
 
     TEST_CASE("balance: an error of upstream reaches all streams") {
