@@ -6,6 +6,7 @@
 // Each round runs on each backend. A writer opens a FIFO, writes a message or none, and closes it,
 // at a random time from the open of the reader on. The reader must see exactly that.
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -47,7 +48,7 @@ private:
 };
 
 void pause(unsigned length) {
-    for (volatile unsigned i = 0; i < length; i = i + 1) {}
+    for (unsigned i = 0; i != length; ++i) std::atomic_signal_fence(std::memory_order_seq_cst); // keeps the loop
 }
 
 weir::task<std::string> read_all(std::string path) {
