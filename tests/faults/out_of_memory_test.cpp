@@ -26,6 +26,8 @@
 #include <temporary_file.hpp>
 
 #include <weir/observe/run_watch.hpp>
+#include <weir/operators/event_windows.hpp>
+#include <weir/operators/stream_map.hpp>
 #include <weir/weir.hpp>
 
 using namespace std::chrono_literals;
@@ -372,6 +374,19 @@ TEST_SUITE("faults/out_of_memory") {
         each_allocation_fails(sum_through(weir::batch_while_busy(3) | weir::map([](std::vector<int> v) {
                                               return std::accumulate(v.begin(), v.end(), 0);
                                           })));
+        each_allocation_fails(
+            sum_through(weir::event_windows(
+                            weir::tumbling_windows{3s}, {.lateness = 1s},
+                            [](int x) { return std::chrono::sys_seconds{x * 1s}; }, [](int x) { return x % 2; }) |
+                        weir::map([](const auto& window) {
+                            return std::accumulate(window.items.begin(), window.items.end(), 0);
+                        })));
+        each_allocation_fails(sum_through(weir::closure{[]<class S>(S s) {
+            auto [streams, items] = weir::stream_map<int, S>();
+            streams.insert(1, std::move(s));
+            return std::move(items) | weir::map([](std::pair<int, int> both) { return both.second; });
+        }}));
+        each_allocation_fails(sum_through(weir::delay([](int x) { return x % 2 * 200us; })));
         each_allocation_fails(sum_through(weir::delay(200us)));
         each_allocation_fails(sum_through(weir::timeout(10s)));
         each_allocation_fails(sum_through(weir::debounce(1h), 10));
