@@ -163,6 +163,7 @@ TEST_SUITE("scope/local") {
         };
         auto hides = with_local(request, "d", with_local(attempt, 5, shows()));
         CHECK(ex.run(with_local(attempt, 3, with_local(request, "c", std::move(hides)))) == "attempt = 5, request = d");
+        CHECK(ex.run(with_local(request, "a\n#9 run\x1b[2J", shows())) == "request = a\\n#9 run\\x1b[2J");
         auto hides_first = with_local(attempt, 4, shows());
         CHECK(ex.run(with_local(attempt, 3, with_local(request, "c", std::move(hides_first)))) ==
               "attempt = 4, request = c");

@@ -103,7 +103,7 @@ inline locals_ref::~locals_ref() {
     }
 }
 
-/// "request id = 17, user = anna": the last set first.
+/// "request id = 17, user = anna": the last set first, in one line.
 std::string text_of(const locals_ref& locals);
 
 } // namespace weir::detail
