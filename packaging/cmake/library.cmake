@@ -86,6 +86,12 @@ if(WEIR_HTTP)
     else()
         message(FATAL_ERROR "WEIR_HTTP is ON, but pkg-config finds no libllhttp >= 8.1, and there is no node-llhttp")
     endif()
+    option(WEIR_ZLIB "Compressed bodies in weir::http, which need zlib" OFF)
+    if(WEIR_ZLIB)
+        find_package(ZLIB REQUIRED)
+        target_link_libraries(weir-http PRIVATE ZLIB::ZLIB)
+        target_compile_definitions(weir-http PRIVATE WEIR_HTTP_ZLIB)
+    endif()
     set_target_properties(weir-http PROPERTIES
         CXX_EXTENSIONS OFF
         POSITION_INDEPENDENT_CODE ON

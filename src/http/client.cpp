@@ -11,7 +11,7 @@
 #include "client_pool.hpp"
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/executor/sleep.hpp>
-#include <weir/http/detail/syntax.hpp>
+#include <weir/http/compression.hpp>
 #include <weir/http/error.hpp>
 #include <weir/scope/with_timeout.hpp>
 
@@ -56,6 +56,8 @@ client_options checked(client_options o) {
     require(o.total_timeout > duration::zero(), "weir::http::client: total_timeout must be positive");
     require(o.idle_timeout >= duration::zero(), "weir::http::client: idle_timeout must not be negative");
     require(o.connector != nullptr, "weir::http::client: there is no connector");
+    require(o.compression == compression::refused || has_zlib(),
+            "weir::http::client: compression is accepted, but this library was built without zlib");
     check(o.exchange, "weir::http::client");
     return o;
 }
@@ -154,8 +156,11 @@ task<client_response> send_following(std::shared_ptr<client_pool> pool, client_r
         auto sending = send_once(*pool, r, until);
         pooled_response answer = co_await std::move(sending);
         const auto location = answer.head.headers.get("Location");
-        if (most == 0 || !is_redirect(answer.head.status) || !location)
-            co_return client_response{std::move(answer.head), r.url, std::move(answer.connection)};
+        if (most == 0 || !is_redirect(answer.head.status) || !location) {
+            client_response result{std::move(answer.head), r.url, std::move(answer.connection)};
+            if (pool->options().compression == compression::refused) co_return result;
+            co_return decompressed(std::move(result), pool->options().max_decoded);
+        }
 
         url to = redirect_target(r, *location);
         if (n == most) fail_redirect(r, "there are more than " + std::to_string(most) + " redirects");
@@ -183,6 +188,8 @@ task<client_response> send(std::shared_ptr<client_pool> pool, client_request r) 
     for (const auto [name, value] : pool->options().headers) {
         if (!r.headers.contains(name)) r.headers.add(name, value);
     }
+    if (pool->options().compression == compression::accepted && !r.headers.contains("Accept-Encoding"))
+        r.headers.add("Accept-Encoding", "gzip, deflate");
     const duration limit = pool->options().total_timeout;
     if (limit == duration::max()) {
         auto sending = send_following(std::move(pool), r, time_point::max());

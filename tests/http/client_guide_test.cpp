@@ -73,7 +73,8 @@ weir::http::client of_app() {
     weir::http::client_options options;
     options.connector = [](const weir::http::url&) -> weir::task<weir::http::connection> {
         auto connecting = weir::unix_connect("/run/app.sock");
-        co_return weir::http::connection{co_await std::move(connecting)};
+        auto stream = co_await std::move(connecting);
+        co_return weir::http::connection{std::move(stream)};
     };
     return weir::http::client{std::move(options)};
 }

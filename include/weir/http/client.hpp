@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -44,7 +45,8 @@ private:
 /// Opens a connection to the host and the port of a URL.
 ///
 ///     weir::task<weir::http::connection> to_docker(weir::http::url) {
-///         co_return weir::http::connection{co_await weir::unix_connect("/var/run/docker.sock")};
+///         auto stream = co_await weir::unix_connect("/var/run/docker.sock");
+///         co_return weir::http::connection{std::move(stream)};
 ///     }
 using connector = std::function<task<connection>(url)>;
 
@@ -52,7 +54,7 @@ using connector = std::function<task<connection>(url)>;
 connector by_tcp(connect_options options = {});
 
 /// A connector for `http` by TCP, and for `https` by TCP and TLS. The function makes the handshake of TLS: it takes the
-/// connection and the name of the host, and returns an operation with a byte stream. So this library needs none for TLS.
+/// connection and the name of the host, and returns an operation with a byte stream. So this library needs no OpenSSL.
 ///
 ///     options.connector = weir::http::by_tls([](weir::tcp_stream s, std::string host) {
 ///         return weir::tls::client(std::move(s), std::move(host));
@@ -79,6 +81,9 @@ connector by_tls(Handshake handshake, connect_options options = {}) {
     }
 }
 
+/// Whether a client asks for compressed responses, and decodes them.
+enum class compression : std::uint8_t { refused, accepted };
+
 struct client_options {
     std::size_t connections_per_origin = 8;           ///< at the same time, for one scheme, host and port
     std::size_t connections = 100;                    ///< at the same time, with those that are kept for later requests
@@ -89,6 +94,9 @@ struct client_options {
     std::size_t redirects = 10;               ///< that are followed; 0: redirects are returned as responses
     exchange_options exchange = {};
     http::headers headers = {}; ///< for each request that does not have them, such as User-Agent
+    /// Whether responses may come in gzip or deflate; they are decoded. `accepted` needs a library with zlib.
+    http::compression compression = http::compression::refused;
+    std::uint64_t max_decoded = std::uint64_t{256} << 20; ///< the bytes of a body that was compressed
     http::connector connector = by_tcp();
 };
 

@@ -126,6 +126,8 @@ public:
     const http::url& url() const noexcept { return url_; }
 
 private:
+    friend client_response decompressed(client_response r, std::uint64_t most);
+
     http::url url_;
     std::unique_ptr<detail::response_source> source_;
 };
