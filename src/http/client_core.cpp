@@ -148,6 +148,9 @@ std::optional<bytes> client_core::parse_body() {
 
 void client_core::finish() noexcept {
     body_ended_ = true;
+    // A connection that is kept holds little memory.
+    read_ = 0;
+    input_.reset();
     reusable_ = at_ == sending::nothing && rest_.empty() && !says_close_ && parser_.keeps_alive();
 }
 

@@ -24,6 +24,7 @@
 #include <weir/async_stream.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/http/client.hpp>
+#include <weir/http/compression.hpp>
 #include <weir/io/file.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
@@ -102,6 +103,7 @@ weir::task<> answer_lines(http::client_options options) {
 
 int main(int argc, char** argv) {
     http::client_options options;
+    options.compression = http::has_zlib() ? http::compression::accepted : http::compression::refused;
     options.exchange.head_timeout = 5s;
     options.exchange.body_timeout = 5s;
 #ifdef WITH_TLS

@@ -98,6 +98,7 @@ class nginx(unittest.TestCase):
                     listen 127.0.0.1:{self.port}{self.listen};
                     keepalive_timeout 1s; client_max_body_size 50000; root {root};
                     location /chunked {{ ssi on; ssi_types *; alias {root}; }}
+                    location /gzip {{ gzip on; gzip_types *; gzip_min_length 1; alias {root}; }}
                     location /moved {{ return 301 /small; }}
                     location /see {{ return 303 /small; }}
                     location /loop {{ return 302 /loop; }}
@@ -124,6 +125,8 @@ class nginx(unittest.TestCase):
             self.assertEqual(client.ask(f"HEAD {self.at}/large"), "200 size=0 kept=1 first=")
             self.assertTrue(client.ask(f"GET {self.at}/none").startswith("404 size="))
             self.assertEqual(client.ask(f"GET {self.at}/chunked/small"), small)
+            self.assertEqual(client.ask(f"GET {self.at}/gzip/small"), small)
+            self.assertEqual(client.ask(f"GET {self.at}/gzip/large"), "200 size=20000000 kept=1 first=" + "y" * 40)
             self.assertEqual(client.ask(f"GET {self.at}/small"), small)
             time.sleep(2.5)  # nginx closes the connection
             self.assertEqual(client.ask(f"GET {self.at}/close"), "200 size=7 kept=0 first=closing")

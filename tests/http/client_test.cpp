@@ -456,6 +456,19 @@ TEST_SUITE("http/client") {
         waiting.after(5s);
         CHECK(waiting.result(w) == "weir::http: http://a: no whole response within 5s");
     }
+    TEST_CASE("the time limit for a head starts anew with each request over a connection") {
+        http::client_options options;
+        options.connections_per_origin = 1;
+        options.exchange.head_timeout = 3s;
+        browser b{options};
+        for (int i = 0; i != 3; ++i) b.get("http://a");
+        for (std::size_t i = 0; i != 3; ++i) {
+            b.after(2s);
+            b.answer(0, ok);
+            CHECK(b.result(i) == "200 ok");
+        }
+        CHECK(b.wires.size() == 1);
+    }
     TEST_CASE("a client adds its headers to requests that do not have them") {
         http::client_options options;
         options.headers.add("User-Agent", "test").add("Accept", "*/*");

@@ -33,7 +33,10 @@ public:
 
     poll<response_head> poll_head(context& cx) override {
         for (;;) {
-            if (auto head = parse_head()) return *std::move(head);
+            if (auto head = parse_head()) {
+                head_until_ = time_point::max(); // for the next exchange
+                return *std::move(head);
+            }
             poll_request(cx);
             if (cx.stopping()) return static_cast<void>(cx.yield()), pending;
             if (at_ == sending::nothing && head_until_ == time_point::max())
@@ -74,7 +77,6 @@ public:
 
     /// A read is in flight, so that the end of the connection is seen when it comes. The next exchange takes it over.
     bool poll_idle(context& cx) override {
-        head_until_ = time_point::max();
         try {
             return !poll_read(cx, time_point::max()).is_pending();
         } catch (...) {
