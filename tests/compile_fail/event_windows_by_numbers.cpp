@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// expect: weir::event_windows(kind, options, time_of): time_of cannot be called with a const item, or does not return a std::chrono::time_point
+// expect: weir::event_windows(kind, options, time_of): time_of cannot be called with a const item, or
+// expect: does not return a std::chrono::time_point
 
 #include <chrono>
 #include <utility>

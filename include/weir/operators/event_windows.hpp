@@ -311,20 +311,21 @@ struct event_windows_fn : detail::operator_fn<event_windows_fn> {
 ///
 ///     A: 1, 3, 2 in [0, 4), when 7 has come; the lateness is 3.   B: 4, 7, 5 in [4, 8).   C: 9 in [8, 12)
 ///
-///     requests() | weir::event_windows(weir::tumbling_windows{1min}, {.lateness = 10s}, &request::time, &request::path)
-///                | weir::for_each([](const auto& w) { report(w.key, w.start, w.items.size()); })
+///     requests()
+///         | weir::event_windows(weir::tumbling_windows{1min}, {.lateness = 10s}, &request::time, &request::path)
+///         | weir::for_each([](const auto& w) { report(w.key, w.start, w.items.size()); })
 ///
 /// kind is one of these, with windows that include their start and not their end:
 /// - tumbling_windows{size}: an item is in one window; as Flink's TumblingEventTimeWindows, aligned with the epoch.
-/// - sliding_windows{size, step}: an item is in each window of the length size that contains it; a window starts at each
-///   multiple of step. An item that is late for some of them is in the others, as in Flink.
+/// - sliding_windows{size, step}: an item is in each window of the length size that contains it; a window starts at
+///   each multiple of step. An item that is late for some of them is in the others, as in Flink.
 /// - session_windows{gap}: the items of a key without a pause of gap between two of their times. The window ends gap
 ///   after the last of them. Times that are exactly gap apart are in two sessions, as in Beam and in `sessions(gap)`;
 ///   Flink and Kafka Streams join them. An item between two sessions that are open joins them.
 ///
 /// The watermark is the latest time so far minus options.lateness, as Flink's BoundedOutOfOrdernessWatermarks. A window
-/// is emitted when the watermark has reached its end, as in Kafka Streams with suppress(untilWindowCloses): there are no
-/// early results and no corrections. An item all of whose windows were emitted is late; it is passed to on_late and
+/// is emitted when the watermark has reached its end, as in Kafka Streams with suppress(untilWindowCloses): there are
+/// no early results and no corrections. An item all of whose windows were emitted is late; it is passed to on_late and
 /// changes nothing. The clock plays no part: while no item arrives, no window is emitted. keep_alive can add items that
 /// carry the time.
 ///
@@ -333,9 +334,9 @@ struct event_windows_fn : detail::operator_fn<event_windows_fn> {
 /// in the order of arrival; those of sessions that were joined are one after the other.
 ///
 /// Ends: with upstream, after the windows that are open.
-/// Errors: upstream's, what a function throws, and limit_exceeded when more than options.max_windows windows are open or
-/// more than options.max_items items are held. The windows that are open come before the error, with complete == false
-/// unless they are over; upstream has been destroyed by then.
+/// Errors: upstream's, what a function throws, and limit_exceeded when more than options.max_windows windows are open,
+/// or more than options.max_items items are held. The windows that are open come before the error, with
+/// complete == false unless they are over; upstream has been destroyed by then.
 /// Dropped: late items are passed to on_late, if there is one. What it throws fails the stream. The windows that are
 /// open are lost.
 /// Cost: allocations for each window, none per item but for the growth of vectors; the items of the open windows held.
