@@ -7,12 +7,10 @@
 // Only links by http in href attributes are followed, also those to other hosts. A redirect is a link. SIGINT and
 // SIGTERM end the program. Exit status: 0; 1 when a page has failed; 2 for wrong arguments.
 
-#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <exception>
 #include <iostream>
-#include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -20,40 +18,37 @@
 #include <utility>
 #include <vector>
 
+#include <weir/http/client.hpp>
 #include <weir/weir.hpp>
 
 #include "arguments.hpp"
-#include "fetch/http.hpp"
-#include "fetch/url.hpp"
-
-using namespace std::chrono_literals;
 
 namespace {
 
 struct page {
-    url address;
+    weir::http::url address;
     int depth = 0;
 };
 
 struct crawler {
     int depth = 3;
-    std::size_t pages = 1000, at_once = 32, per_host = 4;
-    std::unordered_set<std::string> seen{}; // all pages that were found, no more than `pages`
-    std::map<std::string, weir::semaphore> hosts{};
+    std::size_t pages = 1000;
+    weir::http::client_options limits{.connections_per_origin = 4, .connections = 32, .redirects = 0};
+    std::unordered_set<weir::http::url> seen{}; // all pages that were found, no more than `pages`
     std::size_t failed = 0;
 
     /// The pages that an answer links to and that were not found before.
-    std::vector<page> links(const page& from, const message& answer) {
+    std::vector<page> links(const page& from, const weir::http::headers& headers, std::string_view body) {
         std::vector<page> result;
         const auto add = [&](std::string_view link) {
             try {
-                page found{follow(from.address, link), from.depth + 1};
-                if (seen.size() < pages && seen.insert(found.address.to_string()).second) result.push_back(found);
+                page found{from.address.resolve(link).without_fragment(), from.depth + 1};
+                if (found.address.is_https() || seen.size() == pages) return;
+                if (seen.insert(found.address).second) result.push_back(std::move(found));
             } catch (const std::invalid_argument&) {} // not a link by http
         };
         if (from.depth == depth) return result;
-        if (!answer.location.empty()) add(answer.location);
-        const std::string_view body = answer.body;
+        if (const auto location = headers.get("Location")) add(*location);
         for (std::size_t at = 0; (at = body.find("href=\"", at)) != body.npos;) {
             at += 6;
             add(body.substr(at, body.find('"', at) - at));
@@ -61,17 +56,14 @@ struct crawler {
         return result;
     }
 
-    weir::async_stream<page> visit(page which, weir::semaphore& all) {
+    weir::async_stream<page> visit(const weir::http::client& client, page which) {
         std::vector<page> found;
         try {
-            auto& host = hosts.try_emplace(which.address.authority(), per_host).first->second;
-            const auto host_permit = co_await host.acquire(); // first, so that a slow host does not hold up the others
-            const auto permit = co_await all.acquire();
-            const body_options body{.longest = 1 << 20, .what = body_options::keep};
-            const message answer = co_await weir::with_timeout(10s, get(which.address, body));
+            auto answer = co_await client.get(which.address);
+            const std::string body = co_await answer.text(1 << 20);
             if (answer.status >= 400) ++failed;
             std::cout << answer.status << ' ' << which.depth << ' ' << which.address.to_string() << std::endl;
-            found = links(which, answer);
+            found = links(which, answer.headers, body);
         } catch (const std::exception& e) {
             ++failed;
             std::cout << "FAIL " << which.depth << ' ' << which.address.to_string() << "  " << e.what() << std::endl;
@@ -79,17 +71,18 @@ struct crawler {
         for (const page& next : found) co_yield next;
     }
 
-    weir::task<> run(page start) {
-        weir::semaphore all{at_once};
-        seen.insert(start.address.to_string());
-        const auto visit_page = [&](const page& which) { return visit(which, all); };
+    weir::task<int> run(std::string start) {
+        const page first{weir::http::url{start}.without_fragment()};
+        const weir::http::client client{limits};
+        seen.insert(first.address);
         const auto check_output = [](const page&) {
             if (!std::cout) throw std::runtime_error{"cannot write to standard output"};
         };
-        auto visits = weir::just(start) | weir::expand(pages, visit_page) |
+        auto visits = weir::just(first) | weir::expand(pages, [&](const page& which) { return visit(client, which); }) |
                       weir::take_until(weir::signals(SIGINT, SIGTERM)) | weir::inspect(check_output);
         const auto visited = co_await (std::move(visits) | weir::count());
         std::cout << visited << " pages, " << failed << " failed" << std::endl;
+        co_return failed == 0 && std::cout ? 0 : 1;
     }
 };
 
@@ -101,15 +94,11 @@ int main(int argc, char** argv) {
     CLI::App app{"Visits the pages that a page links to, and so on.", "crawl"};
     app.add_option("--depth", all.depth, "links from the first page to the last (3)")->check(CLI::Range(0, 100));
     app.add_option("--pages", all.pages, "pages in all (1000)")->check(CLI::Range(1, 1'000'000));
-    app.add_option("--at-once", all.at_once, "pages at the same time (32)")->check(CLI::Range(1, 1000));
-    app.add_option("--per-host", all.per_host, "of these, pages of one host (4)")->check(CLI::Range(1, 1000));
+    app.add_option("--at-once", all.limits.connections, "pages at the same time (32)")->check(CLI::Range(1, 1000));
+    app.add_option("--per-host", all.limits.connections_per_origin, "of these, pages of one host (4)")
+        ->check(CLI::Range(1, 1000));
     app.add_option("URL", start)->required();
     parse_arguments(app, argc, argv, "[--depth N] [--pages N] [--at-once N] [--per-host N] URL", [] {});
-    try {
-        weir::run(all.run({.address = parse_url(start)}));
-    } catch (const std::exception& e) {
-        std::cerr << "crawl: " << e.what() << '\n';
-        return 1;
-    }
-    return all.failed == 0 && std::cout ? 0 : 1;
+    all.limits.waiting = all.pages;
+    return run_program(app, all.run(start));
 }

@@ -16,7 +16,6 @@ has() {
     liburing-dev) header liburing.h ;;
     librange-v3-dev) header range/v3/all.hpp ;;
     doctest-dev) header doctest/doctest.h ;;
-    libhttp-parser-dev) header http_parser.h ;;
     libsqlite3-dev) header sqlite3.h ;;
     libcli11-dev) header CLI/CLI.hpp ;;
     nlohmann-json3-dev) header nlohmann/json.hpp ;;

@@ -69,7 +69,7 @@ summarise() {
 
 # Meson finds Debian's doctest by cmake alone.
 packages='g++ meson ninja-build pkg-config cmake python3 mawk liburing-dev librange-v3-dev doctest-dev
-    libhttp-parser-dev libsqlite3-dev libcurl4-openssl-dev libasio-dev libssl-dev openssl libcli11-dev
+    libsqlite3-dev libcurl4-openssl-dev libasio-dev libssl-dev openssl libcli11-dev
     nlohmann-json3-dev node-llhttp zlib1g-dev libhiredis-dev'
 # Several test files are compiled as one (tests/together.py), and so are files of the library: that halves what
 # compilers have to do.

@@ -37,11 +37,11 @@
 #include <utility>
 #include <vector>
 
+#include <weir/http/client.hpp>
+#include <weir/http/server.hpp>
 #include <weir/weir.hpp>
 
 #include "../arguments.hpp"
-#include "../fetch/http.hpp"
-#include "../fetch/url.hpp"
 #include "database.hpp"
 
 namespace {
@@ -62,46 +62,39 @@ struct text {
     std::string content;
 };
 
-weir::task<> answer(weir::tcp_stream client, const options& wanted) {
-    try {
-        const body_options no_body{.longest = 0};
-        const message request = co_await read_message(client, HTTP_REQUEST, no_body);
-        std::int64_t number = -1;
-        const std::string_view target = request.target;
-        if (target.starts_with("/page/")) std::from_chars(target.data() + 6, target.data() + target.size(), number);
-        co_await weir::sleep_for(std::chrono::milliseconds{wanted.delay});
-        std::string rows;
-        for (std::int64_t i = 0; i != wanted.rows && number >= 0; ++i) {
-            const std::int64_t id = number * wanted.rows + i;
-            rows += std::to_string(id) + ",station-" + std::to_string(id % 17) + ',' +
-                    std::to_string(1'700'000'000 + id) + ',' + std::to_string(id % 400) + ".5\n";
-        }
-        const std::string whole = response(number < 0 ? 404 : 200, {}, rows);
-        co_await client.write(whole);
-    } catch (const http_error&) {
-        // The client did not send a request.
-    } catch (const std::system_error&) {
-        // The client has disconnected.
+weir::task<weir::http::response> answer(const weir::http::request& r, const options& wanted) {
+    std::int64_t number = -1;
+    const std::string_view path = r.path();
+    if (path.starts_with("/page/")) std::from_chars(path.data() + 6, path.data() + path.size(), number);
+    co_await weir::sleep_for(std::chrono::milliseconds{wanted.delay});
+    std::string rows;
+    for (std::int64_t i = 0; i != wanted.rows && number >= 0; ++i) {
+        const std::int64_t id = number * wanted.rows + i;
+        rows += std::to_string(id) + ",station-" + std::to_string(id % 17) + ',' + std::to_string(1'700'000'000 + id) +
+                ',' + std::to_string(id % 400) + ".5\n";
     }
+    co_return weir::http::response{number < 0 ? 404U : 200U, std::move(rows)};
 }
 
 weir::task<> serve(weir::tcp_listener& listener, const options& wanted) {
-    auto answer_one = [&wanted](weir::tcp_stream client) { return answer(std::move(client), wanted); };
-    co_await (weir::accept(listener) | weir::map_async_unordered(100, answer_one) | weir::drain());
+    const auto serve_one = [&wanted](weir::tcp_stream client) {
+        return weir::http::serve(std::move(client),
+                                 [&wanted](const weir::http::request& r) { return answer(r, wanted); });
+    };
+    co_await (weir::accept(listener) | weir::map_async_unordered(100, serve_one) | weir::drain());
 }
 
-weir::task<text> fetch_page(std::string base, std::string name) {
-    const url from = parse_url(base + name);
-    const body_options whole_body{.longest = 16 << 20, .what = body_options::keep};
-    const auto attempt = [&]() -> weir::task<message> {
-        message answer = co_await get(from, whole_body);
-        if (answer.status != 200) throw http_error{"status " + std::to_string(answer.status)};
-        co_return answer;
+weir::task<text> fetch_page(const weir::http::client& client, std::string base, std::string name) {
+    const weir::http::url from{base + name};
+    const auto attempt = [&]() -> weir::task<std::string> {
+        auto response = co_await client.get(from);
+        if (response.status != 200) throw std::runtime_error{"status " + std::to_string(response.status)};
+        co_return co_await response.text();
     };
     const weir::retry_policy policy{.attempts = 4, .delay = 100ms, .attempt_timeout = 10s};
     try {
-        message answer = co_await weir::retry(attempt, policy);
-        co_return text{std::move(name), std::move(answer.body)};
+        std::string content = co_await weir::retry(attempt, policy);
+        co_return text{std::move(name), std::move(content)};
     } catch (const std::exception& e) {
         throw std::runtime_error{from.to_string() + ": " + e.what()};
     }
@@ -181,7 +174,8 @@ weir::task<int> load(const options& wanted) {
     std::size_t rows = 0;
     std::size_t malformed = 0;
     std::stop_source interrupted;
-    auto fetch_one = [&base](std::string name) { return fetch_page(base, std::move(name)); };
+    const weir::http::client client;
+    auto fetch_one = [&](std::string name) { return fetch_page(client, base, std::move(name)); };
     auto store = [&](std::vector<page> batch) -> weir::task<> {
         const std::size_t count = batch.size();
         std::size_t more = 0;

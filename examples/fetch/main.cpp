@@ -32,25 +32,23 @@
 
 #include <unistd.h>
 
+#include <weir/http/client.hpp>
+#include <weir/http/error.hpp>
 #include <weir/weir.hpp>
 
 #include "../arguments.hpp"
 #include "demo_server.hpp"
-#include "http.hpp"
-#include "url.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr int most_redirects = 10;
 
 struct options {
     std::size_t concurrency = 16;
     weir::duration timeout = 10s;
     weir::duration total_timeout = weir::duration::max();
     std::size_t retries = 3;
-    body_options body;
+    std::uint64_t limit = 64 << 20;
     bool serve_demo = false;
     std::vector<std::string> urls;
 };
@@ -61,10 +59,15 @@ public:
     explicit server_error(unsigned status) : std::runtime_error{"status " + std::to_string(status)} {}
 };
 
+struct page {
+    unsigned status = 0;
+    std::uint64_t size = 0;
+};
+
 /// The outcome for one URL.
 struct outcome {
     std::size_t index = 0;
-    message answer;
+    page answer;
     std::string error; ///< empty if there was an answer
     int attempts = 0;
     weir::duration took{};
@@ -72,17 +75,14 @@ struct outcome {
     bool failed() const { return !error.empty() || answer.status >= 400; }
 };
 
-weir::task<message> get_following(url from, body_options body) {
-    for (int redirects = 0;; ++redirects) {
-        message answer = co_await get(from, body);
-        if (answer.status >= 500) throw server_error{answer.status};
-        const unsigned status = answer.status;
-        const bool redirects_on = (status >= 301 && status <= 303) || status == 307 || status == 308;
-        const bool redirected = redirects_on && !answer.location.empty();
-        if (!redirected) co_return answer;
-        if (redirects == most_redirects) throw http_error{"more than " + std::to_string(most_redirects) + " redirects"};
-        from = follow(from, answer.location);
-    }
+/// Redirects are followed by the client.
+weir::task<page> get(const weir::http::client& client, const weir::http::url& from) {
+    auto answer = co_await client.get(from);
+    if (answer.status >= 500) throw server_error{answer.status};
+    const auto add = [](std::uint64_t size, const weir::bytes& part) { return size + part.size(); };
+    auto reading = answer.body() | weir::fold(std::uint64_t{0}, add);
+    const std::uint64_t size = co_await std::move(reading);
+    co_return page{answer.status, size};
 }
 
 /// Returns whether another attempt may succeed after this error.
@@ -93,8 +93,10 @@ bool worth_another(const std::exception_ptr& error) {
         return true;
     } catch (const weir::timed_out&) {
         return true;
-    } catch (const connection_lost&) {
+    } catch (const weir::http::no_response&) {
         return true;
+    } catch (const weir::http::bad_message& e) {
+        return e.reason() == weir::http::fault::truncated;
     } catch (const std::system_error& e) {
         return e.code() == std::errc::connection_reset || e.code() == std::errc::broken_pipe ||
                e.code() == std::errc::connection_refused || e.code() == std::errc::timed_out;
@@ -104,16 +106,16 @@ bool worth_another(const std::exception_ptr& error) {
 }
 
 /// Fetches a URL. Never fails, because an error is an outcome.
-weir::task<outcome> fetch(std::size_t index, const options& wanted) {
+weir::task<outcome> fetch(const weir::http::client& client, std::size_t index, const options& wanted) {
     const weir::executor& ex = *co_await weir::this_executor();
     const auto began = ex.now();
     outcome result;
     result.index = index;
     try {
-        const url from = parse_url(wanted.urls[index]);
+        const weir::http::url from{wanted.urls[index]};
         const auto attempt = [&] {
             ++result.attempts;
-            return get_following(from, wanted.body);
+            return get(client, from);
         };
         const weir::retry_policy policy{.attempts = wanted.retries + 1,
                                         .delay = 100ms,
@@ -197,9 +199,14 @@ weir::task<int> fetch_all(options& wanted) {
         }
     }
 
+    weir::http::client_options limits;
+    limits.connections_per_origin = limits.connections = wanted.concurrency;
+    limits.exchange.max_body = wanted.limit;
+    limits.headers.add("User-Agent", "weir-example");
+    const weir::http::client client{std::move(limits)};
     report all{wanted};
     std::string unfinished = "not finished in time";
-    auto fetch_one = [&wanted](std::size_t index) { return fetch(index, wanted); };
+    auto fetch_one = [&](std::size_t index) { return fetch(client, index, wanted); };
     auto too_late = weir::timer(wanted.total_timeout);
     auto interrupted = weir::signals(SIGINT, SIGTERM) | weir::inspect([&](int) { unfinished = "interrupted"; });
 
@@ -211,16 +218,14 @@ weir::task<int> fetch_all(options& wanted) {
     co_return all.finish(unfinished) == 0 ? 0 : 1;
 }
 
-options parsed(int argc, char** argv) {
-    options wanted;
+void parse(CLI::App& app, options& wanted, int argc, char** argv) {
     double timeout = 10;
     double total_timeout = 0;
-    CLI::App app{"Fetches many URLs at once, with bounded concurrency, timeouts and retries.", "fetch"};
     app.add_option("-n", wanted.concurrency, "URLs at the same time (16)")->check(CLI::Range(1, 10000));
     app.add_option("--timeout", timeout, "for one attempt (10)")->check(seconds_text);
     app.add_option("--total-timeout", total_timeout, "for everything")->check(seconds_text);
     app.add_option("--retries", wanted.retries, "further attempts (3)")->check(CLI::Range(0, 100));
-    app.add_option("--limit", wanted.body.longest, "the longest body, in bytes")
+    app.add_option("--limit", wanted.limit, "the longest body, in bytes")
         ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 62U));
     app.add_flag("--serve-demo", wanted.serve_demo, "starts a server inside the program");
     app.add_option("URL", wanted.urls);
@@ -236,17 +241,13 @@ options parsed(int argc, char** argv) {
         wanted.urls = {"/delay/100", "/delay/300",  "/flaky/2",    "/reset/1",   "/redirect/3",
                        "/delay/50",  "/chunked/50", "/status/404", "/status/500"};
     }
-    return wanted;
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-    options wanted = parsed(argc, argv);
-    try {
-        return weir::run(fetch_all(wanted));
-    } catch (const std::exception& e) {
-        std::cerr << "fetch: " << e.what() << '\n';
-        return 1;
-    }
+    options wanted;
+    CLI::App app{"Fetches many URLs at once, with bounded concurrency, timeouts and retries.", "fetch"};
+    parse(app, wanted, argc, argv);
+    return run_program(app, fetch_all(wanted));
 }
