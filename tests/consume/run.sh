@@ -20,6 +20,7 @@ trap 'rm -rf "$work"' EXIT
 # The variables of the test run must not affect the builds below.
 unset MESON_TEST_ITERATION WEIR_BACKEND DESTDIR || true
 export CXX=${CXX:-g++}
+# The library is compiled as one file; bare.sh builds it without options.
 fast=(-Dbuildtype=debug -Doptimization=0 -Ddebug=false)
 
 quietly() {
@@ -69,7 +70,8 @@ wrap() {
     git -C "$release" -c user.name=weir -c user.email=weir@localhost commit -q -m release
     git -C "$release" tag "$(sed -n 's/^revision = //p' "$work/readme.wrap")"
 
-    quietly meson setup "$work/sub" "$work/app" --force-fallback-for=weir -Ddefault_library=static "${fast[@]}"
+    quietly meson setup "$work/sub" "$work/app" --force-fallback-for=weir -Dweir:together=6 \
+        -Ddefault_library=static "${fast[@]}"
     quietly meson compile -C "$work/sub"
     check 'wrap' "$work/sub/app"
     if [ -n "$(find "$work/sub" -type f -name '*_test')" ]; then
@@ -83,7 +85,7 @@ installed() {
     local moved=$work/moved/elsewhere
     # shellcheck disable=SC2046
     quietly meson setup "$work/lib" "$release" --prefix="$work/prefix" --libdir=lib -Ddefault_library=shared \
-        $(options -D enabled) "${fast[@]}"
+        -Dtogether=6 $(options -D enabled) "${fast[@]}"
     quietly meson install -C "$work/lib"
     quietly env PKG_CONFIG_PATH="$work/prefix/lib/pkgconfig" meson setup "$work/pc" "$work/app" "${fast[@]}"
     quietly meson compile -C "$work/pc"
