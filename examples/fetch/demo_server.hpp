@@ -74,7 +74,7 @@ private:
 
     /// A body that fails in its middle.
     static weir::async_stream<std::string> half() {
-        co_yield std::string{"at "};
+        co_yield std::string("at ");
         throw std::runtime_error{"the rest is not sent"};
     }
 
