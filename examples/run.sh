@@ -23,7 +23,7 @@ failed() {
 if [ ! -e $build/build.ninja ]; then
     need_meson
     say "Configuring $build"
-    configure $build --buildtype=release -Dtogether=6 -Dtests=disabled -Dhygiene=disabled -Dperf=disabled \
+    configure $build --buildtype=release -Dlibrary_together=true -Dtests=disabled -Dhygiene=disabled -Dperf=disabled \
         -Dexamples=enabled > "$log" 2>&1 || failed
 fi
 

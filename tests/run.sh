@@ -71,9 +71,8 @@ summarise() {
 packages='g++ meson ninja-build pkg-config cmake python3 mawk liburing-dev librange-v3-dev doctest-dev
     libsqlite3-dev libcurl4-openssl-dev libasio-dev libssl-dev openssl libcli11-dev
     nlohmann-json3-dev node-llhttp zlib1g-dev libhiredis-dev'
-# Several test files are compiled as one (tests/together.py), and so are files of the library: that halves what
-# compilers have to do.
-together='-Dtogether=6'
+# Several test files are compiled as one (tests/together.py): that halves what compilers have to do.
+together='-Dtests_together=6'
 
 if [ "${CI:-}" != true ]; then
     # shellcheck disable=SC2086
@@ -92,6 +91,8 @@ need_packages $packages git debootstrap clang-14 clang-19 libclang-rt-19-dev lib
     chromium
 need_meson
 
+# So is the library, but for one configuration: the users' tests run with the library as it is installed.
+together+=' -Dlibrary_together=true'
 release="$together -Dbuildtype=release -Doptimization=2 -Dwerror=true"
 # What the tree looks like, and how fast it is, does not change under a sanitizer.
 sanitized="$together -Dbuildtype=debug -Doptimization=0 -Ddebug=false -Dwerror=true -Dhygiene=disabled -Dperf=disabled

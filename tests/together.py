@@ -2,9 +2,13 @@
 """Puts test files together, so that a compiler reads the headers and instantiates what they share once for all of them.
 
     together.py OUTPUT.cpp... -- TEST.cpp...
+    together.py --library OUTPUT.cpp -- SOURCE.cpp...
 
 Each file keeps its names to itself: first come the headers of all, then each file in a namespace of its own. Compilers
 name the files that people wrote.
+
+The files of the library stay in their namespaces. The project's headers come first, so that none of them sees a name of
+a source file.
 """
 
 import pathlib
@@ -12,10 +16,18 @@ import re
 import sys
 
 INCLUDE = re.compile(r"^#include .*$", re.M)
+OWN_INCLUDE = re.compile(r"^#include (?:<weir/|\").*$", re.M)
 
 split = sys.argv.index("--")
 outputs = sys.argv[1:split]
-tests = {pathlib.Path(name): pathlib.Path(name).read_text(encoding="utf-8") for name in sys.argv[split + 1 :]}
+files = [pathlib.Path(name) for name in sys.argv[split + 1 :]]
+tests = {file: file.read_text(encoding="utf-8") for file in files}
+
+if outputs[0] == "--library":
+    headers = sorted({header for text in tests.values() for header in OWN_INCLUDE.findall(text)})
+    text = "\n".join([*headers, "", *(f'#include "{file.resolve()}"' for file in files), ""])
+    pathlib.Path(outputs[1]).write_text(text, encoding="utf-8")
+    sys.exit()
 
 # The largest first, each to where there is least: no program waits for one long file.
 groups = [[] for _ in outputs]

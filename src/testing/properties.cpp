@@ -21,12 +21,12 @@ constexpr std::size_t most_items = 8;
 constexpr std::size_t most_asks = 4;
 constexpr std::size_t ticks_of_a_case = 10'000;
 
-using random_bits = std::mt19937_64;
+using generator = std::mt19937_64;
 
-std::size_t below(random_bits& random, std::size_t n) {
+std::size_t below(generator& random, std::size_t n) {
     return std::uniform_int_distribution<std::size_t>{0, n - 1}(random);
 }
-bool one_in(random_bits& random, std::size_t n) { return below(random, n) == 0; }
+bool one_in(generator& random, std::size_t n) { return below(random, n) == 0; }
 
 std::string concatenate(const std::vector<std::string>& parts) {
     std::string all;
@@ -52,7 +52,7 @@ struct property_check::scenario {
     asking by = asking::one_by_one;
     std::uint64_t schedule = 0; // the seed of the order of wakers; 0 for the usual order
 
-    static scenario random(random_bits& bits, bool over_time) {
+    static scenario random(generator& bits, bool over_time) {
         scenario s;
         const std::size_t most_gap = one_in(bits, 4) ? 1 : 5;
         const auto gap = [&] { return below(bits, most_gap); };
@@ -298,7 +298,7 @@ std::string property_check::test_of(const scenario& s, const failure& f) const {
 }
 
 std::string property_check::run(const property_options& options) const {
-    random_bits bits{options.seed};
+    generator bits{options.seed};
     for (std::size_t i = 0; i != options.cases; ++i) {
         scenario s = scenario::random(bits, timed_model != nullptr);
         auto f = find_failure(s, options.passes_errors);

@@ -70,7 +70,7 @@ wrap() {
     git -C "$release" -c user.name=weir -c user.email=weir@localhost commit -q -m release
     git -C "$release" tag "$(sed -n 's/^revision = //p' "$work/readme.wrap")"
 
-    quietly meson setup "$work/sub" "$work/app" --force-fallback-for=weir -Dweir:together=6 \
+    quietly meson setup "$work/sub" "$work/app" --force-fallback-for=weir -Dweir:library_together=true \
         -Ddefault_library=static "${fast[@]}"
     quietly meson compile -C "$work/sub"
     check 'wrap' "$work/sub/app"
@@ -85,7 +85,7 @@ installed() {
     local moved=$work/moved/elsewhere
     # shellcheck disable=SC2046
     quietly meson setup "$work/lib" "$release" --prefix="$work/prefix" --libdir=lib -Ddefault_library=shared \
-        -Dtogether=6 $(options -D enabled) "${fast[@]}"
+        -Dlibrary_together=true $(options -D enabled) "${fast[@]}"
     quietly meson install -C "$work/lib"
     quietly env PKG_CONFIG_PATH="$work/prefix/lib/pkgconfig" meson setup "$work/pc" "$work/app" "${fast[@]}"
     quietly meson compile -C "$work/pc"
