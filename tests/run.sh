@@ -106,7 +106,7 @@ gcc_args="['-g1','-fno-sanitize=null','-fno-sanitize=alignment']"
 # sanitizers below.
 CXX=g++ configuration gcc-asan-ubsan tests_but_operators \
     "$sanitized -Db_sanitize=address,undefined -Dcpp_args=$gcc_args -Dexamples=disabled" '-t 3 --no-suite operators'
-CXX=clang++-19 configuration clang-release 'tests_but_operators tests/hygiene/headers_backwards' \
+CXX=clang++-19 configuration clang-release 'tests_but_operators tests_of_the_tree' \
     "$release -Dperf=disabled -Dexamples=disabled" '--no-suite consume --no-suite operators'
 CXX=clang++-19 configuration clang-asan-ubsan '' "$sanitized -Db_sanitize=address,undefined -Dcpp_args=-g1" '-t 3'
 if compgen -G 'tests/threads/*_test.cpp' > /dev/null; then
