@@ -25,8 +25,8 @@ namespace {
 constexpr std::size_t most_skipped = 64 * 1024;
 
 bool is_idempotent(std::string_view method) noexcept {
-    // Static: clang 19 may compare the results of `find` and `end` behind a caller's next suspension, when a local array
-    // has another place.
+    // Static: clang 19 may compare the results of `find` and `end` behind the caller's next suspension, where a local
+    // array has another place.
     static constexpr std::string_view all[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
     return std::find(std::begin(all), std::end(all), method) != std::end(all);
 }
