@@ -192,7 +192,8 @@ T convert(value&& v, const location& at) {
             return T{convert<std::tuple_element_t<i, T>>(std::move(items[i]), inner(i))...};
         }(std::make_index_sequence<std::tuple_size_v<T>>{});
     } else {
-        static_assert(std::same_as<T, value>,
+        constexpr bool converts = std::same_as<T, value>;
+        static_assert(converts,
                       "weir::redis: a reply cannot be converted to this type; it converts to std::string, integers, "
                       "double, bool, std::optional, std::vector, sets, maps, std::pair, std::tuple and redis::value");
     }
