@@ -64,7 +64,8 @@ public:
     using failure_function = std::function<void(const std::system_error&)>;
 
     /// @param on_failure  is called at the first write that fails, such as on a full disk; the file ends there. By
-    /// default the error is printed to stderr. It is called on the thread that writes, and must not throw.
+    /// default the error is printed to stderr. It is called on the thread that writes, must not throw, and must not use
+    /// the file.
     /// @throws std::system_error when the file cannot be opened for writing
     explicit trace_file(const std::string& path, failure_function on_failure = {});
     trace_file(const trace_file&) = delete;
