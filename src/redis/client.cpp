@@ -451,7 +451,8 @@ bool same_word(std::string_view a, std::string_view b) noexcept {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return upper(x) == upper(y); });
 }
 
-/// The lengths of the special commands that begin with a letter, as bits. Most commands are told by it.
+/// For each first letter, the lengths of the special commands, as bits. They tell most other commands apart without a
+/// comparison of names.
 constexpr auto special_lengths = [] {
     std::array<std::uint32_t, 32> all{};
     for (const special_command& s : special_commands) all[s.name[0] & 31] |= std::uint32_t{1} << s.name.size();

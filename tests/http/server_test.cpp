@@ -258,7 +258,7 @@ TEST_SUITE("http/server") {
         CHECK(s.ask(get("/304")) == "HTTP/1.1 304 Not Modified\r\n\r\n");
         CHECK(s.ask(get("/200")) == ok("text"));
     }
-    TEST_CASE("a client that waits for 100 Continue is told to continue when the body is asked for") {
+    TEST_CASE("a server sends 100 Continue when the handler asks for the body") {
         weir::event go;
         served s{[&](http::request& r) -> weir::task<http::response> {
             co_await go.wait();

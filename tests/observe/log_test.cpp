@@ -55,7 +55,7 @@ TEST_SUITE("observe/log") {
         CHECK(lines_of("a...", all, "a...") == "a: item a\na: dropped\n");
     }
 
-    TEST_CASE("log gives each line to a function, formats items as it is told, and escapes line breaks") {
+    TEST_CASE("log passes each line to a function, formats items with another one, and escapes line breaks") {
         virtual_executor ex;
         std::vector<std::string> lines;
         const auto keep = [&](std::string_view line) { lines.emplace_back(line); };

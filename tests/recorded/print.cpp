@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Records a run that fails, and prints what recorded_marble_test makes of it as a test program.
+// Records a run that fails, and prints a test program with the marble test that recorded_marble_test returns for it.
 //
 //     print TRACE-FILE
 #include <chrono>

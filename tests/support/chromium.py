@@ -115,7 +115,7 @@ class Chromium:
             file.write(base64.b64decode(data))
 
     def _receive(self, seconds):
-        """The next message; None when there is none in that time."""
+        """Returns the next message, or None if no message arrives in that time."""
         until = time.monotonic() + seconds
         while b"\0" not in self._input:
             ready, _, _ = select.select([self._read], [], [], max(until - time.monotonic(), 0))

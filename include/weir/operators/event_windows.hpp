@@ -71,7 +71,7 @@ public:
         }
     }
 
-    /// Adds an item to the windows that have not ended. Returns false when there is none.
+    /// Adds an item to those of its windows that have not ended. Returns false when all of them have ended.
     template <class Windows, class Key, class Time, class T, class Ended>
     bool add(Windows& windows, const Key& key, Time t, T& item, const Ended& has_ended) const {
         const Time start = detail::window_start(t, size_, offset_);
@@ -105,7 +105,7 @@ public:
         }
     }
 
-    /// Adds an item to the windows that have not ended. Returns false when there is none.
+    /// Adds an item to those of its windows that have not ended. Returns false when all of them have ended.
     template <class Windows, class Key, class Time, class T, class Ended>
     bool add(Windows& windows, const Key& key, Time t, T& item, const Ended& has_ended) const {
         const Time newest = detail::window_start(t, step_, offset_); // the start of the last window with t

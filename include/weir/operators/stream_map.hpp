@@ -210,7 +210,7 @@ public:
         return core_->insert(copy, source);
     }
 
-    /// Destroys the stream with this key. None of its items arrives after that. Returns false when there is none. A
+    /// Destroys the stream with this key. No item of it arrives after that. Returns false if no stream has this key. A
     /// stream that erases itself while it is polled is destroyed when that poll is over.
     bool erase(const Key& key) const noexcept { return core_->erase(key); }
 
