@@ -3,13 +3,13 @@
 
 #include <doctest/doctest.h>
 
-#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <vector>
 
 #include <allocations.hpp>
 #include <numbers.hpp>
+#include <self_drop.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/map.hpp>
@@ -118,20 +118,7 @@ TEST_SUITE("operators/debounce") {
         CHECK(m.play(m.hot("a-c...") | weir::debounce(fails)) == "--[a#]");
         CHECK(m.play(m.hot("a-c...") | weir::debounce([](char c) { return (c == 'c' ? -1 : 9) * 1ms; })) == "--[a#]");
         CHECK(check_contract([] { return weir::debounce([](int) { return 0ms; }); }, {.prefetch = 1}) == "");
-        virtual_executor ex;
-        std::function<void()> drop_all;
-        probe<int> source;
-        int calls = 0;
-        probe_sink sink{ex, source.stream() | weir::debounce([&](int) {
-                                if (++calls == 2) drop_all();
-                                return 1ms;
-                            })};
-        drop_all = [&] { sink.drop(); };
-        sink.request();
-        for (int i = 0; i != 4; ++i) source.push(i);
-        ex.advance(1s);
-        CHECK(calls == 2);
-        CHECK(sink.items().empty());
+        support::duration_drops_itself([](auto f) { return weir::debounce(f); });
     }
 
     TEST_CASE("debounce passes replaced items to on_drop") {

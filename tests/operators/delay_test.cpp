@@ -4,7 +4,6 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <functional>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -15,6 +14,7 @@
 #include <allocations.hpp>
 #include <arrivals.hpp>
 #include <numbers.hpp>
+#include <self_drop.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/source/iota.hpp>
@@ -203,20 +203,7 @@ TEST_SUITE("operators/delay") {
                   ex.run(weir::iota(0, n) | weir::delay([](int i) { return i % 7 * 1ms; }, 16) |
                          weir::for_each([](int) {}));
               }) == 0);
-        virtual_executor ex;
-        std::function<void()> drop_all;
-        int calls = 0;
-        probe<int> source;
-        probe_sink sink{ex, source.stream() | weir::delay([&](int) {
-                                if (++calls == 2) drop_all();
-                                return 1ms;
-                            })};
-        drop_all = [&] { sink.drop(); };
-        sink.request();
-        for (int i = 0; i != 4; ++i) source.push(i);
-        ex.advance(1s);
-        CHECK(calls == 2);
-        CHECK(sink.items().empty());
+        support::duration_drops_itself([](auto f) { return weir::delay(f); });
     }
 
     TEST_CASE("delay keeps the contract of a stream") {

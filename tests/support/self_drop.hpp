@@ -77,4 +77,26 @@ void drop_from_within(Make make) {
     });
 }
 
+/// Drops the pipeline from the second call of a function that returns the duration for an item. No further call may
+/// follow, and no item may arrive.
+/// @param make  from that function to the operator that is tested
+template <class Make>
+void duration_drops_itself(Make make) {
+    weir::testing::virtual_executor ex;
+    std::function<void()> drop_all;
+    weir::testing::probe<int> source;
+    int calls = 0;
+    const auto duration_of = [&](int) {
+        if (++calls == 2) drop_all();
+        return std::chrono::milliseconds{1};
+    };
+    weir::testing::probe_sink sink{ex, source.stream() | make(duration_of)};
+    drop_all = [&] { sink.drop(); };
+    sink.request();
+    for (int i = 0; i != 4; ++i) source.push(i);
+    ex.advance(std::chrono::seconds{1});
+    CHECK(calls == 2);
+    CHECK(sink.items().empty());
+}
+
 } // namespace support
