@@ -16,6 +16,9 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
+from ports import free_port, wait_for
+
 PROGRAM, WHICH = os.path.abspath(sys.argv[1]), sys.argv[2]
 NEEDS = {"nginx": ["nginx"], "nginx_tls": ["nginx", "openssl"], "node": ["node"]}[WHICH]
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
@@ -28,24 +31,6 @@ for needed in NEEDS:
 
 DIRECTORY = tempfile.TemporaryDirectory(prefix="weir-http-client-")
 NAME = DIRECTORY.name
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for(port, process):
-    until = time.monotonic() + DEADLINE
-    while time.monotonic() < until:
-        assert process.poll() is None, "the server has ended"
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-    raise TimeoutError(f"no server on port {port}")
 
 
 class Client:
@@ -108,7 +93,7 @@ class nginx(unittest.TestCase):
                 }}
             }}""")
         self.process = subprocess.Popen([shutil.which("nginx", path=PATH), "-p", NAME, "-c", str(config)])
-        wait_for(self.port, self.process)
+        wait_for(self.port, self.process, DEADLINE)
         self.at = f"{'https' if self.listen else 'http'}://localhost:{self.port}"
         self.arguments = []
 

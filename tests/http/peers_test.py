@@ -10,12 +10,13 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
+from ports import free_port, wait_for
 
 PROGRAM, WHICH = os.path.abspath(sys.argv[1]), sys.argv[2]
 NEEDS = {"curl": ["curl"], "node": ["node"], "nginx": ["nginx", "curl"]}[WHICH]
@@ -173,12 +174,6 @@ class node_client(unittest.TestCase):
             self.assertTrue(results["many"])
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class nginx_proxy(unittest.TestCase):
     """nginx before the server, with kept connections, and with a body that is passed on as it arrives."""
 
@@ -205,7 +200,7 @@ class nginx_proxy(unittest.TestCase):
             nginx = subprocess.Popen([shutil.which("nginx", path=PATH), "-p", str(folder), "-c", str(folder / "nginx.conf"),
                                       "-e", "stderr"])
             try:
-                self.wait_for(port, nginx)
+                wait_for(port, nginx, DEADLINE)
                 at = f"http://127.0.0.1:{port}"
                 body = os.urandom(2_000_000)
                 self.assertEqual(curl(f"{at}/hello")[1], b"hello 127.0.0.1\n")
@@ -219,16 +214,6 @@ class nginx_proxy(unittest.TestCase):
             finally:
                 nginx.terminate()
                 nginx.wait(DEADLINE)
-
-    def wait_for(self, port, process):
-        until = time.monotonic() + DEADLINE
-        while time.monotonic() < until and process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                return
-            except ConnectionRefusedError:
-                time.sleep(0.02)
-        raise AssertionError("nginx does not listen")
 
 
 suite = {"curl": curl_client, "node": node_client, "nginx": nginx_proxy}[WHICH]

@@ -10,12 +10,13 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
+from ports import free_port, wait_for
 
 PROGRAM, WHICH = os.path.abspath(sys.argv[1]), sys.argv[2]
 NEEDS = {"s_client": "openssl", "s_server": "openssl", "curl": "curl", "nginx": "nginx"}[WHICH]
@@ -66,23 +67,6 @@ class Server:
 
 def client(port, *arguments, host="localhost", say=b""):
     return run(PROGRAM, "client", str(port), PEMS, host, *arguments, say=say)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for(port, process):
-    until = time.monotonic() + DEADLINE
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-    raise AssertionError("the other program does not listen")
 
 
 class s_client(unittest.TestCase):
@@ -200,7 +184,7 @@ class s_server(unittest.TestCase):
             ["openssl", "s_server", "-accept", str(port), "-cert", pem(certificate + ".pem"), "-key",
              pem(certificate + ".key"), "-cert_chain", pem("authority.pem"), "-quiet", "-rev", *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(port, self.process)
+        wait_for(port, self.process, DEADLINE)
         return port
 
     def test_both_versions(self):
@@ -276,7 +260,7 @@ class nginx(unittest.TestCase):
                     server {{ listen 127.0.0.1:{self.port} ssl; {http} }}
                 }}""")
         self.process = subprocess.Popen([FOUND, "-p", name, "-c", f"{name}/nginx.conf"], stderr=subprocess.PIPE)
-        wait_for(self.port, self.process)
+        wait_for(self.port, self.process, DEADLINE)
 
     def tearDown(self):
         self.process.kill()
