@@ -14,10 +14,11 @@ import os
 import pathlib
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
+
+from answers import answer
 
 HERE = pathlib.Path(__file__).resolve().parent
 COMPILERS = ("g++", "clang++")
@@ -147,14 +148,9 @@ def main():
                     source.write_text(text)
                     times.append(seconds(command(compiler, optimisation, source, source.with_suffix(".o"))))
     for (_, _, question, name, kind, _), times in zip(cases, took):
-        answer = {"question": question, "case": name, "kind": kind if times else "missing"}
-        if times:
-            median = statistics.median(times)
-            answer |= {"unit": "s of processor time", "median": round(median, 4),
-                       "mad": round(statistics.median(abs(t - median) for t in times), 4), "min": round(min(times), 4),
-                       "rounds": len(times), "checksum": 0}
-        shown = f"{question} {name:24}" + (f"{answer['median']:7.2f} s" if times else "   missing")
-        print(json.dumps(answer) if wanted.json else shown)
+        one = answer(question, name, kind, times, "s of processor time", 4)
+        shown = f"{question} {name:24}" + (f"{one['median']:7.2f} s" if times else "   missing")
+        print(json.dumps(one) if wanted.json else shown)
 
 
 if __name__ == "__main__":
