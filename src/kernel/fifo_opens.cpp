@@ -20,6 +20,16 @@
 
 namespace weir::kernel {
 
+namespace {
+
+/// Whether a FIFO has bytes, or a writer has closed it since this reading end was opened.
+bool writer_left_something(int fd) noexcept {
+    pollfd p{fd, POLLIN, 0}; // POLLHUP is not reported before there was a writer
+    return ::poll(&p, 1, 0) > 0;
+}
+
+} // namespace
+
 bool is_fifo(int fd) noexcept {
     struct stat status{};
     return ::fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
@@ -30,23 +40,31 @@ fifo_opens::~fifo_opens() {
 }
 
 /// Whether a FIFO has a writer, or has had one since this reading end was opened.
+///
+/// The writer of now is looked for first. In the other order, both questions would miss a writer that closes in
+/// between: inotify reports a close before the kernel counts one writer less, and so nothing would report it later.
 bool fifo_opens::writer_seen(int fd) noexcept {
-    // POLLIN: bytes. POLLHUP: a writer has closed; it is not reported before there was one.
-    pollfd p{fd, POLLIN, 0};
-    if (::poll(&p, 1, 0) > 0) return true;
-    // A silent writer: tee(2) answers EAGAIN for an empty pipe with a writer, and 0 without.
-    std::array<int, 2> spare;
-    if (::pipe2(spare.data(), O_CLOEXEC | O_NONBLOCK) < 0) return false;
-    const ssize_t copied = ::tee(fd, spare[1], 1, SPLICE_F_NONBLOCK);
-    const bool seen = copied > 0 || (copied < 0 && errno == EAGAIN);
-    for (const int end : spare) ::close(end);
-    return seen;
+    // tee(2) answers EAGAIN for an empty pipe with a writer, and 0 without.
+    ssize_t copied = 0;
+    do {
+        copied = ::tee(fd, spare_->second.get(), 1, SPLICE_F_NONBLOCK);
+    } while (copied < 0 && errno == EINTR);
+    if (copied > 0) {
+        char byte = 0;
+        return ::read(spare_->first.get(), &byte, 1) == 1;
+    }
+    if (copied < 0) {
+        if (errno == EAGAIN) return true;
+        tee_works_ = false;
+    }
+    return writer_left_something(fd);
 }
 
 int fifo_opens::await_writer(io_operation& operation, int fd) noexcept {
-    if (!is_fifo(fd) || writer_seen(fd)) return fd;
-    int error = open_poller();
+    if (!is_fifo(fd) || writer_left_something(fd)) return fd;
+    int error = open_own_descriptors();
     if (error == 0) {
+        if (writer_seen(fd)) return fd;
         try {
             waiting_.push_back({&operation, fd, -1, false});
         } catch (const std::bad_alloc&) {
@@ -76,8 +94,11 @@ bool fifo_opens::cancel(const io_operation& operation) noexcept {
 }
 
 /// Returns an error number, or 0.
-int fifo_opens::open_poller() noexcept {
+int fifo_opens::open_own_descriptors() noexcept {
     if (poller_) return 0;
+    std::array<int, 2> ends;
+    if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) < 0) return errno;
+    spare_.emplace(ends[0], ends[1]);
     poller_.emplace(::epoll_create1(EPOLL_CLOEXEC));
     if (poller_->get() >= 0) {
         timer_.emplace(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
@@ -88,11 +109,13 @@ int fifo_opens::open_poller() noexcept {
     const int error = errno;
     timer_.reset();
     poller_.reset();
+    spare_.reset();
     return error;
 }
 
-/// Returns -1 where there is no inotify.
+/// Returns -1 where there is no inotify, or where inotify is not enough.
 int fifo_opens::add_watch(int fd) noexcept {
+    if (!tee_works_) return -1; // a close is reported too early for poll(2)
     if (!inotify_) {
         inotify_.emplace(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
         epoll_event changed{};
@@ -102,8 +125,7 @@ int fifo_opens::add_watch(int fd) noexcept {
             return -1;
         }
     }
-    // The open alone is enough, unless a sandbox forbids tee(2).
-    return ::inotify_add_watch(inotify_->get(), descriptor_path{fd}.c_str(), IN_OPEN | IN_MODIFY | IN_CLOSE_WRITE);
+    return ::inotify_add_watch(inotify_->get(), descriptor_path{fd}.c_str(), IN_OPEN);
 }
 
 /// All opens of a FIFO share one watch.

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <climits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <weir/backend/io_operation.hpp>
@@ -20,7 +21,8 @@ bool is_fifo(int fd) noexcept;
 /// open would not see that writer.
 ///
 /// inotify reports that a FIFO was opened. A timer checks the FIFOs for which there is no inotify (its limits are
-/// reached, or /proc is not mounted): after 1 ms, and then with twice the delay each time, up to 64 ms.
+/// reached, or /proc is not mounted), or no tee(2) (a sandbox forbids it): after 1 ms, and then with twice the delay each
+/// time, up to 64 ms.
 ///
 /// Threads: the members belong to the backend's thread.
 class fifo_opens {
@@ -73,8 +75,8 @@ private:
     static constexpr std::chrono::milliseconds first_delay{1};
     static constexpr std::chrono::milliseconds longest_delay{64};
 
-    static bool writer_seen(int fd) noexcept;
-    int open_poller() noexcept;
+    bool writer_seen(int fd) noexcept;
+    int open_own_descriptors() noexcept;
     int add_watch(int fd) noexcept;
     void remove_unused_watch(int watch) noexcept;
     void remove(std::size_t index) noexcept;
@@ -82,12 +84,14 @@ private:
     void find_due() noexcept;
 
     std::vector<waiting_open> waiting_;
-    // Opened when an open waits for the first time: an epoll instance over the other two. There may be no inotify.
-    std::optional<owned_fd> poller_;
+    // Opened when an open waits for the first time. There may be no inotify.
+    std::optional<std::pair<owned_fd, owned_fd>> spare_; // the two ends of the pipe that tee(2) needs
+    std::optional<owned_fd> poller_;                     // an epoll instance over the other two
     std::optional<owned_fd> timer_;
     std::optional<owned_fd> inotify_;
     std::chrono::milliseconds delay_ = first_delay;
     bool timer_fired_ = false;
+    bool tee_works_ = true;
 };
 
 } // namespace weir::kernel
