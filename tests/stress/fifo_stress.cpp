@@ -61,7 +61,6 @@ weir::task<std::string> read_all(std::string path) {
 
 void round(weir::runtime&, std::uint64_t seed) {
     std::minstd_rand random{static_cast<std::minstd_rand::result_type>(seed + 1)};
-    const fifo f;
     for (const auto kind : {weir::backend_kind::epoll, weir::backend_kind::automatic}) {
         weir::executor ex{kind};
         for (int i = 0; i != 20; ++i) {
@@ -69,6 +68,8 @@ void round(weir::runtime&, std::uint64_t seed) {
             const auto before = static_cast<unsigned>(random() % 3000);
             const auto after = static_cast<unsigned>(random() % 3000);
             const std::string message = silent ? "" : std::to_string(random());
+            // A new FIFO each time: io_uring keeps a closed reading end for a moment, and a writer would open that one.
+            const fifo f;
             std::thread writer{[&] {
                 pause(before);
                 const int fd = ::open(f.path().c_str(), O_WRONLY | O_CLOEXEC); // waits until the reader has opened
