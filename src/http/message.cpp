@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
 #include <weir/http/detail/syntax.hpp>
 
@@ -121,8 +122,16 @@ void headers::append(std::string_view name, std::string_view value) {
     // Reserved first, so that an error leaves the object unchanged.
     if (places_.size() == places_.capacity()) places_.reserve(std::max<std::size_t>(2 * places_.size(), 16));
     const std::size_t size = text_.size() + name.size() + value.size() + 4;
-    if (size > text_.capacity()) text_.reserve(std::max<std::size_t>({2 * text_.capacity(), size, 512}));
-    text_.append(name).append(": ").append(value).append("\r\n");
+    const auto append_line = [&](std::string& to) { to.append(name).append(": ").append(value).append("\r\n"); };
+    if (size > text_.capacity()) {
+        std::string grown; // the old text is kept until then: the views may be parts of it
+        grown.reserve(std::max<std::size_t>({2 * text_.capacity(), size, 512}));
+        grown.append(text_);
+        append_line(grown);
+        text_ = std::move(grown);
+    } else {
+        append_line(text_);
+    }
     places_.push_back(added);
 }
 

@@ -165,4 +165,11 @@ TEST_SUITE("http/message") {
         http::detail::append_end_of_head(text);
         CHECK(text == "ff\r\nContent-Length: 255\r\n0\r\nA: b\r\n\r\n\r\n");
     }
+    TEST_CASE("a value may be a part of the headers to which it is added") {
+        const http::headers one{{"A", "1"}};
+        http::headers h{one}; // with its text in the object itself
+        for (int i = 0; i != 300; ++i) h.add("B", *h.get("A"));
+        CHECK(h.size() == 301);
+        for (const auto [name, value] : h) CHECK(value == "1");
+    }
 }
