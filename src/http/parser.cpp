@@ -294,10 +294,8 @@ void parser::state::on_field(std::string_view line) {
     if (to.size() >= limits.headers) fail_size(message_part::headers, limits.headers);
     if (at == phase::headers) {
         on_head_field(field_name, value);
-    } else {
-        for (const std::string_view refused : {"Content-Length", "Transfer-Encoding", "Host", "Connection"}) {
-            if (equal_without_case(field_name, refused)) fail(fault::trailer, 0, "a trailer that must be a header");
-        }
+    } else if (must_be_header(field_name)) {
+        fail(fault::trailer, 0, "a trailer that must be a header");
     }
     to.append(field_name, value);
 }

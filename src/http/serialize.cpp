@@ -60,6 +60,11 @@ void append_chunk_size(std::string& to, std::size_t size) {
 }
 
 void append_last_chunk(std::string& to, const headers& trailers) {
+    for (const auto [name, value] : trailers) {
+        if (!must_be_header(name)) continue;
+        std::string what{"weir::http: a trailer of a body must be a header: "};
+        throw std::invalid_argument{what.append(name)};
+    }
     to.append("0\r\n").append(trailers.text()).append("\r\n");
 }
 

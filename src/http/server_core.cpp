@@ -133,13 +133,17 @@ std::optional<next_request> server_core::parse_head() {
         }
         return next_request::arrived;
     } catch (const std::exception&) {
-        // The head of an earlier request must not decide about the answer.
-        request_.method.clear();
-        request_.version = version::http_1_1;
-        failure_ = std::current_exception();
-        report(failure_);
-        return next_request::refused;
+        return refuse(std::current_exception());
     }
+}
+
+next_request server_core::refuse(std::exception_ptr error) {
+    // The head of an earlier request must not decide about the answer.
+    request_.method.clear();
+    request_.version = version::http_1_1;
+    failure_ = std::move(error);
+    report(failure_);
+    return next_request::refused;
 }
 
 void server_core::begin_request() {
@@ -210,9 +214,8 @@ next_request server_core::end_of_input() {
 next_request server_core::head_timed_out() {
     if (is_idle()) return next_request::none;
     std::string what{"weir::http: read from "};
-    failure_ = std::make_exception_ptr(timed_out{what.append(name_).append(": no whole head"), options_.head_timeout});
-    report(failure_);
-    return next_request::refused;
+    what.append(name_).append(": no whole head");
+    return refuse(std::make_exception_ptr(timed_out{what, options_.head_timeout}));
 }
 
 void server_core::body_timed_out() {
@@ -286,10 +289,11 @@ bool server_core::may_keep_connection(const response& answer) const noexcept {
     if (closing_ || failure_ != nullptr || !parser_.keeps_alive()) return false;
     if (answer.headers.has_token("Connection", "close")) return false;
     if (body_ended_ || answer.body.is_stream()) return true; // which may read the request's body
-    return !waits_for_continue() && parser_.content_length().value_or(0) <= read_ + options_.max_unread;
+    return !waits_for_continue() && parser_.content_length().value_or(read_) - read_ <= options_.max_unread;
 }
 
-framing server_core::start_response(const response& answer, bool stopping) {
+framing server_core::start_response(response& answer, bool stopping) {
+    answer.version = version::http_1_1; // the server's own, also when a response from elsewhere is passed on
     const auto length = answer.body.length();
     bool keep = !stopping && may_keep_connection(answer);
     framing how = framing::length;
@@ -302,16 +306,16 @@ framing server_core::start_response(const response& answer, bool stopping) {
         keep = false;
     }
     closing_ = !keep;
+    const bool says_close = answer.headers.has_token("Connection", "close");
+    if (closing_ && !says_close) answer.headers.erase("Connection"); // which may say the opposite
     output_.clear();
     append_head(output_, answer);
     if (length && !has_no_content(answer.status)) append_content_length(output_, *length);
     if (how == framing::chunked) output_.append("Transfer-Encoding: chunked\r\n");
-    if (!answer.headers.contains("Connection")) {
-        if (!keep) {
-            output_.append("Connection: close\r\n");
-        } else if (request_.version == version::http_1_0) {
-            output_.append("Connection: keep-alive\r\n");
-        }
+    if (closing_) {
+        if (!says_close) output_.append("Connection: close\r\n");
+    } else if (request_.version == version::http_1_0 && !answer.headers.has_token("Connection", "keep-alive")) {
+        output_.append("Connection: keep-alive\r\n");
     }
     if (options_.date == date_header::sent && !answer.headers.contains("Date")) append_date(output_);
     append_end_of_head(output_);

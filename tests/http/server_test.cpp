@@ -3,8 +3,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -734,5 +736,47 @@ TEST_SUITE("http/server") {
                 sim.run(std::move(serving));
                 CHECK(sim.descriptors() == 0);
             });
+    }
+    TEST_CASE("the answer to a slow head has a body although the request before was HEAD") {
+        served s{hello};
+        s.ask("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+        s.ask("GET / HT");
+        CHECK(s.after(10s) == error_answer(408));
+    }
+    TEST_CASE("a response from elsewhere that is passed on gets the server's version") {
+        served s{[](http::request&) {
+            http::response r{200, parts({"a"}, 0s)};
+            r.version = http::version::http_1_0;
+            return r;
+        }};
+        CHECK(s.ask(get("/")) == chunked_head + "1\r\na\r\n0\r\n\r\n");
+    }
+    TEST_CASE("a server that closes a connection says so, whatever the handler has written") {
+        const auto keeps = [](http::request&) { return http::response{200, "a", {{"Connection", "keep-alive"}}}; };
+        served s{keeps};
+        CHECK(s.ask("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n") ==
+              "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\na");
+        CHECK(s.ask(get("/", "Connection: close\r\n")) == ok("a", "Connection: close\r\n"));
+        CHECK(s.client.shut_down());
+    }
+    TEST_CASE("a server may skip any number of bytes that a handler has not read") {
+        http::server_options options;
+        options.max_unread = std::numeric_limits<std::uint64_t>::max();
+        const auto reads_some = [](http::request& r) -> weir::task<http::response> {
+            auto body = r.body();
+            co_await weir::next(body);
+            co_return http::response{200, "a"};
+        };
+        served s{reads_some, options};
+        CHECK(s.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\nabcde") == ok("a"));
+    }
+    TEST_CASE("trailers that would change the framing are refused") {
+        served s{[](http::request&) {
+            http::body content{parts({"a"}, 0s)};
+            content.with_trailers([] { return http::headers{{"X", "1"}, {"content-length", "5"}}; });
+            return http::response{200, std::move(content)};
+        }};
+        CHECK(s.ask(get("/")).starts_with("HTTP/1.1 500 "));
+        CHECK(s.errors == std::vector<std::string>{"weir::http: a trailer of a body must be a header: content-length"});
     }
 }

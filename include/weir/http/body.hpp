@@ -52,7 +52,9 @@ public:
     template <detail::part_stream S>
     body(S parts, std::uint64_t length) : content_{async_stream<item_t<S>>{std::move(parts)}}, length_{length} {}
 
-    /// Calls f when the body has ended and sends its result behind the body, if that is sent in chunks.
+    /// Calls f when the body has ended and sends its result behind the body, if that is sent in chunks. The body fails
+    /// when f does, and when the result has a header that must not be there: Content-Length, Transfer-Encoding, Host or
+    /// Connection.
     body& with_trailers(std::function<headers()> f) {
         trailers_ = std::move(f);
         return *this;

@@ -96,9 +96,9 @@ private:
 ///     weir::http::response r{200, "{}", {{"Content-Type", "application/json"}}};
 ///     r.headers.add("Cache-Control", "no-store");
 ///
-/// The server writes the headers Content-Length, Transfer-Encoding and Date, and Connection if it is to be closed. A
-/// `Connection: close` of the response closes the connection after it. The body is not sent for a HEAD request, nor
-/// with the status 204 or 304.
+/// The server writes the version, which is its own, the headers Content-Length, Transfer-Encoding and Date, and
+/// Connection if it is to be closed. A `Connection: close` of the response closes the connection after it. The body is
+/// not sent for a HEAD request, nor with the status 204 or 304.
 class response : public response_head {
 public:
     response() = default;

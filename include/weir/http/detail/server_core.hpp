@@ -92,7 +92,7 @@ public:
     /// @throws std::invalid_argument for a response that a handler must not return
     void check(const response& answer) const;
     /// Writes a head into the output.
-    framing start_response(const response& answer, bool stopping);
+    framing start_response(response& answer, bool stopping);
     void close_after_response() noexcept { closing_ = true; }
     /// To be called when a read has failed.
     void lose_connection() noexcept { lost_ = true; }
@@ -113,6 +113,7 @@ protected:
 
 private:
     void begin_request();
+    next_request refuse(std::exception_ptr error);
     [[noreturn]] void fail_body(std::exception_ptr error);
     bool waits_for_continue() const noexcept;
     bool may_keep_connection(const response& answer) const noexcept;

@@ -74,4 +74,10 @@ constexpr bool list_has_token(std::string_view list, std::string_view token) noe
     return false;
 }
 
+/// Whether a header says how its message is framed or routed, so that it must not be a trailer.
+constexpr bool must_be_header(std::string_view name) noexcept {
+    return equal_without_case(name, "Content-Length") || equal_without_case(name, "Transfer-Encoding") ||
+           equal_without_case(name, "Host") || equal_without_case(name, "Connection");
+}
+
 } // namespace weir::http::detail
