@@ -61,6 +61,10 @@ client_options checked(client_options o) {
     require(o.compression == compression::refused || has_zlib(),
             "weir::http::client: compression is accepted, but this library was built without zlib");
     check(o.exchange, "weir::http::client");
+    if (const char* const why = why_refused(o.headers); why != nullptr) {
+        std::string what{"weir::http::client: headers: "};
+        throw std::invalid_argument{what.append(why)};
+    }
     return o;
 }
 
@@ -185,11 +189,18 @@ task<client_response> send_following(std::shared_ptr<client_pool> pool, client_r
     }
 }
 
+/// Adds the fields whose names are not there: all of a name, or none.
+void add_missing(headers& to, const headers& fields) {
+    headers missing;
+    for (const auto [name, value] : fields) {
+        if (!to.contains(name)) missing.add(name, value);
+    }
+    for (const auto [name, value] : missing) to.add(name, value);
+}
+
 task<client_response> send(std::shared_ptr<client_pool> pool, client_request r) {
     check(r);
-    for (const auto [name, value] : pool->options().headers) {
-        if (!r.headers.contains(name)) r.headers.add(name, value);
-    }
+    add_missing(r.headers, pool->options().headers);
     if (pool->options().compression == compression::accepted && !r.headers.contains("Accept-Encoding"))
         r.headers.add("Accept-Encoding", "gzip, deflate");
     const duration limit = pool->options().total_timeout;
@@ -263,6 +274,8 @@ task<std::unique_ptr<pooled_connection>> client_pool::acquire(url to, wanted whi
             co_return result;
         }
     }
+    // One that is kept for the origin makes room for a new one, so that there are never more than were permitted.
+    if (which == wanted::fresh) static_cast<void>(take_idle(origin));
     make_room();
     auto connecting = connect(std::move(to));
     auto core = co_await std::move(connecting);

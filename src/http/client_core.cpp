@@ -11,22 +11,19 @@
 
 namespace weir::http::detail {
 
-namespace {
-
-void refuse(const client_request& r, std::string_view why) {
-    std::string what{"weir::http: a request to "};
-    throw std::invalid_argument{what.append(r.url.authority()).append(": ").append(why)};
+const char* why_refused(const headers& fields) noexcept {
+    if (fields.contains("Content-Length")) return "the header Content-Length is the library's";
+    if (fields.contains("Transfer-Encoding")) return "the header Transfer-Encoding is the library's";
+    if (fields.contains("Expect")) return "the header Expect is written for expect_continue::yes";
+    if (fields.contains("Upgrade")) return "the header Upgrade";
+    return nullptr;
 }
 
-} // namespace
-
 void check(const client_request& r) {
-    if (r.method == "CONNECT") refuse(r, "the method CONNECT");
-    for (const char* const name : {"Content-Length", "Transfer-Encoding"}) {
-        if (r.headers.contains(name)) refuse(r, std::string{"the header "}.append(name).append(" is the library's"));
-    }
-    if (r.headers.contains("Expect")) refuse(r, "the header Expect is written for expect_continue::yes");
-    if (r.headers.contains("Upgrade")) refuse(r, "the header Upgrade");
+    const char* const why = r.method == "CONNECT" ? "the method CONNECT" : why_refused(r.headers);
+    if (why == nullptr) return;
+    std::string what{"weir::http: a request to "};
+    throw std::invalid_argument{what.append(r.url.authority()).append(": ").append(why)};
 }
 
 namespace {

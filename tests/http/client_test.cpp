@@ -525,6 +525,8 @@ TEST_SUITE("http/client") {
         CHECK(error([](auto& o) { o.connector = nullptr; }) == "weir::http::client: there is no connector");
         CHECK(error([](auto& o) { o.exchange.head_timeout = 0s; }) ==
               "weir::http::client: head_timeout must be positive");
+        CHECK(error([](auto& o) { o.headers.add("content-length", "5"); }) ==
+              "weir::http::client: headers: the header Content-Length is the library's");
         const http::client c;
         CHECK_THROWS_AS(static_cast<void>(c.get("example.org")), std::invalid_argument);
     }
@@ -651,5 +653,45 @@ TEST_SUITE("http/client") {
         });
         CHECK(answered > 15000);
         CHECK(failed > 100);
+    }
+    TEST_CASE("a client adds all of its headers of one name, or none") {
+        http::client_options options;
+        options.headers.add("Accept", "a").add("accept", "b");
+        browser b{options};
+        b.get("http://a/x");
+        CHECK(b.received(0) == "GET /x HTTP/1.1\r\nHost: a\r\nAccept: a\r\naccept: b\r\n\r\n");
+        b.send({"GET", http::url{"http://b/x"}, {}, {{"Accept", "c"}}});
+        CHECK(b.received(1) == "GET /x HTTP/1.1\r\nHost: b\r\nAccept: c\r\n\r\n");
+    }
+    TEST_CASE("a request that a kept connection does not take is not sent again") {
+        browser b;
+        b.get("http://a");
+        b.answer(0, ok);
+        b.wires[0].take_data(false);
+        const auto n = b.send({"PUT", http::url{"http://a"}, "abc"});
+        b.after(30s);
+        CHECK(b.result(n) == "weir::http: write to peer: the peer has taken no data within 30s");
+        CHECK(b.phase == http::request_phase::write);
+        CHECK(b.wires.size() == 1);
+    }
+    TEST_CASE("a request that is sent once more opens no connection beyond the limit") {
+        http::client_options options;
+        options.connections_per_origin = 2;
+        browser b{options};
+        b.get("http://a");
+        b.get("http://a");
+        b.answer(0, ok);
+        b.answer(1, ok);
+        b.get("http://a"); // over connection 1
+        b.get("http://a"); // over connection 0
+        b.get("http://a"); // waits
+        CHECK(b.wires.size() == 2);
+        b.end(1); // the request that has waited opens connection 2, and the first one waits
+        CHECK(b.wires.size() == 3);
+        b.answer(0, ok);
+        CHECK(b.wires.size() == 4);
+        CHECK(b.wires[0].closed());
+        CHECK_FALSE(b.wires[2].closed());
+        CHECK_FALSE(b.wires[3].closed());
     }
 }

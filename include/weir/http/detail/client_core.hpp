@@ -23,6 +23,8 @@ namespace weir::http::detail {
 
 /// @throws std::invalid_argument naming the call and the option for a timeout that is not positive
 void check(const exchange_options& options, const char* call);
+/// Names a header that no request may have. Null if there is none.
+const char* why_refused(const headers& fields) noexcept;
 /// @throws std::invalid_argument for a request that the library cannot send
 void check(const client_request& request);
 

@@ -18,10 +18,10 @@
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
-#include <weir/core/timed_out.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/http/body.hpp>
 #include <weir/http/detail/serialize.hpp>
+#include <weir/http/error.hpp>
 #include <weir/io/byte_stream.hpp>
 #include <weir/io/byte_view.hpp>
 #include <weir/io/bytes.hpp>
@@ -47,7 +47,7 @@ struct open_gate {
 ///
 /// @tparam Gate  `poll(cx)` is called before each write, and returns false while the write has to wait
 ///
-/// Errors: those of the stream and of the body; timed_out when the peer takes no data; std::length_error when the body
+/// Errors: those of the stream and of the body; request_timed_out when the peer takes no data; std::length_error when the body
 /// is not as long as it was said to be. The message is incomplete then.
 /// Dropped: the message is incomplete.
 template <byte_stream S, class Gate = open_gate>
@@ -98,7 +98,8 @@ private:
                 if (write_->poll_result(cx).is_pending()) {
                     if (!limit_.over(cx, until_)) return false;
                     std::string what{"weir::http: write to "};
-                    throw timed_out{what.append(stream_->name()).append(": the peer has taken no data"), time_};
+                    what.append(stream_->name()).append(": the peer has taken no data");
+                    throw request_timed_out{what, request_phase::write, time_};
                 }
                 write_.reset();
                 limit_.stop();
