@@ -402,15 +402,20 @@ value request::take(std::string_view command) {
 namespace {
 
 enum class effect : std::uint8_t {
-    waits,          // on the server
-    waits_by_block, // with the option BLOCK
-    changes,        // the connection for its other users
+    waits,   // on the server
+    changes, // the connection for its other users
 };
+
+} // namespace
 
 struct special_command {
     std::string_view name;
     detail::effect does;
+    std::string_view option = {};     // without this argument, it does nothing special
+    std::string_view subcommand = {}; // the same for the first argument
 };
+
+namespace {
 
 constexpr std::array special_commands{
     special_command{"AUTH", effect::changes},
@@ -422,6 +427,7 @@ constexpr std::array special_commands{
     special_command{"BZMPOP", effect::waits},
     special_command{"BZPOPMAX", effect::waits},
     special_command{"BZPOPMIN", effect::waits},
+    special_command{"CLIENT", effect::changes, {}, "REPLY"}, // commands without replies
     special_command{"DISCARD", effect::changes},
     special_command{"EXEC", effect::changes},
     special_command{"HELLO", effect::changes},
@@ -432,6 +438,7 @@ constexpr std::array special_commands{
     special_command{"PUNSUBSCRIBE", effect::changes},
     special_command{"QUIT", effect::changes},
     special_command{"RESET", effect::changes},
+    special_command{"SCRIPT", effect::changes, {}, "DEBUG"},
     special_command{"SELECT", effect::changes},
     special_command{"SSUBSCRIBE", effect::changes},
     special_command{"SUBSCRIBE", effect::changes},
@@ -442,8 +449,8 @@ constexpr std::array special_commands{
     special_command{"WAIT", effect::waits},
     special_command{"WAITAOF", effect::waits},
     special_command{"WATCH", effect::changes},
-    special_command{"XREAD", effect::waits_by_block},
-    special_command{"XREADGROUP", effect::waits_by_block},
+    special_command{"XREAD", effect::waits, "BLOCK"},
+    special_command{"XREADGROUP", effect::waits, "BLOCK"},
 };
 
 char upper(char c) noexcept { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
@@ -459,7 +466,8 @@ constexpr auto special_lengths = [] {
     return all;
 }();
 
-/// Null for most commands.
+} // namespace
+
 const special_command* find_special(std::string_view name) noexcept {
     if (name.empty() || name.size() >= 32) return nullptr;
     // The lower bits of a letter are the same in both cases.
@@ -470,33 +478,34 @@ const special_command* find_special(std::string_view name) noexcept {
     return found == special_commands.end() ? nullptr : found;
 }
 
-} // namespace
+bool is_word_of(const special_command& command, std::size_t index, std::string_view argument) noexcept {
+    return same_word(argument, command.subcommand.empty() ? command.option : command.subcommand) &&
+           (index == 0 || command.subcommand.empty());
+}
 
-bool is_block_option(std::string_view argument) noexcept { return same_word(argument, "BLOCK"); }
-
-bool check_command(std::string_view name, bool block_option, const options& o) {
-    const special_command* const special = find_special(name);
-    if (special == nullptr) return false;
+bool check_special(const special_command& command, bool has_word, const options& o) {
+    if (!has_word && !(command.option.empty() && command.subcommand.empty())) return false;
+    if (command.does == effect::waits && o.blocking_commands == blocking_commands::accepted) return true;
     std::string message{"weir::redis: "};
-    message.append(special->name);
-    if (special->does == effect::changes) {
-        throw std::invalid_argument{message.append(
-            " changes the connection for all its users; the options log in and select a database, `execute` runs "
-            "transactions, and `subscribe` subscribes")};
-    }
-    if (special->does == effect::waits_by_block && !block_option) return false;
-    if (o.blocking_commands == blocking_commands::accepted) return true;
+    message.append(command.name);
+    if (!command.subcommand.empty()) message.append(" ").append(command.subcommand);
     throw std::invalid_argument{message.append(
-        " would make all commands of the client wait; use a client of its own, with options.blocking_commands")};
+        command.does == effect::changes
+            ? " changes the connection for all its users; the options log in and select a database, `execute` runs "
+              "transactions, and `subscribe` subscribes"
+            : " would make all commands of the client wait; use a client of its own, with "
+              "options.blocking_commands")};
 }
 
 } // namespace detail
 
-void transaction::add(std::string_view name) {
+void transaction::add(std::string_view name, const detail::special_command* special, bool has_word) {
     if (name.empty()) throw std::invalid_argument{"weir::redis: a command of a transaction has no name"};
-    const auto* const special = detail::find_special(name);
-    if (special != nullptr && special->does == detail::effect::changes) {
-        throw std::invalid_argument{"weir::redis: " + std::string{special->name} + " cannot be in a transaction"};
+    if (special != nullptr && special->does == detail::effect::changes && (has_word || special->subcommand.empty())) {
+        std::string message{"weir::redis: "};
+        message.append(special->name);
+        if (has_word) message.append(" ").append(special->subcommand);
+        throw std::invalid_argument{message.append(" cannot be in a transaction")};
     }
     names_.emplace_back(name);
 }

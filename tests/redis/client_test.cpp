@@ -431,7 +431,21 @@ TEST_SUITE("redis/client") {
         for (const char* name : {"MULTI", "Exec", "WATCH", "SELECT", "AUTH", "HELLO", "RESET", "QUIT", "MONITOR"}) {
             CHECK(refusal([&] { static_cast<void>(client.command(name)); }) != "");
         }
+        const std::vector<std::string> read{"BLOCK", "0", "STREAMS", "x", "$"};
+        CHECK(refusal([&] { static_cast<void>(client.command("XREAD", read)); }).starts_with("weir::redis: XREAD "));
+        const std::vector<std::string> off{"reply", "off"};
+        for (const auto& why : {refusal([&] { static_cast<void>(client.command("CLIENT", "REPLY", "SKIP")); }),
+                                refusal([&] { static_cast<void>(client.command("client", off)); })}) {
+            CHECK(why.starts_with("weir::redis: CLIENT REPLY changes the connection for all its users"));
+        }
+        CHECK(refusal([&] { static_cast<void>(client.command("CLIENT", "SETNAME", "reply")); }) == "");
+        CHECK(refusal([&] { static_cast<void>(client.command("CLIENT", 5, "reply")); }) == "");
+        CHECK(refusal([&] { static_cast<void>(client.command("SCRIPT", "DEBUG", "YES")); }) != "");
+        CHECK(refusal([&] { static_cast<void>(client.command("SCRIPT", "LOAD", "return 1")); }) == "");
         redis::transaction t;
+        CHECK(refusal([&] { t.command("CLIENT", "REPLY", "OFF"); }) ==
+              "weir::redis: CLIENT REPLY cannot be in a transaction");
+        CHECK(refusal([&] { t.command("CLIENT", "ID"); }) == "");
         CHECK(refusal([&] { t.command("WATCH", "x"); }) == "weir::redis: WATCH cannot be in a transaction");
         CHECK(refusal([&] { static_cast<void>(client.execute({})); }) ==
               "weir::redis: execute: the transaction has no commands");

@@ -99,20 +99,36 @@ private:
     bool blocks_;
 };
 
-/// @param block_option  whether an argument is BLOCK
+/// A command that changes the connection or waits on the server, perhaps only with a certain word.
+struct special_command;
+
+/// Null for most commands.
+const special_command* find_special(std::string_view name) noexcept;
+/// @param index  of the argument, from 0
+bool is_word_of(const special_command& command, std::size_t index, std::string_view argument) noexcept;
+/// @param has_word  whether an argument is the word on which the effect depends
 /// @return whether the command waits on the server
 /// @throws std::invalid_argument for a command that would disturb the other users of a connection
-bool check_command(std::string_view name, bool block_option, const options& o);
-bool is_block_option(std::string_view argument) noexcept;
+bool check_special(const special_command& command, bool has_word, const options& o);
 
-/// Whether an argument is BLOCK, with which XREAD waits.
+/// Whether an argument is the word on which the effect of the command depends.
 template <class... A>
-bool has_block_option(const A&... arguments) noexcept {
+bool has_word_of(const special_command& command, const A&... arguments) {
     bool found = false;
-    [[maybe_unused]] const auto look = [&found](const auto& a) {
-        if constexpr (std::convertible_to<decltype(a), std::string_view>) found = found || is_block_option(a);
+    std::size_t index = 0;
+    [[maybe_unused]] const auto look = [&](const auto& a) {
+        if constexpr (std::convertible_to<decltype(a), std::string_view>)
+            found = found || is_word_of(command, index, a);
+        ++index;
     };
-    (look(arguments), ...);
+    [[maybe_unused]] const auto look_in = [&]<class Argument>(const Argument& a) {
+        if constexpr (range_argument<Argument>) {
+            for (const auto& item : a) look(item);
+        } else {
+            look(a);
+        }
+    };
+    (look_in(arguments), ...);
     return found;
 }
 
@@ -160,7 +176,8 @@ public:
     /// @throws std::invalid_argument for a command that cannot be in a transaction
     template <detail::argument... A>
     transaction& command(std::string_view name, const A&... arguments) {
-        add(name);
+        const detail::special_command* const special = detail::find_special(name);
+        add(name, special, special != nullptr && detail::has_word_of(*special, arguments...));
         detail::append_command(commands_, name, arguments...);
         return *this;
     }
@@ -171,7 +188,7 @@ public:
 private:
     friend class transaction_operation;
 
-    void add(std::string_view name);
+    void add(std::string_view name, const detail::special_command* special, bool has_word);
 
     std::string commands_;
     std::vector<std::string> names_;
@@ -212,7 +229,8 @@ private:
 /// A server that refuses the login is not asked again before the next command: the commands that wait fail with its
 /// redis::error.
 ///
-/// Commands that change the connection for all its users are refused: SUBSCRIBE, MULTI, SELECT, and others. Blocking
+/// Commands that change the connection for all its users are refused: SUBSCRIBE, MULTI, SELECT, CLIENT REPLY, and
+/// others. Blocking
 /// ones such as BLPOP need a client of their own, with options.blocking_commands.
 ///
 /// Errors: those of `command`; std::invalid_argument for options.
@@ -243,7 +261,8 @@ public:
     ///
     /// Errors: redis::error, the server's; type_error; connection_lost; not_connected; protocol_error and
     /// limit_exceeded as their cause.
-    /// Lifetime: borrows the name, and arguments that are no temporaries, until it has its result.
+    /// Lifetime: borrows the name, and arguments that are no temporaries, until it has its result; and the client until
+    /// it is awaited.
     /// @throws std::invalid_argument for a command that is refused
     template <class T = reply, class... A>
     auto command(std::string_view name, A&&... arguments) {
@@ -279,7 +298,10 @@ private:
         static_assert(ok, "weir::redis: command(name, arguments...): an argument is text, bytes, an integer, a "
                           "floating-point number, or a range of those; write a bool or a char as a number or a text");
         if constexpr (ok) {
-            const bool blocks = detail::check_command(name, detail::has_block_option(arguments...), settings());
+            const detail::special_command* const special = detail::find_special(name);
+            const bool blocks =
+                special != nullptr &&
+                detail::check_special(*special, detail::has_word_of(*special, arguments...), settings());
             return detail::command_operation<T, typename detail::kept<A>::type...>{
                 *core_, name, at_loss, blocks, detail::keep(std::forward<A>(arguments))...};
         } else {
