@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <set>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -156,7 +155,6 @@ task<pooled_response> send_once(client_pool& pool, client_request& r, time_point
 /// Sends a request and follows redirects.
 task<client_response> send_following(std::shared_ptr<client_pool> pool, client_request& r, time_point until) {
     const std::size_t most = pool->options().redirects;
-    std::set<std::string> seen;
     for (std::size_t n = 0;; ++n) {
         const bool is_stream = r.body.is_stream();
         auto sending = send_once(*pool, r, until);
@@ -174,10 +172,7 @@ task<client_response> send_following(std::shared_ptr<client_pool> pool, client_r
         if (is_stream && !becomes_get(r, answer.head.status))
             fail_redirect(r, "the body of the request is a stream, which cannot be sent again");
         answer.connection->give_back(r.body);
-        seen.insert(std::string{r.method}.append(" ").append(r.url.without_fragment().to_string()));
         redirect(r, answer.head.status, std::move(to));
-        if (seen.contains(std::string{r.method}.append(" ").append(r.url.without_fragment().to_string())))
-            fail_redirect(r, "the redirects form a loop");
         try {
             skip_operation skipping{*answer.connection};
             co_await std::move(skipping);
@@ -351,6 +346,8 @@ connector by_tcp(connect_options options) {
 }
 
 client::client(client_options options) : pool_{std::make_shared<detail::client_pool>(std::move(options))} {}
+client::client(const client&) noexcept = default;
+client& client::operator=(const client&) noexcept = default;
 client::client(client&&) noexcept = default;
 client& client::operator=(client&&) noexcept = default;
 client::~client() = default;

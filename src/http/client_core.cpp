@@ -20,7 +20,8 @@ const char* why_refused(const headers& fields) noexcept {
 }
 
 void check(const client_request& r) {
-    const char* const why = r.method == "CONNECT" ? "the method CONNECT" : why_refused(r.headers);
+    const char* why = r.method == "CONNECT" ? "the method CONNECT" : why_refused(r.headers);
+    if (r.body_timeout && *r.body_timeout <= duration::zero()) why = "a body_timeout that is not positive";
     if (why == nullptr) return;
     std::string what{"weir::http: a request to "};
     throw std::invalid_argument{what.append(r.url.authority()).append(": ").append(why)};
@@ -69,6 +70,7 @@ void client_core::start(client_request& request, const exchange_options& options
     body_ = std::exchange(request.body, {});
     if (options.limits != options_.limits) parser_ = parser{message_kind::response, name_, options.limits};
     options_ = options;
+    if (request.body_timeout) options_.body_timeout = *request.body_timeout;
     parser_.set_request_method(request.method);
     says_close_ = request.headers.has_token("Connection", "close");
     may_continue_ = false;

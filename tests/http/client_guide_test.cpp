@@ -2,6 +2,8 @@
 // The code of the part about the client in docs/guide/http.md.
 #include <chrono>
 #include <cstddef>
+#include <exception>
+#include <iostream>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -11,6 +13,7 @@
 #include <weir/executor/sleep.hpp>
 #include <weir/http/client.hpp>
 #include <weir/http/error.hpp>
+#include <weir/http/event_source.hpp>
 #include <weir/http/exchange.hpp>
 #include <weir/http/server.hpp>
 #include <weir/io/tcp.hpp>
@@ -80,6 +83,16 @@ weir::http::client of_app() {
 }
 // [/connector]
 
+// [events]
+weir::task<> follow(const weir::http::client& client, std::string from) {
+    weir::http::event_source_options options;
+    options.silence = 30s; // a connection over which nothing arrives for so long is made again
+    options.on_error = [](const std::exception_ptr&) { std::cerr << "reconnecting\n"; };
+    auto news = weir::http::event_source(client, from, std::move(options));
+    co_await (std::move(news) | weir::for_each([](const weir::http::event& e) { std::cout << e.data << '\n'; }));
+}
+// [/events]
+
 weir::task<> serve(weir::tcp_listener listener) {
     auto answer = [](weir::tcp_stream s) {
         const auto echo = [](weir::http::request& r) -> weir::task<weir::http::response> {
@@ -106,6 +119,8 @@ TEST_SUITE("http/client_guide") {
         CHECK_THROWS_WITH(sim.run(page(client, "http://10.0.0.1/missing")), "http://10.0.0.1/missing: 404");
         CHECK(sim.run(size_of(client, "http://10.0.0.1/abc")) == 4);
         CHECK(sim.run(store(client, weir::http::url{"http://10.0.0.1/"}, "text")) == 200);
+        CHECK_THROWS_WITH(sim.run(follow(client, "http://10.0.0.1/missing")),
+                          "weir::http: events of http://10.0.0.1: the status is 404");
         client.close_idle();
     }
     TEST_CASE("http guide: a client speaks over a Unix socket") {

@@ -7,6 +7,7 @@
 ///     EXPECT http://127.0.0.1:8080/b 100000    the same with `Expect: 100-continue`
 ///     PUT http://127.0.0.1:8080/b 100          a body with a length
 ///     CUT http://127.0.0.1:8080/c              drops the response after its first part
+///     EVENTS http://127.0.0.1:8080/d           the type, the ID and the data of each event, up to the end
 ///
 /// `http_client_peer ROOT.PEM` trusts these certificates for https.
 #include <algorithm>
@@ -25,6 +26,7 @@
 #include <weir/executor/executor.hpp>
 #include <weir/http/client.hpp>
 #include <weir/http/compression.hpp>
+#include <weir/http/event_source.hpp>
 #include <weir/io/file.hpp>
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
@@ -89,11 +91,30 @@ weir::task<std::string> outcome(const http::client& client, std::string line) {
     co_return result.str();
 }
 
+weir::task<std::string> events(const http::client& client, std::string from) {
+    std::string result;
+    http::event_source_options options;
+    options.reconnect.delay = 10ms;
+    const auto add = [&](const http::event& e) {
+        result.append(e.type).append(" ").append(e.id.value_or("-")).append(" ").append(e.data).append("; ");
+    };
+    try {
+        auto receiving = http::event_source(client, from, std::move(options)) | weir::for_each(add);
+        co_await std::move(receiving);
+    } catch (const std::exception& e) {
+        co_return std::string{"error "}.append(e.what());
+    }
+    std::replace(result.begin(), result.end(), '\n', '|');
+    co_return result.append("end");
+}
+
 weir::task<> answer_lines(http::client_options options) {
     const http::client client{std::move(options)};
     auto input = weir::lines(weir::standard_input());
     while (const auto line = co_await weir::next(input)) {
-        auto asking = outcome(client, line->to_string());
+        const std::string text_of_line = line->to_string();
+        auto asking = text_of_line.starts_with("EVENTS ") ? events(client, text_of_line.substr(7))
+                                                          : outcome(client, text_of_line);
         const std::string text = co_await std::move(asking);
         std::cout << text << std::endl;
     }

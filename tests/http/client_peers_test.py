@@ -123,7 +123,7 @@ class nginx(unittest.TestCase):
             self.assertEqual(client.ask(f"GET {self.at}/directory"), "200 size=9 kept=1 first=the index")
             self.assertEqual(client.ask(f"PUT {self.at}/see 100"), "200 size=12 kept=1 first=a small file")
             self.assertEqual(client.ask(f"GET {self.at}/loop"),
-                             f"error weir::http: redirect from {self.at}: the redirects form a loop")
+                             f"error weir::http: redirect from {self.at}: there are more than 10 redirects")
 
     def test_bodies_of_requests(self):
         """nginx answers before it has read the body, so that the connection may be in use still."""
@@ -179,6 +179,16 @@ const server = require('http').createServer({ keepAliveTimeout: 1000 }, (request
     } else if (url.pathname === '/hints') {
         response.writeEarlyHints({ link: '</a>; rel=preload' });
         response.end('final');
+    } else if (url.pathname === '/events') {
+        const from = Number(request.headers['last-event-id'] ?? -1) + 1;
+        if (from === 6) { response.writeHead(204); response.end(); return; }
+        response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' });
+        response.write('\\ufeffretry: 10\\r\\n: hello\\r\\n\\r\\n');
+        response.write(`id: ${from}\\revent: first\\rdata: ${from}\\r\\r`);
+        setTimeout(() => {
+            response.write(`id: ${from + 1}\\ndata: two\\ndata: lines\\n\\ndata: cut off`);
+            setTimeout(() => from === 2 ? request.socket.destroy() : response.end(), 20);
+        }, 20);
     } else if (url.pathname === '/early') {
         response.writeHead(403);
         response.end('no');
@@ -215,6 +225,12 @@ class node(unittest.TestCase):
             self.assertRegex(client.ask(f"GET {self.at}/cut_chunks"),
                              "^error .*the connection has ended within a message$")
             self.assertEqual(client.ask(f"GET {self.at}/slow"), "200 size=18 kept=1 first=part 0part 1part 2")
+
+    def test_events(self):
+        with Client() as client:
+            self.assertEqual(client.ask(f"EVENTS {self.at}/events"),
+                             "".join(f"first {n} {n};  {n + 1} two|lines; " for n in (0, 2, 4)) + "end")
+            self.assertRegex(client.ask(f"EVENTS {self.at}/slow"), "^error .*the Content-Type is not text/event-stream$")
 
     def test_requests(self):
         with Client() as client:

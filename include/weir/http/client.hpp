@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -78,6 +79,8 @@ connector by_tls(Handshake handshake, connect_options options = {}) {
             auto encrypted = co_await std::move(shaking);
             co_return connection{std::move(encrypted)};
         };
+    } else {
+        std::abort(); // it does not compile
     }
 }
 
@@ -115,7 +118,8 @@ struct client_options {
 /// end, or the response is dropped.
 ///
 /// Redirects are followed (301, 302, 303, 307, 308). 303, and 301 and 302 after a POST, turn the request into a GET
-/// without a body. The headers Authorization, Cookie and Proxy-Authorization are not sent to another origin.
+/// without a body. A server may redirect to the same URL, as after it has set a cookie; a loop ends at the limit of
+/// client_options::redirects. The headers Authorization, Cookie and Proxy-Authorization are not sent to another origin.
 ///
 /// Errors: those of exchange and of the connector; redirect_error; limit_exceeded when too many requests wait;
 /// request_timed_out, whose `phase()` says what took too long.
@@ -128,7 +132,10 @@ class client {
 public:
     /// @throws std::invalid_argument for options that are out of range
     explicit client(client_options options = {});
+    /// A copy shares the connections.
+    client(const client&) noexcept;
     client(client&&) noexcept;
+    client& operator=(const client&) noexcept;
     client& operator=(client&&) noexcept;
     ~client();
 

@@ -45,6 +45,8 @@ public:
     http::headers headers;
     http::body body;
     expect_continue expect = expect_continue::no;
+    /// In place of exchange_options::body_timeout.
+    std::optional<duration> body_timeout = std::nullopt;
 };
 
 /// Limits of one request and its response.

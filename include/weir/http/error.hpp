@@ -55,6 +55,8 @@ enum class message_part : std::uint8_t {
     headers,  ///< the number of headers, or of trailers
     chunking, ///< the lines between the data of two chunks
     body,
+    event_line, ///< a line of an event stream
+    event,      ///< the data and the type of a server-sent event
 };
 
 /// A message of which a part is larger than its limit, such as
@@ -77,11 +79,23 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-/// A redirect that is not followed: there are too many, or they form a loop, or the Location is not a URL, or it leads
-/// from https to http, or the body of the request is a stream, which cannot be sent again.
+/// A redirect that is not followed: there are too many, or the Location is not a URL, or it leads from https to http, or
+/// the body of the request is a stream, which cannot be sent again.
 class redirect_error : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
+};
+
+/// A response that is not a stream of events, such as `weir::http: events of http://a: the status is 404`: its status is
+/// not 200, or its Content-Type is not text/event-stream.
+class not_an_event_stream : public std::runtime_error {
+public:
+    not_an_event_stream(const std::string& what, unsigned status) : std::runtime_error{what}, status_{status} {}
+
+    unsigned status() const noexcept { return status_; }
+
+private:
+    unsigned status_;
 };
 
 /// The part of a request that has a time limit of its own.

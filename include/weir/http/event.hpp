@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,14 +16,24 @@
 
 namespace weir::http {
 
-/// A server-sent event, which a browser's EventSource receives.
+/// A server-sent event, which `event_source` and a browser's EventSource receive.
 struct event {
-    std::string data = {};                              ///< may have several lines
-    std::string type = {};                              ///< empty: `message`
-    std::optional<std::string> id = std::nullopt;       ///< comes back as the header Last-Event-ID after a reconnect
+    std::string data = {}; ///< may have several lines
+    std::string type = {}; ///< empty: `message`
+    /// Comes back as the header Last-Event-ID after a reconnect. An event that arrives without one has that of the event
+    /// before.
+    std::optional<std::string> id = std::nullopt;
     std::optional<duration> retry_after = std::nullopt; ///< how long the client waits before it reconnects
 
     friend bool operator==(const event&, const event&) = default;
+};
+
+/// Limits of events that arrive. What exceeds one is refused with a message_too_large.
+struct event_limits {
+    std::size_t line = 64 * 1024;    ///< the bytes of a line, comments included
+    std::size_t event = 1024 * 1024; ///< the bytes of an event's data and type
+
+    friend bool operator==(const event_limits&, const event_limits&) = default;
 };
 
 /// The event as it is sent. Any kind of line end in the data becomes LF.
