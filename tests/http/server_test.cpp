@@ -737,6 +737,42 @@ TEST_SUITE("http/server") {
                 CHECK(sim.descriptors() == 0);
             });
     }
+    TEST_CASE("on_error or the trailers of a response may drop their server, which sends nothing afterwards") {
+        std::optional<weir::join_handle<weir::task<>>> handle;
+        const auto sent = [&](auto handler, std::string_view request) {
+            support::wire client;
+            virtual_executor ex;
+            http::server_options options;
+            options.on_error = [&](const std::exception_ptr&) { handle.reset(); };
+            handle.emplace(ex.spawn(http::serve(support::wire_stream{client}, handler, options)));
+            client.send(request);
+            ex.advance(60s);
+            CHECK(client.closed());
+            return client.received();
+        };
+        const auto throws = [](http::request&) -> http::response { throw std::runtime_error{"x"}; };
+        const auto fails = [](http::request&) {
+            return http::response{200, parts({"a", "b"}, 0s) | weir::map([](std::string&& part) {
+                                           if (part == "b") throw std::runtime_error{"x"};
+                                           return std::move(part);
+                                       })};
+        };
+        const auto has_trailers = [&](http::request&) {
+            http::body content{parts({"a"}, 0s)};
+            content.with_trailers([&] {
+                handle.reset();
+                return http::headers{};
+            });
+            return http::response{200, std::move(content)};
+        };
+        CHECK(sent(throws, get("/")) == "");
+        CHECK(sent(fails, get("/")) == "");
+        CHECK(sent(has_trailers, get("/")) == "");
+        CHECK(sent(hello, "GET / HT TP/1.1\r\n") == "");
+        CHECK(sent(hello, "GET / HT") == "");
+
+        CHECK(sent(echo, chunked_post + "zz") == "");
+    }
     TEST_CASE("the answer to a slow head has a body although the request before was HEAD") {
         served s{hello};
         s.ask("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");

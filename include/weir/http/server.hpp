@@ -220,6 +220,7 @@ public:
             if (replaced_ || !writer_ || writer_->has_written()) throw;
             replace(std::current_exception());
         }
+        if (cx.stopping()) return cx.yield(); // on_error has dropped the server
         return poll_writer(cx);
     }
 

@@ -182,6 +182,7 @@ private:
             if (body_->length_ && sent_ < *body_->length_) fail_length("fewer");
             body_->content_ = std::monostate{};
             end();
+            if (cx.stopping()) return static_cast<void>(cx.yield()), false; // the trailers have dropped this
             return true;
         }
     }
