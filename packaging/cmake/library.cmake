@@ -99,7 +99,19 @@ if(WEIR_HTTP)
         SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 endif()
 
-option(WEIR_REDIS "The library weir::redis, which needs hiredis" OFF)
+option(WEIR_MESSAGES "The library weir::messages" OFF)
+option(WEIR_REDIS "The library weir::redis, which needs hiredis and weir::messages" OFF)
+if(WEIR_MESSAGES OR WEIR_REDIS)
+    weir_read_list(sources weir_messages_sources)
+    add_library(weir-messages ${sources})
+    add_library(weir::messages ALIAS weir-messages)
+    target_link_libraries(weir-messages PUBLIC weir)
+    set_target_properties(weir-messages PROPERTIES
+        CXX_EXTENSIONS OFF
+        POSITION_INDEPENDENT_CODE ON
+        VERSION ${PROJECT_VERSION}
+        SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+endif()
 if(WEIR_REDIS)
     find_package(PkgConfig REQUIRED)
     pkg_check_modules(WEIR_HIREDIS REQUIRED IMPORTED_TARGET "hiredis>=0.14")
@@ -107,7 +119,7 @@ if(WEIR_REDIS)
     add_library(weir-redis ${sources})
     add_library(weir::redis ALIAS weir-redis)
     target_include_directories(weir-redis PRIVATE "${PROJECT_SOURCE_DIR}/src")
-    target_link_libraries(weir-redis PUBLIC weir PRIVATE PkgConfig::WEIR_HIREDIS)
+    target_link_libraries(weir-redis PUBLIC weir weir-messages PRIVATE PkgConfig::WEIR_HIREDIS)
     set_target_properties(weir-redis PROPERTIES
         CXX_EXTENSIONS OFF
         POSITION_INDEPENDENT_CODE ON

@@ -34,8 +34,8 @@ check() {
 }
 
 # The libraries beside weir, where their builds have what they need.
-#     check_libraries WAY [env VARIABLE=VALUE] DIRECTORY    runs tls_app, http_app and redis_app of the directory
-libraries=''
+#     check_libraries WAY [env VARIABLE=VALUE] DIRECTORY    runs messages_app, tls_app and others of the directory
+libraries=' messages'
 if pkg-config --exists 'openssl >= 3.0'; then libraries+=' tls'; fi
 if pkg-config --exists 'libllhttp >= 8.1' || [ -e /usr/share/llhttp/llhttp.c ]; then libraries+=' http'; fi
 if pkg-config --exists 'hiredis >= 0.14'; then libraries+=' redis'; fi
