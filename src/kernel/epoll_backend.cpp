@@ -125,19 +125,6 @@ int attempt_readiness(int fd, short events) noexcept {
     return (p.revents & POLLNVAL) != 0 ? -EBADF : 0;
 }
 
-bool writes(const io_request& request) noexcept {
-    switch (request.what) {
-    case io_request::kind::write:
-    case io_request::kind::send:
-    case io_request::kind::send_message:
-    case io_request::kind::connect:
-    case io_request::kind::writable:
-        return true;
-    default:
-        return false;
-    }
-}
-
 int attempt_send(int fd, io_message& message) noexcept {
     return or_error(::sendmsg(fd, to_send(message), MSG_DONTWAIT | MSG_NOSIGNAL));
 }
@@ -288,7 +275,7 @@ void epoll_backend::start(io_operation& operation) {
     if (!receives(request) || !state.drained) r = attempt(request, state);
     if (r == needs_thread) return call_elsewhere(operation);
     if (r == -EAGAIN) {
-        const bool writer = writes(request);
+        const bool writer = request.waits_for_writable();
         r = watch(request.fd, state, writer ? EPOLLOUT : EPOLLIN, request.asks_readiness());
         if (r == 0) {
             (writer ? state.writers : state.readers).push_back(operation);

@@ -182,18 +182,7 @@ private:
 };
 
 /// Returns the events to wait for before a request on a descriptor in non-blocking mode.
-short awaited_events(const io_request& request) noexcept {
-    switch (request.what) {
-    case io_request::kind::write:
-    case io_request::kind::send:
-    case io_request::kind::send_message:
-    case io_request::kind::connect:
-    case io_request::kind::writable:
-        return POLLOUT;
-    default:
-        return POLLIN;
-    }
-}
+short awaited_events(const io_request& request) noexcept { return request.waits_for_writable() ? POLLOUT : POLLIN; }
 
 /// Closes the descriptor of a close that the kernel will not see.
 void close_now(const io_operation& operation) noexcept {

@@ -64,6 +64,11 @@ struct io_request {
 
     bool reads() const noexcept { return what <= kind::readable; }
     bool asks_readiness() const noexcept { return what == kind::readable || what == kind::writable; }
+    /// Whether the request waits until its descriptor is writable. The others wait until it is readable.
+    bool waits_for_writable() const noexcept {
+        return what == kind::write || what == kind::send || what == kind::send_message || what == kind::connect ||
+               what == kind::writable;
+    }
     const char* path() const noexcept { return static_cast<const char*>(data); }
 };
 

@@ -93,19 +93,6 @@ void world::turn_taken() noexcept {
     if (chance(options.slow_turn)) now += options.tick;
 }
 
-bool world::writes(const io_request& request) noexcept {
-    switch (request.what) {
-    case io_request::kind::write:
-    case io_request::kind::send:
-    case io_request::kind::send_message:
-    case io_request::kind::connect:
-    case io_request::kind::writable:
-        return true;
-    default:
-        return false;
-    }
-}
-
 node* world::behind(const io_request& request) const noexcept {
     if (request.what == io_request::kind::open) return disk.get();
     const auto index = static_cast<std::size_t>(request.fd);
@@ -137,7 +124,7 @@ void world::try_now(io_operation& operation) {
         close(request.fd);
         return complete(operation, r);
     }
-    auto& waiting = writes(request) ? on->writers : on->readers;
+    auto& waiting = request.waits_for_writable() ? on->writers : on->readers;
     if (!waiting.empty()) return waiting.push_back(operation);
     const int r = on->answer(request);
     if (r == -EAGAIN) return waiting.push_back(operation);

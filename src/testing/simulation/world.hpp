@@ -154,7 +154,6 @@ private:
 
     node* behind(const io_request& request) const noexcept;
     void try_now(io_operation& operation);
-    static bool writes(const io_request& request) noexcept;
 
     std::vector<event> events_;
     std::uint64_t last_event_ = 0;
