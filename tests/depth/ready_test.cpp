@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <utility>
 
+#include <sanitized.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/map.hpp>
@@ -17,7 +18,7 @@
 
 namespace {
 
-constexpr int many = 10'000'000;
+constexpr int many = support::sanitized ? 500'000 : 10'000'000;
 
 /// How far the stack has ever been from where the test began.
 class depth {
@@ -45,7 +46,7 @@ weir::async_stream<int> plus_one(weir::async_stream<int> upstream) {
 } // namespace
 
 TEST_SUITE("depth/ready") {
-    TEST_CASE("ten million ready items pass fifty stages without growing the stack") {
+    TEST_CASE("ready items pass fifty stages without growing the stack") {
         weir::testing::virtual_executor ex;
         depth first;
         depth rest;
@@ -64,7 +65,7 @@ TEST_SUITE("depth/ready") {
         CHECK(rest.deepest() - first.deepest() < 64 * 1024);
     }
 
-    TEST_CASE("ten million ready tasks are awaited without growing the stack") {
+    TEST_CASE("ready tasks are awaited without growing the stack") {
         weir::testing::virtual_executor ex;
         depth first;
         depth rest;
@@ -92,7 +93,7 @@ TEST_SUITE("depth/ready") {
         CHECK(rest.deepest() - first.deepest() < 64 * 1024);
     }
 
-    TEST_CASE("ten million rejected items do not grow the stack") {
+    TEST_CASE("rejected items do not grow the stack") {
         weir::testing::virtual_executor ex;
         int kept = 0;
         ex.run(weir::iota(0, many) | weir::filter([](int x) { return x == many - 1; }) |

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <counted.hpp>
 #include <weir/async_stream.hpp>
 #include <weir/backend/endpoint.hpp>
 #include <weir/executor/executor.hpp>
@@ -52,20 +53,9 @@
 #include <weir/testing/virtual_executor.hpp>
 
 using namespace std::chrono_literals;
+using support::counted;
 
 namespace {
-
-/// Counts what lives.
-class counted {
-public:
-    explicit counted(int& live) noexcept : live_{live} { ++live_; }
-    counted(const counted&) = delete;
-    counted& operator=(const counted&) = delete;
-    ~counted() { --live_; }
-
-private:
-    int& live_;
-};
 
 weir::task<> sleeps(weir::duration d, int& live) {
     const counted here{live};
