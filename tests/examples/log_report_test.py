@@ -12,7 +12,6 @@ import os
 import pathlib
 import pty
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +19,9 @@ import tempfile
 import threading
 import time
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
+from programs import need
 
 HERE = pathlib.Path(__file__).resolve().parent
 SAMPLE = HERE.parents[1] / "examples/data/access.log"
@@ -450,7 +452,5 @@ class LogReport(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if shutil.which("mawk") is None:
-        print("skipped: no mawk")
-        sys.exit(77)
+    need("mawk")
     unittest.main(argv=[sys.argv[0]], verbosity=2)

@@ -8,7 +8,6 @@ WEIR_BACKEND chooses the backend. Skipped (77) where the other program is missin
 
 import os
 import pathlib
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,16 +17,13 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
 from ports import free_port, wait_for
+from programs import need
 
 PROGRAM, WHICH = os.path.abspath(sys.argv[1]), sys.argv[2]
 NEEDS = {"nginx": ["nginx"], "nginx_tls": ["nginx", "openssl"], "node": ["node"]}[WHICH]
-PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 DEADLINE = 60
 
-for needed in NEEDS:
-    if not shutil.which(needed, path=PATH):
-        print(f"skipped: no {needed}")
-        sys.exit(77)
+need(*NEEDS)
 
 DIRECTORY = tempfile.TemporaryDirectory(prefix="weir-http-client-")
 NAME = DIRECTORY.name
@@ -92,7 +88,7 @@ class nginx(unittest.TestCase):
                     location /upload {{ return 200 stored; }}
                 }}
             }}""")
-        self.process = subprocess.Popen([shutil.which("nginx", path=PATH), "-p", NAME, "-c", str(config)])
+        self.process = subprocess.Popen(["nginx", "-p", NAME, "-c", str(config)])
         wait_for(self.port, self.process, DEADLINE)
         self.at = f"{'https' if self.listen else 'http'}://localhost:{self.port}"
         self.arguments = []

@@ -9,7 +9,6 @@ WEIR_BACKEND chooses the backend. Skipped (77) where the other program is missin
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,16 +16,13 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
 from ports import free_port, wait_for
+from programs import need
 
 PROGRAM, WHICH = os.path.abspath(sys.argv[1]), sys.argv[2]
 NEEDS = {"curl": ["curl"], "node": ["node"], "nginx": ["nginx", "curl"]}[WHICH]
-PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 DEADLINE = 60
 
-for needed in NEEDS:
-    if not shutil.which(needed, path=PATH):
-        print(f"skipped: no {needed}")
-        sys.exit(77)
+need(*NEEDS)
 
 DIRECTORY = tempfile.TemporaryDirectory(prefix="weir-http-")
 
@@ -197,7 +193,7 @@ class nginx_proxy(unittest.TestCase):
                         }}
                     }}
                 }}""")
-            nginx = subprocess.Popen([shutil.which("nginx", path=PATH), "-p", str(folder), "-c", str(folder / "nginx.conf"),
+            nginx = subprocess.Popen(["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"),
                                       "-e", "stderr"])
             try:
                 wait_for(port, nginx, DEADLINE)

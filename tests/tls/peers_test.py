@@ -9,7 +9,6 @@ WEIR_BACKEND chooses the backend. Skipped (77) where the other program is missin
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,16 +16,13 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
 from ports import free_port, wait_for
+from programs import need
 
 PROGRAM, WHICH = os.path.abspath(sys.argv[1]), sys.argv[2]
-NEEDS = {"s_client": "openssl", "s_server": "openssl", "curl": "curl", "nginx": "nginx"}[WHICH]
-PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
-FOUND = shutil.which(NEEDS, path=PATH)
+NEEDS = {"s_client": [], "s_server": [], "curl": ["curl"], "nginx": ["nginx"]}[WHICH]
 DEADLINE = 30
 
-if not FOUND or not shutil.which("openssl"):
-    print(f"skipped: no {NEEDS if not FOUND else 'openssl'}")
-    sys.exit(77)
+need("openssl", *NEEDS)
 
 DIRECTORY = tempfile.TemporaryDirectory(prefix="weir-tls-")
 PEMS = DIRECTORY.name
@@ -215,7 +211,7 @@ class s_server(unittest.TestCase):
 
 class curl(unittest.TestCase):
     def curl(self, server, *arguments, host="localhost"):
-        return run(FOUND, "-sS", "--cacert", pem("root.pem"), "--resolve", f"{host}:{server.port}:127.0.0.1",
+        return run("curl", "-sS", "--cacert", pem("root.pem"), "--resolve", f"{host}:{server.port}:127.0.0.1",
                    *arguments, f"https://{host}:{server.port}/")
 
     def test_a_page(self):
@@ -259,7 +255,7 @@ class nginx(unittest.TestCase):
                     ssl_certificate {pem("server.pem")}; ssl_certificate_key {pem("server.key")};
                     server {{ listen 127.0.0.1:{self.port} ssl; {http} }}
                 }}""")
-        self.process = subprocess.Popen([FOUND, "-p", name, "-c", f"{name}/nginx.conf"], stderr=subprocess.PIPE)
+        self.process = subprocess.Popen(["nginx", "-p", name, "-c", f"{name}/nginx.conf"], stderr=subprocess.PIPE)
         wait_for(self.port, self.process, DEADLINE)
 
     def tearDown(self):
