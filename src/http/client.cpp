@@ -311,6 +311,7 @@ std::unique_ptr<client_core> client_pool::take_idle(const std::string& origin) n
 void client_pool::keep(const std::string& origin, std::unique_ptr<client_core> core, context& cx) {
     std::erase_if(idle_, [](const idle_connection& c) { return c.closed(); });
     if (options_.idle_timeout == duration::zero()) return;
+    if (!std::exchange(is_watching_, true)) executor_watch_.emplace(cx.executor().spawn(executor_watch{*this}));
     idle_.emplace_back(origin, std::move(core), cx, options_.idle_timeout);
 }
 

@@ -14,6 +14,7 @@
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/time.hpp>
+#include <weir/core/waker.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/http/client.hpp>
 #include <weir/http/detail/client_core.hpp>
@@ -41,6 +42,33 @@ public:
 
 private:
     friend class pooled_connection;
+    friend weir::detail::described;
+
+    void describe(weir::detail::wait_report& report) const {
+        report.object(this, "weir::http::client", "kept connections: " + std::to_string(idle()));
+    }
+
+    /// Is spawned while connections are kept, so that the end of the executor closes them: the client may outlive it.
+    class [[nodiscard]] executor_watch {
+    public:
+        using result_type = unit;
+
+        explicit executor_watch(client_pool& pool) noexcept : pool_{&pool} {}
+        executor_watch(executor_watch&& other) noexcept : pool_{std::exchange(other.pool_, nullptr)} {}
+        ~executor_watch() {
+            if (pool_ == nullptr) return;
+            pool_->idle_.clear();
+            pool_->is_watching_ = false;
+        }
+
+        poll<unit> poll_result(context& cx) noexcept {
+            pool_->watching_.arm(cx.waker());
+            return pending;
+        }
+
+    private:
+        client_pool* pool_;
+    };
 
     /// A connection that waits for a request. It is watched, so that its end is seen when it comes.
     class idle_connection {
@@ -100,6 +128,9 @@ private:
     std::size_t waiting_ = 0;
     std::size_t open_ = 0;            // connections that serve a request, or are being opened
     std::list<idle_connection> idle_; // the one that was used last stands last
+    bool is_watching_ = false;
+    weir::detail::described_slot watching_{*this};              // is never woken
+    std::optional<join_handle<executor_watch>> executor_watch_; // last: it uses everything else
 };
 
 /// A connection of a pool that serves one request.

@@ -21,6 +21,7 @@
 #include <weir/http/server.hpp>
 #include <weir/io/limited_stream.hpp>
 #include <weir/io/tcp.hpp>
+#include <weir/observe/dump.hpp>
 #include <weir/operators/map_async_unordered.hpp>
 #include <weir/scope/with_timeout.hpp>
 #include <weir/sink/drain.hpp>
@@ -484,6 +485,36 @@ TEST_SUITE("http/client") {
         browser b{options};
         b.send({"GET", http::url{"http://a"}, {}, {{"accept", "text/plain"}}});
         CHECK(b.received(0) == "GET / HTTP/1.1\r\nHost: a\r\naccept: text/plain\r\nUser-Agent: test\r\n\r\n");
+    }
+    TEST_CASE("a client may outlive its executor, and be used on another one") {
+        std::deque<support::wire> wires;
+        http::client_options options;
+        options.connector = [&wires](http::url) -> weir::task<http::connection> {
+            wires.emplace_back().send(ok);
+            co_return http::connection{support::wire_stream{wires.back()}};
+        };
+        http::client client{options};
+        const auto text = [&client]() -> weir::task<std::string> {
+            auto answer = co_await client.get("http://a");
+            auto reading = answer.text();
+            co_return co_await std::move(reading);
+        };
+        for (std::size_t i = 0; i != 3; ++i) {
+            {
+                virtual_executor ex;
+                CHECK(ex.run(text) == "ok");
+                CHECK(client.idle() == 1);
+                ex.run_ready();
+                CHECK(weir::dump(ex).find("http::client A: kept connections: 1") != std::string::npos);
+            }
+            CHECK(client.idle() == 0);
+            CHECK(wires.size() == i + 1);
+            CHECK(wires[i].closed());
+        }
+        virtual_executor ex;
+        CHECK(ex.run(text) == "ok");
+        client = http::client{};
+        CHECK(wires[3].closed());
     }
     TEST_CASE("a client may be destroyed before its requests") {
         browser b;

@@ -125,7 +125,9 @@ struct client_options {
 /// request_timed_out, whose `phase()` says what took too long.
 /// Dropped: dropping a request, or a response whose body was not read, closes the connection. The client may be
 /// destroyed before its responses.
-/// Lifetime: the client, its requests and its responses belong to one executor, and must be destroyed before that.
+/// Lifetime: the client, its requests and its responses belong to one executor. Requests and responses must be
+/// destroyed before it. The client may outlive it, and then be used on another one: its connections are closed with the
+/// executor.
 /// Cost: some allocations per request. 4 KiB for a connection that is kept.
 /// See: exchange, for one request over a stream of one's own.
 class client {
