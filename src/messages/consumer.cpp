@@ -299,11 +299,6 @@ void partition_core::close() noexcept {
     consumer_.wake();
 }
 
-void partition_core::lose() noexcept {
-    lost_ = true;
-    abandon();
-}
-
 void partition_core::abandon() noexcept {
     close();
     tending_.reset();
@@ -370,7 +365,6 @@ task<> partition_core::tend(std::shared_ptr<partition_core> self) {
         co_await std::move(waiting);
     }
     me.close();
-    if (me.lost_) co_return;
     try {
         auto releasing = me.shared_->body->release(me.assignment_);
         co_await std::move(releasing);
@@ -395,8 +389,7 @@ task<> partition_core::commit() {
             consumer_.wake();
         } else {
             ++counters.stale_commits;
-            lost_ = true;
-            close();
+            close(); // and it is given back, in case that the broker still counts it as this member's
         }
     } catch (...) {
         failure = std::current_exception();
@@ -527,7 +520,7 @@ void consumer_core::apply(group_change change, executor& ex) {
         if (found != partitions_.end()) (*found)->end(ex.time_after(shared_->options.revoke_limit));
     } else {
         ++counters.lost;
-        if (found != partitions_.end()) (*found)->lose();
+        if (found != partitions_.end()) (*found)->abandon();
     }
 }
 

@@ -12,7 +12,10 @@
 
 #include <weir/core/timed_out.hpp>
 #include <weir/executor/sleep.hpp>
+#include <weir/messages/consumer.hpp>
+#include <weir/messages/for_each_message.hpp>
 #include <weir/redis/client.hpp>
+#include <weir/redis/streams.hpp>
 #include <weir/redis/subscribe.hpp>
 #include <weir/scope/with_timeout.hpp>
 #include <weir/sink/for_each.hpp>
@@ -20,6 +23,7 @@
 #include <weir/testing/simulation.hpp>
 
 #include "server.hpp"
+#include "world.hpp"
 
 using namespace std::chrono_literals;
 
@@ -73,6 +77,29 @@ weir::task<> follow_news(weir::redis::client& client, std::vector<std::string>& 
 }
 // [/subscribe]
 
+// [group]
+weir::task<> bill(weir::messages::message<std::string>& order);
+
+weir::task<> run_billing(weir::redis::client& client) {
+    weir::redis::group_options group;
+    group.group = "billing";
+    group.streams = {"orders:0", "orders:1", "orders:2", "orders:3"};
+    weir::messages::consumer_options limits;
+    limits.dead_letter = weir::redis::dead_letters_to(client, "orders:dead");
+    weir::messages::consumer orders{weir::redis::group_member{client, group}, limits};
+    co_await (orders.messages() | weir::messages::for_each_message(64, bill));
+}
+
+weir::task<> order(weir::redis::client& client, const std::vector<std::string>& streams, std::string customer) {
+    co_await client.command("XADD", weir::redis::shard_of(streams, customer), "*", "key", customer, "value", "1");
+}
+// [/group]
+
+weir::task<> bill(weir::messages::message<std::string>& order) {
+    CHECK(order.value() == "1");
+    co_return;
+}
+
 } // namespace
 
 TEST_SUITE("redis/guide") {
@@ -100,5 +127,17 @@ TEST_SUITE("redis/guide") {
         sim.run(server.publish("alerts.fire", "x"));
         sim.advance(1s);
         CHECK(cache == std::vector<std::string>{"alerts.fire: x"});
+    }
+
+    TEST_CASE("the group of the guide asks for its server") {
+        support::redis::world w; // a server without streams
+        w.sim.run([&]() -> weir::task<> {
+            weir::redis::client client{support::redis::options_of_server()};
+            const std::vector<std::string> streams{"orders:0"};
+            const std::string unknown = co_await support::redis::failure_of(order(client, streams, "anna"));
+            CHECK(unknown == "weir::redis: XADD: ERR unknown command");
+            const auto failure = co_await support::redis::failure_of(run_billing(client));
+            CHECK(failure == "weir::redis: XGROUP: ERR unknown command");
+        });
     }
 }

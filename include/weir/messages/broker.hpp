@@ -27,7 +27,7 @@ concept operation_with = operation<A> && std::same_as<typename A::result_type, R
 ///   no record, and is called again. It may be dropped: then a later call returns what was not returned.
 /// - `commit(a, positions)` makes it known that records have been dealt with: the oldest ones that were not committed,
 ///   in order. It returns false when the assignment is over, and then has no effect. It may be executed twice.
-/// - `release(a)` gives a partition back.
+/// - `release(a)` gives a partition back. It has no effect when the assignment is over.
 /// - `leave()` leaves the group. No other function is called afterwards.
 /// - `inspect(a)` returns what is known about a partition, for the metrics.
 ///

@@ -47,6 +47,7 @@ struct client_statistics {
 namespace detail {
 
 class client_core;
+class group_core;
 
 /// What may become of a command whose connection is lost before the reply.
 enum class loss : std::uint8_t { fails, sends_again };
@@ -290,6 +291,8 @@ public:
     const detail::connector& connects_by() const noexcept;
 
 private:
+    friend class detail::group_core;
+
     client(options o, detail::connector connect);
 
     template <class T, class... A>

@@ -39,7 +39,7 @@ struct shared_part {
 ///
 /// | phase  | messages are delivered | answers count | commits | leaves the phase                                   |
 /// |--------|------------------------|---------------|---------|----------------------------------------------------|
-/// | open   | yes                    | yes           | yes     | `end`, `lose`                                      |
+/// | open   | yes                    | yes           | yes     | `end`, `abandon`                                   |
 /// | ending | no                     | yes           | yes     | when all messages are answered, or at the deadline |
 /// | closed | no                     | no            | no      |                                                    |
 class partition_core : public std::enable_shared_from_this<partition_core> {
@@ -61,9 +61,7 @@ public:
     void end(time_point deadline) noexcept;
     /// The program has dropped the stream.
     void end_by_program() noexcept { end(ex_.time_after(shared_->options.revoke_limit)); }
-    /// Closes at once, without a commit.
-    void lose() noexcept;
-    /// Closes at once, and drops the operations of the broker.
+    /// Closes at once, without a commit, and drops the operations of the broker.
     void abandon() noexcept;
 
     /// Adds its load.
@@ -140,7 +138,6 @@ private:
     assignment assignment_;
     executor& ex_; // while it is not closed
     phase phase_ = phase::open;
-    bool lost_ = false;
     bool gone_ = false;
     time_point deadline_ = time_point::max(); // of the phase `ending`
 
