@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <weir/testing/marbles.hpp>
 
+#include <array>
+#include <charconv>
 #include <limits>
 #include <random>
 #include <typeinfo>
@@ -25,7 +27,17 @@ std::string message_of(const std::exception_ptr& error) {
     }
 }
 
+template <class Number>
+std::string shortest_text(Number number) {
+    std::array<char, 32> text{}; // the longest is "-2.2250738585072014e-308"
+    const auto written = std::to_chars(text.data(), text.data() + text.size(), number);
+    return std::string(text.data(), written.ptr);
+}
+
 } // namespace
+
+std::string detail::draw_number(float number) { return shortest_text(number); }
+std::string detail::draw_number(double number) { return shortest_text(number); }
 
 std::vector<marble> parse_marbles(std::string_view diagram) {
     std::vector<marble> script;

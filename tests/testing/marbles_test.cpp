@@ -11,6 +11,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/operators/map.hpp>
+#include <weir/operators/pairwise.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/probe.hpp>
 
@@ -50,6 +51,14 @@ TEST_SUITE("testing/marbles") {
         CHECK(m.play(m.hot<int>("1-a-X", {{'a', 12}})) == "1-<12>-X");
         CHECK(m.play(m.hot<std::string>("a|", {{'a', "word"}})) == "<word>|");
         CHECK(m.play(m.hot("a-b|") | weir::map([](char c) { return std::vector<char>{c, c}; })) == "(aa)-(bb)|");
+    }
+
+    TEST_CASE("marbles draws numbers with a fraction with the fewest digits that tell them from all others") {
+        marbles m;
+        CHECK(m.play(m.hot<double>("12a|", {{'a', 0.1}})) == "12<0.1>|");
+        CHECK(m.play(m.hot<float>("ab|", {{'a', 0.1f}, {'b', -1e20f}})) == "<0.1><-1e+20>|");
+        CHECK(m.play(m.hot<double>("1-3|") | weir::pairwise() |
+                     weir::map([](const auto& two) { return (two.first + two.second) / 4; })) == "--1|");
     }
 
     TEST_CASE("marbles plays an endless stream for a given time") {

@@ -129,6 +129,10 @@ inline std::string draw_text(std::string text) {
     return text;
 }
 
+/// The shortest text that stands for the number and no other.
+std::string draw_number(float number);
+std::string draw_number(double number);
+
 /// Draws an item: text and numbers as above, a list or tuple in parentheses.
 template <class T>
 std::string draw(const T& item) {
@@ -138,13 +142,15 @@ std::string draw(const T& item) {
         return item ? "T" : "F";
     } else if constexpr (std::integral<T>) {
         return draw_text(std::to_string(item));
+    } else if constexpr (std::same_as<T, float> || std::same_as<T, double>) {
+        return draw_text(draw_number(item));
     } else if constexpr (std::convertible_to<const T&, std::string_view>) {
         return draw_text(std::string{std::string_view{item}});
     } else if constexpr (requires { item.has_value(); }) {
         return item.has_value() ? draw(*item) : "_";
     } else if constexpr (!std::ranges::range<const T> && !requires { std::tuple_size<T>::value; }) {
         static_assert(weir::detail::always_false<T>,
-                      "weir::testing: an item of this type cannot be drawn; map it to characters, integers or text, or "
+                      "weir::testing: an item of this type cannot be drawn; map it to characters, numbers or text, or "
                       "to optionals, ranges or tuples of them");
         return {};
     } else {
@@ -204,8 +210,9 @@ struct seen {
 /// Each character is a tick: `-` nothing, a letter or digit an item, `|` the end, `#` an error, `[ab|]` several in one
 /// tick. A diagram that does not end with `|` or `#` never ends; it is drawn with a trailing `...`.
 ///
-/// Characters, integers and text can be drawn as items, and optionals, ranges and tuples of them. A text or a number of
-/// more than one character stands in `<>`, a range or a tuple in `()`. Map other items to one of these first.
+/// Characters, numbers and text can be drawn as items, and optionals, ranges and tuples of them. A text or a number of
+/// more than one character stands in `<>`, a range or a tuple in `()`. A float or double is drawn with as few digits as
+/// tell it from all others: 2 as `2`, 0.1 as `<0.1>`. Map other items to one of these first.
 ///
 /// `play` draws from the moment at which it is called. The executor's clock goes on from one `play` to the next: use
 /// new `marbles` where items contain times.
