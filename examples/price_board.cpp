@@ -8,12 +8,12 @@
 // When 1000 different symbols wait for the display, the feed waits as well. SIGINT and SIGTERM end the program after
 // the last frame, and a second signal ends it at once.
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <iostream>
-#include <map>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -34,7 +34,6 @@ struct quote {
     std::string symbol;
     double price = 0;
 };
-constexpr std::size_t most_symbols = 1000;
 
 std::optional<quote> parse(std::string_view line) {
     const std::size_t blank = line.find(' ');
@@ -59,22 +58,20 @@ weir::task<> show(weir::async_stream<weir::bytes> input) {
         return result;
     };
     auto display = weir::standard_output();
-    const auto draw = [&](const std::vector<quote>& changed) -> weir::task<> {
+    const auto draw = [&](std::vector<quote> changed) -> weir::task<> {
         const auto next_frame = weir::executor::current()->now() + 100ms;
-        std::map<std::string_view, double> prices;
-        for (const quote& q : changed) prices[q.symbol] = q.price; // the newest is the last
-        replaced += changed.size() - prices.size();
+        std::ranges::sort(changed, {}, &quote::symbol);
         std::ostringstream frame;
         frame << "frame " << ++frames << '\n';
-        for (const auto& [symbol, price] : prices) frame << symbol << ' ' << price << '\n';
+        for (const quote& q : changed) frame << q.symbol << ' ' << q.price << '\n';
         const std::string text = frame.str();
         co_await display.write(text);
         co_await weir::sleep_until(next_frame);
     };
     auto shown = std::move(input) | weir::lines({.limit = 100, .on_long = weir::long_lines::skip}) |
                  weir::filter_map(read_quote) | weir::take_until(weir::signals(SIGINT, SIGTERM)) |
-                 weir::latest_per_key(most_symbols, &quote::symbol, [&](const quote&) { ++replaced; }) |
-                 weir::chunk(most_symbols, 0s) | weir::for_each(draw);
+                 weir::latest_per_key_frames(1000, &quote::symbol, [&](const quote&) { ++replaced; }) |
+                 weir::for_each(draw);
     co_await weir::when_any(std::move(shown), weir::signals(SIGINT, SIGTERM) | weir::skip(1) | weir::first());
     std::cerr << received << " prices, " << replaced << " replaced by newer ones, " << malformed << " malformed lines, "
               << frames << " frames\n";
