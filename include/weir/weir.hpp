@@ -6,6 +6,7 @@
 #include <weir/core/assert.hpp>
 #include <weir/core/closure.hpp>
 #include <weir/core/context.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/core/operation.hpp>

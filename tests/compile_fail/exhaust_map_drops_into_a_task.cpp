@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: weir::exhaust_map(f, on_drop): on_drop returns an operation or a stream, and nothing would await it
+// expect: weir::exhaust_map(f, on_drop): on_drop cannot be called with (item) or (item, drop_reason)
 
 #include <weir/operators/exhaust_map.hpp>
 #include <weir/source/iota.hpp>

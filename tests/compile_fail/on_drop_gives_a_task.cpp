@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: weir::buffer(n, overflow, on_drop)
-// expect: nothing would await it
+// expect: nothing would await
 
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/buffer.hpp>

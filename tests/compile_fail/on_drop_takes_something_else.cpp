@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: weir::buffer(n, overflow, on_drop)
-// expect: cannot be called with an item
+// expect: on_drop cannot be called with (item) or (item, drop_reason)
 
 #include <string>
 

@@ -61,7 +61,6 @@ DETAIL_USERS = {
     "io/detail/error.hpp": ["source", "kernel", "testing", "sink"],
     "io/detail/transfer.hpp": ["source", "sink", "redis"],
     "operators/detail/hashable.hpp": ["sink"],
-    "operators/detail/drop_silently.hpp": ["sink"],
     "operators/detail/name_of_key.hpp": ["sink"],
     "resilience/detail/again_when.hpp": ["source"],
     "sink/detail/stop_signal.hpp": ["http"],
@@ -79,6 +78,7 @@ HEADERS_ABOVE = {
 # The rooms that a source file uses although they are not below its own.
 SOURCES_ABOVE = {
     "src/backend/backend.cpp": ["kernel"],
+    "src/core/drop_reason.cpp": ["executor"],  # its error handler gets what an on_drop throws
     "src/backend/io_operation.cpp": ["executor"],  # an operation starts on the backend of an executor
     "src/backend/unread.cpp": ["io"],  # the answer of a dropped read is kept as bytes
     "src/io/detail/descriptor.cpp": ["kernel"],

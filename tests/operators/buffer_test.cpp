@@ -203,21 +203,6 @@ TEST_SUITE("operators/buffer") {
         }
     }
 
-    TEST_CASE("buffer: an exception from on_drop fails the stream") {
-        virtual_executor ex;
-        probe<int> source;
-        probe_sink sink{ex, source.stream() | weir::buffer(1, overflow::drop_newest,
-                                                           [](int) { throw std::runtime_error{"on_drop"}; })};
-        sink.request(1);
-        for (int i = 0; i != 3; ++i) source.push(i);
-        ex.run_ready();
-        CHECK(source.dropped());
-        sink.request();
-        ex.run_ready();
-        CHECK(sink.items() == numbers{0, 1});
-        CHECK(sink.error_message() == "on_drop");
-    }
-
     TEST_CASE("buffer: upstream may drop the pipeline that it belongs to") {
         virtual_executor ex;
         probe<int> source;

@@ -207,11 +207,6 @@ TEST_SUITE("operators/event_windows") {
         const auto no_key = [](char c) { return c == 'f' ? throw std::runtime_error{"no"} : 1; };
         CHECK(m.play(m.hot("ab-ef|") | event_windows(tumbling_windows{4ms}, {}, letter_time, no_key) | items_of) ==
               "---(ab)[(e!)#]");
-        const auto refuses = [](char) { throw std::runtime_error{"late"}; };
-        CHECK(m.play(m.hot("ez-b|") |
-                     event_windows(
-                         tumbling_windows{4ms}, {}, letter_time, [](char) { return 1; }, refuses) |
-                     items_of) == "-(e)-[(z!)#]");
     }
 
     TEST_CASE("event_windows fails with limit_exceeded when too many windows or items are held") {

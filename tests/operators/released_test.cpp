@@ -13,7 +13,6 @@
 #include <weir/observe/log.hpp>
 #include <weir/operators/also_to.hpp>
 #include <weir/operators/broadcast_through.hpp>
-#include <weir/operators/buffer.hpp>
 #include <weir/operators/buffer_weighted.hpp>
 #include <weir/operators/chunk.hpp>
 #include <weir/operators/chunk_by.hpp>
@@ -32,7 +31,6 @@
 #include <weir/operators/event_windows.hpp>
 #include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/expand.hpp>
-#include <weir/operators/expire.hpp>
 #include <weir/operators/extrapolate.hpp>
 #include <weir/operators/fail_after.hpp>
 #include <weir/operators/filter.hpp>
@@ -87,7 +85,6 @@
 #include <weir/sink/reduce.hpp>
 #include <weir/sink/single.hpp>
 #include <weir/source/just.hpp>
-#include <weir/source/never.hpp>
 #include <weir/source/once.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/probe.hpp>
@@ -185,7 +182,6 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::concat_map([](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
         CHECK(end_of(weir::switch_map([](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
         CHECK(end_of(weir::exhaust_map([](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
-        CHECK(end_of(weir::exhaust_map([](int) { return weir::never<int>(); }, not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::flat_map(2, [](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
         CHECK(end_of(weir::flat_map_ordered(2, [](int x) { return weir::just(not_two(x)); }) | weir::drain()) == "two");
         CHECK(end_of(weir::divert_to(weir::for_each(not_two), [](int) { return true; }) | weir::drain()) == "two");
@@ -193,8 +189,6 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::chunk_weighted(9, not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::buffer_weighted(9, not_two) | weir::drain()) == "two");
         CHECK(end_of(weir::concurrently(later(2)) | weir::drain()) == "two");
-        CHECK(end_of(weir::expire(0ms, 2, not_two) | weir::map_async(1, [](int x) { return later(x + 2); }) |
-                     weir::drain()) == "two");
         CHECK(end_of(weir::map_async(2, later) | weir::drain()) == "two");
         CHECK(end_of(weir::delay([](int x) { return not_two(x) * 0ms; }) | weir::drain()) == "two");
         CHECK(end_of(weir::debounce([](int x) { return not_two(x) * 1ms; }) | weir::drain()) == "two");
@@ -202,7 +196,8 @@ TEST_SUITE("operators/released") {
         CHECK(end_of(weir::map_async_keyed(2, [](int x) { return x; }, later) | weir::drain()) == "two");
         CHECK(end_of(weir::map_async_keyed(2, not_two, [](int x) { return later(x + 2); }) | weir::drain()) == "two");
         CHECK(end_of(weir::pace(weir::rate{1000}, 8, not_two) | weir::drain()) == "two");
-        CHECK(end_of(weir::buffer(1, weir::overflow::drop_newest, not_two) | weir::map_async(1, later) |
+        CHECK(end_of(weir::window([](int x) { return not_two(x) * 0ms; },
+                                  [](auto items) { return std::move(items) | weir::drain(); }) |
                      weir::drain()) == "two");
     }
 

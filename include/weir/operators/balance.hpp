@@ -8,9 +8,9 @@
 
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/branches.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 
 namespace weir {
 

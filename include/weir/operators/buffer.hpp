@@ -12,10 +12,10 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/prefetching_operator.hpp>
 
 namespace weir {
@@ -69,10 +69,10 @@ private:
             return this->notify();
         }
         if (detail::drops_oldest(policy_)) {
-            static_cast<void>(std::invoke(on_drop_, held_.replace_front(std::move(item))));
+            detail::drop_item(on_drop_, held_.replace_front(std::move(item)), drop_reason::overflow);
             return;
         }
-        static_cast<void>(std::invoke(on_drop_, std::move(item)));
+        detail::drop_item(on_drop_, std::move(item), drop_reason::overflow);
         if (policy_ == overflow::error) throw detail::overflow_of("weir::buffer: overflow: the consumer", n_);
     }
 
@@ -90,15 +90,13 @@ struct buffer_fn : detail::operator_fn<buffer_fn> {
 
     template <class T, class N, class Policy, class OnDrop>
     static consteval bool accepts() {
-        constexpr bool drops = std::invocable<OnDrop&, T>;
-        static_assert(drops, "weir::buffer(n, overflow, on_drop): on_drop cannot be called with an item");
-        constexpr bool vanishes = detail::returns_work<OnDrop&, T>;
-        static_assert(!vanishes, "weir::buffer(n, overflow, on_drop): on_drop returns an operation or a stream, and "
-                                 "nothing would await it");
+        constexpr bool drops = detail::drops_items<OnDrop, T>;
+        static_assert(drops, "weir::buffer(n, overflow, on_drop): on_drop cannot be called with (item) or (item, "
+                             "drop_reason), or returns an operation or a stream, which nothing would await");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept, "weir::buffer(n) keeps items, and these borrow their memory; put to_owned() before it, or "
                             "outlives(view) around what outlives it");
-        return drops && !vanishes && kept;
+        return drops && kept;
     }
 
     template <std::integral N, class OnDrop = detail::drop_silently>
@@ -126,7 +124,7 @@ struct buffer_fn : detail::operator_fn<buffer_fn> {
 ///     buffer(n, overflow::drop_newest)   the item that does not fit is dropped
 ///     buffer(n, overflow::error)         the stream fails with buffer_overflow
 ///
-/// Ends: with upstream. Errors: upstream's, buffer_overflow, and what on_drop throws. The items held come before
+/// Ends: with upstream. Errors: upstream's, and buffer_overflow. The items held come before
 /// either, after upstream has been destroyed.
 /// Dropped: what does not fit is passed to on_drop, the third argument, if there is one; items held are lost with the
 /// stream.

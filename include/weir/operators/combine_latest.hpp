@@ -11,19 +11,25 @@
 #include <vector>
 
 #include <weir/core/closure.hpp>
+#include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/detail/range_items.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/children.hpp>
+#include <weir/operators/detail/zipped.hpp>
 
 namespace weir {
 
 /// The latest items of several streams, whenever one of them has a new item.
-template <stream... S>
-class [[nodiscard("add a sink and co_await it")]] combine_latest_stream
-    : public detail::over_children<combine_latest_stream<S...>, std::tuple<item_t<S>...>,
+template <class Sides, class OnDrop = detail::drop_silently>
+class combine_latest_stream;
+
+template <stream... S, class OnDrop>
+class [[nodiscard("add a sink and co_await it")]] combine_latest_stream<detail::zipped_sides<S...>, OnDrop>
+    : public detail::over_children<combine_latest_stream<detail::zipped_sides<S...>, OnDrop>, std::tuple<item_t<S>...>,
                                    detail::children_tuple<std::index_sequence_for<S...>, S...>> {
     using children = detail::children_tuple<std::index_sequence_for<S...>, S...>;
     using base = detail::over_children<combine_latest_stream, std::tuple<item_t<S>...>, children>;
@@ -35,7 +41,8 @@ class [[nodiscard("add a sink and co_await it")]] combine_latest_stream
 public:
     using value_type = std::tuple<item_t<S>...>;
 
-    explicit combine_latest_stream(S... sources) : base(children(std::move(sources)...)) {}
+    explicit combine_latest_stream(OnDrop on_drop, S... sources)
+        : base(children(std::move(sources)...)), on_drop_(std::move(on_drop)) {}
 
 private:
     static constexpr bool passes_all = false;
@@ -63,15 +70,21 @@ private:
     bool ends_all(Child& ended) noexcept {
         return !latest_of(ended);
     }
+    void drop_unmatched(context& cx) noexcept {
+        if (missing_ == 0) return;
+        std::apply([&](auto&... each) { (detail::drop_unmatched(on_drop_, each, cx), ...); }, latest_);
+    }
 
     std::tuple<std::optional<item_t<S>>...> latest_;
     std::size_t missing_ = sizeof...(S);
+    [[no_unique_address]] OnDrop on_drop_;
 };
 
 /// The same for a range of streams, as vectors.
-template <stream S>
+template <stream S, class OnDrop = detail::drop_silently>
 class [[nodiscard("add a sink and co_await it")]] combine_latest_range_stream
-    : public detail::over_children<combine_latest_range_stream<S>, std::vector<item_t<S>>, detail::children_vector<S>> {
+    : public detail::over_children<combine_latest_range_stream<S, OnDrop>, std::vector<item_t<S>>,
+                                   detail::children_vector<S>> {
     using children = detail::children_vector<S>;
     using base = detail::over_children<combine_latest_range_stream, std::vector<item_t<S>>, children>;
     friend base;
@@ -83,8 +96,11 @@ class [[nodiscard("add a sink and co_await it")]] combine_latest_range_stream
 public:
     using value_type = std::vector<item_t<S>>;
 
-    explicit combine_latest_range_stream(children sources)
-        : base(numbered(std::move(sources))), latest_(this->size()), missing_{this->size()} {}
+    combine_latest_range_stream(OnDrop on_drop, children sources)
+        : base(numbered(std::move(sources))),
+          latest_(this->size()),
+          missing_{this->size()},
+          on_drop_(std::move(on_drop)) {}
 
 private:
     static constexpr bool passes_all = false;
@@ -110,50 +126,83 @@ private:
     bool ends_all(Child& ended) noexcept {
         return !latest_[ended.index()];
     }
+    void drop_unmatched(context& cx) noexcept {
+        if (missing_ == 0) return;
+        for (auto& each : latest_) detail::drop_unmatched(on_drop_, each, cx);
+    }
 
     std::vector<std::optional<item_t<S>>> latest_;
     std::size_t missing_;
+    [[no_unique_address]] OnDrop on_drop_;
 };
 
 struct combine_latest_fn : operator_needs_its_arguments_in_parentheses {
     template <class First, class... Rest>
     constexpr auto operator()(First&& front, Rest&&... rest) const {
-        if constexpr (sizeof...(Rest) == 0 && !stream<std::remove_cvref_t<First>> && std::ranges::input_range<First>) {
-            using source = std::ranges::range_value_t<First>;
-            if constexpr (!stream<source>) {
-                static_assert(detail::always_false<First>,
-                              "weir::combine_latest(range): the range's items are not streams");
-                return detail::invalid_pipeline{};
-            } else if constexpr (!detail::readable_range<First>) {
-                static_assert(
-                    detail::always_false<First>,
-                    "weir::combine_latest(range): a stream is used once and cannot be copied out of the range: write "
-                    "combine_latest(std::move(range))");
-                return detail::invalid_pipeline{};
-            } else if constexpr (!std::copy_constructible<item_t<source>>) {
-                static_assert(detail::always_false<First>, "weir::combine_latest(range): an item goes into several "
-                                                           "vectors, and cannot be copied");
-                return detail::invalid_pipeline{};
+        const auto make = []<class OnDrop, class... Args>(OnDrop on_drop, Args&&... args) {
+            using first_t = std::tuple_element_t<0, std::tuple<Args...>>;
+            if constexpr (sizeof...(Args) == 1 && !stream<std::remove_cvref_t<first_t>> &&
+                          std::ranges::input_range<first_t>) {
+                return of_range(std::move(on_drop), std::forward<Args>(args)...);
             } else {
-                return combine_latest_range_stream<source>(detail::children_from(std::forward<First>(front)));
+                return of_streams(std::move(on_drop), std::forward<Args>(args)...);
             }
-        } else if constexpr (!(stream<std::remove_cvref_t<First>> && ... && stream<std::remove_cvref_t<Rest>>)) {
-            static_assert(detail::always_false<First>, "weir::combine_latest(streams...): an argument is not a stream");
+        };
+        return detail::with_on_drop(make, std::forward<First>(front), std::forward<Rest>(rest)...);
+    }
+
+private:
+    template <class OnDrop, class Range>
+    static constexpr auto of_range(OnDrop on_drop, Range&& range) {
+        using source = std::ranges::range_value_t<Range>;
+        if constexpr (!stream<source>) {
+            static_assert(detail::always_false<Range>,
+                          "weir::combine_latest(range): the range's items are not streams");
             return detail::invalid_pipeline{};
-        } else if constexpr (!(std::is_constructible_v<std::remove_cvref_t<First>, First> && ... &&
-                               std::is_constructible_v<std::remove_cvref_t<Rest>, Rest>)) {
-            static_assert(detail::always_false<First>,
+        } else if constexpr (!detail::readable_range<Range>) {
+            static_assert(detail::always_false<Range>,
+                          "weir::combine_latest(range): a stream is used once and cannot be copied out of the range: "
+                          "write combine_latest(std::move(range))");
+            return detail::invalid_pipeline{};
+        } else if constexpr (!std::copy_constructible<item_t<source>>) {
+            static_assert(detail::always_false<Range>, "weir::combine_latest(range): an item goes into several "
+                                                       "vectors, and cannot be copied");
+            return detail::invalid_pipeline{};
+        } else if constexpr (!detail::drops_items<OnDrop, item_t<source>>) {
+            static_assert(detail::always_false<OnDrop>,
+                          "weir::combine_latest(range, on_drop): on_drop cannot be called with (item) or (item, "
+                          "drop_reason), or returns an operation or a stream, which nothing would await");
+            return detail::invalid_pipeline{};
+        } else {
+            return combine_latest_range_stream<source, OnDrop>(std::move(on_drop),
+                                                               detail::children_from(std::forward<Range>(range)));
+        }
+    }
+
+    template <class OnDrop, class... S>
+    static constexpr auto of_streams(OnDrop on_drop, S&&... streams) {
+        if constexpr (!(stream<std::remove_cvref_t<S>> && ...)) {
+            static_assert(detail::always_false<OnDrop>,
+                          "weir::combine_latest(streams...): an argument is not a stream");
+            return detail::invalid_pipeline{};
+        } else if constexpr (!(std::is_constructible_v<std::remove_cvref_t<S>, S> && ...)) {
+            static_assert(detail::always_false<OnDrop>,
                           "weir::combine_latest(streams...): a stream is used once and cannot be copied: write "
                           "combine_latest(std::move(stream), ...)");
             return detail::invalid_pipeline{};
-        } else if constexpr (!(std::copy_constructible<item_t<std::remove_cvref_t<First>>> && ... &&
-                               std::copy_constructible<item_t<std::remove_cvref_t<Rest>>>)) {
-            static_assert(detail::always_false<First>, "weir::combine_latest(streams...): an item goes into several "
-                                                       "tuples, and cannot be copied");
+        } else if constexpr (!(std::copy_constructible<item_t<std::remove_cvref_t<S>>> && ...)) {
+            static_assert(detail::always_false<OnDrop>, "weir::combine_latest(streams...): an item goes into several "
+                                                        "tuples, and cannot be copied");
+            return detail::invalid_pipeline{};
+        } else if constexpr (!detail::drops_items<OnDrop, item_t<std::remove_cvref_t<S>>...>) {
+            static_assert(detail::always_false<OnDrop>,
+                          "weir::combine_latest(streams..., on_drop): the last argument is neither a stream nor a "
+                          "function that can be called with an item of each of the streams, alone or with a "
+                          "drop_reason, and returns nothing to be awaited");
             return detail::invalid_pipeline{};
         } else {
-            return combine_latest_stream<std::remove_cvref_t<First>, std::remove_cvref_t<Rest>...>{
-                std::forward<First>(front), std::forward<Rest>(rest)...};
+            return combine_latest_stream<detail::zipped_sides<std::remove_cvref_t<S>...>, OnDrop>(
+                std::move(on_drop), std::forward<S>(streams)...);
         }
     }
 };
@@ -172,6 +221,8 @@ struct combine_latest_fn : operator_needs_its_arguments_in_parentheses {
 ///
 /// Ends: when all have ended, or when one has ended without an item.
 /// Errors: the first one, when the others have been destroyed; items that were ready before it come before it.
+/// Dropped: items that found no partner, because another stream had no item, are passed to on_drop, the last argument,
+/// if there is one, when the streams have been destroyed.
 /// Cost: no allocation, but for the vectors of a range; two items per stream held, and a copy of each item per tuple.
 /// See: with_latest_from, zip, merge.
 inline constexpr combine_latest_fn combine_latest{};

@@ -9,11 +9,11 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/side_sink.hpp>
 
 namespace weir {
@@ -91,9 +91,9 @@ struct divert_to_fn : detail::operator_fn<divert_to_fn> {
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept, "weir::divert_to(sink, pred) keeps items, and these borrow their memory; put to_owned() "
                             "before it, or outlives(view) around what outlives it");
-        constexpr bool drops =
-            std::invocable<OnDrop&, T> && std::copy_constructible<OnDrop> && !detail::returns_work<OnDrop&, T>;
-        static_assert(drops, "weir::divert_to(sink, pred, on_drop): on_drop cannot be called with an item, cannot be "
+        constexpr bool drops = detail::drops_items<OnDrop, T> && std::copy_constructible<OnDrop>;
+        static_assert(drops, "weir::divert_to(sink, pred, on_drop): on_drop cannot be called with (item) or (item, "
+                             "drop_reason), cannot be "
                              "copied, or returns an operation or a stream, which nothing would await");
         if constexpr (asked && kept && drops) {
             constexpr bool ok = detail::is_side_sink<T, Sink>();
@@ -126,7 +126,7 @@ struct divert_to_fn : detail::operator_fn<divert_to_fn> {
 /// Errors: upstream's and what pred throws, when the sink has seen the error too and has ended; those of the sink, at
 /// once. Upstream is destroyed first.
 /// Dropped: the sink is destroyed. Items that it does not receive are passed to on_drop, the third argument, if there
-/// is one. It must not throw.
+/// is one.
 /// Cost: an allocation at the start; no copy; one item held.
 /// See: partition (two streams), also_to (each item goes both ways), filter.
 inline constexpr divert_to_fn divert_to{};

@@ -16,12 +16,12 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/resettable.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/hashable.hpp>
 #include <weir/operators/detail/open_windows.hpp>
 
@@ -224,7 +224,7 @@ private:
         const key k(std::invoke(key_of_, std::as_const(one)));
         if (cx.stopping()) return;
         if (!kind_.add(open_, k, t, one, [this](time end) { return has_ended(end); })) {
-            static_cast<void>(std::invoke(on_late_, std::move(one)));
+            detail::drop_item(on_late_, std::move(one), drop_reason::late);
             return;
         }
         const time mark = t - lateness_;
@@ -337,7 +337,7 @@ struct event_windows_fn : detail::operator_fn<event_windows_fn> {
 /// Errors: upstream's, what a function throws, and limit_exceeded when more than options.max_windows windows are open,
 /// or more than options.max_items items are held. The windows that are open come before the error, with
 /// complete == false unless they are over; upstream has been destroyed by then.
-/// Dropped: late items are passed to on_late, if there is one. What it throws fails the stream. The windows that are
+/// Dropped: late items are passed to on_late, if there is one. The windows that are
 /// open are lost.
 /// Cost: allocations for each window, none per item but for the growth of vectors; the items of the open windows held.
 /// A logarithm of their number per item.

@@ -8,8 +8,8 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/range_items.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/one_inner.hpp>
 
 namespace weir {
@@ -49,7 +49,7 @@ private:
     void start_or_drop(poll<item_t<S>> next, context& cx) {
         if (!next.is_item() || cx.stopping()) return;
         if (this->inner()) {
-            static_cast<void>(std::invoke(on_drop_, *std::move(next)));
+            detail::drop_item(on_drop_, *std::move(next), drop_reason::suppressed);
         } else {
             this->start_inner(*std::move(next), cx);
         }
@@ -71,16 +71,14 @@ struct exhaust_map_fn : detail::operator_fn<exhaust_map_fn> {
         static_assert(!ranged, "weir::exhaust_map(f): f returns a range, and not a stream; write map_concat(f)");
         constexpr bool ok = detail::gives_stream<F&, T> || awaited || ranged;
         static_assert(ok, "weir::exhaust_map(f): f cannot be called with an item, or does not return a stream");
-        constexpr bool drops = std::invocable<OnDrop&, T>;
-        static_assert(drops, "weir::exhaust_map(f, on_drop): on_drop cannot be called with an item");
-        constexpr bool vanishes = detail::returns_work<OnDrop&, T>;
-        static_assert(!vanishes, "weir::exhaust_map(f, on_drop): on_drop returns an operation or a stream, and nothing "
-                                 "would await it");
+        constexpr bool drops = detail::drops_items<OnDrop, T>;
+        static_assert(drops, "weir::exhaust_map(f, on_drop): on_drop cannot be called with (item) or (item, "
+                             "drop_reason), or returns an operation or a stream, which nothing would await");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept,
                       "weir::exhaust_map(f) keeps items, and these borrow their memory; put to_owned() before it, or "
                       "outlives(view) around what outlives it");
-        return ok && !awaited && !ranged && drops && !vanishes && kept;
+        return ok && !awaited && !ranged && drops && kept;
     }
 
     template <class F, class OnDrop = detail::drop_silently>
@@ -99,7 +97,7 @@ struct exhaust_map_fn : detail::operator_fn<exhaust_map_fn> {
 /// as the end of the inner stream is not dropped. f and the item of an inner stream exist as long as that stream.
 ///
 /// Ends: when upstream and the inner stream have ended.
-/// Errors: an inner stream's, f's and on_drop's exceptions, at once; upstream's when the inner stream has ended. All
+/// Errors: an inner stream's, f's exceptions, at once; upstream's when the inner stream has ended. All
 /// streams are destroyed first.
 /// Dropped: items that arrive while an inner stream runs are passed to on_drop, the second argument, if there is one.
 /// Cost: no allocation; one inner stream, and the item that it was made of.

@@ -13,13 +13,13 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/prefetching_operator.hpp>
 
 namespace weir {
@@ -96,7 +96,7 @@ private:
         while (!held_.empty() && held_.front().expires <= cx.executor().now()) {
             value_type old(std::move(held_.front().item));
             held_.drop_front();
-            static_cast<void>(std::invoke(on_drop_, std::move(old)));
+            detail::drop_item(on_drop_, std::move(old), drop_reason::expired);
             if (cx.stopping() || !cx.spend() || cx.leaving()) return false;
         }
         return true;
@@ -141,8 +141,9 @@ struct expire_fn : detail::operator_fn<expire_fn> {
 
     template <class T, class D, class N, class OnDrop>
     static consteval bool accepts() {
-        constexpr bool drops = std::invocable<OnDrop&, T> && !detail::returns_work<OnDrop&, T>;
-        static_assert(drops, "weir::expire(d, capacity, on_drop): on_drop cannot be called with an item, or returns an "
+        constexpr bool drops = detail::drops_items<OnDrop, T>;
+        static_assert(drops, "weir::expire(d, capacity, on_drop): on_drop cannot be called with (item) or (item, "
+                             "drop_reason), or returns an "
                              "operation or a stream, which nothing would await");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept, "weir::expire(d) keeps items, and these borrow their memory; put to_owned() before it, or "
@@ -170,7 +171,7 @@ struct expire_fn : detail::operator_fn<expire_fn> {
 /// were taken or have expired. Expired items are dropped when the consumer asks for an item and when room is needed. A
 /// consumer that keeps up loses no item.
 ///
-/// Ends: with upstream. Errors: upstream's, and what on_drop throws. The items held come before the end and an error of
+/// Ends: with upstream. Errors: upstream's. The items held come before the end and an error of
 /// upstream, unless they expire.
 /// Dropped: expired items are passed to on_drop, the third argument, if there is one; items held are lost with the
 /// stream.

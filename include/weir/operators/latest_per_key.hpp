@@ -14,10 +14,10 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/intrusive_list.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/hashable.hpp>
 #include <weir/operators/detail/keyed_entries.hpp>
 #include <weir/operators/detail/prefetching_operator.hpp>
@@ -105,7 +105,7 @@ private:
         if (own.item) {
             item_type old(std::move(*own.item));
             own.item.emplace(std::move(item)); // in the place of the old one
-            static_cast<void>(std::invoke(on_drop_, std::move(old)));
+            detail::drop_item(on_drop_, std::move(old), drop_reason::replaced);
             return;
         }
         own.item.emplace(std::move(item));
@@ -135,8 +135,9 @@ struct latest_per_key_fn : operator_fn<latest_per_key_fn<Emits>> {
         constexpr bool kept = keepable<T>;
         static_assert(kept, "weir::latest_per_key(n, key) keeps items, and these borrow their memory; put to_owned() "
                             "before it, or outlives(view) around what outlives it");
-        constexpr bool drops = std::invocable<OnDrop&, T> && !returns_work<OnDrop&, T>;
-        static_assert(drops, "weir::latest_per_key(n, key, on_drop): on_drop cannot be called with an item, or returns "
+        constexpr bool drops = drops_items<OnDrop, T>;
+        static_assert(drops, "weir::latest_per_key(n, key, on_drop): on_drop cannot be called with (item) or (item, "
+                             "drop_reason), or returns "
                              "an operation or a stream, which nothing would await");
         constexpr bool called = gives_object<Key&, const T&>;
         static_assert(called, "weir::latest_per_key(n, key): key cannot be called with an item, or returns nothing");
@@ -178,7 +179,7 @@ struct latest_per_key_fn : operator_fn<latest_per_key_fn<Emits>> {
 /// behind the others. A consumer that keeps up sees every item. From the first poll on upstream is polled whether or
 /// not the consumer is busy, except while items of n keys are held: then it waits, and nothing is lost.
 ///
-/// Ends: with upstream. Errors: upstream's, and what key and on_drop throw. The items held come before either, when
+/// Ends: with upstream. Errors: upstream's, and what key throws. The items held come before either, when
 /// upstream has been destroyed.
 /// Dropped: replaced items are passed to on_drop, the last argument, if there is one; items that are held when the
 /// operator is dropped are lost.

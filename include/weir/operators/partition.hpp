@@ -9,10 +9,10 @@
 
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/branches.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 
 namespace weir {
 
@@ -48,9 +48,11 @@ struct partition_fn : detail::operator_fn<partition_fn> {
     static consteval bool accepts() {
         constexpr bool ok = std::predicate<Pred&, const T&>;
         static_assert(ok, "weir::partition(pred): pred cannot be called with an item, or does not return a bool");
-        constexpr bool drops = std::invocable<OnDrop&, T> && !detail::returns_work<OnDrop&, T>;
-        static_assert(drops, "weir::partition(pred, options, on_drop): on_drop cannot be called with an item, or "
-                             "returns an operation or a stream, which nothing would await");
+        constexpr bool drops = detail::drops_items<OnDrop, T>;
+        static_assert(
+            drops,
+            "weir::partition(pred, options, on_drop): on_drop cannot be called with (item) or (item, drop_reason), or "
+            "returns an operation or a stream, which nothing would await");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept, "weir::partition(pred) keeps items, and these borrow their memory; put to_owned() before "
                             "it, or outlives(view) around what outlives it");
@@ -91,7 +93,7 @@ struct partition_fn : detail::operator_fn<partition_fn> {
 /// Ends: both with upstream, after the items held. Errors: upstream's and what pred throws, in both streams, after the
 /// items held. Upstream has been destroyed by then.
 /// Dropped: upstream is destroyed with the second of the two. Items of a stream that was destroyed are passed to
-/// on_drop, the third argument, if there is one. It must not throw.
+/// on_drop, the third argument, if there is one.
 /// Threads: both streams belong to one executor.
 /// Cost: an allocation for both; no copy; up to {.capacity} items held for each.
 /// See: filter, unzip, balance, share, for_each_group.

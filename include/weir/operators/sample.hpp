@@ -12,12 +12,12 @@
 #include <weir/core/closure.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
 #include <weir/executor/detail/periodic_schedule.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/prefetching_operator.hpp>
 #include <weir/operators/detail/signal.hpp>
 
@@ -118,7 +118,7 @@ private:
         }
         value_type old(std::move(*held_));
         held_.emplace(std::move(item));
-        static_cast<void>(std::invoke(on_drop_, std::move(old)));
+        detail::drop_item(on_drop_, std::move(old), drop_reason::replaced);
     }
 
     void upstream_ended(context&) noexcept { ticks_.stop(); }
@@ -135,15 +135,13 @@ struct sample_fn : detail::operator_fn<sample_fn> {
 
     template <class T, class Ticks, class OnDrop>
     static consteval bool accepts() {
-        constexpr bool drops = std::invocable<OnDrop&, T>;
-        static_assert(drops, "weir::sample(d, on_drop): on_drop cannot be called with an item");
-        constexpr bool vanishes = detail::returns_work<OnDrop&, T>;
-        static_assert(!vanishes, "weir::sample(d, on_drop): on_drop returns an operation or a stream, and "
-                                 "nothing would await it");
+        constexpr bool drops = detail::drops_items<OnDrop, T>;
+        static_assert(drops, "weir::sample(d, on_drop): on_drop cannot be called with (item) or (item, drop_reason), "
+                             "or returns an operation or a stream, which nothing would await");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept, "weir::sample(d) keeps items, and these borrow their memory; put to_owned() before it, or "
                             "outlives(view) around what outlives it");
-        return drops && !vanishes && kept;
+        return drops && kept;
     }
 
     template <class OnDrop = detail::drop_silently>
@@ -182,7 +180,7 @@ struct sample_fn : detail::operator_fn<sample_fn> {
 /// asked for when the consumer waits, and several that have arrived since count as one; one that arrives while nothing
 /// is held is ignored. After the end of the signal, the last item comes at the end.
 ///
-/// Ends: with upstream. Errors: upstream's, those of the signal, and what on_drop throws. The item held comes before
+/// Ends: with upstream. Errors: upstream's, and those of the signal. The item held comes before
 /// each, at once, when upstream has been destroyed.
 /// Dropped: items that a newer one replaces are passed to on_drop, the second argument, if there is one.
 /// Cost: no allocation; one item held; one timer.

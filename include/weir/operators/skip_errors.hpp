@@ -10,9 +10,9 @@
 
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/dematerialize.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/one_to_one.hpp>
 #include <weir/operators/on_error_complete.hpp>
 #include <weir/operators/on_error_resume.hpp>
@@ -36,7 +36,7 @@ public:
         if (item) return std::optional<value_type>(*std::move(item));
         std::exception_ptr error = item.error();
         if (!skips(error)) std::rethrow_exception(std::move(error));
-        static_cast<void>(std::invoke(on_drop_, std::move(error)));
+        detail::drop_item(on_drop_, std::move(error), drop_reason::failed);
         return std::nullopt;
     }
 
@@ -98,7 +98,7 @@ struct skip_errors_fn : operator_fn<skip_errors_fn<E>> {
 /// pred takes a std::exception_ptr, or a const E&.
 ///
 /// Ends: with upstream. Errors: upstream's; the first error in an outcome that is not of type E, or for which pred
-/// returns false; what pred and on_drop throw.
+/// returns false; what pred throws.
 /// Dropped: the errors are passed to on_drop, the second argument, if there is one, as std::exception_ptr.
 /// Cost: no allocation; nothing held. An error of a type E is thrown and caught once more.
 /// See: as_outcome, dematerialize (fails with the first error), on_error_complete.

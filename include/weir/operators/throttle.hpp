@@ -8,10 +8,10 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/item_duration.hpp>
 #include <weir/operators/detail/latest_item_operator.hpp>
 #include <weir/operators/detail/prefetching_operator.hpp>
@@ -53,7 +53,7 @@ private:
 
     void on_item(value_type item, context& cx) {
         if (started_ && !over_.passed(cx)) {
-            if (edge_ == edge::leading) return this->drop(std::move(item));
+            if (edge_ == edge::leading) return this->drop(std::move(item), drop_reason::suppressed);
             return this->hold(std::move(item));
         }
         const duration d = length_(std::as_const(item));
@@ -84,16 +84,14 @@ struct throttle_fn : detail::operator_fn<throttle_fn> {
     static consteval bool accepts() {
         constexpr bool lasts = detail::lasts_for<Window, T>;
         static_assert(lasts, "weir::throttle(f): f cannot be called with a const item, or does not return a duration");
-        constexpr bool drops = std::invocable<OnDrop&, T>;
-        static_assert(drops, "weir::throttle(d, edge, on_drop): on_drop cannot be called with an item");
-        constexpr bool vanishes = detail::returns_work<OnDrop&, T>;
-        static_assert(!vanishes, "weir::throttle(d, edge, on_drop): on_drop returns an operation or a stream, and "
-                                 "nothing would await it");
+        constexpr bool drops = detail::drops_items<OnDrop, T>;
+        static_assert(drops, "weir::throttle(d, edge, on_drop): on_drop cannot be called with (item) or (item, "
+                             "drop_reason), or returns an operation or a stream, which nothing would await");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept,
                       "weir::throttle(d) keeps items, and these borrow their memory; put to_owned() before it, or "
                       "outlives(view) around what outlives it");
-        return lasts && drops && !vanishes && kept;
+        return lasts && drops && kept;
     }
 
     template <class OnDrop = detail::drop_silently>
@@ -121,7 +119,7 @@ struct throttle_fn : detail::operator_fn<throttle_fn> {
 /// not the consumer is busy. An item that was let through is never dropped: until the consumer takes it upstream is not
 /// asked.
 ///
-/// Ends: with upstream. Errors: upstream's, and what f and on_drop throw. The item held comes before either, at once,
+/// Ends: with upstream. Errors: upstream's, and what f throws. The item held comes before either, at once,
 /// when upstream has been destroyed. A negative duration of f is a std::invalid_argument.
 /// Dropped: the other items of a window are passed to on_drop, the third argument, if there is one.
 /// Cost: no allocation; one item held; one timer.

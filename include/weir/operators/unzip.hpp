@@ -11,11 +11,11 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/branches.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 
 namespace weir {
 
@@ -70,11 +70,11 @@ public:
     explicit drop_part(OnDrop on_drop) : on_drop_(std::move(on_drop)) {}
 
     template <class Part>
-    void operator()(Part&& part) {
+    void operator()(Part&& part, drop_reason why) noexcept {
         if (part.index() == 0) {
-            static_cast<void>(std::invoke(on_drop_, std::get<0>(std::move(part))));
+            drop_item(on_drop_, std::get<0>(std::move(part)), why);
         } else {
-            static_cast<void>(std::invoke(on_drop_, std::get<1>(std::move(part))));
+            drop_item(on_drop_, std::get<1>(std::move(part)), why);
         }
     }
 
@@ -165,7 +165,7 @@ struct unzip_fn : detail::operator_fn<unzip_fn> {
 /// Ends: both with upstream, after the parts held. Errors: upstream's, in both streams, after the parts held. Upstream
 /// has been destroyed by then.
 /// Dropped: upstream is destroyed with the second of the two. Parts for a stream that was destroyed are passed to
-/// on_drop, the second argument, if there is one: it is called with parts of either type. It must not throw.
+/// on_drop, the second argument, if there is one: it is called with parts of either type.
 /// Threads: both streams belong to one executor.
 /// Cost: an allocation for both; no copy; up to {.capacity} parts held for each.
 /// See: partition, zip, share.

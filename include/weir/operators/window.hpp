@@ -14,9 +14,9 @@
 #include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/detail/manual_lifetime.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/window_core.hpp>
 
 namespace weir {
@@ -81,7 +81,7 @@ private:
     /// Drops what the last operation has left of its window. Returns false when that has not ended.
     bool skip(context& cx) {
         const auto drop = [&](item_t<S>&& item) {
-            static_cast<void>(std::invoke(on_drop_, std::move(item)));
+            detail::drop_item(on_drop_, std::move(item), drop_reason::consumer_gone);
             return true;
         };
         return core_->each(core_->number(), cx, drop) == flow::done && !cx.stopping();
@@ -100,8 +100,9 @@ struct window_fn : detail::operator_fn<window_fn> {
 
     template <class T, class Extent, class F, class OnDrop>
     static consteval bool accepts() {
-        constexpr bool drops = std::invocable<OnDrop&, T> && !detail::returns_work<OnDrop&, T>;
-        static_assert(drops, "weir::window(extent, f, on_drop): on_drop cannot be called with an item, or returns an "
+        constexpr bool drops = detail::drops_items<OnDrop, T>;
+        static_assert(drops, "weir::window(extent, f, on_drop): on_drop cannot be called with (item) or (item, "
+                             "drop_reason), or returns an "
                              "operation or a stream, which nothing would await");
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept, "weir::window(extent, f) keeps items, and these borrow their memory; put to_owned() before "
@@ -166,8 +167,8 @@ struct window_fn : detail::operator_fn<window_fn> {
 /// that neither ends nor reads its items stops the stream.
 ///
 /// Ends: with upstream, after the result of the last window.
-/// Errors: those of upstream and of the signal, as the end of the window and after its result; those of an operation, f
-/// and on_drop at once.
+/// Errors: those of upstream and of the signal, as the end of the window and after its result; those of an operation and f
+/// at once.
 /// Dropped: the operation is destroyed, and an item held is lost. Items that an operation does not take are passed to
 /// on_drop, the last argument, if there is one.
 /// Cost: one allocation, and those of f; one item held.

@@ -12,13 +12,13 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/executor/executor.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/side_sink.hpp>
 
 namespace weir {
@@ -100,10 +100,11 @@ struct wire_tap_fn : detail::operator_fn<wire_tap_fn> {
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept, "weir::wire_tap(sink) keeps items, and these borrow their memory; put to_owned() before "
                             "it, or outlives(view) around what outlives it");
-        constexpr bool drops =
-            std::invocable<OnDrop&, T> && std::copy_constructible<OnDrop> && !detail::returns_work<OnDrop&, T>;
-        static_assert(drops, "weir::wire_tap(sink, options, on_drop): on_drop cannot be called with an item, "
-                             "cannot be copied, or returns an operation or a stream, which nothing would await");
+        constexpr bool drops = detail::drops_items<OnDrop, T> && std::copy_constructible<OnDrop>;
+        static_assert(
+            drops,
+            "weir::wire_tap(sink, options, on_drop): on_drop cannot be called with (item) or (item, drop_reason), "
+            "cannot be copied, or returns an operation or a stream, which nothing would await");
         if constexpr (copied && kept && drops) {
             constexpr bool ok = detail::is_side_sink<T, Sink>();
             static_assert(ok, "weir::wire_tap(sink): takes what ends in a sink, such as for_each(f) or "
@@ -140,7 +141,7 @@ struct wire_tap_fn : detail::operator_fn<wire_tap_fn> {
 /// Ends: with upstream. Errors: upstream's. An error of the sink goes to the executor's error handler, at the next
 /// poll.
 /// Dropped: the sink is destroyed. Items that it does not receive are passed to on_drop, the third argument, if there
-/// is one. It must not throw.
+/// is one.
 /// Cost: an allocation at the start; one copy per item; up to {.capacity} items held.
 /// See: also_to (waits for the sink), inspect, meter.
 ///

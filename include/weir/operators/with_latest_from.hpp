@@ -11,9 +11,9 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/resettable.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/prefetching_operator.hpp>
 
 namespace weir {
@@ -44,7 +44,7 @@ public:
                 if (item.is_done() || (item.is_pending() && other_failed_)) return end();
                 if (item.is_pending()) return this->wait(cx);
                 if (latest_) return value_type(*std::move(item), std::as_const(*latest_));
-                static_cast<void>(std::invoke(on_drop_, *std::move(item)));
+                detail::drop_item(on_drop_, *std::move(item), drop_reason::unmatched);
                 if (!cx.spend() || cx.leaving()) return cx.yield();
             }
         } catch (...) {
@@ -89,12 +89,10 @@ struct with_latest_from_fn : detail::operator_fn<with_latest_from_fn> {
             static_assert(kept,
                           "weir::with_latest_from(other) keeps an item of other, and that borrows its memory; write "
                           "other | to_owned(), or outlives(view) around what outlives it");
-            constexpr bool drops = std::invocable<OnDrop&, T>;
-            static_assert(drops, "weir::with_latest_from(other, on_drop): on_drop cannot be called with an item");
-            constexpr bool vanishes = detail::returns_work<OnDrop&, T>;
-            static_assert(!vanishes, "weir::with_latest_from(other, on_drop): on_drop returns an operation or a "
-                                     "stream, and nothing would await it");
-            return copies && kept && drops && !vanishes;
+            constexpr bool drops = detail::drops_items<OnDrop, T>;
+            static_assert(drops, "weir::with_latest_from(other, on_drop): on_drop cannot be called with (item) or "
+                                 "(item, drop_reason), or returns an operation or a stream, which nothing would await");
+            return copies && kept && drops;
         }
     }
 
@@ -122,7 +120,7 @@ struct with_latest_from_fn : detail::operator_fn<with_latest_from_fn> {
 /// that arrives in the same turn as an item of upstream is in the pair.
 ///
 /// Ends: with upstream, or when the other stream has ended without an item.
-/// Errors: upstream's; the other stream's, after an item of upstream that is ready; what on_drop throws. Both streams
+/// Errors: upstream's; the other stream's, after an item of upstream that is ready. Both streams
 /// are destroyed first.
 /// Dropped: items of upstream that arrive before an item of the other stream are passed to on_drop, the second
 /// argument, if there is one.

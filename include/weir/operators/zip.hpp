@@ -13,9 +13,9 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/detail/range_items.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/zipped.hpp>
 
 namespace weir {
@@ -125,9 +125,7 @@ private:
     /// Destroys the streams, and then drops the items without a partner.
     void drop(context& cx) noexcept {
         for (auto& one : sides_) one.source.reset();
-        for (auto& one : sides_) {
-            if (one.held && !cx.stopping()) static_cast<void>(std::invoke(on_drop_, *std::move(one.held)));
-        }
+        for (auto& one : sides_) detail::drop_unmatched(on_drop_, one.held, cx);
         sides_.clear();
     }
 
@@ -163,9 +161,9 @@ private:
                           "zip(std::move(range))");
             return detail::invalid_pipeline{};
         } else if constexpr (!detail::drops_items<OnDrop, item_t<source>>) {
-            static_assert(detail::always_false<OnDrop>,
-                          "weir::zip(range, on_drop): on_drop cannot be called with an item, or returns an operation "
-                          "or a stream, which nothing would await");
+            static_assert(detail::always_false<OnDrop>, "weir::zip(range, on_drop): on_drop cannot be called with "
+                                                        "(item) or (item, drop_reason), or returns an operation "
+                                                        "or a stream, which nothing would await");
             return detail::invalid_pipeline{};
         } else {
             return zip_range_stream<source, OnDrop>(std::move(on_drop), std::forward<Range>(range));
@@ -205,7 +203,7 @@ private:
 /// Ends: with the first stream that ends; at once without streams. Streams after it are not asked for an item that can
 /// have no partner.
 /// Errors: the first one. The other streams are destroyed before the end or the error.
-/// Dropped: items without a partner are passed to on_drop, the last argument, if there is one. It must not throw.
+/// Dropped: items without a partner are passed to on_drop, the last argument, if there is one.
 /// Cost: no allocation, but for the vectors of a range; one item of each held.
 /// See: zip_longest, unzip, combine_latest, merge, enumerate.
 inline constexpr zip_fn zip{};

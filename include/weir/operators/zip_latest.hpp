@@ -17,11 +17,11 @@
 #include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/detail/member_waker.hpp>
 #include <weir/core/detail/wait_report.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/zipped.hpp>
 
 namespace weir {
@@ -133,7 +133,7 @@ private:
             side.held.emplace(*std::move(item));
             --missing_;
             fresh_ = unseen_[I] = true;
-            if (old) static_cast<void>(std::invoke(on_drop_, *std::move(old)));
+            if (old) detail::drop_item(on_drop_, *std::move(old), drop_reason::replaced);
             return answer::item;
         } catch (...) {
             if (!cx.stopping()) error_ = std::current_exception();
@@ -154,14 +154,8 @@ private:
     template <std::size_t... I>
     void drop_held(context& cx, std::index_sequence<I...>) noexcept {
         const auto drop_one = [&](auto& held, bool unseen) {
-            if (held && unseen && !cx.stopping()) {
-                try {
-                    static_cast<void>(std::invoke(on_drop_, *std::move(held)));
-                } catch (...) {
-                    if (error_ == nullptr && !cx.stopping()) error_ = std::current_exception();
-                }
-            }
-            held.reset();
+            if (!unseen) held.reset();
+            detail::drop_unmatched(on_drop_, held, cx);
         };
         (drop_one(std::get<I>(sides_.all).held, unseen_[I]), ...);
     }
@@ -235,7 +229,7 @@ private:
 /// one before. A consumer that is busy, or waits for the first item of another stream, misses the replaced items; one
 /// that keeps up sees every item. Streams that are ready take turns.
 ///
-/// Ends: with the first stream that ends, as Pekko's zipLatest. Errors: the first one, and what on_drop throws. A tuple
+/// Ends: with the first stream that ends, as Pekko's zipLatest. Errors: the first one. A tuple
 /// with a new item comes before either, when all streams have been destroyed.
 /// Dropped: items that were in no tuple are passed to on_drop, the last argument, if there is one: those that a newer
 /// one replaces, and those that wait for the first item of another stream that has none.

@@ -17,6 +17,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/resettable.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/limit_exceeded.hpp>
 #include <weir/core/operation.hpp>
@@ -24,7 +25,6 @@
 #include <weir/core/stream.hpp>
 #include <weir/core/timed_out.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/operators/detail/hashable.hpp>
 #include <weir/operators/detail/name_of_key.hpp>
 #include <weir/scope/task_group.hpp>
@@ -162,7 +162,7 @@ private:
         if (groups_.size() == options_.max_groups) return nullptr;
         channel_options<T> options;
         if constexpr (!std::is_same_v<OnDrop, drop_silently>) {
-            options.on_drop = [drop = on_drop_](T item) { static_cast<void>(std::invoke(*drop, std::move(item))); };
+            options.on_drop = [drop = on_drop_](T item, drop_reason why) { drop_item(*drop, std::move(item), why); };
         }
         auto ends = channel<T>(options_.buffer, std::move(options));
         const std::uint64_t number = ++opened_;
@@ -186,7 +186,7 @@ private:
             throw limit_exceeded{"weir::for_each_group: there are " + std::to_string(options_.max_groups) +
                                  " groups, and the key" + name_of_key(key) + " is new"};
         }
-        static_cast<void>(std::invoke(*on_drop_, std::move(item)));
+        drop_item(*on_drop_, std::move(item), drop_reason::overflow);
     }
 
     [[no_unique_address]] Key key_;
@@ -239,9 +239,10 @@ struct for_each_group_fn : detail::operator_fn<for_each_group_fn> {
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept, "weir::for_each_group(key, handler) keeps items, and these borrow their memory; put "
                             "to_owned() before it, or outlives(view) around what outlives it");
-        constexpr bool drops = std::invocable<OnDrop&, T> && !detail::returns_work<OnDrop&, T>;
-        static_assert(drops, "weir::for_each_group(key, handler, options, on_drop): on_drop cannot be called with an "
-                             "item, or returns an operation or a stream, which nothing would await");
+        constexpr bool drops = detail::drops_items<OnDrop, T>;
+        static_assert(drops,
+                      "weir::for_each_group(key, handler, options, on_drop): on_drop cannot be called with (item) or "
+                      "(item, drop_reason), or returns an operation or a stream, which nothing would await");
         constexpr bool called = detail::gives_object<Key&, const T&>;
         static_assert(called,
                       "weir::for_each_group(key, handler): key cannot be called with an item, or returns nothing");
@@ -299,7 +300,7 @@ struct for_each_group_fn : detail::operator_fn<for_each_group_fn> {
 /// Errors: upstream's, those of key, and limit_exceeded, when the handlers have ended; those of a handler, and
 /// timed_out, at once, when the other handlers have been dropped.
 /// Dropped: the handlers are destroyed. Items that no handler receives are passed to on_drop, the last argument, if
-/// there is one. It must not throw. It exists as long as the items of a group, which a handler may give away.
+/// there is one. It exists as long as the items of a group, which a handler may give away.
 /// Cost: allocations for each group; none per item; a look-up of the key per item.
 /// See: map_async_keyed, chunk_by, for_each, task_group.
 ///

@@ -21,6 +21,7 @@
 #include <weir/core/detail/invalid_pipeline.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/poll.hpp>
@@ -37,7 +38,7 @@ struct from_callback_options {
     /// What happens to an item when `capacity` items are held.
     weir::overflow overflow = weir::overflow::suspend;
     /// Called with each dropped item, on the thread that emits.
-    std::function<void(T)> on_drop = {};
+    drop_function<T> on_drop = {};
 };
 
 namespace detail {
@@ -130,7 +131,7 @@ private:
     void drop(T item, std::unique_lock<std::mutex>& lock) {
         ++dropped_;
         lock.unlock();
-        if (options_.on_drop) options_.on_drop(std::move(item));
+        if (options_.on_drop) options_.on_drop(std::move(item), drop_reason::overflow);
     }
 
     bool wait_for_room(std::unique_lock<std::mutex>& lock) {

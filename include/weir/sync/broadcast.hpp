@@ -16,6 +16,7 @@
 #include <weir/core/detail/intrusive_list.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/detail/sole_waiter.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/poll.hpp>
@@ -33,8 +34,8 @@ struct subscribe_options {
     /// What happens to an item when `capacity` items are held.
     weir::overflow overflow = weir::overflow::suspend;
     /// Called with each item that the subscriber does not receive: dropped items, and the held items when the
-    /// subscription is destroyed. It must neither throw nor destroy the subscription.
-    std::function<void(T)> on_drop = {};
+    /// subscription is destroyed. It must not destroy the subscription.
+    drop_function<T> on_drop = {};
 };
 
 namespace detail {
@@ -47,7 +48,7 @@ public:
         : options_{std::move(options)},
           blocks_at_{options_.overflow == overflow::suspend ? options_.capacity : static_cast<std::size_t>(-1)} {}
     ~subscriber() {
-        for (; !held_.empty(); held_.drop_front()) drop(std::move(held_.front().item));
+        for (; !held_.empty(); held_.drop_front()) drop(std::move(held_.front().item), drop_reason::consumer_gone);
     }
 
     /// Whether senders must wait until this subscriber has taken an item.
@@ -112,7 +113,7 @@ private:
             skipped_ = 0;
             held_.front().missed += oldest.missed + 1;
             wake();
-            drop(std::move(oldest.item));
+            drop(std::move(oldest.item), drop_reason::overflow);
             return;
         }
         if (options_.overflow == overflow::error) {
@@ -120,16 +121,16 @@ private:
         }
         ++skipped_;
         ++dropped_;
-        if (options_.on_drop) options_.on_drop(T(item));
+        if (options_.on_drop) options_.on_drop(T(item), drop_reason::overflow);
     }
     [[gnu::noinline]] void fail(std::exception_ptr error) noexcept {
         error_ = std::move(error);
         overflowed_.wake();
     }
 
-    void drop(T&& item) noexcept {
+    void drop(T&& item, drop_reason why) noexcept {
         ++dropped_;
-        if (options_.on_drop) options_.on_drop(std::move(item));
+        if (options_.on_drop) options_.on_drop(std::move(item), why);
     }
 
     friend described;
@@ -161,7 +162,7 @@ public:
         return true;
     }
     void enter(pending_send<T>& s) noexcept { senders_.enter(s); }
-    void drop(T&) noexcept {}
+    void drop(T&, drop_reason) noexcept {}
 
     void close(std::exception_ptr error = nullptr) noexcept {
         if (!open_) return;

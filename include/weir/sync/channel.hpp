@@ -12,6 +12,7 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/detail/sole_waiter.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
@@ -24,8 +25,8 @@ namespace weir {
 template <class T>
 struct channel_options {
     /// Called with each item that cannot be received any more: the items in the buffer when the receiver is destroyed,
-    /// and the item of a `send(item)` that was refused or dropped. It must not throw.
-    std::function<void(T)> on_drop = {};
+    /// and the item of a `send(item)` that was refused or dropped.
+    drop_function<T> on_drop = {};
 };
 
 namespace detail {
@@ -37,7 +38,7 @@ namespace detail {
 template <class T>
 class channel_core : public shared_state {
 public:
-    channel_core(std::size_t capacity, std::function<void(T)> on_drop)
+    channel_core(std::size_t capacity, drop_function<T> on_drop)
         : capacity_{capacity}, room_{capacity}, on_drop_{std::move(on_drop)} {}
 
     bool open() const noexcept { return open_; }
@@ -78,8 +79,8 @@ public:
         receiver_.wake();
     }
 
-    void drop(T& item) noexcept {
-        if (on_drop_) on_drop_(std::move(item));
+    void drop(T& item, drop_reason why) noexcept {
+        if (on_drop_) on_drop_(std::move(item), why);
     }
 
     const waker* waiting() const noexcept { return receiver_.waiting(); }
@@ -91,7 +92,7 @@ public:
         // An item's destructor that uses the channel finds it empty.
         ring_buffer<T> left;
         left.swap(held_);
-        for (; !left.empty(); left.drop_front()) drop(left.front());
+        for (; !left.empty(); left.drop_front()) drop(left.front(), drop_reason::consumer_gone);
     }
 
 private:
@@ -139,7 +140,7 @@ private:
     described_slot receiver_{*this};
     wait_queue<waiter> closing_{*this};
     std::exception_ptr error_;
-    std::function<void(T)> on_drop_;
+    drop_function<T> on_drop_;
     bool open_ = true;
 };
 

@@ -9,6 +9,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/sole_waiter.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/waker.hpp>
@@ -21,8 +22,8 @@ namespace weir {
 
 template <class T>
 struct oneshot_options {
-    /// Called with a value that was sent and not received before the receiver was destroyed. It must not throw.
-    std::function<void(T)> on_drop = {};
+    /// Called with a value that was sent and not received before the receiver was destroyed.
+    drop_function<T> on_drop = {};
 };
 
 namespace detail {
@@ -30,7 +31,7 @@ namespace detail {
 template <class T>
 class oneshot_core : public shared_state {
 public:
-    explicit oneshot_core(std::function<void(T)> on_drop) : on_drop_{std::move(on_drop)} {}
+    explicit oneshot_core(drop_function<T> on_drop) : on_drop_{std::move(on_drop)} {}
 
     /// Whether the receiver exists.
     bool open() const noexcept { return consumers() != 0; }
@@ -63,7 +64,7 @@ public:
     void consumers_left() noexcept {
         closing_.release_all(wait_state::granted);
         if (!value_) return;
-        if (on_drop_) on_drop_(std::move(*value_));
+        if (on_drop_) on_drop_(std::move(*value_), drop_reason::consumer_gone);
         value_.reset();
     }
 
@@ -80,7 +81,7 @@ private:
     std::exception_ptr error_;
     described_slot receiver_{*this};
     wait_queue<waiter> closing_{*this};
-    std::function<void(T)> on_drop_;
+    drop_function<T> on_drop_;
 };
 
 } // namespace detail

@@ -21,6 +21,7 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/manual_lifetime.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/executor/executor.hpp>
@@ -45,7 +46,7 @@ class concurrent_channel_core {
 public:
     static constexpr std::size_t most = static_cast<std::size_t>(-1) / 4;
 
-    concurrent_channel_core(std::size_t capacity, std::function<void(T)> on_drop)
+    concurrent_channel_core(std::size_t capacity, drop_function<T> on_drop)
         : capacity_{capacity},
           mask_{std::bit_ceil(std::max<std::size_t>(2, capacity)) - 1},
           places_{std::make_unique<place[]>(mask_ + 1)},
@@ -130,8 +131,8 @@ public:
         if (error_ != nullptr) std::rethrow_exception(error_);
     }
 
-    void drop(T& item) noexcept {
-        if (on_drop_) on_drop_(std::move(item));
+    void drop(T& item, drop_reason why) noexcept {
+        if (on_drop_) on_drop_(std::move(item), why);
     }
 
     // The handles.
@@ -151,7 +152,7 @@ public:
             poll<T> left = pop();
             if (left.is_done()) break;
             if (left.is_item()) {
-                drop(*left);
+                drop(*left, drop_reason::consumer_gone);
             } else {
                 std::this_thread::yield(); // a sender has the ticket and is about to store its item
             }
@@ -181,7 +182,7 @@ private:
     const std::size_t capacity_;
     const std::size_t mask_;
     const std::unique_ptr<place[]> places_;
-    const std::function<void(T)> on_drop_;
+    const drop_function<T> on_drop_;
     std::mutex closing_;
     std::exception_ptr error_; // set before the channel is closed
     std::atomic<std::size_t> senders_ = 1;
@@ -241,7 +242,9 @@ private:
 
     [[gnu::noinline]] void drop() noexcept {
         if (parked_) parked_->end(to_->senders, [this] { return to_->no_sending(); });
-        if constexpr (!std::is_reference_v<Item>) to_->drop(item_);
+        if constexpr (!std::is_reference_v<Item>) {
+            to_->drop(item_, to_->closed() ? drop_reason::refused : drop_reason::cancelled);
+        }
     }
 
     concurrent_channel_core<T>* to_; // null once the item was delivered
@@ -331,7 +334,7 @@ public:
     /// @throws std::logic_error on an executor's thread
     bool send_blocking(T item) const {
         const bool sent = send_from_blocking(item);
-        if (!sent) to_->drop(item);
+        if (!sent) to_->drop(item, drop_reason::refused);
         return sent;
     }
     /// Like `send_from`, but blocks the thread.

@@ -14,11 +14,11 @@
 #include <weir/core/detail/resettable.hpp>
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/detail/wait_report.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 #include <weir/sync/detail/shared_state.hpp>
 
 namespace weir {
@@ -148,7 +148,7 @@ private:
         to.consumer.wake();
     }
 
-    void drop(T&& item) noexcept { static_cast<void>(std::invoke(on_drop_, std::move(item))); }
+    void drop(T&& item) noexcept { drop_item(on_drop_, std::move(item), drop_reason::consumer_gone); }
 
     void end() noexcept {
         source_.reset();

@@ -354,6 +354,7 @@ auto children_from(Range&& range) {
 ///     static constexpr bool passes_all;   // every item is delivered unchanged; then `pass` is not used:
 ///     poll<T> pass(child, item);
 ///     bool ends_all(child);
+///     void drop_unmatched(context&) noexcept;   // optional: called at the end, when all children have been destroyed
 ///
 /// A child is polled for its next item as soon as the previous one was taken. The consumer's poll polls the children,
 /// so that an item passes without being stored; while the consumer is busy a driver polls them, and a child stores its
@@ -553,6 +554,10 @@ private:
                 return due_.wait(cx);
             } else {
                 drop_all();
+                if constexpr (requires { self().drop_unmatched(cx); }) {
+                    self().drop_unmatched(cx);
+                    if (cx.stopping()) return pending;
+                }
                 if (error_ != nullptr) std::rethrow_exception(error_);
                 return done;
             }

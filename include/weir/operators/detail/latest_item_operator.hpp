@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <utility>
 
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/prefetching_operator.hpp>
 
@@ -47,7 +47,7 @@ protected:
         }
         value_type old(std::move(*held_));
         held_.emplace(std::move(item));
-        drop(std::move(old));
+        drop(std::move(old), drop_reason::replaced);
     }
 
     void pass() noexcept {
@@ -55,7 +55,7 @@ protected:
         this->notify();
     }
 
-    void drop(value_type item) { static_cast<void>(std::invoke(on_drop_, std::move(item))); }
+    void drop(value_type item, drop_reason why) noexcept { drop_item(on_drop_, std::move(item), why); }
 
 private:
     std::optional<value_type> held_;

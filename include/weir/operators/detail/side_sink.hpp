@@ -16,6 +16,7 @@
 #include <weir/core/detail/ring_buffer.hpp>
 #include <weir/core/detail/sole_waiter.hpp>
 #include <weir/core/detail/wait_report.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/overflow.hpp>
@@ -34,7 +35,7 @@ struct side_options {
     /// What happens to an item when `capacity` items are held. With overflow::suspend the operator asks for room first.
     weir::overflow overflow = weir::overflow::suspend;
     /// Called with each item that the sink does not receive, until it has ended.
-    std::function<void(T)> on_drop = {};
+    drop_function<T> on_drop = {};
 };
 
 /// The items that are held for a sink beside the stream. The operator is the producer. The sink's stream is the
@@ -74,7 +75,7 @@ public:
     }
     /// Moves an item to the sink, for which there is room, or drops it when the sink has ended.
     void give(T&& item) {
-        if (!open_) return drop(std::move(item));
+        if (!open_) return drop(std::move(item), drop_reason::consumer_gone);
         held_.push_back(std::move(item));
         notify();
     }
@@ -109,7 +110,7 @@ public:
     void consumers_left() noexcept {
         open_ = false;
         room_.wake();
-        for (; !held_.empty(); held_.drop_front()) drop(std::move(held_.front()));
+        for (; !held_.empty(); held_.drop_front()) drop(std::move(held_.front()), drop_reason::consumer_gone);
     }
 
 private:
@@ -124,9 +125,9 @@ private:
         if (drops_oldest(options_.overflow)) {
             T oldest(held_.replace_front(T(item)));
             notify();
-            drop(std::move(oldest));
+            drop(std::move(oldest), drop_reason::overflow);
         } else if (options_.on_drop) {
-            options_.on_drop(T(item));
+            options_.on_drop(T(item), drop_reason::overflow);
         }
     }
     /// Wakes the sink. One that is about to run stays in the slot: while items are ready it waits again after each of
@@ -135,8 +136,8 @@ private:
         const waker* const sink = receiver_.waiting();
         if (sink != nullptr && !sink->queued()) receiver_.wake();
     }
-    void drop(T&& item) noexcept {
-        if (options_.on_drop) options_.on_drop(std::move(item));
+    void drop(T&& item, drop_reason why) noexcept {
+        if (options_.on_drop) options_.on_drop(std::move(item), why);
     }
 
     side_options<T> options_;

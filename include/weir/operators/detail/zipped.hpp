@@ -10,8 +10,8 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/resettable.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/stream.hpp>
-#include <weir/operators/detail/drop_silently.hpp>
 
 namespace weir::detail {
 
@@ -31,6 +31,13 @@ struct zipped_sides {
 
     std::tuple<zipped_side<S>...> all;
 };
+
+/// Drops an item that has found no partner, unless what runs has been dropped.
+template <class OnDrop, class T>
+void drop_unmatched(OnDrop& on_drop, std::optional<T>& held, context& cx) noexcept {
+    if (held && !cx.stopping()) drop_item(on_drop, *std::move(held), drop_reason::unmatched);
+    held.reset();
+}
 
 /// Base of operators that make one item of an item of each of several streams. Items without a partner are passed to
 /// on_drop when the streams have been destroyed.
@@ -53,12 +60,8 @@ protected:
     explicit zipped(OnDrop on_drop, S... sources) : sides_(std::move(sources)...), on_drop_(std::move(on_drop)) {}
 
     [[gnu::cold, gnu::noinline]] void drop(context& cx) noexcept {
-        const auto discard = [&](auto& one) {
-            if (one.held && !cx.stopping()) static_cast<void>(std::invoke(on_drop_, *std::move(one.held)));
-            one.held.reset();
-        };
         std::apply([](auto&... each) { (each.source.reset(), ...); }, sides_.all);
-        std::apply([&](auto&... each) { (discard(each), ...); }, sides_.all);
+        std::apply([&](auto&... each) { (drop_unmatched(on_drop_, each.held, cx), ...); }, sides_.all);
     }
 
 private:

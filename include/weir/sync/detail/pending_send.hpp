@@ -6,6 +6,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/detail/manual_lifetime.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/sync/detail/shared_state.hpp>
 #include <weir/sync/detail/wait_queue.hpp>
@@ -26,7 +27,8 @@ private:
 
 /// The operation that `send` returns.
 /// @tparam Core  accepts items: `try_send(T&)`, `enter(pending_send<T>&)` for a send that must wait, `open()`, and
-///               `drop(T&)` for an item that it will never accept. A send that it sets back to `fresh` tries again
+///               `drop(T&, drop_reason)` for an item that it will never
+///               accept. A send that it sets back to `fresh` tries again
 /// @tparam Item  T, or T& for an item that stays with its owner
 template <class Core, class Item>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] send_operation {
@@ -79,8 +81,9 @@ private:
 
     [[gnu::noinline]] void drop() noexcept {
         if (waiting_ && waiting_->state() == wait_state::finished) return;
+        const bool refused = !core_->open();
         waiting_.reset();
-        core_->drop(item_);
+        core_->drop(item_, refused ? drop_reason::refused : drop_reason::cancelled);
     }
 
     handle<Core, role::producer> core_; // null once the item was delivered
