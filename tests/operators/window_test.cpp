@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -63,6 +64,75 @@ TEST_SUITE("operators/window") {
         CHECK(m.play(m.cold(in) | weir::window(4ms, counted) | digit()) == "------2--------2---1|");
         CHECK(m.play(m.cold(in) | weir::window(m.cold("-s-s---s----------s--"), counted) | digit()) ==
               "---1---1----------3-|");
+    }
+
+    TEST_CASE("window by a function of the item lasts as long as that says for the first item of a window") {
+        constexpr auto in = "abc----bcd-----e--|";
+        marbles m;
+        int calls = 0;
+        const auto length = [&](char first) { return ++calls, (first - 'a') * 2ms; };
+        CHECK(m.play(m.cold(in) | weir::window(length, counted) | digit()) == "1--2-----2-----1--[1|]");
+        CHECK(calls == 5);
+        const auto negative = [](char) { return -1ms; };
+        virtual_executor ex;
+        CHECK_THROWS_WITH_AS(ex.run(weir::iota('a', 'c') | weir::window(negative, counted) | weir::drain()),
+                             "weir::window(f, ...): f has returned a negative duration", std::invalid_argument);
+    }
+
+    TEST_CASE("window may be dropped by the function that says how long a window lasts") {
+        virtual_executor ex;
+        probe<int> source;
+        std::function<void()> drop;
+        int results = 0;
+        const auto length = [&](int item) {
+            if (item == 2) drop();
+            return 1ms;
+        };
+        const auto counts = [&](auto items) {
+            ++results;
+            return std::move(items) | weir::count();
+        };
+        probe_sink sink{ex, source.stream() | weir::window(length, counts)};
+        drop = [&] { sink.drop(); };
+        sink.request();
+        source.push(1);
+        ex.advance(2ms);
+        source.push(2);
+        source.push(3);
+        ex.advance(2ms);
+        CHECK(results == 1);
+        CHECK(sink.items() == std::vector<std::size_t>{1});
+        CHECK(source.dropped());
+        CHECK(ex.stats().timers_armed == 0);
+    }
+
+    TEST_CASE("window with back_to_back has windows without items, on one clock") {
+        marbles m;
+        CHECK(m.play(m.cold("--a-b------c-d-e----|") | weir::window(weir::back_to_back{6ms}, counted) | digit()) ==
+              "------2-----1-----2-[0|]");
+        CHECK(m.play(m.cold("--#") | weir::window(weir::back_to_back{2ms}, counted) | digit()) == "--[00#]");
+        CHECK(m.play(m.cold("---...") | weir::window(weir::back_to_back{2ms}, counted) | digit(), 6) == "--0-0-0...");
+        CHECK(m.play(m.cold("ab--c-------|") | weir::window(weir::back_to_back{3ms}, collected)) ==
+              "---(ab)--(c)--()--[()()|]");
+        const auto left = [](auto items) { return std::move(items) | weir::first(); };
+        CHECK(m.play(m.cold("ab--c---|") | weir::window(weir::back_to_back{3ms}, left)) == "a---c---[_|]");
+    }
+
+    TEST_CASE("window with back_to_back does not drift, and leaves out the windows that a busy consumer has missed") {
+        virtual_executor ex;
+        int results = 0;
+        const auto late = [&](auto items) -> weir::task<weir::time_point> {
+            co_await (std::move(items) | weir::drain());
+            co_return weir::executor::current()->now();
+        };
+        const auto start = ex.now();
+        ex.run(weir::interval(10s) | weir::window(weir::back_to_back{7s}, late) | weir::take(140'000) |
+               weir::for_each([&](weir::time_point end) { REQUIRE(end == start + ++results * 7s); }));
+        CHECK(ex.now() - start == 980'000s);
+        const auto busy = [&](weir::time_point) { return weir::sleep_for(700s); };
+        const auto before = ex.now();
+        ex.run(weir::interval(10s) | weir::window(weir::back_to_back{7s}, late) | weir::take(3) | weir::for_each(busy));
+        CHECK(ex.now() - before == 3 * 707s);
     }
 
     TEST_CASE("window has no window for no items, and delivers the last result before the end or an error") {
@@ -218,6 +288,8 @@ TEST_SUITE("operators/window") {
                              std::invalid_argument);
         CHECK_THROWS_WITH_AS(weir::window(0s, counted), "weir::window(d, f): d must be positive",
                              std::invalid_argument);
+        CHECK_THROWS_WITH_AS(weir::window(weir::back_to_back{-1s}, counted),
+                             "weir::window(back_to_back{d}, f): d must be positive", std::invalid_argument);
     }
 
     TEST_CASE("window keeps the contract of a stream") {

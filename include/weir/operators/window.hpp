@@ -21,6 +21,11 @@
 
 namespace weir {
 
+/// For window: windows of length d that follow each other without a pause, whether or not items arrive.
+struct back_to_back {
+    duration d;
+};
+
 /// The items of a window, for the operation that was made for it. It may be moved at any time, and ends when the
 /// operation has ended.
 template <stream S, class Extent>
@@ -107,7 +112,10 @@ struct window_fn : detail::operator_fn<window_fn> {
         constexpr bool kept = detail::keepable<T>;
         static_assert(kept, "weir::window(extent, f) keeps items, and these borrow their memory; put to_owned() before "
                             "it, or outlives(view) around what outlives it");
-        return drops && kept;
+        constexpr bool ends = detail::ends_windows_of<Extent, T>;
+        static_assert(ends, "weir::window(extent, f): the extent is a number of items, a duration, back_to_back{d}, a "
+                            "stream whose items end the windows, or a function that returns a duration for an item");
+        return drops && kept && ends;
     }
 
     template <stream S, class Extent, class F, class OnDrop>
@@ -131,12 +139,16 @@ struct window_fn : detail::operator_fn<window_fn> {
         } else if constexpr (std::convertible_to<Extent, duration>) {
             const duration d = extent;
             if (d <= duration::zero()) throw std::invalid_argument{"weir::window(d, f): d must be positive"};
-            return with(detail::window_of_time{d}, std::move(f), std::move(on_drop));
+            return with(detail::window_of_time{detail::fixed_duration{d}}, std::move(f), std::move(on_drop));
+        } else if constexpr (std::same_as<extent_t, back_to_back>) {
+            if (extent.d <= duration::zero()) {
+                throw std::invalid_argument{"weir::window(back_to_back{d}, f): d must be positive"};
+            }
+            return with(detail::window_of_schedule{extent.d}, std::move(f), std::move(on_drop));
         } else if constexpr (!stream<extent_t>) {
-            static_assert(detail::always_false<Extent>,
-                          "weir::window(extent, f): the extent is a number of items, a duration, or a stream whose "
-                          "items end the windows");
-            return detail::invalid_closure();
+            return with(detail::window_of_time{detail::duration_of_item<std::decay_t<Extent>>{
+                            std::forward<Extent>(extent), "weir::window(f, ...): f has returned a negative duration"}},
+                        std::move(f), std::move(on_drop));
         } else if constexpr (!std::is_constructible_v<extent_t, Extent>) {
             static_assert(detail::always_false<Extent>, "weir::window(signal, f): a stream is used once and cannot be "
                                                         "copied: write window(std::move(signal), f)");
@@ -150,25 +162,30 @@ struct window_fn : detail::operator_fn<window_fn> {
 /// window(n, f): co_await f(items) for each n items, where items is their stream.
 /// window(d, f): the same for the items that arrive within d of the first of them.
 /// window(signal, f): the same for the items that arrive before the next item of the stream signal.
+/// window(length, f): the same for the items that arrive within length(a), a duration, of the first of them, a.
+/// window(back_to_back{d}, f): the same for windows of length d from the first poll on, those without items included.
 ///
-///     in               --a-b------c-d-e----|
-///     window(2, f)     ----2--------2------[1|]     where f counts the items
-///     window(4ms, f)   ------2--------2---1|
+///     in                          --a-b------c-d-e----|
+///     window(2, f)                ----2--------2------[1|]     where f counts the items
+///     window(4ms, f)              ------2--------2---1|
+///     window(back_to_back{6}, f)  ------2-----1-----2-[0|]
 ///
 ///     auto rates = hits() | weir::window(1s, [](auto items) { return std::move(items) | weir::count(); });
 ///
-/// A window opens with an item, so that none is empty, and windows do not overlap. Its items are polled for by the
+/// A window opens with an item, so that none is empty, and windows do not overlap. Only those of back_to_back may be
+/// empty, also the last one, which ends with upstream: they follow one clock, as for a rate per second that is 0 at
+/// times. The windows that pass while the consumer is busy are left out. The items of a window are polled for by the
 /// operation, and are not collected: a window may have any number of them. The next window opens when the operation
 /// has ended. An item that is ready when the time of a window is over, or when its signal has arrived, belongs to the
 /// next window. Signals that arrive while no window is open are ignored; when the signal has ended, the window lasts as
 /// long as upstream. window(interval(5s), f) ends windows at the ticks of one clock.
 ///
-/// f and its argument exist as long as the operation. What an operation leaves of its window is dropped. An operation
-/// that neither ends nor reads its items stops the stream.
+/// f and its argument exist as long as the operation. The function length is called once per window. What an operation
+/// leaves of its window is dropped. An operation that neither ends nor reads its items stops the stream.
 ///
 /// Ends: with upstream, after the result of the last window.
-/// Errors: those of upstream and of the signal, as the end of the window and after its result; those of an operation and f
-/// at once.
+/// Errors: those of upstream and of the signal, as the end of the window and after its result; those of an operation, f
+/// and length at once. A negative length is a std::invalid_argument.
 /// Dropped: the operation is destroyed, and an item held is lost. Items that an operation does not take are passed to
 /// on_drop, the last argument, if there is one.
 /// Cost: one allocation, and those of f; one item held.

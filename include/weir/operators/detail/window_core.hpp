@@ -16,7 +16,9 @@
 #include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
+#include <weir/executor/detail/periodic_schedule.hpp>
 #include <weir/executor/detail/resettable_deadline.hpp>
+#include <weir/operators/detail/item_duration.hpp>
 #include <weir/operators/detail/signal.hpp>
 #include <weir/sync/detail/shared_state.hpp>
 
@@ -24,19 +26,25 @@ namespace weir::detail {
 
 // What ends a window:
 //
-//     void idle(context&);  // called before the first item of a window is asked for
-//     void open(context&);  // called when the first item has arrived
-//     bool last();          // called with each item: whether it is the last one
-//     bool over(context&);  // whether the window has ended without another item
+//     static constexpr bool may_be_empty;    // whether a window opens without an item; then open is not called
+//     void idle(context&);                   // called before a window opens
+//     void open(context&, const T& first);   // called when the first item has arrived
+//     bool last();                           // called with each item: whether it is the last one
+//     bool over(context&);                   // whether the window has ended without another item
 //     void close();
 
 /// A window has n items.
 class window_of_items {
 public:
+    static constexpr bool may_be_empty = false;
+
     explicit window_of_items(std::size_t n) noexcept : n_{n} {}
 
     void idle(context&) const noexcept {}
-    void open(context&) noexcept { left_ = n_; }
+    template <class T>
+    void open(context&, const T&) noexcept {
+        left_ = n_;
+    }
     bool last() noexcept { return --left_ == 0; }
     bool over(context&) const noexcept { return false; }
     void close() const noexcept {}
@@ -47,29 +55,62 @@ private:
 };
 
 /// A window ends some time after its first item.
+/// @tparam Length  a fixed_duration, or a duration_of_item
+template <class Length>
 class window_of_time {
 public:
-    explicit window_of_time(duration d) noexcept : d_{d} {}
+    static constexpr bool may_be_empty = false;
+
+    explicit window_of_time(Length length) : length_(std::move(length)) {}
 
     void idle(context&) const noexcept {}
-    void open(context& cx) noexcept { end_.set(cx.executor().time_after(d_)); }
+    template <class T>
+    void open(context& cx, const T& first) {
+        end_.set(cx.executor().time_after(length_(first)));
+    }
     bool last() const noexcept { return false; }
     bool over(context& cx) noexcept { return end_.poll(cx); }
     void close() noexcept { end_.cancel(); }
 
 private:
-    duration d_;
+    [[no_unique_address]] Length length_;
     resettable_deadline end_;
+};
+
+/// Each window ends when the next one opens, at the points of a schedule.
+class window_of_schedule {
+public:
+    static constexpr bool may_be_empty = true;
+
+    explicit window_of_schedule(duration d) noexcept : ends_{d} {}
+
+    void idle(context& cx) noexcept {
+        const time_point now = cx.executor().now();
+        if (!std::exchange(started_, true)) ends_.start(now);
+        ends_.pass(now); // windows that nobody has waited for are not made up for
+        end_.set(ends_.next());
+    }
+    bool last() const noexcept { return false; }
+    bool over(context& cx) noexcept { return end_.poll(cx); }
+    void close() noexcept { end_.cancel(); }
+
+private:
+    periodic_schedule ends_;
+    resettable_deadline end_;
+    bool started_ = false;
 };
 
 /// A window ends when an item of another stream arrives.
 template <stream Signal>
 class window_until {
 public:
+    static constexpr bool may_be_empty = false;
+
     explicit window_until(Signal s) : signal_(std::move(s)) {}
 
     void idle(context& cx) { signal_.arrived(cx); }
-    void open(context&) const noexcept {}
+    template <class T>
+    void open(context&, const T&) const noexcept {}
     bool last() const noexcept { return false; }
     bool over(context& cx) { return signal_.arrived(cx); }
     void close() const noexcept {}
@@ -77,6 +118,12 @@ public:
 private:
     signal<Signal> signal_;
 };
+
+/// Whether an extent can be used with items of type T.
+template <class Extent, class T>
+inline constexpr bool ends_windows_of = true;
+template <class Length, class T>
+inline constexpr bool ends_windows_of<window_of_time<Length>, T> = lasts_for<Length, T>;
 
 /// What the operator and the streams of its windows share: upstream, and the current window. The consumer is the
 /// operator; upstream is destroyed with it.
@@ -92,16 +139,19 @@ public:
     /// Whether it has not ended.
     bool open() const noexcept { return open_; }
 
-    /// Opens a window with the next item of upstream.
+    /// Opens a window: with the next item of upstream, unless it may be empty.
     poll<unit> open_next(context& cx) {
         if (!upstream_) return finish();
         extent_.idle(cx);
         if (cx.stopping()) return pending;
-        auto item = upstream_->poll_next(cx);
-        if (!item.is_item() || cx.stopping()) return item.is_done() ? poll<unit>(done) : poll<unit>(pending);
-        first_.emplace(*std::move(item));
+        if constexpr (!Extent::may_be_empty) {
+            auto item = upstream_->poll_next(cx);
+            if (!item.is_item() || cx.stopping()) return item.is_done() ? poll<unit>(done) : poll<unit>(pending);
+            first_.emplace(*std::move(item));
+            extent_.open(cx, std::as_const(*first_));
+            if (cx.stopping()) return pending;
+        }
         open_ = true;
-        extent_.open(cx);
         return unit{};
     }
 
