@@ -195,6 +195,7 @@
 #include <weir/sync/latch.hpp>
 #include <weir/sync/mutex.hpp>
 #include <weir/sync/oneshot.hpp>
+#include <weir/sync/partition_hub.hpp>
 #include <weir/sync/semaphore.hpp>
 #include <weir/sync/state.hpp>
 
