@@ -50,6 +50,7 @@
 
 #include <weir/operators/also_to.hpp>
 #include <weir/operators/balance.hpp>
+#include <weir/operators/base64.hpp>
 #include <weir/operators/batch_while_busy.hpp>
 #include <weir/operators/broadcast_through.hpp>
 #include <weir/operators/buffer.hpp>
@@ -88,6 +89,7 @@
 #include <weir/operators/flat_map_ordered.hpp>
 #include <weir/operators/flatten.hpp>
 #include <weir/operators/handle.hpp>
+#include <weir/operators/hex.hpp>
 #include <weir/operators/hold.hpp>
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/interleave.hpp>
