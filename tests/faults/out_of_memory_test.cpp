@@ -386,6 +386,27 @@ TEST_SUITE("faults/out_of_memory") {
             streams.insert(1, std::move(s));
             return std::move(items) | weir::map([](std::pair<int, int> both) { return both.second; });
         }}));
+        each_allocation_fails(sum_through(
+            weir::latest_per_key_frames(20, [n = 0](int) mutable { return ++n; }) |
+            weir::map([](const std::vector<int>& frame) { return std::accumulate(frame.begin(), frame.end(), 0); })));
+        each_allocation_fails(
+            [](executor& ex) { return run(ex, numbers(10) | weir::start_with(std::vector{1, 2, 3}) | sum()) == 61; });
+        each_allocation_fails(sum_through(weir::log("numbers", [](std::string_view) {}) | weir::on_demand([] {})));
+        each_allocation_fails(sum_through(weir::map_async(3, [](int x) { return weir::as_outcome(number(x)); }) |
+                                          weir::skip_errors<std::logic_error>()));
+        each_allocation_fails([](executor& ex) {
+            const auto summed = [](auto items) { return std::move(items) | sum(); };
+            return run(ex, numbers(10) | weir::window(weir::back_to_back{1h}, summed) | sum()) == 55;
+        });
+        each_allocation_fails([](executor& ex) {
+            const weir::partition_hub<int> hub{
+                [](int x, auto held) { return static_cast<std::size_t>(x) % held.size(); }};
+            auto odd = ex.spawn(hub.subscribe({.capacity = 1}) | sum());
+            auto even = ex.spawn(hub.subscribe({.capacity = 9}) | sum());
+            run(ex, numbers(10) | weir::send(hub));
+            hub.close();
+            return run(ex, std::move(odd)) + run(ex, std::move(even)) == 55;
+        });
         each_allocation_fails(sum_through(weir::delay([](int x) { return x % 2 * 200us; })));
         each_allocation_fails(sum_through(weir::delay(200us)));
         each_allocation_fails(sum_through(weir::timeout(10s)));

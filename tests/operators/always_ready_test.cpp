@@ -4,11 +4,14 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <exception>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <weir/executor/sleep.hpp>
+#include <weir/observe/log.hpp>
 #include <weir/operators/also_to.hpp>
 #include <weir/operators/balance.hpp>
 #include <weir/operators/batch_while_busy.hpp>
@@ -20,6 +23,7 @@
 #include <weir/operators/combine_latest.hpp>
 #include <weir/operators/conflate_with.hpp>
 #include <weir/operators/debounce.hpp>
+#include <weir/operators/event_windows.hpp>
 #include <weir/operators/exhaust_map.hpp>
 #include <weir/operators/expand.hpp>
 #include <weir/operators/extrapolate.hpp>
@@ -29,16 +33,21 @@
 #include <weir/operators/keep_alive.hpp>
 #include <weir/operators/latest_per_key.hpp>
 #include <weir/operators/map.hpp>
+#include <weir/operators/map_async.hpp>
 #include <weir/operators/merge.hpp>
 #include <weir/operators/merge_prioritized.hpp>
 #include <weir/operators/merge_sorted.hpp>
+#include <weir/operators/on_demand.hpp>
 #include <weir/operators/partition.hpp>
 #include <weir/operators/sample.hpp>
 #include <weir/operators/sessions.hpp>
 #include <weir/operators/share.hpp>
+#include <weir/operators/skip_errors.hpp>
 #include <weir/operators/skip_until.hpp>
 #include <weir/operators/sliding.hpp>
 #include <weir/operators/split_when.hpp>
+#include <weir/operators/start_with.hpp>
+#include <weir/operators/stream_map.hpp>
 #include <weir/operators/throttle.hpp>
 #include <weir/operators/timeout.hpp>
 #include <weir/operators/valve.hpp>
@@ -47,6 +56,8 @@
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_longest.hpp>
+#include <weir/scope/as_outcome.hpp>
+#include <weir/scope/outcome.hpp>
 #include <weir/sink/contains.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
@@ -56,6 +67,7 @@
 #include <weir/sink/to.hpp>
 #include <weir/source/empty.hpp>
 #include <weir/source/generate.hpp>
+#include <weir/source/just.hpp>
 #include <weir/source/never.hpp>
 #include <weir/sync/state.hpp>
 #include <weir/testing/virtual_executor.hpp>
@@ -134,6 +146,20 @@ TEST_SUITE("operators/always_ready") {
                   return std::move(s) | weir::handle<int>([](int, const auto&) {}) | weir::drain();
               }) < few);
         CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::contains(0); }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  const auto fails = [](int i) { return weir::outcome<int>::failed(std::make_exception_ptr(i)); };
+                  return std::move(s) | weir::map(fails) | weir::skip_errors() | weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  const auto at_once = [](int) { return weir::time_point{}; };
+                  return std::move(s) |
+                         weir::event_windows(weir::tumbling_windows{1s}, {.max_items = 2'000'000}, at_once) |
+                         weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  const auto drained = [](auto items) { return std::move(items) | weir::drain(); };
+                  return std::move(s) | weir::window(weir::back_to_back{1h}, drained) | weir::drain();
+              }) < few);
     }
 
     TEST_CASE("an operator that passes on ready items lets others run") {
@@ -152,6 +178,25 @@ TEST_SUITE("operators/always_ready") {
               }) < few);
         CHECK(pulled_before_others_run([&](auto s) {
                   return std::move(s) | weir::latest_per_key(9, [](int) { return 0; }) | weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return std::move(s) | weir::latest_per_key_frames(9, [](int) { return 0; }) | weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  return std::move(s) | weir::log("s", [](std::string_view) {}) | weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run([&](auto s) { return std::move(s) | weir::on_demand([] {}) | weir::drain(); }) <
+              few);
+        CHECK(pulled_before_others_run(
+                  [&](auto s) { return std::move(s) | weir::start_with(std::vector{1, 2}) | weir::drain(); }) < few);
+        CHECK(pulled_before_others_run([&](auto s) {
+                  const auto settled = [](int i) { return weir::as_outcome(weir::just(i) | weir::count()); };
+                  return std::move(s) | weir::map_async(4, settled) | weir::skip_errors() | weir::drain();
+              }) < few);
+        CHECK(pulled_before_others_run([&]<class S>(S s) {
+                  auto [streams, items] = weir::stream_map<int, S>();
+                  streams.insert(1, std::move(s));
+                  return std::move(items) | weir::drain();
               }) < few);
         CHECK(pulled_before_others_run(
                   [&](auto s) { return std::move(s) | weir::also_to(weir::drain()) | weir::drain(); }) < few);

@@ -6,9 +6,11 @@
 #include <cstddef>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,6 +38,7 @@
 #include <weir/operators/divert_to.hpp>
 #include <weir/operators/end_with.hpp>
 #include <weir/operators/enumerate.hpp>
+#include <weir/operators/event_windows.hpp>
 #include <weir/operators/expire.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_async.hpp>
@@ -46,6 +49,7 @@
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/interleave.hpp>
 #include <weir/operators/intersperse.hpp>
+#include <weir/operators/latest_per_key.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_concat.hpp>
@@ -63,6 +67,7 @@
 #include <weir/operators/sliding.hpp>
 #include <weir/operators/split_when.hpp>
 #include <weir/operators/start_with.hpp>
+#include <weir/operators/stream_map.hpp>
 #include <weir/operators/switch_on_first.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/operators/take_for.hpp>
@@ -286,6 +291,32 @@ TEST_SUITE("operators/properties") {
               "");
     }
 
+    TEST_CASE("event_windows has the windows of a loop over all items") {
+        const auto windows = [] {
+            return weir::event_windows(weir::tumbling_windows{3s}, {.lateness = 1s},
+                                       [](int i) { return std::chrono::sys_seconds{i * 1s}; }) |
+                   weir::map([](const auto& window) { return window.items; });
+        };
+        const auto model = [](const list& in) {
+            std::map<int, list> open; // by their starts
+            lists out;
+            const auto emit_up_to = [&](int watermark) {
+                for (; !open.empty() && open.begin()->first + 3 <= watermark; open.erase(open.begin())) {
+                    out.push_back(open.begin()->second);
+                }
+            };
+            int newest = -1;
+            for (const int i : in) {
+                if (i / 3 * 3 + 3 > newest - 1) open[i / 3 * 3].push_back(i);
+                newest = std::max(newest, i);
+                emit_up_to(newest - 1);
+            }
+            emit_up_to(1000);
+            return out;
+        };
+        CHECK(check_property(windows, model) == "");
+    }
+
     TEST_CASE("operators that run ahead lose and exchange nothing") {
         const auto after_a_turn = [](int i) -> weir::task<int> {
             if (i % 3 == 0) co_await weir::yield();
@@ -309,6 +340,14 @@ TEST_SUITE("operators/properties") {
         CHECK(check_property([] { return weir::also_to(weir::drain()); }, same) == "");
         CHECK(check_property([] { return weir::wire_tap(weir::drain()); }, same) == "");
         CHECK(check_property([] { return weir::pace(weir::rate{1, 2ms}); }, same) == "");
+        const auto another_key = [n = 0](int) mutable { return ++n; };
+        CHECK(check_property([&] { return weir::latest_per_key(2, another_key); }, same) == "");
+        CHECK(check_property(
+                  [&] {
+                      return weir::latest_per_key_frames(2, another_key) |
+                             weir::map_concat([](list frame) { return frame; });
+                  },
+                  same) == "");
     }
 
     TEST_CASE("operators over several streams do what a loop does") {
@@ -331,6 +370,14 @@ TEST_SUITE("operators/properties") {
                   }
                   return out;
               }) == "");
+        const auto joined_later = [] {
+            return weir::closure{[]<class S>(S in) {
+                auto [streams, items] = weir::stream_map<int, S>();
+                streams.insert(1, std::move(in));
+                return std::move(items) | weir::map([](std::pair<int, int> both) { return both.second; });
+            }};
+        };
+        CHECK(check_property(joined_later, same) == "");
         const auto behind = [] {
             return weir::closure{[](auto in) { return weir::concat(std::move(in), weir::just(7)); }};
         };
@@ -373,6 +420,40 @@ TEST_SUITE("operators/properties") {
                                      const std::size_t due = in.items[i].tick + 2;
                                      if (i + 1 != in.items.size() && in.items[i + 1].tick < due) continue;
                                      out.items.push_back({std::min(due, *in.end), in.items[i].item});
+                                 }
+                                 return out;
+                             }) == "");
+        // The same with durations of the items.
+        CHECK(check_property([] { return weir::delay([](int i) { return i % 4 * 1ms; }); },
+                             [](const timeline<int>& in) {
+                                 std::multimap<std::size_t, int> due;
+                                 for (const auto& [tick, item] : in.items) {
+                                     due.emplace(tick + static_cast<std::size_t>(item % 4), item);
+                                 }
+                                 timeline<int> out{{}, in.end};
+                                 for (const auto& [tick, item] : due) out.items.push_back({tick, item});
+                                 if (!due.empty()) out.end = std::max(*out.end, out.items.back().tick);
+                                 return out;
+                             }) == "");
+        CHECK(check_property([] { return weir::debounce([](int i) { return i % 4 * 1ms; }); },
+                             [](const timeline<int>& in) {
+                                 timeline<int> out{{}, in.end};
+                                 for (std::size_t i = 0; i != in.items.size(); ++i) {
+                                     const auto& [tick, item] = in.items[i];
+                                     const std::size_t due = tick + static_cast<std::size_t>(item % 4);
+                                     if (i + 1 != in.items.size() && in.items[i + 1].tick < due) continue;
+                                     out.items.push_back({std::min(due, *in.end), item});
+                                 }
+                                 return out;
+                             }) == "");
+        CHECK(check_property([] { return weir::throttle([](int i) { return i % 4 * 1ms; }, weir::edge::leading); },
+                             [](const timeline<int>& in) {
+                                 timeline<int> out{{}, in.end};
+                                 std::size_t opens = 0;
+                                 for (const auto& i : in.items) {
+                                     if (i.tick < opens) continue;
+                                     out.items.push_back(i);
+                                     opens = i.tick + static_cast<std::size_t>(i.item % 4);
                                  }
                                  return out;
                              }) == "");
