@@ -26,6 +26,7 @@
 #include <weir/operators/map.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/sink/drain.hpp>
+#include <weir/sink/for_each.hpp>
 #include <weir/sink/to.hpp>
 #include <weir/source/from_range.hpp>
 #include <weir/source/iota.hpp>
@@ -340,12 +341,44 @@ TEST_SUITE("operators/event_windows") {
               }) < 20);
     }
 
+    TEST_CASE("event_windows fails at a time that nanoseconds cannot count, after the windows that are open") {
+        using seconds = std::chrono::sys_seconds;
+        static constexpr seconds year_2000{946'684'800s};
+        static constexpr seconds year_9999{253'370'764'800s};
+        const auto outcome = [](auto kind, auto time, weir::duration lateness = 0s) -> std::string {
+            virtual_executor ex;
+            std::size_t windows = 0;
+            const auto at = [](decltype(time) t) { return t; };
+            try {
+                ex.run(weir::just(decltype(time){year_2000}, time) | event_windows(kind, {.lateness = lateness}, at) |
+                       weir::for_each([&](const auto&) { ++windows; }));
+            } catch (const std::out_of_range& e) {
+                return std::to_string(windows) + " " + e.what();
+            }
+            return std::to_string(windows);
+        };
+        const std::string refused = "1 weir::event_windows: the time of an item is too far from the epoch: "
+                                    "nanoseconds count 292 years, and the windows and the lateness take a part of them";
+        CHECK(outcome(tumbling_windows{1s}, year_9999) == refused);
+        CHECK(outcome(sliding_windows{1s, 1s}, year_9999) == refused);
+        CHECK(outcome(session_windows{1s}, year_9999) == refused);
+        CHECK(outcome(tumbling_windows{1s}, seconds::min()) == refused);
+        CHECK(outcome(session_windows{1s}, sys_ns::max()) == refused);
+        CHECK(outcome(session_windows{1s}, sys_ns::min(), 1s) == refused);
+        CHECK(outcome(session_windows{1s}, sys_ns::max() - 1s) == "2");
+        CHECK(outcome(tumbling_windows{1s, 5s}, sys_ns::min() + 6s) == "1"); // late
+        CHECK(outcome(tumbling_windows{weir::duration::max()}, sys_ns{1ns}).starts_with("0 weir::event_windows: "));
+    }
+
     TEST_CASE("event_windows rejects arguments that make no sense") {
         CHECK_THROWS_WITH_AS(tumbling_windows{0ms}, "weir::tumbling_windows{size}: size must be more than zero",
                              std::invalid_argument);
         CHECK_THROWS_WITH_AS((sliding_windows{1ms, 0ms}),
                              "weir::sliding_windows{size, step}: step must be more than zero", std::invalid_argument);
         CHECK_THROWS_AS((sliding_windows{1ms, 2ms}), std::invalid_argument);
+        CHECK_THROWS_WITH_AS((sliding_windows{1h, 1ns}),
+                             "weir::sliding_windows{size, step}: an item would be in more than 1000000 windows",
+                             std::invalid_argument);
         CHECK_THROWS_WITH_AS(session_windows{-1ms}, "weir::session_windows{gap}: gap must be more than zero",
                              std::invalid_argument);
         CHECK_THROWS_WITH_AS(letters(tumbling_windows{1ms}, {.lateness = -1ms}),

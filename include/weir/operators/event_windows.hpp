@@ -49,6 +49,14 @@ struct event_window_options {
 
 namespace detail {
 
+/// Adds lengths that are not negative. duration::max() stands for all that are longer.
+constexpr duration add_lengths(duration a, duration b) noexcept {
+    return a > duration::max() - b ? duration::max() : a + b;
+}
+constexpr duration magnitude(duration d) noexcept {
+    return d >= duration::zero() ? d : d == duration::min() ? duration::max() : -d;
+}
+
 /// The start of the window of a length that contains t, where one window starts at an offset from the epoch.
 template <class Time>
 Time window_start(Time t, duration length, duration offset) noexcept {
@@ -71,6 +79,9 @@ public:
         }
     }
 
+    /// The maximum distance between an item and the times that are computed for it.
+    duration reach() const noexcept { return detail::add_lengths(size_, detail::magnitude(offset_)); }
+
     /// Adds an item to those of its windows that have not ended. Returns false when all of them have ended.
     template <class Windows, class Key, class Time, class T, class Ended>
     bool add(Windows& windows, const Key& key, Time t, T& item, const Ended& has_ended) const {
@@ -92,7 +103,7 @@ public:
 
     /// @param step  the time from the start of a window to that of the next
     /// @param offset  where windows start: at the epoch plus the offset, and at multiples of step from there
-    /// @throws std::invalid_argument when step is not positive, or longer than size
+    /// @throws std::invalid_argument when step is not positive, longer than size, or less than a millionth of it
     sliding_windows(duration size, duration step, duration offset = duration::zero())
         : size_{size}, step_{step}, offset_{offset} {
         if (step <= duration::zero()) {
@@ -103,6 +114,16 @@ public:
                 "weir::sliding_windows{size, step}: step is longer than size, and items between "
                 "the windows would be in none"};
         }
+        constexpr int most = 1'000'000;
+        if (size / step > most) {
+            throw std::invalid_argument{
+                "weir::sliding_windows{size, step}: an item would be in more than 1000000 windows"};
+        }
+    }
+
+    /// The maximum distance between an item and the times that are computed for it.
+    duration reach() const noexcept {
+        return detail::add_lengths(detail::add_lengths(size_, step_), detail::magnitude(offset_));
     }
 
     /// Adds an item to those of its windows that have not ended. Returns false when all of them have ended.
@@ -134,6 +155,9 @@ public:
             throw std::invalid_argument{"weir::session_windows{gap}: gap must be more than zero"};
         }
     }
+
+    /// The maximum distance between an item and the times that are computed for it.
+    duration reach() const noexcept { return gap_; }
 
     /// Adds an item to its session. Returns false when that has ended.
     template <class Windows, class Key, class Time, class T, class Ended>
@@ -187,6 +211,7 @@ public:
         : upstream_(std::move(upstream)),
           kind_{kind},
           lateness_{options.lateness},
+          margin_{detail::add_lengths(kind.reach(), options.lateness)},
           open_{options.max_windows, options.max_items},
           time_of_(std::move(time_of)),
           key_of_(std::move(key_of)),
@@ -218,9 +243,23 @@ private:
     bool has_ended(time end) const noexcept { return started_ && end <= watermark_; }
     bool due() const noexcept { return !open_.empty() && has_ended(open_.first_end()); }
 
+    /// Times of windows and of the watermark that an item leads to can be counted in nanoseconds.
+    template <class T>
+    time checked(const T& t) const {
+        using unit = typename T::duration;
+        const auto since_epoch = t.time_since_epoch();
+        if (since_epoch < std::chrono::duration_cast<unit>(duration::min() + margin_) ||
+            since_epoch > std::chrono::duration_cast<unit>(duration::max() - margin_)) {
+            throw std::out_of_range{"weir::event_windows: the time of an item is too far from the epoch: nanoseconds "
+                                    "count 292 years, and the windows and the lateness take a part of them"};
+        }
+        return t;
+    }
+
     void add(item&& one, context& cx) {
-        const time t = std::invoke(time_of_, std::as_const(one));
+        const auto at = std::invoke(time_of_, std::as_const(one));
         if (cx.stopping()) return;
+        const time t = checked(at);
         const key k(std::invoke(key_of_, std::as_const(one)));
         if (cx.stopping()) return;
         if (!kind_.add(open_, k, t, one, [this](time end) { return has_ended(end); })) {
@@ -246,6 +285,7 @@ private:
     detail::resettable<S> upstream_;
     Kind kind_;
     duration lateness_;
+    duration margin_;      // around the times that can be counted
     bool started_ = false; // the watermark is set
     time watermark_{};     // no item before this time is expected
     detail::open_windows<item, key, time, value_type> open_;
@@ -334,7 +374,8 @@ struct event_windows_fn : detail::operator_fn<event_windows_fn> {
 /// in the order of arrival; those of sessions that were joined are one after the other.
 ///
 /// Ends: with upstream, after the windows that are open.
-/// Errors: upstream's, what a function throws, and limit_exceeded when more than options.max_windows windows are open,
+/// Errors: upstream's, what a function throws, std::out_of_range for an item whose time or window nanoseconds cannot
+/// count, such as one in the year 9999, and limit_exceeded when more than options.max_windows windows are open,
 /// or more than options.max_items items are held. The windows that are open come before the error, with
 /// complete == false unless they are over; upstream has been destroyed by then.
 /// Dropped: late items are passed to on_late, if there is one. The windows that are
