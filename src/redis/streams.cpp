@@ -200,10 +200,11 @@ public:
         leases_.push_back(members_);
         leases_.push_back(base + ":tokens");
         for (const std::string& key : options_.streams) {
-            leases_.push_back(base + ":lease:" + key);
             source& s = sources_.emplace_back();
             s.stream = key;
-            s.lease = leases_.back();
+            s.lease = base;
+            s.lease.append(":lease:").append(key);
+            leases_.push_back(s.lease);
         }
         first_ = std::hash<std::string>{}(options_.member) % sources_.size();
     }
