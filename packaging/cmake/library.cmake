@@ -99,6 +99,25 @@ if(WEIR_HTTP)
         SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 endif()
 
+option(WEIR_WEBSOCKET "The library weir::websocket, which needs weir::http and wslay" OFF)
+if(WEIR_WEBSOCKET)
+    if(NOT WEIR_HTTP)
+        message(FATAL_ERROR "WEIR_WEBSOCKET is ON, but WEIR_HTTP is OFF")
+    endif()
+    find_path(WEIR_WSLAY_INCLUDE wslay/wslay.h REQUIRED)
+    find_library(WEIR_WSLAY wslay REQUIRED)
+    weir_read_list(sources weir_websocket_sources)
+    add_library(weir-websocket ${sources})
+    add_library(weir::websocket ALIAS weir-websocket)
+    target_include_directories(weir-websocket PRIVATE "${PROJECT_SOURCE_DIR}/src" "${WEIR_WSLAY_INCLUDE}")
+    target_link_libraries(weir-websocket PUBLIC weir-http PRIVATE "${WEIR_WSLAY}")
+    set_target_properties(weir-websocket PROPERTIES
+        CXX_EXTENSIONS OFF
+        POSITION_INDEPENDENT_CODE ON
+        VERSION ${PROJECT_VERSION}
+        SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+endif()
+
 option(WEIR_MESSAGES "The library weir::messages" OFF)
 option(WEIR_REDIS "The library weir::redis, which needs hiredis and weir::messages" OFF)
 if(WEIR_MESSAGES OR WEIR_REDIS)

@@ -346,6 +346,20 @@ connector by_tcp(connect_options options) {
     };
 }
 
+task<upgraded_response> upgrade(connection c, client_request request, exchange_options options) {
+    detail::check(options, "weir::http::upgrade(connection, request, options)");
+    c.core_->start(request, options, detail::protocol_change::offered);
+    detail::head_operation reading{*c.core_};
+    response_head head = co_await reading;
+    if (head.status != 101) {
+        std::string what{"weir::http: upgrade at "};
+        what.append(request.url.origin()).append(": the status is ").append(std::to_string(head.status));
+        throw upgrade_refused{what, head.status};
+    }
+    upgraded_response result{std::move(head), upgraded_stream{std::move(c.core_)}};
+    co_return result;
+}
+
 client::client(client_options options) : pool_{std::make_shared<detail::client_pool>(std::move(options))} {}
 client::client(const client&) noexcept = default;
 client& client::operator=(const client&) noexcept = default;

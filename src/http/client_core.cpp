@@ -11,16 +11,16 @@
 
 namespace weir::http::detail {
 
-const char* why_refused(const headers& fields) noexcept {
+const char* why_refused(const headers& fields, protocol_change change) noexcept {
     if (fields.contains("Content-Length")) return "the header Content-Length is the library's";
     if (fields.contains("Transfer-Encoding")) return "the header Transfer-Encoding is the library's";
     if (fields.contains("Expect")) return "the header Expect is written for expect_continue::yes";
-    if (fields.contains("Upgrade")) return "the header Upgrade";
+    if (change == protocol_change::refused && fields.contains("Upgrade")) return "the header Upgrade";
     return nullptr;
 }
 
-void check(const client_request& r) {
-    const char* why = r.method == "CONNECT" ? "the method CONNECT" : why_refused(r.headers);
+void check(const client_request& r, protocol_change change) {
+    const char* why = r.method == "CONNECT" ? "the method CONNECT" : why_refused(r.headers, change);
     if (r.body_timeout && *r.body_timeout <= duration::zero()) why = "a body_timeout that is not positive";
     if (why == nullptr) return;
     std::string what{"weir::http: a request to "};
@@ -50,8 +50,8 @@ void check(const exchange_options& options, const char* call) {
 
 client_core::client_core(std::string name) : name_{std::move(name)}, parser_{message_kind::response, name_, {}} {}
 
-void client_core::start(client_request& request, const exchange_options& options) {
-    check(request);
+void client_core::start(client_request& request, const exchange_options& options, protocol_change change) {
+    check(request, change);
     const auto length = request.body.length();
     const bool is_empty = length == 0U && !request.body.is_stream();
     request_head head{.method = request.method, .target = std::string{request.url.target()}};
@@ -73,6 +73,7 @@ void client_core::start(client_request& request, const exchange_options& options
     if (request.body_timeout) options_.body_timeout = *request.body_timeout;
     parser_.set_request_method(request.method);
     says_close_ = request.headers.has_token("Connection", "close");
+    offers_change_ = change == protocol_change::offered;
     may_continue_ = false;
     answered_ = false;
     reusable_ = false;
@@ -94,6 +95,7 @@ std::optional<response_head> client_core::parse_head() {
         }
         response_head head = std::exchange(parser_.response(), {});
         interim_ = head.status < 200;
+        if (head.status == 101 && offers_change_) return head;
         if (head.status == 101) {
             std::string what{"weir::http: read from "};
             what.append(name_).append(": 101 Switching Protocols, which was not asked for");

@@ -100,7 +100,7 @@ void check_timeout(duration d, const char* what) {
     if (d <= duration::zero()) throw std::invalid_argument{what};
 }
 
-bool has_no_content(unsigned status) noexcept { return status == 204 || status == 304; }
+bool has_no_content(unsigned status) noexcept { return status == 101 || status == 204 || status == 304; }
 
 } // namespace
 
@@ -272,6 +272,7 @@ response server_core::answer_to_failure(std::exception_ptr error) {
 }
 
 void server_core::check(const response& answer) const {
+    if (answer.status == 101 && answer.upgrade && body_ended_ && request_.version == version::http_1_1) return;
     if (answer.status < 200 || answer.status > 599) {
         std::string what{"weir::http::serve: the handler has returned a response with the status "};
         throw std::invalid_argument{what.append(std::to_string(answer.status))};
@@ -295,7 +296,8 @@ bool server_core::may_keep_connection(const response& answer) const noexcept {
 framing server_core::start_response(response& answer, bool stopping) {
     answer.version = version::http_1_1; // the server's own, also when a response from elsewhere is passed on
     const auto length = answer.body.length();
-    bool keep = !stopping && may_keep_connection(answer);
+    const bool changes_protocol = answer.status == 101;
+    bool keep = changes_protocol || (!stopping && may_keep_connection(answer));
     framing how = framing::length;
     if (has_no_content(answer.status) || request_.method == "HEAD") {
         how = framing::none;

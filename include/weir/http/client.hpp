@@ -19,6 +19,7 @@
 #include <weir/http/detail/client_connection.hpp>
 #include <weir/http/detail/client_core.hpp>
 #include <weir/http/message.hpp>
+#include <weir/http/upgrade.hpp>
 #include <weir/http/url.hpp>
 #include <weir/io/byte_stream.hpp>
 #include <weir/io/resolve.hpp>
@@ -31,6 +32,28 @@ namespace detail {
 class client_pool;
 } // namespace detail
 
+class connection;
+
+/// The response to a request that changes the protocol: its head, and the connection.
+struct upgraded_response {
+    response_head head;
+    upgraded_stream stream;
+};
+
+/// `co_await http::upgrade(connection, request)`: sends a request with the header Upgrade, and returns the connection
+/// when the server has answered it with `101 Switching Protocols`.
+///
+///     auto connecting = connect(to); // with a connector
+///     weir::http::connection c = co_await std::move(connecting);
+///     weir::http::client_request r{"GET", to, {}, {{"Connection", "Upgrade"}, {"Upgrade", "example"}}};
+///     auto upgrading = weir::http::upgrade(std::move(c), std::move(r));
+///     auto [head, stream] = co_await std::move(upgrading);
+///
+/// Errors: upgrade_refused for another status; those of exchange.
+/// Dropped: closes the connection.
+/// See: response::upgrade, for the server.
+task<upgraded_response> upgrade(connection c, client_request request, exchange_options options = {});
+
 /// A connection that a connector has opened: any byte stream.
 class connection {
 public:
@@ -39,6 +62,7 @@ public:
 
 private:
     friend class detail::client_pool;
+    friend task<upgraded_response> upgrade(connection c, client_request request, exchange_options options);
 
     std::unique_ptr<detail::client_core> core_;
 };

@@ -79,18 +79,29 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-/// A redirect that is not followed: there are too many, or the Location is not a URL, or it leads from https to http, or
-/// the body of the request is a stream, which cannot be sent again.
+/// A redirect that is not followed: there are too many, or the Location is not a URL, or it leads from https to http,
+/// or the body of the request is a stream, which cannot be sent again.
 class redirect_error : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
 
-/// A response that is not a stream of events, such as `weir::http: events of http://a: the status is 404`: its status is
-/// not 200, or its Content-Type is not text/event-stream.
+/// A response that is not a stream of events, such as `weir::http: events of http://a: the status is 404`: its status
+/// is not 200, or its Content-Type is not text/event-stream.
 class not_an_event_stream : public std::runtime_error {
 public:
     not_an_event_stream(const std::string& what, unsigned status) : std::runtime_error{what}, status_{status} {}
+
+    unsigned status() const noexcept { return status_; }
+
+private:
+    unsigned status_;
+};
+
+/// A server that does not change the protocol: `weir::http: upgrade at http://a: the status is 403`.
+class upgrade_refused : public std::runtime_error {
+public:
+    upgrade_refused(const std::string& what, unsigned status) : std::runtime_error{what}, status_{status} {}
 
     unsigned status() const noexcept { return status_; }
 

@@ -10,6 +10,7 @@
 #include <weir/core/poll.hpp>
 #include <weir/http/body.hpp>
 #include <weir/http/message.hpp>
+#include <weir/http/upgrade.hpp>
 #include <weir/io/bytes.hpp>
 #include <weir/task.hpp>
 
@@ -108,6 +109,10 @@ public:
     }
 
     http::body body;
+    /// With the status 101: called with the connection when the response was sent. The task then speaks another
+    /// protocol over it, and what it throws goes to server_options::on_error. The response names the protocol in the
+    /// header Upgrade, and has `Connection: Upgrade`.
+    std::function<task<>(upgraded_stream)> upgrade = nullptr;
 };
 
 } // namespace weir::http

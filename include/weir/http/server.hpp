@@ -26,6 +26,7 @@
 #include <weir/http/locals.hpp>
 #include <weir/http/message.hpp>
 #include <weir/http/request.hpp>
+#include <weir/http/upgrade.hpp>
 #include <weir/io/byte_stream.hpp>
 #include <weir/io/byte_view.hpp>
 #include <weir/io/bytes.hpp>
@@ -40,7 +41,7 @@ namespace detail {
 
 /// A server's end of one connection: the state without the stream, the stream, and the transfers in flight.
 template <byte_stream S, class Stop>
-class server_connection final : public server_core {
+class server_connection final : public server_core, public raw_stream {
 public:
     /// Lets a response be written behind `100 Continue`.
     class gate {
@@ -152,6 +153,17 @@ public:
         return {stream_, output(), content, how, options().write_timeout, gate{*this}};
     }
 
+    // The connection after an upgrade.
+    poll<std::size_t> poll_raw_read(context& cx, byte_span to) override {
+        return raw_.poll_read(cx, stream_, unparsed(), to);
+    }
+    poll<unit> poll_raw_write(context& cx, byte_view what) override { return raw_.poll_write(cx, stream_, what); }
+    poll<unit> poll_raw_shutdown(context& cx) override { return raw_.poll_shutdown(cx, stream_); }
+    void drop_raw_read() noexcept override { raw_.drop_read(); }
+    void drop_raw_write() noexcept override { raw_.drop_write(); }
+    void drop_raw_shutdown() noexcept override { raw_.drop_shutdown(); }
+    std::string raw_name() const override { return peer(); }
+
 private:
     using read_type = decltype(std::declval<S&>().read(std::declval<byte_span>()));
     using write_type = decltype(std::declval<S&>().write(std::declval<byte_view>()));
@@ -186,6 +198,7 @@ private:
     bool shut_down_ = false;
     time_point until_ = time_point::max(); // for the read in flight, or the next one
     weir::detail::progress_limit time_;
+    raw_operations<S> raw_;
     std::optional<shutdown_type> shutting_down_;
     std::optional<write_type> continuing_;
     std::optional<read_type> reading_; // last: cancelled before its memory is freed
@@ -301,6 +314,17 @@ task<response> answer_with_locals(Handler& handler, request& r) {
     co_return co_await without;
 }
 
+/// Hands a connection to the protocol that follows HTTP.
+inline task<> serve_upgraded(std::unique_ptr<raw_stream> c, std::function<task<>(upgraded_stream)> talk,
+                             std::function<void(std::exception_ptr)> on_error) {
+    try {
+        auto talking = talk(upgraded_stream{std::move(c)});
+        co_await std::move(talking);
+    } catch (...) {
+        if (on_error) on_error(std::current_exception());
+    }
+}
+
 template <class Connection, class Handler>
 task<> serve_connection(std::unique_ptr<Connection> c, Handler handler) {
     using head_operation = member_operation<Connection, next_request, &Connection::poll_head>;
@@ -330,8 +354,16 @@ task<> serve_connection(std::unique_ptr<Connection> c, Handler handler) {
                 if (error != nullptr) answer = c->answer_to_failure(std::move(error));
             }
             if (c->is_lost()) co_return;
-            response_operation<Connection> writing{*c, answer};
-            co_await writing;
+            {
+                response_operation<Connection> writing{*c, answer};
+                co_await writing;
+            }
+            if (answer.status == 101) {
+                auto on_error = c->options().on_error;
+                auto upgraded = serve_upgraded(std::move(c), std::move(answer.upgrade), std::move(on_error));
+                co_await std::move(upgraded);
+                co_return;
+            }
             co_await drain_operation(*c);
             if (!c->finish_request()) break;
         }
@@ -362,6 +394,8 @@ task<> serve_connection(std::unique_ptr<Connection> c, Handler handler) {
 ///
 /// The headers `traceparent` and `X-Request-Id` set the locals `http::traceparent` and `http::request_id` for the
 /// handler, though not for a stream that it returns.
+///
+/// A response with the status 101 and `response::upgrade` hands the connection to another protocol, such as WebSocket.
 ///
 /// The stop is an operation, a stream or a std::stop_token, as for weir::serve. After it, a request that has begun to
 /// arrive is answered with `Connection: close`, and an idle connection is closed.

@@ -84,6 +84,16 @@ public:
         }
     }
 
+    // The connection after an upgrade.
+    poll<std::size_t> poll_raw_read(context& cx, byte_span to) override {
+        return raw_.poll_read(cx, stream_, unparsed(), to);
+    }
+    poll<unit> poll_raw_write(context& cx, byte_view what) override { return raw_.poll_write(cx, stream_, what); }
+    poll<unit> poll_raw_shutdown(context& cx) override { return raw_.poll_shutdown(cx, stream_); }
+    void drop_raw_read() noexcept override { raw_.drop_read(); }
+    void drop_raw_write() noexcept override { raw_.drop_write(); }
+    void drop_raw_shutdown() noexcept override { raw_.drop_shutdown(); }
+
 private:
     using read_type = decltype(std::declval<S&>().read(std::declval<byte_span>()));
     using write_type = decltype(std::declval<S&>().write(std::declval<byte_view>()));
@@ -169,6 +179,7 @@ private:
     weir::detail::progress_limit write_time_;
     std::optional<message_writer<S>> writer_;
     // Last: cancelled before their memory is freed.
+    raw_operations<S> raw_;
     std::optional<write_type> head_writing_;
     std::optional<read_type> reading_;
 };

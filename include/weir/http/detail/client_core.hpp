@@ -17,26 +17,31 @@
 #include <weir/http/detail/parser.hpp>
 #include <weir/http/error.hpp>
 #include <weir/http/message.hpp>
+#include <weir/http/upgrade.hpp>
 #include <weir/io/bytes.hpp>
 
 namespace weir::http::detail {
 
 /// @throws std::invalid_argument naming the call and the option for a timeout that is not positive
 void check(const exchange_options& options, const char* call);
-/// Names a header that no request may have. Null if there is none.
-const char* why_refused(const headers& fields) noexcept;
+/// Whether a request may change the protocol of its connection.
+enum class protocol_change : std::uint8_t { refused, offered };
+
+/// Names a header that the request must not have. Null if there is none.
+const char* why_refused(const headers& fields, protocol_change change = protocol_change::refused) noexcept;
 /// @throws std::invalid_argument for a request that the library cannot send
-void check(const client_request& request);
+void check(const client_request& request, protocol_change change = protocol_change::refused);
 
 /// The state of a client's end of a connection without its stream: it composes requests, and takes the bytes that
 /// arrive.
-class client_core : public response_source {
+class client_core : public response_source, public raw_stream {
 public:
     explicit client_core(std::string name);
 
     /// Takes the body of a request, and composes its head. The connection must be new or reusable.
     /// @throws std::invalid_argument for a request that cannot be sent
-    void start(client_request& request, const exchange_options& options);
+    void start(client_request& request, const exchange_options& options,
+               protocol_change change = protocol_change::refused);
     /// Sets the end of all waiting, and the limit that it comes from.
     void set_deadline(time_point until, duration limit) noexcept {
         deadline_ = until;
@@ -64,6 +69,7 @@ public:
 
     const headers& trailers() const noexcept final { return trailers_; }
     const std::string& name() const noexcept final { return name_; }
+    std::string raw_name() const final { return name_; }
 
 protected:
     /// What is to be sent next.
@@ -93,6 +99,9 @@ protected:
     [[noreturn]] void fail_time(request_phase phase, time_point until) const;
     /// @param error  of the connection or of the request's body, while the request was being sent
     void on_write_error(std::exception_ptr error);
+
+    /// What has arrived and was not parsed, for another protocol.
+    bytes& unparsed() noexcept { return rest_; }
 
     std::span<char> input_room();
     void received(std::size_t size) noexcept {
@@ -125,6 +134,7 @@ private:
     duration deadline_limit_ = duration::max();
     std::uint64_t read_ = 0; // bytes of the body
     bool says_close_ = false;
+    bool offers_change_ = false; // of the protocol
     bool answered_ = false;
     bool reusable_ = true;
     bool interim_ = false; // the message that is being parsed is an interim response

@@ -111,6 +111,10 @@ public:
 protected:
     ~server_core() = default;
 
+    /// What has arrived and was not parsed, for another protocol.
+    bytes& unparsed() noexcept { return rest_; }
+    const std::string& peer() const noexcept { return name_; }
+
 private:
     void begin_request();
     next_request refuse(std::exception_ptr error);
