@@ -53,6 +53,10 @@ void waker::share_root(const waker& parent) noexcept {
     stamp_locals();
 }
 
+void waker::change_root(const waker& parent) noexcept {
+    if (!is_root()) share_root(parent);
+}
+
 void waker::become_root(run_queue& queue, detail::root_record* own) noexcept {
     become_root(queue, detail::root_kind::known, own);
     stamp_locals();

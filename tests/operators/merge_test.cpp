@@ -4,8 +4,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -26,15 +28,18 @@
 #include <weir/operators/map.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/sink/for_each.hpp>
+#include <weir/sink/next.hpp>
 #include <weir/source/empty.hpp>
 #include <weir/source/fail.hpp>
 #include <weir/source/iota.hpp>
 #include <weir/source/just.hpp>
 #include <weir/source/never.hpp>
+#include <weir/task.hpp>
 #include <weir/testing/contract.hpp>
 #include <weir/testing/marbles.hpp>
 #include <weir/testing/probe.hpp>
 
+using namespace std::chrono_literals;
 using support::all_items;
 using support::failure;
 using support::many_probes;
@@ -330,6 +335,46 @@ TEST_SUITE("operators/merge") {
         support::drop_from_within([](auto s) { return merge(std::move(s), weir::never<int>()); });
         support::drop_from_within([](auto s) { return merge(weir::never<int>(), std::move(s)); });
         support::drop_from_within([](auto s) { return merge(merge(std::move(s), weir::just(1)), weir::just(2)); });
+    }
+
+    TEST_CASE("merge that another operation took over belongs to that one, at each level") {
+        virtual_executor ex;
+        probe<int> source;
+        std::weak_ptr<int> held; // by the owner
+        bool held_after_drop = false;
+        std::optional<weir::join_handle<weir::task<>>> owner;
+        const auto drop_at_7 = [&](int x) {
+            if (x == 7) owner.reset();
+            held_after_drop = !held.expired();
+            return x;
+        };
+        auto inner = merge(source.stream() | weir::map(drop_at_7), weir::never<int>());
+        auto merged = std::make_unique<weir::async_stream<int>>(merge(std::move(inner), weir::never<int>()));
+
+        const auto takes_one = [](weir::async_stream<int>& from) -> weir::task<> {
+            CHECK(co_await weir::next(from) == 1);
+            co_await weir::sleep_for(1h);
+        };
+        const auto takes_over = [&](std::unique_ptr<weir::async_stream<int>> own) -> weir::task<> {
+            const auto local = std::make_shared<int>(0);
+            held = local;
+            CHECK(co_await weir::next(*own) == 5);
+            co_await weir::sleep_for(1h);
+        };
+        const auto first = ex.spawn(takes_one(*merged));
+        ex.run_ready();
+        source.push(1);
+        ex.run_ready();
+        owner.emplace(ex.spawn(takes_over(std::move(merged))));
+        ex.run_ready();
+        source.push(5);
+        ex.run_ready();
+        source.push(6); // which the outer merge holds, so that the inner one asks for the next by itself
+        ex.run_ready();
+        source.push(7);
+        ex.run_ready();
+        CHECK(held_after_drop); // the owner's stream was on the stack
+        CHECK(held.expired());
     }
 
     TEST_CASE("merge: a wake after the streams were dropped has no effect") {

@@ -85,7 +85,7 @@ private:
 class nested_context final : public context {
 public:
     nested_context(context& parent, weir::waker& self) noexcept : nested_context{parent, self, parent.deadline} {
-        propagate_deadline_to(self);
+        parent.propagate_deadline_to(self);
     }
     explicit nested_context(context& parent) noexcept : nested_context{parent, parent.waker(), parent.deadline} {}
     /// With an earlier deadline for the operations that are polled with this context.

@@ -71,11 +71,9 @@ public:
 
     /// Makes it belong to the root of the parent, unless it is a root itself.
     void belong_to(const waker& parent) noexcept {
-        if (kind_ == detail::root_kind::none) [[likely]] {
-            join_root(parent);
-        } else if (!is_root()) {
-            share_root(parent);
-        }
+        // A waker with task-locals never has the record of a parent without.
+        if (root_ != parent.root_ || parent.shares_by_call()) [[unlikely]]
+            change_root(parent);
     }
     /// Sets the run queue, and makes it the root of a spawned operation or of a member of a task group. Its operation
     /// must not have been polled.
@@ -99,7 +97,7 @@ public:
     std::uint32_t group() const noexcept { return kind_ == detail::root_kind::spawned ? 0 : root_->group; }
     /// The record of its root, for another waker that is to belong to the same root.
     detail::root_record* root() const noexcept {
-        if (has(detail::root_kind::spawned | detail::root_kind::member | detail::root_kind::locals)) [[unlikely]]
+        if (shares_by_call()) [[unlikely]]
             return find_record();
         return root_;
     }
@@ -117,12 +115,16 @@ private:
     void remove_record() noexcept;
     /// Makes it belong to the root of the parent. It must not belong to the record of task-locals.
     void join_root(const waker& parent) noexcept {
-        using kind = detail::root_kind;
-        if (parent.has(kind::spawned | kind::member | kind::locals)) [[unlikely]]
+        if (parent.shares_by_call()) [[unlikely]]
             return share_root(parent);
         root_ = parent.root_;
     }
+    /// Whether others that are to belong to its root need more than its record, as it is.
+    bool shares_by_call() const noexcept {
+        return has(detail::root_kind::spawned | detail::root_kind::member | detail::root_kind::locals);
+    }
     void share_root(const waker& parent) noexcept;
+    void change_root(const waker& parent) noexcept;
     void copy_locals() noexcept;
     void stamp_locals() noexcept;
     bool root_lives() const noexcept;
