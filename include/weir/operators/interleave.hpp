@@ -36,7 +36,7 @@ public:
             if (cx.stopping()) return item;
             if (item.is_item() && ++given_ == n_) {
                 given_ = 0;
-                turns_.rotate();
+                turns_.to_back(current);
             }
             if (!item.is_done()) return item;
             given_ = 0;

@@ -89,7 +89,7 @@ public:
             if (std::exchange(polled_was_erased_, false)) {
                 retire(std::unique_ptr<entry>{&next}); // still in the queue, from which it is freed
             } else if (item.is_item()) {
-                due_.to_back();
+                due_.to_back(next);
                 return value_type(*next.key, *std::move(item));
             } else {
                 due_.pop_front();

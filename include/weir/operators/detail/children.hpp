@@ -20,6 +20,7 @@
 #include <weir/core/detail/range_items.hpp>
 #include <weir/core/detail/resettable.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/poll_each.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/waker.hpp>
 
@@ -69,7 +70,7 @@ public:
     }
     void push_back(T& item) noexcept {
         push_front(item);
-        rotate();
+        to_back(item);
     }
 
     void insert_after(T& place, T& item) noexcept {
@@ -92,7 +93,10 @@ public:
     }
 
     /// Moves the first to the back.
-    void rotate() noexcept { last_ = last_->next_; }
+    void to_back(T& first) noexcept {
+        WEIR_ASSERT(&first == &front(), "another is the first");
+        last_ = &first;
+    }
 
     void clear() noexcept {
         while (!empty()) pop_front();
@@ -156,9 +160,9 @@ public:
     bool empty() const noexcept { return queue_.empty(); }
     child& front() noexcept { return queue_.front(); }
     /// To be called when the first child has yielded an item.
-    void to_back() noexcept {
-        if (last_woken_ == &queue_.front()) last_woken_ = nullptr;
-        queue_.rotate();
+    void to_back(child& first) noexcept {
+        if (last_woken_ == &first) last_woken_ = nullptr;
+        queue_.to_back(first);
     }
     child& pop_front() noexcept {
         if (last_woken_ == &queue_.front()) last_woken_ = nullptr;
@@ -370,14 +374,40 @@ public:
     poll<T> poll_next(context& cx) {
         // The path of an item is small, so that it is inlined.
         if (straight_ && !due_.empty()) [[likely]] {
-            auto item = ask(due_.front(), cx);
+            child& next = due_.front();
+            auto item = ask(next, cx);
             if (item.is_item()) [[likely]] {
-                due_.to_back();
+                due_.to_back(next);
                 return item;
             }
             if (cx.stopping() || !settle(item.is_done(), cx)) return pending;
         }
         return look_further(cx);
+    }
+
+    template <class Consume>
+    flow poll_each(context& cx, Consume& consume) {
+        for (;;) {
+            if (straight_ && !due_.empty()) {
+                // As long as each child has an item, nothing changes but their order.
+                for (;;) {
+                    child& next = due_.front();
+                    auto item = ask(next, cx);
+                    if (!item.is_item()) {
+                        if (cx.stopping() || !settle(item.is_done(), cx)) return flow::pending;
+                        break;
+                    }
+                    due_.to_back(next);
+                    if (!consume(*std::move(item))) return flow::stopped;
+                    if (!may_go_on(cx)) return yield_loop(cx);
+                }
+            }
+            auto item = look_further(cx);
+            if (item.is_pending()) return flow::pending;
+            if (item.is_done()) return flow::done;
+            if (!consume(*std::move(item))) return flow::stopped;
+            if (!may_go_on(cx)) return yield_loop(cx);
+        }
     }
 
 protected:
@@ -402,8 +432,16 @@ private:
 
     Operator& self() noexcept { return static_cast<Operator&>(*this); }
 
-    /// Polls a child. Returns an item to deliver, or no item; `says_` may then hold the reason.
-    poll<T> ask(child& next, context& cx) {
+    /// To be called between two items of a loop. Returns false when the loop must yield.
+    static bool may_go_on(context& cx) noexcept {
+        if (!cx.spend()) return false;
+        if constexpr (may_drop_at_end<T>) return !cx.leaving();
+        return true;
+    }
+
+    /// Polls a child. Returns an item to deliver, or no item; `says_` may then hold the reason. Inlined, because it is
+    /// most of what an item costs.
+    [[gnu::always_inline]] poll<T> ask(child& next, context& cx) {
         try {
             return children_.visit(next, [&](auto& c) {
                 if constexpr (Operator::passes_all) {
@@ -544,7 +582,7 @@ private:
                 if (next.first_asked()) --unasked_;
                 auto item = ask(next, cx);
                 if (item.is_item()) {
-                    due_.to_back();
+                    due_.to_back(next);
                     drive_later(cx);
                     return item;
                 }
