@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -36,8 +35,7 @@ public:
                     auto item = inner_->poll_next(cx);
                     if (!item.is_done()) [[likely]]
                         return item;
-                    inner_.reset();
-                    item_.reset();
+                    drop_inner();
                     if (!cx.spend() || (may_stop && cx.leaving())) return cx.yield();
                 }
                 const flow started = start_next(cx);
@@ -59,8 +57,7 @@ public:
                 if (inner_) {
                     answer = weir::poll_each(*inner_, cx, passed);
                     if (answer != flow::done) break;
-                    inner_.reset();
-                    item_.reset();
+                    drop_inner();
                     if (!cx.spend() || (may_stop && cx.leaving())) return detail::yield_loop(cx);
                 }
                 answer = start_next(cx);
@@ -80,9 +77,14 @@ private:
         auto outer = upstream_->poll_next(cx);
         if (!outer.is_item()) return outer.is_done() ? flow::done : flow::pending;
         if (may_stop && cx.stopping()) return detail::yield_loop(cx);
-        item_.emplace(*std::move(outer));
-        inner_.construct_with([&] { return std::invoke(f_, *std::move(item_)); });
+        item_.construct_with([&] { return *std::move(outer); });
+        inner_.construct_with([&] { return std::invoke(f_, std::move(*item_)); });
         return may_stop && cx.stopping() ? detail::yield_loop(cx) : flow::stopped;
+    }
+
+    void drop_inner() noexcept {
+        inner_.reset();
+        item_.reset();
     }
 
     [[gnu::cold, gnu::noinline]] void drop() noexcept {
@@ -92,7 +94,7 @@ private:
 
     [[no_unique_address]] F f_;
     detail::resettable<S> upstream_;
-    std::optional<item_t<S>> item_; // exists as long as the inner stream, which may refer to it
+    detail::manual_lifetime<item_t<S>> item_; // exists as long as the inner stream, which may refer to it
     detail::manual_lifetime<inner_t> inner_;
 };
 

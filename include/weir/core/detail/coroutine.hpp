@@ -258,9 +258,9 @@ private:
 
         bool await_ready() const noexcept { return false; }
         void await_suspend(std::coroutine_handle<>) const noexcept {
-            state.enter(queued);
-            if (state.is(dropped)) [[unlikely]] // it dropped itself
-                return;
+            if (state.phase_ != resumable) [[unlikely]] // it dropped itself
+                return state.enter(queued);
+            state.phase_ = queued;
             state.bind(state.cx_->waker());
             state.on_wake(&resume_from_queue);
             state.wake();

@@ -28,9 +28,7 @@ public:
         filled_ = true;
     }
     void reset() noexcept {
-        if (!filled_) return;
-        filled_ = false;
-        std::destroy_at(std::addressof(object_));
+        if (std::exchange(filled_, false)) std::destroy_at(std::addressof(object_));
     }
 
     explicit operator bool() const noexcept { return filled_; }
