@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <climits>
 #include <cstdint>
+#include <memory>
 #include <new>
-#include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -47,24 +47,48 @@ enum class transfer_mode : std::uint8_t {
     ask_first, // poll(2) before each call, and small writes, where RWF_NOWAIT is not supported, as on a tty
 };
 
-/// What the backend has recorded about a descriptor. It is valid while the generation matches.
+enum class protocol : std::uint8_t { unknown, tcp, other };
+
+/// What the backend has recorded about a descriptor. It is valid while the generation matches. Small, because there is
+/// one for each descriptor.
 struct descriptor_facts {
     std::uint32_t generation = 0;
-    std::uint32_t watched = 0; // the registered events
+    std::uint8_t watched = 0; // the registered events, of EPOLLIN and EPOLLOUT
     transfer_mode mode = transfer_mode::unknown;
-    bool known = false;
-    bool reads_may_wait = false;  // a file whose file system has no reads that do not wait
-    bool writes_may_wait = false; // the same for writes
-    bool listener_may_block = true;
-    bool peer_closed = false;
-    bool urgent = false;  // urgent data has arrived at least once
-    bool drained = false; // there is nothing to receive before the next edge
-    std::optional<bool> is_tcp;
+    protocol spoken = protocol::unknown;
+    bool known : 1 = false;
+    bool reads_may_wait : 1 = false;  // a file whose file system has no reads that do not wait
+    bool writes_may_wait : 1 = false; // the same for writes
+    bool listener_may_block : 1 = true;
+    bool peer_closed : 1 = false;
+    bool urgent : 1 = false;  // urgent data has arrived at least once
+    bool drained : 1 = false; // there is nothing to receive before the next edge
 };
 
 struct descriptor_state : descriptor_facts {
-    detail::intrusive_list<io_operation> readers;
-    detail::intrusive_list<io_operation> writers;
+    detail::intrusive_list<io_operation> waiting; // for an edge
+};
+
+/// The states of descriptors by their numbers, allocated in chunks on first use. A state stays where it is.
+class descriptor_table {
+public:
+    /// @throws std::bad_alloc
+    descriptor_state& make(std::size_t number) {
+        const std::size_t at = number / per_chunk;
+        if (at >= chunks_.size()) chunks_.resize(at + 1);
+        if (chunks_[at] == nullptr) chunks_[at] = std::make_unique<chunk>();
+        return (*this)[number];
+    }
+    /// Of a number for which `make` was called.
+    descriptor_state& operator[](std::size_t number) noexcept {
+        return (*chunks_[number / per_chunk])[number % per_chunk];
+    }
+
+private:
+    static constexpr std::size_t per_chunk = 128;
+    using chunk = std::array<descriptor_state, per_chunk>;
+
+    std::vector<std::unique_ptr<chunk>> chunks_;
 };
 
 /// The answer of an attempt that would hold the loop and has no readiness to wait for.
@@ -141,12 +165,13 @@ bool receives(const io_request& request) noexcept {
 }
 
 bool is_tcp(int fd, descriptor_facts& state) noexcept {
-    if (!state.is_tcp) {
-        int protocol = 0;
-        socklen_t size = sizeof protocol;
-        state.is_tcp = ::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 && protocol == IPPROTO_TCP;
+    if (state.spoken == protocol::unknown) {
+        int number = 0;
+        socklen_t size = sizeof number;
+        const bool known = ::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &number, &size) == 0;
+        state.spoken = known && number == IPPROTO_TCP ? protocol::tcp : protocol::other;
     }
-    return *state.is_tcp;
+    return state.spoken == protocol::tcp;
 }
 
 /// Notes whether a receive has drained the socket. A TCP receive that returns fewer bytes than were asked for has
@@ -182,8 +207,8 @@ private:
     static constexpr std::uint64_t fifos_tag = UINT64_MAX - 1;
 
     descriptor_state* state_of(int fd, std::uint32_t generation) noexcept;
-    void abandon(detail::intrusive_list<io_operation>& waiting) noexcept;
-    int watch(int fd, descriptor_state& state, std::uint32_t events, bool anew) noexcept;
+    void abandon(descriptor_state& state) noexcept;
+    int watch(int fd, descriptor_state& state, std::uint8_t events, bool anew) noexcept;
     int attempt(const io_request& request, descriptor_state& state) noexcept;
     int attempt_transfer(const io_request& request, descriptor_state& state) noexcept;
     int attempt_accept(const io_request& request, descriptor_state& state) noexcept;
@@ -192,11 +217,11 @@ private:
     void call_elsewhere(io_operation& operation) noexcept;
     void finish_calls() noexcept;
     void finish_fifos() noexcept;
-    void retry(detail::intrusive_list<io_operation>& waiting, descriptor_state& state) noexcept;
+    void retry(descriptor_state& state, bool writers) noexcept;
     int wait_for_events(epoll_event* events, int most, time_point until) noexcept;
 
     owned_fd epoll_;
-    std::vector<descriptor_state> descriptors_;
+    descriptor_table descriptors_;
     descriptor_state none_; // for requests without a valid descriptor
     std::size_t in_flight_ = 0;
     bool nanoseconds_ = true; // whether epoll_pwait2 is supported
@@ -217,35 +242,33 @@ epoll_backend::epoll_backend() : kernel_backend{descriptors::non_blocking}, epol
 /// Returns null when there is no memory for the state.
 descriptor_state* epoll_backend::state_of(int fd, std::uint32_t generation) noexcept {
     if (fd < 0) return &none_;
-    const auto index = static_cast<std::size_t>(fd);
+    descriptor_state* state = nullptr;
     try {
-        if (index >= descriptors_.size()) descriptors_.resize(std::max(index + 1, descriptors_.size() * 2));
+        state = &descriptors_.make(static_cast<std::size_t>(fd));
     } catch (const std::bad_alloc&) {
         return nullptr;
     }
-    descriptor_state& state = descriptors_[index];
-    if (!state.known || state.generation != generation) {
+    if (!state->known || state->generation != generation) {
         // No operation waits here, unless the descriptor was closed while one used it.
-        abandon(state.readers);
-        abandon(state.writers);
-        static_cast<descriptor_facts&>(state) = {};
-        state.generation = generation;
-        state.known = true;
+        abandon(*state);
+        static_cast<descriptor_facts&>(*state) = {};
+        state->generation = generation;
+        state->known = true;
     }
-    return &state;
+    return state;
 }
 
-void epoll_backend::abandon(detail::intrusive_list<io_operation>& waiting) noexcept {
-    while (!waiting.empty()) {
+void epoll_backend::abandon(descriptor_state& state) noexcept {
+    while (!state.waiting.empty()) {
         --in_flight_;
-        waiting.pop_front().complete(-EBADF);
+        state.waiting.pop_front().complete(-EBADF);
     }
 }
 
 /// @param anew  registers a descriptor again that may have been closed by other code
-int epoll_backend::watch(int fd, descriptor_state& state, std::uint32_t events, bool anew) noexcept {
+int epoll_backend::watch(int fd, descriptor_state& state, std::uint8_t events, bool anew) noexcept {
     if ((state.watched & events) == events && !anew) return 0;
-    const std::uint32_t all = state.watched | events;
+    const auto all = static_cast<std::uint8_t>(state.watched | events);
     epoll_event e{};
     e.events = all | EPOLLRDHUP | EPOLLPRI | EPOLLET;
     e.data.u64 = std::uint64_t{state.generation} << 32 | static_cast<std::uint32_t>(fd);
@@ -275,10 +298,10 @@ void epoll_backend::start(io_operation& operation) {
     if (!receives(request) || !state.drained) r = attempt(request, state);
     if (r == needs_thread) return call_elsewhere(operation);
     if (r == -EAGAIN) {
-        const bool writer = request.waits_for_writable();
-        r = watch(request.fd, state, writer ? EPOLLOUT : EPOLLIN, request.asks_readiness());
+        const std::uint8_t edge = request.waits_for_writable() ? EPOLLOUT : EPOLLIN;
+        r = watch(request.fd, state, edge, request.asks_readiness());
         if (r == 0) {
-            (writer ? state.writers : state.readers).push_back(operation);
+            state.waiting.push_back(operation);
             ++in_flight_;
             return;
         }
@@ -448,14 +471,19 @@ int epoll_backend::attempt_transfer(const io_request& request, descriptor_state&
                   : ::recv(request.fd, request.data, size, MSG_DONTWAIT);
         return or_error(r);
     case transfer_mode::file: {
-        bool& may_wait = write ? state.writes_may_wait : state.reads_may_wait;
-        if (may_wait) return needs_thread;
+        if (write ? state.writes_may_wait : state.reads_may_wait) return needs_thread;
         const iovec part{request.data, size};
         r = write ? ::pwritev2(request.fd, &part, 1, request.offset, RWF_NOWAIT)
                   : ::preadv2(request.fd, &part, 1, request.offset, RWF_NOWAIT);
         if (r >= 0) return static_cast<int>(r);
-        may_wait = errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
-        return may_wait || errno == EAGAIN ? needs_thread : -errno;
+        if (errno == EAGAIN) return needs_thread;
+        if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) return -errno;
+        if (write) {
+            state.writes_may_wait = true;
+        } else {
+            state.reads_may_wait = true;
+        }
+        return needs_thread;
     }
     case transfer_mode::no_wait: {
         const iovec part{request.data, size};
@@ -484,13 +512,22 @@ int epoll_backend::attempt_transfer(const io_request& request, descriptor_state&
     return or_error(r);
 }
 
-void epoll_backend::retry(detail::intrusive_list<io_operation>& waiting, descriptor_state& state) noexcept {
-    while (!waiting.empty()) {
-        const int r = attempt(waiting.front().request(), state);
-        if (r == -EAGAIN) return;
-        io_operation& operation = waiting.pop_front();
-        --in_flight_;
-        operation.complete(r);
+/// Attempts the waiting reads or writes again, in the order in which they were made, until one would still block.
+void epoll_backend::retry(descriptor_state& state, bool writers) noexcept {
+    detail::intrusive_list<io_operation> all;
+    all.splice(state.waiting);
+    bool blocked = false;
+    while (!all.empty()) {
+        io_operation& operation = all.pop_front();
+        const bool due = !blocked && operation.request().waits_for_writable() == writers;
+        const int r = due ? attempt(operation.request(), state) : -EAGAIN;
+        if (r == -EAGAIN) {
+            blocked = blocked || due;
+            state.waiting.push_back(operation);
+        } else {
+            --in_flight_;
+            operation.complete(r);
+        }
     }
 }
 
@@ -534,9 +571,9 @@ void epoll_backend::wait(time_point until) {
         if ((e.events & EPOLLPRI) != 0) state.urgent = true;
         if ((e.events & ~std::uint32_t{EPOLLOUT}) != 0) {
             state.drained = false;
-            retry(state.readers, state);
+            retry(state, false);
         }
-        if ((e.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) retry(state.writers, state);
+        if ((e.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) retry(state, true);
     }
 }
 
