@@ -51,6 +51,7 @@ public:
     virtual ~boxed() = default;
 
     virtual flow poll_each(context& cx, consume_ref<T> consume) = 0;
+    virtual void outline(stage_outline& out) const = 0;
 
     static void destroy(boxed& box) noexcept {
         destroy_deep([](void* object) noexcept { delete static_cast<boxed*>(object); }, &box);
@@ -70,6 +71,7 @@ public:
     flow poll_each(context& cx, consume_ref<value_type> consume) override {
         return weir::poll_each(upstream_, cx, consume);
     }
+    void outline(stage_outline& out) const override { out.upstream(upstream_); }
 
 private:
     S upstream_;
@@ -273,6 +275,14 @@ public:
         return box().poll_each(cx, detail::consume_ref<T>{consume});
     }
 
+    void outline(stage_outline& out) const {
+        if (is_generator()) {
+            out.holds({.items = 1, .in_user_code = 1});
+        } else if (source_ != nullptr) {
+            box().outline(out);
+        }
+    }
+
 private:
     using generator_type = detail::generator_state<T>;
 
@@ -290,6 +300,7 @@ private:
 
     bool is_generator() const noexcept { return poll_ == nullptr; }
     generator_type& generator() noexcept { return *static_cast<generator_type*>(source_); }
+    const detail::boxed<T>& box() const noexcept { return *static_cast<const detail::boxed<T>*>(source_); }
     detail::boxed<T>& box() noexcept { return *static_cast<detail::boxed<T>*>(source_); }
 
     void* source_;

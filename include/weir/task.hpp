@@ -16,6 +16,7 @@
 #include <weir/core/detail/coroutine.hpp>
 #include <weir/core/detail/result.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 
 namespace weir {
 
@@ -201,6 +202,8 @@ public:
         if (state_->poll_finished(cx).is_pending()) return pending;
         return std::exchange(state_, nullptr)->take();
     }
+
+    void outline(stage_outline& out) const { out.holds({.in_user_code = 1}); }
 
 private:
     using state_type = detail::task_state<result_type>;

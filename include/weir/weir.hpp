@@ -13,6 +13,7 @@
 #include <weir/core/overflow.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/poll_each.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/core/time.hpp>
 #include <weir/core/timed_out.hpp>

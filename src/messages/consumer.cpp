@@ -586,6 +586,9 @@ partition::~partition() {
 }
 
 poll<message<std::string>> partition::poll_next(context& cx) { return core_->poll_next(cx); }
+void partition::outline(stage_outline& out) const {
+    if (core_ != nullptr) out.holds(core_->options().max_in_flight);
+}
 
 const std::string& partition::name() const noexcept { return core_->assigned().partition; }
 
@@ -596,6 +599,9 @@ partition_stream::~partition_stream() {
 }
 
 poll<partition> partition_stream::poll_next(context& cx) { return core_->poll_next(cx); }
+void partition_stream::outline(stage_outline& out) const {
+    if (core_ != nullptr) out.holds(core_->options().max_partitions);
+}
 
 consumer::consumer(std::unique_ptr<detail::member> body, consumer_options options)
     : core_{std::make_shared<detail::consumer_core>(std::move(body), std::move(options))} {}

@@ -33,6 +33,18 @@ std::string escaped(std::string_view text, const std::vector<std::pair<char, std
     return result + '"';
 }
 
+/// "holds up to 4 items"; empty when nothing is held.
+std::string held_text(const held_bound& held) {
+    const std::string text = held.text();
+    return text.empty() ? text : "holds " + text;
+}
+
+/// The name of a stage, and what it holds.
+std::string text_of(const pipeline_graph::stage& one) {
+    const std::string held = held_text(one.held);
+    return held.empty() ? one.name : one.name + '\n' + held;
+}
+
 std::string node(std::size_t number) { return "    s" + std::to_string(number); }
 
 /// One line for each stage, followed by one for each edge.
@@ -41,7 +53,7 @@ std::string lines_of(const std::vector<pipeline_graph::stage>& stages, std::stri
                      Label label) {
     std::string text;
     for (std::size_t i = 0; i != stages.size(); ++i) {
-        text.append(node(i)).append(label(stages[i].name)).append(end);
+        text.append(node(i)).append(label(text_of(stages[i]))).append(end);
     }
     for (std::size_t i = 0; i != stages.size(); ++i) {
         for (const std::size_t from : stages[i].upstream) {
@@ -61,8 +73,16 @@ std::string counters(const stage_metrics& of) {
 
 pipeline_graph::pipeline_graph(std::vector<stage> stages) noexcept : stages_{std::move(stages)} {}
 
+held_bound pipeline_graph::held() const noexcept {
+    held_bound all;
+    for (const stage& one : stages_) all += one.held;
+    return all;
+}
+
 std::string pipeline_graph::mermaid() const {
-    return "flowchart LR\n" + lines_of(stages_, " --> ", "\n", [](std::string_view name) {
+    const std::string held = held_text(this->held());
+    const std::string title = held.empty() ? held : "---\ntitle: " + held + "\n---\n";
+    return title + "flowchart LR\n" + lines_of(stages_, " --> ", "\n", [](std::string_view name) {
                return '[' +
                       escaped(name, {{'"', "#quot;"}, {'#', "#35;"}, {'<', "#lt;"}, {'>', "#gt;"}, {'\n', "<br/>"}}) +
                       ']';
@@ -73,7 +93,9 @@ std::string pipeline_graph::dot() const {
     const std::string lines = lines_of(stages_, " -> ", ";\n", [](std::string_view name) {
         return " [label=" + escaped(name, {{'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}}) + ']';
     });
-    return "digraph pipeline {\n    rankdir=LR;\n    node [shape=box];\n" + lines + "}\n";
+    const std::string held = held_text(this->held());
+    const std::string title = held.empty() ? held : "    label=\"" + held + "\";\n";
+    return "digraph pipeline {\n    rankdir=LR;\n    node [shape=box];\n" + title + lines + "}\n";
 }
 
 pipeline_graph pipeline_graph::with_counters(executor& ex) const {
@@ -92,14 +114,14 @@ namespace {
 pipeline_graph graph_of_stages(std::vector<detail::outlined_stage> outline) {
     std::vector<pipeline_graph::stage> stages;
     for (detail::outlined_stage& one : outline) {
-        stages.push_back({std::move(one.name), std::move(one.type), std::move(one.upstream)});
+        stages.push_back({std::move(one.name), std::move(one.type), std::move(one.upstream), one.held});
     }
     return pipeline_graph{std::move(stages)};
 }
 
 } // namespace
 
-pipeline_graph detail::graph_of(const char* type) { return graph_of_stages(pipeline_outline(type)); }
+pipeline_graph detail::graph_of(const drawing& what) { return graph_of_stages(pipeline_outline(what)); }
 
 pipeline_graph graph(executor& ex) { return graph_of_stages(detail::live_stages(ex)); }
 

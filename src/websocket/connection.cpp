@@ -84,6 +84,10 @@ connection::~connection() = default;
 
 poll<message> connection::poll_next(context& cx) { return core_->poll_next(cx); }
 
+void connection::outline(stage_outline& out) const {
+    if (core_ != nullptr) out.holds({.bytes = core_->limits().max_message});
+}
+
 task<> connection::send(message m) { return send_message(*core_, std::move(m)); }
 
 task<> connection::flush() { return flush_output(*core_); }

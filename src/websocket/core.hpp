@@ -36,6 +36,7 @@ namespace weir::websocket::detail {
 class connection_core {
 public:
     connection_core(http::upgraded_stream stream, role own, const options& limits);
+    const options& limits() const noexcept { return limits_; }
     connection_core(const connection_core&) = delete;
     connection_core& operator=(const connection_core&) = delete;
 

@@ -47,6 +47,9 @@ public:
         return weir::poll_each(upstream_, cx, scale);
     }
 
+    // Optional: tells a drawing of the pipeline what is upstream, and that nothing is held.
+    void outline(weir::stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     S upstream_;
     int factor_;
@@ -164,6 +167,8 @@ public:
         return flow::done;
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     std::optional<S> upstream_; // until the end
     bool ending_ = false;
@@ -208,6 +213,11 @@ public:
         held_.reset();
         this->resume();
         return item;
+    }
+
+    void outline(stage_outline& out) const {
+        out.holds(1);
+        prefetching_operator::outline(out);
     }
 
 private:

@@ -21,12 +21,14 @@
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_async_unordered.hpp>
 #include <weir/operators/merge.hpp>
+#include <weir/operators/partition.hpp>
 #include <weir/operators/publish_on.hpp>
 #include <weir/operators/share.hpp>
 #include <weir/operators/with_latest_from.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_latest.hpp>
 #include <weir/scope/when_all.hpp>
+#include <weir/scope/with_timeout.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/fold.hpp>
@@ -170,6 +172,73 @@ TEST_SUITE("observe/graph") {
               "0 mail, 1 map <0, 2 drain <1");
         CHECK(stages_of(numbers() | weir::map(+[](int i) { return i; }) | weir::drain()) ==
               "0 async_stream, 1 map <0, 2 drain <1");
+    }
+
+    TEST_CASE("graph: what each stage and all together hold at most") {
+        const auto pipeline = numbers() | weir::buffer(64) | weir::map_async(8, load) | weir::drain();
+        CHECK(graph(pipeline).mermaid() == "---\n"
+                                           "title: holds up to 73 items, what user code keeps\n"
+                                           "---\n"
+                                           "flowchart LR\n"
+                                           "    s0[\"async_stream<br/>holds up to 1 item, what user code keeps\"]\n"
+                                           "    s1[\"buffer<br/>holds up to 64 items\"]\n"
+                                           "    s2[\"map_async<br/>holds up to 8 items\"]\n"
+                                           "    s3[\"drain\"]\n"
+                                           "    s0 --> s1\n"
+                                           "    s1 --> s2\n"
+                                           "    s2 --> s3\n");
+        CHECK(graph(weir::iota(0, 3) | weir::buffer(2)).dot() == "digraph pipeline {\n"
+                                                                 "    rankdir=LR;\n"
+                                                                 "    node [shape=box];\n"
+                                                                 "    label=\"holds up to 2 items\";\n"
+                                                                 "    s0 [label=\"iota\"];\n"
+                                                                 "    s1 [label=\"buffer\\nholds up to 2 items\"];\n"
+                                                                 "    s0 -> s1;\n"
+                                                                 "}\n");
+        CHECK(graph(mailbox{} | weir::buffer(1)).held() == weir::held_bound{.items = 1, .unknown = 1});
+        CHECK(graph(numbers() | weir::to<std::vector>()).held().text() == "any number of items, what user code keeps");
+    }
+
+    TEST_CASE("graph: the streams of a container, of an async_stream and of several consumers") {
+        std::vector<decltype(weir::iota(0, 3) | weir::buffer(1))> streams;
+        for (const int n : {2, 3}) streams.push_back(weir::iota(0, n) | weir::buffer(n));
+        const auto merged = weir::merge(std::move(streams));
+        CHECK(stages_of(merged) == "0 iota, 1 buffer <0, 2 iota, 3 buffer <2, 4 merge <1 <3");
+        CHECK(graph(merged).held() == weir::held_bound{.items = 2 + 3 + 2});
+        const weir::async_stream<int> boxed = weir::iota(0, 3) | weir::buffer(5);
+        CHECK(stages_of(boxed) == "0 iota, 1 buffer <0, 2 async_stream <1");
+        CHECK(graph(boxed).held() == weir::held_bound{.items = 5});
+        auto halves =
+            weir::iota(0, 3) | weir::buffer(7) | weir::partition([](int i) { return i == 1; }, {.capacity = 2});
+        const auto again = weir::merge(std::move(halves.first), std::move(halves.second));
+        CHECK(stages_of(again) == "0 iota, 1 buffer <0, 2 stream_branch <1, 3 stream_branch <1, 4 merge <2 <3");
+        CHECK(graph(again).held() == weir::held_bound{.items = 7 + 2 + 2 + 2});
+    }
+
+    TEST_CASE("graph: a pipeline that runs shows its bounds") {
+        virtual_executor ex;
+        auto pipeline = weir::interval(1s) | weir::buffer(4) | weir::drain();
+        const auto running = ex.spawn(weir::with_timeout(1h, std::move(pipeline)));
+        const auto awaited =
+            ex.spawn([]() -> weir::task<> { co_await (weir::interval(1s) | weir::buffer(2) | weir::drain()); });
+        ex.advance(1s);
+        CHECK(graph(ex).held() == weir::held_bound{.items = 4 + 2, .in_user_code = 1});
+        CHECK(graph(ex).mermaid().find("buffer<br/>holds up to 4 items") != std::string::npos);
+        CHECK(graph(ex).dot().find("label=\"holds up to 6 items, what user code keeps\";") != std::string::npos);
+    }
+
+    TEST_CASE("graph: what runs on another executor has no known bound") {
+        virtual_executor ex;
+        virtual_executor other;
+        auto pipeline =
+            weir::iota(0, 9) | weir::buffer(3) | weir::publish_on(other, 4) | weir::buffer(5) | weir::count();
+        CHECK(stages_of(pipeline) == "0 iota, 1 buffer <0, 2 publish_on <1, 3 buffer <2, 4 count <3");
+        CHECK(graph(pipeline).held() == weir::held_bound{.items = 3 + 4 + 5});
+        const auto running = ex.spawn(std::move(pipeline));
+        ex.run_ready();
+        CHECK(graph(ex).held().unknown != 0);
+        other.run_ready();
+        ex.run_ready();
     }
 
     TEST_CASE("graph: publish_on stands between two executors") {

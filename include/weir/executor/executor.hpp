@@ -106,6 +106,8 @@ public:
         return *std::move(result_);
     }
 
+    drawing drawn() const noexcept { return drawing_of(operation_); }
+
 private:
     static bool step(root_object& self, context* cx) {
         auto& me = static_cast<root_operation&>(self);
@@ -145,7 +147,7 @@ public:
         unlink();
         if (state_ != nullptr) std::exchange(state_, nullptr)->drop_root();
     }
-    live_root shown() const noexcept { return {state_, state_, nullptr, place_, "spawned"}; }
+    live_root shown() const noexcept { return {state_, state_, {}, place_, "spawned"}; }
 
 protected:
     spawned_task(coroutine_state& state, std::source_location place) noexcept : state_{&state}, place_{place} {}
@@ -400,7 +402,7 @@ public:
         dropped_ = true;
         this->queue().drop(*this, [](waker& self) noexcept { delete &static_cast<spawned&>(self); });
     }
-    live_root shown() noexcept override { return {this, nullptr, type_name<A>(), place_, "spawned", this->finished()}; }
+    live_root shown() noexcept override { return {this, nullptr, this->drawn(), place_, "spawned", this->finished()}; }
 
     void detach() noexcept {
         handle_ = nullptr;
@@ -493,7 +495,7 @@ public:
         static_cast<list_link&>(*this).unlink();
         operation_.state_->drop_root();
     }
-    live_root shown() noexcept override { return {operation_.state_, operation_.state_, nullptr, place_, "spawned"}; }
+    live_root shown() noexcept override { return {operation_.state_, operation_.state_, {}, place_, "spawned"}; }
 
 private:
     void die() noexcept override { delete this; }
@@ -605,7 +607,7 @@ template <operation A>
 await_result_t<A> executor::run(A operation) {
     const session running{*this};
     detail::root_operation<A> root{*this, std::move(operation)};
-    run_until(root.finished_flag(), {&root, nullptr, detail::type_name<A>(), {}, "run"});
+    run_until(root.finished_flag(), {&root, nullptr, root.drawn(), {}, "run"});
     if constexpr (std::is_void_v<await_result_t<A>>) {
         root.take();
     } else {

@@ -14,6 +14,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/core/time.hpp>
 #include <weir/http/body.hpp>
 #include <weir/http/message.hpp>
@@ -90,6 +91,8 @@ public:
         : owned_{std::move(from)}, from_{owned_.get()} {}
 
     poll<bytes> poll_next(context& cx) { return from_->poll_body(cx); }
+
+    void outline(stage_outline&) const noexcept {}
 
 private:
     std::unique_ptr<detail::response_source> owned_; // null: the response owns it

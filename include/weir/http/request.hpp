@@ -8,6 +8,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/http/body.hpp>
 #include <weir/http/message.hpp>
 #include <weir/http/upgrade.hpp>
@@ -43,6 +44,8 @@ public:
     explicit request_body(detail::request_source& from) noexcept : from_{&from} {}
 
     poll<bytes> poll_next(context& cx) { return from_->poll_body(cx); }
+
+    void outline(stage_outline&) const noexcept {}
 
 private:
     detail::request_source* from_;

@@ -414,6 +414,8 @@ public:
           prefetch_{std::min(prefetch, static_cast<std::size_t>(subscription_state::unbounded))},
           refill_{prefetch_ - prefetch_ / 4} {}
 
+    std::size_t capacity() const noexcept { return prefetch_; }
+
     // The signals, on any thread.
 
     void on_subscribe(std::shared_ptr<rs::subscription> link) {
@@ -648,6 +650,10 @@ public:
         const flow answer = link_->take_each(cx, consume);
         if (answer == flow::done) checker_.ended();
         return answer;
+    }
+
+    void outline(stage_outline& out) const {
+        if (link_) out.holds(link_->capacity());
     }
 
 private:

@@ -12,6 +12,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/core/time.hpp>
 #include <weir/messages/broker.hpp>
 #include <weir/messages/detail/member.hpp>
@@ -131,6 +132,7 @@ public:
     ~partition();
 
     poll<value_type> poll_next(context& cx);
+    void outline(stage_outline& out) const;
 
     const std::string& name() const noexcept;
     std::uint64_t epoch() const noexcept;
@@ -150,6 +152,7 @@ public:
     ~partition_stream();
 
     poll<value_type> poll_next(context& cx);
+    void outline(stage_outline& out) const;
 
 private:
     std::shared_ptr<detail::consumer_core> core_;

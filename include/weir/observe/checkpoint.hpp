@@ -47,6 +47,8 @@ public:
         return answer;
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     void note() const noexcept { detail::note_checkpoint(name_, place_); }
 

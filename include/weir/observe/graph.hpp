@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include <weir/core/detail/wait_report.hpp>
 #include <weir/core/operation.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/core/stream.hpp>
 
 namespace weir {
@@ -21,6 +21,7 @@ public:
         std::string name;                  ///< as in the program: "map"
         std::string type;                  ///< its class, with the classes of everything upstream of it
         std::vector<std::size_t> upstream; ///< the numbers of the stages that it asks for items
+        held_bound held{};                 ///< at most
     };
 
     explicit pipeline_graph(std::vector<stage> stages) noexcept;
@@ -28,6 +29,9 @@ public:
     /// Each stage stands behind those that it asks, so that the sink is the last one.
     const std::vector<stage>& stages() const& noexcept { return stages_; }
     std::vector<stage> stages() && noexcept { return std::move(stages_); }
+
+    /// What all stages together hold at most.
+    held_bound held() const noexcept;
 
     /// The graph as a flowchart of Mermaid, which GitHub and GitLab draw within a block of code.
     std::string mermaid() const;
@@ -46,7 +50,7 @@ private:
 
 namespace detail {
 
-pipeline_graph graph_of(const char* type);
+pipeline_graph graph_of(const drawing& what);
 
 template <class P>
 concept drawable = stream<P> || operation<P>;
@@ -62,17 +66,21 @@ concept drawable = stream<P> || operation<P>;
 ///     ...
 ///     puts(picture.with_counters(ex).mermaid().c_str());
 ///
-/// The graph is made from the type of the pipeline, which is not polled. It shows neither arguments, such as the size
-/// of a `buffer`, nor streams that come into being while the pipeline runs, such as those of `flat_map`. Streams in a
-/// container, as in `merge(vector)`, are one stage. A task is one stage, and so is a stream of your own with all that
-/// it holds.
+/// Each stage says what it holds at most, as the section Cost of its documentation does, and the title is the sum. A
+/// stage without such a line holds nothing. See held_bound for what is no number: inner streams, such as those of
+/// `flat_map`, which are not drawn, and code of the user's.
 ///
-/// Cost: parses the name of a type. Nothing where it is not called.
-/// See: meter, dump.
+/// The pipeline is not polled. What has been destroyed, such as an upstream that has ended, is drawn from its type. A
+/// task is one stage, and so is a stream of your own without `outline`, with all that it holds.
+///
+/// Threads: on the thread that polls the pipeline. What publish_on and subscribe_on have moved to another executor is
+/// drawn from its type, and what it holds is not known.
+/// Cost: parses the names of types. Nothing where it is not called.
+/// See: meter, dump, stage_outline.
 template <class P>
     requires detail::drawable<P>
-pipeline_graph graph(const P& /*pipeline*/) {
-    return detail::graph_of(detail::type_name<P>());
+pipeline_graph graph(const P& pipeline) {
+    return detail::graph_of(detail::drawing_of(pipeline));
 }
 
 /// graph(executor): everything that an executor runs now: its pipelines, and the coroutines that await them.

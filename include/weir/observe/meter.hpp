@@ -11,6 +11,7 @@
 #include <weir/core/detail/operator_fn.hpp>
 #include <weir/core/detail/wait_report.hpp>
 #include <weir/core/poll_each.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/observe/detail/stage_run.hpp>
 
 namespace weir {
@@ -71,6 +72,8 @@ public:
         if (answer == flow::done) run_.ends();
         return answer;
     }
+
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
 
 private:
     poll<value_type> poll_upstream(context& cx) {

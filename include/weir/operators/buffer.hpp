@@ -52,6 +52,11 @@ public:
         return item;
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(n_);
+        prefetching_operator::outline(out);
+    }
+
 private:
     bool wants(context& cx) noexcept {
         if (policy_ == overflow::suspend) return filling_;

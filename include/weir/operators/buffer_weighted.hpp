@@ -50,6 +50,11 @@ public:
         return item;
     }
 
+    void outline(stage_outline& out) const {
+        out.holds({.items = 1, .weight = most_});
+        prefetching_operator::outline(out);
+    }
+
 private:
     struct weighed {
         weighed(value_type&& i, std::size_t w) : item(std::move(i)), weight{w} {}

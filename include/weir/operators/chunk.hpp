@@ -25,6 +25,8 @@ public:
     void start(context&) const noexcept {}
     bool due(context&, bool) const noexcept { return false; }
     void stop() const noexcept {}
+
+    void outline(stage_outline&) const noexcept {}
 };
 
 /// A time limit: a chunk is due some time after its first item.
@@ -35,6 +37,8 @@ public:
     void start(context& cx) noexcept { deadline_.set(cx.executor().time_after(d_)); }
     bool due(context& cx, bool holds) { return holds && deadline_.poll(cx); }
     void stop() noexcept { deadline_.cancel(); }
+
+    void outline(stage_outline&) const noexcept {}
 
 private:
     duration d_;
@@ -50,6 +54,8 @@ public:
     void start(context&) const noexcept {}
     bool due(context& cx, bool holds) { return signal_.arrived(cx) && holds; }
     void stop() noexcept { signal_.drop(); }
+
+    void outline(stage_outline& out) const { signal_.outline(out); }
 
 private:
     signal<Signal> signal_;
@@ -69,6 +75,12 @@ public:
 
     chunk_stream(S upstream, std::size_t n, Patience patience)
         : collecting_operator(std::move(upstream)), n_{n}, patience_{std::move(patience)} {}
+
+    void outline(stage_outline& out) const {
+        out.holds(n_);
+        chunk_stream::collecting_operator::outline(out);
+        patience_.outline(out);
+    }
 
 private:
     auto adder(context& cx) {

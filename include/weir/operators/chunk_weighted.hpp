@@ -41,6 +41,11 @@ public:
         return collecting_operator::poll_next(cx);
     }
 
+    void outline(stage_outline& out) const {
+        out.holds({.items = 1, .weight = most_});
+        chunk_weighted_stream::collecting_operator::outline(out);
+    }
+
 private:
     auto adder(context& cx) {
         return [this, &cx](item_t<S>&& item) {

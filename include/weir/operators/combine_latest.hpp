@@ -44,6 +44,11 @@ public:
     explicit combine_latest_stream(OnDrop on_drop, S... sources)
         : base(children(std::move(sources)...)), on_drop_(std::move(on_drop)) {}
 
+    void outline(stage_outline& out) const {
+        out.holds(sizeof...(S));
+        combine_latest_stream::over_children::outline(out);
+    }
+
 private:
     static constexpr bool passes_all = false;
 
@@ -101,6 +106,11 @@ public:
           latest_(this->size()),
           missing_{this->size()},
           on_drop_(std::move(on_drop)) {}
+
+    void outline(stage_outline& out) const {
+        out.holds(latest_.size());
+        combine_latest_range_stream::over_children::outline(out);
+    }
 
 private:
     static constexpr bool passes_all = false;

@@ -32,6 +32,10 @@ public:
         return poll_each_from<0>(cx, consume);
     }
 
+    void outline(stage_outline& out) const {
+        std::apply([&](const auto&... each) { (out.upstream(each), ...); }, streams_);
+    }
+
 private:
     template <std::size_t I>
     poll<value_type> poll_from(context& cx) {
@@ -105,6 +109,11 @@ public:
             current_.reset();
             if (!cx.spend() || cx.leaving()) return detail::yield_loop(cx);
         }
+    }
+
+    void outline(stage_outline& out) const {
+        if (current_) out.upstream(*current_);
+        streams_.outline_streams(out);
     }
 
 private:

@@ -71,6 +71,11 @@ public:
         return answer;
     }
 
+    void outline(stage_outline& out) const {
+        out.holds({.items = 1, .inner_streams = 1});
+        out.upstream(upstream_);
+    }
+
 private:
     /// Asks upstream for the next inner stream. Returns `stopped` when an inner stream has started.
     flow start_next(context& cx) {

@@ -45,6 +45,11 @@ public:
         return answer;
     }
 
+    void outline(stage_outline& out) const {
+        out.upstream(upstream_);
+        out.upstream(background_);
+    }
+
 private:
     /// Starts the operation at the first poll, and fails when it has failed. Returns false when it has dropped what
     /// runs.

@@ -41,6 +41,8 @@ public:
         return answer;
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     void asked() {
         if (!upstream_) throw timed_out{"weir::consumer_timeout: the consumer has not asked for an item", d_};

@@ -118,6 +118,11 @@ public:
         return this->finish();
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(capacity_);
+        prefetching_operator::outline(out);
+    }
+
 private:
     using items =
         std::conditional_t<Delay::calls, detail::items_by_time<value_type>, detail::items_in_order<value_type>>;

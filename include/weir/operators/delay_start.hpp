@@ -36,6 +36,8 @@ public:
         return weir::poll_each(upstream_, cx, consume);
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     bool started(context& cx) {
         if (start_->poll_result(cx).is_pending()) return false;

@@ -37,6 +37,11 @@ public:
         return true;
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(limit_);
+        distinct_stream::selection::outline(out);
+    }
+
 private:
     std::unordered_set<detail::key_t<Key, item_t<S>>> seen_;
     std::size_t limit_;

@@ -71,6 +71,11 @@ public:
         return true;
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(1);
+        distinct_until_changed_stream::selection::outline(out);
+    }
+
 private:
     [[no_unique_address]] project_t project_;
     [[no_unique_address]] equal_t equal_;

@@ -239,6 +239,11 @@ public:
         return finish();
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(open_.max_items());
+        out.upstream(upstream_);
+    }
+
 private:
     bool has_ended(time end) const noexcept { return started_ && end <= watermark_; }
     bool due() const noexcept { return !open_.empty() && has_ended(open_.first_end()); }

@@ -52,6 +52,8 @@ public:
         return pending;
     }
 
+    std::size_t limit() const noexcept { return limit_; }
+
     void add(const T& item) {
         waiting_.push_back(item);
         reader_.wake();
@@ -86,6 +88,8 @@ public:
     explicit expand_source(handle<expand_queue<T>, role::other> queue) noexcept : queue_{std::move(queue)} {}
 
     poll<value_type> poll_next(context& cx) { return queue_->next(cx); }
+
+    void outline(stage_outline& out) const { out.holds(held_bound::any_number); }
 
 private:
     handle<expand_queue<T>, role::other> queue_;
@@ -132,6 +136,8 @@ public:
         return first;
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     handle<expand_queue<T>, role::other> queue_;
     detail::resettable<S> upstream_;
@@ -161,6 +167,11 @@ public:
         auto item = all_.poll_next(cx);
         if (item.is_item() && !cx.stopping()) queue_->add(std::as_const(*item));
         return item;
+    }
+
+    void outline(stage_outline& out) const {
+        out.holds({.items = held_bound::any_number, .inner_streams = queue_ ? queue_->limit() : 0});
+        all_.function().outline(out);
     }
 
 private:

@@ -76,6 +76,11 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(capacity_);
+        prefetching_operator::outline(out);
+    }
+
 private:
     struct dated {
         dated(value_type&& i, time_point when) : item(std::move(i)), expires{when} {}

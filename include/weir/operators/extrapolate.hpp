@@ -36,6 +36,11 @@ public:
         return item;
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(1);
+        out.upstream(upstream_);
+    }
+
 private:
     S upstream_;
     std::optional<value_type> last_;

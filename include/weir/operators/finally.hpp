@@ -126,6 +126,8 @@ public:
         return flow::done;
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     void end(std::exception_ptr error) {
         upstream_.reset();

@@ -127,6 +127,11 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds({.items = held_bound::any_number, .in_user_code = 1});
+        out.upstream(upstream_);
+    }
+
 private:
     void call(item_t<S>&& item) noexcept {
         try {

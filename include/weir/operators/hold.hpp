@@ -41,6 +41,11 @@ public:
         return std::move(item);
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(1);
+        hold_stream::one_to_one::outline(out);
+    }
+
 private:
     state<V> newest_;
 };

@@ -47,6 +47,8 @@ public:
         return done;
     }
 
+    void outline(stage_outline& out) const { detail::outline_children(out, children_); }
+
 private:
     Children children_;
     detail::linked_queue<detail::child> turns_; // the streams that have not ended; it is the turn of the first

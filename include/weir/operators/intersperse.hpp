@@ -49,6 +49,11 @@ public:
         return detail::poll_each_unless_dropped<detail::may_drop_at_end<value_type>>(upstream_, cx, pass_on);
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(2);
+        out.upstream(upstream_);
+    }
+
 private:
     poll<value_type> take_held() {
         poll<value_type> item(*std::move(held_));

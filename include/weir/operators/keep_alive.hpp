@@ -46,6 +46,8 @@ public:
         return made;
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     void start(context& cx) {
         if (started_) return;

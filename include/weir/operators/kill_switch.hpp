@@ -59,6 +59,8 @@ public:
         return flow::done;
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     /// Waits for a change. Returns true when the stream is to end.
     bool changed(context& cx) {

@@ -74,6 +74,11 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(n_);
+        prefetching_operator::outline(out);
+    }
+
 private:
     struct entry : detail::keyed_entry<key_type> {
         std::optional<item_type> item;

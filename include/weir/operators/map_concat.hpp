@@ -51,6 +51,11 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds({.items = 1, .inner_streams = 1});
+        out.upstream(upstream_);
+    }
+
 private:
     S upstream_;
     [[no_unique_address]] F f_;

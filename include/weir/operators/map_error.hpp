@@ -23,6 +23,8 @@ namespace detail {
 template <class T, class E, class F>
 class throw_mapped {
 public:
+    static constexpr held_bound held{};
+
     explicit throw_mapped(F f) : f_(std::move(f)) {}
 
     no_items<T> operator()(error_argument_t<E> error) {

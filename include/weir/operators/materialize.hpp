@@ -56,6 +56,8 @@ public:
         return consume(value_type::failed(std::move(error))) ? flow::done : flow::stopped;
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     detail::resettable<S> upstream_; // empty after an error
 };

@@ -64,6 +64,11 @@ public:
         return due_.wait(cx);
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(children_.size());
+        detail::outline_children(out, children_);
+    }
+
 private:
     /// A stream's part of the turns: smooth weighted round-robin, as nginx has it.
     struct share {

@@ -55,6 +55,11 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(children_.size());
+        detail::outline_children(out, children_);
+    }
+
 private:
     friend detail::described;
 

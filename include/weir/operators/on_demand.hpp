@@ -42,6 +42,8 @@ public:
         return detail::poll_each_unless_dropped<may_stop>(upstream_, cx, pass_on);
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     /// Calls f unless it was called for the item that comes next. Returns false when f has dropped what runs.
     bool ask(context& cx) {

@@ -20,6 +20,8 @@ namespace detail {
 template <class T, class E, class Pred>
 class complete_if {
 public:
+    static constexpr held_bound held{};
+
     explicit complete_if(Pred pred) : pred_(std::move(pred)) {}
 
     no_items<T> operator()(error_argument_t<E> error) {

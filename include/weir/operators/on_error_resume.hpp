@@ -68,6 +68,15 @@ public:
         return weir::poll_each(*fallback_, cx, consume);
     }
 
+    void outline(stage_outline& out) const {
+        if constexpr (requires { requires std::same_as<decltype(F::held), const held_bound>; }) {
+            out.holds(F::held);
+        } else {
+            out.holds({.inner_streams = 1});
+        }
+        out.upstream(upstream_);
+    }
+
 private:
     /// False when something that was called has dropped what runs.
     bool resume(context& cx) {

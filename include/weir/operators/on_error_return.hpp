@@ -17,6 +17,8 @@ namespace detail {
 template <class T>
 class return_value {
 public:
+    static constexpr held_bound held{.items = 1};
+
     explicit return_value(T value) : value_(std::move(value)) {}
 
     template <class Error>

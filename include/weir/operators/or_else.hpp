@@ -45,6 +45,11 @@ public:
         return weir::poll_each(other_, cx, consume);
     }
 
+    void outline(stage_outline& out) const {
+        out.upstream(upstream_);
+        out.upstream(other_);
+    }
+
 private:
     detail::resettable<S> upstream_; // empty after its end without items
     Other other_;

@@ -28,6 +28,11 @@ public:
         return pair;
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(1);
+        pairwise_stream::one_to_optional::outline(out);
+    }
+
 private:
     std::optional<item_t<S>> previous_;
 };

@@ -77,6 +77,8 @@ public:
         return item;
     }
 
+    void outline(stage_outline& out) const { out.upstream(items_); }
+
 private:
     executor_queue_receiver<T> items_;
     rail_count done_with_;
@@ -106,6 +108,11 @@ public:
         if (pipeline_) return pending;
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
         return done;
+    }
+
+    void outline(stage_outline& out) const {
+        out.holds(1);
+        out.upstream(pipeline_);
     }
 
 private:
@@ -139,6 +146,8 @@ public:
 
     void sent_to(std::size_t) noexcept {}
     void all_sent() noexcept {}
+
+    void outline(stage_outline& out) const { merged_.outline(out); }
 
 private:
     decltype(merge(std::declval<std::vector<Rail>>())) merged_;
@@ -185,6 +194,10 @@ public:
         consumer_.wake();
     }
     void all_sent() noexcept { consumer_.wake(); }
+
+    void outline(stage_outline& out) const {
+        for (const place& one : rails_) out.upstream(one.results);
+    }
 
 private:
     friend described;
@@ -234,6 +247,13 @@ public:
         drop_all();
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
         return done;
+    }
+
+    void outline(stage_outline& out) const {
+        out.upstream(upstream_);
+        if (results_) return results_->outline(out);
+        if (!Results::in_order) out.holds(rails_.size()); // that their merge holds
+        for (const Rail& one : rails_) out.upstream(one);
     }
 
 private:

@@ -39,6 +39,8 @@ public:
         return flow::done;
     }
 
+    void outline(stage_outline& out) const { out.upstream(source_); }
+
 private:
     done_t finish() {
         if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
@@ -86,6 +88,11 @@ public:
         }
         emitted_ = true;
         return value_type(std::move(prefix_), tail_stream<S>{std::move(source_), std::move(error)});
+    }
+
+    void outline(stage_outline& out) const {
+        out.holds(n_);
+        upstream_ ? out.upstream(upstream_) : out.upstream(source_);
     }
 
 private:

@@ -52,6 +52,16 @@ public:
         return handle_->poll_result(cx);
     }
 
+    void outline(stage_outline& out) const {
+        if (handle_) {
+            out.elsewhere<S>();
+            out.elsewhere<Far>();
+        } else {
+            near_->outline(out);
+            out.upstream(far_);
+        }
+    }
+
 private:
     /// Returns the right part, once.
     struct give {
@@ -107,6 +117,11 @@ public:
         } else {
             return published<S, longer>(*ex_, *queue_, std::move(near_), std::move(far_) | std::move(next), waits_);
         }
+    }
+
+    void outline(stage_outline& out) const {
+        near_.outline(out);
+        out.upstream(far_);
     }
 
 private:

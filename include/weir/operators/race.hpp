@@ -43,6 +43,8 @@ public:
         return children_.visit(*winner_, [&](auto& c) { return weir::poll_each(*c.source, cx, consume); });
     }
 
+    void outline(stage_outline& out) const { detail::outline_children(out, children_); }
+
 private:
     friend detail::described;
 

@@ -44,6 +44,8 @@ public:
     }
     void stop() noexcept { tick_.cancel(); }
 
+    void outline(stage_outline&) const noexcept {}
+
 private:
     periodic_schedule ticks_;
     resettable_deadline tick_;
@@ -60,6 +62,8 @@ public:
     void holds_first(context&) const noexcept {}
     bool due(context& cx, bool holds) { return signal_.arrived(cx) && holds; }
     void stop() noexcept { signal_.drop(); }
+
+    void outline(stage_outline& out) const { signal_.outline(out); }
 
 private:
     signal<S> signal_;
@@ -94,6 +98,12 @@ public:
         ticks_.stop();
         if (error_ != nullptr) std::rethrow_exception(error_);
         return this->finish();
+    }
+
+    void outline(stage_outline& out) const {
+        out.holds(1);
+        prefetching_operator::outline(out);
+        ticks_.outline(out);
     }
 
 private:

@@ -27,6 +27,11 @@ public:
 
     const State& pass(item_t<S>&& item) { return state_ = std::invoke(f_, std::move(state_), std::move(item)); }
 
+    void outline(stage_outline& out) const {
+        out.holds({.in_user_code = 1});
+        scan_stream::one_to_one::outline(out);
+    }
+
 private:
     State state_;
     [[no_unique_address]] F f_;
@@ -44,6 +49,11 @@ public:
     const value_type& pass(value_type&& item) {
         if (!state_) return state_.emplace(std::move(item));
         return *state_ = std::invoke(f_, *std::move(state_), std::move(item));
+    }
+
+    void outline(stage_outline& out) const {
+        out.holds({.items = 1, .in_user_code = 1});
+        scan_items_stream::one_to_one::outline(out);
     }
 
 private:

@@ -27,6 +27,11 @@ public:
     sessions_stream(S upstream, duration gap, std::size_t limit)
         : collecting_operator(std::move(upstream)), gap_{gap}, limit_{limit} {}
 
+    void outline(stage_outline& out) const {
+        out.holds(limit_);
+        sessions_stream::collecting_operator::outline(out);
+    }
+
 private:
     auto adder(context& cx) {
         return [this, &cx](item_t<S>&& item) {

@@ -36,6 +36,11 @@ public:
         return oldest;
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(n_);
+        skip_last_stream::one_to_optional::outline(out);
+    }
+
 private:
     detail::ring_buffer<value_type> held_; // the newest items
     std::size_t n_;

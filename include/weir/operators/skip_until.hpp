@@ -50,6 +50,11 @@ public:
         return weir::poll_each(upstream_, cx, consume);
     }
 
+    void outline(stage_outline& out) const {
+        out.upstream(upstream_);
+        signal_.outline(out);
+    }
+
 private:
     /// Whether the signal has not arrived, and can arrive.
     bool skips(context& cx) {

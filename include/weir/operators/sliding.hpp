@@ -26,6 +26,11 @@ public:
     sliding_stream(S upstream, std::size_t n, std::size_t step)
         : collecting_operator(std::move(upstream)), n_{n}, step_{step} {}
 
+    void outline(stage_outline& out) const {
+        out.holds(n_);
+        sliding_stream::collecting_operator::outline(out);
+    }
+
 private:
     auto adder(context&) {
         return [this](item_t<S>&& item) {

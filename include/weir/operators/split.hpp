@@ -66,6 +66,11 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds({.items = 1, .bytes = limit_});
+        out.upstream(upstream_);
+    }
+
 private:
     /// Whether a delimiter starts in the blocks before this one and ends in it. Takes it away from both.
     bool ends_across_blocks() {

@@ -49,6 +49,11 @@ public:
         return weir::poll_each(upstream_, cx, consume);
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(N);
+        out.upstream(upstream_);
+    }
+
 private:
     S upstream_;
     std::array<value_type, N> values_;
@@ -87,6 +92,11 @@ public:
             if (!cx.spend() || cx.leaving()) return detail::yield_loop(cx);
         }
         return weir::poll_each(upstream_, cx, consume);
+    }
+
+    void outline(stage_outline& out) const {
+        if (elements_) out.holds(elements_->stored());
+        out.upstream(upstream_);
     }
 
 private:

@@ -105,6 +105,8 @@ public:
     }
     void consumers_left() noexcept { drop_all(); }
 
+    void outline(stage_outline& out) const { out.holds({.inner_streams = held_bound::any_number}); }
+
 private:
     struct entry : child {
         entry(const Key& k, S s) : key{&k}, source(std::move(s)) {}
@@ -189,6 +191,10 @@ public:
     explicit stream_map_stream(core& all) noexcept : core_{all} {}
 
     poll<value_type> poll_next(context& cx) { return core_->poll_next(cx); }
+
+    void outline(stage_outline& out) const {
+        if (core_) core_->outline(out);
+    }
 
 private:
     detail::handle<core, detail::role::consumer> core_;

@@ -48,6 +48,15 @@ public:
             .start(inbox_);
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(n_);
+        if (items_) {
+            out.elsewhere<S>();
+        } else {
+            out.upstream(upstream_);
+        }
+    }
+
 private:
     executor* ex_; // may have ended, while its inbox still exists
     std::shared_ptr<detail::inbox> inbox_;

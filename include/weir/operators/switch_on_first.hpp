@@ -48,6 +48,11 @@ public:
         return weir::poll_each(begun_->items, cx, consume);
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(1);
+        if (begun_) out.upstream(begun_->items);
+    }
+
 private:
     poll<value_type> take_first() {
         poll<value_type> item(*std::move(begun_->first));
@@ -84,6 +89,19 @@ public:
             if (const flow answer = open(cx); answer != flow::stopped) return answer;
         }
         return weir::poll_each(*inner_, cx, consume);
+    }
+
+    void outline(stage_outline& out) const {
+        if (inner_) {
+            out.upstream(inner_);
+            return;
+        }
+        out.holds({.items = 1, .inner_streams = 1});
+        if (source_) {
+            out.upstream(source_->items);
+        } else {
+            out.upstream(upstream_);
+        }
     }
 
 private:

@@ -54,6 +54,8 @@ public:
         return flow::done;
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     detail::resettable<S> upstream_; // empty after the end
     std::size_t left_;

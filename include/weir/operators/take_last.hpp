@@ -44,6 +44,11 @@ public:
         return flow::done;
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(n_);
+        out.upstream(upstream_);
+    }
+
 private:
     bool read_to_end(context& cx) {
         const auto keep = [this](value_type&& item) {

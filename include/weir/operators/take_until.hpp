@@ -64,6 +64,11 @@ public:
         return flow::done;
     }
 
+    void outline(stage_outline& out) const {
+        out.upstream(upstream_);
+        signal_.outline(out);
+    }
+
 private:
     bool signalled(context& cx) {
         try {
@@ -123,6 +128,8 @@ public:
         upstream_.reset();
         return flow::done;
     }
+
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
 
 private:
     detail::resettable<S> upstream_;

@@ -77,6 +77,8 @@ public:
         return flow::done;
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     detail::resettable<S> upstream_; // empty after the end
     [[no_unique_address]] Keep keep_;

@@ -118,6 +118,8 @@ public:
         return answer;
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     poll<value_type> without_item(bool ended, context& cx) {
         if (ended) {
@@ -170,6 +172,11 @@ public:
             if (!fall_back(cx)) return detail::yield_loop(cx);
         }
         return weir::poll_each(*fallback_, cx, consume);
+    }
+
+    void outline(stage_outline& out) const {
+        out.holds({.inner_streams = 1});
+        out.upstream(upstream_);
     }
 
 private:

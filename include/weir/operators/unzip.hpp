@@ -51,6 +51,11 @@ public:
         return value_type(std::in_place_index<0>, std::get<0>(std::move(*item)));
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(1);
+        out.upstream(upstream_);
+    }
+
 private:
     S upstream_;
     std::optional<std::tuple_element_t<1, pair>> second_; // whose first part was taken
@@ -100,6 +105,8 @@ public:
         if (!part.is_item()) return part.template rebind<value_type>();
         return std::get<Part>(*std::move(part));
     }
+
+    void outline(stage_outline& out) const { branch_.outline(out); }
 
 private:
     detail::unzip_branch<S, OnDrop> branch_;

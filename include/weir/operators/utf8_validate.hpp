@@ -102,6 +102,8 @@ public:
         return answer;
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     S upstream_;
     detail::utf8_checker checker_;

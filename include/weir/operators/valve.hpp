@@ -38,6 +38,8 @@ public:
         return closed(cx) ? flow::pending : detail::yield_loop(cx);
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     /// Waits for the state to become true. Returns false when it is.
     bool closed(context& cx) {

@@ -44,6 +44,10 @@ public:
         return core_->each(number_, cx, consume);
     }
 
+    void outline(stage_outline& out) const {
+        if (core_) core_->outline(out);
+    }
+
 private:
     detail::handle<core, detail::role::other> core_;
     std::uint64_t number_;
@@ -80,6 +84,11 @@ public:
         items_.reset();
         core_->release(cx);
         return result;
+    }
+
+    void outline(stage_outline& out) const {
+        out.holds({.items = 1, .inner_streams = 1});
+        if (core_) core_->outline(out);
     }
 
 private:

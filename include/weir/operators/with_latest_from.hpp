@@ -53,6 +53,12 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(1);
+        out.upstream(upstream_);
+        prefetching_operator::outline(out);
+    }
+
 private:
     bool wants(context&) const noexcept { return true; }
     void on_item(item_t<Other> item, context&) { latest_.emplace(std::move(item)); }

@@ -93,6 +93,11 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(sides_.size());
+        for (const auto& one : sides_) out.upstream(one.source);
+    }
+
 private:
     /// Polls every stream without an item, also after a pending one, but none after one that has ended.
     poll<value_type> ask(context& cx) {

@@ -72,6 +72,11 @@ public:
         return done;
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(count);
+        std::apply([&](const auto&... each) { (out.upstream(each.source), ...); }, sides_.all);
+    }
+
 private:
     enum class asks_for : bool { one_tuple, all };
 

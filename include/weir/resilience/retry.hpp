@@ -144,6 +144,8 @@ public:
         : detail::retried<Factory, Failure>{std::move(factory), std::move(policy)} {}
 
     poll<value_type> poll_next(context& cx) { return this->run(cx); }
+
+    void outline(stage_outline& out) const { out.holds({.inner_streams = 1}); }
 };
 
 /// The operation of `retry` for a factory of operations.

@@ -38,6 +38,8 @@ public:
         return result_type::failed(std::move(error));
     }
 
+    void outline(stage_outline& out) const { out.upstream(operation_); }
+
 private:
     detail::resettable<A> operation_; // until it has ended
 };

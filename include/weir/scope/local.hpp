@@ -17,6 +17,7 @@
 #include <weir/core/item_traits.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/executor/detail/locals.hpp>
 #include <weir/executor/executor.hpp>
@@ -142,6 +143,8 @@ public:
             throw;
         }
     }
+
+    void outline(stage_outline& out) const { out.upstream(operation_); }
 
 private:
     void open(context& cx) {

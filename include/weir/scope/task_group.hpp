@@ -203,7 +203,9 @@ public:
         queue().leave(*this);
         delete this;
     }
-    live_root shown() noexcept override { return {this, nullptr, type_name<A>(), place_, "member of a task group"}; }
+    live_root shown() noexcept override {
+        return {this, nullptr, drawing_of(operation_), place_, "member of a task group"};
+    }
 
 private:
     static void run(waker& self) noexcept {
@@ -251,7 +253,7 @@ public:
         delete this;
     }
     live_root shown() noexcept override {
-        return {operation_.state_, operation_.state_, nullptr, place_, "member of a task group"};
+        return {operation_.state_, operation_.state_, {}, place_, "member of a task group"};
     }
 
 private:

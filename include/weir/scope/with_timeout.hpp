@@ -49,6 +49,8 @@ public:
         throw timed_out{name_, limit_};
     }
 
+    void outline(stage_outline& out) const { out.upstream(operation_); }
+
 private:
     void start(executor& ex) {
         started_ = true;

@@ -17,6 +17,7 @@ template <class T>
 class keep_first {
 public:
     using result_type = std::optional<T>;
+    static constexpr held_bound held{.items = 1};
 
     bool add(T&& item) {
         first_.emplace(std::move(item));

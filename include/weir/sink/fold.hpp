@@ -18,6 +18,7 @@ template <class T, class State, class F>
 class fold_all {
 public:
     using result_type = State;
+    static constexpr held_bound held{.in_user_code = 1};
     static constexpr bool may_stop = may_drop<F>;
 
     fold_all(State init, F f) : state_(std::move(init)), f_(std::move(f)) {}

@@ -64,6 +64,11 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(1);
+        out.upstream(upstream_);
+    }
+
 private:
     S upstream_;
     [[no_unique_address]] F f_;     // must outlive the coroutines that it returns

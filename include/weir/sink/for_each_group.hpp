@@ -75,6 +75,8 @@ public:
         return done;
     }
 
+    void outline(stage_outline& out) const { out.upstream(items_); }
+
 private:
     receiver<T> items_;
     duration idle_;
@@ -132,6 +134,12 @@ public:
     /// The error of upstream, or of a function, which is thrown after the handlers have ended.
     void rethrow() {
         if (error_ != nullptr) std::rethrow_exception(std::move(error_));
+    }
+
+    void outline(stage_outline& out) const {
+        out.holds(held_bound{.items = options_.buffer, .inner_streams = 1} * options_.max_groups);
+        out.holds(1); // an item whose group is full
+        out.upstream(upstream_);
     }
 
 private:
@@ -221,6 +229,10 @@ public:
         if (running_.poll_result(cx).is_pending()) return pending;
         groups_->rethrow();
         return unit{};
+    }
+
+    void outline(stage_outline& out) const {
+        if (groups_) groups_->outline(out);
     }
 
 private:

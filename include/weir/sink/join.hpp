@@ -18,6 +18,7 @@ template <class T>
 class joined_text {
 public:
     using result_type = std::string;
+    static constexpr held_bound held{.bytes = held_bound::any_number};
 
     explicit joined_text(std::string separator) : separator_(std::move(separator)) {}
 

@@ -20,6 +20,7 @@ template <class T, class Less>
 class both_ends {
 public:
     using result_type = std::optional<std::pair<T, T>>;
+    static constexpr held_bound held{.items = 2};
     static constexpr bool may_stop = may_drop<Less>;
 
     explicit both_ends(Less less) : less_(std::move(less)) {}

@@ -28,6 +28,8 @@ public:
         return pending;
     }
 
+    void outline(stage_outline& out) const { out.upstream(*source_); }
+
 private:
     friend await_traits<next_operation>;
 

@@ -21,6 +21,7 @@ template <class T, class F>
 class reduce_all {
 public:
     using result_type = std::optional<T>;
+    static constexpr held_bound held{.items = 1, .in_user_code = 1};
     static constexpr bool may_stop = may_drop<F>;
 
     explicit reduce_all(F f) : f_(std::move(f)) {}

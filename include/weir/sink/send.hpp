@@ -73,6 +73,11 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(1);
+        out.upstream(upstream_);
+    }
+
 private:
     /// Sends without an operation when there is room.
     bool at_once([[maybe_unused]] item_t<S>& item) {

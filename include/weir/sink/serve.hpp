@@ -347,6 +347,11 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds({.items = server_.options.max_connections, .in_user_code = 1});
+        out.upstream(server_.connections);
+    }
+
 private:
     using connections = detail::served_connections<S>;
     using each = detail::serve_each<S, Handler>;

@@ -24,6 +24,7 @@ template <class T>
 class keep_single {
 public:
     using result_type = T;
+    static constexpr held_bound held{.items = 1};
 
     bool add(T&& item) {
         if (single_) throw not_single{"weir::single: the stream has more than one item"};

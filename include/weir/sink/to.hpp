@@ -45,6 +45,7 @@ template <class T, class Container>
 class fill_container {
 public:
     using result_type = Container;
+    static constexpr held_bound held{.items = held_bound::any_number};
 
     bool add(T&& item) {
         if constexpr (takes_at_back<Container, T>) {

@@ -106,6 +106,11 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds({.items = 1, .bytes = capacity});
+        out.upstream(upstream_);
+    }
+
 private:
     static constexpr std::size_t capacity = 64 * 1024;
     static constexpr std::size_t largest_copy = 16 * 1024;

@@ -9,6 +9,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/io/detail/descriptor.hpp>
@@ -54,6 +55,8 @@ public:
             }
         }
     }
+
+    void outline(stage_outline&) const noexcept {}
 
 private:
     static constexpr duration shortest_pause = std::chrono::milliseconds{5};

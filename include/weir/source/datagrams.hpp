@@ -12,6 +12,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/io/bytes.hpp>
 #include <weir/io/udp.hpp>
 
@@ -51,6 +52,8 @@ public:
             return datagram{filler_.take(got->size), got->sent, got->from};
         });
     }
+
+    void outline(stage_outline& out) const { out.holds({.bytes = limit_}); }
 
 private:
     static constexpr std::size_t block = 64 * 1024;

@@ -4,6 +4,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 
 namespace weir {
 
@@ -17,6 +18,8 @@ public:
         checker_.ended();
         return done;
     }
+
+    void outline(stage_outline&) const noexcept {}
 
 private:
     detail::poll_checker checker_;

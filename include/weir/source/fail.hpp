@@ -9,6 +9,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 
 namespace weir {
 
@@ -24,6 +25,8 @@ public:
         checker_.ended();
         std::rethrow_exception(error_);
     }
+
+    void outline(stage_outline&) const noexcept {}
 
 private:
     std::exception_ptr error_;

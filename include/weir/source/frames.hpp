@@ -75,6 +75,11 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds({.items = 1, .bytes = options_.limit});
+        out.upstream(upstream_);
+    }
+
 private:
     void next_frame() noexcept {
         ++number_;

@@ -25,6 +25,7 @@
 #include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/executor/detail/inbox.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/remote_event.hpp>
@@ -47,6 +48,8 @@ namespace detail {
 template <class T>
 class callback_queue {
 public:
+    std::size_t capacity() const noexcept { return options_.capacity; }
+
     explicit callback_queue(from_callback_options<T> options) : options_{std::move(options)} {}
     callback_queue(const callback_queue&) = delete;
     callback_queue& operator=(const callback_queue&) = delete;
@@ -248,6 +251,10 @@ public:
             leave();
             throw;
         }
+    }
+
+    void outline(stage_outline& out) const {
+        if (queue_) out.holds(queue_->capacity());
     }
 
 private:

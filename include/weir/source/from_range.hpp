@@ -10,6 +10,7 @@
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/detail/range_items.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 
 namespace weir {
 
@@ -25,6 +26,8 @@ public:
         checker_.check();
         return checker_.checked([this] { return items_.next(); });
     }
+
+    void outline(stage_outline& out) const { out.holds(items_.stored()); }
 
 private:
     detail::range_items<R> items_;

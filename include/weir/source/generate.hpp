@@ -10,6 +10,7 @@
 #include <weir/core/detail/optional.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 
 namespace weir {
 
@@ -49,6 +50,8 @@ public:
         }
         return item;
     }
+
+    void outline(stage_outline&) const noexcept {}
 
 private:
     [[no_unique_address]] F f_;

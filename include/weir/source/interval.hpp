@@ -7,6 +7,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/detail/periodic_schedule.hpp>
 #include <weir/executor/executor.hpp>
@@ -57,6 +58,8 @@ public:
         }
         return number_++;
     }
+
+    void outline(stage_outline&) const noexcept {}
 
 private:
     detail::periodic_schedule ticks_;

@@ -12,6 +12,7 @@
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
 #include <weir/core/poll_each.hpp>
+#include <weir/core/stage_outline.hpp>
 
 namespace weir {
 
@@ -63,6 +64,8 @@ public:
         checker_.ended();
         return flow::done;
     }
+
+    void outline(stage_outline&) const noexcept {}
 
 private:
     T next_;

@@ -10,6 +10,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 
 namespace weir {
 
@@ -27,6 +28,8 @@ public:
         checker_.ended();
         return done;
     }
+
+    void outline(stage_outline& out) const { out.holds(N); }
 
 private:
     std::array<T, N> values_;

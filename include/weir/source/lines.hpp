@@ -83,6 +83,11 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds({.items = 1, .bytes = options_.limit});
+        out.upstream(upstream_);
+    }
+
 private:
     /// Appends a part of a line that spans blocks: at most one byte beyond the limit, which may be a '\r'.
     void continue_line(std::string_view part) {

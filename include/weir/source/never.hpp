@@ -4,6 +4,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 
 namespace weir {
 
@@ -16,6 +17,8 @@ public:
         checker_.check();
         return pending;
     }
+
+    void outline(stage_outline&) const noexcept {}
 
 private:
     detail::poll_checker checker_;

@@ -12,6 +12,7 @@
 #include <weir/core/detail/resettable.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 
 namespace weir {
 
@@ -32,6 +33,8 @@ public:
             return result;
         });
     }
+
+    void outline(stage_outline& out) const { out.upstream(operation_); }
 
 private:
     detail::resettable<A> operation_;

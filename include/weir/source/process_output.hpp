@@ -13,6 +13,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/io/bytes.hpp>
 #include <weir/io/detail/device.hpp>
 #include <weir/io/process.hpp>
@@ -56,6 +57,8 @@ public:
     process_output_stream(std::vector<std::string> arguments, process_output_options options);
 
     poll<bytes> poll_next(context& cx);
+
+    void outline(stage_outline& out) const { out.holds({.bytes = block_.block}); }
 
 private:
     using reader = read_stream<detail::borrowed_device<file>>;

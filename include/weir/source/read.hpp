@@ -13,6 +13,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/io/bytes.hpp>
 #include <weir/io/detail/device.hpp>
 #include <weir/io/detail/error.hpp>
@@ -44,6 +45,8 @@ public:
         return bytes{};
     }
 
+    std::size_t largest() const noexcept { return size_; }
+
 private:
     std::size_t size_;
     byte_filler filler_;
@@ -68,6 +71,8 @@ public:
         size_ = std::min(static_cast<std::uint32_t>(*n) < small_receive ? small_receive : large_receive, largest_);
         return std::move(received_);
     }
+
+    std::size_t largest() const noexcept { return largest_; }
 
 private:
     std::uint32_t largest_;
@@ -99,6 +104,8 @@ public:
             return block;
         });
     }
+
+    void outline(stage_outline& out) const { out.holds({.bytes = blocks_.largest()}); }
 
 private:
     Holder holder_;

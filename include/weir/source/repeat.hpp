@@ -47,6 +47,14 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        if (stream_) {
+            out.upstream(stream_);
+        } else {
+            out.holds({.inner_streams = 1});
+        }
+    }
+
 private:
     static constexpr std::size_t for_ever = std::numeric_limits<std::size_t>::max();
 

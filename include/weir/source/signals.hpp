@@ -12,6 +12,7 @@
 #include <weir/core/context.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 
 namespace weir {
 
@@ -23,6 +24,8 @@ public:
     explicit signals_stream(std::vector<int> numbers) : numbers_{std::move(numbers)} {}
 
     poll<int> poll_next(context& cx);
+
+    void outline(stage_outline&) const noexcept {}
 
 private:
     std::vector<int> numbers_;

@@ -7,6 +7,7 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/executor/deadline_timer.hpp>
 #include <weir/executor/executor.hpp>
 
@@ -32,6 +33,8 @@ public:
         if (!timer_.poll(cx)) return pending;
         return give();
     }
+
+    void outline(stage_outline&) const noexcept {}
 
 private:
     std::uint64_t give() noexcept {

@@ -9,6 +9,7 @@
 #include <weir/core/detail/optional.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 
 namespace weir {
 
@@ -32,6 +33,8 @@ public:
         }
         return item;
     }
+
+    void outline(stage_outline& out) const { out.holds({.in_user_code = 1}); }
 
 private:
     State state_;

@@ -16,6 +16,7 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/io/detail/descriptor.hpp>
 
 namespace weir {
@@ -59,6 +60,8 @@ public:
     }
 
     poll<walk_entry> poll_next(context& cx);
+
+    void outline(stage_outline& out) const { out.holds(held_bound::any_number); }
 
 private:
     struct directory {

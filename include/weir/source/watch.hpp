@@ -17,6 +17,7 @@
 #include <weir/core/detail/arguments.hpp>
 #include <weir/core/detail/poll_checker.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/io/detail/descriptor.hpp>
 #include <weir/source/walk.hpp>
 
@@ -46,6 +47,8 @@ public:
         : path_{detail::without_nul(std::move(path), "weir::watch: the path")}, options_{options} {}
 
     poll<file_change> poll_next(context& cx);
+
+    void outline(stage_outline& out) const { out.holds(held_bound::any_number); }
 
 private:
     poll<file_change> next(context& cx);

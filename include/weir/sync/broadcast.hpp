@@ -20,6 +20,7 @@
 #include <weir/core/item_traits.hpp>
 #include <weir/core/overflow.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/sync/detail/pending_send.hpp>
 #include <weir/sync/detail/shared_state.hpp>
@@ -52,6 +53,7 @@ public:
     }
 
     /// Whether senders must wait until this subscriber has taken an item.
+    std::size_t capacity() const noexcept { return options_.capacity; }
     bool blocks() const noexcept { return held_.size() == blocks_at_; }
 
     /// Copies an item into the buffer. Returns true when the subscriber blocks senders from now on. A copy that fails
@@ -319,6 +321,10 @@ public:
     std::uint64_t dropped() const noexcept { return node_->dropped(); }
     /// The number of held items.
     std::size_t size() const noexcept { return node_->size(); }
+
+    void outline(stage_outline& out) const {
+        if (node_) out.holds(node_->capacity());
+    }
 
 private:
     friend class broadcast<T>;

@@ -15,6 +15,7 @@
 #include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/sync/detail/pending_send.hpp>
 #include <weir/sync/detail/shared_state.hpp>
@@ -227,6 +228,10 @@ public:
 
     /// The number of items in the buffer.
     std::size_t size() const noexcept { return consumer_->size(); }
+
+    void outline(stage_outline& out) const {
+        if (consumer_) out.holds(consumer_->capacity());
+    }
 
 private:
     template <class U, std::integral N>

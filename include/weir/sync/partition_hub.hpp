@@ -21,6 +21,7 @@
 #include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/core/waker.hpp>
 #include <weir/sync/detail/pending_send.hpp>
 #include <weir/sync/detail/shared_state.hpp>
@@ -206,6 +207,10 @@ public:
 
     /// The number of held items.
     std::size_t size() const noexcept { return member_->held.size(); }
+
+    void outline(stage_outline& out) const {
+        if (member_) out.holds(member_->capacity);
+    }
 
 private:
     friend class partition_hub<T>;

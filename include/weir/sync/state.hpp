@@ -10,6 +10,7 @@
 #include <weir/core/detail/callable.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/sync/detail/shared_state.hpp>
 #include <weir/sync/detail/wait_queue.hpp>
 
@@ -79,6 +80,8 @@ public:
     bool changed() const noexcept { return seen_ != core_->version(); }
     /// The version of the last delivered value; 0 before the first. Gaps are values that were left out.
     std::uint64_t version() const noexcept { return seen_; }
+
+    void outline(stage_outline&) const noexcept {}
 
 private:
     friend class state<T>;

@@ -108,6 +108,8 @@ public:
         return done;
     }
 
+    void outline(stage_outline&) const noexcept {}
+
 private:
     std::vector<marble> script_;
     value_of value_;
@@ -186,6 +188,8 @@ public:
         auto drawing = [&](item_t<S>&& item) { return consume(draw(item)); };
         return weir::poll_each(upstream_, cx, drawing);
     }
+
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
 
 private:
     S upstream_;

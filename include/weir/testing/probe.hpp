@@ -119,6 +119,8 @@ public:
         return pending;
     }
 
+    void outline(stage_outline&) const noexcept {}
+
 private:
     friend class probe<T>;
 

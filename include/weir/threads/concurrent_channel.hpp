@@ -24,6 +24,7 @@
 #include <weir/core/drop_reason.hpp>
 #include <weir/core/item_traits.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/sync/channel.hpp>
 #include <weir/threads/detail/event_count.hpp>
@@ -458,6 +459,10 @@ public:
 
     /// The number of items in the channel, at some time during the call.
     std::size_t size() const noexcept { return from_->size(); }
+
+    void outline(stage_outline& out) const {
+        if (from_) out.holds(from_->capacity());
+    }
 
 private:
     template <class U, std::integral N>

@@ -59,7 +59,9 @@ private:
     }
     void discard() noexcept override { delete this; }
     void destroy() noexcept override { delete this; }
-    live_root shown() noexcept override { return {this, nullptr, type_name<A>(), place_, "spawned by another thread"}; }
+    live_root shown() noexcept override {
+        return {this, nullptr, drawing_of(operation_), place_, "spawned by another thread"};
+    }
 
     static void poll_once(waker& self) noexcept {
         auto& me = static_cast<remote_spawn&>(self);

@@ -12,6 +12,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 #include <weir/core/time.hpp>
 #include <weir/http/upgrade.hpp>
 #include <weir/task.hpp>
@@ -95,6 +96,7 @@ public:
     ~connection();
 
     poll<message> poll_next(context& cx);
+    void outline(stage_outline& out) const;
 
     /// `co_await c.send("text")`: sends a message. Several tasks may send at the same time; their messages are sent
     /// whole, in order. It returns when the message is in the connection's buffer, which takes messages until it has

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -272,6 +273,88 @@ private:
     int depth_ = 0;
 };
 
+/// Walks through the objects of a pipeline, from the sink to the sources.
+class object_walk final : public stage_outline {
+public:
+    std::vector<outlined_stage> stages() && { return std::move(stages_); }
+
+    using stage_outline::holds;
+    void holds(const held_bound& more) override { open_.back().held += more; }
+
+protected:
+    bool begin(const void* object, const char* type) override {
+        if (const auto seen = seen_.find({object, type}); seen != seen_.end()) {
+            link(seen->second);
+            return false;
+        }
+        if (open_.size() == deepest || stages_.size() + open_.size() >= most) {
+            open_.back().held.unknown += 1;
+            return false;
+        }
+        open_.push_back({.object = object, .mangled = type});
+        return true;
+    }
+    void undescribed(bool is_operation) override {
+        // An operation of the library that says nothing receives no items.
+        if (!is_operation || demangled(open_.back().mangled).substr(0, 6) != "weir::") ++open_.back().held.unknown;
+    }
+    void end() override {
+        stage one = std::move(open_.back());
+        open_.pop_back();
+        std::string text = demangled(one.mangled);
+        const parsed type = parse(text);
+        std::size_t number = stages_.size();
+        if (is_no_stage(type) && !one.upstream.empty()) {
+            number = one.upstream.back();
+            stages_[number].held += one.held;
+        } else {
+            std::string name = text.substr(0, 6) == "weir::" ? stage_name(type) : std::string{type.name};
+            if (type.name == "executor_queue_receiver" && near_ != none) one.upstream.push_back(near_);
+            stages_.push_back({std::move(name), std::move(text), std::move(one.upstream), one.held});
+        }
+        seen_.emplace(std::pair{one.object, one.mangled}, number);
+        link(number);
+    }
+    void absent(const char* type, bool lives) override {
+        const std::size_t first = stages_.size();
+        for (outlined_stage& one : pipeline_outline(type)) {
+            for (std::size_t& from : one.upstream) from += first;
+            if (lives) one.held.unknown = 1;
+            stages_.push_back(std::move(one));
+        }
+        link(stages_.size() - 1);
+    }
+
+private:
+    static constexpr std::size_t deepest = 200;
+    static constexpr std::size_t most = 1000;
+    static constexpr std::size_t none = static_cast<std::size_t>(-1);
+
+    struct stage {
+        const void* object;
+        const char* mangled;
+        std::vector<std::size_t> upstream{};
+        held_bound held{};
+    };
+
+    static bool crosses(const parsed& type) { return type.name == "published_operation" || type.name == "published"; }
+    static bool is_no_stage(const parsed& type) { return contains(wrappers, type.name) || crosses(type); }
+
+    /// Adds a stage to the upstream of the one that is described. The first of a pipeline with publish_on is upstream
+    /// of the queue between the executors.
+    void link(std::size_t number) {
+        if (open_.empty()) return;
+        stage& by = open_.back();
+        if (by.upstream.empty() && crosses(parse(demangled(by.mangled)))) near_ = number;
+        by.upstream.push_back(number);
+    }
+
+    std::vector<stage> open_; // that are described, from the sink on
+    std::vector<outlined_stage> stages_;
+    std::map<std::pair<const void*, std::string_view>, std::size_t> seen_;
+    std::size_t near_ = none; // the last stage before a publish_on
+};
+
 } // namespace
 
 std::string demangled(const char* mangled) {
@@ -284,6 +367,13 @@ std::vector<outlined_stage> pipeline_outline(const char* mangled) {
     if (mangled == nullptr) return {{"an operation", {}, {}}};
     pipeline_walk walk;
     walk.add(demangled(mangled));
+    return std::move(walk).stages();
+}
+
+std::vector<outlined_stage> pipeline_outline(const drawing& what) {
+    if (what.type == nullptr) return {{"an operation", {}, {}}};
+    object_walk walk;
+    what.outline(what.object, walk);
     return std::move(walk).stages();
 }
 

@@ -156,7 +156,7 @@ private:
 
     static std::string head(const live_root& one) {
         std::string text = start_text(one);
-        if (one.coroutine == nullptr) text += ": " + type_outline(one.type);
+        if (one.coroutine == nullptr) text += ": " + type_outline(one.what.type);
         if (const locals_ref locals = run_queue::locals_of(*one.self)) text += ", with " + detail::text_of(locals);
         return text;
     }
@@ -241,7 +241,7 @@ private:
         case progress::awaits:
             break;
         }
-        line(await_text(where) + " awaits " + type_outline(where.type));
+        line(await_text(where) + " awaits " + type_outline(where.awaited.type));
         cause(one); // looks for it
     }
 
@@ -262,7 +262,8 @@ public:
         executor_access::list(ex, *this);
         for (const live_root& one : roots_) {
             if (one.ended) continue;
-            const std::size_t last = one.coroutine != nullptr ? coroutine(*one.coroutine) : pipeline(one.type);
+            const std::size_t last =
+                one.coroutine != nullptr ? coroutine(*one.coroutine) : operation(one.what, *one.self).back();
             stages_[last].name += '\n' + start_text(one);
         }
     }
@@ -295,9 +296,9 @@ private:
         stages_.push_back(std::move(one));
         return stages_.size() - 1;
     }
-    std::size_t pipeline(const char* type) {
+    std::size_t add_all(std::vector<outlined_stage> outline) {
         const std::size_t first = stages_.size();
-        for (outlined_stage& one : pipeline_outline(type)) {
+        for (outlined_stage& one : outline) {
             for (std::size_t& from : one.upstream) from += first;
             add(std::move(one));
         }
@@ -306,24 +307,33 @@ private:
     std::size_t coroutine(coroutine_state& one) {
         if (const auto found = coroutines_.find(&one); found != coroutines_.end()) return found->second;
         coroutine_state::suspension where;
-        outlined_stage self{"a coroutine", {}, {}};
+        outlined_stage self{"a coroutine", {}, {}, {.in_user_code = 1}};
         if (one.look(where) == coroutine_state::progress::awaits) {
             self.name = await_text(where);
-            self.upstream = awaited(one, where.type);
+            self.upstream = operation(where.awaited, one);
         }
         return coroutines_[&one] = add(std::move(self));
     }
-    /// What a coroutine awaits: a pipeline, or other coroutines.
-    std::vector<std::size_t> awaited(coroutine_state& one, const char* type) {
+    /// Adds an operation: a pipeline, or a stage behind the coroutines for which it waits. A task is its coroutine.
+    std::vector<std::size_t> operation(const drawing& what, waker& waiting) {
+        std::vector<outlined_stage> outline = pipeline_outline(what);
+        const bool of_task = outline.front().name == "task";
+        if (outline.size() > 1 && !of_task) return {add_all(std::move(outline))};
         std::vector<std::size_t> inner;
-        std::vector<outlined_stage> outline = pipeline_outline(type);
-        if (outline.size() > 1) return {pipeline(type)};
         std::vector<std::size_t>* const outer = std::exchange(awaited_, &inner);
-        cause(one);
+        cause(waiting);
         awaited_ = outer;
-        if (outline.front().name == "task") return inner;
-        outline.front().upstream = std::move(inner);
-        return {add(std::move(outline.front()))};
+        if (of_task && !inner.empty()) {
+            outline.erase(outline.begin());
+            if (outline.empty()) return inner;
+            for (outlined_stage& one : outline) {
+                for (std::size_t& from : one.upstream) --from;
+            }
+        }
+        const std::size_t first = stages_.size();
+        const std::size_t last = add_all(std::move(outline));
+        stages_[first].upstream = std::move(inner);
+        return {last};
     }
 
     std::vector<live_root> roots_;

@@ -93,7 +93,7 @@ public:
     /// What a suspended coroutine awaits, and where.
     struct suspension {
         std::source_location place;
-        const char* type = nullptr; // of the awaited operation
+        drawing awaited;
     };
     /// How far the coroutine is, for a dump.
     enum class progress : unsigned char { not_polled, runs, ready, awaits, holds_item, has_ended };
@@ -313,7 +313,7 @@ private:
     }
     void at_yield() noexcept;
     /// Answers `look`.
-    void show(std::source_location place, const char* type) noexcept { *looked_at_ = {place, type}; }
+    void show(std::source_location place, drawing awaited) noexcept { *looked_at_ = {place, awaited}; }
 
     static inline constinit thread_local suspension* looked_at_ = nullptr;
 
@@ -511,7 +511,8 @@ private:
     /// A late wake, or a look from a dump.
     [[gnu::cold, gnu::noinline]] static void woken_otherwise(coroutine_state& state) noexcept {
         if (state.phase_ != coroutine_state::looked_at) return;
-        state.show(static_cast<await_operation*>(state.await_)->place_, type_name<A>());
+        auto& me = *static_cast<await_operation*>(state.await_);
+        state.show(me.place_, drawing_of(*me.operation_));
     }
 
     union {

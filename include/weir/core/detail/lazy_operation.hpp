@@ -13,6 +13,7 @@
 #include <weir/core/detail/resettable.hpp>
 #include <weir/core/operation.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 
 namespace weir::detail {
 
@@ -50,6 +51,13 @@ public:
     void reset() noexcept {
         operation_.reset();
         what_.reset();
+    }
+
+    void outline(stage_outline& out) const {
+        if constexpr (made_before)
+            out.upstream(what_);
+        else
+            out.upstream(operation_);
     }
 
 private:

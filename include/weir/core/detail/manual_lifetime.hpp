@@ -33,6 +33,7 @@ public:
 
     explicit operator bool() const noexcept { return filled_; }
     T& operator*() noexcept { return object_; }
+    const T& operator*() const noexcept { return object_; }
     T* operator->() noexcept { return std::addressof(object_); }
 
 private:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <optional>
 #include <ranges>
 #include <type_traits>
@@ -54,6 +55,21 @@ public:
             return poll<value_type>{value_type(std::ranges::iter_move(at_->item))};
         } else {
             return poll<value_type>{value_type(*at_->item)};
+        }
+    }
+
+    /// How many elements the object stores, which are those of an rvalue container.
+    std::size_t stored() const {
+        if constexpr (owned_container<R>) return static_cast<std::size_t>(std::ranges::distance(range_));
+        return 0;
+    }
+    /// Describes the elements, which are streams, as far as the object stores them and none was taken.
+    void outline_streams(stage_outline& out) const {
+        if constexpr (owned_container<R>) {
+            if (at_) return out.holds({.inner_streams = stored()});
+            for (const auto& one : range_) out.upstream(one);
+        } else {
+            out.holds({.inner_streams = 1});
         }
     }
 

@@ -37,6 +37,7 @@ public:
     bool has_value() const noexcept { return filled_; }
     explicit operator bool() const noexcept { return filled_; }
     T& operator*() & noexcept { return object_; }
+    const T& operator*() const& noexcept { return object_; }
     T&& operator*() && noexcept { return std::move(object_); }
     T* operator->() noexcept { return std::addressof(object_); }
 

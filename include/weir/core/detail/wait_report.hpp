@@ -9,8 +9,9 @@
 #include <typeinfo>
 
 namespace weir {
+class stage_outline;
 class waker;
-}
+} // namespace weir
 
 namespace weir::detail {
 
@@ -40,11 +41,18 @@ protected:
     ~wait_report() = default;
 };
 
+/// A pipeline or another operation that can be drawn.
+struct drawing {
+    const char* type = nullptr; // its mangled name
+    const void* object = nullptr;
+    void (*outline)(const void* object, stage_outline& out) = nullptr;
+};
+
 /// An operation that the run queue runs, or has run, and a handle owns.
 struct live_root {
     waker* self;
     coroutine_state* coroutine; // null for an operation that is no task
-    const char* type;           // of such an operation
+    drawing what;               // such an operation
     std::source_location place; // of its spawn
     const char* how;            // it was started
     bool ended = false;         // of an operation that is no task: only its result is left

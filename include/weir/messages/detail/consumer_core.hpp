@@ -55,6 +55,7 @@ public:
 
     void start(executor& ex);
     poll<message<std::string>> poll_next(context& cx);
+    const consumer_options& options() const noexcept { return shared_->options; }
     void give(std::uint64_t number, answer a, std::optional<duration> wait) noexcept;
 
     /// Delivers nothing more, and closes when all messages are answered and committed, or at the deadline.

@@ -63,12 +63,16 @@ public:
         }
     }
 
+    std::size_t capacity() const noexcept { return capacity_; }
+
     void leave(std::size_t number) noexcept {
         branch& own = branches_[number];
         own.left = true;
         if (own.held.size() == capacity_) room();
         for (; !own.held.empty(); own.held.drop_front()) drop(std::move(own.held.front()));
     }
+
+    void outline(stage_outline& out) const { out.upstream(source_); }
 
 private:
     struct branch {
@@ -195,6 +199,12 @@ public:
     }
 
     poll<value_type> poll_next(context& cx) { return all_->poll_next(number_, cx); }
+
+    void outline(stage_outline& out) const {
+        if (!all_) return; // moved away
+        out.holds(all_->capacity());
+        all_->outline(out);
+    }
 
 private:
     detail::handle<branches, detail::role::other> all_;

@@ -252,6 +252,10 @@ public:
     void each(F f) {
         (f(std::get<I>(children_)), ...);
     }
+    template <class F>
+    void each(F f) const {
+        (f(std::get<I>(children_)), ...);
+    }
 
 private:
     template <std::size_t At, class F>
@@ -284,6 +288,10 @@ public:
     void each(F f) {
         for (auto& c : children_) f(c);
     }
+    template <class F>
+    void each(F f) const {
+        for (const auto& c : children_) f(c);
+    }
 
 private:
     std::array<stream_child<S>, N> children_;
@@ -308,6 +316,10 @@ public:
     void each(F f) {
         for (auto& c : children_) f(c);
     }
+    template <class F>
+    void each(F f) const {
+        for (const auto& c : children_) f(c);
+    }
 
 private:
     std::vector<stream_child<S>> children_;
@@ -322,6 +334,11 @@ void describe_children(wait_report& report, const char* type, Children& children
     children.each([&](auto& c) {
         if (c.source && !c.held) report.cause(c);
     });
+}
+
+template <class Children>
+void outline_children(stage_outline& out, const Children& children) {
+    children.each([&](const auto& c) { out.upstream(c.source); });
 }
 
 /// Children for a pack of streams.
@@ -408,6 +425,11 @@ public:
             if (!consume(*std::move(item))) return flow::stopped;
             if (!may_go_on(cx)) return yield_loop(cx);
         }
+    }
+
+    void outline(stage_outline& out) const {
+        out.holds(children_.size());
+        outline_children(out, children_);
     }
 
 protected:

@@ -70,6 +70,8 @@ public:
         return self().take();
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 protected:
     explicit collecting_operator(S upstream) : upstream_(std::move(upstream)) {}
 

@@ -46,6 +46,11 @@ public:
         return value;
     }
 
+    void outline(stage_outline& out) const {
+        out.holds({.items = most_ == held_bound::any_number ? 1 : most_, .in_user_code = 1});
+        prefetching_operator::outline(out);
+    }
+
 private:
     bool wants(context& cx) noexcept {
         if (!held_) return true;

@@ -6,6 +6,7 @@
 
 #include <weir/core/context.hpp>
 #include <weir/core/poll.hpp>
+#include <weir/core/stage_outline.hpp>
 
 namespace weir::detail {
 
@@ -16,6 +17,8 @@ public:
     using value_type = T;
 
     poll<T> poll_next(context&) const noexcept { return done; }
+
+    void outline(stage_outline&) const noexcept {}
 };
 
 /// The stream of one value.
@@ -32,6 +35,8 @@ public:
         value_.reset();
         return answer;
     }
+
+    void outline(stage_outline& out) const { out.holds(1); }
 
 private:
     std::optional<T> value_;

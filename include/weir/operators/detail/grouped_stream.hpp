@@ -33,6 +33,12 @@ public:
     grouped_stream(S upstream, Callable f, std::size_t limit)
         : collecting_operator(std::move(upstream)), rule_(std::move(f)), limit_{limit} {}
 
+    void outline(stage_outline& out) const {
+        out.holds(limit_);
+        out.holds(1);
+        collecting_operator::outline(out);
+    }
+
 private:
     auto adder(context& cx) {
         return [this, &cx](item_t<S>&& item) {

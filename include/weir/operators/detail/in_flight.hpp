@@ -127,6 +127,14 @@ public:
         }
     }
 
+    const F& function() const noexcept { return f_; }
+
+    void outline(stage_outline& out) const {
+        const std::size_t n = limit();
+        out.holds((Kind::one_item ? held_bound{.items = 1} : held_bound{.items = 2, .inner_streams = 1}) * n);
+        out.upstream(upstream_);
+    }
+
 private:
     struct node : waker, queue_link {
         explicit node(in_flight_stream& parent) noexcept : waker{&run}, owner{parent} {}

@@ -32,6 +32,11 @@ public:
         return item;
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(1);
+        latest_item_operator::prefetching_operator::outline(out);
+    }
+
 protected:
     latest_item_operator(S upstream, OnDrop on_drop)
         : prefetching_operator<Operator, S>(std::move(upstream)), on_drop_(std::move(on_drop)) {}

@@ -39,6 +39,11 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds({.items = 1, .inner_streams = 1});
+        out.upstream(upstream_);
+    }
+
 protected:
     one_inner(S upstream, F f) : f_(std::move(f)), upstream_(std::move(upstream)) {}
 

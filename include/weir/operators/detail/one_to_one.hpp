@@ -65,6 +65,8 @@ public:
         return poll_each_unless_dropped < may_stop || may_drop_at_end < value_type >> (upstream_, cx, pass_on);
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 protected:
     template <std::same_as<S> Upstream>
     explicit one_to_one(Upstream upstream) : upstream_(std::move(upstream)) {}
@@ -110,6 +112,8 @@ public:
         };
         return poll_each_unless_dropped < may_stop || may_drop_at_end < value_type >> (upstream_, cx, pass_on);
     }
+
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
 
 protected:
     template <std::same_as<S> Upstream>
@@ -166,6 +170,8 @@ public:
         };
         return poll_each_unless_dropped<calls>(upstream_, cx, pass_on);
     }
+
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
 
 protected:
     template <std::same_as<S> Upstream>

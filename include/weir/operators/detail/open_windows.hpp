@@ -22,6 +22,8 @@ namespace weir::detail {
 template <class T, class Key, class Time, class Window>
 class open_windows {
 public:
+    std::size_t max_items() const noexcept { return max_items_; }
+
     open_windows(std::size_t max_windows, std::size_t max_items) : max_windows_{max_windows}, max_items_{max_items} {}
 
     bool empty() const noexcept { return windows_.empty(); }

@@ -26,6 +26,9 @@ namespace weir::detail {
 /// holds the error until the items have been delivered.
 template <class Operator, stream S>
 class prefetching_operator {
+public:
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 protected:
     explicit prefetching_operator(S upstream) : upstream_(std::move(upstream)) {}
 

@@ -61,6 +61,8 @@ public:
         return done;
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 protected:
     recoded(S upstream, Codec codec) : upstream_(std::move(upstream)), codec_(std::move(codec)) {}
 

@@ -120,6 +120,10 @@ public:
         history_.clear();
     }
 
+    void outline(stage_outline& out) const {
+        if (started_ && !over()) out.elsewhere<S>();
+    }
+
 private:
     void remember(const value_type& item) {
         if (history_.size() == replayed_) history_.drop_front();
@@ -147,6 +151,8 @@ public:
         return source;
     }
 
+    void outline(stage_outline& out) const { out.upstream(source_); }
+
 private:
     detail::resettable<S> source_;
 };
@@ -160,6 +166,8 @@ public:
     explicit made_again(F f) : f_(std::move(f)) {}
 
     auto operator()() { return std::invoke(f_); }
+
+    void outline(stage_outline& out) const { out.holds({.inner_streams = 1}); }
 
 private:
     [[no_unique_address]] F f_;
@@ -176,11 +184,21 @@ public:
         : make_(std::move(make)), replayed_{replayed}, run_{*new run{replayed}} {}
 
     Make& make() noexcept { return make_; }
+    std::size_t replayed() const noexcept { return replayed_; }
 
     /// The run that a new subscription takes part in.
     run& present() {
         if (Make::again && run_->over()) run_ = handle<run, role::other>{*new run{replayed_}};
         return *run_;
+    }
+
+    void outline(stage_outline& out) const {
+        out.holds(replayed_);
+        if (!run_->started()) {
+            make_.outline(out);
+        } else {
+            run_->outline(out);
+        }
     }
 
 private:
@@ -219,6 +237,14 @@ public:
     std::uint64_t dropped() const noexcept { return items_.dropped(); }
     /// The number of held items: how far the subscriber is behind the source.
     std::size_t size() const noexcept { return replayed_.size() + items_.size(); }
+
+    void outline(stage_outline& out) const {
+        items_.outline(out);
+        if (core_) {
+            out.holds(core_->replayed());
+            core_->outline(out);
+        }
+    }
 
 private:
     friend class shared_source<Make>;

@@ -49,6 +49,7 @@ public:
 
     // For the operator.
 
+    std::size_t capacity() const noexcept { return options_.capacity; }
     bool full() const noexcept { return held_.size() == options_.capacity; }
     pending_t wait_for_room(context& cx) noexcept {
         room_.arm(cx.waker());
@@ -169,6 +170,10 @@ public:
         return queue.wait_for_item(cx).is_done() ? flow::done : flow::pending;
     }
 
+    void outline(stage_outline& out) const {
+        if (queue_) out.holds(queue_->capacity());
+    }
+
 private:
     friend sole_waiter;
 
@@ -197,6 +202,7 @@ public:
         : queue_{*new side_queue<T>{std::move(options)}}, sink_(std::move(sink)) {}
 
     side_queue<T>& queue() const noexcept { return *queue_; }
+    std::size_t capacity() const noexcept { return queue_ ? queue_->capacity() : 0; }
     bool running() const noexcept { return static_cast<bool>(operation_); }
     bool failed() const noexcept { return error_ != nullptr; }
     std::exception_ptr take_error() noexcept { return std::exchange(error_, nullptr); }
@@ -285,6 +291,11 @@ class beside_a_sink {
 
 public:
     using value_type = T;
+
+    void outline(stage_outline& out) const {
+        out.holds({.items = side_.capacity(), .inner_streams = 1});
+        out.upstream(upstream_);
+    }
 
 protected:
     beside_a_sink(S upstream, Sink sink, side_options<T> options)

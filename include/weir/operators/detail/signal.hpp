@@ -28,6 +28,8 @@ public:
 
     void drop() noexcept { source_.reset(); }
 
+    void outline(stage_outline& out) const { out.upstream(source_); }
+
 private:
     resettable<S> source_; // until its end
 };

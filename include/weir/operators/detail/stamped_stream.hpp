@@ -39,6 +39,8 @@ public:
         return poll_each_unless_dropped<may_drop_at_end<item_t<S>>>(upstream_, cx, pass_on);
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     void start(context& cx) noexcept {
         if (!std::exchange(started_, true)) stamp_.start(cx.executor().now());

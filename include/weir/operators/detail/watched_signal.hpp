@@ -46,6 +46,8 @@ public:
     /// The operator waits for upstream: a wake of the signal also wakes the operator.
     void wait(context& cx) noexcept { operator_.arm(cx.waker()); }
 
+    void outline(stage_outline& out) const { out.upstream(signal_); }
+
 private:
     friend described;
 

@@ -217,6 +217,8 @@ public:
         reader_.wake();
     }
 
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
+
 private:
     friend described;
 

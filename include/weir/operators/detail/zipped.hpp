@@ -56,6 +56,11 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const {
+        out.holds(sizeof...(S));
+        std::apply([&](const auto&... each) { (out.upstream(each.source), ...); }, sides_.all);
+    }
+
 protected:
     explicit zipped(OnDrop on_drop, S... sources) : sides_(std::move(sources)...), on_drop_(std::move(on_drop)) {}
 

@@ -85,6 +85,8 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const { out.holds({.inner_streams = 1}); }
+
 private:
     /// Polls the decision. Returns the end when there is to be no other stream.
     poll<unit> decided(context& cx) {

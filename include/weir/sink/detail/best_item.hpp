@@ -16,6 +16,7 @@ template <class T, class Less, bool Largest>
 class best_item {
 public:
     using result_type = std::optional<T>;
+    static constexpr held_bound held{.items = 1};
     static constexpr bool may_stop = may_drop<Less>;
 
     explicit best_item(Less less) : less_(std::move(less)) {}

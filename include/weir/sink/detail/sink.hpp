@@ -37,6 +37,8 @@ public:
         }
     }
 
+    void outline(stage_outline& out) const { out.upstream(operation_); }
+
 private:
     resettable<Operation> operation_;
 };
@@ -68,6 +70,11 @@ public:
                 return cx.yield();
         }
         return accumulator.finish();
+    }
+
+    void outline(stage_outline& out) const {
+        if constexpr (requires { Accumulator::held; }) out.holds(Accumulator::held);
+        out.upstream(upstream_);
     }
 
 private:

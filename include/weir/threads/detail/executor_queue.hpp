@@ -64,6 +64,8 @@ public:
         sender_.flush_at = batch_;
     }
 
+    std::size_t capacity() const noexcept { return room_; }
+
     // For the receiving thread.
 
     /// To be called in the receiver's first poll.
@@ -322,6 +324,10 @@ public:
         return from_->receive(cx);
     }
 
+    void outline(stage_outline& out) const {
+        if (from_) out.holds(from_->capacity());
+    }
+
 private:
     executor_queue<T>* from_;
     bool polled_ = false;
@@ -367,6 +373,8 @@ public:
             return close(std::current_exception());
         }
     }
+
+    void outline(stage_outline& out) const { out.upstream(upstream_); }
 
 private:
     unit close(std::exception_ptr error) noexcept {
