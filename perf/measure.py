@@ -33,8 +33,8 @@ COMPILED = ("asio", "boost", "rust")
 
 # The questions that one thread answers, whose instructions can be counted. With a number of items where it is not
 # ITEMS.
-ONE_THREAD = {"channel", "flatten", "fused", "generator", "map_async", "merge", "share", "spawn", "stages", "task",
-              "timed", "timers", "yield"}
+ONE_THREAD = {"channel", "flatten", "fused", "generator", "groups", "map_async", "merge", "share", "spawn", "stages",
+              "task", "timed", "timers", "yield"}
 ITEMS = 20_000
 SPECIAL_ITEMS = {"timers": 1_000_000}
 
