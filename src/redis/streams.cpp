@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include <weir/core/limit_exceeded.hpp>
 #include <weir/executor/executor.hpp>
 #include <weir/executor/sleep.hpp>
 #include <weir/redis/detail/stream_entries.hpp>
@@ -250,6 +252,7 @@ public:
             }
             if (s->reading) read_again(*s); // an earlier call has failed or was dropped
             s->reading = true;
+            n = std::min(n, s->most);
             std::vector<messages::record> got;
             if (s->recovering) {
                 got = co_await recover(*s, n);
@@ -334,6 +337,7 @@ private:
         std::string wait_behind = {}; // the last ID that the group was given; "" when it is not known
         time_point next_claim = {};
         std::uint64_t trimmed = 0;
+        std::size_t most = std::numeric_limits<std::size_t>::max(); // entries of a reply, after one was too large
         std::optional<client> waiter = {};
     };
 
@@ -527,7 +531,21 @@ private:
         } catch (const error& e) {
             check_group_exists(e);
             throw;
+        } catch (const connection_lost& e) {
+            if (was_too_large(e)) s.most = std::max<std::size_t>(n / 2, 1);
+            throw;
         }
+    }
+    /// Whether a reply had more than options.max_reply_size bytes.
+    static bool was_too_large(const connection_lost& e) noexcept {
+        try {
+            if (e.cause() != nullptr) std::rethrow_exception(e.cause());
+        } catch (const limit_exceeded&) {
+            return true;
+        } catch (...) {
+            // another cause
+        }
+        return false;
     }
 
     /// The entries in a reply of XREADGROUP for one stream.

@@ -379,6 +379,26 @@ TEST_SUITE("redis/streams_server") {
         });
     }
 
+    TEST_CASE("entries that are too large together are read one by one") {
+        run([]() -> weir::task<> {
+            real_server server;
+            co_await server.start();
+            redis::client client{server.options()};
+            const std::string large(400'000, 'x');
+            for (int i = 0; i != 12; ++i) {
+                auto adding = client.command("XADD", "s", "*", "value", i, "padding", large);
+                static_cast<void>(co_await std::move(adding));
+            }
+            auto o = server.options();
+            o.max_reply_size = 1'000'000;
+            const redis::client limited{o};
+            messages::consumer c{redis::group_member{limited, group_of({"s"})}};
+            auto all = c.messages();
+            CHECK(co_await receive(all, 12) == count(0, 12));
+            CHECK(c.stats().faults > 0);
+        });
+    }
+
     TEST_CASE("dead letters are added to a stream") {
         run([]() -> weir::task<> {
             real_server server;

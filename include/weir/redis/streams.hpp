@@ -75,6 +75,8 @@ class group_core;
 /// It has connections of its own, with the options of the client: one for commands, and one for each stream on which it
 /// waits. They are made again with the waits of options.reconnect, and reads continue behind the last entry.
 ///
+/// When entries together exceed options.max_reply_size, fewer are asked for at a time. A single larger one is an error.
+///
 /// Errors: those of client::command, which the consumer tries again.
 /// Needs: Redis 6.2; 7.0 for the lag and for counts of trimmed entries. Not a cluster.
 /// See: messages::consumer, shard_of, dead_letters_to.
