@@ -243,7 +243,9 @@ void partition_core::exhaust(entry& e) noexcept {
 void partition_core::advance() noexcept {
     const bool none_before = acknowledged_.empty();
     while (head_ != next_ && at(head_).what == state::acknowledged) {
-        acknowledged_.push_back(at(head_).record.position); // there is room
+        record& copy = at(head_).record;
+        acknowledged_.push_back(copy.position); // there is room
+        if (copy.value.capacity() > kept_text) std::string().swap(copy.value);
         ++head_;
         reported_ = false;
     }

@@ -20,8 +20,12 @@
 #include <weir/sink/for_each.hpp>
 #include <weir/sink/next.hpp>
 #include <weir/source/from_range.hpp>
+#include <weir/source/iota.hpp>
 #include <weir/task.hpp>
 #include <weir/testing/virtual_executor.hpp>
+
+#include "allocations.hpp"
+#include "manual.hpp"
 
 using namespace std::chrono_literals;
 namespace messages = weir::messages;
@@ -151,6 +155,20 @@ TEST_SUITE("messages/map_value") {
             CHECK(done.back() == "2");
             co_await working; // it ends with the consumer
         });
+    }
+
+    TEST_CASE("operators that change values allocate nothing per message") {
+        const auto as_message = [](int i) { return message<int>{i}; };
+        const auto twice = [](int i) { return 2 * i; };
+        const auto later = [](int i) { return support::one_turn{i}; };
+        const auto ignore = [](message<int>& m) { return support::one_turn{m.value()}; };
+        const auto changed = [&](int n) {
+            weir::testing::virtual_executor ex;
+            ex.run(weir::iota(0, n) | weir::map(as_message) | messages::map_value(twice) |
+                   messages::map_value_async(4, later) | messages::map_value_keyed(4, later) |
+                   messages::for_each_message(4, ignore));
+        };
+        CHECK(support::allocations_for_more_items(changed) == 0);
     }
 
     TEST_CASE("values without an answer can be made into messages") {

@@ -85,6 +85,9 @@ private:
         left,      // dropped or rejected, and not to be delivered again here
     };
 
+    /// The memory of larger copies is given back when they are acknowledged.
+    static constexpr std::size_t kept_text = 4096;
+
     struct entry {
         messages::record record;
         state what = state::delivered;
