@@ -18,6 +18,9 @@ drawn = json.loads(subprocess.run(["dot", "-Tjson0"], input=text, check=True, ca
 # Graphviz keeps the escapes of a label.
 names = [node["label"].split("\\nwaited")[0].replace("\\\\", "\\") for node in drawn["objects"]]
 edges = sorted((edge["tail"], edge["head"]) for edge in drawn["edges"])
-assert names == ["iota", "map", 'meter\\na "quoted" \\ name\\n3 items', "iota", "merge", "meter\\nall\\n5 items", "drain"], names
+expected = ["iota", "map", 'meter\\na "quoted" \\ name\\n3 items', "iota", "merge\\nholds up to 2 items",
+            "meter\\nall\\n5 items", "drain"]
+assert names == expected, names
+assert drawn["label"] == "holds up to 2 items", drawn["label"]
 assert edges == [(0, 1), (1, 2), (2, 4), (3, 4), (4, 5), (5, 6)], edges
 print(f"Graphviz has read {len(names)} stages and {len(edges)} edges")
