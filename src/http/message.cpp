@@ -14,20 +14,6 @@ namespace {
 
 constexpr std::size_t npos = std::string_view::npos;
 
-/// The host and port, and what is behind them, of a target that is a whole URL.
-struct absolute_target {
-    std::string_view authority;
-    std::string_view rest;
-};
-
-std::optional<absolute_target> split_absolute(std::string_view target) noexcept {
-    const std::size_t scheme = target.find("://");
-    if (target.starts_with('/') || scheme == npos || target.find_first_of("/?") < scheme) return std::nullopt;
-    target.remove_prefix(scheme + 3);
-    const std::size_t end = std::min(target.find_first_of("/?"), target.size());
-    return absolute_target{target.substr(0, end), target.substr(end)};
-}
-
 } // namespace
 
 headers::headers(std::initializer_list<field> fields) {
@@ -137,7 +123,7 @@ void headers::append(std::string_view name, std::string_view value) {
 
 std::string_view request_head::path() const noexcept {
     std::string_view rest = target;
-    if (const auto absolute = split_absolute(rest)) rest = absolute->rest;
+    if (const auto absolute = detail::split_absolute(rest)) rest = absolute->rest;
     rest = rest.substr(0, rest.find('?'));
     return rest.empty() ? "/" : rest;
 }
@@ -149,7 +135,7 @@ std::string_view request_head::query() const noexcept {
 }
 
 std::string_view request_head::host() const noexcept {
-    if (const auto absolute = split_absolute(target)) return absolute->authority;
+    if (const auto absolute = detail::split_absolute(target)) return absolute->authority;
     return headers.get("Host").value_or("");
 }
 

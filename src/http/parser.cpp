@@ -264,6 +264,10 @@ void parser::state::on_request_line(std::string_view line) {
     request.version = version_of(line.substr(end), end);
     const bool has_form = target == "*" ? method == "OPTIONS" : method == "CONNECT" || target.find('/') != npos;
     if (!has_form) fail(fault::start_line, begin, "the target does not fit the method");
+    // Parsers differ in what `http://a@b/` and `http:///` are requests for.
+    if (const auto absolute = split_absolute(target);
+        absolute && (absolute->authority.empty() || !is_host(absolute->authority)))
+        fail(fault::host, begin, "a target whose host is empty or has a character that is not allowed");
     request.method = method;
     request.target = target;
 }

@@ -22,7 +22,7 @@ enum class fault : std::uint8_t {
     folded_line,         ///< a header line begins with white space
     header_name,       ///< the name of a header has white space or another character that no name may have, or is empty
     header_value,      ///< the value of a header has a NUL or another control character
-    host,              ///< a request has no Host header, several, or one with characters that no host has
+    host,              ///< a request has no Host header, several, or a host that is not one, there or in the target
     content_length,    ///< Content-Length is not one decimal number that fits in 63 bits
     transfer_encoding, ///< Transfer-Encoding contradicts Content-Length or the version, or does not end with `chunked`
     unsupported_coding, ///< Transfer-Encoding names another coding than `chunked`

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 namespace weir::http::detail {
@@ -45,6 +46,21 @@ constexpr std::size_t find_control(std::string_view text) noexcept {
 constexpr bool is_target(std::string_view text) noexcept {
     return !text.empty() &&
            std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != '#'; });
+}
+
+/// The host and port, and what is behind them, of a target that is a whole URL.
+struct absolute_target {
+    std::string_view authority;
+    std::string_view rest;
+};
+
+constexpr std::optional<absolute_target> split_absolute(std::string_view target) noexcept {
+    const std::size_t scheme = target.find("://");
+    if (target.starts_with('/') || scheme == std::string_view::npos || target.find_first_of("/?") < scheme)
+        return std::nullopt;
+    target.remove_prefix(scheme + 3);
+    const std::size_t end = std::min(target.find_first_of("/?"), target.size());
+    return absolute_target{target.substr(0, end), target.substr(end)};
 }
 
 constexpr bool equal_without_case(std::string_view a, std::string_view b) noexcept {
