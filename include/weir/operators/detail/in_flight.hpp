@@ -112,14 +112,13 @@ public:
                 auto item = ask(*next, own);
                 if (cx.stopping()) return pending;
                 if (item.is_item()) {
-                    if constexpr (Order == delivery::as_ready) {
+                    if (Order == delivery::as_ready || (streams_in_order && next == &out_.front())) {
                         // Delivered without being stored.
                         delivered(*next);
                         return item;
-                    } else {
-                        hold(*next, std::move(item));
-                        if (deliverable()) return deliver();
                     }
+                    hold(*next, std::move(item));
+                    if (deliverable()) return deliver();
                 } else if constexpr (streams_in_order) {
                     if (deliverable()) return deliver(); // the stream before it has ended
                 }
