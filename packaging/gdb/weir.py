@@ -216,7 +216,7 @@ class Dump:
         if main != 0:
             one = main.dereference()
             coroutine = pointer_value(one["coroutine"])
-            name = one["type"].string() if one["type"] != 0 else ""
+            name = one["what"]["type"].string() if one["what"]["type"] != 0 else ""
             how, place = one["how"].string(), self.place(one["place"])
             self.add(pointer_value(one["self"]), coroutine, how, place, demangled(name))
         task = gdb.lookup_type("weir::detail::spawned_task").pointer()
