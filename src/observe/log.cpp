@@ -3,6 +3,7 @@
 
 #include <iostream>
 
+#include <weir/core/detail/one_line.hpp>
 #include <weir/observe/what_happened.hpp>
 
 namespace weir::detail {
@@ -11,15 +12,7 @@ std::string log_line(std::string_view name, std::string_view event, std::string_
     std::string line{name};
     line.append(": ").append(event);
     if (!text.empty()) line += ' ';
-    for (const char c : text) {
-        if (c == '\n') {
-            line += "\\n";
-        } else if (c == '\r') {
-            line += "\\r";
-        } else {
-            line += c;
-        }
-    }
+    append_in_one_line(line, text);
     return line;
 }
 

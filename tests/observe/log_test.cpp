@@ -55,12 +55,12 @@ TEST_SUITE("observe/log") {
         CHECK(lines_of("a...", all, "a...") == "a: item a\na: dropped\n");
     }
 
-    TEST_CASE("log passes each line to a function, formats items with another one, and escapes line breaks") {
+    TEST_CASE("log passes each line to a function, formats items with another one, and escapes control characters") {
         virtual_executor ex;
         std::vector<std::string> lines;
         const auto keep = [&](std::string_view line) { lines.emplace_back(line); };
-        ex.run(weir::just<std::string>("x\ny", "z\r") | weir::log("texts", keep) | weir::drain());
-        CHECK(lines == std::vector<std::string>{"texts: item x\\ny", "texts: item z\\r", "texts: end"});
+        ex.run(weir::just<std::string>("x\ny", "z\r\t\x1b[2J") | weir::log("texts", keep) | weir::drain());
+        CHECK(lines == std::vector<std::string>{"texts: item x\\ny", "texts: item z\\r\\t\\x1b[2J", "texts: end"});
         lines.clear();
         const auto sizes = [](const std::vector<int>& items) { return items.size(); };
         ex.run(weir::just(std::vector{1, 2}) | weir::log("chunks", keep, sizes) | weir::drain());

@@ -23,7 +23,7 @@ namespace weir {
 
 namespace detail {
 
-/// The line for an event of a stream. Line breaks in the text are escaped.
+/// The line for an event of a stream. Control characters in the text are escaped.
 std::string log_line(std::string_view name, std::string_view event, std::string_view text = {});
 /// The line for the end of a stream.
 std::string log_line(std::string_view name, const stream_ending& ending);
@@ -159,8 +159,8 @@ struct log_fn : detail::operator_fn<log_fn> {
 ///
 /// The other lines are `prices: end` and `prices: error std::runtime_error: no answer`. Lines go to stderr; to is a
 /// std::ostream, which must outlive the stream, or a function that is called with each line, a std::string_view without
-/// the line break. A line is written and flushed in one piece. Line breaks in an item or an error are written as \n.
-/// Items are printed with operator<<, or what format returns for them is.
+/// the line break. A line is written and flushed in one piece. Control characters in an item or an error are written as
+/// \n or \x1b. Items are printed with operator<<, or what format returns for them is.
 ///
 /// Ends: with upstream. Errors: upstream's, and what to, format and operator<< throw for an item or at the end. After
 /// another error, or when the stream is dropped, it goes to the executor's error handler, as with finally.

@@ -2,31 +2,11 @@
 #include <weir/core/detail/locals.hpp>
 
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include <weir/core/detail/one_line.hpp>
+
 namespace weir::detail {
-
-namespace {
-
-/// Control characters as "\n" or "\x1b": a value may come from a request, and must not forge lines of a dump.
-void append_in_one_line(std::string& to, std::string_view text) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '\n') {
-            to += "\\n";
-        } else if (byte < 0x20 || byte == 0x7f) {
-            to += "\\x";
-            to += digits[byte / 16];
-            to += digits[byte % 16];
-        } else {
-            to += c;
-        }
-    }
-}
-
-} // namespace
 
 locals_ref locals_ref::without(const void* key) const {
     std::vector<const local_value*> inner;
