@@ -30,7 +30,8 @@ struct server_options {
     std::uint64_t max_body = 1024 * 1024; ///< the bytes of a request's body, unless request::limit_body says otherwise
     std::uint64_t max_unread = 64 * 1024; ///< what is skipped of a body that the handler has not read
     duration head_timeout = std::chrono::seconds{10};  ///< from the first byte of a head to its last
-    duration body_timeout = std::chrono::seconds{30};  ///< between parts of the body that the handler waits for
+    /// Between parts of the body that the handler waits for. A wait that was dropped counts until the next part.
+    duration body_timeout = std::chrono::seconds{30};
     duration write_timeout = std::chrono::seconds{30}; ///< in which the peer takes 64 KiB of the response
     duration idle_timeout = std::chrono::seconds{60};  ///< between two requests
     date_header date = date_header::sent;
