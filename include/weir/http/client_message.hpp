@@ -54,8 +54,8 @@ public:
 struct exchange_options {
     head_limits limits = {};
     std::uint64_t max_body = std::numeric_limits<std::uint64_t>::max(); ///< the bytes of the response's body
-    duration write_timeout = std::chrono::seconds{30};   ///< in which the peer takes 64 KiB of the request
-    duration head_timeout = std::chrono::seconds{30};    ///< from the end of the request to that of the response's head
+    duration write_timeout = std::chrono::seconds{30}; ///< in which the peer takes 64 KiB of the request
+    duration head_timeout = std::chrono::seconds{30};  ///< from the end of the request to that of the response's head
     /// Between parts of the response that the program waits for. A wait that was dropped counts until the next part.
     duration body_timeout = std::chrono::seconds{30};
     duration continue_timeout = std::chrono::seconds{1}; ///< see expect_continue

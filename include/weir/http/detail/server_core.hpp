@@ -29,7 +29,7 @@ struct server_options {
     head_limits limits = {};
     std::uint64_t max_body = 1024 * 1024; ///< the bytes of a request's body, unless request::limit_body says otherwise
     std::uint64_t max_unread = 64 * 1024; ///< what is skipped of a body that the handler has not read
-    duration head_timeout = std::chrono::seconds{10};  ///< from the first byte of a head to its last
+    duration head_timeout = std::chrono::seconds{10}; ///< from the first byte of a head to its last
     /// Between parts of the body that the handler waits for. A wait that was dropped counts until the next part.
     duration body_timeout = std::chrono::seconds{30};
     duration write_timeout = std::chrono::seconds{30}; ///< in which the peer takes 64 KiB of the response
