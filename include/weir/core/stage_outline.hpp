@@ -9,7 +9,6 @@
 #include <string>
 
 #include <weir/core/detail/wait_report.hpp>
-#include <weir/core/stage_outline.hpp>
 
 namespace weir {
 

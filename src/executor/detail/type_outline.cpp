@@ -401,7 +401,7 @@ std::string operators_before(const char* mangled) {
     return upstream.empty() ? std::string{} : chain_to(stages, upstream.front());
 }
 
-std::string stage_outline(const char* mangled) {
+std::string last_stage(const char* mangled) {
     const std::string all = type_outline(mangled);
     const std::size_t bar = all.rfind(" | ");
     return bar == std::string::npos ? all : all.substr(bar + 3);

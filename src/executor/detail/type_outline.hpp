@@ -32,7 +32,7 @@ std::vector<outlined_stage> pipeline_outline(const drawing& what);
 std::string operators_before(const char* mangled);
 
 /// The last stage of type_outline.
-std::string stage_outline(const char* mangled);
+std::string last_stage(const char* mangled);
 
 /// The name of a type as the compiler writes it.
 std::string demangled(const char* mangled);

@@ -115,7 +115,7 @@ public:
     }
 
     void stage(const char* type, std::string_view condition) override {
-        line(type != nullptr ? stage_outline(type) + ": " + std::string{condition} : std::string{condition});
+        line(type != nullptr ? last_stage(type) + ": " + std::string{condition} : std::string{condition});
     }
 
     void object(const void* which, std::string_view name, std::string_view condition) override {
