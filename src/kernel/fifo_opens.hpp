@@ -21,8 +21,8 @@ bool is_fifo(int fd) noexcept;
 /// open would not see that writer.
 ///
 /// inotify reports that a FIFO was opened. A timer checks the FIFOs for which there is no inotify (its limits are
-/// reached, or /proc is not mounted), or no tee(2) (a sandbox forbids it): after 1 ms, and then with twice the delay each
-/// time, up to 64 ms.
+/// reached, or /proc is not mounted), or no tee(2) (a sandbox forbids it): after 1 ms, and then with twice the delay
+/// each time, up to 64 ms.
 ///
 /// Threads: the members belong to the backend's thread.
 class fifo_opens {

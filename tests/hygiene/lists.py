@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Compares the file lists in the meson.build files, and the includes of weir.hpp, with the tree; `--fix` rewrites them.
-Checks that docs/reference.md links every public header, and that each header of an operator, a sink or a source has a
+Checks that docs/reference.md links every public header, that docs/which-operator.md links every source, operator and
+sink, and that each header of an operator, a sink or a source has a
 test file of its name in the room of its name.
 
     python3 tests/hygiene/lists.py --fix
@@ -53,6 +54,12 @@ UMBRELLA = "weir.hpp"
 UMBRELLA_FOLDERS = [
     "core", "", "source", "operators", "sink", "sync", "scope", "backend", "executor", "threads", "io", "interop", "resilience", "observe",
 ]
+
+# The pages of docs/ that link all of these public headers.
+LINKING_PAGES = {
+    "reference.md": ["**/*.hpp"],
+    "which-operator.md": ["operators/*.hpp", "sink/*.hpp", "source/*.hpp"],
+}
 
 # In these rooms, the tests of X.hpp are in X_test.cpp.
 TESTED_ROOMS = ["operators", "resilience", "sink", "source"]
@@ -157,7 +164,8 @@ def main():
     header = root / "include/weir" / UMBRELLA
     text = header.read_text()
     block = re.search(r"^#include.*\n(?:(?:#include.*)?\n)*(?<!\n\n)", text, re.M)
-    wanted = umbrella(on_disk(root / "include/weir", ["**/*.hpp"], ["testing/*", "http/*", "messages/*", "redis/*", "tls/*", "websocket/*"]))
+    beside = ["testing/*", "http/*", "messages/*", "redis/*", "tls/*", "websocket/*"]
+    wanted = umbrella(on_disk(root / "include/weir", ["**/*.hpp"], beside))
     if not block or block[0] != wanted:
         if fix and block:
             header.write_text(text[: block.start()] + wanted + text[block.end() :])
@@ -165,12 +173,13 @@ def main():
         else:
             failures.append(f"include/weir/{UMBRELLA} does not include what is there")
 
-    reference = (root / "docs/reference.md").read_text()
-    failures += [
-        f"docs/reference.md does not link weir/{name}"
-        for name in on_disk(root / "include/weir", ["**/*.hpp"], ["detail/*"])
-        if name != UMBRELLA and f"(../include/weir/{name})" not in reference
-    ]
+    for page, headers in LINKING_PAGES.items():
+        text = (root / "docs" / page).read_text()
+        failures += [
+            f"docs/{page} does not link weir/{name}"
+            for name in on_disk(root / "include/weir", headers, ["detail/*"])
+            if name != UMBRELLA and f"(../include/weir/{name})" not in text
+        ]
 
     without_ending = [[n.removesuffix(end) for n in on_disk(root / folder, [f"**/*{end}"], [])]
                       for folder, end in [("include/weir", ".hpp"), ("tests", "_test.cpp")]]

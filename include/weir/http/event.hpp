@@ -20,8 +20,8 @@ namespace weir::http {
 struct event {
     std::string data = {}; ///< may have several lines
     std::string type = {}; ///< empty: `message`
-    /// Comes back as the header Last-Event-ID after a reconnect. An event that arrives without one has that of the event
-    /// before.
+    /// Comes back as the header Last-Event-ID after a reconnect. An event that arrives without one has that of the
+    /// event before.
     std::optional<std::string> id = std::nullopt;
     std::optional<duration> retry_after = std::nullopt; ///< how long the client waits before it reconnects
 

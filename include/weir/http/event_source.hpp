@@ -48,10 +48,10 @@ struct event_source_options {
 /// The texts of an event are the bytes that the server has sent; they should be UTF-8.
 ///
 /// Ends: when the server answers with the status 204. When it ends a response and reconnect.attempts is used up.
-/// Errors: not_an_event_stream for another status than 200 and another type than text/event-stream; message_too_large;
-/// std::invalid_argument; redirect_error; bad_message, but for a truncated one. Other errors, and the statuses 429, 500,
-/// 502, 503 and 504, are followed by a reconnect, and thrown when reconnect.attempts is used up or reconnect.when
-/// refuses.
+/// Errors: not_an_event_stream for another status than 200 and another type than text/event-stream;
+/// message_too_large; std::invalid_argument; redirect_error; bad_message, but for a truncated one. Other errors,
+/// and the statuses 429, 500, 502, 503 and 504, are followed by a reconnect, and thrown when reconnect.attempts is
+/// used up or reconnect.when refuses.
 /// Dropped: closes the connection.
 /// Cost: one connection of the client as long as the stream lives. client_options::total_timeout and exchange.max_body
 /// hold for each response.

@@ -31,8 +31,8 @@ inline std::int64_t file_offset(std::uint64_t offset, const char* function) {
 
 } // namespace detail
 
-/// An open file, an end of a pipe, or a terminal. The destructor closes it. Over io_uring, the kernel may keep a pipe's or
-/// a FIFO's end open for a moment longer, until it has put away the last request that used it.
+/// An open file, an end of a pipe, or a terminal. The destructor closes it. Over io_uring, the kernel may keep an end
+/// of a pipe or a FIFO open for a moment longer, until it has put away the last request that used it.
 ///
 ///     auto log = co_await weir::open("events.log", weir::open_mode::append);
 ///     co_await log.write("started\n");

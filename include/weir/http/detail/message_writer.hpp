@@ -47,8 +47,8 @@ struct open_gate {
 ///
 /// @tparam Gate  `poll(cx)` is called before each write, and returns false while the write has to wait
 ///
-/// Errors: those of the stream and of the body; request_timed_out when the peer takes no data; std::length_error when the body
-/// is not as long as it was said to be. The message is incomplete then.
+/// Errors: those of the stream and of the body; request_timed_out when the peer takes no data; std::length_error when
+/// the body is not as long as it was said to be. The message is incomplete then.
 /// Dropped: the message is incomplete.
 template <byte_stream S, class Gate = open_gate>
 class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] message_writer {
