@@ -30,6 +30,9 @@ duration wait_after(retry_policy& policy, std::uint32_t attempts, executor& ex) 
     return duration{static_cast<duration::rep>(ticks)};
 }
 
+/// The time after d from t; time_point::max() when the sum exceeds it.
+time_point later(time_point t, duration d) noexcept { return d > time_point::max() - t ? time_point::max() : t + d; }
+
 [[noreturn]] void refuse(const char* option, const char* what) {
     std::string text{"weir::messages::consumer: options."};
     text.append(option).append(what);
@@ -261,9 +264,7 @@ void partition_core::fail(std::exception_ptr error) noexcept {
 
 time_point partition_core::head_is_stuck_at() const noexcept {
     if (head_ == next_ || reported_) return time_point::max();
-    const duration limit = shared_->options.stuck_after;
-    const time_point since = at(head_).since;
-    return limit > time_point::max() - since ? time_point::max() : since + limit;
+    return later(at(head_).since, shared_->options.stuck_after);
 }
 
 void partition_core::check_head(time_point now) {
@@ -334,7 +335,7 @@ time_point partition_core::next_visit() const noexcept {
     if (phase_ == phase::open) next = std::min(next, next_look_);
     if (!committing_.empty() || exhausted_ != 0) next = std::min(next, not_before_);
     if (!acknowledged_.empty()) {
-        const time_point due = first_acknowledged_ + shared_->options.commit_interval;
+        const time_point due = later(first_acknowledged_, shared_->options.commit_interval);
         next = std::min(next, std::max(due, not_before_));
     }
     return next;

@@ -477,6 +477,7 @@ private:
             }
             s.next_claim = executor::current()->time_after(options_.claim_after / 2);
         }
+        if (s.token != token) got.clear();
         note_last(s, got);
         co_return got;
     }
@@ -563,7 +564,9 @@ private:
     }
     entry_fields names() const { return {options_.value_field, options_.key_field}; }
     /// How long a command that waits may take.
-    duration patience() const noexcept { return options_.block + blocking_.reply_timeout; }
+    duration patience() const noexcept {
+        return blocking_.reply_timeout + std::min(options_.block, duration::max() - blocking_.reply_timeout);
+    }
 
     /// @param idle  in milliseconds, of others; -1 for the member's own
     task<> delete_consumers(std::int64_t idle) {

@@ -308,6 +308,7 @@ TEST_SUITE("messages/consumer") {
             o.max_in_flight = 10;
             o.max_fetch = 4;
             o.stuck_after = weir::duration::max();
+            o.revoke_limit = weir::duration::max();
             messages::consumer c{counting_member{1000, counts}, o};
             auto all = c.messages();
             co_await weir::sleep_for(1h);
