@@ -161,10 +161,13 @@ function parse(text) {
         return JSON.parse(text);
     } catch (_) {
         const whole = text.slice(0, text.lastIndexOf("}") + 1);
-        for (let cut = whole; cut.includes("\n"); cut = cut.slice(0, cut.lastIndexOf("\n"))) {
+        let cut = whole;
+        for (; cut.includes("\n"); cut = cut.slice(0, cut.lastIndexOf("\n"))) {
             try { return JSON.parse(cut.replace(/,\s*$/, "") + "]"); } catch (_) { /* a line less */ }
             if (whole.length - cut.length > 65536) break;
         }
+        const starts = /^\s*(\[\s*(\{|$)|$)/.test(text);
+        if (starts && !cut.includes("\n")) return []; // it ends within its first event
         return JSON.parse(text);
     }
 }
@@ -564,7 +567,8 @@ function open(text) {
     const stages = run.groups.filter(one => !one.consumer);
     const about = [plural(stages.length, "stage"), plural(run.items, "item"), timeText(run.length)];
     $("about").textContent = about.join(", ");
-    $("message").textContent = stages.length === 0
+    const empty = stages.length === 0 && run.runs.size === 0;
+    $("message").textContent = empty ? "The record ends before its first event." : stages.length === 0
         ? "No stage of the run is metered. Add weir::meter(name) to its pipelines to see them here."
         : stages.every(one => one.begins.length === 0)
             ? "This trace is a sample, without items. A page (WEIR_TRACE=run.html) or {.one_in = 1} records everything."

@@ -107,6 +107,12 @@ def cut_off_and_json(browser, folder):
     assert browser.evaluate("document.getElementById('message').textContent") == ""
     assert "shop a" in browser.evaluate(BOXES)
 
+    for rest in ["", "[", '[\n{"ph":"X","na', '[\n{"ph":"i","args":{"stage":1}']:
+        cut.write_text(whole[:whole.rindex("\n[") + 1] + rest)
+        browser.open(cut.as_uri())
+        said = browser.evaluate("document.getElementById('message').textContent")
+        assert said == "The record ends before its first event.", (rest, said)
+
     file = pathlib.Path(folder, "run.json")
     subprocess.run([sys.argv[1], str(file)], check=True, stdout=subprocess.DEVNULL)
     json.loads(file.read_text())
