@@ -20,6 +20,7 @@
 #include <self_drop.hpp>
 #include <slow_consumer.hpp>
 #include <weir/core/closure.hpp>
+#include <weir/core/drop_reason.hpp>
 #include <weir/operators/map.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/sink/drain.hpp>
@@ -59,6 +60,22 @@ TEST_SUITE("operators/with_latest_from") {
         CHECK(m.play(m.hot("12-3--4|") | with_latest_from(m.hot("----a"), note)) == "------(4a)|");
         CHECK(dropped == "123");
         CHECK(m.play(m.hot("12-3--4|") | with_latest_from(weir::never<char>())) == "-------|");
+    }
+
+    TEST_CASE("with_latest_from drops items of the other stream that were in no pair, each with its reason") {
+        const auto dropped_of = [](const char* in, const char* other) {
+            marbles m;
+            std::string dropped;
+            m.play(m.hot(in) | with_latest_from(m.hot(other), [&dropped](char c, weir::drop_reason why) {
+                       dropped += c;
+                       dropped += why == weir::drop_reason::replaced ? 'r' : 'u';
+                   }));
+            return dropped;
+        };
+        CHECK(dropped_of("---1-2-------|", "abc-d-efg---") == "arbrerfrgu");
+        CHECK(dropped_of("---1-2---#", "abc-d-ef----") == "arbrerfu");
+        CHECK(dropped_of("---1-2------", "abc-d-ef-#") == "arbrerfu");
+        CHECK(dropped_of("-1-|", "a|") == "");
     }
 
     TEST_CASE("with_latest_from: an item of the other stream in the same tick counts, whichever wakes first") {
@@ -243,11 +260,15 @@ TEST_SUITE("operators/with_latest_from") {
     TEST_CASE("with_latest_from allocates nothing per item") {
         const auto run = [](int n) {
             virtual_executor ex;
-            int sum = 0;
-            int dropped = 0;
-            ex.run(support::late_items{1, n} | with_latest_from(support::late_items{1, n}, [&](int) { ++dropped; }) |
-                   weir::for_each([&](std::pair<int, int> both) { sum += both.second; }));
-            CHECK(sum + dropped == n);
+            int pairs = 0;
+            int dropped = 0;       // of upstream
+            int other_dropped = 0; // of the other stream, whose items have another type
+            ex.run(support::late_items{1, n} |
+                   with_latest_from(support::late_items{1, n} | weir::map([](int i) { return long{i}; }),
+                                    [&](auto item) { ++(sizeof(item) == sizeof(int) ? dropped : other_dropped); }) |
+                   weir::for_each([&](std::pair<int, long>) { ++pairs; }));
+            CHECK(pairs + dropped == n);
+            CHECK(other_dropped <= n);
         };
         CHECK(support::allocations_for_more_items(run) == 0);
     }
@@ -275,6 +296,7 @@ TEST_SUITE("operators/with_latest_from") {
             // The model.
             std::deque<int> arrived;
             std::optional<int> latest;
+            bool unseen = false;
             std::size_t wanted = 1;
             pairs expected;
             numbers expected_dropped;
@@ -283,6 +305,7 @@ TEST_SUITE("operators/with_latest_from") {
                 for (; wanted != 0 && !arrived.empty(); arrived.pop_front()) {
                     if (latest) {
                         expected.emplace_back(arrived.front(), *latest);
+                        unseen = false;
                         --wanted;
                     } else {
                         expected_dropped.push_back(arrived.front());
@@ -296,7 +319,9 @@ TEST_SUITE("operators/with_latest_from") {
                 }
                 if (random() % 8 == 0) {
                     other.push(step);
+                    if (unseen) expected_dropped.push_back(*latest);
                     latest = step;
+                    unseen = true;
                 }
                 if (random() % 2 == 0) {
                     const std::size_t more = random() % 3;
@@ -309,6 +334,7 @@ TEST_SUITE("operators/with_latest_from") {
             sink.request(100);
             wanted += 100;
             run();
+            if (unseen) expected_dropped.push_back(*latest);
             CHECK(sink.ended());
             CHECK(sink.items() == expected);
             CHECK(dropped == expected_dropped);

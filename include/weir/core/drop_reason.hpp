@@ -21,7 +21,8 @@ namespace weir {
 /// in this sense.
 enum class drop_reason : std::uint8_t {
     overflow,      ///< there was no room: a buffer, or the number of groups, was full
-    replaced,      ///< a newer item has taken its place: debounce, throttle, sample, latest_per_key, zip_latest
+    replaced,      ///< a newer item has taken its place: debounce, throttle, sample, latest_per_key, zip_latest,
+                   ///< with_latest_from
     suppressed,    ///< no item passes at present: throttle with edge::leading, exhaust_map
     expired,       ///< it has waited for too long: expire
     late,          ///< all windows that it belongs to were emitted: event_windows

@@ -15,6 +15,7 @@
 #include <weir/core/item_traits.hpp>
 #include <weir/core/stream.hpp>
 #include <weir/operators/detail/prefetching_operator.hpp>
+#include <weir/operators/detail/zipped.hpp>
 
 namespace weir {
 
@@ -37,18 +38,21 @@ public:
                 // The other stream is polled first, so that its item of the same turn counts.
                 if (this->open() && !this->drive(cx)) return pending;
                 if (cx.leaving()) return cx.yield();
-                if (!this->open() && (!latest_ || other_failed_)) return end();
+                if (!this->open() && (!latest_ || other_failed_)) return end(cx);
                 other_failed_ = this->failed(); // delivered after an item that is ready
                 auto item = upstream_->poll_next(cx);
                 if (cx.stopping()) return pending;
-                if (item.is_done() || (item.is_pending() && other_failed_)) return end();
+                if (item.is_done() || (item.is_pending() && other_failed_)) return end(cx);
                 if (item.is_pending()) return this->wait(cx);
-                if (latest_) return value_type(*std::move(item), std::as_const(*latest_));
+                if (latest_) {
+                    unseen_ = false;
+                    return value_type(*std::move(item), std::as_const(*latest_));
+                }
                 detail::drop_item(on_drop_, *std::move(item), drop_reason::unmatched);
                 if (!cx.spend() || cx.leaving()) return cx.yield();
             }
         } catch (...) {
-            drop();
+            drop(cx);
             throw;
         }
     }
@@ -61,19 +65,30 @@ public:
 
 private:
     bool wants(context&) const noexcept { return true; }
-    void on_item(item_t<Other> item, context&) { latest_.emplace(std::move(item)); }
+    void on_item(item_t<Other> item, context&) {
+        std::optional<item_t<Other>> old;
+        if (latest_ && unseen_) old.emplace(*std::move(latest_));
+        latest_.emplace(std::move(item));
+        unseen_ = true;
+        if (old) detail::drop_item(on_drop_, *std::move(old), drop_reason::replaced);
+    }
 
-    done_t end() {
-        drop();
+    poll<value_type> end(context& cx) {
+        drop(cx);
+        if (cx.stopping()) return pending;
         return this->finish();
     }
-    void drop() noexcept {
+    /// Destroys the streams, and drops an item of the other stream that has found no partner.
+    void drop(context& cx) noexcept {
         upstream_.reset();
         this->abandon();
+        if (!unseen_) latest_.reset();
+        detail::drop_unmatched(on_drop_, latest_, cx);
     }
 
     detail::resettable<S> upstream_; // until the end
     std::optional<item_t<Other>> latest_;
+    bool unseen_ = false; // the newest item was in no pair yet
     bool other_failed_ = false;
     [[no_unique_address]] OnDrop on_drop_;
 };
@@ -95,9 +110,11 @@ struct with_latest_from_fn : detail::operator_fn<with_latest_from_fn> {
             static_assert(kept,
                           "weir::with_latest_from(other) keeps an item of other, and that borrows its memory; write "
                           "other | to_owned(), or outlives(view) around what outlives it");
-            constexpr bool drops = detail::drops_items<OnDrop, T>;
-            static_assert(drops, "weir::with_latest_from(other, on_drop): on_drop cannot be called with (item) or "
-                                 "(item, drop_reason), or returns an operation or a stream, which nothing would await");
+            constexpr bool drops = detail::drops_items<OnDrop, T, item_t<Other>>;
+            static_assert(drops,
+                          "weir::with_latest_from(other, on_drop): on_drop cannot be called with an item of each of "
+                          "the streams, alone or with a drop_reason, or returns an operation or a stream, which "
+                          "nothing would await");
             return copies && kept && drops;
         }
     }
@@ -128,8 +145,9 @@ struct with_latest_from_fn : detail::operator_fn<with_latest_from_fn> {
 /// Ends: with upstream, or when the other stream has ended without an item.
 /// Errors: upstream's; the other stream's, after an item of upstream that is ready. Both streams
 /// are destroyed first.
-/// Dropped: items of upstream that arrive before an item of the other stream are passed to on_drop, the second
-/// argument, if there is one.
+/// Dropped: items that were in no pair are passed to on_drop, the second argument, if there is one: those of upstream
+/// that arrive before an item of the other stream, and those of the other stream that a newer one replaces or that
+/// are left when the streams have been destroyed.
 /// Cost: no allocation; one item of the other stream held, and a copy of it per pair.
 /// See: combine_latest, zip, sample.
 inline constexpr with_latest_from_fn with_latest_from{};
