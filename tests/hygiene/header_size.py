@@ -17,7 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 UMBRELLA = "weir/weir.hpp"
 UMBRELLA_BUDGET = 28_000
-BUDGET = 5_500
+BUDGET = 5_100
+# Headers of the libraries beside weir stand on many of weir's.
+BESIDE = {"http", "messages", "redis", "tls", "websocket"}
+BESIDE_BUDGET = 5_800
 SLOW = {"filesystem", "regex", "iostream", "fstream", "iomanip", "locale", "execution"}
 
 MARKER = re.compile(r'^# \d+ "([^"]+)"')
@@ -45,7 +48,8 @@ def main():
         sizes = dict(zip(headers, threads.map(lambda h: own_lines(root, compiler, h), headers)))
     failed = False
     for header, size in sizes.items():
-        budget = UMBRELLA_BUDGET if header == UMBRELLA else BUDGET
+        beside = header.split("/")[1] in BESIDE
+        budget = UMBRELLA_BUDGET if header == UMBRELLA else BESIDE_BUDGET if beside else BUDGET
         if size > budget:
             print(f"{header}: {size} lines of weir, and its budget is {budget}")
             failed = True
