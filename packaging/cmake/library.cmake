@@ -20,17 +20,24 @@ set_property(CACHE WEIR_IO_URING PROPERTY STRINGS AUTO ON OFF)
 
 find_package(Threads REQUIRED)
 
-weir_read_list(sources weir_sources)
-add_library(weir ${sources})
-add_library(weir::weir ALIAS weir)
+# weir_library(NAME LIST): a library of the sources in a list of src/meson.build. The alias of weir-name is weir::name.
+function(weir_library name list)
+    weir_read_list(sources ${list})
+    add_library(${name} ${sources})
+    string(REPLACE "weir-" "" alias ${name})
+    add_library(weir::${alias} ALIAS ${name})
+    target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/src")
+    set_target_properties(${name} PROPERTIES
+        CXX_EXTENSIONS OFF
+        POSITION_INDEPENDENT_CODE ON
+        VERSION ${PROJECT_VERSION}
+        SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+endfunction()
+
+weir_library(weir weir_sources)
 target_compile_features(weir PUBLIC cxx_std_20)
-target_include_directories(weir PUBLIC "${PROJECT_SOURCE_DIR}/include" PRIVATE "${PROJECT_SOURCE_DIR}/src")
+target_include_directories(weir PUBLIC "${PROJECT_SOURCE_DIR}/include")
 target_link_libraries(weir PUBLIC Threads::Threads)
-set_target_properties(weir PROPERTIES
-    CXX_EXTENSIONS OFF
-    POSITION_INDEPENDENT_CODE ON
-    VERSION ${PROJECT_VERSION}
-    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 
 set(uring no)
 if(WEIR_IO_URING)
@@ -52,16 +59,8 @@ endif()
 option(WEIR_TLS "The library weir::tls, which needs OpenSSL" OFF)
 if(WEIR_TLS)
     find_package(OpenSSL 3.0 REQUIRED)
-    weir_read_list(sources weir_tls_sources)
-    add_library(weir-tls ${sources})
-    add_library(weir::tls ALIAS weir-tls)
-    target_include_directories(weir-tls PRIVATE "${PROJECT_SOURCE_DIR}/src")
+    weir_library(weir-tls weir_tls_sources)
     target_link_libraries(weir-tls PUBLIC weir PRIVATE OpenSSL::SSL)
-    set_target_properties(weir-tls PROPERTIES
-        CXX_EXTENSIONS OFF
-        POSITION_INDEPENDENT_CODE ON
-        VERSION ${PROJECT_VERSION}
-        SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 endif()
 
 option(WEIR_HTTP "The library weir::http, which needs llhttp" OFF)
@@ -70,10 +69,7 @@ if(WEIR_HTTP)
     if(PkgConfig_FOUND)
         pkg_check_modules(WEIR_LLHTTP QUIET IMPORTED_TARGET "libllhttp>=8.1")
     endif()
-    weir_read_list(sources weir_http_sources)
-    add_library(weir-http ${sources})
-    add_library(weir::http ALIAS weir-http)
-    target_include_directories(weir-http PRIVATE "${PROJECT_SOURCE_DIR}/src")
+    weir_library(weir-http weir_http_sources)
     target_link_libraries(weir-http PUBLIC weir)
     if(WEIR_LLHTTP_FOUND)
         target_link_libraries(weir-http PRIVATE PkgConfig::WEIR_LLHTTP)
@@ -92,11 +88,6 @@ if(WEIR_HTTP)
         target_link_libraries(weir-http PRIVATE ZLIB::ZLIB)
         target_compile_definitions(weir-http PRIVATE WEIR_HTTP_ZLIB)
     endif()
-    set_target_properties(weir-http PROPERTIES
-        CXX_EXTENSIONS OFF
-        POSITION_INDEPENDENT_CODE ON
-        VERSION ${PROJECT_VERSION}
-        SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 endif()
 
 option(WEIR_WEBSOCKET "The library weir::websocket, which needs weir::http and wslay" OFF)
@@ -106,44 +97,22 @@ if(WEIR_WEBSOCKET)
     endif()
     find_path(WEIR_WSLAY_INCLUDE wslay/wslay.h REQUIRED)
     find_library(WEIR_WSLAY wslay REQUIRED)
-    weir_read_list(sources weir_websocket_sources)
-    add_library(weir-websocket ${sources})
-    add_library(weir::websocket ALIAS weir-websocket)
-    target_include_directories(weir-websocket PRIVATE "${PROJECT_SOURCE_DIR}/src" "${WEIR_WSLAY_INCLUDE}")
+    weir_library(weir-websocket weir_websocket_sources)
+    target_include_directories(weir-websocket PRIVATE "${WEIR_WSLAY_INCLUDE}")
     target_link_libraries(weir-websocket PUBLIC weir-http PRIVATE "${WEIR_WSLAY}")
-    set_target_properties(weir-websocket PROPERTIES
-        CXX_EXTENSIONS OFF
-        POSITION_INDEPENDENT_CODE ON
-        VERSION ${PROJECT_VERSION}
-        SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 endif()
 
 option(WEIR_MESSAGES "The library weir::messages" OFF)
 option(WEIR_REDIS "The library weir::redis, which needs hiredis and weir::messages" OFF)
 if(WEIR_MESSAGES OR WEIR_REDIS)
-    weir_read_list(sources weir_messages_sources)
-    add_library(weir-messages ${sources})
-    add_library(weir::messages ALIAS weir-messages)
+    weir_library(weir-messages weir_messages_sources)
     target_link_libraries(weir-messages PUBLIC weir)
-    set_target_properties(weir-messages PROPERTIES
-        CXX_EXTENSIONS OFF
-        POSITION_INDEPENDENT_CODE ON
-        VERSION ${PROJECT_VERSION}
-        SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 endif()
 if(WEIR_REDIS)
     find_package(PkgConfig REQUIRED)
     pkg_check_modules(WEIR_HIREDIS REQUIRED IMPORTED_TARGET "hiredis>=0.14")
-    weir_read_list(sources weir_redis_sources)
-    add_library(weir-redis ${sources})
-    add_library(weir::redis ALIAS weir-redis)
-    target_include_directories(weir-redis PRIVATE "${PROJECT_SOURCE_DIR}/src")
+    weir_library(weir-redis weir_redis_sources)
     target_link_libraries(weir-redis PUBLIC weir weir-messages PRIVATE PkgConfig::WEIR_HIREDIS)
-    set_target_properties(weir-redis PROPERTIES
-        CXX_EXTENSIONS OFF
-        POSITION_INDEPENDENT_CODE ON
-        VERSION ${PROJECT_VERSION}
-        SOVERSION ${PROJECT_VERSION_MAJOR})
 endif()
 
 message(STATUS "weir ${PROJECT_VERSION}: io_uring: ${uring}")
