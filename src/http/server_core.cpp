@@ -151,6 +151,7 @@ void server_core::begin_request() {
     std::swap(static_cast<request_head&>(request_), parser_.request());
     request_.most_body_ = options_.max_body;
     read_ = 0;
+    body_waited_ = duration::zero();
     body_asked_ = false;
     continues_ = false;
     response_started_ = false;
@@ -218,8 +219,27 @@ next_request server_core::head_timed_out() {
     return refuse(std::make_exception_ptr(timed_out{what, options_.head_timeout}));
 }
 
+time_point server_core::body_deadline(executor& ex) noexcept {
+    body_waits_since_ = ex.now();
+    body_rate_counts_ = false;
+    const std::uint64_t rate = options_.min_body_rate;
+    if (rate == 0) return ex.time_after(options_.body_timeout);
+    // How much longer the handler may have waited for so many bytes. A day's worth is as good as more.
+    constexpr std::uint64_t day = 24 * 60 * 60;
+    const auto earned = std::chrono::milliseconds{1000 * std::min(read_ / rate, day) + (read_ % rate) * 1000 / rate};
+    const duration left = earned - body_waited_;
+    body_rate_counts_ = left < duration::zero();
+    return ex.time_after(body_rate_counts_ ? std::max(options_.body_timeout + left, duration::zero())
+                                           : options_.body_timeout);
+}
+
 void server_core::body_timed_out() {
     std::string what{"weir::http: read from "};
+    if (body_rate_counts_) {
+        what.append(name_).append(": fewer than ").append(std::to_string(options_.min_body_rate));
+        what.append(" bytes per second of the body");
+        fail_body(std::make_exception_ptr(timed_out{what, body_waited_ + options_.body_timeout}));
+    }
     what.append(name_).append(": no more of the body");
     fail_body(std::make_exception_ptr(timed_out{what, options_.body_timeout}));
 }
@@ -339,13 +359,13 @@ bool server_core::may_linger(std::size_t size) noexcept {
     return lingered_ <= most_lingered;
 }
 
-bool server_core::finish_request() noexcept {
+bool server_core::finish_request(bool reading) noexcept {
     if (closing_ || failure_ != nullptr || !body_ended_) return false;
     head_time_runs_ = false;
     served_one_ = true;
     if (rest_.empty()) {
         // The connection may be idle for long.
-        input_.reset();
+        if (!reading) input_.reset();
         if (output_.capacity() > most_idle_output) output_ = {};
     }
     return true;

@@ -455,7 +455,7 @@ TEST_SUITE("http/server") {
         CHECK(t.errors.empty());
     }
     TEST_CASE("a body that stops arriving is answered with 408") {
-        served s{echo, {.body_timeout = 10s}};
+        served s{echo, {.body_timeout = 10s, .min_body_rate = 0}};
         CHECK(s.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na") == "");
         CHECK(s.after(9s) == "");
         CHECK(s.ask("b") == "");
@@ -620,6 +620,115 @@ TEST_SUITE("http/server") {
             CHECK(client.writes() > 0);
         };
         CHECK(support::allocations_for_more_items(run) == 0);
+    }
+    TEST_CASE("a handler is dropped when its client closes the connection") {
+        for (const bool resets : {false, true}) {
+            bool dropped = false;
+            struct note {
+                bool* to;
+                ~note() { *to = true; }
+            };
+            served s{[&](http::request& r) -> weir::task<http::response> {
+                std::string text = co_await r.text();
+                const note at_end{&dropped};
+                co_await weir::sleep_for(1h);
+                co_return http::response{200, std::move(text)};
+            }};
+            s.ask(post("abc"));
+            s.ex.advance(30min); // no time limit runs
+            CHECK_FALSE(s.client.closed());
+            if (resets) {
+                s.client.reset();
+            } else {
+                s.client.end();
+            }
+            s.ex.run_ready();
+            CHECK(dropped);
+            CHECK(s.client.closed());
+            CHECK(s.client.received() == "");
+            CHECK(s.errors.size() == (resets ? 1 : 0));
+        }
+    }
+    TEST_CASE("a client that ends its side only is answered where the options say so") {
+        const auto slow = [](http::request&) -> weir::task<http::response> {
+            co_await weir::sleep_for(1s);
+            co_return http::response{200, "late"};
+        };
+        http::server_options options;
+        options.half_close = http::half_close::answered;
+        served s{slow, options};
+        s.ask(get("/"));
+        s.client.end();
+        CHECK(s.after(1s) == ok("late"));
+        CHECK(s.client.closed());
+
+        served at_once{hello}; // it has its answer before the end is seen
+        at_once.client.send(get("/1"));
+        at_once.client.end();
+        at_once.ex.run_ready();
+        CHECK(at_once.client.received() == ok("GET /1"));
+    }
+    TEST_CASE("a request that arrives while a handler works is served next, however it is split") {
+        served s{[](http::request& r) -> weir::task<http::response> {
+            co_await weir::sleep_for(1s);
+            std::string text = co_await r.text();
+            co_return http::response{200, r.target + text};
+        }};
+        s.ask(get("/1"));
+        const std::string second = post("body");
+        for (const char c : second) CHECK(s.ask(std::string_view{&c, 1}) == "");
+        CHECK(s.after(1s) == ok("/1"));
+        CHECK(s.after(1s) == ok("/body"));
+        CHECK(s.ask(get("/3")) == "");
+        CHECK(s.after(1s) == ok("/3"));
+        s.ex.advance(59s);
+        CHECK_FALSE(s.client.shut_down());
+        s.ex.advance(1s); // idle_timeout
+        CHECK(s.client.shut_down());
+    }
+    TEST_CASE("a body that trickles is refused when it is slower than the least rate") {
+        http::server_options options;
+        options.min_body_rate = 100;
+        const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\n";
+        const auto trickled = [&](std::size_t each, const http::server_options& limits) {
+            served s{echo, limits};
+            std::string answer = s.ask(head);
+            int seconds = 0;
+            for (; answer.empty() && seconds != 200; ++seconds) {
+                s.ex.advance(1s);
+                answer = s.ask(std::string(each, 'x'));
+            }
+            CHECK(s.errors.size() <= 1);
+            if (!s.errors.empty())
+                CHECK(s.errors[0].starts_with(
+                    "weir::http: read from peer: fewer than 100 bytes per second of the body within "));
+            return std::to_string(seconds) + " " + answer.substr(9, 3);
+        };
+        CHECK(trickled(1, options) == "31 408");
+        CHECK(trickled(50, options) == "59 408");
+        CHECK(trickled(100, options) == "100 200");
+        options.min_body_rate = 0;
+        CHECK(trickled(60, options) == "167 200");
+    }
+    TEST_CASE("the least rate of a body does not count the time that the handler takes") {
+        http::server_options options;
+        options.min_body_rate = 100;
+        served s{[](http::request& r) -> weir::task<http::response> {
+                     auto body = r.body();
+                     std::size_t size = 0;
+                     while (const auto part = co_await weir::next(body)) {
+                         size += part->size();
+                         co_await weir::sleep_for(100s);
+                     }
+                     co_return http::response{200, std::to_string(size)};
+                 },
+                 options};
+        s.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\n");
+        for (int i = 0; i != 3; ++i) {
+            CHECK(s.ask("0123456789") == "");
+            s.ex.advance(100s);
+        }
+        CHECK(s.client.received() == ok("30"));
     }
     TEST_CASE("options that make no sense are refused") {
         support::wire client;

@@ -66,7 +66,7 @@ public:
         for (;;) {
             if (const auto found = parse_head()) return *found;
             if (is_idle() && poll_stop(cx)) return next_request::none;
-            if (!reading_) until_ = head_deadline(cx.executor());
+            until_ = head_deadline(cx.executor()); // also of a read that has begun before
             const auto size = poll_read(cx);
             if (size.is_pending()) return pending;
             if (*size == timed_out_size) return head_timed_out();
@@ -88,14 +88,29 @@ public:
             }
             // The response waits for it, if that is being sent.
             if (!response_started() && !poll_continue(cx)) return pending;
-            if (!reading_) until_ = cx.executor().time_after(options().body_timeout);
+            if (!reading_) until_ = body_deadline(cx.executor());
             const auto size = poll_read(cx);
             if (size.is_pending()) return pending;
             if (*size == timed_out_size) body_timed_out();
+            stop_waiting(cx.executor());
             if (*size == 0) body_truncated();
             if (!cx.spend()) return cx.yield();
         }
     }
+
+    /// Notices while the handler works that the peer has gone. Returns true when it has.
+    bool poll_gone(context& cx) {
+        if (ended_) return options().half_close == half_close::cancels;
+        if (!may_watch()) return false;
+        if (!reading_) release_input();
+        until_ = time_point::max();
+        const auto size = poll_read(cx);
+        ended_ = !size.is_pending() && *size == 0;
+        return ended_ && options().half_close == half_close::cancels;
+    }
+    bool is_reading() const noexcept { return reading_.has_value(); }
+    /// Before an upgrade. A dropped read loses no bytes.
+    void stop_watching() noexcept { stop_reading(); }
 
     /// Returns false while `100 Continue` is being sent.
     bool poll_continue(context& cx) {
@@ -196,6 +211,7 @@ private:
     weir::detail::stop_signal<Stop> stop_;
     bool stopping_ = false;
     bool shut_down_ = false;
+    bool ended_ = false;                   // the peer has sent its last byte
     time_point until_ = time_point::max(); // for the read in flight, or the next one
     weir::detail::progress_limit time_;
     raw_operations<S> raw_;
@@ -255,6 +271,33 @@ private:
     response* answer_;
     bool replaced_ = false;
     std::optional<typename C::writer_type> writer_;
+};
+
+/// The answer of a handler, or none when the client has gone before.
+template <class C, class Answering>
+class [[nodiscard("co_await it, or pass it to weir::run or spawn")]] watched_operation {
+public:
+    using result_type = std::optional<response>;
+
+    watched_operation(C& connection, Answering& answering) noexcept
+        : connection_{&connection}, answering_{&answering} {}
+
+    poll<std::optional<response>> poll_result(context& cx) {
+        auto answer = answering_->poll_result(cx);
+        std::optional<response> result;
+        if (answer.is_item()) {
+            result.emplace(*std::move(answer));
+        } else if (cx.stopping()) {
+            return cx.yield();
+        } else if (!connection_->poll_gone(cx)) {
+            return pending;
+        }
+        return result;
+    }
+
+private:
+    C* connection_;
+    Answering* answering_;
 };
 
 /// A result that is there.
@@ -334,38 +377,42 @@ task<> serve_connection(std::unique_ptr<Connection> c, Handler handler) {
         for (;;) {
             const next_request next = co_await head_operation(*c);
             if (next == next_request::none) break;
-            response answer;
+            std::optional<response> given;
             if (next == next_request::refused) {
-                answer = c->refusal();
+                given = c->refusal();
             } else {
                 std::exception_ptr error;
                 try {
                     if (c->has_locals()) {
                         auto answering = answer_with_locals(handler, c->current());
-                        answer = co_await answering;
+                        watched_operation watching{*c, answering};
+                        given = co_await watching;
                     } else {
                         auto answering = call_handler(handler, c->current());
-                        answer = co_await answering;
+                        watched_operation watching{*c, answering};
+                        given = co_await watching;
                     }
-                    c->check(answer);
+                    if (given) c->check(*given);
                 } catch (...) {
                     error = std::current_exception();
                 }
-                if (error != nullptr) answer = c->answer_to_failure(std::move(error));
+                if (error != nullptr) given = c->answer_to_failure(std::move(error));
             }
-            if (c->is_lost()) co_return;
+            if (!given || c->is_lost()) co_return; // the client has gone
+            response& answer = *given;
             {
                 response_operation<Connection> writing{*c, answer};
                 co_await writing;
             }
             if (answer.status == 101) {
+                c->stop_watching();
                 auto on_error = c->options().on_error;
                 auto upgraded = serve_upgraded(std::move(c), std::move(answer.upgrade), std::move(on_error));
                 co_await std::move(upgraded);
                 co_return;
             }
             co_await drain_operation(*c);
-            if (!c->finish_request()) break;
+            if (!c->finish_request(c->is_reading())) break;
         }
         co_await close_operation(*c);
     } catch (...) {
@@ -394,6 +441,9 @@ task<> serve_connection(std::unique_ptr<Connection> c, Handler handler) {
 ///
 /// The headers `traceparent` and `X-Request-Id` set the locals `http::traceparent` and `http::request_id` for the
 /// handler, though not for a stream that it returns.
+///
+/// A handler that is at work when the client closes the connection is dropped: see server_options::half_close. While a
+/// response is sent, and while a body is read, the transfer itself fails.
 ///
 /// A response with the status 101 and `response::upgrade` hands the connection to another protocol, such as WebSocket.
 ///

@@ -25,6 +25,10 @@ namespace weir::http {
 /// Whether responses get the header Date.
 enum class date_header : std::uint8_t { sent, omitted };
 
+/// What becomes of a handler that is at work when the client ends its side of the connection. Most clients that do so
+/// have gone; some, such as a script that pipes a request into nc, still wait for the answer.
+enum class half_close : std::uint8_t { cancels, answered };
+
 struct server_options {
     head_limits limits = {};
     std::uint64_t max_body = 1024 * 1024; ///< the bytes of a request's body, unless request::limit_body says otherwise
@@ -32,9 +36,13 @@ struct server_options {
     duration head_timeout = std::chrono::seconds{10}; ///< from the first byte of a head to its last
     /// Between parts of the body that the handler waits for. A wait that was dropped counts until the next part.
     duration body_timeout = std::chrono::seconds{30};
+    /// The bytes of a body per second of the time that the handler waits for it, on the average, after the first
+    /// body_timeout. Slower clients are refused. 0: none.
+    std::uint64_t min_body_rate = 240;
     duration write_timeout = std::chrono::seconds{30}; ///< in which the peer takes 64 KiB of the response
     duration idle_timeout = std::chrono::seconds{60};  ///< between two requests
     date_header date = date_header::sent;
+    http::half_close half_close = http::half_close::cancels;
     /// Called with the failures of handlers, which are answered with the status 500, and of connections: bad_message,
     /// message_too_large, timed_out, and the errors of the stream.
     std::function<void(std::exception_ptr)> on_error = nullptr;
@@ -71,7 +79,14 @@ public:
     [[noreturn]] void body_truncated();
 
     time_point head_deadline(executor& ex) noexcept;
+    /// To be called when the handler begins to wait for more of the body, and when bytes have come.
+    time_point body_deadline(executor& ex) noexcept;
+    void stop_waiting(executor& ex) noexcept { body_waited_ += ex.now() - body_waits_since_; }
+    /// Whether a read tells only that the peer has gone, or has sent the next request.
+    bool may_watch() const noexcept { return body_ended_ && rest_.empty() && failure_ == nullptr; }
 
+    /// Releases the memory of the body, before a read of the next head.
+    void release_input() noexcept { input_.reset(); }
     /// Room for bytes that arrive.
     std::span<char> input_room();
     /// To be called when bytes have arrived there.
@@ -105,7 +120,8 @@ public:
     /// Whether more of what the peer still sends is to be read before the connection is closed.
     bool may_linger(std::size_t size) noexcept;
     /// To be called when the request was answered. Returns false when the connection is to be closed.
-    bool finish_request() noexcept;
+    /// @param reading  whether a read is in flight
+    bool finish_request(bool reading) noexcept;
 
     void report(std::exception_ptr error) const;
 
@@ -134,6 +150,9 @@ private:
     std::uint64_t read_ = 0;     // bytes of the body
     std::uint64_t drained_from_ = 0;
     std::uint64_t lingered_ = 0;
+    duration body_waited_ = duration::zero(); // of the handler, in all
+    time_point body_waits_since_{};
+    bool body_rate_counts_ = false; // the wait ends when the rate is too low
     time_point head_until_ = time_point::max();
     bool head_time_runs_ = false;
     bool head_has_begun_ = false;
