@@ -13,12 +13,17 @@
 #include <range/v3/range/conversion.hpp>
 #include <range/v3/view/filter.hpp>
 
+#include <weir/executor/sleep.hpp>
+#include <weir/operators/flatten.hpp>
+#include <weir/operators/map.hpp>
+#include <weir/operators/map_async.hpp>
 #include <weir/sink/count.hpp>
 #include <weir/sink/drain.hpp>
 #include <weir/sink/to.hpp>
 #include <weir/source/empty.hpp>
 #include <weir/source/iota.hpp>
 #include <weir/source/just.hpp>
+#include <weir/task.hpp>
 #include <weir/testing/contract.hpp>
 #include <weir/testing/marbles.hpp>
 
@@ -72,6 +77,24 @@ TEST_SUITE("operators/filter") {
                    weir::filter([](const std::unique_ptr<int>& p) { return *p == 2; }) | weir::to<std::vector>());
         REQUIRE(kept.size() == 1);
         CHECK(*kept[0] == 2);
+    }
+
+    TEST_CASE("map and filter pass streams and operations as any item") {
+        virtual_executor ex;
+        const auto every_second = [] { return weir::filter([n = 0](const auto&) mutable { return ++n % 2 == 0; }); };
+        const auto first_numbers = [](int n) { return weir::iota(0, n); };
+        CHECK(ex.run(weir::iota(1, 5) | weir::map(first_numbers) | every_second() | weir::flatten() |
+                     weir::to<std::vector>()) == std::vector{0, 1, 0, 1, 2, 3});
+        int started = 0;
+        const auto later = [&](int n) -> weir::task<int> {
+            ++started;
+            co_await weir::yield();
+            co_return n;
+        };
+        const auto itself = [](weir::task<int> one) { return one; };
+        CHECK(ex.run(weir::iota(1, 5) | weir::map(later) | every_second() | weir::map(itself) |
+                     weir::map_async(2, itself) | weir::to<std::vector>()) == std::vector{2, 4});
+        CHECK(started == 2); // the others were never run
     }
 
     TEST_CASE("filter agrees with views::filter, whenever items arrive") {
