@@ -92,7 +92,7 @@ void executor::shut_down() noexcept {
         try {
             throw std::logic_error{"weir::async_finally: the executor was destroyed before the scope"};
         } catch (...) { // or there is no memory for the message
-            report(std::current_exception(), late.place());
+            report(std::current_exception(), late.place(), "an async_finally");
         }
     }
     inbox_->close();
@@ -117,19 +117,24 @@ executor::statistics executor::stats() const noexcept {
     return result;
 }
 
-void executor::report(std::exception_ptr error, std::source_location place) noexcept {
+void executor::report(std::exception_ptr error, std::source_location place, const char* what) noexcept {
     if (error_handler_) {
         error_handler_(std::move(error), place);
         return;
     }
+    char line[16] = "";
+    if (place.line() != 0) std::snprintf(line, sizeof line, ":%u", static_cast<unsigned>(place.line()));
+    const auto print = [&](const char* colon, const char* message) {
+        std::fprintf(stderr, "weir: %s%s%s%s failed%s%s%s\n", what != nullptr ? what : "an operation spawned",
+                     line[0] != 0 ? " at " : "", place.file_name(), line, what != nullptr ? "" : " and is not awaited",
+                     colon, message);
+    };
     try {
         std::rethrow_exception(std::move(error));
     } catch (const std::exception& e) {
-        std::fprintf(stderr, "weir: an operation spawned at %s:%u failed and is not awaited: %s\n", place.file_name(),
-                     static_cast<unsigned>(place.line()), e.what());
+        print(": ", e.what());
     } catch (...) {
-        std::fprintf(stderr, "weir: an operation spawned at %s:%u failed and is not awaited\n", place.file_name(),
-                     static_cast<unsigned>(place.line()));
+        print("", "");
     }
     std::terminate();
 }
@@ -223,7 +228,7 @@ void executor::finish_cleanups() noexcept {
         }
     } catch (...) { // an error of the backend, after which no operation can complete
         cleanups_.drop();
-        report(std::current_exception(), std::source_location::current());
+        report(std::current_exception(), {}, "the backend of an executor");
     }
 }
 

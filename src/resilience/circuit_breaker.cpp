@@ -157,7 +157,7 @@ void circuit_breaker::change(circuit to, executor& ex) noexcept {
     try {
         options_.on_change(what);
     } catch (...) {
-        ex.report(std::current_exception(), place_);
+        ex.report(std::current_exception(), place_, "on_change of a circuit_breaker");
     }
 }
 

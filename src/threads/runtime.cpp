@@ -102,7 +102,7 @@ private:
             } catch (const stopped&) {
                 // Stopped by the runtime; a stop by other code has no effect here.
             } catch (...) {
-                ex.report(std::current_exception(), std::source_location::current());
+                ex.report(std::current_exception(), {}, "an executor of a runtime");
                 break;
             }
         }

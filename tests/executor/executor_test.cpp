@@ -25,6 +25,7 @@
 #include <weir/executor/sleep.hpp>
 #include <weir/operators/delay.hpp>
 #include <weir/operators/filter.hpp>
+#include <weir/operators/sample.hpp>
 #include <weir/operators/take.hpp>
 #include <weir/operators/timeout.hpp>
 #include <weir/sink/drain.hpp>
@@ -54,6 +55,32 @@ struct counted_source {
     weir::poll<std::uint64_t> poll_next(weir::context&) { return ++*polls; }
     std::uint64_t* polls;
 };
+
+/// The first line that a child process prints to stderr before it aborts, when its executor runs what f starts.
+template <class F>
+std::string last_words(F f) {
+    std::fflush(nullptr);
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::dup2(ends[1], 2);
+        std::signal(SIGABRT, SIG_DFL);
+        virtual_executor ex;
+        f(ex);
+        ex.run_until_idle();
+        ::_exit(0);
+    }
+    ::close(ends[1]);
+    std::string said;
+    for (char c; ::read(ends[0], &c, 1) == 1;) said += c;
+    ::close(ends[0]);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    CHECK(WIFSIGNALED(status));
+    CHECK(WTERMSIG(status) == SIGABRT);
+    return said.substr(0, said.find('\n'));
+}
 
 } // namespace
 
@@ -239,30 +266,19 @@ TEST_SUITE("executor/executor") {
 
     TEST_CASE(
         "executor: by default the error of a detached operation is printed with its place, and ends the program") {
-        std::fflush(nullptr);
-        int ends[2];
-        REQUIRE(::pipe(ends) == 0);
-        const auto line = std::source_location::current().line() + 6;
-        const pid_t child = ::fork();
-        if (child == 0) {
-            ::dup2(ends[1], 2);
-            std::signal(SIGABRT, SIG_DFL);
-            virtual_executor ex;
-            ex.spawn(failure_after(1s)).detach();
-            ex.run_until_idle();
-            ::_exit(0);
-        }
-        ::close(ends[1]);
-        std::string said;
-        for (char c; ::read(ends[0], &c, 1) == 1;) said += c;
-        ::close(ends[0]);
-        int status = 0;
-        ::waitpid(child, &status, 0);
-        CHECK(WIFSIGNALED(status));
-        CHECK(WTERMSIG(status) == SIGABRT);
-        const std::string first = said.substr(0, said.find('\n'));
-        CHECK(first == "weir: an operation spawned at " + std::string{std::source_location::current().file_name()} +
-                           ':' + std::to_string(line) + " failed and is not awaited: failed in the background");
+        const auto line = std::source_location::current().line() + 1;
+        const std::string said = last_words([](virtual_executor& ex) { ex.spawn(failure_after(1s)).detach(); });
+        CHECK(said == "weir: an operation spawned at " + std::string{std::source_location::current().file_name()} +
+                          ':' + std::to_string(line) + " failed and is not awaited: failed in the background");
+    }
+
+    TEST_CASE("executor: by default the error of an on_drop or of a posted function is printed as such") {
+        CHECK(last_words([](virtual_executor& ex) {
+                  const auto throws = [](int) { throw std::runtime_error{"dropped badly"}; };
+                  ex.spawn(weir::iota(0, 5) | weir::sample(1s, throws) | weir::drain()).detach();
+              }) == "weir: an on_drop failed: dropped badly");
+        CHECK(last_words([](virtual_executor& ex) { ex.post([] { throw 1; }); }) ==
+              "weir: a function given to post failed");
     }
 
     TEST_CASE("executor: dropping the handle of a failed operation reports nothing") {

@@ -200,7 +200,8 @@ constexpr void cannot_be_run() {
 /// See: run, runtime, virtual_executor.
 class executor {
 public:
-    /// Called with an error without a receiver, and the place where the failed operation was spawned.
+    /// Called with an error without a receiver, and the place where the failed operation was spawned. The place is
+    /// empty for what has none, such as an on_drop or a function given to post.
     using error_handler = std::function<void(std::exception_ptr, std::source_location)>;
 
     /// The maximum number of wakers that run between two checks of timers and I/O.
@@ -295,7 +296,8 @@ public:
 
     /// Sets the error handler. The default prints to stderr and calls std::terminate.
     void on_error(error_handler handler) { error_handler_ = std::move(handler); }
-    void report(std::exception_ptr error, std::source_location place) noexcept;
+    /// `what` is what has failed, in the words of the default handler; null for an operation that was spawned.
+    void report(std::exception_ptr error, std::source_location place, const char* what = nullptr) noexcept;
 
     /// Runs one turn. Waits when nothing is ready, at most until the given time.
     /// @throws std::logic_error when an executor is already running on this thread
@@ -652,7 +654,7 @@ public:
         try {
             static_cast<void>(f_());
         } catch (...) {
-            ex_.report(std::current_exception(), std::source_location::current());
+            ex_.report(std::current_exception(), {}, "a function given to post");
         }
         delete this;
     }

@@ -72,7 +72,7 @@ public:
             call(ending);
         } catch (...) {
             if (executor_ == nullptr) std::terminate(); // never polled, so that there is no executor to report to
-            executor_->report(std::current_exception(), place_);
+            executor_->report(std::current_exception(), place_, "a finally");
         }
     }
 

@@ -63,7 +63,7 @@ private:
     bool reported(context& cx) {
         if (!this->side().failed()) [[likely]]
             return true;
-        if (!cx.stopping()) cx.executor().report(this->side().take_error(), place_);
+        if (!cx.stopping()) cx.executor().report(this->side().take_error(), place_, "the sink of a wire_tap");
         return !cx.stopping();
     }
 

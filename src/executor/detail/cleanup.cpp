@@ -47,7 +47,7 @@ void cleanup::run() noexcept {
     owner_->ended(*this);
     waker_.queue().leave(waker_);
     delete this;
-    if (error != nullptr) ex.report(std::move(error), place);
+    if (error != nullptr) ex.report(std::move(error), place, "an async_finally");
 }
 
 void cleanups::add(cleanup& one) noexcept {
