@@ -21,6 +21,7 @@
 #include <weir/observe/checkpoint.hpp>
 #include <weir/observe/log.hpp>
 #include <weir/operators/also_to.hpp>
+#include <weir/operators/batch_while_busy.hpp>
 #include <weir/operators/buffer.hpp>
 #include <weir/operators/buffer_weighted.hpp>
 #include <weir/operators/chunk.hpp>
@@ -33,18 +34,23 @@
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/default_if_empty.hpp>
 #include <weir/operators/delay.hpp>
+#include <weir/operators/dematerialize.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/divert_to.hpp>
 #include <weir/operators/end_with.hpp>
 #include <weir/operators/enumerate.hpp>
 #include <weir/operators/event_windows.hpp>
+#include <weir/operators/expand.hpp>
 #include <weir/operators/expire.hpp>
+#include <weir/operators/fail_after.hpp>
 #include <weir/operators/filter.hpp>
 #include <weir/operators/filter_async.hpp>
 #include <weir/operators/filter_map.hpp>
 #include <weir/operators/finally.hpp>
+#include <weir/operators/flat_map.hpp>
 #include <weir/operators/flat_map_ordered.hpp>
+#include <weir/operators/flatten.hpp>
 #include <weir/operators/handle.hpp>
 #include <weir/operators/inspect.hpp>
 #include <weir/operators/interleave.hpp>
@@ -53,6 +59,7 @@
 #include <weir/operators/map.hpp>
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_concat.hpp>
+#include <weir/operators/materialize.hpp>
 #include <weir/operators/on_demand.hpp>
 #include <weir/operators/on_error_complete.hpp>
 #include <weir/operators/or_else.hpp>
@@ -75,10 +82,15 @@
 #include <weir/operators/take_through.hpp>
 #include <weir/operators/take_while.hpp>
 #include <weir/operators/throttle.hpp>
+#include <weir/operators/timeout.hpp>
+#include <weir/operators/timeout_first.hpp>
+#include <weir/operators/timeout_total.hpp>
+#include <weir/operators/to_owned.hpp>
 #include <weir/operators/wire_tap.hpp>
 #include <weir/operators/zip.hpp>
 #include <weir/operators/zip_longest.hpp>
 #include <weir/sink/drain.hpp>
+#include <weir/source/empty.hpp>
 #include <weir/source/iota.hpp>
 #include <weir/source/just.hpp>
 #include <weir/task.hpp>
@@ -348,6 +360,22 @@ TEST_SUITE("operators/properties") {
                              weir::map_concat([](list frame) { return frame; });
                   },
                   same) == "");
+    }
+
+    TEST_CASE("operators that change nothing of a stream within its bounds change nothing") {
+        CHECK(check_property([] { return weir::fail_after(1000); }, same) == "");
+        CHECK(check_property([] { return weir::materialize() | weir::dematerialize(); }, same) == "");
+        CHECK(check_property([] { return weir::timeout(1h); }, same) == "");
+        CHECK(check_property([] { return weir::timeout_first(1h); }, same) == "");
+        CHECK(check_property([] { return weir::timeout_total(1h); }, same) == "");
+        CHECK(check_property([] { return weir::to_owned(); }, same) == "");
+        CHECK(check_property(
+                  [] { return weir::batch_while_busy(3) | weir::map_concat([](list batch) { return batch; }); },
+                  same) == "");
+        CHECK(check_property([] { return weir::expand(1, [](int) { return weir::empty<int>(); }); }, same) == "");
+        CHECK(check_property([] { return weir::flat_map(1, twice_later); }, twice) == "");
+        CHECK(check_property([] { return weir::map([](int i) { return list(2, i); }) | weir::flatten(); }, twice) ==
+              "");
     }
 
     TEST_CASE("operators over several streams do what a loop does") {
