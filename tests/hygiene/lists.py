@@ -2,7 +2,7 @@
 """Compares the file lists in the meson.build files, and the includes of weir.hpp, with the tree; `--fix` rewrites them.
 Checks that docs/reference.md links every public header, that docs/which-operator.md links every source, operator and
 sink, and that each header of an operator, a sink or a source has a
-test file of its name in the room of its name.
+test file of its name in the room of its name, and that each operator has a property test or a reason to have none.
 
     python3 tests/hygiene/lists.py --fix
 """
@@ -89,6 +89,38 @@ def untested(headers, tests):
     return failures
 
 
+# By the reason, the operators without a row in properties_test.cpp, which compares an operator of one stream of numbers
+# with a model on vectors.
+WITHOUT_PROPERTY = {
+    "the order or the choice of items depends on the times of the consumer or of other streams": [
+        "combine_latest", "conflate_with", "exhaust_map", "extrapolate", "hold", "keep_alive", "map_async_keyed",
+        "map_async_unordered", "merge", "merge_prioritized", "race", "sample", "switch_map", "with_latest_from",
+        "zip_latest",
+    ],
+    "the items are texts or bytes": ["base64", "hex", "split", "transform_chunks", "utf8_validate"],
+    "it has several consumers or streams of streams": [
+        "balance", "broadcast_through", "partition", "prefix_and_tail", "replay", "share", "unzip", "window",
+    ],
+    "it runs on other threads, in real time": ["map_blocking", "parallel", "publish_on", "subscribe_on"],
+    "another object or stream controls it": ["kill_switch", "skip_until", "take_until", "valve"],
+    "what matters is the error": ["map_error", "on_error_resume", "on_error_return"],
+}
+
+
+def without_property(operators, text):
+    """The failures of operators that are neither included in the text of properties_test.cpp nor excepted."""
+    rows = set(re.findall(r"#include <weir/operators/(\w+)\.hpp>", text))
+    excepted = [name for names in WITHOUT_PROPERTY.values() for name in names]
+    failures = [f"tests/operators/properties_test.cpp: there is no row of {name}"
+                for name in operators if name not in rows and name not in excepted]
+    for name in excepted:
+        if name not in operators:
+            failures.append(f"tests/hygiene/lists.py: there is no operators/{name}.hpp to except")
+        elif name in rows:
+            failures.append(f"tests/hygiene/lists.py: {name} has a row in properties_test.cpp, and needs no exception")
+    return failures
+
+
 def drawn(header):
     """Whether the text of an operator's header has a line of marbles that ends."""
     return re.search(r"^///  .*-.*[|#]", header, re.M) is not None
@@ -111,6 +143,12 @@ def self_test():
                  ([*TESTED_ELSEWHERE], tests[1:])]:
         if len(untested(h, t)) != 1:
             failures.append(f"{h} with the tests {t}: {untested(h, t)}")
+    excepted = [name for names in WITHOUT_PROPERTY.values() for name in names]
+    for operators, text, expected in [(excepted, "", 0), ([*excepted, "map"], "", 1), (excepted[1:], "", 1),
+                                      ([*excepted, "map"], "#include <weir/operators/map.hpp>\n", 0),
+                                      (excepted, f"#include <weir/operators/{excepted[0]}.hpp>\n", 1)]:
+        if len(without_property(operators, text)) != expected:
+            failures.append(f"{operators} with {text!r}: {without_property(operators, text)}")
     for text, expected in [("/// f(n):\n///\n///     in  --a--|\n", True), ("///     in  -a-#\n", True),
                            ("/// a - b | c\n///     lines(path) | f()\n", False), ("//      in  --a--|\n", False)]:
         if drawn(text) != expected:
@@ -184,6 +222,8 @@ def main():
     without_ending = [[n.removesuffix(end) for n in on_disk(root / folder, [f"**/*{end}"], [])]
                       for folder, end in [("include/weir", ".hpp"), ("tests", "_test.cpp")]]
     failures += untested(*without_ending)
+    operators = [h.removeprefix("operators/") for h in without_ending[0] if h.rpartition("/")[0] == "operators"]
+    failures += without_property(operators, (root / "tests/operators/properties_test.cpp").read_text())
     failures += [
         f"include/weir/{name}: no marbles in its doc comment"
         for name in on_disk(root / "include/weir", ["operators/*.hpp"], [])

@@ -34,10 +34,12 @@
 #include <weir/operators/debounce.hpp>
 #include <weir/operators/default_if_empty.hpp>
 #include <weir/operators/delay.hpp>
+#include <weir/operators/delay_start.hpp>
 #include <weir/operators/dematerialize.hpp>
 #include <weir/operators/distinct.hpp>
 #include <weir/operators/distinct_until_changed.hpp>
 #include <weir/operators/divert_to.hpp>
+#include <weir/operators/elapsed.hpp>
 #include <weir/operators/end_with.hpp>
 #include <weir/operators/enumerate.hpp>
 #include <weir/operators/event_windows.hpp>
@@ -60,12 +62,14 @@
 #include <weir/operators/map_async.hpp>
 #include <weir/operators/map_concat.hpp>
 #include <weir/operators/materialize.hpp>
+#include <weir/operators/merge_sorted.hpp>
 #include <weir/operators/on_demand.hpp>
 #include <weir/operators/on_error_complete.hpp>
 #include <weir/operators/or_else.hpp>
 #include <weir/operators/pace.hpp>
 #include <weir/operators/pairwise.hpp>
 #include <weir/operators/scan.hpp>
+#include <weir/operators/sessions.hpp>
 #include <weir/operators/skip.hpp>
 #include <weir/operators/skip_errors.hpp>
 #include <weir/operators/skip_for.hpp>
@@ -85,6 +89,7 @@
 #include <weir/operators/timeout.hpp>
 #include <weir/operators/timeout_first.hpp>
 #include <weir/operators/timeout_total.hpp>
+#include <weir/operators/timestamp.hpp>
 #include <weir/operators/to_owned.hpp>
 #include <weir/operators/wire_tap.hpp>
 #include <weir/operators/zip.hpp>
@@ -298,6 +303,8 @@ TEST_SUITE("operators/properties") {
                                  return split(in,
                                               [](const list& group, int i) { return small(group.back()) != small(i); });
                              }) == "");
+        CHECK(check_property([] { return weir::sessions(1h); },
+                             [](const list& in) { return in.empty() ? lists{} : lists{in}; }) == "");
         CHECK(check_property([] { return weir::split_when(even); },
                              [](const list& in) { return split(in, [](const list&, int i) { return even(i); }); }) ==
               "");
@@ -369,6 +376,14 @@ TEST_SUITE("operators/properties") {
         CHECK(check_property([] { return weir::timeout_first(1h); }, same) == "");
         CHECK(check_property([] { return weir::timeout_total(1h); }, same) == "");
         CHECK(check_property([] { return weir::to_owned(); }, same) == "");
+        CHECK(check_property([] { return weir::delay_start(2ms); }, same) == "");
+        const auto item = [](const auto& both) { return std::get<int>(both); };
+        CHECK(check_property([&] { return weir::elapsed() | weir::map(item); }, same) == "");
+        CHECK(check_property([&] { return weir::timestamp() | weir::map(item); }, same) == "");
+        const auto sorted_with_none = [] {
+            return weir::closure{[](auto in) { return weir::merge_sorted(std::move(in), weir::empty<int>()); }};
+        };
+        CHECK(check_property(sorted_with_none, same) == "");
         CHECK(check_property(
                   [] { return weir::batch_while_busy(3) | weir::map_concat([](list batch) { return batch; }); },
                   same) == "");
