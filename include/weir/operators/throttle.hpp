@@ -117,7 +117,8 @@ struct throttle_fn : detail::operator_fn<throttle_fn> {
 /// An item that arrives outside a window opens one; a window that ends with an item opens the next. By default the
 /// first item of a window is emitted at once and the last at its end. From the first poll on it takes items whether or
 /// not the consumer is busy. An item that was let through is never dropped: until the consumer takes it upstream is not
-/// asked.
+/// asked. A consumer that was busy for longer than a window may therefore receive two items at once: that item, and the
+/// next one, which opens a window.
 ///
 /// Ends: with upstream. Errors: upstream's, and what f throws. The item held comes before either, at once,
 /// when upstream has been destroyed. A negative duration of f is a std::invalid_argument.
