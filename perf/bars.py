@@ -79,6 +79,8 @@ BARS = [
     Bar("copy", "copy(socket, socket), automatic", 1.25),
     Bar("http", "epoll", 1.1, "nginx"),
     Bar("http", "io_uring", 1.1, "nginx"),
+    Bar("http", "epoll", 1.0, "Go net/http"),
+    Bar("http", "io_uring", 1.0, "Go net/http"),
     Bar("tls", "epoll", 1.1),
     Bar("tls", "io_uring", 1.1),
     Bar("tls_handshake", "epoll", 1.15),

@@ -5,7 +5,7 @@
 
 Answers in the form that perf/measure.py reads: microseconds of processor time of the server, with 32 kept connections.
 wrk asks all servers in turn, a moment each. SERVER is the program of perf/http/server.cpp. The floor reads the end of a
-head and nothing else; the peers are nginx, with one worker, and node.
+head and nothing else; the peers are nginx, with one worker, Go's net/http, with one processor, and node.
 """
 
 import argparse
@@ -36,6 +36,35 @@ const server = require('http').createServer((request, response) => {
 server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 process.stdin.on('end', () => process.exit()).resume();
 """
+
+GO = """
+package main
+
+import ("fmt"; "io"; "net"; "net/http"; "os"; "runtime"; "strings")
+
+func main() {
+    runtime.GOMAXPROCS(1)
+    body := []byte(strings.Repeat("x", 1024))
+    listener, err := net.Listen("tcp", "127.0.0.1:0")
+    if err != nil { panic(err) }
+    fmt.Println(listener.Addr().(*net.TCPAddr).Port)
+    go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+        w.Header().Set("Content-Type", "text/plain")
+        w.Write(body)
+    }))
+    io.Copy(io.Discard, os.Stdin)
+}
+"""
+
+
+def go_server(folder):
+    """Builds the server in Go, and returns its path, or None without Go."""
+    if not shutil.which("go"):
+        return None
+    source = pathlib.Path(folder, "main.go")
+    source.write_text(GO)
+    subprocess.run(["go", "build", "-o", f"{folder}/go", str(source)], check=True)
+    return f"{folder}/go"
 
 
 def nginx_configuration(folder, port):
@@ -109,11 +138,13 @@ def main():
         port = free_port()
         pathlib.Path(folder, "nginx.conf").write_text(nginx_configuration(folder, port))
         nginx, node = shutil.which("nginx", path=PATH), shutil.which("node")
+        go = None if wanted.list else go_server(folder)
         # The name, the kind, and what starts it, which is None where it is missing.
         cases = [
             ("epoll, without a parser", "floor", lambda: Server([wanted.server, "floor"])),
             ("nginx", "peer",
              nginx and (lambda: Server([nginx, "-p", folder, "-c", f"{folder}/nginx.conf", "-e", "stderr"], port))),
+            ("Go net/http", "peer", go and (lambda: Server([go]))),
             ("node", "peer", node and (lambda: Server([node, "-e", NODE]))),
             ("epoll", "weir", lambda: Server([wanted.server, "weir"], WEIR_BACKEND="epoll")),
             ("io_uring", "weir", lambda: Server([wanted.server, "weir"], WEIR_BACKEND="uring")),
