@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A client with retries over TLS and HTTP, in a simulation, against a server that is cut off, slowed and restarted: each
-// request is answered once or fails with a reason, and nothing is left open.
+// A client with retries over TLS and HTTP, in a simulation, against a server that is cut off, slowed and restarted:
+// each request is answered once or fails with a reason, and nothing is left open.
 //
 //     http_storm [--seeds N]        the seeds 1 to N; WEIR_SEED=n in the environment: that one alone
 #include <chrono>
