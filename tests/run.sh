@@ -87,7 +87,7 @@ fi
 
 # shellcheck disable=SC2086
 need_packages $packages git debootstrap clang-14 clang-19 libclang-rt-19-dev libc++-19-dev libc++abi-19-dev \
-    clang-format-19 clang-tidy-19 curl nginx-light nodejs redis-server gdb graphviz python3-prometheus-client \
+    clang-format-19 clang-tidy-19 curl nginx-light nodejs node-ws redis-server gdb graphviz python3-prometheus-client \
     chromium
 need_meson
 
