@@ -21,6 +21,7 @@ has() {
     nlohmann-json3-dev) header nlohmann/json.hpp ;;
     libssl-dev) header openssl/ssl.h ;;
     zlib1g-dev) header zlib.h ;;
+    libzstd-dev) header zstd.h ;;
     libwslay-dev) header wslay/wslay.h ;;
     libhiredis-dev) header hiredis/hiredis.h ;;
     node-llhttp) [ -e /usr/share/llhttp/llhttp.c ] || header llhttp.h ;;

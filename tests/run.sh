@@ -29,7 +29,7 @@ count() {
 
 # By default weir's build is the library alone. What a configuration leaves out, it disables.
 everything='-Dtests=enabled -Dhygiene=enabled -Dexamples=enabled -Dperf=enabled -Dtls=enabled
-    -Dhttp=enabled -Dzlib=enabled -Dwebsocket=enabled -Dredis=enabled'
+    -Dhttp=enabled -Dzlib=enabled -Dwebsocket=enabled -Dredis=enabled -Dcompression=enabled'
 
 # configuration NAME TARGET "MESON SETUP ARGUMENTS" "MESON TEST ARGUMENTS"
 configuration() {
@@ -70,7 +70,7 @@ summarise() {
 # Meson finds Debian's doctest by cmake alone.
 packages='g++ meson ninja-build pkg-config cmake python3 mawk liburing-dev librange-v3-dev doctest-dev
     libsqlite3-dev libcurl4-openssl-dev libasio-dev libssl-dev openssl libcli11-dev
-    nlohmann-json3-dev node-llhttp zlib1g-dev libwslay-dev libhiredis-dev'
+    nlohmann-json3-dev node-llhttp zlib1g-dev libzstd-dev zstd libwslay-dev libhiredis-dev'
 # Several test files are compiled as one (tests/together.py): that halves what compilers have to do.
 together='-Dtests_together=6'
 
@@ -117,6 +117,6 @@ fi
 # gdb needs the library's debug information.
 CXX=g++ configuration gcc-debug tests/gdb_subject \
     '-Dbuildtype=debug -Dwerror=true -Dhygiene=disabled -Dperf=disabled -Dexamples=disabled -Dtls=disabled
-    -Dhttp=disabled -Dwebsocket=disabled -Dredis=disabled' '--suite gdb'
+    -Dhttp=disabled -Dwebsocket=disabled -Dredis=disabled -Dcompression=disabled' '--suite gdb'
 
 summarise

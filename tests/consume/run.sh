@@ -39,6 +39,7 @@ libraries=' messages'
 if pkg-config --exists 'openssl >= 3.0'; then libraries+=' tls'; fi
 if pkg-config --exists 'libllhttp >= 8.1' || [ -e /usr/share/llhttp/llhttp.c ]; then libraries+=' http'; fi
 if pkg-config --exists 'hiredis >= 0.14'; then libraries+=' redis'; fi
+if pkg-config --exists zlib 'libzstd >= 1.4'; then libraries+=' compression'; fi
 if [[ $libraries = *http* && -e /usr/include/wslay/wslay.h ]]; then libraries+=' websocket'; fi
 check_libraries() {
     local library

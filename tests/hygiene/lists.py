@@ -14,26 +14,30 @@ import sys
 # The variable, the meson.build to whose folder names are relative, patterns, and excluded patterns.
 LISTS = [
     ("weir_headers", "include", ["weir/**/*.hpp"],
-     ["weir/http/*.hpp", "weir/http/detail/*.hpp", "weir/messages/*.hpp", "weir/messages/detail/*.hpp",
+     ["weir/compression/*.hpp", "weir/compression/detail/*.hpp",
+      "weir/http/*.hpp", "weir/http/detail/*.hpp", "weir/messages/*.hpp", "weir/messages/detail/*.hpp",
       "weir/redis/*.hpp", "weir/redis/detail/*.hpp", "weir/tls/*.hpp", "weir/tls/detail/*.hpp",
       "weir/websocket/*.hpp"]),
     ("weir_websocket_headers", "include", ["weir/websocket/**/*.hpp"], []),
+    ("weir_compression_headers", "include", ["weir/compression/**/*.hpp"], []),
     ("weir_messages_headers", "include", ["weir/messages/**/*.hpp"], []),
     ("weir_redis_headers", "include", ["weir/redis/**/*.hpp"], []),
     ("weir_http_headers", "include", ["weir/http/**/*.hpp"], []),
     ("weir_tls_headers", "include", ["weir/tls/**/*.hpp"], []),
-    ("weir_sources", "src", ["**/*.cpp"], ["kernel/uring*.cpp", "http/*.cpp", "messages/*.cpp", "redis/*.cpp", "tls/*.cpp",
+    ("weir_sources", "src", ["**/*.cpp"], ["kernel/uring*.cpp", "compression/*.cpp", "http/*.cpp", "messages/*.cpp", "redis/*.cpp", "tls/*.cpp",
                                            "websocket/*.cpp"]),
     ("weir_websocket_sources", "src", ["websocket/*.cpp"], []),
+    ("weir_compression_sources", "src", ["compression/*.cpp"], []),
     ("weir_messages_sources", "src", ["messages/*.cpp"], []),
     ("weir_redis_sources", "src", ["redis/*.cpp"], []),
     ("weir_http_sources", "src", ["http/*.cpp"], []),
     ("weir_tls_sources", "src", ["tls/*.cpp"], []),
     ("weir_uring_sources", "src", ["kernel/uring*.cpp"], []),
     ("weir_tests", "tests", ["*/*_test.cpp", "*/**/*_test.cpp"],
-     ["support/*", "compile_fail/*", "consume/*", "hygiene/*", "http/*", "messages/*", "redis/*", "tls/*",
+     ["support/*", "compile_fail/*", "compression/*", "consume/*", "hygiene/*", "http/*", "messages/*", "redis/*", "tls/*",
       "websocket/*"]),
     ("weir_websocket_tests", "tests", ["websocket/*_test.cpp"], []),
+    ("weir_compression_tests", "tests", ["compression/*_test.cpp"], []),
     ("weir_messages_tests", "tests", ["messages/*_test.cpp"], []),
     ("weir_redis_tests", "tests", ["redis/*_test.cpp"], []),
     ("weir_http_tests", "tests", ["http/*_test.cpp"], []),
@@ -202,7 +206,7 @@ def main():
     header = root / "include/weir" / UMBRELLA
     text = header.read_text()
     block = re.search(r"^#include.*\n(?:(?:#include.*)?\n)*(?<!\n\n)", text, re.M)
-    beside = ["testing/*", "http/*", "messages/*", "redis/*", "tls/*", "websocket/*"]
+    beside = ["testing/*", "compression/*", "http/*", "messages/*", "redis/*", "tls/*", "websocket/*"]
     wanted = umbrella(on_disk(root / "include/weir", ["**/*.hpp"], beside))
     if not block or block[0] != wanted:
         if fix and block:

@@ -19,7 +19,7 @@ template <class Operator>
 std::string text_through(const std::vector<std::string>& parts, Operator op) {
     weir::testing::virtual_executor ex;
     std::string whole;
-    for (const std::string& part : ex.run(weir::from_range(parts) | op | weir::to<std::vector>())) {
+    for (const auto& part : ex.run(weir::from_range(parts) | op | weir::to<std::vector>())) {
         CHECK_FALSE(part.empty());
         whole += part;
     }
