@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <weir/http/url.hpp>
 
+#include <algorithm>
+#include <iterator>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -8,6 +11,7 @@
 
 #include <doctest/doctest.h>
 
+using namespace std::string_view_literals;
 using weir::http::url;
 
 namespace {
@@ -186,6 +190,35 @@ TEST_SUITE("http/url") {
                              "weir::http::url: byte 4: a user or a password is not accepted; use the header "
                              "Authorization",
                              std::invalid_argument);
+    }
+    TEST_CASE("a damaged url is refused, or is read as its own text says") {
+        constexpr std::string_view sound[] = {"http://example.org:8080/a/b;c?d=e&f#g?h",
+                                              "https://[2001:db8::1]:80/x%20y/../z", "http://192.0.2.1/?q",
+                                              "//other.example/./a", "../b?c"};
+        constexpr std::string_view bytes = "aZ09-_~%/:?#[]@.\\ \t\r\n\0\x7f\x80\xff"sv;
+        const url base{"http://base.example/dir/file?query"};
+        std::minstd_rand random{1};
+        const auto below = [&random](std::size_t n) { return random() % n; };
+        int read = 0;
+        const auto check = [&](const url& u) {
+            ++read;
+            CHECK(url{u.to_string()} == u);
+            // What goes into a request must not end its line.
+            for (const std::string_view sent : {std::string_view{u.target()}, std::string_view{u.authority()}}) {
+                CHECK(std::ranges::all_of(sent, [](char c) { return c > ' ' && c < '\x7f'; }));
+            }
+        };
+        for (int i = 0; i != 20'000; ++i) {
+            std::string damaged{sound[below(std::size(sound))]};
+            for (std::size_t n = 1 + below(3); n != 0; --n) damaged[below(damaged.size())] = bytes[below(bytes.size())];
+            try {
+                check(url{damaged});
+            } catch (const std::invalid_argument&) {} // refused
+            try {
+                check(base.resolve(damaged));
+            } catch (const std::invalid_argument&) {} // refused
+        }
+        CHECK(read > 2000);
     }
     TEST_CASE("equal urls have equal hashes") {
         const std::unordered_set<url> seen{url{"http://A:80"}, url{"http://a/"}, url{"http://a/#b"}};

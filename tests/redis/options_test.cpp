@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <functional>
+#include <iterator>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -11,6 +13,7 @@
 
 #include <doctest/doctest.h>
 
+using namespace std::string_view_literals;
 using weir::redis::options;
 
 namespace {
@@ -95,6 +98,24 @@ TEST_SUITE("redis/options") {
         CHECK(failure_of_url({"redis://h\0", 10}) == "weir::redis: URL: there is a zero character");
     }
 
+    TEST_CASE("a damaged URL is refused, or has a host or a socket") {
+        constexpr std::string_view sound[] = {"redis://me:secret@cache.example.org:7000/3", "rediss://[::1]:6379?db=2",
+                                              "unix://me:secret@/run/redis?db=15"};
+        constexpr std::string_view bytes = "a09-%/:?#[]@.=&\\ \n\0\x80"sv;
+        std::minstd_rand random{1};
+        const auto below = [&random](std::size_t n) { return random() % n; };
+        int read = 0;
+        for (int i = 0; i != 20'000; ++i) {
+            std::string damaged{sound[below(std::size(sound))]};
+            for (std::size_t n = 1 + below(3); n != 0; --n) damaged[below(damaged.size())] = bytes[below(bytes.size())];
+            try {
+                const auto o = options::from_url(damaged);
+                ++read;
+                CHECK((!o.host.empty() || !o.unix_path.empty()));
+            } catch (const std::invalid_argument&) {} // refused
+        }
+        CHECK(read > 1000);
+    }
     TEST_CASE("the message about a wrong URL does not have its password") {
         for (const std::string url : {"redis://u:secret@h:x", "redis://u:sec/ret@h", "redis://u:secret?@h",
                                       "u:secret@h", "redis://secret@h", "unix:secret", "redis://:secret%@h"}) {
