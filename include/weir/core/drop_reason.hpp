@@ -93,9 +93,7 @@ public:
             if (f == nullptr) return; // an empty std::function
         }
         if constexpr (ok && !std::is_same_v<F, detail::drop_silently>) {
-            call_ = [on_drop = std::move(f)](T&& item, drop_reason why) mutable noexcept {
-                detail::drop_item(on_drop, std::move(item), why);
-            };
+            call_ = caller<F>{std::move(f)};
         }
     }
 
@@ -105,6 +103,20 @@ public:
     void operator()(T&& item, drop_reason why) const noexcept { call_(std::move(item), why); }
 
 private:
+    // Its destructor is not trivial, so that std::function keeps it in memory of its own. g++ 12 finds in some source
+    // files that a lambda can be copied trivially, and in others that it cannot: std::function would keep the same type
+    // in two ways.
+    template <class F>
+    struct caller {
+        explicit caller(F f) : on_drop{std::move(f)} {}
+        caller(const caller&) = default;
+        ~caller() {} // NOLINT(modernize-use-equals-default)
+
+        void operator()(T&& item, drop_reason why) noexcept { detail::drop_item(on_drop, std::move(item), why); }
+
+        F on_drop;
+    };
+
     std::function<void(T&&, drop_reason)> call_;
 };
 
