@@ -67,15 +67,10 @@ LINKING_PAGES = {
 
 # In these rooms, the tests of X.hpp are in X_test.cpp.
 TESTED_ROOMS = ["operators", "resilience", "sink", "source"]
-# Headers of types alone, and headers that are the same but for a detail, with the files that test them.
+# Headers of types alone, with the test files that test the types.
 TESTED_ELSEWHERE = {
     "resilience/overloaded": ["resilience/bulkhead", "resilience/concurrency_limit", "resilience/rate_limiter"],
     "resilience/retry_policy": ["resilience/retry"],
-    "sink/all_of": ["sink/predicates"],
-    "sink/any_of": ["sink/predicates"],
-    "sink/max": ["sink/extremes"],
-    "sink/min": ["sink/extremes"],
-    "sink/none_of": ["sink/predicates"],
 }
 
 
