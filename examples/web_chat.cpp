@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::string_view page = R"(<!DOCTYPE html>
 <meta charset="utf-8"><title>web_chat</title>
-<form><input autofocus placeholder="say something" size="60"></form><pre></pre>
+<form><input autofocus size="60"></form><pre></pre>
 <script>
 const socket = new WebSocket('ws://' + location.host + '/chat');
 const [out, input] = ['pre', 'input'].map(name => document.querySelector(name));

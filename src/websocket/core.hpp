@@ -65,7 +65,7 @@ private:
 
     /// Returns nothing when more bytes are needed.
     std::optional<message> parse(executor& ex);
-    /// Ends the connection with an error, of which the peer is told.
+    /// Sends the error to the peer, and ends the connection.
     void fail(executor& ex, std::exception_ptr error, close_code code);
     void finish(executor& ex);
     bool poll_finish(context& cx);

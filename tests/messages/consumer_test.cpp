@@ -283,7 +283,7 @@ TEST_SUITE("messages/consumer") {
         });
     }
 
-    TEST_CASE("a stuck message is told to a program that does not ask for messages") {
+    TEST_CASE("on_stuck is called while the program asks for no messages") {
         with_records(3, [](messages::simulated_broker& broker) -> weir::task<> {
             messages::consumer_options o;
             o.stuck_after = 1min;

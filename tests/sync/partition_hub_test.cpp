@@ -90,7 +90,7 @@ TEST_SUITE("sync/partition_hub") {
         CHECK(waits_behind.finished());
     }
 
-    TEST_CASE("partition_hub: route is told how many items are held for each subscriber") {
+    TEST_CASE("partition_hub: route receives the number of held items of each subscriber") {
         virtual_executor ex;
         partition_hub<int> hub{shortest};
         std::optional a{hub.subscribe()};

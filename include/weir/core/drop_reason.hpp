@@ -15,7 +15,7 @@ namespace weir {
 // GCC 12 finds that an enumerator hides the type of that name.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
-/// Why an operator or a channel has dropped an item: what a function on_drop(item, drop_reason) is told.
+/// Why an operator or a channel has dropped an item. It is the second argument of on_drop(item, drop_reason).
 ///
 /// Items that an operator is asked to leave out, such as those of filter, skip, take_last or distinct, are not dropped
 /// in this sense.
