@@ -137,17 +137,20 @@ void compare(const char* name, const held_bound& expected, const held_bound& sho
     CHECK(most == expected_most);
 }
 
+/// What the graph of a pipeline shows, which is also drawn after it was moved.
+template <class Make>
+held_bound drawn(const held_bound& expected, const Make& make) {
+    auto pipeline = make(supply{0});
+    const held_bound shown = weir::graph(pipeline).held();
+    const auto moved = std::move(pipeline);
+    CHECK(weir::graph(moved).held() == expected);
+    static_cast<void>(weir::graph(pipeline)); // NOLINT(bugprone-use-after-move): an empty one can be drawn
+    return shown;
+}
 /// An operator with what it holds at most, and what it does hold in some test, which is the same unless it is said.
 template <class Make>
 void op(const char* name, const held_bound& expected, Make make, std::optional<std::size_t> rest = {}) {
-    held_bound shown;
-    {
-        auto pipeline = make(supply{0});
-        shown = weir::graph(pipeline).held();
-        const auto moved = std::move(pipeline);
-        CHECK(weir::graph(moved).held() == expected);
-        static_cast<void>(weir::graph(pipeline)); // NOLINT(bugprone-use-after-move): an empty one can be drawn
-    }
+    const held_bound shown = drawn(expected, make);
     compare(name, expected, shown, most_held([&](supply s) { return erase(make(s)); }, expected),
             rest.value_or(expected.items));
 }
@@ -161,14 +164,7 @@ void bound(const char* name, const held_bound& expected, const P& pipeline) {
 }
 template <class Make>
 void sink(const char* name, const held_bound& expected, Make make, std::optional<std::size_t> rest = {}) {
-    held_bound shown;
-    {
-        auto pipeline = make(supply{0});
-        shown = weir::graph(pipeline).held();
-        const auto moved = std::move(pipeline);
-        CHECK(weir::graph(moved).held() == expected);
-        static_cast<void>(weir::graph(pipeline)); // NOLINT(bugprone-use-after-move): an empty one can be drawn
-    }
+    const held_bound shown = drawn(expected, make);
     compare(name, expected, shown, most_held_by_sink(make), rest.value_or(expected.items));
 }
 
